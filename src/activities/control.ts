@@ -1,0 +1,70 @@
+import type { Db } from '../db.ts';
+import type { Edits } from '../edits.ts';
+import { findHead } from '../head.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { Pages } from '../pages.ts';
+import type { Run } from '../run.ts';
+import { loadFilter, loadStanding, type Standing } from '../standing.ts';
+import type { ControlActivities } from './contract.ts';
+
+export interface ControlDeps {
+  db: Db;
+  pages: Pages;
+  edits: Edits;
+  lifecycle: Lifecycle;
+  loadRun: (consumerId: string) => Promise<Run | null>;
+  /** There is a mail to send. */
+  mailWaits: () => void;
+}
+
+/** The workflow's hand on its consumer's row; each is one transaction and repeatable. */
+export function createControlActivities(deps: ControlDeps): ControlActivities {
+  const { db, edits, lifecycle } = deps;
+
+  async function standingOf(consumerId: string): Promise<Standing> {
+    const standing = await loadStanding(db, consumerId);
+    if (standing === null) throw new Error(`there is no consumer ${consumerId}`);
+    return standing;
+  }
+
+  return {
+    load: async ({ consumerId }) => {
+      await edits.unhold(consumerId);
+      const standing = await loadStanding(db, consumerId);
+      if (standing === null || standing.deleted) return null;
+      return { standing, ...(await loadFilter(db, consumerId)) };
+    },
+    look: ({ consumerId }) => standingOf(consumerId),
+    apply: async ({ consumerId, ask, at }) => {
+      const answer = await edits.apply(consumerId, ask, new Date(at));
+      return { answer, standing: await standingOf(consumerId) };
+    },
+    hold: ({ consumerId }) => edits.hold(consumerId),
+    block: async ({ consumerId, reason, at }) => {
+      await lifecycle.block(consumerId, reason, new Date(at));
+      return standingOf(consumerId);
+    },
+    unblock: async ({ consumerId }) => {
+      await lifecycle.unblock(consumerId);
+      return standingOf(consumerId);
+    },
+    stop: async ({ consumerId, at }) => {
+      await lifecycle.stop(consumerId, new Date(at));
+      deps.mailWaits();
+      return standingOf(consumerId);
+    },
+    hasHead: async ({ consumerId }) => {
+      const run = await deps.loadRun(consumerId);
+      if (run === null) return false;
+      const { rows } = await db.query<{ position: number; ahead: number[] }>({
+        text: 'select position, ahead from cursors where consumer_id = $1',
+        values: [consumerId],
+      });
+      const [cursor] = rows;
+      if (cursor === undefined) return false;
+      const { stream, filters } = run;
+      const { entry } = await findHead({ pages: deps.pages, stream, filters, ...cursor });
+      return entry !== null;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Context } from '@temporalio/activity';
+
+import { startDelivery, type Delivery, type Shared } from '../delivery.ts';
+import type { Lease } from '../progress.ts';
+import type { Drained, Of } from './contract.ts';
+
+export interface DrainDeps {
+  shared: Shared;
+  leaseMs: number;
+  /** Names this process in the cursor. */
+  holder: string;
+  /** Keeps the delivery ticking, and may ask it to let go when slots run short. */
+  register: (delivery: Delivery) => () => void;
+}
+
+/**
+ * Delivers a consumer's entries until it is idle, blocked, changed or asked to yield. The only
+ * sender while it runs: it takes the next epoch and waits out an unreleased lease first.
+ */
+export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Drained> {
+  const { shared } = deps;
+  const context = Context.current();
+  context.heartbeat();
+  const beat = setInterval(() => context.heartbeat(), 4_000);
+  try {
+    const acquiredAt = performance.now();
+    const lease = await shared.progress.acquire(consumerId, deps.holder, deps.leaseMs);
+    if (lease === null) return { reason: 'changed', position: 0, failure: null };
+    await waitOut(lease, context.cancellationSignal);
+    if (context.cancellationSignal.aborted) return await letGo(deps, consumerId, lease, 'yielded');
+    const run = await shared.loadRun(consumerId);
+    if (run === null || run.deleted || run.held || run.status !== 'active') {
+      return await letGo(deps, consumerId, lease, 'changed');
+    }
+    const failedAttempts = await shared.progress.failedAttempts(consumerId, lease.position);
+    const leaseUntil = acquiredAt + deps.leaseMs;
+    const delivery = startDelivery({ shared, run, lease, leaseUntil, failedAttempts });
+    const unregister = deps.register(delivery);
+    const yielding = (): void => delivery.stop('yielded');
+    context.cancellationSignal.addEventListener('abort', yielding);
+    if (context.cancellationSignal.aborted) yielding();
+    try {
+      const { reason, position, head } = await delivery.ended;
+      const failure = head === null ? null : `${head.code}: ${head.detail}`;
+      return { reason, position, failure };
+    } finally {
+      context.cancellationSignal.removeEventListener('abort', yielding);
+      unregister();
+    }
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** The predecessor may still be sending until its lease is over. */
+async function waitOut(lease: Lease, signal: AbortSignal): Promise<void> {
+  if (lease.waitMs === 0) return;
+  await sleep(lease.waitMs, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error; // cancelled: the caller lets go
+  });
+}
+
+async function letGo(
+  deps: DrainDeps,
+  consumerId: string,
+  lease: Lease,
+  reason: 'changed' | 'yielded',
+): Promise<Drained> {
+  const { epoch, position } = lease;
+  await deps.shared.progress.release({ consumerId, epoch, idle: false, head: 'keep' });
+  return { reason, position, failure: null };
+}

@@ -1,0 +1,96 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { methodNotAllowed as refuseMethods } from 'hono/method-not-allowed';
+import { requestId } from 'hono/request-id';
+import type { Changes } from '../changes.ts';
+import type { Commands } from '../command.ts';
+import type { Consumers } from '../consumers.ts';
+import { newId } from '../ids.ts';
+import type { Info } from '../schema.ts';
+import type { Targets } from '../targets.ts';
+import { createAsk } from './ask.ts';
+import { requireKey } from './auth.ts';
+import type { Authenticate } from './auth.ts';
+import { createCommandRoutes } from './commands.ts';
+import { createConsumerRoutes } from './consumers.ts';
+import type { AppEnv } from './env.ts';
+import { ApiError, createOnError, methodNotAllowed, notFound } from './errors.ts';
+import type { ErrorLog } from './errors.ts';
+import { createHome } from './home.ts';
+import { createInfoRoutes } from './info.ts';
+import { serveDocument } from './openapi.ts';
+import { createProbeRoutes } from './probes.ts';
+import type { Check } from './probes.ts';
+import { createRoutes } from './route.ts';
+import { createTargetRoutes } from './targets.ts';
+
+export interface AppDeps {
+  targets: Targets;
+  consumers: Consumers;
+  changes: Changes;
+  commands: Commands;
+  startWorkflow: (consumerId: string) => Promise<void>;
+  authenticate: Authenticate;
+  /** What `/readyz` waits for, by name. */
+  checks: Record<string, Check>;
+  info: Info;
+  log: ErrorLog;
+}
+
+/** A JSON request's body may have as many bytes; NDJSON is streamed and has no limit. */
+const BODY_BYTES = 10 * 1024 * 1024;
+/** A workflow that takes longer to start is left to the reconciler. */
+const START_MS = 1_000;
+
+/** The whole HTTP interface. Needs no port: `app.request(…)` answers too. */
+export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
+  const { consumers } = deps;
+  const app = createRoutes();
+  app.onError(createOnError(deps.log));
+  app.notFound(notFound);
+  app.use(requestId({ generator: newId }));
+  app.use(refuseMethods({ app, onMethodNotAllowed: methodNotAllowed }));
+
+  app.get('/', createHome(deps.info));
+  app.route('/', createProbeRoutes(deps));
+
+  const withKey = requireKey(deps.authenticate);
+  app.use('/v1/*', (c, next) => (c.req.path === '/v1/openapi.json' ? next() : withKey(c, next)));
+  const limited = bodyLimit({ maxSize: BODY_BYTES, onError: refuseTooLarge });
+  app.use('/v1/*', (c, next) => (isNdjson(c.req.header('content-type')) ? next() : limited(c, next)));
+
+  const ask = createAsk(deps);
+  const startWorkflow = startSoon(deps);
+  app.route('/', createTargetRoutes(deps));
+  app.route('/', createConsumerRoutes({ consumers, ask, startWorkflow }));
+  app.route('/', createCommandRoutes({ consumers, ask }));
+  app.route('/', createInfoRoutes(deps));
+  serveDocument(app, deps.info.version);
+  return app;
+}
+
+function isNdjson(contentType: string | undefined): boolean {
+  return /^application\/x-ndjson\s*(;|$)/iu.test(contentType ?? '');
+}
+
+function refuseTooLarge(): never {
+  throw new ApiError({
+    status: 413,
+    code: 'too_large',
+    detail: `A JSON request may have ${BODY_BYTES} bytes; send more as application/x-ndjson`,
+    headers: { connection: 'close' }, // else the rest of the body would have to be read
+  });
+}
+
+/** Creating a consumer does not depend on Temporal: what fails here is noted and made good by the reconciler. */
+function startSoon({ startWorkflow, log }: AppDeps): (consumerId: string) => Promise<void> {
+  return async (consumerId) => {
+    const started = startWorkflow(consumerId).catch((error: unknown) => {
+      log.warn({ consumer: consumerId, err: error }, 'workflow not started yet');
+    });
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, START_MS);
+    await Promise.race([started, late]);
+    clearTimeout(timer);
+  };
+}

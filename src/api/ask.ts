@@ -1,0 +1,35 @@
+import type { Context } from 'hono';
+import type { Command, Commands } from '../command.ts';
+import type { Consumers } from '../consumers.ts';
+import { newId } from '../ids.ts';
+import type { AppEnv } from './env.ts';
+import { ApiError } from './errors.ts';
+
+/** A larger command is stored and goes through the workflow's history by its id. */
+const INLINE_BYTES = 8 * 1024;
+
+/** Has a consumer's workflow carry out a command; throws the problem when it refuses. */
+export type AskConsumer = (
+  c: Context<AppEnv>,
+  consumerId: string,
+  verb: string,
+  command: Command,
+) => Promise<void>;
+
+/** The caller must have seen that the consumer exists. An `Idempotency-Key` counts per verb. */
+export function createAsk(deps: { commands: Commands; consumers: Consumers }): AskConsumer {
+  return async (c, consumerId, verb, command) => {
+    const key = c.req.header('idempotency-key');
+    const answer = await deps.commands.ask(consumerId, {
+      editId: key === undefined ? newId() : `${verb}:${key}`,
+      actor: c.var.actor,
+      command: await carried(deps.consumers, command),
+    });
+    if (!answer.ok) throw new ApiError(answer);
+  };
+}
+
+async function carried(consumers: Consumers, command: Command): Promise<Command> {
+  if (Buffer.byteLength(JSON.stringify(command)) <= INLINE_BYTES) return command;
+  return { kind: 'stored', id: await consumers.storeEdit(command) };
+}

@@ -1,0 +1,80 @@
+import type { Context } from 'hono';
+import { parseJson } from '../json.ts';
+import { ApiError } from './errors.ts';
+
+/** A JSON request's body may have as many bytes. */
+export const JSON_BYTES = 10 * 1024 * 1024;
+
+export type Media = 'json' | 'ndjson';
+
+/** Which of the two forms of a body the request declares. Throws a 415 for others. */
+export function mediaOf(c: Context): Media {
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    throw unsupported(`content-encoding ${encoding} is not supported; send the body as it is`);
+  }
+  const type = (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+  if (type === 'application/json') return 'json';
+  if (type === 'application/x-ndjson') return 'ndjson';
+  throw unsupported(
+    'The body must be sent as content-type: application/json or application/x-ndjson',
+  );
+}
+
+/**
+ * The parsed body, its numbers exact. Throws a 413 `ApiError` above 10 MiB, before reading where a
+ * length is declared; a 400 for what is not JSON in UTF-8.
+ */
+export async function readJson(c: Context): Promise<unknown> {
+  const declared = c.req.header('content-length');
+  if (Number(declared) > JSON_BYTES) throw tooLarge();
+  const bytes = declared === undefined ? await readBounded(c) : await c.req.arrayBuffer();
+  try {
+    return parseJson(decodeUtf8(bytes));
+  } catch (cause) {
+    throw malformed(cause);
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Throws a TypeError for what is not UTF-8, where Node would put U+FFFD. */
+export function decodeUtf8(bytes: AllowSharedBufferSource): string {
+  return decoder.decode(bytes);
+}
+
+/** What is wrong with a text that does not parse; its content is not repeated. */
+export function whyMalformed(cause: unknown): string {
+  if (cause instanceof RangeError) return 'is nested too deeply';
+  return cause instanceof TypeError ? 'is not UTF-8' : 'is not JSON';
+}
+
+/** A chunked body: counted as it comes. */
+async function readBounded(c: Context): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > JSON_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function malformed(cause: unknown): ApiError {
+  const detail = `The body ${whyMalformed(cause)}`;
+  return new ApiError({ status: 400, code: 'malformed_json', detail, cause });
+}
+
+function tooLarge(): ApiError {
+  return new ApiError({
+    status: 413,
+    code: 'too_large',
+    detail: `A JSON request may have ${JSON_BYTES} bytes; send more as application/x-ndjson`,
+    headers: { connection: 'close' }, // else the rest of the body would have to be read
+  });
+}
+
+function unsupported(detail: string): ApiError {
+  return new ApiError({ status: 415, code: 'unsupported_media_type', detail });
+}

@@ -1,0 +1,91 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { SeekTo } from '../command.ts';
+import type { Consumers } from '../consumers.ts';
+import { Consumer, FilterDelta, SeekInput } from '../schema.ts';
+import type { Start, StreamName } from '../schema.ts';
+import type { AskConsumer } from './ask.ts';
+import { freshConsumer, needConsumer } from './consumers.ts';
+import type { AppEnv } from './env.ts';
+import { createRoutes, IdempotencyKey, IdParam, json, jsonBody, problems, WITH_KEY } from './route.ts';
+
+/** What can be asked of a consumer; each answers with it once the command is in force. */
+export function createCommandRoutes(deps: {
+  consumers: Consumers;
+  ask: AskConsumer;
+}): OpenAPIHono<AppEnv> {
+  const { consumers, ask } = deps;
+  const app = createRoutes();
+
+  for (const verb of ['pause', 'resume', 'retry'] as const) {
+    app.openapi(TURN[verb], async (c) => {
+      const { id } = c.req.valid('param');
+      await needConsumer(consumers, id);
+      await ask(c, id, verb, { kind: verb });
+      return c.json(await freshConsumer(consumers, id), 200);
+    });
+  }
+
+  app.openapi(FILTER, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    await ask(c, id, 'filter', { kind: 'filter', delta: c.req.valid('json') });
+    return c.json(await freshConsumer(consumers, id), 200);
+  });
+
+  app.openapi(SEEK, async (c) => {
+    const { id } = c.req.valid('param');
+    const stream = await needConsumer(consumers, id);
+    const to = await seekTo(consumers, stream, c.req.valid('json').to);
+    await ask(c, id, 'seek', { kind: 'seek', to });
+    return c.json(await freshConsumer(consumers, id), 200);
+  });
+
+  return app;
+}
+
+async function seekTo(consumers: Consumers, stream: StreamName, to: Start): Promise<SeekTo> {
+  if (typeof to === 'string' || 'time' in to) return to;
+  return { position: await consumers.openPlace(stream, to.cursor, '/to/cursor') };
+}
+
+const about = { tags: ['Commands'], security: WITH_KEY };
+const answer = { 200: json(Consumer, 'The consumer, with the command in force') };
+
+function turn<V extends string>(verb: V, summary: string, description: string) {
+  return createRoute({
+    ...about,
+    method: 'post',
+    path: `/v1/consumers/{id}/${verb}`,
+    summary,
+    description,
+    request: { params: IdParam, headers: IdempotencyKey },
+    responses: { ...answer, ...problems(404, 409) },
+  });
+}
+
+const TURN = {
+  pause: turn('pause', 'Pause', 'No request starts after the answer; what is in flight ends.'),
+  resume: turn('resume', 'Resume', 'Goes on at the position, with a new retry window.'),
+  retry: turn('retry', 'Retry now', 'Tries what waits at once; the clock keeps running.'),
+};
+
+const FILTER = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/consumers/{id}/filter',
+  summary: 'Add to and remove from the filter while it runs',
+  description: 'Applies above `filter_from`. Never sends again what was sent, never reaches back.',
+  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(FilterDelta) },
+  responses: { ...answer, ...problems(400, 404, 409, 413, 415, 422) },
+});
+
+const SEEK = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/consumers/{id}/seek',
+  summary: 'Move the position',
+  description: 'In flight ends first. The filter in force applies to all that is sent again.',
+  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(SeekInput) },
+  responses: { ...answer, ...problems(400, 404, 409, 413, 415, 422) },
+});

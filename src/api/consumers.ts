@@ -1,0 +1,142 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Consumers } from '../consumers.ts';
+import { refuseField } from '../refusal.ts';
+import { Consumer, ConsumerInput, ConsumerPatch, ConsumerStatus, Uuid } from '../schema.ts';
+import type { StreamName } from '../schema.ts';
+import type { AskConsumer } from './ask.ts';
+import type { AppEnv } from './env.ts';
+import { unknownId } from './errors.ts';
+import {
+  createRoutes,
+  IdempotencyKey,
+  IdParam,
+  json,
+  jsonBody,
+  listFields,
+  pageOf,
+  problems,
+  toList,
+  WITH_KEY,
+} from './route.ts';
+
+export interface ConsumerRoutesDeps {
+  consumers: Consumers;
+  ask: AskConsumer;
+  /** Starts the workflow of a new consumer, or gives up in bounded time: a reconciler then does it. Never throws. */
+  startWorkflow: (consumerId: string) => Promise<void>;
+}
+
+/** `/v1/consumers`. Its commands are in `commands.ts`. */
+export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppEnv> {
+  const { consumers, ask } = deps;
+  const app = createRoutes();
+
+  app.openapi(CREATE, async (c) => {
+    const id = await consumers.create(c.req.valid('json'), c.var.actor);
+    await deps.startWorkflow(id);
+    const consumer = await freshConsumer(consumers, id);
+    return c.json(consumer, 201, { location: `/v1/consumers/${id}` });
+  });
+
+  app.openapi(LIST, async (c) => {
+    const { q, status, target_id, limit, cursor } = c.req.valid('query');
+    const page = await consumers.list({ q, status, targetId: target_id, limit, after: cursor });
+    return c.json(toList(page), 200);
+  });
+
+  app.openapi(GET, async (c) =>
+    c.json(await freshConsumer(consumers, c.req.valid('param').id), 200),
+  );
+
+  app.openapi(PATCH, async (c) => {
+    const { id } = c.req.valid('param');
+    const patch = c.req.valid('json');
+    const stream = await needConsumer(consumers, id);
+    if (patch.target_id !== undefined) await consumers.needTarget(patch.target_id);
+    if (stream === 'records' && patch.event_types !== undefined && patch.event_types[0] !== '*') {
+      throw refuseField('/event_types', 'must be ["*"] on the records stream');
+    }
+    if (Object.keys(patch).length > 0) await ask(c, id, 'patch', { kind: 'patch', patch });
+    return c.json(await freshConsumer(consumers, id), 200);
+  });
+
+  app.openapi(DELETE, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    await ask(c, id, 'delete', { kind: 'delete' });
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+/** The consumer as it is now; 404 when there is none. */
+export async function freshConsumer(consumers: Consumers, id: string): Promise<Consumer> {
+  const consumer = await consumers.get(id);
+  if (consumer === null) throw unknownId('consumer', id);
+  return consumer;
+}
+
+/** Its stream; 404 when there is none. */
+export async function needConsumer(consumers: Consumers, id: string): Promise<StreamName> {
+  const stream = await consumers.streamOf(id);
+  if (stream === null) throw unknownId('consumer', id);
+  return stream;
+}
+
+const about = { tags: ['Consumers'], security: WITH_KEY };
+
+const CREATE = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/consumers',
+  summary: 'Create a consumer',
+  description: 'It sends from the moment it is saved.',
+  request: { body: jsonBody(ConsumerInput) },
+  responses: { 201: json(Consumer, 'The consumer'), ...problems(400, 413, 415, 422) },
+});
+
+const LIST = createRoute({
+  ...about,
+  method: 'get',
+  path: '/v1/consumers',
+  summary: 'List consumers, newest first',
+  request: {
+    query: z.strictObject({
+      q: z.string().min(1).max(255).optional().meta({ description: 'Part of the name' }),
+      status: ConsumerStatus.optional(),
+      target_id: Uuid.optional(),
+      ...listFields,
+    }),
+  },
+  responses: { 200: json(pageOf(Consumer), 'A page of consumers'), ...problems(400) },
+});
+
+const GET = createRoute({
+  ...about,
+  method: 'get',
+  path: '/v1/consumers/{id}',
+  summary: 'Read a consumer',
+  request: { params: IdParam },
+  responses: { 200: json(Consumer, 'The consumer'), ...problems(404) },
+});
+
+const PATCH = createRoute({
+  ...about,
+  method: 'patch',
+  path: '/v1/consumers/{id}',
+  summary: 'Change a consumer while it runs',
+  description: 'Replaces the fields given, whole lists too. A filter applies above `filter_from`.',
+  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ConsumerPatch) },
+  responses: { 200: json(Consumer, 'The consumer'), ...problems(400, 404, 409, 413, 415, 422) },
+});
+
+const DELETE = createRoute({
+  ...about,
+  method: 'delete',
+  path: '/v1/consumers/{id}',
+  summary: 'Delete a consumer',
+  request: { params: IdParam, headers: IdempotencyKey },
+  responses: { 204: { description: 'Deleted' }, ...problems(404) },
+});

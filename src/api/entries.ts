@@ -1,0 +1,126 @@
+import type { z } from 'zod';
+import type { NewEvent, RecordChange } from '../derive.ts';
+import { newId } from '../ids.ts';
+import { isDeeperThan, jsonObject } from '../json.ts';
+import { EventInput, RecordInput } from '../schema.ts';
+import type { FieldError } from './errors.ts';
+import { fieldErrors, invalid } from './validation.ts';
+
+/** One entry's `data`, and `changes`, may have as many bytes each. */
+export const DATA_BYTES = 1024 * 1024;
+/** Others would have to be compared and printed by recursion. */
+const DEPTH = 500;
+/** More faults of a request are not looked for. */
+const FAULTS = 20;
+
+export type ReadEntry<Row> = { row: Row } | { faults: FieldError[] };
+/** Makes a row of a parsed entry; pointers in its faults begin with `base`. */
+export type ToRow<Row> = (entry: unknown, base: string) => ReadEntry<Row>;
+
+/** The rows of `{ [list]: […] }`. Throws a 422 `ApiError` that points at what is wrong in all of it. */
+export function readList<Row>(body: unknown, list: string, toRow: ToRow<Row>): Row[] {
+  const fields = jsonObject(body);
+  if (fields === null) throw invalid('json', [{ pointer: '', detail: 'must be an object' }]);
+  const faults: FieldError[] = Object.keys(fields)
+    .filter((key) => key !== list)
+    .flatMap((key) =>
+      fieldErrors([{ code: 'unrecognized_keys', keys: [key], path: [], message: '' }]),
+    );
+  const entries = Object.hasOwn(fields, list) ? fields[list] : undefined;
+  if (!Array.isArray(entries)) {
+    faults.push({
+      pointer: `/${list}`,
+      detail: entries === undefined ? 'is required' : 'must be an array',
+    });
+    throw invalid('json', faults);
+  }
+  const rows: Row[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const read = toRow(entry, `/${list}/${index}`);
+    if ('row' in read) rows.push(read.row);
+    else faults.push(...read.faults);
+    if (faults.length >= FAULTS) break;
+  }
+  if (faults.length > 0) throw invalid('json', faults.slice(0, FAULTS));
+  return rows;
+}
+
+/** `data` is printed from what was parsed, not from what the schema made of it. */
+export const toRecordChange: ToRow<RecordChange> = (entry, base) => {
+  const checked = check(RecordInput, entry, base);
+  if ('faults' in checked) return checked;
+  const { value, source } = checked;
+  const data = textOf(source, 'data', base);
+  if (data !== null && typeof data !== 'string') return data;
+  return {
+    row: {
+      syncId: value.sync_id,
+      collectionId: value.collection_id,
+      upstreamId: value.upstream_id,
+      data,
+      deleted: value.deleted ?? false,
+      upstreamCreatedAt: value.upstream_created_at,
+      upstreamUpdatedAt: value.upstream_updated_at,
+    },
+  };
+};
+
+/** An event without an id gets one here, before anything is sent to Postgres. */
+export const toNewEvent: ToRow<NewEvent> = (entry, base) => {
+  const checked = check(EventInput, entry, base);
+  if ('faults' in checked) return checked;
+  const { value, source } = checked;
+  const data = textOf(source, 'data', base);
+  if (data !== null && typeof data !== 'string') return data;
+  const changes = value.changes ? textOf(source, 'changes', base) : null;
+  if (changes !== null && typeof changes !== 'string') return changes;
+  return {
+    row: {
+      eventId: value.event_id ?? newId(),
+      event: value.event,
+      syncId: value.sync_id,
+      collectionId: value.collection_id,
+      upstreamId: value.upstream_id,
+      data: data ?? 'null',
+      changes,
+      upstreamUpdatedAt: value.upstream_updated_at ?? null,
+    },
+  };
+};
+
+function check<T>(
+  schema: z.ZodType<T>,
+  entry: unknown,
+  base: string,
+): { value: T; source: Record<string, unknown> } | { faults: FieldError[] } {
+  const parsed = schema.safeParse(entry);
+  return parsed.success
+    ? { value: parsed.data, source: entry as Record<string, unknown> }
+    : { faults: fieldErrors(parsed.error.issues, base) };
+}
+
+/** The JSON text of a field; null where there is none. */
+function textOf(
+  source: Record<string, unknown>,
+  name: string,
+  base: string,
+): string | null | { faults: FieldError[] } {
+  if (source[name] === undefined) return null;
+  const text = print(source[name]);
+  const fault = (detail: string): { faults: FieldError[] } => ({
+    faults: [{ pointer: `${base}/${name}`, detail }],
+  });
+  if (text === null || isDeeperThan(text, DEPTH))
+    return fault(`is nested deeper than ${DEPTH} levels`);
+  if (Buffer.byteLength(text) > DATA_BYTES) return fault(`is larger than ${DATA_BYTES} bytes`);
+  return text;
+}
+
+function print(value: unknown): string | null {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return null; // the stack is not deep enough for it
+    throw error;
+  }
+}

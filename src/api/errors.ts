@@ -1,0 +1,161 @@
+import { STATUS_CODES } from 'node:http';
+import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { Unavailable } from '../command.ts';
+import { isDatabaseAway } from '../db.ts';
+import { Refusal, type RefusalOptions } from '../refusal.ts';
+import type { AppEnv } from './env.ts';
+
+export interface FieldError {
+  /** RFC 6901, into the body. */
+  pointer: string;
+  detail: string;
+}
+
+export interface ApiErrorOptions {
+  status: ContentfulStatusCode;
+  /** Stable: callers switch on it. */
+  code: string;
+  /** One sentence that names the thing and what is allowed; never a secret. */
+  detail: string;
+  title?: string;
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+  /** Further members of the problem, for example `oldest_cursor`. */
+  extra?: Record<string, unknown>;
+  cause?: unknown;
+}
+
+/** Anything the API refuses; `onError` renders it as an RFC 9457 problem. */
+export class ApiError extends Error {
+  override name = 'ApiError';
+  readonly options: ApiErrorOptions;
+
+  constructor(options: ApiErrorOptions) {
+    super(options.detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.options = options;
+  }
+}
+
+/** Seconds after which a caller should try again what failed for a dependency. */
+const RETRY_AFTER = '2';
+
+export interface ErrorLog {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Renders every error as a problem; what we did not foresee is logged and answered 500 without internals. */
+export function createOnError(log: ErrorLog): ErrorHandler<AppEnv> {
+  return (error, c) => {
+    const known = toApiError(error);
+    if (known !== null) {
+      if (known.options.status === 503) {
+        log.warn({ request_id: c.var.requestId, path: c.req.path, err: error }, known.message);
+      }
+      return problem(c, known.options);
+    }
+    log.error({ request_id: c.var.requestId, path: c.req.path, err: error }, 'request failed');
+    return problem(c, {
+      status: 500,
+      code: 'internal',
+      detail: 'Something went wrong on our side; the log has it under the request id',
+    });
+  };
+}
+
+/** The answer to a path nobody serves. */
+export const notFound: NotFoundHandler<AppEnv> = (c) =>
+  problem(c, { status: 404, code: 'not_found', detail: `There is nothing at ${c.req.path}` });
+
+/** The answer to a path that is served, but not with this method. */
+export function methodNotAllowed(c: Context, methods: string[]): Response {
+  const allow = methods.join(', ');
+  const detail = `${c.req.path} takes ${allow}`;
+  return problem(c, {
+    status: 405,
+    code: 'method_not_allowed',
+    detail,
+    headers: { allow },
+  });
+}
+
+/** The 404 for an id in a path. */
+export function unknownId(kind: string, id: string): ApiError {
+  return new ApiError({ status: 404, code: 'not_found', detail: `There is no ${kind} ${id}` });
+}
+
+function toApiError(error: unknown): ApiError | null {
+  if (error instanceof ApiError) return error;
+  if (error instanceof Refusal) return fromRefusal(error);
+  if (error instanceof Unavailable) {
+    return new ApiError({
+      status: 503,
+      code: 'temporal_unavailable',
+      detail: 'Temporal or its workers do not answer; the same request may be repeated',
+      headers: { 'retry-after': RETRY_AFTER },
+    });
+  }
+  if (error instanceof HTTPException) return fromHttpException(error);
+  if (isDatabaseAway(error)) {
+    return new ApiError({
+      status: 503,
+      code: 'database_unavailable',
+      detail: 'Postgres does not answer; the same request may be repeated',
+      headers: { 'retry-after': RETRY_AFTER },
+    });
+  }
+  return null;
+}
+
+function fromRefusal({ options, message }: Refusal): ApiError {
+  const { status, code, pointer, extra } = options;
+  return new ApiError({
+    status,
+    code,
+    detail: message,
+    ...(pointer === undefined ? {} : { errors: [{ pointer, detail: withoutPointer(options) }] }),
+    ...(extra === undefined ? {} : { extra }),
+  });
+}
+
+function withoutPointer({ pointer = '', detail }: RefusalOptions): string {
+  return detail.startsWith(`${pointer} `) ? detail.slice(pointer.length + 1) : detail;
+}
+
+/** Hono's own refusals: a body that does not parse, a media type that no route takes. */
+function fromHttpException(error: HTTPException): ApiError {
+  if (error.status === 400) {
+    return new ApiError({ status: 400, code: 'malformed_json', detail: 'The body is not JSON' });
+  }
+  if (error.status === 415) {
+    return new ApiError({
+      status: 415,
+      code: 'unsupported_media_type',
+      detail: 'The body must be sent as content-type: application/json',
+    });
+  }
+  return new ApiError({
+    status: error.status,
+    code: 'request_refused',
+    detail: error.message,
+  });
+}
+
+function problem(c: Context, options: ApiErrorOptions): Response {
+  const body = {
+    type: `urn:millrace:problem:${options.code}`,
+    title: options.title ?? STATUS_CODES[options.status] ?? 'Error',
+    status: options.status,
+    detail: options.detail,
+    code: options.code,
+    request_id: String(c.get('requestId')),
+    ...(options.errors === undefined ? {} : { errors: options.errors }),
+    ...options.extra,
+  };
+  return c.body(JSON.stringify(body), options.status, {
+    ...options.headers,
+    'content-type': 'application/problem+json',
+  });
+}

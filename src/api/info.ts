@@ -1,0 +1,40 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Changes } from '../changes.ts';
+import { Change, Info, Uuid } from '../schema.ts';
+import type { AppEnv } from './env.ts';
+import { createRoutes, json, listFields, pageOf, problems, toList, WITH_KEY } from './route.ts';
+
+/** `/v1/info` and `/v1/changes`. */
+export function createInfoRoutes(deps: { info: Info; changes: Changes }): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+
+  app.openapi(INFO, (c) => c.json(deps.info, 200));
+
+  app.openapi(CHANGES, async (c) => {
+    const { consumer_id, limit, cursor } = c.req.valid('query');
+    const page = await deps.changes.list({ consumerId: consumer_id, limit, after: cursor });
+    return c.json(toList(page), 200);
+  });
+
+  return app;
+}
+
+const INFO = createRoute({
+  tags: ['Process'],
+  security: WITH_KEY,
+  method: 'get',
+  path: '/v1/info',
+  summary: 'What runs here',
+  responses: { 200: json(Info, 'Version, region and settings'), ...problems() },
+});
+
+const CHANGES = createRoute({
+  tags: ['Consumers'],
+  security: WITH_KEY,
+  method: 'get',
+  path: '/v1/changes',
+  summary: 'Who changed which consumer, newest first',
+  request: { query: z.strictObject({ consumer_id: Uuid.optional(), ...listFields }) },
+  responses: { 200: json(pageOf(Change), 'A page of changes'), ...problems(400) },
+});

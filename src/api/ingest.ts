@@ -1,0 +1,118 @@
+import { z } from '@hono/zod-openapi';
+import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Appender } from '../append.ts';
+import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema.ts';
+import { mediaOf, readJson } from './body.ts';
+import { readList, toNewEvent, toRecordChange } from './entries.ts';
+import type { ToRow } from './entries.ts';
+import type { AppEnv } from './env.ts';
+import { ingestLines } from './ndjson.ts';
+import { createRoutes, json, problems, WITH_KEY } from './route.ts';
+
+interface Ingest<Row, Answer> {
+  list: string;
+  toRow: ToRow<Row>;
+  append(rows: Row[]): Promise<Answer>;
+  add(sum: Answer, next: Answer): Answer;
+}
+
+/**
+ * `POST /v1/records` and `POST /v1/events`. Bodies are read and parsed here and not by the router,
+ * whose JSON would round numbers and whose limit does not know NDJSON.
+ */
+export function createIngestRoutes({ appender }: { appender: Appender }): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+
+  app.post(RECORDS.path, (c) =>
+    ingest(c, {
+      list: 'records',
+      toRow: toRecordChange,
+      append: appender.records,
+      add: addRecords,
+    }),
+  );
+  app.openAPIRegistry.registerPath(RECORDS);
+
+  app.post(EVENTS.path, (c) =>
+    ingest(c, { list: 'events', toRow: toNewEvent, append: appender.events, add: addEvents }),
+  );
+  app.openAPIRegistry.registerPath(EVENTS);
+
+  return app;
+}
+
+async function ingest<Row, Answer extends object>(
+  c: Context,
+  { list, toRow, append, add }: Ingest<Row, Answer>,
+): Promise<Response> {
+  const answer =
+    mediaOf(c) === 'json'
+      ? await append(readList(await readJson(c), list, toRow))
+      : await ingestLines({ body: c.req.raw.body ?? empty(), toRow, append, add });
+  return c.json(answer);
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {
+  // a request without a body has no lines
+}
+
+function addRecords(sum: RecordsAppended, next: RecordsAppended): RecordsAppended {
+  return {
+    accepted: sum.accepted + next.accepted,
+    created: sum.created + next.created,
+    updated: sum.updated + next.updated,
+    deleted: sum.deleted + next.deleted,
+    unchanged: sum.unchanged + next.unchanged,
+    position: next.position,
+  };
+}
+
+function addEvents(sum: EventsAppended, next: EventsAppended): EventsAppended {
+  return {
+    accepted: sum.accepted + next.accepted,
+    duplicates: sum.duplicates + next.duplicates,
+    position: next.position,
+  };
+}
+
+type RequestBody = NonNullable<NonNullable<RouteConfig['request']>['body']>;
+
+/** JSON as a whole, or one entry a line. */
+function bodyOf(list: string, entry: z.ZodType): RequestBody {
+  return {
+    required: true,
+    content: {
+      'application/json': { schema: z.strictObject({ [list]: z.array(entry) }) },
+      'application/x-ndjson': { schema: entry },
+    },
+  };
+}
+
+const ABOUT =
+  'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry a line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines kept.';
+const about = { tags: ['Streams'], security: WITH_KEY, method: 'post' as const };
+
+const RECORDS = {
+  ...about,
+  path: '/v1/records',
+  summary: 'Append record changes',
+  description: `Later wins; an equal value changes nothing; events are derived. ${ABOUT}`,
+  request: { body: bodyOf('records', RecordInput) },
+  responses: {
+    200: json(RecordsAppended, 'What became of them, on disk'),
+    ...problems(400, 413, 415, 422),
+  },
+};
+
+const EVENTS = {
+  ...about,
+  path: '/v1/events',
+  summary: 'Append events',
+  description: `The same \`event_id\` again is a duplicate, not an error. ${ABOUT}`,
+  request: { body: bodyOf('events', EventInput) },
+  responses: {
+    200: json(EventsAppended, 'What became of them, on disk'),
+    ...problems(400, 413, 415, 422),
+  },
+};

@@ -1,0 +1,141 @@
+import { isDatabaseAway } from '../db.ts';
+import { parseJson } from '../json.ts';
+import { decodeUtf8, whyMalformed } from './body.ts';
+import { DATA_BYTES } from './entries.ts';
+import type { ToRow } from './entries.ts';
+import { ApiError } from './errors.ts';
+import type { FieldError } from './errors.ts';
+
+export interface IngestLinesOptions<Row, Answer> {
+  body: AsyncIterable<Uint8Array>;
+  toRow: ToRow<Row>;
+  append(rows: Row[]): Promise<Answer>;
+  /** The answer to all so far and the next part. */
+  add(sum: Answer, next: Answer): Answer;
+}
+
+/** An entry with `data` and `changes` of their full size, ids and names. */
+const LINE_BYTES = 2 * DATA_BYTES + 64 * 1024;
+const PART = { lines: 500, bytes: 1024 * 1024 };
+const NEWLINE = 0x0a;
+
+/**
+ * Appends a body of one JSON entry a line, in parts, one being committed while the next is read, so
+ * memory stays bounded and the sender is held back. Blank lines are skipped. A line that is no entry
+ * ends it with a 422 whose `committed` lines, all before it, are kept; any other failure says how
+ * many surely are.
+ */
+export async function ingestLines<Row, Answer>(
+  options: IngestLinesOptions<Row, Answer>,
+): Promise<Answer> {
+  const { toRow, append, add } = options;
+  let sum: Answer | null = null;
+  let committed = 0;
+  let part: Row[] = [];
+  let partBytes = 0;
+  let committing: Promise<void> | null = null;
+
+  async function commit(): Promise<void> {
+    if (part.length === 0 && committing !== null) return;
+    const rows = part;
+    part = [];
+    partBytes = 0;
+    await committing;
+    committing = append(rows).then((answer) => {
+      sum = sum === null ? answer : add(sum, answer);
+      committed += rows.length;
+    });
+    committing.catch(() => undefined); // whoever awaits it throws
+  }
+
+  try {
+    for await (const { number, bytes } of linesOf(options.body)) {
+      const read = readLine(bytes, toRow);
+      if ('faults' in read) {
+        await commit();
+        await committing;
+        throw invalidLine(number, committed, read.faults);
+      }
+      part.push(read.row);
+      partBytes += bytes.byteLength;
+      if (part.length >= PART.lines || partBytes >= PART.bytes) await commit();
+    }
+    await commit();
+    await committing;
+  } catch (error) {
+    await committing?.catch(() => undefined); // it is this error, or comes second
+    throw withCommitted(error, committed);
+  }
+  return sum as Answer;
+}
+
+interface Line {
+  /** From 1, blank ones counted. */
+  number: number;
+  bytes: Uint8Array;
+}
+
+async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
+  let number = 0;
+  let rest: Uint8Array[] = [];
+  let restBytes = 0;
+  for await (const chunk of body) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      const bytes = Buffer.concat([...rest, chunk.subarray(start, end)]);
+      rest = [];
+      restBytes = 0;
+      start = end + 1;
+      number++;
+      if (!isBlank(bytes)) yield { number, bytes };
+    }
+    rest.push(chunk.subarray(start));
+    restBytes += chunk.byteLength - start;
+    if (restBytes > LINE_BYTES) yield { number: number + 1, bytes: Buffer.concat(rest) }; // is refused
+  }
+  const bytes = Buffer.concat(rest);
+  if (!isBlank(bytes)) yield { number: number + 1, bytes };
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+}
+
+function readLine<Row>(bytes: Uint8Array, toRow: ToRow<Row>): ReturnType<ToRow<Row>> {
+  const fault = (detail: string) => ({ faults: [{ pointer: '', detail }] });
+  if (bytes.byteLength > LINE_BYTES) return fault(`is longer than ${LINE_BYTES} bytes`);
+  let entry: unknown;
+  try {
+    entry = parseJson(decodeUtf8(bytes));
+  } catch (error) {
+    return fault(whyMalformed(error));
+  }
+  return toRow(entry, '');
+}
+
+function invalidLine(line: number, committed: number, errors: FieldError[]): ApiError {
+  const first = errors[0]!;
+  return new ApiError({
+    status: 422,
+    code: 'invalid_line',
+    detail: `Line ${line}${first.pointer === '' ? '' : `: ${first.pointer}`} ${first.detail}`,
+    errors: errors.slice(0, 20),
+    extra: { line, committed },
+    headers: { connection: 'close' }, // the lines after it are not read
+  });
+}
+
+function withCommitted(error: unknown, committed: number): unknown {
+  if (error instanceof ApiError) {
+    return new ApiError({ ...error.options, extra: { committed, ...error.options.extra } });
+  }
+  if (!isDatabaseAway(error)) return error;
+  return new ApiError({
+    status: 503,
+    code: 'database_unavailable',
+    detail: `Postgres does not answer; ${committed} lines are kept`,
+    headers: { 'retry-after': '2' },
+    extra: { committed },
+    cause: error,
+  });
+}

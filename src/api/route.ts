@@ -1,0 +1,87 @@
+import { STATUS_CODES } from 'node:http';
+import { z } from '@hono/zod-openapi';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { readKey, textOfKey } from '../keyset.ts';
+import type { KeyPage } from '../keyset.ts';
+import { Problem, Uuid } from '../schema.ts';
+import type { AppEnv } from './env.ts';
+import { refuseInvalid } from './validation.ts';
+
+/** A sub-app whose schemas answer with problems. */
+export function createRoutes(): OpenAPIHono<AppEnv> {
+  return new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
+}
+
+/** A JSON answer or body, for `createRoute`. */
+export function json<T extends z.ZodType>(
+  schema: T,
+  description: string,
+): { content: { 'application/json': { schema: T } }; description: string } {
+  return { content: { 'application/json': { schema } }, description };
+}
+
+/** A JSON body that must be there. */
+export function jsonBody<T extends z.ZodType>(
+  schema: T,
+): { content: { 'application/json': { schema: T } }; required: true } {
+  return { content: { 'application/json': { schema } }, required: true };
+}
+
+type ProblemContent = { content: { 'application/problem+json': { schema: typeof Problem } } };
+type ProblemResponse = ProblemContent & { description: string };
+
+/** The problems that a route answers besides 401 and 503, which all do. Handlers throw them. */
+export function problems(...statuses: number[]): Record<string, ProblemResponse> {
+  const all = [401, ...statuses, 503].map((status) => [
+    String(status),
+    {
+      content: { 'application/problem+json': { schema: Problem } },
+      description: STATUS_CODES[status] ?? 'Error',
+    },
+  ]);
+  return Object.fromEntries(all) as Record<string, ProblemResponse>;
+}
+
+/** `security` of every route that takes a key. */
+export const WITH_KEY = [{ bearer: [] }];
+
+export const IdParam = z.object({ id: Uuid });
+
+export const IdempotencyKey = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/u, 'must be 1–255 visible ASCII characters')
+    .optional()
+    .meta({ description: 'The same key again has no further effect' }),
+});
+
+/** Query of every list that is newest first. */
+export const listFields = {
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z
+    .string()
+    .max(512)
+    .optional()
+    .meta({ description: '`next_cursor` of the page before' })
+    .transform((text, c) => {
+      const key = text === undefined ? null : readKey(text);
+      if (text !== undefined && key === null) {
+        c.addIssue({ code: 'custom', message: 'is not a cursor of this list' });
+      }
+      return key;
+    }),
+};
+
+export const ListQuery = z.strictObject(listFields);
+
+/** `{ data, next_cursor }` of some schema. */
+export function pageOf<T extends z.ZodType>(
+  item: T,
+): z.ZodObject<{ data: z.ZodArray<T>; next_cursor: z.ZodNullable<z.ZodString> }> {
+  return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+}
+
+/** A page of a store as the API answers it. */
+export function toList<T>(page: KeyPage<T>): { data: T[]; next_cursor: string | null } {
+  return { data: page.data, next_cursor: page.next === null ? null : textOfKey(page.next) };
+}

@@ -1,0 +1,110 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { Target, TargetInput, TargetPatch } from '../schema.ts';
+import type { Targets } from '../targets.ts';
+import type { AppEnv } from './env.ts';
+import { unknownId } from './errors.ts';
+import {
+  createRoutes,
+  IdParam,
+  json,
+  jsonBody,
+  ListQuery,
+  pageOf,
+  problems,
+  toList,
+  WITH_KEY,
+} from './route.ts';
+
+/** `/v1/targets`. */
+export function createTargetRoutes({ targets }: { targets: Targets }): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+
+  app.openapi(CREATE, async (c) => {
+    const target = await targets.create(c.req.valid('json'));
+    // The one answer with a secret in it: nothing on the way may keep it.
+    return c.json(target, 201, {
+      location: `/v1/targets/${target.id}`,
+      'cache-control': 'no-store',
+    });
+  });
+
+  app.openapi(LIST, async (c) => {
+    const { limit, cursor } = c.req.valid('query');
+    return c.json(toList(await targets.list({ limit, after: cursor })), 200);
+  });
+
+  app.openapi(GET, async (c) => {
+    const { id } = c.req.valid('param');
+    const target = await targets.get(id);
+    if (target === null) throw unknownId('target', id);
+    return c.json(target, 200);
+  });
+
+  app.openapi(PATCH, async (c) => {
+    const { id } = c.req.valid('param');
+    const target = await targets.patch(id, c.req.valid('json'));
+    if (target === null) throw unknownId('target', id);
+    return c.json(target, 200);
+  });
+
+  app.openapi(DELETE, async (c) => {
+    const { id } = c.req.valid('param');
+    if (!(await targets.remove(id))) throw unknownId('target', id);
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+const about = { tags: ['Targets'], security: WITH_KEY };
+
+const CREATE = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/targets',
+  summary: 'Create a target',
+  request: { body: jsonBody(TargetInput) },
+  responses: {
+    201: json(Target, 'The target, its signing secret whole this once'),
+    ...problems(400, 413, 415, 422),
+  },
+});
+
+const LIST = createRoute({
+  ...about,
+  method: 'get',
+  path: '/v1/targets',
+  summary: 'List targets, newest first',
+  request: { query: ListQuery },
+  responses: { 200: json(pageOf(Target), 'A page of targets'), ...problems(400) },
+});
+
+const GET = createRoute({
+  ...about,
+  method: 'get',
+  path: '/v1/targets/{id}',
+  summary: 'Read a target',
+  request: { params: IdParam },
+  responses: { 200: json(Target, 'The target'), ...problems(404) },
+});
+
+const PATCH = createRoute({
+  ...about,
+  method: 'patch',
+  path: '/v1/targets/{id}',
+  summary: 'Change a target',
+  description: 'Replaces the fields given. A secret sent back masked keeps what is stored.',
+  request: { params: IdParam, body: jsonBody(TargetPatch) },
+  responses: { 200: json(Target, 'The target'), ...problems(400, 404, 413, 415, 422) },
+});
+
+const DELETE = createRoute({
+  ...about,
+  method: 'delete',
+  path: '/v1/targets/{id}',
+  summary: 'Delete a target',
+  description: 'Refused (409, with the names) while a consumer uses it.',
+  request: { params: IdParam },
+  responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
+});

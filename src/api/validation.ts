@@ -1,0 +1,82 @@
+import type { Context } from 'hono';
+import type { z } from 'zod';
+import { ApiError } from './errors.ts';
+import type { FieldError } from './errors.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** More than this many faults of one request are not listed. */
+const LISTED = 20;
+
+/** The answer of every route to what its schemas refuse: 422 for a body, 400 for a query, 404 for a path id. */
+export function refuseInvalid(
+  result: { target: string } & ({ success: true } | { success: false; error: z.ZodError }),
+  c: Context,
+): void {
+  if (result.success) return;
+  if (result.target === 'param') {
+    throw new ApiError({
+      status: 404,
+      code: 'not_found',
+      detail: `There is nothing at ${c.req.path}: its id is not a UUID`,
+    });
+  }
+  throw invalid(result.target, fieldErrors(result.error.issues));
+}
+
+/** The problem for a list of faults; `target` is `json`, `query` or `header`. */
+export function invalid(target: string, errors: FieldError[]): ApiError {
+  const first = errors[0];
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  const where = first === undefined || first.pointer === '' ? 'The body' : first.pointer;
+  const detail = `${where} ${first?.detail ?? 'is invalid'}${more}`;
+  return target === 'json'
+    ? new ApiError({ status: 422, code: 'invalid_request', detail, errors: errors.slice(0, LISTED) })
+    : new ApiError({
+        status: 400,
+        code: `invalid_${target}`,
+        detail,
+        errors: errors.slice(0, LISTED),
+      });
+}
+
+/** zod's issues with RFC 6901 pointers; each unknown field and the nearest branch of a union by name. */
+export function fieldErrors(issues: readonly Issue[], base = ''): FieldError[] {
+  return issues.flatMap((issue) => {
+    const pointer = base + toPointer(issue.path);
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        pointer: pointer + toPointer([key]),
+        detail: 'is not a field here',
+      }));
+    }
+    if (issue.code === 'invalid_key') return fieldErrors(issue.issues, pointer);
+    if (issue.code === 'invalid_union') {
+      const nearest = nearestBranch(issue.errors);
+      if (nearest !== null) return fieldErrors(nearest, pointer);
+    }
+    return [{ pointer, detail: toDetail(issue) }];
+  });
+}
+
+/** RFC 6901: `~` is `~0`, `/` is `~1`. */
+export function toPointer(path: readonly PropertyKey[]): string {
+  return path
+    .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('');
+}
+
+/** The branch that got furthest into the value, if one did. */
+function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | null {
+  const entered = branches.filter((issues) =>
+    issues.some((issue) => issue.path.length > 0 || issue.code === 'invalid_format'),
+  );
+  return entered.length === 1 ? entered[0]! : null;
+}
+
+function toDetail(issue: Issue): string {
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return 'is required';
+  }
+  return issue.message;
+}

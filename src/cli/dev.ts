@@ -1,0 +1,72 @@
+import { startStack } from '../embedded/stack.ts';
+import type { Stack } from '../embedded/stack.ts';
+import { onInterrupt } from './interrupt.ts';
+
+export interface DevOptions {
+  env: NodeJS.ProcessEnv;
+  /** Other processes than server.ts and worker.ts, for tests. */
+  entries?: { server: URL; worker: URL };
+}
+
+/**
+ * `npm start`: everything this needs, until SIGINT, SIGTERM or SIGHUP; a second one hurries.
+ * stdout gets one line, once it is ready; the rest goes to stderr. Returns the exit code.
+ */
+export async function runDev(options: DevOptions): Promise<number> {
+  const giveUp = new AbortController();
+  const interrupted = Promise.withResolvers<void>();
+  let stack: Stack | null = null;
+  const ignore = onInterrupt({
+    first: () => {
+      say('Stopping: deliveries in flight end and are committed (Ctrl-C again hurries)');
+      giveUp.abort();
+      interrupted.resolve();
+    },
+    again: () => stack?.hurry(),
+  });
+  try {
+    stack = await startStack({
+      env: options.env,
+      receiver: true,
+      say,
+      signal: giveUp.signal,
+      ...(options.entries && { entries: options.entries }),
+    });
+    process.stdout.write(`Millrace ready at ${stack.url}\n`);
+    process.stderr.write(summary(stack, options.env));
+    await interrupted.promise;
+    await stack.stop();
+  } catch (error) {
+    if (stack !== null || !giveUp.signal.aborted) throw error; // else it was told to give up
+  } finally {
+    ignore();
+  }
+  say('Stopped; the data stays');
+  return 0;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function summary(stack: Stack, env: NodeJS.ProcessEnv): string {
+  const key = env['MILLRACE_API_KEY'] ? 'the one in MILLRACE_API_KEY' : stack.apiKey;
+  const lines = [
+    ['Console', stack.url],
+    ['API document', `${stack.url}/v1/openapi.json`],
+    ['API key', key],
+    ['Temporal UI', stack.uiUrl ?? `none here (server ${stack.temporal.address})`],
+    ['Receiver', `${stack.receiver?.url}  as a target's base_url`],
+    ['', `${stack.receiver?.pageUrl}  shows what it got`],
+    ['Data', stack.dataDir],
+    ['Processes', processes(stack)],
+    ['Stop', 'Ctrl-C; the data stays'],
+  ];
+  return `\n${lines.map(([what = '', where]) => `  ${what.padEnd(14)}${where}\n`).join('')}\n`;
+}
+
+function processes(stack: Stack): string {
+  return Object.entries(stack.processes())
+    .map(([name, pid]) => `${name} ${pid}`)
+    .join(', ');
+}

@@ -1,0 +1,225 @@
+import { ApiError } from './api/errors.ts';
+import type { Command } from './command.ts';
+import { countLag, lagOfRow, SELECT_CONSUMERS, toConsumer } from './consumerView.ts';
+import type { ConsumerRow } from './consumerView.ts';
+import { openCursor } from './cursor.ts';
+import type { Db, Sql } from './db.ts';
+import { newId } from './ids.ts';
+import { toPage } from './keyset.ts';
+import type { Key, KeyPage } from './keyset.ts';
+import { createPages } from './pages.ts';
+import { Refusal, refuseField } from './refusal.ts';
+import type { Consumer, ConsumerInput, ConsumerStatus, Start, StreamName } from './schema.ts';
+
+/** Saved subscriptions, as the API creates and shows them. After the insert their workflows alone write them. */
+export interface Consumers {
+  /** Stores it with its start resolved to a position in the same transaction; returns its id. */
+  create(input: ConsumerInput, actor: string): Promise<string>;
+  get(id: string): Promise<Consumer | null>;
+  /** Newest first. */
+  list(query: ConsumerQuery): Promise<KeyPage<Consumer>>;
+  /** The stream it reads; null when there is no such consumer. */
+  streamOf(id: string): Promise<StreamName | null>;
+  /** Refuses (422) the id of a target that isn't there. */
+  needTarget(id: string): Promise<void>;
+  /** The position of a cursor; refuses (422, at `pointer`) one of another stream or outside of what is kept. */
+  openPlace(stream: StreamName, cursor: string, pointer: string): Promise<number>;
+  /** Keeps a command that is too large for a workflow's history; returns its id. */
+  storeEdit(command: Command): Promise<string>;
+}
+
+export interface ConsumerQuery {
+  /** Part of the name, in any case. */
+  q?: string | undefined;
+  status?: ConsumerStatus | undefined;
+  targetId?: string | undefined;
+  limit: number;
+  after: Key | null;
+}
+
+export interface ConsumersDeps {
+  db: Db;
+  region: string;
+  /** Whether alerts of a consumer that names nobody reach an operator. */
+  alertsByDefault: boolean;
+}
+
+export function createConsumers(deps: ConsumersDeps): Consumers {
+  const { db, alertsByDefault } = deps;
+  const pages = createPages(db);
+
+  async function get(id: string): Promise<Consumer | null> {
+    const { rows } = await db.query<ConsumerRow>({
+      text: `${SELECT_CONSUMERS} where k.id = $1 and k.deleted_at is null`,
+      values: [id],
+    });
+    const row = rows[0];
+    return row === undefined
+      ? null
+      : toConsumer(row, await countLag(db, pages, row), alertsByDefault);
+  }
+
+  async function list(query: ConsumerQuery): Promise<KeyPage<Consumer>> {
+    const { rows } = await db.query<ConsumerRow>(listQuery(query));
+    const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
+    return { ...page, data: page.data.map((row) => toConsumer(row, lagOfRow(row), alertsByDefault)) };
+  }
+
+  return {
+    create: (input, actor) => db.transaction((tx) => insert(tx, deps.region, input, actor)),
+    get,
+    list,
+    streamOf: (id) => streamOf(db, id),
+    needTarget: (id) => needTarget(db, id),
+    openPlace: async (stream, cursor, pointer) =>
+      openPlace(cursor, stream, await endsOf(db, stream), pointer),
+    storeEdit: (command) => storeEdit(db, command),
+  };
+}
+
+/** A page of consumers: walks `consumers_newest` from the key on and stops at the limit. */
+export function listQuery(query: ConsumerQuery): { text: string; values: unknown[] } {
+  const values: unknown[] = [query.limit + 1];
+  const conditions = ['k.deleted_at is null'];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  if (query.after !== null) {
+    conditions.push(
+      `(k.created_at, k.id) < (${bind(query.after.at)}::timestamptz, ${bind(query.after.id)}::uuid)`,
+    );
+  }
+  if (query.q !== undefined) {
+    const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
+    conditions.push(`k.name ilike ${bind(pattern)}`);
+  }
+  if (query.status !== undefined) conditions.push(`k.status = ${bind(query.status)}`);
+  if (query.targetId !== undefined) conditions.push(`k.target_id = ${bind(query.targetId)}`);
+  return {
+    // The page is cut before the joins, so that their cost is that of one page.
+    text: `
+      with page as materialized (
+        select k.id from consumers k
+         where ${conditions.join(' and ')}
+         order by k.created_at desc, k.id desc
+         limit $1
+      )
+      ${SELECT_CONSUMERS}
+       where k.id in (select id from page)
+       order by k.created_at desc, k.id desc`,
+    values,
+  };
+}
+
+async function insert(
+  tx: Sql,
+  region: string,
+  input: ConsumerInput,
+  actor: string,
+): Promise<string> {
+  const id = newId();
+  await needTarget(tx, input.target_id);
+  const position = await startPosition(tx, input.stream, input.start);
+  await tx.query({
+    text: `
+      with consumer as (
+        insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata,
+                               region, status, filter_version, version, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', 1, 1, now(), now())
+      ), filter as (
+        insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+        values ($1, 1, $10, $11, $12, $13)
+      ), cursor as (
+        insert into cursors (consumer_id, position, idle) values ($1, $10, $14)
+      ), change as (
+        insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
+        values ($15, $1, 'create', 'created', $16, $17, 1, now())
+      )
+      select pg_notify('millrace_consumers', $1::text)`,
+    values: [
+      id,
+      input.name,
+      input.target_id,
+      input.stream,
+      input.path,
+      input.ordering,
+      input.alert_emails,
+      JSON.stringify(input.metadata),
+      region,
+      position,
+      input.syncs,
+      input.collections,
+      input.event_types,
+      input.start === 'end', // nothing to send yet: the leader watches it from the first
+      newId(),
+      actor,
+      JSON.stringify({ start: input.start, position }),
+    ],
+  });
+  return id;
+}
+
+async function startPosition(tx: Sql, stream: StreamName, start: Start): Promise<number> {
+  const ends = await endsOf(tx, stream);
+  if (start === 'end') return ends.last;
+  if (start === 'beginning') return ends.first - 1;
+  if ('time' in start) return createPages(tx).positionAtTime(stream, start.time);
+  return openPlace(start.cursor, stream, ends, '/start/cursor');
+}
+
+/** The first position that is kept and the last one handed out. */
+interface Ends {
+  first: number;
+  last: number;
+}
+
+async function endsOf(sql: Sql, stream: StreamName): Promise<Ends> {
+  const { rows } = await sql.query<Ends>({
+    text: 'select first_position as first, last_position as last from streams where name = $1',
+    values: [stream],
+  });
+  if (rows[0] === undefined) throw new Error(`there is no stream ${stream}`);
+  return rows[0];
+}
+
+function openPlace(cursor: string, stream: StreamName, ends: Ends, pointer: string): number {
+  const position = positionOf(cursor, stream, pointer);
+  if (position < ends.first - 1) {
+    throw refuseField(pointer, 'is older than what is kept; "beginning" is the oldest place left');
+  }
+  if (position > ends.last) throw refuseField(pointer, `is beyond the end of the ${stream} stream`);
+  return position;
+}
+
+function positionOf(cursor: string, stream: StreamName, pointer: string): number {
+  try {
+    return openCursor(cursor, stream);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const { code, detail } = error.options;
+    throw new Refusal({ status: 422, code, detail, pointer });
+  }
+}
+
+async function needTarget(sql: Sql, id: string): Promise<void> {
+  const { rowCount } = await sql.query({
+    text: 'select 1 from targets where id = $1 for key share',
+    values: [id],
+  });
+  if (rowCount === 0) throw refuseField('/target_id', `names no target: there is no ${id}`);
+}
+
+async function streamOf(sql: Sql, id: string): Promise<StreamName | null> {
+  const { rows } = await sql.query<{ stream: StreamName }>({
+    text: 'select stream from consumers where id = $1 and deleted_at is null',
+    values: [id],
+  });
+  return rows[0]?.stream ?? null;
+}
+
+async function storeEdit(sql: Sql, command: Command): Promise<string> {
+  const id = newId();
+  await sql.query({
+    text: 'insert into stored_edits (id, edit) values ($1, $2)',
+    values: [id, JSON.stringify(command)],
+  });
+  return id;
+}

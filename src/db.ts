@@ -1,0 +1,208 @@
+import pg from 'pg';
+
+/** int8 as a number: positions and counts stay below 2^53 (a check in `positions` would say so). */
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+pg.types.setTypeParser(1016 as number, (value) => parseBigints(value));
+/** timestamptz as RFC 3339 UTC text; the sessions below run in UTC. */
+pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, toRfc3339);
+
+function parseBigints(value: string): number[] {
+  const inner = value.slice(1, -1);
+  return inner === '' ? [] : inner.split(',').map(Number);
+}
+
+/** `2026-11-23 10:00:00.5+00` → `2026-11-23T10:00:00.5Z`. */
+export function toRfc3339(value: string): string {
+  return `${value.slice(0, 10)}T${value.slice(11).replace(/\+00$/u, '')}Z`;
+}
+
+export interface Query<T extends unknown[] = unknown[]> {
+  text: string;
+  values?: T;
+  /** Prepared once a connection under this name. */
+  name?: string;
+}
+
+/** Something that runs SQL: the pool, a transaction, or the shared pipelined connection. */
+export interface Sql {
+  query<R extends pg.QueryResultRow>(query: Query | string): Promise<pg.QueryResult<R>>;
+}
+
+export interface Db extends Sql, AsyncDisposable {
+  /** Runs `work` in one transaction; rolls back and rethrows when it throws. */
+  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
+  /** One shared connection that pipelines single statements (twice a pool's rate). */
+  pipe: Pipe;
+  close(): Promise<void>;
+}
+
+export interface Pipe extends Sql, AsyncDisposable {
+  /** Sends `begin`, the queries and `commit` in one stretch: a transaction in one round trip. */
+  transaction(queries: Query[]): Promise<pg.QueryResult[]>;
+  /**
+   * A transaction in two round trips: `first`, then what `next` makes of its answers. Only on a
+   * pipe that nothing else uses meanwhile.
+   */
+  exchange(
+    first: Query[],
+    next: (results: pg.QueryResult[]) => Query[],
+  ): Promise<pg.QueryResult[]>;
+  /** Connects if it isn't; when this throws, nothing has been sent. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DbOptions {
+  url: string;
+  /** Connections of the pool. */
+  max?: number;
+  applicationName?: string;
+  /** Default: a minute. */
+  statementTimeoutMs?: number;
+  onError: (error: Error) => void;
+}
+
+/** Opens a pool and a pipe on one database. Connects lazily and again after a loss. */
+export function openDb(options: DbOptions): Db {
+  const pool = new pg.Pool({
+    ...connection(options),
+    max: options.max ?? 10,
+    idleTimeoutMillis: 30_000,
+  });
+  pool.on('error', options.onError);
+  const pipe = openPipe(options);
+
+  async function transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('begin');
+      const result = await work(client as Sql);
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch((lost: Error) => {
+        broken = lost; // the connection is gone, and the transaction with it
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([pool.end(), pipe.close()]);
+  }
+
+  return {
+    query: (query) => pool.query(query as string),
+    transaction,
+    pipe,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** One connection that pipelines; a lost one fails what was on it and is replaced at the next query. */
+export function openPipe(options: DbOptions): Pipe {
+  let current: Promise<pg.Client> | null = null;
+
+  function connect(): Promise<pg.Client> {
+    if (current !== null) return current;
+    const client = new pg.Client({ ...connection(options), pipeline: true } as pg.ClientConfig);
+    const forget = (): void => {
+      if (current === opened) current = null;
+    };
+    client.on('error', (error) => {
+      forget();
+      options.onError(error);
+    });
+    client.on('end', forget);
+    const opened = client.connect().then(
+      () => client,
+      (error: unknown) => {
+        forget();
+        throw error;
+      },
+    );
+    current = opened;
+    return opened;
+  }
+
+  async function transaction(queries: Query[]): Promise<pg.QueryResult[]> {
+    const client = await connect();
+    const sent = [
+      client.query('begin'),
+      ...queries.map((query) => client.query(query)),
+      client.query('commit'),
+    ];
+    return (await all(sent)).slice(1, -1); // a failed one has turned the commit into a rollback
+  }
+
+  async function exchange(
+    first: Query[],
+    next: (results: pg.QueryResult[]) => Query[],
+  ): Promise<pg.QueryResult[]> {
+    const client = await connect();
+    const send = (queries: (Query | string)[]): Promise<pg.QueryResult[]> =>
+      all(queries.map((query) => client.query(query as Query)));
+    try {
+      const queries = next((await send(['begin', ...first])).slice(1));
+      return (await send([...queries, 'commit'])).slice(0, -1);
+    } catch (error) {
+      await client.query('rollback').catch(() => undefined); // lost: rolled back by Postgres
+      throw error;
+    }
+  }
+
+  async function close(): Promise<void> {
+    const open = current;
+    current = null;
+    if (open !== null) {
+      const client = await open.catch(() => null); // never opened: nothing to end
+      await client?.end();
+    }
+  }
+
+  return {
+    query: async (query) => (await connect()).query(query as string),
+    transaction,
+    exchange,
+    ready: async () => void (await connect()),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Waits for each query before it throws the first error. */
+async function all(sent: Promise<pg.QueryResult>[]): Promise<pg.QueryResult[]> {
+  const settled = await Promise.allSettled(sent);
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
+}
+
+function connection(options: DbOptions): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName ?? 'millrace',
+    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? 60_000} -c idle_in_transaction_session_timeout=60000`,
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+  };
+}
+
+/** Whether the error says that Postgres is away, restarting or out of connections, not that the query is wrong. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string') {
+    // 08 connection, 53 resources, 57P admin/crash shutdown and starting up, 58 system error
+    if (/^(08|53|57P|58)/u.test(code)) return true;
+    if (/^E[A-Z]+$/u.test(code)) return true; // ECONNREFUSED and its kind
+  }
+  return /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed/u.test(
+    error.message,
+  );
+}

@@ -1,0 +1,535 @@
+import type { Logger } from 'pino';
+
+import type { Budget } from './budget.ts';
+import type { Committer, Committing } from './committer.ts';
+import { compile, inForce, type FilterVersion, type Matcher } from './filter.ts';
+import { createLanes, laneOf } from './order.ts';
+import type { Outcome } from './outcome.ts';
+import type { Entry, Pages } from './pages.ts';
+import type { Attempt, Batch, Lease, Outcomes, Progress } from './progress.ts';
+import { nextDelayMs, parseRetryAfter } from './retry.ts';
+import type { Run } from './run.ts';
+import type { Sender } from './sender.ts';
+import type { StreamName } from './schema.ts';
+import type { Tail } from './tail.ts';
+import { createWindow, type Slot } from './window.ts';
+
+/** Entries read but not sent below which the next page is fetched. */
+const LOW_WATER = 1_000;
+/** Entries between the position and the newest read: bounds `ahead`. */
+const MAX_SPAN = 5_000;
+const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
+/** Requests end this long before the lease does. */
+const LEASE_MARGIN_MS = 200;
+
+export type EndReason = 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced';
+
+export interface Ended {
+  reason: EndReason;
+  position: number;
+  /** The failing head, when blocked. */
+  head: { position: number; attempt: number; nextAttemptAt: number; code: string; detail: string } | null;
+}
+
+/** What the drains of a process share. */
+export interface Shared {
+  pages: Pages;
+  progress: Progress;
+  committer: Committer;
+  tails: Record<StreamName, Tail>;
+  budget: Budget;
+  loadRun: (consumerId: string) => Promise<Run | null>;
+  openSender: (run: Run, ended: DeliverySenderEnded) => Sender<Sent>;
+  idleAfterMs: number;
+  retryWindowMs: number;
+  /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */
+  timeBudgetMs: number;
+  log: Logger;
+}
+
+/** A slot on its way; it is the message itself, so nothing is allocated for it. */
+export interface Sent extends Slot<Entry> {
+  position: number;
+  messageId: string;
+  body: string;
+  attempt: number;
+}
+export type DeliverySenderEnded = (sent: Sent, outcome: Outcome, startedAt: number, durationMs: number) => void;
+
+export interface Delivery {
+  ended: Promise<Ended>;
+  /** Starts nothing more; ends when what is in flight has ended and is stored. */
+  stop(reason: 'yielded' | 'changed' | 'idle'): void;
+  /** Called every few tens of ms by the process. */
+  tick(now: number): void;
+  /** Since when there was nothing to do (monotonic ms); null while there is. */
+  readonly quietSince: number | null;
+  readonly position: number;
+}
+
+export interface DeliveryOptions {
+  shared: Shared;
+  run: Run;
+  lease: Lease;
+  /** Monotonic ms. */
+  leaseUntil: number;
+  /** Failed attempts that entries above the position have had. */
+  failedAttempts: Map<number, number>;
+}
+
+/**
+ * The engine of a drain: reads matching entries ahead, delivers them concurrently within the
+ * consumer's limits and order, and hands outcomes to the committer. The only sender while it runs.
+ */
+export function startDelivery(options: DeliveryOptions): Delivery {
+  const { shared, lease, failedAttempts } = options;
+  const { committer, budget, log } = shared;
+  let { run } = options;
+  let { leaseUntil } = options;
+  const { stream, consumerId } = run;
+  const tail = shared.tails[stream];
+  const window = createWindow<Entry>(lease);
+  const lanes = createLanes<Entry>(run.ordering);
+  const startedAt = performance.now();
+  const end = Promise.withResolvers<Ended>();
+
+  let ready: Sent[] = []; // may be sent now, in order
+  let nextReady = 0;
+  let stopping: EndReason | null = null;
+  let finishing = false;
+  let sending = false;
+  let reading = false;
+  let generation = 0; // of the filter: pages read with an older one are read again
+  let batch = emptyBatch();
+  let rows: Attempt[] = [];
+  const failures: { attempt: Attempt; outcome: Outcome & { kind: 'failed' } }[] = [];
+  let held = 0; // bytes in the budget
+  let pausedUntil = 0; // a fault of ours: wait a little
+  let quietSince: number | null = null;
+  let lastMatchAt = startedAt;
+  let committedPosition = lease.position;
+  let lastCommitAt = startedAt;
+  let confirmedVersion = -1;
+  let reloading = false;
+  const taken = new Map<number, number>(); // filter version → where this delivery took it
+  let versions = takeVersions(run.filters);
+  let passes = compileAt(versions, lease.position);
+  let inFlight = 0;
+  const retired: Sender<Sent>[] = []; // of an earlier target or path
+  let sender = shared.openSender(run, ended);
+
+  const committing: Committing = { consumerId, take, stored, fenced, broken };
+  committer.join(committing);
+  const unfollow = tail.follow(fill);
+  committer.mark(committing); // renews a lease that was partly spent waiting
+  void reload();
+  fill();
+
+  // ── reading ────────────────────────────────────────────────────────────────────────────
+
+  function fill(): void {
+    if (stopping !== null || reading || performance.now() < pausedUntil) return;
+    while (wantsMore()) {
+      const room = Math.min(PAGE.limit, MAX_SPAN - window.span);
+      const page = tail.since(window.readTo, room);
+      if (page === null) {
+        if (tail.end !== null) void readPage(room);
+        break;
+      }
+      if (page.scannedTo <= window.readTo) break; // caught up
+      takeFromTail(page);
+    }
+    sendReady();
+  }
+
+  function wantsMore(): boolean {
+    return (
+      stopping === null &&
+      window.open - inFlight < LOW_WATER &&
+      window.span < MAX_SPAN &&
+      (budget.roomToRead || window.open === 0)
+    );
+  }
+
+  function takeFromTail(page: NonNullable<ReturnType<Tail['since']>>): void {
+    for (let index = page.from; index < page.to; index += 1) {
+      const entry = page.entries[index];
+      if (entry !== undefined && !entry.superseded && passesAt(entry)) accept(entry);
+    }
+    window.scanned(page.scannedTo);
+  }
+
+  async function readPage(limit: number): Promise<void> {
+    reading = true;
+    const readBy = generation;
+    const now = inForce(versions, window.readTo);
+    try {
+      const page = await shared.pages.read({
+        stream,
+        after: window.readTo,
+        ...(now.until === null ? {} : { until: now.until }),
+        filter: now.filter,
+        ...PAGE,
+        limit,
+      });
+      if (readBy !== generation || stopping !== null) return;
+      for (const entry of page.entries) if (passesAt(entry)) accept(entry);
+      window.scanned(page.scannedTo);
+    } catch (error) {
+      log.warn({ err: error, consumer_id: consumerId }, 'a page could not be read; trying again');
+      pausedUntil = performance.now() + 500;
+      return;
+    } finally {
+      reading = false;
+    }
+    fill();
+  }
+
+  function passesAt(entry: Entry): boolean {
+    return passes(entry, entry.position);
+  }
+
+  function accept(entry: Entry): void {
+    lastMatchAt = performance.now();
+    const slot = window.add(entry, laneOf(run.ordering, entry)) as Sent | null;
+    if (slot === null) return;
+    slot.position = entry.position;
+    slot.messageId = entry.messageId;
+    slot.body = entry.body;
+    slot.attempt = 0;
+    if (lanes.add(slot)) ready.push(slot);
+  }
+
+  // ── sending ────────────────────────────────────────────────────────────────────────────
+
+  function sendReady(): void {
+    if (sending) return;
+    sending = true;
+    while (nextReady < ready.length && maySend()) {
+      const slot = ready[nextReady];
+      if (slot === undefined) break;
+      if (slot.closed || slot.entry.superseded) {
+        nextReady += 1;
+        settle(slot);
+        continue;
+      }
+      if (!budget.take(sendReady)) break;
+      nextReady += 1;
+      slot.sent = true;
+      slot.attempt = 1 + (failedAttempts.size === 0 ? 0 : (failedAttempts.get(slot.position) ?? 0));
+      inFlight += 1;
+      sender.send(slot, slot.attempt);
+    }
+    if (nextReady > 1024) {
+      ready = ready.slice(nextReady);
+      nextReady = 0;
+    }
+    sending = false;
+    account();
+    if (stopping !== null && inFlight === 0) void finish();
+  }
+
+  function maySend(): boolean {
+    const now = performance.now();
+    return (
+      stopping === null &&
+      inFlight < run.target.maxInFlight &&
+      committer.healthy &&
+      now < leaseUntil - LEASE_MARGIN_MS &&
+      now >= pausedUntil
+    );
+  }
+
+  function ended(slot: Sent, outcome: Outcome, at: number, durationMs: number): void {
+    inFlight -= 1;
+    if (outcome.kind === 'delivered') {
+      note(slot, outcome.status, at, durationMs);
+      settle(slot);
+    } else if (outcome.kind === 'failed') {
+      const attempt = toAttempt(slot, at, durationMs, outcome);
+      failures.push({ attempt, outcome });
+      stopping ??= 'blocked';
+    } else {
+      // Ours: not the endpoint's fault, so it goes back in front and waits a little.
+      slot.sent = false;
+      ready.splice(nextReady, 0, slot);
+      if (performance.now() < leaseUntil - LEASE_MARGIN_MS) {
+        pausedUntil = performance.now() + 1_000;
+        log.warn({ consumer_id: consumerId, reason: outcome.detail }, 'sending waits: a fault of this machine');
+      }
+    }
+    budget.give();
+    if (stopping === null) fill();
+    else if (inFlight === 0) void finish();
+  }
+
+  function note(slot: Sent, status: number, at: number, durationMs: number): void {
+    if (slot.attempt > 1) {
+      rows.push({ ...toAttempt(slot, at, durationMs, null), status });
+    } else {
+      batch.positions.push(slot.position);
+      batch.startedAt.push(at);
+      batch.durationMs.push(durationMs);
+      batch.status.push(status);
+    }
+  }
+
+  function settle(slot: Sent): void {
+    window.settle(slot);
+    const next = lanes.settle(slot) as Sent | null;
+    if (next !== null) ready.push(next);
+    committer.mark(committing);
+  }
+
+  function toAttempt(slot: Sent, at: number, durationMs: number, failure: (Outcome & { kind: 'failed' }) | null): Attempt {
+    return {
+      position: slot.position,
+      messageId: slot.messageId,
+      eventId: stream === 'events' ? slot.messageId : null,
+      attempt: slot.attempt,
+      startedAt: at,
+      durationMs,
+      outcome: failure === null ? 'delivered' : 'failed',
+      status: failure?.status ?? null,
+      errorCode: failure?.code ?? null,
+      responseHead: failure?.responseHead ?? null,
+      nextAttemptAt: null,
+    };
+  }
+
+  function account(): void {
+    budget.hold(window.bytes - held);
+    held = window.bytes;
+  }
+
+  // ── committing ─────────────────────────────────────────────────────────────────────────
+
+  function take(): Outcomes {
+    const { position, ahead } = window.progress();
+    const outcomes = { consumerId, epoch: lease.epoch, position, ahead, batch, attempts: rows };
+    committedPosition = position;
+    lastCommitAt = performance.now();
+    batch = emptyBatch();
+    rows = [];
+    return outcomes;
+  }
+
+  function stored(committed: { version: number; targetVersion: number }, until: number): void {
+    leaseUntil = until;
+    if (committed.version !== confirmedVersion || committed.targetVersion !== run.target.version) {
+      void reload();
+    }
+    if (stopping === null) sendReady();
+  }
+
+  function fenced(): void {
+    stopping = 'fenced';
+    sender.cut();
+    if (inFlight === 0) void finish();
+  }
+
+  function broken(error: Error): void {
+    finishing = true;
+    stopping ??= 'yielded';
+    leave();
+    end.reject(error);
+  }
+
+  // ── the configuration ──────────────────────────────────────────────────────────────────
+
+  async function reload(): Promise<void> {
+    if (reloading || finishing) return;
+    reloading = true;
+    try {
+      const next = await shared.loadRun(consumerId);
+      if (next === null || next.deleted || next.held || next.status !== 'active') {
+        if (next !== null) run = { ...run, version: next.version, filterVersion: next.filterVersion };
+        versions = next === null ? versions : takeVersions(next.filters);
+        stop('changed');
+      } else {
+        apply(next);
+      }
+      await confirm();
+    } catch (error) {
+      log.warn({ err: error, consumer_id: consumerId }, 'a change could not be taken; trying again');
+    } finally {
+      reloading = false;
+    }
+    fill();
+  }
+
+  function apply(next: Run): void {
+    const filterChanged = next.filterVersion !== run.filterVersion;
+    const sameWay = next.target.version === run.target.version && next.path === run.path && next.target.id === run.target.id;
+    run = next;
+    if (filterChanged) {
+      versions = takeVersions(next.filters);
+      passes = compileAt(versions, window.progress().position);
+      generation += 1;
+      for (const slot of window.unsettled()) {
+        if (!slot.sent && !passesAt(slot.entry)) slot.closed = true;
+      }
+    }
+    if (!sameWay) {
+      const old = sender;
+      sender = shared.openSender(next, ended);
+      retired.push(old);
+    }
+  }
+
+  /** A version that no sender has taken yet applies above the highest position read. */
+  function takeVersions(filters: FilterVersion[]): FilterVersion[] {
+    const readTo = Math.max(window.readTo, ...lease.ahead);
+    return filters.map((one) => {
+      if (one.filterFrom !== null) return one;
+      if (!taken.has(one.version)) taken.set(one.version, readTo);
+      return { ...one, filterFrom: taken.get(one.version) ?? readTo };
+    });
+  }
+
+  async function confirm(): Promise<void> {
+    const { version, filterVersion } = run;
+    const readTo = taken.get(filterVersion) ?? window.readTo;
+    await shared.progress.confirm({ consumerId, epoch: lease.epoch, version, filterVersion, readTo });
+    confirmedVersion = version;
+  }
+
+  // ── ending ─────────────────────────────────────────────────────────────────────────────
+
+  function stop(reason: 'yielded' | 'changed' | 'idle'): void {
+    stopping ??= reason;
+    if (inFlight === 0) void finish();
+  }
+
+  async function finish(): Promise<void> {
+    if (finishing) return;
+    finishing = true;
+    try {
+      const head = stopping === 'blocked' ? failingHead() : null;
+      if (stopping !== 'fenced') await committer.flush(committing);
+      const position = window.progress().position;
+      if (stopping !== 'fenced') await release(head);
+      end.resolve({
+        reason: stopping ?? 'yielded',
+        position,
+        head:
+          head === null
+            ? null
+            : {
+                position: head.attempt.position,
+                attempt: head.attempt.attempt,
+                nextAttemptAt: head.attempt.nextAttemptAt ?? Date.now(),
+                code: head.outcome.code,
+                detail: head.outcome.detail,
+              },
+      });
+    } catch (error) {
+      end.reject(error as Error);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Of several failed entries the lowest is the head; its next attempt is planned from here. */
+  function failingHead(): (typeof failures)[number] | null {
+    failures.sort((a, b) => a.attempt.position - b.attempt.position);
+    const [head] = failures;
+    for (const { attempt } of failures) rows.push(attempt);
+    if (head === undefined) return null;
+    const now = Date.now();
+    const delay = nextDelayMs({
+      attempt: head.attempt.attempt,
+      remainingMs: shared.retryWindowMs,
+      windowMs: shared.retryWindowMs,
+      retryAfterMs: parseRetryAfter(head.outcome.retryAfter, now),
+      random: Math.random(),
+    });
+    head.attempt.nextAttemptAt = now + (delay ?? 1);
+    return head;
+  }
+
+  async function release(head: (typeof failures)[number] | null): Promise<void> {
+    await shared.progress.release({
+      consumerId,
+      epoch: lease.epoch,
+      idle: stopping === 'idle',
+      head:
+        head === null
+          ? null
+          : {
+              position: head.attempt.position,
+              attempt: head.attempt.attempt,
+              nextAttemptAt: head.attempt.nextAttemptAt,
+              failure: {
+                code: head.outcome.code,
+                status: head.outcome.status,
+                detail: head.outcome.detail,
+                at: new Date(head.attempt.startedAt).toISOString(),
+              },
+            },
+    });
+  }
+
+  function leave(): void {
+    unfollow();
+    committer.leave(committing);
+    budget.hold(-held);
+    held = 0;
+    void Promise.all([sender, ...retired].map((one) => one.close())).catch((error: unknown) => {
+      log.warn({ err: error, consumer_id: consumerId }, 'connections did not close cleanly');
+    });
+  }
+
+  function tick(now: number): void {
+    sender.sweep(now);
+    for (const one of retired) one.sweep(now);
+    if (inFlight > 0 && now > leaseUntil - LEASE_MARGIN_MS) {
+      sender.cut();
+      for (const one of retired) one.cut();
+    }
+    if (stopping !== null) return;
+    if (now > startedAt + shared.timeBudgetMs) {
+      stop('yielded');
+      return;
+    }
+    fill();
+    const caughtUp = window.open === 0 && tail.end !== null && window.readTo >= tail.end;
+    quietSince = caughtUp ? lastMatchAt : null;
+    if (window.open === 0 && window.readTo > committedPosition && now - lastCommitAt > 1_000) {
+      committer.mark(committing); // empty progress
+    }
+    if (caughtUp && now - lastMatchAt >= shared.idleAfterMs) stop('idle');
+  }
+
+  return {
+    ended: end.promise,
+    stop,
+    tick,
+    get quietSince() {
+      return quietSince;
+    },
+    get position() {
+      return window.progress().position;
+    },
+  };
+}
+
+function emptyBatch(): Batch {
+  return { positions: [], startedAt: [], durationMs: [], status: [] };
+}
+
+/** Tells whether an entry at a position passes every filter version it has to. */
+function compileAt(versions: FilterVersion[], from: number): (entry: Entry, position: number) => boolean {
+  const compiled = versions.map(({ filter, filterFrom }) => ({
+    from: filterFrom ?? 0,
+    matches: compile(filter) as Matcher,
+  }));
+  const newest = compiled.at(-1);
+  if (newest === undefined) throw new Error('a consumer has at least one filter version');
+  if (compiled.length === 1 || newest.from <= from) return newest.matches;
+  return (entry, position) => {
+    if (position > newest.from) return newest.matches(entry);
+    const { also } = inForce(versions, position - 1);
+    return compiled.slice(compiled.length - also.length - 1).every(({ matches }) => matches(entry));
+  };
+}

@@ -1,0 +1,133 @@
+import type { Logger } from 'pino';
+
+import type { DeliverDeps } from './activities/deliver.ts';
+import type { DrainDeps } from './activities/drain.ts';
+import { createBudget } from './budget.ts';
+import { createCommitter } from './committer.ts';
+import type { Db } from './db.ts';
+import type { Delivery, Shared } from './delivery.ts';
+import { openOutlet } from './egress.ts';
+import type { Listener } from './notify.ts';
+import { createPages } from './pages.ts';
+import { createProgress } from './progress.ts';
+import { loadRun, requestPath, type Run } from './run.ts';
+import type { Vault } from './secrets.ts';
+import { createSender, type Ended, type Message, type Sender } from './sender.ts';
+import { createSigner } from './signing.ts';
+import { createTail } from './tail.ts';
+
+const TICK_MS = 50;
+const COMMIT_MS = 25;
+const LEASE_MS = 8_000;
+const TAIL_POLL_MS = 500;
+const TIME_BUDGET_MS = 3_600_000;
+/** Slots kept free for `deliver` and for what wakes next. */
+const SPARE_SLOTS = 20;
+
+export interface DrainsOptions {
+  db: Db;
+  vault: Vault;
+  listener: Listener;
+  /** Names this process in cursors. */
+  holder: string;
+  userAgent: string;
+  idleAfterMs: number;
+  retryWindowMs: number;
+  /** Activities this process runs at once. */
+  slots: number;
+  log: Logger;
+}
+
+export interface Drains extends AsyncDisposable {
+  deps: DrainDeps & DeliverDeps;
+  /** Consumers being drained here. */
+  readonly running: number;
+}
+
+/** What all drains of the process share: tails, committer, budget, clock and connections. */
+export function createDrains(options: DrainsOptions): Drains {
+  const { db, vault, listener, log } = options;
+  const pages = createPages(db);
+  const progress = createProgress(db);
+  const committer = createCommitter({ progress, intervalMs: COMMIT_MS, leaseMs: LEASE_MS, log });
+  const tail = { pages: createPages(db.pipe), listener, pollMs: TAIL_POLL_MS, log };
+  const tails = {
+    records: createTail({ stream: 'records', ...tail }),
+    events: createTail({ stream: 'events', ...tail }),
+  };
+  const deliveries = new Set<Delivery>();
+  const shared: Shared = {
+    pages,
+    progress,
+    committer,
+    tails,
+    budget: createBudget({ requests: 4_096, bytes: 256 * 1024 * 1024 }),
+    loadRun: (consumerId) => loadRun(db, vault, consumerId),
+    openSender: (run, ended) => openSender(run, run.target.maxInFlight, ended),
+    idleAfterMs: options.idleAfterMs,
+    retryWindowMs: options.retryWindowMs,
+    timeBudgetMs: TIME_BUDGET_MS,
+    log,
+  };
+
+  const timer = setInterval(() => {
+    const now = performance.now();
+    for (const delivery of deliveries) delivery.tick(now);
+    if (deliveries.size > options.slots - SPARE_SLOTS) quietest(deliveries)?.stop('idle');
+  }, TICK_MS);
+  // A hint that a row has changed; each commit and renewal says so, too.
+  const unlisten = listener.on('millrace_consumers', () => committer.markAll());
+
+  function openSender<M extends Message>(run: Run, connections: number, ended: Ended<M>): Sender<M> {
+    const { target } = run;
+    return createSender({
+      outlet: openOutlet({
+        origin: new URL(target.baseUrl).origin,
+        connections,
+        connectTimeoutMs: target.timeoutMs,
+      }),
+      path: requestPath(target.baseUrl, run.path),
+      sign: createSigner(target.secrets),
+      headers: Object.entries(target.headers).flat(),
+      consumerId: run.consumerId,
+      userAgent: options.userAgent,
+      timeoutMs: target.timeoutMs,
+      ended,
+    });
+  }
+
+  return {
+    deps: {
+      shared,
+      leaseMs: LEASE_MS,
+      holder: options.holder,
+      register: (delivery) => {
+        deliveries.add(delivery);
+        return () => void deliveries.delete(delivery);
+      },
+      openSingle: (run, ended) => openSender(run, 1, ended),
+    },
+    get running() {
+      return deliveries.size;
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      unlisten();
+      tails.records.close();
+      tails.events.close();
+      await committer[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The one that has had nothing to do for longest. */
+function quietest(deliveries: Iterable<Delivery>): Delivery | null {
+  let found: Delivery | null = null;
+  let since = Infinity;
+  for (const delivery of deliveries) {
+    if (delivery.quietSince === null || delivery.quietSince >= since) continue;
+    found = delivery;
+    since = delivery.quietSince;
+  }
+  return found;
+}

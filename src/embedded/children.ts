@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const FOLLOW_PARENT = new URL('./follow-parent.ts', import.meta.url).href;
+const FIRST_BACKOFF_MS = 500;
+const LAST_BACKOFF_MS = 5_000;
+/** A child that lived this long has recovered: its next death backs off from the start again. */
+const HEALTHY_MS = 30_000;
+
+export interface Child {
+  /** What it is called in messages: `API` or `worker`. */
+  name: string;
+  /** Of the process that runs now; null while none does. */
+  pid(): number | null;
+  /** How often it has ended on its own. */
+  deaths(): number;
+  /** Ends the process, so that another one starts with the environment of then. */
+  restart(): void;
+  /** SIGTERM, and SIGKILL after `graceMs`; resolves when it has ended. It stays down. */
+  stop(graceMs: number): Promise<void>;
+  /** SIGKILL now, also while `stop` waits. */
+  kill(): void;
+}
+
+export interface ChildOptions {
+  name: string;
+  file: URL;
+  /** Asked at each start. */
+  env: () => NodeJS.ProcessEnv;
+  say: (line: string) => void;
+}
+
+/**
+ * Runs a Node process and starts it again whenever it ends. It has a session of its own, so that
+ * a Ctrl-C reaches the supervisor alone, and it ends by itself when the supervisor is killed.
+ */
+export function keepChild(options: ChildOptions): Child {
+  const stopping = new AbortController();
+  let current: ChildProcess | null = null;
+  let deaths = 0;
+  let asked = false;
+
+  async function run(): Promise<void> {
+    let backoff = FIRST_BACKOFF_MS;
+    while (!stopping.signal.aborted) {
+      const started = performance.now();
+      const ended = await runOnce();
+      if (stopping.signal.aborted) return;
+      if (asked) {
+        asked = false;
+        continue;
+      }
+      deaths += 1;
+      if (performance.now() - started > HEALTHY_MS) backoff = FIRST_BACKOFF_MS;
+      options.say(
+        `The ${options.name} process ended (${ended}): starting it again in ${backoff} ms`,
+      );
+      await wait(backoff, undefined, { signal: stopping.signal }).catch(() => undefined); // stopping
+      backoff = Math.min(backoff * 2, LAST_BACKOFF_MS);
+    }
+  }
+
+  async function runOnce(): Promise<string> {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const child = spawn(
+      process.execPath,
+      ['--import', FOLLOW_PARENT, fileURLToPath(options.file)],
+      { env: options.env(), detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    );
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    current = child;
+    if (deaths > 0) options.say(`The ${options.name} process is ${child.pid} now`);
+    const ended = await promise;
+    current = null;
+    return ended;
+  }
+
+  const done = run();
+  return {
+    name: options.name,
+    pid: () => current?.pid ?? null,
+    deaths: () => deaths,
+    restart: () => {
+      asked = current !== null;
+      current?.kill('SIGTERM');
+    },
+    stop: async (graceMs) => {
+      stopping.abort();
+      current?.kill('SIGTERM');
+      const late = setTimeout(() => {
+        options.say(
+          `The ${options.name} process has not ended after ${graceMs / 1000} s: killing it`,
+        );
+        current?.kill('SIGKILL');
+      }, graceMs);
+      await done;
+      clearTimeout(late);
+    },
+    kill: () => current?.kill('SIGKILL'),
+  };
+}

@@ -1,0 +1,296 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { z } from 'zod';
+import { findPostgres, giveTo, placeCluster, PLACES, postgresOwner } from './postgres-files.ts';
+import type { Places, PostgresBinaries } from './postgres-files.ts';
+import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
+import type { Owner } from './processes.ts';
+import { choosePort, openDataDir, readState, writeState } from './state.ts';
+
+/** A server of ours that may outlive this process. */
+export interface EmbeddedServer {
+  pid: number;
+  /** Resolves when the process has ended, whoever ended it. */
+  gone(signal?: AbortSignal): Promise<void>;
+  /** Ends it cleanly, or after `patienceMs` (10 s) at once; the data stays either way. */
+  stop(patienceMs?: number): Promise<void>;
+}
+
+export interface EmbeddedPostgres extends EmbeddedServer {
+  url: string;
+}
+
+export interface PostgresOptions {
+  dataDir: string;
+  /** Gets a sentence on what takes long or lands in an unexpected place. */
+  say: (line: string) => void;
+  /** Where a cluster or the binaries go that can't stay in the project. */
+  places?: Places;
+}
+
+const run = promisify(execFile);
+const USER = 'millrace';
+const DATABASE = 'millrace';
+const LOG_LIMIT = 10 * 1024 * 1024;
+/** Recovery after a crash replays at most `max_wal_size`. */
+const START_MS = 60_000;
+
+const State = z.object({ port: z.int(), password: z.string(), cluster: z.string() });
+type State = z.infer<typeof State>;
+
+/** What a 2xx promises rests on the first three: they are on, in tests and the bench too. */
+const SETTINGS = {
+  fsync: 'on',
+  full_page_writes: 'on',
+  synchronous_commit: 'on',
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '200',
+  shared_buffers: '256MB',
+  max_wal_size: '2GB',
+  checkpoint_timeout: '15min',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  // No statement and no row in the log: they may hold an entry's data.
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+};
+
+/**
+ * Real Postgres on loopback with its files in the data folder, made at the first start. Reuses
+ * the server that a killed process has left running there. As root it runs as an unprivileged
+ * user. It has a session of its own, so it outlives us until `stop`.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
+  const dataDir = await openDataDir(options.dataDir);
+  const places = options.places ?? PLACES;
+  const owner = postgresOwner();
+  const stateFile = join(dataDir, 'postgres.json');
+  const binaries = await findPostgres(owner, places, options.say);
+
+  const known = await readState(stateFile, State);
+  const state = known ?? {
+    port: await choosePort(undefined),
+    password: randomBytes(24).toString('base64url'),
+    cluster: await placeCluster(dataDir, owner, places.systemDir, options.say),
+  };
+  if (known === null) await writeState(stateFile, state);
+  await prepareCluster(state, binaries, owner, stateFile);
+
+  const running = await findRunning(state.cluster);
+  if (running !== null) {
+    if (running.port !== state.port) await writeState(stateFile, { ...state, port: running.port });
+    return ready(state, running);
+  }
+  const port = await choosePort(state.port);
+  if (port !== state.port) {
+    options.say(`Port ${state.port} is taken: Postgres moves to ${port}`);
+    await writeState(stateFile, { ...state, port });
+  }
+  const pid = await launch({ ...state, port }, binaries, owner, join(dataDir, 'postgres.log'));
+  return ready(state, { pid, port });
+}
+
+interface Running {
+  pid: number;
+  port: number;
+}
+
+async function ready(state: State, { pid, port }: Running): Promise<EmbeddedPostgres> {
+  const data = join(state.cluster, 'data');
+  const ours = (one: number): boolean => isPostmaster(one, data);
+  const address = `postgres://${USER}:${state.password}@127.0.0.1:${port}`;
+  await ensureDatabase(`${address}/postgres`);
+  return {
+    pid,
+    url: `${address}/${DATABASE}`,
+    gone: (signal) => whenGone(pid, ours, signal),
+    // Fast shutdown (rolls back, checkpoints), then immediate (recovers from WAL at the next start).
+    stop: (patienceMs = 10_000) =>
+      stopProcess(pid, ours, [
+        ['SIGINT', patienceMs],
+        ['SIGQUIT', 5_000],
+      ]),
+  };
+}
+
+async function prepareCluster(
+  state: State,
+  binaries: PostgresBinaries,
+  owner: Owner,
+  stateFile: string,
+): Promise<void> {
+  const data = join(state.cluster, 'data');
+  const version = await readText(join(data, 'PG_VERSION'));
+  if (version === null) return initCluster(state, binaries, owner);
+  if (version.trim() === binaries.major) return;
+  throw new Error(
+    `${data} was made by Postgres ${version.trim()}, and this version of Millrace brings Postgres ${binaries.major}, which can't open it. Dump it with the old one and set DATABASE_URL, or start with an empty data folder (${stateFile} names this one).`,
+  );
+}
+
+/** Made aside and moved, so that a kill in the middle leaves no half-made cluster. */
+async function initCluster(state: State, binaries: PostgresBinaries, owner: Owner): Promise<void> {
+  const draft = join(state.cluster, 'draft');
+  const password = join(state.cluster, 'password');
+  await mkdir(state.cluster, { recursive: true, mode: 0o700 });
+  await giveTo(owner, state.cluster);
+  await rm(draft, { recursive: true, force: true });
+  await writeFile(password, state.password, { mode: 0o600 });
+  await giveTo(owner, password);
+  try {
+    await run(
+      join(binaries.folder, 'bin', 'initdb'),
+      [
+        `--pgdata=${draft}`,
+        `--username=${USER}`,
+        `--pwfile=${password}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale=C',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        '--no-instructions',
+      ],
+      { ...owner, cwd: '/', env: {} },
+    );
+  } catch (cause) {
+    const { stderr } = cause as { stderr?: string };
+    throw new Error(`Postgres could not make ${draft}: ${stderr?.trim() || String(cause)}`, {
+      cause,
+    });
+  } finally {
+    await rm(password, { force: true });
+  }
+  await rename(draft, join(state.cluster, 'data'));
+}
+
+async function launch(
+  state: State,
+  binaries: PostgresBinaries,
+  owner: Owner,
+  logFile: string,
+): Promise<number> {
+  const data = join(state.cluster, 'data');
+  const deadline = performance.now() + START_MS;
+  for (;;) {
+    await disownStalePid(data);
+    const logged = await logSize(logFile);
+    const child = spawnDetached({
+      command: join(binaries.folder, 'bin', 'postgres'),
+      args: [
+        '-D',
+        data,
+        `--port=${state.port}`,
+        ...Object.entries(SETTINGS).map(([key, value]) => `--${key}=${value}`),
+      ],
+      env: {},
+      logFile,
+      owner,
+    });
+    let failure: string | null = null;
+    child.once('error', (error) => (failure = String(error)));
+    child.once('exit', (code, signal) => (failure ??= `it ended with ${signal ?? code}`));
+    const pid = child.pid;
+    const up = await until(
+      async () => failure !== null || (await readPidFile(data))?.ready === pid,
+      deadline - performance.now(),
+      5,
+    );
+    if (up && failure === null && pid !== undefined) return pid;
+    const log = (await readFile(logFile, 'utf8')).slice(logged).trim();
+    // After kill -9 of a postmaster its backends need a moment to notice and leave.
+    const leaving = /shared memory block|is another postmaster/u.test(log);
+    if (!leaving || performance.now() > deadline) {
+      child.kill('SIGQUIT');
+      throw new Error(`Postgres did not start: ${failure ?? 'no answer'}; ${logFile}: ${log}`);
+    }
+    await wait(100);
+  }
+}
+
+/**
+ * Postgres takes its pid file for a live server's when that server is a zombie which nobody has
+ * reaped, or when the pid has passed to another process of the same user (a restarted container
+ * hands out the same ones). Only the pid is changed: the rest guards against backends that still run.
+ */
+async function disownStalePid(data: string): Promise<void> {
+  const file = await readPidFile(data);
+  if (file === null || isPostmaster(file.pid, data)) return;
+  const noProcess = '2147483646';
+  await writeFile(join(data, 'postmaster.pid'), [noProcess, ...file.lines.slice(1)].join('\n'));
+}
+
+async function findRunning(cluster: string): Promise<Running | null> {
+  const data = join(cluster, 'data');
+  const file = await readPidFile(data);
+  if (file === null || !isPostmaster(file.pid, data)) return null;
+  const { pid } = file;
+  const up = await until(async () => {
+    if (!isPostmaster(pid, data)) return true;
+    return (await readPidFile(data))?.ready === pid;
+  }, START_MS);
+  if (!isPostmaster(pid, data)) return null;
+  const port = Number((await readPidFile(data))?.lines[3]);
+  if (up && Number.isInteger(port)) return { pid, port };
+  throw new Error(`Postgres (process ${pid}) runs on ${data} but has not become ready`);
+}
+
+/** Never signal a pid that this has not confirmed. */
+function isPostmaster(pid: number, data: string): boolean {
+  return commandLine(pid)?.includes(`/bin/postgres -D ${data} `) === true;
+}
+
+interface PidFile {
+  pid: number;
+  /** The pid, once that server accepts connections. */
+  ready: number | null;
+  lines: string[];
+}
+
+/** postmaster.pid: pid, data folder, start time, port, socket folder, address, shared memory, status. */
+async function readPidFile(data: string): Promise<PidFile | null> {
+  const text = await readText(join(data, 'postmaster.pid'));
+  const lines = text?.split('\n') ?? [];
+  const pid = Number(lines[0]);
+  if (!Number.isInteger(pid) || pid <= 0) return null;
+  return { pid, ready: lines[7]?.trim() === 'ready' ? pid : null, lines };
+}
+
+async function ensureDatabase(url: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [
+      DATABASE,
+    ]);
+    if (rowCount === 0) await client.query(`create database ${DATABASE}`);
+  } finally {
+    await client.end();
+  }
+}
+
+async function logSize(path: string): Promise<number> {
+  const size = await stat(path).then(
+    (file) => file.size,
+    () => 0, // not written yet
+  );
+  if (size < LOG_LIMIT) return size;
+  await truncate(path);
+  return 0;
+}
+
+async function readText(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,222 @@
+import { join } from 'node:path';
+import { createReceiver } from '../cli/receiver.ts';
+import type { Receiver } from '../cli/receiver.ts';
+import { loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
+import { keepChild } from './children.ts';
+import type { Child } from './children.ts';
+import { developmentKeys } from './keys.ts';
+import { keepServer } from './keep-server.ts';
+import { lockDataDir } from './lock.ts';
+import { startPostgres } from './postgres.ts';
+import type { EmbeddedPostgres, EmbeddedServer } from './postgres.ts';
+import { until } from './processes.ts';
+import { createSecretReader } from './receiver-secrets.ts';
+import { choosePort, isPortFree, openDataDir } from './state.ts';
+import { startTemporal } from './temporal.ts';
+import type { EmbeddedTemporal } from './temporal.ts';
+
+/** Of the 20 s that a stop may take; the children get `DRAIN_MS`, the servers the rest. */
+const STOP_MS = 19_000;
+const DRAIN_MS = 17_000;
+const READY_MS = 60_000;
+/** A child that ends this often before the first `/readyz` will not come up. */
+const HOPELESS = 4;
+
+export interface StackOptions {
+  /** Everything is configured by it; also passed on to the processes. */
+  env: NodeJS.ProcessEnv;
+  /** Whether to run the receiver that verifies and shows what it got. */
+  receiver: boolean;
+  say: (line: string) => void;
+  /** Gives up starting. */
+  signal?: AbortSignal;
+  /** The two processes; server.ts and worker.ts unless a test brings others. */
+  entries?: { server: URL; worker: URL };
+}
+
+export interface Stack {
+  url: string;
+  apiKey: string;
+  dataDir: string;
+  databaseUrl: string;
+  temporal: { address: string; namespace: string };
+  uiUrl: string | null;
+  receiver: Receiver | null;
+  /** What runs now, by name: API, worker, Postgres, Temporal. */
+  processes(): Record<string, number | null>;
+  /** Drains, commits, stops what was started, within 20 s; data stays. */
+  stop(): Promise<void>;
+  /** Cuts short the drain of a `stop` that runs. */
+  hurry(): void;
+}
+
+const ENTRIES = {
+  server: new URL('../../server.ts', import.meta.url),
+  worker: new URL('../../worker.ts', import.meta.url),
+};
+
+/**
+ * Everything in one go: the embedded servers that the environment does not replace, keys, the
+ * receiver, one API and one worker process, each started again when it ends. Resolves once
+ * `/readyz` is 200. Throws `ConfigError`, `DataDirInUse`, or what else kept it from starting,
+ * with all it had started stopped again.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { env, say } = options;
+  const config = loadConfig(env, 'dev');
+  const dataDir = await openDataDir(config.dataDir);
+  const port = config.port === 0 ? await choosePort(undefined) : config.port;
+  const url = baseUrl(config.host, port);
+  const stopping = new AbortController();
+  const timing = { deadline: Infinity };
+  const patience = (): number =>
+    Math.min(10_000, Math.max(1_000, timing.deadline - performance.now()));
+  await using started = new AsyncDisposableStack();
+
+  const lock = started.use(await lockDataDir(dataDir, url));
+  await waitForPort(port, config.host, lock.takenOver, say);
+  const keys = await developmentKeys(dataDir);
+
+  const children: Child[] = [];
+  const restart = (): void => children.forEach((child) => child.restart());
+  const keep = <S extends EmbeddedServer>(name: string, start: () => Promise<S>) =>
+    keepServer({ name, start, say, stopping: stopping.signal, moved: restart, patience });
+  const [postgres, temporal] = await settleAll(started, [
+    config.databaseUrl === null
+      ? keep<EmbeddedPostgres>('Postgres', () => startPostgres({ dataDir, say }))
+      : Promise.resolve(null),
+    config.temporalAddress === null
+      ? keep<EmbeddedTemporal>('Temporal', () =>
+          startTemporal({ dataDir, say, env, namespace: config.temporalNamespace }),
+        )
+      : Promise.resolve(null),
+  ]);
+  const databaseUrl = (): string => postgres?.now().url ?? (config.databaseUrl as string);
+  const address = (): string => temporal?.now().address ?? (config.temporalAddress as string);
+  const uiUrl = temporal?.now().uiUrl ?? config.temporalUiUrl;
+  const apiKey = config.apiKey ?? keys.apiKey;
+  const encryptionKeys = env['MILLRACE_ENCRYPTION_KEYS'] || keys.encryptionKeys;
+
+  let receiver: Receiver | null = null;
+  if (options.receiver) {
+    const secrets = started.use(createSecretReader({ databaseUrl, encryptionKeys }));
+    receiver = started.use(await createReceiver({ dataDir, secrets: () => secrets.read() }));
+  }
+
+  const childEnv = (): NodeJS.ProcessEnv => ({
+    ...(temporal === null ? env : localTemporal(env, address(), config)),
+    DATABASE_URL: databaseUrl(),
+    MILLRACE_HOST: config.host,
+    MILLRACE_PORT: String(port),
+    MILLRACE_DATA_DIR: dataDir,
+    MILLRACE_API_KEY: apiKey,
+    MILLRACE_ENCRYPTION_KEYS: encryptionKeys,
+    MILLRACE_ALLOW_CIDRS: config.allowCidrs.join(','),
+    MILLRACE_SUPERVISED: '1',
+    ...(uiUrl === null ? {} : { MILLRACE_TEMPORAL_UI_URL: uiUrl }),
+    ...(receiver === null ? {} : { MILLRACE_DEV_RECEIVER_URL: receiver.url }),
+  });
+  const entries = options.entries ?? ENTRIES;
+  children.push(
+    keepChild({ name: 'API', file: entries.server, env: childEnv, say }),
+    keepChild({ name: 'worker', file: entries.worker, env: childEnv, say }),
+  );
+  started.defer(async () => {
+    stopping.abort();
+    timing.deadline = performance.now() + STOP_MS;
+    await Promise.all(children.map((child) => child.stop(DRAIN_MS)));
+  });
+  await whenReady(url, children, options.signal);
+
+  const running = started.move();
+  let stopped: Promise<void> | null = null;
+  return {
+    url,
+    apiKey,
+    dataDir,
+    databaseUrl: databaseUrl(),
+    temporal: { address: address(), namespace: config.temporalNamespace },
+    uiUrl,
+    receiver,
+    processes: () => ({
+      ...Object.fromEntries(children.map((child) => [child.name, child.pid()])),
+      ...(postgres !== null && { Postgres: postgres.now().pid }),
+      ...(temporal !== null && { Temporal: temporal.now().pid }),
+    }),
+    stop: () => (stopped ??= running.disposeAsync()),
+    hurry: () => {
+      timing.deadline = 0;
+      children.forEach((child) => child.kill());
+    },
+  };
+}
+
+/** Starts two at once; when one fails the other is stopped with the rest. */
+async function settleAll<A extends AsyncDisposable, B extends AsyncDisposable>(
+  started: AsyncDisposableStack,
+  starts: [Promise<A | null>, Promise<B | null>],
+): Promise<[A | null, B | null]> {
+  const [first, second] = await Promise.allSettled(starts);
+  if (first.status === 'fulfilled') started.use(first.value);
+  if (second.status === 'fulfilled') started.use(second.value);
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+  return [first.value, second.value];
+}
+
+/** What a killed supervisor had started drains and lets go of the port; others do not. */
+async function waitForPort(
+  port: number,
+  host: string,
+  takenOver: boolean,
+  say: (line: string) => void,
+): Promise<void> {
+  if (await isPortFree(port, host)) return;
+  if (takenOver) {
+    say(`The processes of a killed run still drain: waiting for port ${port}`);
+    if (await until(() => isPortFree(port, host), 20_000, 100)) return;
+  }
+  throw new Error(
+    `Port ${port} on ${host} is taken by another program: stop it, or set MILLRACE_PORT.`,
+  );
+}
+
+async function whenReady(url: string, children: Child[], signal?: AbortSignal): Promise<void> {
+  let answer = 'no answer';
+  const up = await until(
+    async () => {
+      signal?.throwIfAborted();
+      const lost = children.find((child) => child.deaths() >= HOPELESS);
+      if (lost !== undefined) {
+        throw new Error(`The ${lost.name} process does not stay up; the reason is printed above.`);
+      }
+      try {
+        const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+        answer = `${response.status} ${(await response.text()).slice(0, 500)}`;
+        return response.status === 200;
+      } catch {
+        return false; // not listening yet
+      }
+    },
+    READY_MS,
+    30,
+  );
+  if (!up) throw new Error(`${url}/readyz is not 200 after ${READY_MS / 1000} s: ${answer}`);
+}
+
+/** Only what speaks of our own server: an API key or TLS of the user's would not fit it. */
+function localTemporal(env: NodeJS.ProcessEnv, address: string, config: Config): NodeJS.ProcessEnv {
+  return {
+    ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_'))),
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: config.temporalNamespace,
+    TEMPORAL_CONFIG_FILE: join(config.dataDir, 'no-temporal.toml'), // absent: the user's own is not read
+  };
+}
+
+/** Where a browser on this machine finds it. */
+function baseUrl(host: string, port: number): string {
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host;
+  return `http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
+}

@@ -1,0 +1,76 @@
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+
+/** Makes the data folder, so that a dropped user passes through it, and returns its full path. */
+export async function openDataDir(dataDir: string): Promise<string> {
+  const path = resolve(dataDir);
+  const made = await mkdir(path, { recursive: true });
+  if (made !== undefined) await chmod(path, 0o711); // whatever the umask; files in it are 0600
+  return path;
+}
+
+/** What was kept in a file of the data folder; null when there is none or it is of another shape. */
+export async function readState<T>(path: string, shape: z.ZodType<T>): Promise<T | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    return shape.parse(JSON.parse(text));
+  } catch {
+    return null; // cut short by a full disk or edited: as good as none
+  }
+}
+
+/** Replaces the file as a whole; only its owner reads it. */
+export async function writeState(path: string, value: unknown): Promise<void> {
+  const draft = `${path}.${process.pid}.tmp`;
+  await writeFile(draft, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+/** Makes the file, whole or not at all; false when it is there already. Only its owner reads it. */
+export async function createFile(path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${process.pid}.tmp`;
+  await writeFile(draft, text, { mode: 0o600, flush: true });
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/**
+ * The kept port while nobody else has it, else a free one. Taken below the range from which
+ * systems give outgoing connections theirs, so that it is still free after a restart.
+ */
+export async function choosePort(kept: number | undefined, taken: number[] = []): Promise<number> {
+  if (kept !== undefined && (await isPortFree(kept))) return kept;
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(20_000, 32_000);
+    if (!taken.includes(port) && (await isPortFree(port))) return port;
+  }
+  throw new Error('no free port between 20000 and 32000 on 127.0.0.1');
+}
+
+/** Whether one could listen there now. Throws when the address is not of this machine. */
+export async function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
+  const { promise, resolve: done, reject } = Promise.withResolvers<boolean>();
+  const probe = createServer();
+  probe.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EADDRINUSE') done(false);
+    else reject(error);
+  });
+  probe.listen({ port, host, exclusive: true }, () => probe.close(() => done(true)));
+  return promise;
+}

@@ -1,0 +1,48 @@
+import type { Ordering } from './schema.ts';
+import type { Slot } from './window.ts';
+
+/**
+ * Which entries wait for which. `record`: entries of one record one at a time, in order;
+ * `stream`: strictly one after another; `none`: nothing waits. Lanes outlive pages.
+ */
+export interface Lanes<E> {
+  /** True when the slot may be sent now; else it follows its predecessor. */
+  add(slot: Slot<E>): boolean;
+  /** Frees the lane; returns the successor that may be sent now. */
+  settle(slot: Slot<E>): Slot<E> | null;
+}
+
+export interface Recorded {
+  syncId: string;
+  collectionId: string;
+  upstreamId: string;
+}
+
+/** The lane an entry belongs to under an ordering. */
+export function laneOf(ordering: Ordering, entry: Recorded): string {
+  if (ordering === 'stream') return 'stream';
+  if (ordering === 'none') return '';
+  return `${entry.upstreamId}\u0000${entry.collectionId}\u0000${entry.syncId}`;
+}
+
+export function createLanes<E>(ordering: Ordering): Lanes<E> {
+  if (ordering === 'none') return { add: () => true, settle: () => null };
+  const last = new Map<string, Slot<E>>(); // the lane's last entry
+
+  function add(slot: Slot<E>): boolean {
+    const previous = last.get(slot.lane);
+    last.set(slot.lane, slot);
+    if (previous === undefined) return true;
+    previous.next = slot;
+    return false;
+  }
+
+  function settle(slot: Slot<E>): Slot<E> | null {
+    const { next } = slot;
+    if (next === null) last.delete(slot.lane);
+    slot.next = null;
+    return next;
+  }
+
+  return { add, settle };
+}

@@ -1,0 +1,81 @@
+import type { Sql } from './db.ts';
+import type { FilterVersion } from './filter.ts';
+import type { ConsumerStatus, Ordering, StreamName } from './schema.ts';
+import { openTarget, type OpenTarget } from './targets.ts';
+import type { Vault } from './secrets.ts';
+
+/** A consumer as its sender needs it: configuration, filter versions and the opened target. */
+export interface Run {
+  consumerId: string;
+  stream: StreamName;
+  path: string;
+  ordering: Ordering;
+  status: ConsumerStatus;
+  /** A command waits for the sender to let go. */
+  held: boolean;
+  deleted: boolean;
+  version: number;
+  filterVersion: number;
+  /** Ascending: the one in force at the position and all later ones. */
+  filters: FilterVersion[];
+  target: OpenTarget;
+}
+
+interface Row {
+  stream: StreamName;
+  path: string;
+  ordering: Ordering;
+  status: ConsumerStatus;
+  held: boolean;
+  deleted: boolean;
+  version: number;
+  filter_version: number;
+  target_id: string;
+  filters: { version: number; filter_from: number | null; syncs: string[]; collections: string[]; event_types: string[] }[];
+}
+
+/** Loads a run; null when there is no such consumer. */
+export async function loadRun(sql: Sql, vault: Vault, consumerId: string): Promise<Run | null> {
+  const { rows } = await sql.query<Row>({
+    text: `
+      select k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
+             k.version, k.filter_version, k.target_id,
+             (select json_agg(json_build_object(
+                       'version', f.version, 'filter_from', f.filter_from, 'syncs', f.syncs,
+                       'collections', f.collections, 'event_types', f.event_types) order by f.version)
+                from filter_versions f where f.consumer_id = k.id) as filters
+        from consumers k where k.id = $1`,
+    values: [consumerId],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const target = await openTarget(sql, vault, row.target_id);
+  if (target === null) throw new Error(`consumer ${consumerId} has no target ${row.target_id}`);
+  return {
+    consumerId,
+    stream: row.stream,
+    path: row.path,
+    ordering: row.ordering,
+    status: row.status,
+    held: row.held,
+    deleted: row.deleted,
+    version: row.version,
+    filterVersion: row.filter_version,
+    filters: row.filters.map((one) => ({
+      version: one.version,
+      filterFrom: one.filter_from,
+      filter: { syncs: one.syncs, collections: one.collections, event_types: one.event_types },
+    })),
+    target,
+  };
+}
+
+/** Path and query of a consumer's webhook: its path joined to the target's, whose query is kept. */
+export function requestPath(baseUrl: string, path: string): string {
+  const url = new URL(baseUrl);
+  if (path === '') return `${url.pathname}${url.search}`;
+  const extra = new URL(path, url.origin);
+  const joined = `${url.pathname.replace(/\/$/u, '')}${extra.pathname}`;
+  const query = [url.search.slice(1), extra.search.slice(1)].filter((part) => part !== '').join('&');
+  return query === '' ? joined : `${joined}?${query}`;
+}

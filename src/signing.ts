@@ -1,0 +1,27 @@
+import { createHmac, createSecretKey } from 'node:crypto';
+
+/** Signs one attempt: `id` must not hold a ".", `timestamp` is in unix seconds. */
+export type Signer = (id: string, timestamp: number, body: Buffer | string) => string;
+
+/**
+ * Signs as Standard Webhooks does (standardwebhooks.com, spec "Signature scheme"): per secret
+ * `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, joined by blanks. Keys are imported
+ * once; make one signer a target and version.
+ */
+export function createSigner(secrets: readonly string[]): Signer {
+  const keys = secrets.map((secret) => createSecretKey(signingKey(secret)));
+  if (keys.length === 0) throw new Error('a signer needs at least one signing secret');
+  return (id, timestamp, body) => {
+    const prefix = `${id}.${timestamp}.`;
+    const one = (key: (typeof keys)[number]): string =>
+      `v1,${createHmac('sha256', key).update(prefix).update(body).digest('base64')}`;
+    return keys.length === 1 ? one(keys[0]!) : keys.map(one).join(' ');
+  };
+}
+
+function signingKey(secret: string): Buffer {
+  const encoded = secret.startsWith('whsec_') ? secret.slice('whsec_'.length) : secret;
+  const key = Buffer.from(encoded, 'base64');
+  if (key.length === 0) throw new Error('a signing secret must be whsec_ and base64');
+  return key;
+}

@@ -1,0 +1,160 @@
+import type { Logger } from 'pino';
+
+import type { Entry, Pages } from './pages.ts';
+import type { Listener } from './notify.ts';
+import type { StreamName } from './schema.ts';
+
+const MAX_ENTRIES = 20_000;
+const MAX_BYTES = 32 * 1024 * 1024;
+const PAGE = { limit: 2_000, maxBytes: 8 * 1024 * 1024, scanRows: 10_000 };
+const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
+
+/** The newest entries of one stream, read once a process and shared by its drains. */
+export interface Tail {
+  /** Calls `advanced` whenever new entries were read; reads only while someone follows. */
+  follow(advanced: () => void): () => void;
+  /**
+   * Up to `limit` entries after `after`, and how far they reach; null when memory does not go
+   * back that far, or nothing has been read yet.
+   */
+  since(after: number, limit: number): { entries: readonly Entry[]; from: number; to: number; scannedTo: number } | null;
+  /** Everything up to here has been read; null before the first reading. */
+  readonly end: number | null;
+  close(): void;
+}
+
+export interface TailOptions {
+  stream: StreamName;
+  pages: Pages;
+  listener: Pick<Listener, 'on'>;
+  /** Between two looks without a hint, ms: NOTIFY only hurries what this would find. */
+  pollMs: number;
+  log: Logger;
+}
+
+export function createTail(options: TailOptions): Tail {
+  const { stream, pages, log } = options;
+  const followers = new Set<() => void>();
+  let entries: Entry[] = [];
+  let bytes = 0;
+  let from = 0; // entries holds all of (from, end]
+  let end: number | null = null;
+  let reading = false;
+  let again = false;
+  const newest = new Map<string, Entry>(); // records stream: which version is the latest in memory
+  const unlisten = options.listener.on(`millrace_${stream}`, hint);
+  const timer = setInterval(hint, options.pollMs);
+
+  function hint(): void {
+    if (followers.size === 0) return;
+    again = true;
+    if (!reading) void read();
+  }
+
+  async function read(): Promise<void> {
+    reading = true;
+    try {
+      while (again && followers.size > 0) {
+        again = false;
+        await readOn();
+      }
+    } catch (error) {
+      log.warn({ err: error, stream }, 'the tail could not be read; trying again');
+    } finally {
+      reading = false;
+    }
+  }
+
+  async function readOn(): Promise<void> {
+    if (end === null) {
+      // Start at the end: what lies before is read by page.
+      const { last } = await pages.read({ stream, after: Number.MAX_SAFE_INTEGER, filter: EVERYTHING, ...PAGE, limit: 1 });
+      end = last;
+      from = last;
+      for (const advanced of followers) advanced();
+      return;
+    }
+    const page = await pages.read({ stream, after: end, filter: EVERYTHING, ...PAGE });
+    if (followers.size === 0) return;
+    for (const entry of page.entries) keep(entry);
+    trim();
+    const moved = page.scannedTo > end;
+    end = Math.max(end, page.scannedTo);
+    if (page.entries.length >= PAGE.limit || page.scannedTo < page.last) again = true;
+    if (moved) for (const advanced of followers) advanced();
+  }
+
+  function keep(entry: Entry): void {
+    entries.push(entry);
+    bytes += entry.bytes;
+    if (stream !== 'records') return;
+    const key = recordKey(entry);
+    const older = newest.get(key);
+    if (older !== undefined) older.superseded = true; // it has moved here
+    newest.set(key, entry);
+  }
+
+  function trim(): void {
+    let drop = 0;
+    while (entries.length - drop > MAX_ENTRIES || bytes > MAX_BYTES) {
+      const entry = entries[drop];
+      if (entry === undefined) break;
+      bytes -= entry.bytes;
+      from = entry.position;
+      drop += 1;
+      const key = recordKey(entry);
+      if (newest.get(key) === entry) newest.delete(key);
+    }
+    if (drop > 0) entries = entries.slice(drop);
+  }
+
+  function since(after: number, limit: number): ReturnType<Tail['since']> {
+    if (end === null || after < from) return null;
+    const first = firstAfter(entries, after);
+    const to = Math.min(entries.length, first + limit);
+    const scannedTo = to === entries.length ? Math.max(end, after) : (entries[to - 1]?.position ?? after);
+    return { entries, from: first, to, scannedTo };
+  }
+
+  function follow(advanced: () => void): () => void {
+    followers.add(advanced);
+    hint();
+    return () => {
+      followers.delete(advanced);
+      if (followers.size > 0) return;
+      entries = [];
+      newest.clear();
+      bytes = 0;
+      end = null;
+    };
+  }
+
+  return {
+    follow,
+    since,
+    get end() {
+      return end;
+    },
+    close: () => {
+      unlisten();
+      clearInterval(timer);
+      followers.clear();
+    },
+  };
+}
+
+/** Index of the first entry after a position, by binary search. */
+function firstAfter(entries: readonly Entry[], position: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle]?.position ?? 0) > position) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function recordKey(entry: Entry): string {
+  return `${entry.upstreamId}\u0000${entry.collectionId}\u0000${entry.syncId}`;
+}

@@ -1,0 +1,264 @@
+import { masked, refuseHeaders, toHeaders, unmasked } from './credentials.ts';
+import type { Db, Sql } from './db.ts';
+import type { Key, KeyPage } from './keyset.ts';
+import { toPage } from './keyset.ts';
+import { newId } from './ids.ts';
+import { Refusal, refuseField } from './refusal.ts';
+import type { Credentials, Health, Target, TargetInput, TargetPatch } from './schema.ts';
+import { mask, newSigningSecret } from './secrets.ts';
+import type { Vault } from './secrets.ts';
+
+/** Endpoints that consumers send to. Credentials and signing secrets are sealed at rest and masked in answers. */
+export interface Targets {
+  /** The only answer that holds the whole signing secret. */
+  create(input: TargetInput): Promise<Target>;
+  get(id: string): Promise<Target | null>;
+  /** Newest first. */
+  list(page: { limit: number; after: Key | null }): Promise<KeyPage<Target>>;
+  /** Replaces the fields given; a secret that comes masked keeps the stored one. Running senders take it at once. */
+  patch(id: string, patch: TargetPatch): Promise<Target | null>;
+  /** False when there is none; refuses while a consumer uses it, naming those. */
+  remove(id: string): Promise<boolean>;
+}
+
+export function createTargets(deps: { db: Db; vault: Vault }): Targets {
+  const { db, vault } = deps;
+  return {
+    create: (input) => create(db, vault, input),
+    get: async (id) => {
+      const { rows } = await db.query<Row>({ text: `${SELECT} where t.id = $1`, values: [id] });
+      return rows[0] === undefined ? null : toTarget(rows[0], vault);
+    },
+    list: (page) => list(db, vault, page),
+    patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch)),
+    remove: (id) => db.transaction((tx) => remove(tx, id)),
+  };
+}
+
+/** What a sender needs of a target, opened. Never log it. */
+export interface OpenTarget {
+  id: string;
+  version: number;
+  baseUrl: string;
+  /** Lower-case names; credentials included. */
+  headers: Record<string, string>;
+  /** The first one is the newest. */
+  secrets: string[];
+  timeoutMs: number;
+  maxInFlight: number;
+  rateLimit: number | null;
+}
+
+/** Reads and opens a target for sending; null when there is none. */
+export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
+  const { rows } = await sql.query<Row>({
+    text: 'select * from targets where id = $1',
+    values: [id],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const headers = Object.entries(row.headers).map(([name, value]) => [name.toLowerCase(), value]);
+  return {
+    id,
+    version: row.version,
+    baseUrl: row.base_url,
+    headers: { ...Object.fromEntries(headers), ...toHeaders(openCredentials(row, vault)) },
+    secrets: [openSigningSecret(row, vault)],
+    timeoutMs: row.timeout_ms,
+    maxInFlight: row.max_in_flight,
+    rateLimit: row.rate_limit,
+  };
+}
+
+interface Row {
+  id: string;
+  name: string;
+  kind: 'webhook';
+  base_url: string;
+  credentials: string;
+  headers: Record<string, string>;
+  signing_secret: string;
+  timeout_ms: number;
+  max_in_flight: number;
+  rate_limit: number | null;
+  metadata: Record<string, unknown>;
+  version: number;
+  created_at: string;
+  updated_at: string;
+  blocked?: number;
+  stopped?: number;
+}
+
+/** With how many of its consumers are in trouble. */
+const SELECT = `
+  select t.*, used.blocked, used.stopped
+    from targets t
+    left join lateral (
+      select count(*) filter (where k.status = 'blocked') as blocked,
+             count(*) filter (where k.status = 'stopped') as stopped
+        from consumers k
+       where k.target_id = t.id and k.deleted_at is null
+    ) used on true`;
+
+async function create(sql: Sql, vault: Vault, input: TargetInput): Promise<Target> {
+  refuseHeaders(input.headers, input.credentials);
+  const id = newId();
+  const secret = newSigningSecret();
+  const { rows } = await sql.query<Row>({
+    text: `
+      insert into targets (id, name, kind, base_url, credentials, headers, signing_secret,
+                           timeout_ms, max_in_flight, rate_limit, metadata, created_at, updated_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now(), now())
+      returning *`,
+    values: [
+      id,
+      input.name,
+      input.kind,
+      input.base_url,
+      vault.seal(JSON.stringify(input.credentials), CREDENTIALS(id)),
+      JSON.stringify(input.headers),
+      vault.seal(secret, SIGNING_SECRET(id)),
+      input.timeout_ms,
+      input.max_in_flight,
+      input.rate_limit,
+      JSON.stringify(input.metadata),
+    ],
+  });
+  return { ...toTarget(rows[0]!, vault), signing_secret: secret };
+}
+
+async function list(
+  sql: Sql,
+  vault: Vault,
+  { limit, after }: { limit: number; after: Key | null },
+): Promise<KeyPage<Target>> {
+  const { rows } = await sql.query<Row>({
+    text: `${SELECT}
+       where $2::uuid is null or (t.created_at, t.id) < ($1::timestamptz, $2)
+       order by t.created_at desc, t.id desc
+       limit $3`,
+    values: [after?.at ?? null, after?.id ?? null, limit + 1],
+  });
+  const page = toPage(rows, limit, (row) => ({ at: row.created_at, id: row.id }));
+  return { ...page, data: page.data.map((row) => toTarget(row, vault)) };
+}
+
+async function update(
+  tx: Sql,
+  vault: Vault,
+  id: string,
+  patch: TargetPatch,
+): Promise<Target | null> {
+  const { rows } = await tx.query<Row>({
+    text: 'select * from targets where id = $1 for update',
+    values: [id],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  if (
+    patch.signing_secret !== undefined &&
+    patch.signing_secret !== mask(openSigningSecret(row, vault))
+  ) {
+    throw refuseField('/signing_secret', 'can only be sent back as it came, masked');
+  }
+  const stored = openCredentials(row, vault);
+  const credentials =
+    patch.credentials === undefined ? stored : unmasked(patch.credentials, stored);
+  refuseHeaders(patch.headers ?? row.headers, credentials);
+  await tx.query({
+    text: `
+      update targets
+         set name = $2, base_url = $3, credentials = $4, headers = $5, timeout_ms = $6,
+             max_in_flight = $7, rate_limit = $8, metadata = $9,
+             version = version + 1, updated_at = now()
+       where id = $1`,
+    values: [
+      id,
+      patch.name ?? row.name,
+      patch.base_url ?? row.base_url,
+      patch.credentials === undefined
+        ? row.credentials
+        : vault.seal(JSON.stringify(credentials), CREDENTIALS(id)),
+      JSON.stringify(patch.headers ?? row.headers),
+      patch.timeout_ms ?? row.timeout_ms,
+      patch.max_in_flight ?? row.max_in_flight,
+      patch.rate_limit === undefined ? row.rate_limit : patch.rate_limit,
+      JSON.stringify(patch.metadata ?? row.metadata),
+    ],
+  });
+  await tx.query(`select pg_notify('millrace_consumers', '')`);
+  const fresh = await tx.query<Row>({ text: `${SELECT} where t.id = $1`, values: [id] });
+  return toTarget(fresh.rows[0]!, vault);
+}
+
+async function remove(tx: Sql, id: string): Promise<boolean> {
+  // The row lock keeps a consumer from being created with it meanwhile.
+  const locked = await tx.query({
+    text: 'select 1 from targets where id = $1 for update',
+    values: [id],
+  });
+  if (locked.rowCount === 0) return false;
+  const { rows } = await tx.query<{ id: string; name: string; total: number }>({
+    text: `
+      select id, name, count(*) over () as total from consumers
+       where target_id = $1 and deleted_at is null
+       order by created_at
+       limit 20`,
+    values: [id],
+  });
+  if (rows.length > 0) {
+    const names = rows.map((one) => `${one.name} (${one.id})`).join(', ');
+    const more = rows[0]!.total > rows.length ? ` and ${rows[0]!.total - rows.length} more` : '';
+    throw new Refusal({
+      status: 409,
+      code: 'target_in_use',
+      detail: `Target ${id} is used by ${names}${more}; delete those or give them another target`,
+      extra: { consumers: rows.map((one) => ({ id: one.id, name: one.name })) },
+    });
+  }
+  await tx.query({ text: 'delete from targets where id = $1', values: [id] });
+  return true;
+}
+
+const CREDENTIALS = (id: string): string => `targets:credentials:${id}`;
+const SIGNING_SECRET = (id: string): string => `targets:signing_secret:${id}`;
+
+function openCredentials(row: Row, vault: Vault): Credentials {
+  return JSON.parse(vault.open(row.credentials, CREDENTIALS(row.id))) as Credentials;
+}
+
+function openSigningSecret(row: Row, vault: Vault): string {
+  return vault.open(row.signing_secret, SIGNING_SECRET(row.id));
+}
+
+function toTarget(row: Row, vault: Vault): Target {
+  return {
+    id: row.id,
+    name: row.name,
+    kind: row.kind,
+    base_url: row.base_url,
+    credentials: masked(openCredentials(row, vault)),
+    headers: row.headers,
+    signing_secret: mask(openSigningSecret(row, vault)),
+    timeout_ms: row.timeout_ms,
+    max_in_flight: row.max_in_flight,
+    rate_limit: row.rate_limit,
+    health: targetHealth(row.blocked ?? 0, row.stopped ?? 0, new Date()),
+    metadata: row.metadata,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  };
+}
+
+function targetHealth(blocked: number, stopped: number, now: Date): Health {
+  const notes = [
+    ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),
+    ...(blocked > 0 ? [ofItsConsumers(blocked, 'blocked')] : []),
+  ];
+  const status = stopped > 0 ? 'error' : blocked > 0 ? 'warn' : 'ok';
+  return { status, notes, time: now.toISOString() };
+}
+
+function ofItsConsumers(count: number, state: string): string {
+  return `${count} of its consumers ${count === 1 ? 'is' : 'are'} ${state}`;
+}

@@ -1,0 +1,138 @@
+import { hostname } from 'node:os';
+import { setInterval as every } from 'node:timers';
+
+import type { Client } from '@temporalio/client';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import type { Logger } from 'pino';
+
+import { createControl, createDelivery } from './activities/index.ts';
+import type { Workflows } from './commands.ts';
+import type { Db } from './db.ts';
+import { createDrains } from './drains.ts';
+import { createEdits } from './edits.ts';
+import { createLeaderStore } from './leader.ts';
+import { createLifecycle } from './lifecycle.ts';
+import type { Listener } from './notify.ts';
+import { startOutbox, type SendMail } from './outbox.ts';
+import { createPages } from './pages.ts';
+import { reconcile } from './reconcile.ts';
+import type { Vault } from './secrets.ts';
+import { startWake } from './wake.ts';
+
+/** Requests end within 15 s; then outcomes are stored. */
+const FORCE_AFTER_MS = 30_000;
+const RECONCILE_MS = 60_000;
+const WAKE_POLL_MS = 500;
+const OUTBOX_POLL_MS = 5_000;
+
+export interface WorkersOptions {
+  db: Db;
+  vault: Vault;
+  listener: Listener;
+  connection: NativeConnection;
+  client: Client;
+  workflows: Workflows;
+  namespace: string;
+  taskQueue: string;
+  deliveryQueue: string;
+  workflowBundle: NonNullable<WorkerOptions['workflowBundle']>;
+  /** Which queues this process serves. */
+  queues: { control: boolean; deliver: boolean };
+  version: string;
+  idleAfterMs: number;
+  retryWindowMs: number;
+  alertEmails: string[];
+  publicUrl: string;
+  sendMail: SendMail;
+  /** Drains and deliveries this process runs at once. */
+  slots: number;
+  log: Logger;
+}
+
+/**
+ * The workers of one process and what runs beside them: the wake leader, the reconciler and the
+ * outbox. `run` resolves after `shutdown`, when everything in flight has ended and is stored.
+ */
+export async function createWorkers(options: WorkersOptions): Promise<{
+  run(): Promise<void>;
+  shutdown(): void;
+}> {
+  const { db, log, listener, queues } = options;
+  const holder = `${hostname()}/${process.pid}`;
+  const drains = createDrains({ ...options, holder, userAgent: `Millrace/${options.version}` });
+  const pages = createPages(db);
+  const outbox = startOutbox({ db, send: options.sendMail, pollMs: OUTBOX_POLL_MS, log });
+  const wake = startWake({
+    store: createLeaderStore(db),
+    pages,
+    listener,
+    holder,
+    signal: options.workflows.wake,
+    pollMs: WAKE_POLL_MS,
+    log,
+  });
+  const common = {
+    connection: options.connection,
+    namespace: options.namespace,
+    shutdownForceTime: FORCE_AFTER_MS,
+    identity: holder,
+  };
+  const workers: Worker[] = [];
+  if (queues.control) {
+    workers.push(
+      await Worker.create({
+        ...common,
+        taskQueue: options.taskQueue,
+        workflowBundle: options.workflowBundle,
+        activities: createControl({
+          db,
+          pages,
+          edits: createEdits({ db, pages: createPages }),
+          lifecycle: createLifecycle(options),
+          loadRun: drains.deps.shared.loadRun,
+          mailWaits: () => outbox.hint(),
+        }),
+        maxConcurrentActivityTaskExecutions: 200,
+      }),
+    );
+  }
+  if (queues.deliver) {
+    workers.push(
+      await Worker.create({
+        ...common,
+        taskQueue: options.deliveryQueue,
+        activities: createDelivery(drains.deps),
+        maxConcurrentActivityTaskExecutions: options.slots,
+        maxHeartbeatThrottleInterval: '5s',
+      }),
+    );
+  }
+
+  function look(): void {
+    if (!wake.leads) return; // one process is enough
+    reconcile({ db, client: options.client, start: options.workflows.start, log }).catch((error: unknown) => {
+      log.warn({ err: error }, 'reconciling is interrupted; it is repeated');
+    });
+  }
+
+  async function run(): Promise<void> {
+    const timer = every(look, RECONCILE_MS);
+    const first = setTimeout(look, 1_000);
+    try {
+      await Promise.all(workers.map((worker) => worker.run()));
+    } finally {
+      clearInterval(timer);
+      clearTimeout(first);
+      await wake[Symbol.asyncDispose]();
+      await outbox[Symbol.asyncDispose]();
+      await drains[Symbol.asyncDispose]();
+    }
+  }
+
+  return {
+    run,
+    shutdown: () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}

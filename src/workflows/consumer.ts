@@ -1,0 +1,352 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  TimeoutFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+
+import type { ControlActivities, DeliverFailure, Delivered, DeliveryActivities, Drained } from '../activities/contract.ts';
+import type { Command } from '../command.ts';
+import { applyDelta, describeFilter } from '../filter.ts';
+import type { Filter } from '../schema.ts';
+import type { Standing } from '../standing.ts';
+import { details } from './details.ts';
+import { openMailbox, type Letter } from './mailbox.ts';
+import * as messages from './messages.ts';
+
+export interface ConsumerArgs {
+  consumerId: string;
+  /** Task queue of the consumer's region. */
+  deliveryQueue: string;
+  retryWindowMs: number;
+  /** Carried over a continue-as-new. */
+  carried?: { wanted: number; note: string | null; published: string };
+}
+
+const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
+const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
+const DAY_MS = 86_400_000;
+
+/** A `drain` or `deliver` under way; it is never awaited where a command could wait for it. */
+interface Sending {
+  kind: 'drain' | 'deliver';
+  scope: CancellationScope;
+  done: boolean;
+  result: Drained | Delivered | null;
+  error: unknown;
+}
+
+/**
+ * One consumer, for as long as it exists. Runs `drain` while there is something to send,
+ * `deliver` while the endpoint fails, nothing while it is idle, paused or stopped; applies
+ * commands one by one in the order they came. The row in Postgres is the truth.
+ */
+export async function consumer(args: ConsumerArgs): Promise<void> {
+  const { consumerId, deliveryQueue, retryWindowMs } = args;
+  const mailbox = openMailbox();
+  mailbox.wanted = args.carried?.wanted ?? 0;
+  mailbox.note = args.carried?.note ?? null;
+  let published = args.carried?.published ?? '';
+  let standing: Standing | null = null;
+  let filter: Filter = { syncs: [], collections: [], event_types: [] };
+  let truncated = false;
+  let sending: Sending | null = null;
+  let retryNow = false;
+  setHandler(messages.state, () => ({
+    status: standing?.status ?? 'active',
+    status_reason: standing?.statusReason ?? null,
+    filter,
+    filter_version: standing?.filterVersion ?? 0,
+    next_attempt_at: standing?.nextAttemptAt ?? null,
+    truncated,
+  }));
+
+  const control = proxyActivities<ControlActivities>({
+    startToCloseTimeout: '60s',
+    retry: { initialInterval: '250ms', maximumInterval: '5s' },
+  });
+
+  if (!(await load())) return;
+  for (;;) {
+    publish();
+    const letter = mailbox.letters[0];
+    if (letter !== undefined) {
+      await handle(letter);
+      mailbox.letters.shift();
+    } else if (sending !== null && (sending as Sending).done) {
+      await conclude(takeSending());
+    } else if (now().deleted) {
+      await quiet();
+      return;
+    } else if (continueDue()) {
+      await quiet();
+      await condition(allHandlersFinished);
+      if (mailbox.letters.length === 0) {
+        const carried = { wanted: mailbox.wanted, note: mailbox.note, published };
+        await continueAsNew<typeof consumer>({ ...args, carried });
+      }
+    } else {
+      startSending();
+      await somethingToDo();
+    }
+  }
+
+  // ── sending ────────────────────────────────────────────────────────────────────────────
+
+  function startSending(): void {
+    if (sending !== null) return;
+    const { status, idle, position } = now();
+    if (status === 'active' && (!idle || mailbox.wanted > position)) {
+      standing = { ...now(), idle: false };
+      start('drain', drain);
+    }
+    if (status === 'blocked' && (retryNow || untilNextAttempt() <= 0)) {
+      retryNow = false;
+      start('deliver', () => deliver(remainingMs(), false));
+    }
+  }
+
+  function start(kind: Sending['kind'], run: () => Promise<Drained | Delivered>): void {
+    const started: Sending = {
+      kind,
+      scope: new CancellationScope(),
+      done: false,
+      result: null,
+      error: null,
+    };
+    sending = started;
+    started.scope
+      .run(run)
+      .then(
+        (result) => {
+          started.result = result;
+        },
+        (error: unknown) => {
+          started.error = error;
+        },
+      )
+      .finally(() => {
+        started.done = true;
+      });
+  }
+
+  function drain(): Promise<Drained> {
+    const { drain: activity } = proxyActivities<DeliveryActivities>({
+      taskQueue: deliveryQueue,
+      startToCloseTimeout: '3h',
+      heartbeatTimeout: '15s',
+      retry: { initialInterval: '500ms', maximumInterval: '5s' },
+      summary: `to ${now().targetHost}`.slice(0, 100),
+    });
+    return activity({ consumerId });
+  }
+
+  function deliver(windowMs: number, last: boolean): Promise<Delivered> {
+    const { deliver: activity } = proxyActivities<DeliveryActivities>({
+      taskQueue: deliveryQueue,
+      startToCloseTimeout: '75s', // the longest request and a minute for its commit
+      ...(last ? {} : { scheduleToCloseTimeout: windowMs }),
+      heartbeatTimeout: '20s',
+      retry: last
+        ? { maximumAttempts: 1 }
+        : { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1h' },
+      summary: `the failing head, to ${now().targetHost}`.slice(0, 100),
+    });
+    return activity({ consumerId, last });
+  }
+
+  async function conclude(ended: Sending): Promise<void> {
+    if (ended.kind === 'drain') await concludeDrain(ended.result as Drained | null);
+    else await concludeDeliver(ended);
+  }
+
+  async function concludeDrain(drained: Drained | null): Promise<void> {
+    if (drained?.reason === 'blocked') {
+      const reason = drained.failure ?? 'the endpoint fails';
+      standing = await control.block({ consumerId, reason, at: time() });
+    } else if (drained?.reason === 'idle' || drained?.reason === 'yielded') {
+      standing = { ...now(), position: drained.position, idle: drained.reason === 'idle' };
+    } else {
+      standing = await control.look({ consumerId });
+    }
+  }
+
+  async function concludeDeliver(ended: Sending): Promise<void> {
+    if (ended.result !== null) {
+      const { outcome } = ended.result as Delivered;
+      standing =
+        outcome === 'changed'
+          ? await control.look({ consumerId })
+          : await control.unblock({ consumerId });
+      return;
+    }
+    const over = howItEnded(ended.error);
+    if (over === 'stop') {
+      standing = await control.stop({ consumerId, at: time() });
+    } else if (over === 'unproven') {
+      // The window ended while we were down ourselves: one more attempt decides.
+      start('deliver', () => deliver(0, true));
+    } else {
+      standing = await control.look({ consumerId });
+    }
+  }
+
+  /** Ends what is being sent and waits for it; what is in flight ends and is stored. */
+  async function quiet(): Promise<void> {
+    if (sending === null) return;
+    const ending: Sending = sending;
+    ending.scope.cancel();
+    await condition(() => ending.done);
+    if (sending === ending) await conclude(takeSending());
+  }
+
+  function takeSending(): Sending {
+    const ended = sending as Sending;
+    sending = null;
+    return ended;
+  }
+
+  // ── commands ───────────────────────────────────────────────────────────────────────────
+
+  async function handle(letter: Letter): Promise<void> {
+    const { command } = letter.ask;
+    if (needsQuiet(command) && isSending('drain')) {
+      await control.hold({ consumerId });
+      await condition(() => sending === null || sending.done);
+      if (sending !== null) await conclude(takeSending());
+    }
+    if (command.kind === 'seek' && isSending('deliver')) await quiet();
+    try {
+      const applied = await control.apply({ consumerId, ask: letter.ask, at: time() });
+      const before = now();
+      standing = applied.standing;
+      if (applied.answer.ok) await follow(command, before);
+      letter.answer = applied.answer;
+      if (!applied.answer.ok && letter.ask.actor === 'temporal') {
+        mailbox.note = `Refused ${command.kind}: ${applied.answer.detail}`;
+        log.warn(mailbox.note);
+      }
+    } catch (error) {
+      letter.error = error instanceof Error ? error.message : 'the command failed';
+      log.error('a command could not be applied', { error, kind: command.kind });
+      standing = await control.look({ consumerId });
+    }
+  }
+
+  /** What a command means for what is being sent. */
+  async function follow(command: Command, before: Standing): Promise<void> {
+    const changedFilter = now().filterVersion !== before.filterVersion;
+    if (changedFilter) await refreshFilter(command);
+    if (command.kind === 'retry' && now().status === 'blocked') {
+      retryNow = true;
+      if (isSending('deliver')) await quiet();
+    }
+    if (now().status !== 'blocked' && isSending('deliver')) await quiet();
+    if (now().status === 'blocked' && changedFilter && !(await control.hasHead({ consumerId }))) {
+      if (isSending('deliver')) await quiet();
+      standing = await control.unblock({ consumerId });
+    }
+  }
+
+  async function refreshFilter(command: Command): Promise<void> {
+    if (command.kind === 'filter' && !truncated) {
+      const edited = applyDelta(filter, command.delta, now().stream);
+      if (edited.ok) {
+        filter = edited.filter;
+        return;
+      }
+    }
+    await load();
+  }
+
+  // ── the rest ───────────────────────────────────────────────────────────────────────────
+
+  async function load(): Promise<boolean> {
+    const loaded = await control.load({ consumerId });
+    if (loaded === null) return false;
+    ({ standing, filter, truncated } = loaded);
+    return true;
+  }
+
+  function now(): Standing {
+    if (standing === null) throw new Error('the consumer is not loaded');
+    return standing;
+  }
+
+  function isSending(kind: Sending['kind']): boolean {
+    return sending !== null && sending.kind === kind && !sending.done;
+  }
+
+  async function somethingToDo(): Promise<void> {
+    const ready = (): boolean =>
+      mailbox.letters.length > 0 ||
+      (sending?.done ?? false) ||
+      continueDue() ||
+      (sending === null && now().status === 'active' && (!now().idle || mailbox.wanted > now().position));
+    const wait = sending === null && now().status === 'blocked' ? untilNextAttempt() : 0;
+    if (wait > 0) await condition(ready, wait);
+    else await condition(ready);
+  }
+
+  function untilNextAttempt(): number {
+    const at = now().nextAttemptAt;
+    return at === null ? 0 : Date.parse(at) - Date.now();
+  }
+
+  /** What is left of the window; at least a second, so that one attempt can be scheduled. */
+  function remainingMs(): number {
+    const since = now().failingSince;
+    const gone = since === null ? 0 : Date.now() - Date.parse(since);
+    return Math.max(1_000, retryWindowMs - gone);
+  }
+
+  /** Workflow time, which follows time skipping. */
+  function time(): string {
+    return new Date(Date.now()).toISOString();
+  }
+
+  function continueDue(): boolean {
+    const info = workflowInfo();
+    return info.continueAsNewSuggested || Date.now() - info.runStartTime.getTime() > DAY_MS;
+  }
+
+  /** Shows the state in the Temporal UI; search attributes only when they change. */
+  function publish(): void {
+    const current = now();
+    setCurrentDetails(details(current, describeFilter(filter), mailbox.note));
+    const attributes = `${current.status} ${current.targetHost}`;
+    if (attributes === published) return;
+    published = attributes;
+    upsertSearchAttributes([
+      { key: STATUS, value: current.status },
+      { key: HOST, value: current.targetHost },
+    ]);
+  }
+}
+
+/** Commands that move what the sender stands on wait until it has let go. */
+function needsQuiet(command: Command): boolean {
+  if (command.kind === 'seek' || command.kind === 'stored') return true;
+  return command.kind === 'patch' && command.patch.ordering !== undefined;
+}
+
+/** Whether the failed `deliver` was the window's last attempt, was cut off without one, or was cancelled. */
+function howItEnded(error: unknown): 'stop' | 'unproven' | 'cancelled' {
+  if (!(error instanceof ActivityFailure)) return 'cancelled';
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure) {
+    const [failure] = (cause.details ?? []) as DeliverFailure[];
+    return failure?.final === true ? 'stop' : 'unproven';
+  }
+  return cause instanceof TimeoutFailure ? 'unproven' : 'cancelled';
+}

@@ -1,0 +1,2 @@
+/** What the worker registers. */
+export { consumer } from './consumer.ts';

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { consumerHealth } from '../src/health.ts';
+import type { HealthInput } from '../src/health.ts';
+
+const well: HealthInput = {
+  status: 'active',
+  statusReason: null,
+  failingSince: null,
+  nextAttemptAt: null,
+  lastFailure: null,
+  attempts: 0,
+  filter: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
+  alertsReachSomeone: true,
+  now: new Date('2026-11-23T14:20:00Z'),
+};
+
+test('a consumer that runs is ok, without notes', () => {
+  expect(consumerHealth(well)).toEqual({
+    status: 'ok',
+    notes: [],
+    time: '2026-11-23T14:20:00.000Z',
+  });
+});
+
+test('a blocked one warns with what fails, since when, and what comes next', () => {
+  const blocked: HealthInput = {
+    ...well,
+    status: 'blocked',
+    failingSince: '2026-11-23T14:02:11.5Z',
+    nextAttemptAt: '2026-11-23T14:37:00Z',
+    lastFailure: { code: 'CONNECTION_REFUSED', status: null },
+    attempts: 8,
+  };
+  expect(consumerHealth(blocked)).toMatchObject({
+    status: 'warn',
+    notes: ['Refused connections since 14:02 UTC; next attempt 14:37 UTC (attempt 9)'],
+  });
+  const yesterday = {
+    ...blocked,
+    failingSince: '2026-11-22T23:59:00Z',
+    lastFailure: { code: 'HTTP_5XX', status: 503 },
+    nextAttemptAt: null,
+  };
+  expect(consumerHealth(yesterday).notes).toEqual([
+    'Answered HTTP 503 since 2026-11-22 23:59 UTC; next attempt now (attempt 9)',
+  ]);
+});
+
+test('a stopped one is an error that says how it goes on', () => {
+  const stopped: HealthInput = {
+    ...well,
+    status: 'stopped',
+    statusReason: 'the endpoint failed for 24 hours',
+    failingSince: '2026-11-22T14:02:00Z',
+  };
+  expect(consumerHealth(stopped)).toMatchObject({
+    status: 'error',
+    notes: [
+      'Stopped: the endpoint failed for 24 hours, failing since 2026-11-22 14:02 UTC; resume goes on at the position',
+    ],
+  });
+});
+
+test('an empty list and alerts that reach nobody warn', () => {
+  const filter = { syncs: [], collections: ['*'], event_types: [] };
+  expect(consumerHealth({ ...well, filter, alertsReachSomeone: false })).toMatchObject({
+    status: 'warn',
+    notes: [
+      'The filter matches nothing: syncs and event_types are empty',
+      'No alert address: set alert_emails or MILLRACE_ALERT_EMAIL',
+    ],
+  });
+});

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createApp } from '../../src/api/app.ts';
+import type { AppDeps } from '../../src/api/app.ts';
+import { bootstrapKey } from '../../src/api/auth.ts';
+import type { AppEnv } from '../../src/api/env.ts';
+import { createChanges } from '../../src/changes.ts';
+import { Unavailable } from '../../src/command.ts';
+import { createConsumers } from '../../src/consumers.ts';
+import { openDb } from '../../src/db.ts';
+import type { Db } from '../../src/db.ts';
+import { createVault } from '../../src/secrets.ts';
+import type { Vault } from '../../src/secrets.ts';
+import { createTargets } from '../../src/targets.ts';
+
+export const KEY = 'test-key-0123456789';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests reach into answers of every shape
+  body: any;
+}
+
+export interface TestApp extends AsyncDisposable {
+  app: OpenAPIHono<AppEnv>;
+  db: Db;
+  vault: Vault;
+  /** What would have been started in Temporal. */
+  started: string[];
+  /** What was logged, as the text of its lines. */
+  logged: string[];
+  /** With the key; an object is sent as JSON, a string as it is. */
+  request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+/** The API on a database, without a port and without Temporal: commands answer as if it were away. */
+export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): TestApp {
+  const logged: string[] = [];
+  const started: string[] = [];
+  const note = (fields: object, message: string): void => {
+    const { err } = fields as { err?: unknown };
+    logged.push(`${JSON.stringify(fields)} ${String(err)} ${message}`);
+  };
+  const db = openDb({ url: databaseUrl, max: 4, onError: (error) => logged.push(error.message) });
+  const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
+  const app = createApp({
+    targets: createTargets({ db, vault }),
+    consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
+    changes: createChanges(db),
+    commands: { ask: () => Promise.reject(new Unavailable('Temporal is away')) },
+    startWorkflow: async (id) => void started.push(id),
+    authenticate: bootstrapKey(KEY),
+    checks: {},
+    info: {
+      version: '0.0.0-test',
+      region: 'us-west-2',
+      retry_window: '24h',
+      retention: { events: '30d', attempts: '7d' },
+      temporal: {
+        address: '127.0.0.1:7233',
+        namespace: 'default',
+        ui_url: 'http://127.0.0.1:8233',
+      },
+      dev_receiver_url: null,
+    },
+    log: { warn: note, error: note },
+    ...overrides,
+  });
+
+  async function request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer> {
+    const sent = new Headers({ authorization: `Bearer ${KEY}` });
+    if (body !== undefined) sent.set('content-type', 'application/json');
+    new Headers(headers).forEach((value, name) => sent.set(name, value));
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    const response = await app.request(path, {
+      method,
+      headers: sent,
+      ...(body === undefined ? {} : { body: text }),
+    });
+    const answer = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') === true;
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? JSON.parse(answer) : answer,
+    };
+  }
+
+  return { app, db, vault, started, logged, request, [Symbol.asyncDispose]: () => db.close() };
+}

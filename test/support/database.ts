@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+
+/** The migrated database that each test's own is a copy of. */
+export const TEMPLATE = 'millrace_template';
+
+export interface TestDatabase extends AsyncDisposable {
+  url: string;
+}
+
+/** A fresh migrated database, dropped with whatever is still connected when it is disposed of. */
+export async function createDatabase(): Promise<TestDatabase> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const url = new URL(inject('databaseUrl'));
+  url.pathname = `/${name}`;
+  await run(`create database ${name} template ${TEMPLATE}`);
+  return {
+    url: url.href,
+    [Symbol.asyncDispose]: () => run(`drop database ${name} with (force)`),
+  };
+}
+
+async function run(text: string): Promise<void> {
+  const client = new Client({ connectionString: inject('databaseUrl') });
+  await client.connect();
+  try {
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
+}

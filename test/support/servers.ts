@@ -1,0 +1,74 @@
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startPostgres } from '../../src/embedded/postgres.ts';
+import { identityOf } from '../../src/embedded/processes.ts';
+import { startTemporal } from '../../src/embedded/temporal.ts';
+import { migrate } from '../../src/migrate.ts';
+import { TEMPLATE } from './database.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Of the run's Postgres; `createDatabase` makes each test its own database there. */
+    databaseUrl: string;
+    /** host:port of the run's Temporal server, with time skipping allowed; namespace `default`. */
+    temporalAddress: string;
+    temporalUi: string;
+  }
+}
+
+const PREFIX = 'millrace-test-';
+/** Both names of the setting: 1.32.0 has the first, later servers the second. */
+const TIME_SKIPPING = {
+  'frontend.WorkflowTimeSkippingEnabled': true,
+  'system.workflowTimeSkippingEnabled': true,
+};
+
+/** One Postgres with a migrated template database and one Temporal server for the whole run. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await sweep();
+  const dataDir = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const [postgres, temporal] = await start(dataDir);
+  await makeTemplate(postgres.url);
+  project.provide('databaseUrl', postgres.url);
+  project.provide('temporalAddress', temporal.address);
+  project.provide('temporalUi', temporal.uiUrl);
+  return async () => {
+    await Promise.all([postgres.stop(), temporal.stop()]);
+    await rm(dataDir, { recursive: true });
+  };
+}
+
+function start(dataDir: string) {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  return Promise.all([
+    startPostgres({ dataDir, say }),
+    startTemporal({ dataDir, say, env: process.env, dynamicConfig: TIME_SKIPPING }),
+  ]);
+}
+
+async function makeTemplate(url: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query(`create database ${TEMPLATE}`);
+  await client.end();
+  const template = new URL(url);
+  template.pathname = `/${TEMPLATE}`;
+  await migrate(template.href);
+}
+
+/** A run that was killed has left its servers: they are found by its folder, and stopped. */
+async function sweep(): Promise<void> {
+  const folders = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
+  for (const folder of folders) {
+    const pid = Number(folder.slice(PREFIX.length).split('-')[0]);
+    if (identityOf(pid)?.includes('vitest') === true) continue;
+    const dataDir = join(tmpdir(), folder);
+    const servers = await start(dataDir).catch(() => []); // a folder that was only half made
+    await Promise.all(servers.map((server) => server.stop()));
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}

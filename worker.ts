@@ -1,0 +1,99 @@
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+
+import { createCommands } from './src/commands.ts';
+import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
+import { openDb } from './src/db.ts';
+import { createLog, type Log } from './src/log.ts';
+import { createListener } from './src/notify.ts';
+import { fileMail, smtpMail } from './src/outbox.ts';
+import { createVault } from './src/secrets.ts';
+import { createWorkers } from './src/workers.ts';
+import manifest from './package.json' with { type: 'json' };
+
+const USAGE = 'usage: node worker.ts [--queue control|deliver]';
+const SLOTS = 2_000;
+
+await main();
+
+async function main(): Promise<void> {
+  try {
+    const queues = readQueues();
+    const config = loadConfig(process.env, 'worker');
+    await serve(config, queues, createLog(config.logLevel, { process: 'worker' }));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function readQueues(): { control: boolean; deliver: boolean } {
+  const { values } = parseArgs({ options: { queue: { type: 'string' } } });
+  const { queue } = values;
+  if (queue !== undefined && queue !== 'control' && queue !== 'deliver') {
+    throw new ConfigError(`--queue must be control or deliver, not "${queue}". ${USAGE}`);
+  }
+  return { control: queue !== 'deliver', deliver: queue !== 'control' };
+}
+
+async function serve(config: ServiceConfig, queues: { control: boolean; deliver: boolean }, log: Log): Promise<void> {
+  if (config.retryWindowMs !== 86_400_000) {
+    log.warn({ retry_window_ms: config.retryWindowMs }, 'MILLRACE_RETRY_WINDOW is not 24h');
+  }
+  if (config.alertEmails.length === 0) {
+    log.warn('MILLRACE_ALERT_EMAIL is not set: alerts of consumers that name nobody reach nobody');
+  }
+  Runtime.install({
+    shutdownSignals: [], // below
+    logger: new DefaultLogger('WARN', (entry) => {
+      log.warn({ ...entry.meta, source: 'temporal' }, entry.message);
+    }),
+  });
+  const onError = (error: Error): void => log.warn({ err: error }, 'a Postgres connection was lost');
+  await using db = openDb({ url: config.databaseUrl, max: 20, applicationName: 'millrace-worker', onError });
+  await using listener = createListener({ url: config.databaseUrl, log });
+  const connection = await NativeConnection.connect(config.temporalConnection);
+  const grpc = Connection.lazy(config.temporalConnection);
+  const client = new Client({ connection: grpc, namespace: config.temporalNamespace });
+  const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
+  const workers = await createWorkers({
+    db,
+    vault: createVault([...config.encryptionKeys]),
+    listener,
+    connection,
+    client,
+    workflows: createCommands({ client, ...queue, retryWindowMs: config.retryWindowMs }),
+    namespace: config.temporalNamespace,
+    ...queue,
+    workflowBundle: await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
+      logger: new DefaultLogger('ERROR'),
+    }),
+    queues,
+    version: manifest.version,
+    idleAfterMs: config.idleAfterMs,
+    retryWindowMs: config.retryWindowMs,
+    alertEmails: [...config.alertEmails],
+    publicUrl: `http://${config.host}:${config.port}`,
+    sendMail:
+      config.smtpUrl === null
+        ? fileMail(join(config.dataDir, 'outbox'), config.mailFrom)
+        : smtpMail(config.smtpUrl, config.mailFrom),
+    slots: SLOTS,
+    log,
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => workers.shutdown());
+  log.info({ ...queues, ...queue, region: config.region }, 'worker runs');
+  try {
+    await workers.run();
+  } finally {
+    await grpc.close();
+    await connection.close();
+  }
+  log.info('worker has stopped; everything in flight is stored');
+}
