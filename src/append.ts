@@ -35,7 +35,7 @@ const GROUP = { maxRows: 5_000, maxBytes: 4 * 1024 * 1024 };
 const QUEUE = { maxQueuedBytes: 64 * 1024 * 1024, maxWaitMs: 10_000 };
 const STATEMENT_TIMEOUT_MS = 15_000;
 /** How long an append whose connection broke during its commit looks for what became of it. */
-const DOUBT_MS = 10_000;
+const DOUBT_MS = 5_000;
 const RETRY_MS = 100;
 
 /** Group append: what arrives while the last group commits is the next group, one commit for all. */

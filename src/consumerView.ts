@@ -37,33 +37,42 @@ export interface ConsumerRow {
   seconds: number | null;
 }
 
-/** Append `where` on `k`, an order and a limit. Deleted consumers must be left out by it. */
-export const SELECT_CONSUMERS = `
-  select k.id, k.name, k.target_id, k.stream, k.path, f.syncs, f.collections, f.event_types,
-         k.ordering, k.alert_emails, k.status, k.status_reason, stand.shown, c.ahead,
-         s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
-         k.filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
-         greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds
-    from consumers k
-    join cursors c on c.consumer_id = k.id
-    join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
-    join streams s on s.name = k.stream
-    join tails t on t.stream = k.stream
-    join leader l on l.name = 'wake'
-   cross join lateral (
-      select case when c.idle and c.wanted is null and c.indexed_epoch = l.epoch
-                  then greatest(c.position, t.position)
-                  when c.wanted is not null then greatest(c.position, c.wanted - 1)
-                  else c.position end as shown
-   ) stand
-    left join lateral (
-      select event_inserted_at as at from events
-       where k.stream = 'events' and position > stand.shown order by position limit 1
-   ) e on stand.shown < s.last_position
-    left join lateral (
-      select updated_at as at from records
-       where k.stream = 'records' and position > stand.shown order by position limit 1
-   ) r on stand.shown < s.last_position`;
+/**
+ * Reads the consumers that `rows` selects (all columns of `consumers`), newest first. `rows` is
+ * evaluated before the joins, so that their cost is that of one page.
+ */
+export function selectConsumers(rows: string): string {
+  return `
+    with page as materialized (${rows})
+    select k.id, k.name, k.target_id, k.stream, k.path, f.syncs, f.collections, f.event_types,
+           k.ordering, k.alert_emails, k.status, k.status_reason, stand.shown, c.ahead,
+           s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
+           k.filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
+           greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds
+      from page k
+      join cursors c on c.consumer_id = k.id
+      join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
+      join streams s on s.name = k.stream
+      join tails t on t.stream = k.stream
+      join leader l on l.name = 'wake'
+     cross join lateral (
+        select case when c.idle and c.wanted is null and c.indexed_epoch = l.epoch
+                    then greatest(c.position, t.position)
+                    when c.wanted is not null then greatest(c.position, c.wanted - 1)
+                    else c.position end as shown
+     ) stand
+      left join lateral (
+        select event_inserted_at as at from events
+         where k.stream = 'events' and stand.shown < s.last_position and position > stand.shown
+         order by position limit 1
+     ) e on true
+      left join lateral (
+        select updated_at as at from records
+         where k.stream = 'records' and stand.shown < s.last_position and position > stand.shown
+         order by position limit 1
+     ) r on true
+     order by k.created_at desc, k.id desc`;
+}
 
 /** What waits for a consumer: entries as an upper bound, and the age of the oldest. */
 export type Lag = Consumer['lag'];

@@ -1,6 +1,6 @@
 import { ApiError } from './api/errors.ts';
 import type { Command } from './command.ts';
-import { countLag, lagOfRow, SELECT_CONSUMERS, toConsumer } from './consumerView.ts';
+import { countLag, lagOfRow, selectConsumers, toConsumer } from './consumerView.ts';
 import type { ConsumerRow } from './consumerView.ts';
 import { openCursor } from './cursor.ts';
 import type { Db, Sql } from './db.ts';
@@ -50,7 +50,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
 
   async function get(id: string): Promise<Consumer | null> {
     const { rows } = await db.query<ConsumerRow>({
-      text: `${SELECT_CONSUMERS} where k.id = $1 and k.deleted_at is null`,
+      text: selectConsumers('select * from consumers where id = $1 and deleted_at is null'),
       values: [id],
     });
     const row = rows[0];
@@ -80,31 +80,25 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
 /** A page of consumers: walks `consumers_newest` from the key on and stops at the limit. */
 export function listQuery(query: ConsumerQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.limit + 1];
-  const conditions = ['k.deleted_at is null'];
+  const conditions = ['deleted_at is null'];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   if (query.after !== null) {
     conditions.push(
-      `(k.created_at, k.id) < (${bind(query.after.at)}::timestamptz, ${bind(query.after.id)}::uuid)`,
+      `(created_at, id) < (${bind(query.after.at)}::timestamptz, ${bind(query.after.id)}::uuid)`,
     );
   }
   if (query.q !== undefined) {
     const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
-    conditions.push(`k.name ilike ${bind(pattern)}`);
+    conditions.push(`name ilike ${bind(pattern)}`);
   }
-  if (query.status !== undefined) conditions.push(`k.status = ${bind(query.status)}`);
-  if (query.targetId !== undefined) conditions.push(`k.target_id = ${bind(query.targetId)}`);
+  if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
+  if (query.targetId !== undefined) conditions.push(`target_id = ${bind(query.targetId)}`);
   return {
-    // The page is cut before the joins, so that their cost is that of one page.
-    text: `
-      with page as materialized (
-        select k.id from consumers k
-         where ${conditions.join(' and ')}
-         order by k.created_at desc, k.id desc
-         limit $1
-      )
-      ${SELECT_CONSUMERS}
-       where k.id in (select id from page)
-       order by k.created_at desc, k.id desc`,
+    text: selectConsumers(`
+      select * from consumers
+       where ${conditions.join(' and ')}
+       order by created_at desc, id desc
+       limit $1`),
     values,
   };
 }

@@ -43,10 +43,7 @@ export interface Pipe extends Sql, AsyncDisposable {
    * A transaction in two round trips: `first`, then what `next` makes of its answers. Only on a
    * pipe that nothing else uses meanwhile.
    */
-  exchange(
-    first: Query[],
-    next: (results: pg.QueryResult[]) => Query[],
-  ): Promise<pg.QueryResult[]>;
+  exchange(first: Query[], next: (results: pg.QueryResult[]) => Query[]): Promise<pg.QueryResult[]>;
   /** Connects if it isn't; when this throws, nothing has been sent. */
   ready(): Promise<void>;
   close(): Promise<void>;
@@ -187,7 +184,7 @@ function connection(options: DbOptions): pg.ClientConfig {
   return {
     connectionString: options.url,
     application_name: options.applicationName ?? 'millrace',
-    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? 60_000} -c idle_in_transaction_session_timeout=60000`,
+    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? 60_000} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1`,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
   };

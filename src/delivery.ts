@@ -110,6 +110,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let committedPosition = lease.position;
   let lastCommitAt = startedAt;
   let confirmedVersion = -1;
+  let latest = { version: run.version, targetVersion: run.target.version };
   let reloading = false;
   const taken = new Map<number, number>(); // filter version → where this delivery took it
   let versions = takeVersions(run.filters);
@@ -122,7 +123,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   committer.join(committing);
   const unfollow = tail.follow(fill);
   committer.mark(committing); // renews a lease that was partly spent waiting
-  void reload();
+  void refresh(false);
   fill();
 
   // ── reading ────────────────────────────────────────────────────────────────────────────
@@ -316,9 +317,8 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function stored(committed: { version: number; targetVersion: number }, until: number): void {
     leaseUntil = until;
-    if (committed.version !== confirmedVersion || committed.targetVersion !== run.target.version) {
-      void reload();
-    }
+    latest = committed;
+    if (isStale()) void refresh();
     if (stopping === null) sendReady();
   }
 
@@ -337,25 +337,38 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   // ── the configuration ──────────────────────────────────────────────────────────────────
 
-  async function reload(): Promise<void> {
+  /** Takes the newest configuration, and again as long as a newer one was seen meanwhile. */
+  async function refresh(load = true): Promise<void> {
     if (reloading || finishing) return;
     reloading = true;
     try {
-      const next = await shared.loadRun(consumerId);
-      if (next === null || next.deleted || next.held || next.status !== 'active') {
-        if (next !== null) run = { ...run, version: next.version, filterVersion: next.filterVersion };
-        versions = next === null ? versions : takeVersions(next.filters);
-        stop('changed');
-      } else {
-        apply(next);
+      for (let first = !load; ; first = false) {
+        if (!first) takeRun(await shared.loadRun(consumerId));
+        await confirm();
+        if (!isStale() || finishing) break;
       }
-      await confirm();
     } catch (error) {
       log.warn({ err: error, consumer_id: consumerId }, 'a change could not be taken; trying again');
     } finally {
       reloading = false;
     }
     fill();
+  }
+
+  function takeRun(next: Run | null): void {
+    if (next !== null && !next.deleted && !next.held && next.status === 'active') {
+      apply(next);
+      return;
+    }
+    if (next !== null) {
+      versions = takeVersions(next.filters);
+      run = { ...run, version: next.version, filterVersion: next.filterVersion };
+    }
+    stop('changed');
+  }
+
+  function isStale(): boolean {
+    return latest.version > confirmedVersion || latest.targetVersion !== run.target.version;
   }
 
   function apply(next: Run): void {

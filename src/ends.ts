@@ -6,8 +6,9 @@ import type { StreamName } from './schema.ts';
 export interface Ends {
   /** Resolves when the stream has gone beyond `after`, after `ms`, or when `signal` aborts. */
   beyond(stream: StreamName, after: number, ms: number, signal: AbortSignal): Promise<void>;
-  /** Lets everyone go. */
+  /** Lets everyone go; from then on nobody waits. */
   close(): void;
+  readonly closed: boolean;
 }
 
 export interface EndsOptions {
@@ -83,5 +84,11 @@ export function createEnds({ sql, listener, log }: EndsOptions): Ends {
     for (const stream of STREAMS) for (const go of waiting[stream].keys()) go();
   }
 
-  return { beyond, close };
+  return {
+    beyond,
+    close,
+    get closed() {
+      return closed;
+    },
+  };
 }

@@ -69,7 +69,8 @@ export function createListener({ url, log }: ListenerOptions): Listener {
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
       query_timeout: 5_000,
-    });
+      pipeline: true, // channels are listened to as they come
+    } as pg.ClientConfig);
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     opened.on('error', () => undefined); // `end` follows
     opened.on('end', () => end());
@@ -78,7 +79,9 @@ export function createListener({ url, log }: ListenerOptions): Listener {
     closing.signal.addEventListener('abort', leave);
     let keepalive: NodeJS.Timeout | undefined;
     try {
-      await opened.connect();
+      // Ended while it connects, it would never say so.
+      await Promise.race([opened.connect(), ended]);
+      if (closing.signal.aborted) return;
       client = opened;
       for (const channel of hearers.keys()) await opened.query(`listen ${channel}`);
       listening();

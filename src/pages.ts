@@ -85,9 +85,13 @@ export function createPages(sql: Sql): Pages {
   const prepared = new Set<string>();
 
   /** Statements are prepared by shape and limit, but not for each limit that callers think of. */
-  async function readRows(name: string, text: string, values: unknown[]): Promise<unknown[][]> {
-    if (prepared.size < PREPARED) prepared.add(name);
-    const named = prepared.has(name) ? { name } : {};
+  async function readRows(
+    name: string | null,
+    text: string,
+    values: unknown[],
+  ): Promise<unknown[][]> {
+    if (name !== null && prepared.size < PREPARED) prepared.add(name);
+    const named = name !== null && prepared.has(name) ? { name } : {};
     const config = { text, values, ...named, rowMode: 'array' };
     const result = (await sql.query(config)) as unknown as QueryArrayResult<unknown[]>;
     return result.rows;

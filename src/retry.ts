@@ -21,13 +21,18 @@ export interface RetryRequest {
  * soon as the next retry would fall past it. Never 0: Temporal takes that for a final failure.
  */
 export function nextDelayMs(request: RetryRequest): number | null {
-  const margin = request.windowMs / 2880;
+  const margin = lastAttemptMarginMs(request.windowMs);
   const room = request.remainingMs - margin;
   // In the last minute of the window: nothing may follow.
   if (room <= margin) return null;
   const step = RETRY_SECONDS[Math.min(request.attempt, RETRY_SECONDS.length) - 1] ?? 3600;
   const delay = request.retryAfterMs ?? step * 1000 * (0.9 + 0.2 * request.random);
   return Math.max(1, Math.min(delay, room));
+}
+
+/** How long before the window's end its last attempt is made: 30 s of 24 h, at least 250 ms. */
+export function lastAttemptMarginMs(windowMs: number): number {
+  return Math.max(windowMs / 2880, Math.min(250, windowMs / 8));
 }
 
 /**

@@ -6,8 +6,11 @@ import type { StreamName } from './schema.ts';
 type ScanRequest = Pick<PageRequest, 'stream' | 'filter' | 'provider' | 'limit' | 'scanRows'>;
 
 export interface Scan {
-  /** The same for the same text: of a prepared statement. */
-  name: string;
+  /**
+   * The same for the same text, to be prepared. Null where a plan must be made with the values:
+   * how much of a sync lies ahead decides whether its branch is worth reading by the index.
+   */
+  name: string | null;
   /** A `with` clause, or nothing. */
   cte: string;
   /** What to select from: at most `limit` matching rows, ascending. */
@@ -41,44 +44,46 @@ export function scanFor(request: ScanRequest, columns: string): Scan {
   if (matchesNothing(filter)) return nothing(stream, columns);
 
   const syncs = few ? filter.syncs.map(param) : null;
-  const rows = (what: string): string =>
+  // A branch that is sorted and cut by itself is read by its index, and the branches are merged.
+  const rows = (what: string, most: number): string =>
     syncs === null
-      ? `select ${what} from ${stream} where ${RANGE}`
-      : syncs
-          .map((sync) => `(select ${what} from ${stream} where sync_id = ${sync} and ${RANGE})`)
-          .join(' union all ');
+      ? `select ${what} from ${stream} where ${RANGE} order by position limit ${most}`
+      : `${syncs
+          .map(
+            (sync) =>
+              `(select ${what} from ${stream} where sync_id = ${sync} and ${RANGE} order by position limit ${most})`,
+          )
+          .join(' union all ')} order by position limit ${most}`;
   const narrowed = lists.filter(([, list]) => list[0] !== '*');
   const conditions = narrowed.map(([column, list]) => inList(column, param(arrayText(list))));
   if (request.provider !== undefined) {
     conditions.push(`starts_with(collection_id, ${param(`${request.provider}:`)})`);
   }
-  const shape = [stream, syncs?.length ?? 'all', ...narrowed.map(([column]) => column)];
+  const name = (...rest: (string | number)[]): string | null =>
+    few ? null : ['page', stream, columns.length, limit, ...rest].join('-');
   if (conditions.length === 0) {
     return {
-      name: ['page', ...shape, columns.length, limit].join('-'),
+      name: name(),
       cte: '',
-      source: `(${rows(columns)} order by position limit ${limit})`,
+      source: `(${rows(columns, limit)})`,
       bound: 'null::bigint',
       values,
     };
   }
+  const matched = [
+    ...narrowed.map(([column]) => column),
+    ...(request.provider === undefined ? [] : ['provider']),
+  ];
   return {
-    name: [
-      'page',
-      ...shape,
-      request.provider === undefined ? '' : 'provider',
-      columns.length,
-      limit,
-      scanRows,
-    ].join('-'),
+    name: name(scanRows, ...matched),
     cte: `with page as materialized (
             select ${columns}
-              from (${rows(withMatched(columns, stream))} order by position limit ${scanRows}) looked
+              from (${rows(withMatched(columns, stream), scanRows)}) looked
              where ${conditions.join(' and ')} order by position limit ${limit}
           )`,
     source: 'page',
     bound: `case when (select count(*) from page) < ${limit} then (
-              select position from (${rows('position')} order by position offset ${scanRows - 1} limit 1) looked
+              select position from (${rows('position', scanRows)}) looked order by position offset ${scanRows - 1} limit 1
             ) end`,
     values,
   };
@@ -88,7 +93,7 @@ const RANGE = 'position > $1 and position <= $2';
 
 function nothing(stream: StreamName, columns: string): Scan {
   return {
-    name: `page-${stream}-nothing-${columns.length}`,
+    name: null,
     cte: '',
     source: `(select ${columns} from ${stream} where ${RANGE} and false)`,
     bound: 'null::bigint',

@@ -23,6 +23,9 @@ export const SyncId = text(255).meta({
   example: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
 });
 
+/** What people call a sync. */
+export const SyncName = text(255);
+
 /** `provider:name`; the provider is everything before the first colon. */
 export const CollectionId = text(511)
   .regex(/^[^:]{1,255}:[^]{1,255}$/u, 'must be provider:name, for example stripe:customer')
@@ -47,9 +50,15 @@ export const Position = z
   .nonnegative()
   .meta({ description: 'Place in its stream, ascending', example: 1042 });
 
-export const Metadata = z.record(z.string(), z.unknown()).meta({
-  description: 'Free JSON of yours, returned as it was sent',
-});
+export const Metadata = z
+  .record(z.string(), z.unknown())
+  .refine(isStorable, 'must not contain U+0000 or a lone surrogate')
+  .meta({ description: 'Free JSON of yours, returned as it was sent' });
+
+/** Postgres' jsonb takes no escape of NUL or of half a surrogate pair. */
+function isStorable(value: object): boolean {
+  return !/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/u.test(JSON.stringify(value));
+}
 
 /** Any JSON value. Its text is kept; numbers are never rounded. */
 export const Data = z.unknown().meta({ description: 'Any JSON value, at most 1 MiB' });
@@ -75,7 +84,11 @@ export const RecordInput = z
 export type RecordInput = z.infer<typeof RecordInput>;
 
 /** Postgres indexes keys of up to 2,704 bytes. */
-function fitsIndex(record: { sync_id: string; collection_id: string; upstream_id: string }): boolean {
+function fitsIndex(record: {
+  sync_id: string;
+  collection_id: string;
+  upstream_id: string;
+}): boolean {
   const key = record.sync_id + record.collection_id + record.upstream_id;
   return key.length <= 2_500 / 3 || new TextEncoder().encode(key).length <= 2_500;
 }
@@ -195,7 +208,10 @@ const credentialsWith = <T extends z.ZodType<string>>(headerSecret: T) =>
     z.strictObject({ type: z.literal('none') }),
     z.strictObject({
       type: z.literal('basic'),
-      username: z.string().max(1024).regex(/^[^:]*$/u, 'must not contain ":" (RFC 7617)'),
+      username: z
+        .string()
+        .max(1024)
+        .regex(/^[^:]*$/u, 'must not contain ":" (RFC 7617)'),
       password: secretText,
     }),
     z.strictObject({ type: z.literal('bearer'), token: headerSecret }),

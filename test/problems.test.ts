@@ -93,7 +93,12 @@ test('malformed JSON is 400', async () => {
 
 test('a body that is not sent as JSON is 415', async () => {
   const headers = { 'content-type': 'text/plain' };
-  const { status, body } = await api.request('POST', '/v1/targets', JSON.stringify(target), headers);
+  const { status, body } = await api.request(
+    'POST',
+    '/v1/targets',
+    JSON.stringify(target),
+    headers,
+  );
   expect([status, body.code]).toEqual([415, 'unsupported_media_type']);
 });
 
@@ -265,5 +270,7 @@ test('what nobody foresaw is a 500 that tells nothing, and is logged with its re
   expect(response.status).toBe(500);
   expect(JSON.parse(text)).toMatchObject({ code: 'internal', request_id: 'r1' });
   expect(text).not.toContain('s3cret');
-  expect(logged).toEqual([expect.objectContaining({ request_id: 'r1', err: expect.any(TypeError) })]);
+  expect(logged).toEqual([
+    expect.objectContaining({ request_id: 'r1', err: expect.any(TypeError) }),
+  ]);
 });

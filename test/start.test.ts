@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { commandLine } from '../src/embedded/processes.ts';
@@ -118,6 +118,31 @@ test('npm start prints one line when it is ready, and Ctrl-C to the whole group 
   expect(second.stderr()).toContain(key);
 });
 
+test('its receiver gets, verifies and shows what a consumer delivers', async () => {
+  const run = start();
+  await ready(run);
+  const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
+  async function call<T>(path: string, body?: unknown): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${port}/v1${path}`, {
+      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    });
+    expect(response.status).toBeLessThan(300);
+    return (await response.json()) as T;
+  }
+  const { dev_receiver_url: base_url } = await call<{ dev_receiver_url: string }>('/info');
+  const target = await call<{ id: string }>('/targets', { name: 'receiver', base_url });
+  await call('/consumers', { name: 'all', target_id: target.id, stream: 'events' });
+  const entry = { sync_id: 's', collection_id: 'stripe:customer', upstream_id: 'c', data: {} };
+  await call('/events', { events: [{ ...entry, event: 'created', event_id: 'evt_1' }] });
+  const shown = await until(async () => {
+    const page = await fetch(new URL('/deliveries', base_url));
+    const { deliveries } = (await page.json()) as { deliveries: Record<string, unknown>[] };
+    return deliveries[0];
+  });
+  expect(shown).toMatchObject({ verdict: 'verified', webhook_id: 'evt_1', attempt: 1 });
+});
+
 test('a second one on the same data folder says that the first is running, and exits 1', async () => {
   const first = start();
   await ready(first);
@@ -142,6 +167,39 @@ test('each of its processes is started again when it is killed, on the same port
   const url = `postgres://millrace:${password}@127.0.0.1:${postgresPort}/millrace`;
   await until(() => connects(url), { timeoutMs: 25_000 });
   expect(run.child.exitCode).toBeNull();
+});
+
+test('a second Ctrl-C does not wait for a drain', async () => {
+  const entry = join(dataDir, 'stuck.ts');
+  await writeFile(
+    entry,
+    `import { createServer } from 'node:http';
+     process.on('SIGTERM', () => console.error('I stay')); // as a drain that takes long
+     const server = createServer((_, response) => response.end('ready'));
+     server.listen(Number(process.env.MILLRACE_PORT), '127.0.0.1');`,
+  );
+  const idle = join(dataDir, 'idle.ts');
+  await writeFile(
+    idle,
+    `process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000);`,
+  );
+  const supervisor = join(dataDir, 'supervisor.ts');
+  await writeFile(
+    supervisor,
+    `import { runDev } from '${new URL('../src/cli/dev.ts', import.meta.url).href}';
+     const [server, worker] = ['${pathToFileURL(entry).href}', '${pathToFileURL(idle).href}'];
+     const entries = { server: new URL(server), worker: new URL(worker) };
+     process.exitCode = await runDev({ env: process.env, entries });`,
+  );
+  const run = start({}, [process.execPath, supervisor]);
+  await ready(run);
+  run.child.kill('SIGINT');
+  await until(() => run.stderr().includes('I stay'));
+  const asked = performance.now();
+  await until(() => performance.now() - asked > 600); // what comes sooner is npm's echo of the first
+  run.child.kill('SIGINT');
+  expect(await run.exit).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(5_000);
 });
 
 test('after its own kill -9 its processes drain and end, and the next one goes on with the same servers', async () => {

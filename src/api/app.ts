@@ -2,29 +2,43 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { methodNotAllowed as refuseMethods } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
+import type { Appender } from '../append.ts';
 import type { Changes } from '../changes.ts';
 import type { Commands } from '../command.ts';
 import type { Consumers } from '../consumers.ts';
+import type { Db } from '../db.ts';
+import type { Ends } from '../ends.ts';
 import { newId } from '../ids.ts';
+import type { Pages } from '../pages.ts';
 import type { Info } from '../schema.ts';
+import type { Syncs } from '../syncs.ts';
 import type { Targets } from '../targets.ts';
 import { createAsk } from './ask.ts';
 import { requireKey } from './auth.ts';
 import type { Authenticate } from './auth.ts';
+import { JSON_BYTES, tooLarge } from './body.ts';
 import { createCommandRoutes } from './commands.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import type { AppEnv } from './env.ts';
-import { ApiError, createOnError, methodNotAllowed, notFound } from './errors.ts';
+import { createOnError, methodNotAllowed, notFound } from './errors.ts';
 import type { ErrorLog } from './errors.ts';
 import { createHome } from './home.ts';
 import { createInfoRoutes } from './info.ts';
+import { createIngestRoutes } from './ingest.ts';
 import { serveDocument } from './openapi.ts';
 import { createProbeRoutes } from './probes.ts';
 import type { Check } from './probes.ts';
 import { createRoutes } from './route.ts';
+import { createStreamRoutes } from './streams.ts';
+import { createSyncRoutes } from './syncs.ts';
 import { createTargetRoutes } from './targets.ts';
 
 export interface AppDeps {
+  db: Db;
+  appender: Appender;
+  pages: Pages;
+  ends: Ends;
+  syncs: Syncs;
   targets: Targets;
   consumers: Consumers;
   changes: Changes;
@@ -37,8 +51,6 @@ export interface AppDeps {
   log: ErrorLog;
 }
 
-/** A JSON request's body may have as many bytes; NDJSON is streamed and has no limit. */
-const BODY_BYTES = 10 * 1024 * 1024;
 /** A workflow that takes longer to start is left to the reconciler. */
 const START_MS = 1_000;
 
@@ -56,11 +68,14 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
 
   const withKey = requireKey(deps.authenticate);
   app.use('/v1/*', (c, next) => (c.req.path === '/v1/openapi.json' ? next() : withKey(c, next)));
-  const limited = bodyLimit({ maxSize: BODY_BYTES, onError: refuseTooLarge });
-  app.use('/v1/*', (c, next) => (isNdjson(c.req.header('content-type')) ? next() : limited(c, next)));
+  // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
+  app.route('/', createIngestRoutes(deps));
+  app.use('/v1/*', bodyLimit({ maxSize: JSON_BYTES, onError: () => throwIt(tooLarge()) }));
 
   const ask = createAsk(deps);
   const startWorkflow = startSoon(deps);
+  app.route('/', createStreamRoutes({ ...deps, sql: deps.db }));
+  app.route('/', createSyncRoutes(deps));
   app.route('/', createTargetRoutes(deps));
   app.route('/', createConsumerRoutes({ consumers, ask, startWorkflow }));
   app.route('/', createCommandRoutes({ consumers, ask }));
@@ -69,17 +84,8 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   return app;
 }
 
-function isNdjson(contentType: string | undefined): boolean {
-  return /^application\/x-ndjson\s*(;|$)/iu.test(contentType ?? '');
-}
-
-function refuseTooLarge(): never {
-  throw new ApiError({
-    status: 413,
-    code: 'too_large',
-    detail: `A JSON request may have ${BODY_BYTES} bytes; send more as application/x-ndjson`,
-    headers: { connection: 'close' }, // else the rest of the body would have to be read
-  });
+function throwIt(error: Error): never {
+  throw error;
 }
 
 /** Creating a consumer does not depend on Temporal: what fails here is noted and made good by the reconciler. */

@@ -39,7 +39,7 @@ export async function readJson(c: Context): Promise<unknown> {
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Throws a TypeError for what is not UTF-8, where Node would put U+FFFD. */
-export function decodeUtf8(bytes: AllowSharedBufferSource): string {
+export function decodeUtf8(bytes: ArrayBuffer | Uint8Array): string {
   return decoder.decode(bytes);
 }
 
@@ -66,7 +66,8 @@ function malformed(cause: unknown): ApiError {
   return new ApiError({ status: 400, code: 'malformed_json', detail, cause });
 }
 
-function tooLarge(): ApiError {
+/** The 413 of a JSON request. */
+export function tooLarge(): ApiError {
   return new ApiError({
     status: 413,
     code: 'too_large',

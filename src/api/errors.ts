@@ -98,7 +98,7 @@ function toApiError(error: unknown): ApiError | null {
     });
   }
   if (error instanceof HTTPException) return fromHttpException(error);
-  if (isDatabaseAway(error)) {
+  if (isDatabaseAway(error) || isNotMigrated(error)) {
     return new ApiError({
       status: 503,
       code: 'database_unavailable',
@@ -107,6 +107,11 @@ function toApiError(error: unknown): ApiError | null {
     });
   }
   return null;
+}
+
+/** A table that isn't there: the process is up before its migrations are in. */
+function isNotMigrated(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === '42P01';
 }
 
 function fromRefusal({ options, message }: Refusal): ApiError {

@@ -33,10 +33,12 @@ export async function ingestLines<Row, Answer>(
   let committed = 0;
   let part: Row[] = [];
   let partBytes = 0;
-  let committing: Promise<void> | null = null;
+  let parts = 0;
+  let committing: Promise<void> = Promise.resolve();
 
   async function commit(): Promise<void> {
-    if (part.length === 0 && committing !== null) return;
+    if (part.length === 0 && parts > 0) return;
+    parts++;
     const rows = part;
     part = [];
     partBytes = 0;
@@ -63,7 +65,7 @@ export async function ingestLines<Row, Answer>(
     await commit();
     await committing;
   } catch (error) {
-    await committing?.catch(() => undefined); // it is this error, or comes second
+    await committing.catch(() => undefined); // it is this error, or comes second
     throw withCommitted(error, committed);
   }
   return sum as Answer;

@@ -8,7 +8,8 @@ import { createRoutes, json } from './route.ts';
 /** Whether something that the API needs is there. What throws or takes long isn't. */
 export type Check = () => Promise<boolean>;
 
-const CHECK_MS = 2_000;
+/** Below the two seconds that the supervisor gives a probe. */
+const CHECK_MS = 1_500;
 
 /** `/healthz` says that the process is up, `/readyz` that what it needs answers too. Neither takes a key. */
 export function createProbeRoutes(deps: { checks: Record<string, Check> }): OpenAPIHono<AppEnv> {

@@ -18,7 +18,7 @@ export function refuseInvalid(
     throw new ApiError({
       status: 404,
       code: 'not_found',
-      detail: `There is nothing at ${c.req.path}: its id is not a UUID`,
+      detail: `There is nothing at ${c.req.path}: no such id can exist`,
     });
   }
   throw invalid(result.target, fieldErrors(result.error.issues));

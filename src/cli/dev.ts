@@ -16,7 +16,7 @@ export async function runDev(options: DevOptions): Promise<number> {
   const giveUp = new AbortController();
   const interrupted = Promise.withResolvers<void>();
   let stack: Stack | null = null;
-  const ignore = onInterrupt({
+  onInterrupt({
     first: () => {
       say('Stopping: deliveries in flight end and are committed (Ctrl-C again hurries)');
       giveUp.abort();
@@ -38,8 +38,6 @@ export async function runDev(options: DevOptions): Promise<number> {
     await stack.stop();
   } catch (error) {
     if (stack !== null || !giveUp.signal.aborted) throw error; // else it was told to give up
-  } finally {
-    ignore();
   }
   say('Stopped; the data stays');
   return 0;

@@ -13,15 +13,17 @@ export interface DevelopmentKeys {
 /** Keys for development, made once and kept in the data folder for its owner alone (0600). */
 export async function developmentKeys(dataDir: string): Promise<DevelopmentKeys> {
   return {
-    apiKey: await keep(
-      join(dataDir, 'api-key'),
-      () => `mk_${randomBytes(32).toString('base64url')}`,
-    ),
+    apiKey: await keepApiKey(dataDir),
     encryptionKeys: await keep(
       join(dataDir, 'encryption-keys'),
       () => `dev:${randomBytes(32).toString('base64')}`,
     ),
   };
+}
+
+/** The bootstrap admin key, made once and kept in the data folder for its owner alone. */
+export function keepApiKey(dataDir: string): Promise<string> {
+  return keep(join(dataDir, 'api-key'), () => `mk_${randomBytes(32).toString('base64url')}`);
 }
 
 async function keep(path: string, make: () => string): Promise<string> {

@@ -200,7 +200,7 @@ async function whenReady(url: string, children: Child[], signal?: AbortSignal): 
       }
     },
     READY_MS,
-    30,
+    100,
   );
   if (!up) throw new Error(`${url}/readyz is not 200 after ${READY_MS / 1000} s: ${answer}`);
 }

@@ -3,10 +3,10 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
-  TimeoutFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
+  isCancellation,
   log,
   proxyActivities,
   setCurrentDetails,
@@ -18,6 +18,7 @@ import {
 import type { ControlActivities, DeliverFailure, Delivered, DeliveryActivities, Drained } from '../activities/contract.ts';
 import type { Command } from '../command.ts';
 import { applyDelta, describeFilter } from '../filter.ts';
+import { lastAttemptMarginMs } from '../retry.ts';
 import type { Filter } from '../schema.ts';
 import type { Standing } from '../standing.ts';
 import { details } from './details.ts';
@@ -62,6 +63,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   let truncated = false;
   let sending: Sending | null = null;
   let retryNow = false;
+  let notBefore = 0; // after a `deliver` that ended without a verdict
   setHandler(messages.state, () => ({
     status: standing?.status ?? 'active',
     status_reason: standing?.statusReason ?? null,
@@ -112,7 +114,10 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     }
     if (status === 'blocked' && (retryNow || untilNextAttempt() <= 0)) {
       retryNow = false;
-      start('deliver', () => deliver(remainingMs(), false));
+      // Where the window ended without an attempt (we were down ourselves), one more decides.
+      const leftMs = remainingMs();
+      const last = leftMs <= lastAttemptMarginMs(retryWindowMs);
+      start('deliver', () => deliver(leftMs, last));
     }
   }
 
@@ -190,15 +195,12 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
           : await control.unblock({ consumerId });
       return;
     }
-    const over = howItEnded(ended.error);
-    if (over === 'stop') {
+    if (wasFinal(ended.error)) {
       standing = await control.stop({ consumerId, at: time() });
-    } else if (over === 'unproven') {
-      // The window ended while we were down ourselves: one more attempt decides.
-      start('deliver', () => deliver(0, true));
-    } else {
-      standing = await control.look({ consumerId });
+      return;
     }
+    standing = await control.look({ consumerId });
+    if (!isCancellation(ended.error)) notBefore = Date.now() + 1_000;
   }
 
   /** Ends what is being sent and waits for it; what is in flight ends and is stored. */
@@ -300,14 +302,12 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
 
   function untilNextAttempt(): number {
     const at = now().nextAttemptAt;
-    return at === null ? 0 : Date.parse(at) - Date.now();
+    return Math.max(at === null ? 0 : Date.parse(at), notBefore) - Date.now();
   }
 
-  /** What is left of the window; at least a second, so that one attempt can be scheduled. */
   function remainingMs(): number {
     const since = now().failingSince;
-    const gone = since === null ? 0 : Date.now() - Date.parse(since);
-    return Math.max(1_000, retryWindowMs - gone);
+    return since === null ? retryWindowMs : retryWindowMs - (Date.now() - Date.parse(since));
   }
 
   /** Workflow time, which follows time skipping. */
@@ -340,13 +340,9 @@ function needsQuiet(command: Command): boolean {
   return command.kind === 'patch' && command.patch.ordering !== undefined;
 }
 
-/** Whether the failed `deliver` was the window's last attempt, was cut off without one, or was cancelled. */
-function howItEnded(error: unknown): 'stop' | 'unproven' | 'cancelled' {
-  if (!(error instanceof ActivityFailure)) return 'cancelled';
-  const { cause } = error;
-  if (cause instanceof ApplicationFailure) {
-    const [failure] = (cause.details ?? []) as DeliverFailure[];
-    return failure?.final === true ? 'stop' : 'unproven';
-  }
-  return cause instanceof TimeoutFailure ? 'unproven' : 'cancelled';
+/** Whether the failed `deliver` was an attempt in the last minute of the window. */
+function wasFinal(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return false;
+  const [failure] = (error.cause.details ?? []) as DeliverFailure[];
+  return failure?.final === true;
 }

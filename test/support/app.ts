@@ -1,16 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import pino from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { AppDeps } from '../../src/api/app.ts';
 import { bootstrapKey } from '../../src/api/auth.ts';
 import type { AppEnv } from '../../src/api/env.ts';
+import { createAppender } from '../../src/append.ts';
+import type { Appender } from '../../src/append.ts';
 import { createChanges } from '../../src/changes.ts';
 import { Unavailable } from '../../src/command.ts';
 import { createConsumers } from '../../src/consumers.ts';
 import { openDb } from '../../src/db.ts';
 import type { Db } from '../../src/db.ts';
+import { createEnds } from '../../src/ends.ts';
+import { createListener } from '../../src/notify.ts';
+import { createPages } from '../../src/pages.ts';
 import { createVault } from '../../src/secrets.ts';
 import type { Vault } from '../../src/secrets.ts';
+import { createSyncs } from '../../src/syncs.ts';
 import { createTargets } from '../../src/targets.ts';
 
 export const KEY = 'test-key-0123456789';
@@ -25,6 +32,7 @@ export interface Answer {
 export interface TestApp extends AsyncDisposable {
   app: OpenAPIHono<AppEnv>;
   db: Db;
+  appender: Appender;
   vault: Vault;
   /** What would have been started in Temporal. */
   started: string[];
@@ -38,13 +46,18 @@ export interface TestApp extends AsyncDisposable {
 export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): TestApp {
   const logged: string[] = [];
   const started: string[] = [];
-  const note = (fields: object, message: string): void => {
-    const { err } = fields as { err?: unknown };
-    logged.push(`${JSON.stringify(fields)} ${String(err)} ${message}`);
-  };
+  const log = pino({}, { write: (line: string) => void logged.push(line) });
   const db = openDb({ url: databaseUrl, max: 4, onError: (error) => logged.push(error.message) });
+  const appender = createAppender({ db, url: databaseUrl, log });
+  const listener = createListener({ url: databaseUrl, log });
+  const ends = createEnds({ sql: db, listener, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const app = createApp({
+    db,
+    appender,
+    pages: createPages(db),
+    ends,
+    syncs: createSyncs(db),
     targets: createTargets({ db, vault }),
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),
@@ -64,7 +77,7 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
       },
       dev_receiver_url: null,
     },
-    log: { warn: note, error: note },
+    log,
     ...overrides,
   });
 
@@ -92,5 +105,12 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
     };
   }
 
-  return { app, db, vault, started, logged, request, [Symbol.asyncDispose]: () => db.close() };
+  async function dispose(): Promise<void> {
+    ends.close();
+    await appender.close();
+    await listener.close();
+    await db.close();
+  }
+
+  return { app, db, appender, vault, started, logged, request, [Symbol.asyncDispose]: dispose };
 }

@@ -21,7 +21,9 @@ declare module 'vitest' {
 
 const PREFIX = 'millrace-test-';
 /** Both names of the setting: 1.32.0 has the first, later servers the second. */
-const TIME_SKIPPING = {
+const SETTINGS = {
+  // Continue-as-new after a few dozen commands instead of hundreds.
+  'limit.historyCount.suggestContinueAsNew': 400,
   'frontend.WorkflowTimeSkippingEnabled': true,
   'system.workflowTimeSkippingEnabled': true,
 };
@@ -46,7 +48,7 @@ function start(dataDir: string) {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   return Promise.all([
     startPostgres({ dataDir, say }),
-    startTemporal({ dataDir, say, env: process.env, dynamicConfig: TIME_SKIPPING }),
+    startTemporal({ dataDir, say, env: process.env, dynamicConfig: SETTINGS }),
   ]);
 }
 

@@ -1,0 +1,5 @@
+/** Milliseconds of the machine's monotonic clock, which all processes of the bench read alike. */
+export function clockMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1_000_000;
+}

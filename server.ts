@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { createAdaptorServer } from '@hono/node-server';
+import { Client, Connection } from '@temporalio/client';
+
+import { createApp } from './src/api/app.ts';
+import { bootstrapKey } from './src/api/auth.ts';
+import { createAppender } from './src/append.ts';
+import { createChanges } from './src/changes.ts';
+import { createCommands } from './src/commands.ts';
+import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
+import { createConsumers } from './src/consumers.ts';
+import { isDatabaseAway, openDb } from './src/db.ts';
+import { keepApiKey } from './src/embedded/keys.ts';
+import { openDataDir } from './src/embedded/state.ts';
+import { createEnds } from './src/ends.ts';
+import { infoOf } from './src/info.ts';
+import { createLog, type Log } from './src/log.ts';
+import { migrate } from './src/migrate.ts';
+import { createListener } from './src/notify.ts';
+import { createPages } from './src/pages.ts';
+import { ensurePartitions } from './src/partitions.ts';
+import { createReadiness } from './src/readiness.ts';
+import { createRetention } from './src/retention.ts';
+import { createVault } from './src/secrets.ts';
+import { createSyncs } from './src/syncs.ts';
+import { createTargets } from './src/targets.ts';
+import { startUpkeep } from './src/upkeep.ts';
+import manifest from './package.json' with { type: 'json' };
+
+/** Requests that take longer when the process is to end are cut off. */
+const DRAIN_MS = 8_000;
+/** NDJSON of any length takes its time; a balancer in front may keep connections for a minute. */
+const SERVER = { requestTimeout: 0, keepAliveTimeout: 65_000 };
+const MIGRATE_AGAIN_MS = 500;
+const MINUTE = 60_000;
+
+await main();
+
+async function main(): Promise<void> {
+  try {
+    const config = loadConfig(process.env, 'server');
+    await run(config, createLog(config.logLevel, { process: 'server' }));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function run(config: ServiceConfig, log: Log): Promise<void> {
+  if (config.retryWindowMs !== 86_400_000) {
+    log.warn({ retry_window_ms: config.retryWindowMs }, 'MILLRACE_RETRY_WINDOW is not 24h');
+  }
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stopping.abort());
+  }
+  const onError = (error: Error): void =>
+    log.warn({ err: error }, 'a Postgres connection was lost');
+  const url = config.databaseUrl;
+  await using db = openDb({ url, max: 10, applicationName: 'millrace-server', onError });
+  await using listener = createListener({ url, log });
+  const connection = Connection.lazy(config.temporalConnection);
+  const client = new Client({ connection, namespace: config.temporalNamespace });
+  const queues = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
+  const commands = createCommands({ client, ...queues, retryWindowMs: config.retryWindowMs });
+  const appender = createAppender({ db, url, log });
+  const ends = createEnds({ sql: db, listener, log });
+  const syncs = createSyncs(db);
+  const app = createApp({
+    db,
+    appender,
+    pages: createPages(db),
+    ends,
+    syncs,
+    targets: createTargets({ db, vault: createVault(config.encryptionKeys) }),
+    consumers: createConsumers({
+      db,
+      region: config.region,
+      alertsByDefault: config.alertEmails.length > 0,
+    }),
+    changes: createChanges(db),
+    commands,
+    startWorkflow: (consumerId) => commands.start(consumerId),
+    authenticate: bootstrapKey(await apiKeyOf(config)),
+    checks: createReadiness({
+      sql: db,
+      connection,
+      namespace: config.temporalNamespace,
+      queues: config.supervised
+        ? [
+            { name: queues.taskQueue, kind: 'workflow' },
+            { name: queues.deliveryQueue, kind: 'activity' },
+          ]
+        : [],
+    }),
+    info: infoOf(config, manifest.version),
+    log,
+  });
+
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER }) as Server;
+  await listen(server, config);
+  log.info({ port: (server.address() as AddressInfo).port }, 'the API listens');
+  try {
+    await migrateOnceItIsThere(url, log, stopping.signal);
+    if (!stopping.signal.aborted) await serve(stopping.signal);
+  } finally {
+    ends.close(); // long polls answer
+    await close(server);
+    await appender.close();
+    await connection.close();
+  }
+  log.info('the API has stopped');
+
+  async function serve(signal: AbortSignal): Promise<void> {
+    const { eventRetentionMs: eventMs, attemptRetentionMs: attemptMs } = config;
+    const retention = createRetention({ db, eventMs, attemptMs, log });
+    const upkeep = startUpkeep(
+      [
+        { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
+        { name: 'roll-up', everyMs: MINUTE, run: () => syncs.rollUp() },
+        { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
+      ],
+      log,
+    );
+    await aborted(signal);
+    await upkeep.close();
+  }
+}
+
+/** The operator's, or one of our own making that stays in the data folder. */
+async function apiKeyOf(config: ServiceConfig): Promise<string> {
+  return config.apiKey ?? keepApiKey(await openDataDir(config.dataDir));
+}
+
+async function listen(server: Server, { host, port }: ServiceConfig): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigError(
+      `MILLRACE_HOST and MILLRACE_PORT must name an address that is free: ${host}:${port} is not (${code}).`,
+    );
+  }
+}
+
+/** Postgres may come up after us; a migration that fails for another reason ends the process. */
+async function migrateOnceItIsThere(url: string, log: Log, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const applied = await migrate(url);
+      if (applied.length > 0) log.info({ applied }, 'migrations applied');
+      return;
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      log.warn({ err: error }, 'Postgres does not answer; trying again');
+    }
+    await pause(MIGRATE_AGAIN_MS, undefined, { signal }).catch(() => undefined); // stopping
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+/** Takes no more connections, lets requests end, cuts off those that take too long. */
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  const idle = setInterval(() => server.closeIdleConnections(), 50); // kept alive after their answer
+  await closed;
+  clearTimeout(cut);
+  clearInterval(idle);
+}

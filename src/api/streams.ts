@@ -1,0 +1,197 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { cursorOf, openCursor } from '../cursor.ts';
+import type { Sql } from '../db.ts';
+import type { Ends } from '../ends.ts';
+import type { Page, PageRequest, Pages } from '../pages.ts';
+import { CollectionId, EventType, StreamEvent, StreamRecord, SyncId } from '../schema.ts';
+import type { StreamName } from '../schema.ts';
+import type { AppEnv } from './env.ts';
+import { ApiError, unknownId } from './errors.ts';
+import { createRoutes, json, problems, WITH_KEY } from './route.ts';
+
+export interface StreamDeps {
+  pages: Pages;
+  ends: Ends;
+  sql: Sql;
+}
+
+const PAGE = { maxBytes: 8 * 1024 * 1024, scanRows: 20_000 };
+
+/** `GET /v1/records`, `GET /v1/events` and one event: bodies are the stored text, not printed anew. */
+export function createStreamRoutes({ pages, ends, sql }: StreamDeps): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+
+  app.openapi(RECORDS, (c) => list(c, 'records', c.req.valid('query')));
+  app.openapi(EVENTS, (c) => list(c, 'events', c.req.valid('query')));
+
+  app.openapi(EVENT, async (c) => {
+    const { event_id } = c.req.valid('param');
+    const { rows } = await sql.query<{ position: number }>({
+      name: 'event-position',
+      text: 'select position from event_ids where event_id = $1',
+      values: [event_id],
+    });
+    const entry = rows[0] === undefined ? null : await pages.entryAt('events', rows[0].position);
+    if (entry === null) throw unknownId('event', event_id);
+    return c.body(bare(entry.body), 200, JSON_TYPE) as never; // text of the shape that is documented
+  });
+
+  async function list(c: Context, stream: StreamName, query: ListQuery): Promise<never> {
+    const start = await startOf(stream, query.after_cursor);
+    const page = await readOn(
+      {
+        stream,
+        after: start ?? 0,
+        filter: {
+          syncs: query.sync_id === undefined ? ['*'] : [query.sync_id],
+          collections: query.collection_id === undefined ? ['*'] : [query.collection_id],
+          event_types: query.event === undefined ? ['*'] : [query.event],
+        },
+        ...(query.provider === undefined ? {} : { provider: query.provider }),
+        limit: query.limit,
+        ...PAGE,
+      },
+      query.wait_for,
+      start !== null,
+      c.req.raw.signal,
+    );
+    const entries = page.entries.map(({ body }) => bare(body)).join(',');
+    const text = `{"${stream}":[${entries}],"cursor":"${cursorOf(stream, page.scannedTo)}"}`;
+    return c.body(text, 200, JSON_TYPE) as never; // text of the shape that is documented
+  }
+
+  /** Null: from whatever is first. */
+  async function startOf(stream: StreamName, cursor: string | undefined): Promise<number | null> {
+    if (cursor === undefined) return null;
+    if (cursor !== 'end') return openQueryCursor(cursor, stream);
+    const { last } = await pages.read({
+      ...PAGE,
+      stream,
+      after: Number.MAX_SAFE_INTEGER,
+      filter: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
+      limit: 1,
+    });
+    return last;
+  }
+
+  /** Reads pages until one holds an entry or `waitMs` are over; waits without a query at the stream's end. */
+  async function readOn(
+    request: PageRequest,
+    waitMs: number,
+    isCursor: boolean,
+    signal: AbortSignal,
+  ): Promise<Page> {
+    const until = performance.now() + waitMs;
+    let after = request.after;
+    for (;;) {
+      const page = await pages.read({ ...request, after });
+      if (isCursor && after < page.first - 1) throw expired(request.stream, page.first);
+      after = page.scannedTo;
+      const left = until - performance.now();
+      if (page.entries.length > 0 || left <= 0 || signal.aborted || ends.closed) return page;
+      if (after >= page.last) await ends.beyond(request.stream, after, left, signal);
+    }
+  }
+
+  return app;
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+/** `{"event":{…}}` without its wrapper. */
+function bare(body: string): string {
+  return body.slice(body.indexOf(':') + 1, -1);
+}
+
+/** In a query, a cursor that is none is malformed (400); the other stream's is unprocessable (422). */
+function openQueryCursor(cursor: string, stream: StreamName): number {
+  try {
+    return openCursor(cursor, stream);
+  } catch (error) {
+    if (error instanceof ApiError && error.options.code === 'invalid_cursor') {
+      throw new ApiError({ ...error.options, status: 400 });
+    }
+    throw error;
+  }
+}
+
+function expired(stream: StreamName, first: number): ApiError {
+  return new ApiError({
+    status: 410,
+    code: 'cursor_expired',
+    detail: 'Entries after the cursor are older than the retention and gone',
+    extra: { oldest_cursor: cursorOf(stream, first - 1) },
+  });
+}
+
+const fields = {
+  sync_id: SyncId.optional(),
+  provider: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .meta({ description: 'Before the colon of a collection' }),
+  collection_id: CollectionId.optional(),
+  after_cursor: z
+    .string()
+    .max(512)
+    .optional()
+    .meta({ description: 'Exclusive; `end` for what is appended from now on' }),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  wait_for: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(30_000)
+    .default(0)
+    .meta({ description: 'How long to wait for the first entry, ms' }),
+};
+const RecordsQuery = z.strictObject(fields);
+const EventsQuery = z.strictObject({ ...fields, event: EventType.optional() });
+type ListQuery = z.infer<typeof RecordsQuery> & Pick<z.infer<typeof EventsQuery>, 'event'>;
+
+const about = { tags: ['Streams'], security: WITH_KEY, method: 'get' as const };
+const afterwards = 'The cursor of the answer stands at the last position that was looked at.';
+const GONE = {
+  410: {
+    content: problems(410)['410']!.content,
+    description: '`cursor_expired`; `oldest_cursor` is where what is left begins',
+  },
+};
+
+const RECORDS = createRoute({
+  ...about,
+  path: '/v1/records',
+  summary: 'Read the records stream',
+  description: `The latest version of each record, in the order of their last changes. ${afterwards}`,
+  request: { query: RecordsQuery },
+  responses: {
+    200: json(z.object({ records: z.array(StreamRecord), cursor: z.string() }), 'A page'),
+    ...problems(400, 422),
+    ...GONE,
+  },
+});
+
+const EVENTS = createRoute({
+  ...about,
+  path: '/v1/events',
+  summary: 'Read the events stream',
+  description: `Every change, in order. ${afterwards}`,
+  request: { query: EventsQuery },
+  responses: {
+    200: json(z.object({ events: z.array(StreamEvent), cursor: z.string() }), 'A page'),
+    ...problems(400, 422),
+    ...GONE,
+  },
+});
+
+const EVENT = createRoute({
+  ...about,
+  path: '/v1/events/{event_id}',
+  summary: 'Read one event',
+  request: { params: z.object({ event_id: z.string().min(1).max(255) }) },
+  responses: { 200: json(StreamEvent, 'The event'), ...problems(404) },
+});

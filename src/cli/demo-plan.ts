@@ -1,0 +1,92 @@
+import type { DemoData, Row } from './demo-data.ts';
+
+export const AIRPORTS = 'faa:airport';
+export const STOCKS = 'market:stock';
+const SYNC = 'vega-datasets';
+
+/** As `POST /v1/records` takes it. */
+export interface DemoChange {
+  sync_id: string;
+  collection_id: string;
+  upstream_id: string;
+  data?: Row;
+  deleted?: true;
+}
+
+/** What the demo does next, and in it what both consumers have to see before it goes on. */
+export interface Step {
+  title: string;
+  /** Lets the `events` consumer see this collection no longer, or again, before anything is appended. */
+  filter?: { signal: 'removeCollections' | 'addCollections'; collection: string };
+  /** One request each. */
+  appends: DemoChange[][];
+  /** Whether the requests come in real time, not all at once. */
+  live: boolean;
+}
+
+/** The whole script: the demo performs it, and its receiver knows from it what must come. */
+export function planDemo({ airports, departures, months }: DemoData): Step[] {
+  const prices = months.map((month) => month.prices.map(toStock));
+  const [first, second] = [60, 96]; // months of the data in which the filter changes
+  const span = (from: number, to: number): string =>
+    `${months[from]?.name} to ${months[to - 1]?.name}`;
+  const flights = [...departures].map(([iata, count]) => ({ iata, count }));
+  const byIata = new Map(airports.map((airport) => [airport['iata'], airport]));
+  const withFlights = flights.map(({ iata, count }) =>
+    toAirport({ ...byIata.get(iata), departures: count }),
+  );
+  const share = Math.ceil(withFlights.length / (second - first));
+  const nowhere = airports.filter((airport) => airport['state'] === 'NA');
+
+  return [
+    {
+      title: `The stream already holds ${airports.length.toLocaleString('en')} airports: both consumers begin at its beginning`,
+      appends: [airports.map(toAirport)],
+      live: false,
+    },
+    {
+      title: `Live: stock prices of five companies, month by month, ${span(0, first)}`,
+      appends: prices.slice(0, first),
+      live: true,
+    },
+    {
+      title: `${STOCKS} leaves the filter of the events consumer by a Temporal signal; prices go on (${span(first, second)}), and ${withFlights.length} airports get their departures`,
+      filter: { signal: 'removeCollections', collection: STOCKS },
+      appends: prices
+        .slice(first, second)
+        .map((month, index) => [
+          ...month,
+          ...withFlights.slice(index * share, (index + 1) * share),
+        ]),
+      live: true,
+    },
+    {
+      title: `${STOCKS} comes back by another signal: from here on, ${span(second, prices.length)}`,
+      filter: { signal: 'addCollections', collection: STOCKS },
+      appends: prices.slice(second),
+      live: true,
+    },
+    {
+      title: `${nowhere.length} airports without a state are deleted`,
+      appends: nowhere.map((airport) => [
+        {
+          sync_id: SYNC,
+          collection_id: AIRPORTS,
+          upstream_id: String(airport['iata']),
+          deleted: true as const,
+        },
+      ]),
+      live: true,
+    },
+  ];
+}
+
+function toAirport(row: Row): DemoChange {
+  const id = String(row['iata']);
+  return { sync_id: SYNC, collection_id: AIRPORTS, upstream_id: id, data: row };
+}
+
+function toStock(row: Row): DemoChange {
+  const id = String(row['symbol']);
+  return { sync_id: SYNC, collection_id: STOCKS, upstream_id: id, data: row };
+}

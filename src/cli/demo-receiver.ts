@@ -1,0 +1,193 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import type { StreamName } from '../schema.ts';
+import { readDemoData } from './demo-data.ts';
+import { createExpectation } from './demo-expectation.ts';
+import type { Counts } from './demo-expectation.ts';
+import { planDemo } from './demo-plan.ts';
+
+/** What the demo tells its receiver. */
+export type ToReceiver =
+  | { kind: 'trust'; secret: string }
+  /** The demo is at this step now; past the last one the rest is the user's own. */
+  | { kind: 'step'; step: number }
+  | { kind: 'report' };
+
+export type FromReceiver =
+  | { kind: 'listening'; url: string; steps: number }
+  | { kind: 'trusting' }
+  | { kind: 'received'; delivery: Delivery }
+  | { kind: 'progress'; progress: Progress }
+  | { kind: 'report'; report: Report };
+
+/** One webhook, for a line on the screen. */
+export interface Delivery {
+  stream: StreamName;
+  what: string;
+  collection: string;
+  record: string;
+  /** From the append's commit until it was here, ms. */
+  afterMs: number;
+  /** Null: signed, and as the data file says. */
+  problem: string | null;
+}
+
+export interface Progress {
+  step: number;
+  delivered: number;
+  /** Of what this step must bring. */
+  remaining: number;
+  total: number;
+}
+
+export interface Report {
+  counts: Counts;
+  superseded: number;
+  /** The first few. */
+  problems: string[];
+  /** From append to receipt in live steps, ms. */
+  latency: { p50: number; p99: number };
+}
+
+const PROGRESS_MS = 100;
+const LINES_A_STEP = 8;
+const PROBLEMS_KEPT = 10;
+
+await main();
+
+/**
+ * An endpoint as a customer would have it, in a process of its own: checks each signature, and
+ * each body against what the data file says must come. Ends with the demo.
+ */
+async function main(): Promise<void> {
+  const steps = planDemo(await readDemoData());
+  const expectation = createExpectation(steps);
+  const problems: string[] = [];
+  const latencies: number[] = [];
+  let webhook: Webhook | null = null;
+  let step = 0;
+  let lines = 0;
+
+  const server = createServer((request, response) => {
+    receive(request, response).catch(() => response.destroy()); // the sender was cut off
+  });
+
+  async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const at = Date.now();
+    const stream: StreamName = request.url?.startsWith('/records') === true ? 'records' : 'events';
+    const text = await readBody(request);
+    let body: unknown;
+    try {
+      if (webhook === null) throw new Error('there is no secret yet');
+      body = webhook.verify(text, request.headers as Record<string, string>);
+    } catch (error) {
+      expectation.refuse();
+      note(`a webhook was refused: ${(error as Error).message}`);
+      response.writeHead(401).end();
+      return;
+    }
+    response.writeHead(204).end();
+    take(stream, body, at);
+  }
+
+  function take(stream: StreamName, body: unknown, at: number): void {
+    const isOver = step >= steps.length;
+    const problem = isOver ? null : expectation.take(stream, body);
+    const delivery = describe(stream, body, at, problem);
+    if (problem !== null) note(`${delivery.what} ${delivery.record} on ${stream} ${problem}`);
+    if (steps[step]?.live === true) latencies.push(delivery.afterMs);
+    if (!isOver && problem === null && lines >= LINES_A_STEP) return;
+    lines += 1;
+    tell({ kind: 'received', delivery });
+  }
+
+  function note(problem: string): void {
+    if (problems.length < PROBLEMS_KEPT) problems.push(problem);
+  }
+
+  function progress(): Progress {
+    const remaining = expectation.remaining(step);
+    const { delivered } = expectation.counts();
+    return { step, delivered, remaining, total: expectation.total(step) };
+  }
+
+  process.on('message', (message: ToReceiver) => {
+    if (message.kind === 'trust') {
+      webhook = new Webhook(message.secret);
+      tell({ kind: 'trusting' });
+    } else if (message.kind === 'step') {
+      step = message.step;
+      lines = 0;
+    } else {
+      const report = {
+        counts: expectation.counts(),
+        superseded: expectation.superseded(),
+        problems,
+        latency: { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) },
+      };
+      tell({ kind: 'report', report });
+    }
+  });
+  process.once('disconnect', () => process.exit());
+  setInterval(() => {
+    if (step < steps.length) tell({ kind: 'progress', progress: progress() });
+  }, PROGRESS_MS);
+
+  const listening = Promise.withResolvers<void>();
+  server.listen(0, '127.0.0.1', listening.resolve);
+  await listening.promise;
+  const { port } = server.address() as AddressInfo;
+  tell({ kind: 'listening', url: `http://127.0.0.1:${port}`, steps: steps.length });
+}
+
+function tell(message: FromReceiver): void {
+  process.send?.(message);
+}
+
+interface Wrapped {
+  event?: Fields & { event: string; event_inserted_at: string };
+  record?: Fields & { deleted: boolean; updated_at: string };
+}
+interface Fields {
+  collection_id: string;
+  upstream_id: string;
+  data: Record<string, unknown> | null;
+}
+
+function describe(
+  stream: StreamName,
+  body: unknown,
+  at: number,
+  problem: string | null,
+): Delivery {
+  const { event, record } = body as Wrapped;
+  const fields = event ?? record;
+  const data = fields?.data;
+  const shown = data?.['name'] ?? (data?.['price'] === undefined ? '' : pricedAt(data));
+  const since = Date.parse(event?.event_inserted_at ?? record?.updated_at ?? '');
+  return {
+    stream,
+    what: event?.event ?? (record?.deleted === true ? 'deleted: true' : 'version'),
+    collection: String(fields?.collection_id),
+    record: `${String(fields?.upstream_id)} ${String(shown)}`.trim(),
+    afterMs: Math.max(0, at - since),
+    problem,
+  };
+}
+
+function pricedAt(data: Record<string, unknown>): string {
+  return `${String(data['price'])} on ${String(data['date'])}`;
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function quantile(values: number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}

@@ -1,0 +1,80 @@
+import { styleText } from 'node:util';
+import type { Delivery, Progress } from './demo-receiver.ts';
+
+/** What a person sees on stderr; a progress line there is replaced, in a file it is repeated. */
+export interface Screen {
+  /** A plain line. */
+  say(line: string): void;
+  /** Begins a part of the story. */
+  head(line: string): void;
+  delivery(delivery: Delivery): void;
+  /** Shown at most as often as it can be read. */
+  progress(progress: Progress): void;
+  /** The last progress line of a step, for good. */
+  settle(progress: Progress, seconds: number): void;
+}
+
+const PLAIN_EVERY_MS = 3_000;
+const RATE_OVER_MS = 1_000;
+
+export function createScreen(output: NodeJS.WriteStream): Screen {
+  const isTerminal = output.isTTY === true;
+  let temporary = false;
+  let plainAt = performance.now();
+  let samples: { at: number; delivered: number }[] = [];
+
+  function say(line: string): void {
+    output.write(`${temporary ? '\r\u001b[2K' : ''}${line}\n`);
+    temporary = false;
+  }
+
+  function paint(format: Parameters<typeof styleText>[0], text: string): string {
+    return styleText(format, text, { stream: output });
+  }
+
+  function delivery(one: Delivery): void {
+    const mark = one.problem === null ? paint('green', '✓') : paint('red', '✗');
+    const why = one.problem === null ? '' : `  ${one.problem}`;
+    const after = one.afterMs < 10_000 ? paint('dim', `  ${one.afterMs} ms after its append`) : '';
+    const what = `${one.stream.padEnd(7)} ${one.what.padEnd(13)} ${one.collection}`;
+    say(`   ${mark} ${what} ${one.record}${after}${why}`);
+  }
+
+  function progress(now: Progress): void {
+    const at = performance.now();
+    const first = samples.find((sample) => at - sample.at <= RATE_OVER_MS) ?? samples.at(-1);
+    samples = [...samples, { at, delivered: now.delivered }].slice(-50);
+    const rate =
+      first === undefined || at === first.at
+        ? 0
+        : ((now.delivered - first.delivered) / (at - first.at)) * 1_000;
+    if (now.remaining === 0 || rate <= 0) return;
+    const done = now.total - now.remaining;
+    const line = `     ${count(done)} of ${count(now.total)} delivered · ${count(rate)} a second · ${count(now.remaining)} to go`;
+    if (isTerminal) {
+      output.write(`\r\u001b[2K${paint('cyan', line)}`);
+      temporary = true;
+    } else if (at - plainAt > PLAIN_EVERY_MS) {
+      plainAt = at;
+      say(line);
+    }
+  }
+
+  return {
+    say,
+    head: (line) => say(`\n${paint('bold', line)}`),
+    delivery,
+    progress,
+    settle: (now, seconds) => {
+      plainAt = performance.now();
+      say(
+        `     all ${count(now.total)} are there, each verified, after ${seconds.toFixed(1)} s`,
+      );
+    },
+  };
+}
+
+/** 8,123. */
+export function count(number: number): string {
+  return Math.round(number).toLocaleString('en');
+}

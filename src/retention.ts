@@ -1,0 +1,141 @@
+import type { Logger } from 'pino';
+import type { Db, Sql } from './db.ts';
+import { newId } from './ids.ts';
+import { EVENTS_A_PARTITION } from './partitions.ts';
+
+export interface RetentionOptions {
+  db: Pick<Db, 'query' | 'transaction'>;
+  /** How long events and attempts are kept, ms. */
+  eventMs: number;
+  attemptMs: number;
+  log: Pick<Logger, 'info' | 'warn'>;
+}
+
+export interface Retention {
+  /** Drops what is old enough; rejects when readers hold a partition too long, to be run again. Safe to call from any number of processes, every few minutes. */
+  run(): Promise<void>;
+}
+
+/** Any constant: one process at a time drops. */
+const ADVISORY_LOCK = 4_600_004;
+const DAILY = ['attempts', 'attempt_batches'] as const;
+const COLUMN = { attempts: 'started_at', attempt_batches: 'committed_at' } as const;
+
+/**
+ * Drops whole partitions by age. An events partition goes when its newest event is older than
+ * `eventMs`; each consumer that had still to pass entries of it gets an alert that counts them, in
+ * the same transaction.
+ */
+export function createRetention({ db, eventMs, attemptMs, log }: RetentionOptions): Retention {
+  async function run(): Promise<void> {
+    for (let dropped = true; dropped;) dropped = await dropOldestEvents();
+    for (const parent of DAILY) await dropAttempts(parent);
+  }
+
+  /** Whether one was dropped, so that the next may be due. */
+  function dropOldestEvents(): Promise<boolean> {
+    return db.transaction(async (tx) => {
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      const from = await oldestEvents(tx);
+      if (from === null || !(await isDue(tx, from))) return false;
+      const name = `events_${from}`;
+      const to = from + EVENTS_A_PARTITION;
+      await tx.query(`set local statement_timeout = '10min'`);
+      const missed = await alertOfMissed(tx, name);
+      await tx.query({ text: 'delete from event_ids where position < $1', values: [to] });
+      // Lines before tables, as appends lock them; neither may keep appends and reads waiting long.
+      await tx.query(`set local lock_timeout = '2s'`);
+      await tx.query({
+        text: `update streams set first_position = greatest(first_position, $1) where name = 'events'`,
+        values: [to],
+      });
+      await tx.query(`drop table ${name}`);
+      log.info(
+        { partition: name, consumers_behind: missed },
+        'events older than the retention were dropped',
+      );
+      return true;
+    });
+  }
+
+  async function isDue(tx: Sql, from: number): Promise<boolean> {
+    const { rows } = await tx.query<{ due: boolean }>({
+      text: `select (select last_position from streams where name = 'events') >= $1
+                    and not exists (
+                      select from (select event_inserted_at as at from events_${from}
+                                    order by position desc limit 1) newest
+                       where at >= now() - $2 * interval '1 ms'
+                    ) as due`,
+      values: [from + EVENTS_A_PARTITION, eventMs],
+    });
+    return rows[0]?.due === true;
+  }
+
+  async function dropAttempts(parent: (typeof DAILY)[number]): Promise<void> {
+    const partitions = (await partitionsOf(db, parent)).filter((name) => /_\d{8}$/u.test(name));
+    const oldest = new Date(Date.now() - attemptMs).toISOString().slice(0, 10).replaceAll('-', '');
+    for (const name of partitions.filter((one) => one.slice(-8) < oldest)) {
+      await db.transaction(async (tx) => {
+        await tx.query(`set local lock_timeout = '2s'`);
+        await tx.query(`drop table if exists ${name}`);
+      });
+      log.info({ partition: name }, 'attempts older than the retention were dropped');
+    }
+    await db.query({
+      text: `delete from ${parent}_other where ${COLUMN[parent]} < now() - $1 * interval '1 ms'`,
+      values: [attemptMs],
+    });
+  }
+
+  return { run };
+}
+
+async function oldestEvents(tx: Sql): Promise<number | null> {
+  const names = await partitionsOf(tx, 'events');
+  const froms = names.map((name) => Number(name.slice('events_'.length)));
+  return froms.length === 0 ? null : Math.min(...froms);
+}
+
+async function partitionsOf(sql: Sql, parent: string): Promise<string[]> {
+  const { rows } = await sql.query<{ name: string }>({
+    text: `select relname as name from pg_inherits join pg_class on oid = inhrelid
+            where inhparent = $1::text::regclass`,
+    values: [parent],
+  });
+  return rows.map(({ name }) => name);
+}
+
+/**
+ * Counts for each consumer the entries of the partition that are ahead of it, unsettled, and pass
+ * every filter version in force for them. Returns how many consumers miss some.
+ */
+async function alertOfMissed(tx: Sql, partition: string): Promise<number> {
+  const { rows } = await tx.query<{
+    consumer_id: string;
+    count: number;
+    first: number;
+    last: number;
+  }>(
+    `select c.id as consumer_id, count(*) as count, min(e.position) as first, max(e.position) as last
+       from consumers c
+       join cursors k on k.consumer_id = c.id
+       join ${partition} e on e.position > k.position and not e.position = any (k.ahead)
+      where c.stream = 'events' and c.deleted_at is null
+        and not exists (
+              select from filter_versions f
+               where f.consumer_id = c.id
+                 and e.position > coalesce(f.filter_from, -1)
+                 and not ((f.syncs = '{*}' or e.sync_id = any (f.syncs))
+                      and (f.collections = '{*}' or e.collection_id = any (f.collections))
+                      and (f.event_types = '{*}' or e.event = any (f.event_types)))
+            )
+      group by c.id`,
+  );
+  for (const { consumer_id, count, first, last } of rows) {
+    await tx.query({
+      text: `insert into alerts (id, consumer_id, kind, detail, at) values ($1, $2, 'retention', $3, now())`,
+      values: [newId(), consumer_id, JSON.stringify({ count, first, last })],
+    });
+  }
+  return rows.length;
+}

@@ -1,0 +1,43 @@
+import type { Logger } from 'pino';
+
+export interface Chore {
+  /** Said in the log when it fails; it is then done again at its next turn. */
+  name: string;
+  everyMs: number;
+  run(): Promise<void>;
+}
+
+/** Does each chore now and then again and again, never twice at the same time. */
+export function startUpkeep(
+  chores: Chore[],
+  log: Pick<Logger, 'warn'>,
+): { /** Waits for what is being done. */ close(): Promise<void> } {
+  const running = new Set<Promise<void>>();
+  const timers = chores.map((chore) => {
+    let busy = false;
+    async function turn(): Promise<void> {
+      if (busy) return;
+      busy = true;
+      try {
+        await chore.run();
+      } catch (error) {
+        log.warn({ err: error, chore: chore.name }, 'a chore failed; it is done again later');
+      }
+      busy = false;
+    }
+    function start(): void {
+      const turned = turn();
+      running.add(turned);
+      void turned.finally(() => running.delete(turned));
+    }
+    start();
+    return setInterval(start, chore.everyMs);
+  });
+
+  async function close(): Promise<void> {
+    for (const timer of timers) clearInterval(timer);
+    await Promise.all(running);
+  }
+
+  return { close };
+}

@@ -1,0 +1,139 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { until } from './support/poll.ts';
+import { accept, answer, openReceiver } from './support/receiver.ts';
+import { openWorld, someEvents } from './support/world.ts';
+
+test('a failing endpoint blocks the consumer, only its head is tried, and a success goes on from there', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(answer(503));
+  const target = await world.target(receiver.url, { max_in_flight: 4 });
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(50));
+
+  const blocked = await world.becomes(consumer, 'blocked');
+  expect(blocked.status_reason).toBe('HTTP_5XX: HTTP 503');
+  expect(blocked.failing_since).not.toBeNull();
+  expect(blocked.next_attempt_at).not.toBeNull();
+  await until(() => receiver.received.some((one) => one.attempt === 2), { timeoutMs: 10_000 });
+  const tried = new Set(
+    receiver.received.filter((one) => one.attempt > 1).map((one) => one.position),
+  );
+  expect([...tried]).toEqual([1]);
+  expect(receiver.received.filter((one) => one.attempt === 1).length).toBeLessThanOrEqual(4);
+
+  receiver.respond = accept;
+  const answerOfRetry = await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  expect(answerOfRetry.status).toBe(200);
+  await world.becomes(consumer, 'active');
+  const after = await world.caughtUp(consumer);
+  expect(after.position).toBe(50);
+  expect(after.failing_since).toBeNull();
+  const delivered = receiver.received.slice(
+    receiver.received.findIndex((one) => one.attempt === 2),
+  );
+  expect(new Set(delivered.map((one) => one.position)).size).toBe(50);
+  const { rows } = await world.db.query<{ outcome: string; attempt: number }>(
+    'select outcome, attempt from attempts where position = 1 order by attempt',
+  );
+  expect(rows.at(0)).toMatchObject({ outcome: 'failed', attempt: 1 });
+  expect(rows.at(-1)).toMatchObject({ outcome: 'delivered' });
+});
+
+test('webhook-id stays the same over attempts and the attempt number rises', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((one, response) => {
+    response.writeHead(one.attempt < 3 ? 500 : 200).end();
+  });
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(1));
+  await until(() => receiver.received.length === 3, { timeoutMs: 20_000 });
+  await world.caughtUp(consumer);
+  expect(new Set(receiver.received.map((one) => one.id)).size).toBe(1);
+  expect(receiver.received.map((one) => one.attempt)).toEqual([1, 2, 3]);
+});
+
+test('Retry-After is honoured exactly', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((one, response) => {
+    if (one.attempt === 1) response.writeHead(429, { 'retry-after': '3' }).end();
+    else accept(one, response);
+  });
+  await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(1));
+  await until(() => receiver.received.length === 2, { timeoutMs: 15_000 });
+  const [first, second] = receiver.received;
+  const waited = (second?.at ?? 0) - (first?.at ?? 0);
+  expect(waited).toBeGreaterThanOrEqual(2_990);
+  expect(waited).toBeLessThan(6_000);
+});
+
+test('after the retry window the consumer stops, someone is told, and resume goes on exactly there', async () => {
+  await using world = await openWorld({ retryWindowMs: 4_000 });
+  await using receiver = await openReceiver(answer(500));
+  const target = await world.target(receiver.url);
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(5, { records: 1 }));
+
+  const stopped = await world.becomes(consumer, 'stopped', 25_000);
+  expect(stopped.position).toBe(0);
+  const tries = receiver.received.length;
+  expect(new Set(receiver.received.map((one) => one.position))).toEqual(new Set([1]));
+  const { rows: alerts } = await world.db.query('select kind from alerts');
+  expect(alerts).toEqual([{ kind: 'stopped' }]);
+  const mail = await until(async () => {
+    const [file] = await readdir(world.outbox).catch(() => []);
+    return file?.endsWith('.eml') === true && readFile(join(world.outbox, file), 'utf8');
+  });
+  expect(mail).toContain('X-Millrace-Alert: stopped');
+  expect(mail).toContain(`X-Millrace-Consumer: ${consumer}`);
+  expect(mail).toContain('To: ops@example.com');
+  expect(mail).toMatch(/Message-ID: <stopped\./u);
+
+  receiver.respond = accept;
+  expect(receiver.received).toHaveLength(tries);
+  const { status, body } = await world.api.request('POST', `/v1/consumers/${consumer}/resume`);
+  expect([status, body.status]).toEqual([200, 'active']);
+  await world.caughtUp(consumer);
+  expect(receiver.received.slice(tries).map((one) => one.position)).toEqual([1, 2, 3, 4, 5]);
+});
+
+test('an endpoint that nobody listens at is named as such', async () => {
+  await using world = await openWorld();
+  const receiver = await openReceiver();
+  const target = await world.target(receiver.url);
+  await receiver[Symbol.asyncDispose]();
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(1));
+  const blocked = await world.becomes(consumer, 'blocked');
+  expect(blocked.status_reason).toBe('CONNECTION_REFUSED: connection refused');
+});
+
+test('an endpoint that does not answer in time has timed out', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(() => undefined);
+  const consumer = await world.consumer(await world.target(receiver.url, { timeout_ms: 500 }));
+  await world.append.events(someEvents(1));
+  const blocked = await world.becomes(consumer, 'blocked');
+  expect(blocked.status_reason).toBe('TIMEOUT: no answer within 500 ms');
+});
+
+test('pausing a blocked consumer ends its attempts; resuming gives it a new window', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(answer(500));
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(3));
+  await world.becomes(consumer, 'blocked');
+  const paused = await world.api.request('POST', `/v1/consumers/${consumer}/pause`);
+  expect([paused.status, paused.body.status]).toEqual([200, 'paused']);
+  expect((await world.api.request('POST', `/v1/consumers/${consumer}/retry`)).status).toBe(409);
+  receiver.respond = accept;
+  const before = receiver.received.length;
+  const resumed = await world.api.request('POST', `/v1/consumers/${consumer}/resume`);
+  expect(resumed.body.failing_since).toBeNull();
+  await world.caughtUp(consumer);
+  expect(receiver.received.length - before).toBe(3);
+});

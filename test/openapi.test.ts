@@ -1,0 +1,113 @@
+import { beforeAll, expect, test } from 'vitest';
+import { openApp } from './support/app.ts';
+import { createDatabase } from './support/database.ts';
+
+interface Operation {
+  summary?: string;
+  security?: object[];
+  parameters?: { name: string; in: string }[];
+  requestBody?: { required?: boolean };
+  responses: Record<string, { content?: Record<string, { schema: object }> }>;
+}
+
+interface Document {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  webhooks: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, { properties?: object }>; securitySchemes: object };
+}
+
+let document: Document;
+let served: string[];
+
+beforeAll(async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  const response = await api.app.request('/v1/openapi.json');
+  document = (await response.json()) as Document;
+  served = api.app.routes
+    .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/gu, '{$1}')}`);
+});
+
+function operations(): [string, Operation][] {
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(
+      ([method, operation]) =>
+        [`${method.toUpperCase()} ${path}`, operation] as [string, Operation],
+    ),
+  );
+}
+
+test('the document is OpenAPI 3.1 and holds every route that is served, and no other', () => {
+  expect(document.openapi).toBe('3.1.0');
+  const documented = operations().map(([name]) => name);
+  const routes = new Set(served.filter((name) => name !== 'GET /v1/openapi.json'));
+  expect(documented.filter((name) => name.includes(' /v1/')).sort()).toEqual([...routes].sort());
+  expect(documented).toContain('GET /healthz');
+  expect(documented).toContain('GET /readyz');
+});
+
+test('every route of /v1 takes a key and documents its problems', () => {
+  expect(document.components.securitySchemes).toMatchObject({
+    bearer: { type: 'http', scheme: 'bearer' },
+  });
+  for (const [name, { security, summary, responses }] of operations()) {
+    expect(summary, name).toBeTruthy();
+    if (!name.includes(' /v1/')) continue;
+    expect(security, name).toEqual([{ bearer: [] }]);
+    for (const status of ['401', '503']) {
+      expect(responses[status]?.content, `${name} ${status}`).toEqual({
+        'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+      });
+    }
+    if (name.includes('{'))
+      expect(Object.keys(responses), name).toEqual(
+        expect.arrayContaining([expect.stringMatching(/404|422/u)]),
+      );
+  }
+});
+
+test('the shapes of the API are components', () => {
+  const names = ['Target', 'TargetInput', 'TargetPatch', 'Consumer', 'ConsumerInput'].concat(
+    ['ConsumerPatch', 'FilterDelta', 'SeekInput', 'Credentials', 'MaskedCredentials', 'Health'],
+    ['Problem', 'Change', 'Info', 'Event', 'Record', 'Sync', 'Collection', 'StreamName'],
+  );
+  expect(Object.keys(document.components.schemas)).toEqual(expect.arrayContaining(names));
+  expect(Object.keys(document.components.schemas['Consumer']?.properties ?? {})).toEqual([
+    ...['id', 'name', 'target_id', 'stream', 'path', 'syncs', 'collections', 'event_types'],
+    ...['ordering', 'alert_emails', 'status', 'status_reason', 'position', 'cursor', 'lag'],
+    ...['parked', 'next_attempt_at', 'failing_since', 'filter_version', 'filter_from', 'region'],
+    ...['workflow_id', 'health', 'metadata', 'created_at', 'updated_at'],
+  ]);
+});
+
+test('no reference of the document is dangling', () => {
+  const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/gu)];
+  expect(references.length).toBeGreaterThan(50);
+  const known = Object.keys(document.components.schemas);
+  for (const [, name] of references) expect(known).toContain(name);
+});
+
+test('both webhooks are described with their payload and headers', () => {
+  for (const [name, schema] of [
+    ['event', 'Event'],
+    ['record', 'Record'],
+  ] as const) {
+    const post = document.webhooks[name]?.['post'];
+    expect(post?.requestBody).toMatchObject({
+      required: true,
+      content: {
+        'application/json': {
+          schema: {
+            required: [name],
+            properties: { [name]: { $ref: `#/components/schemas/${schema}` } },
+          },
+        },
+      },
+    });
+    expect(post?.parameters?.map((one) => one.name)).toEqual(
+      expect.arrayContaining(['webhook-id', 'webhook-timestamp', 'webhook-signature']),
+    );
+  }
+});

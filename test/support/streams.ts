@@ -1,0 +1,105 @@
+import { requestId } from 'hono/request-id';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createOnError } from '../../src/api/errors.ts';
+import type { AppEnv } from '../../src/api/env.ts';
+import { createIngestRoutes } from '../../src/api/ingest.ts';
+import { createRoutes } from '../../src/api/route.ts';
+import { createStreamRoutes } from '../../src/api/streams.ts';
+import { createSyncRoutes } from '../../src/api/syncs.ts';
+import { createAppender } from '../../src/append.ts';
+import type { Appender } from '../../src/append.ts';
+import { openDb } from '../../src/db.ts';
+import type { Db } from '../../src/db.ts';
+import type { NewEvent, RecordChange } from '../../src/derive.ts';
+import { createEnds } from '../../src/ends.ts';
+import { newId } from '../../src/ids.ts';
+import { createListener } from '../../src/notify.ts';
+import type { Listener } from '../../src/notify.ts';
+import { createPages } from '../../src/pages.ts';
+import type { Pages } from '../../src/pages.ts';
+import { createSyncs } from '../../src/syncs.ts';
+import { createDatabase } from './database.ts';
+
+export interface Streams extends AsyncDisposable {
+  url: string;
+  db: Db;
+  appender: Appender;
+  pages: Pages;
+  listener: Listener;
+  /** The stream routes alone, without keys. */
+  app: OpenAPIHono<AppEnv>;
+}
+
+export const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
+export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** A database of its own with all that the streams need, closed and dropped when it is disposed of. */
+export async function openStreams(): Promise<Streams> {
+  const database = await createDatabase();
+  const { url } = database;
+  const db = openDb({ url, onError: () => undefined });
+  const appender = createAppender({ db, url, log: silent });
+  const listener = createListener({ url, log: silent });
+  const pages = createPages(db);
+  const ends = createEnds({ sql: db, listener, log: silent });
+  const app = createRoutes();
+  app.onError(createOnError(silent));
+  app.use(requestId());
+  app.route('/', createIngestRoutes({ appender }));
+  app.route('/', createStreamRoutes({ pages, ends, sql: db }));
+  app.route('/', createSyncRoutes({ syncs: createSyncs(db) }));
+  return {
+    url,
+    db,
+    appender,
+    pages,
+    listener,
+    app,
+    [Symbol.asyncDispose]: async () => {
+      ends.close();
+      await Promise.all([appender.close(), listener.close()]);
+      await db.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** An event with defaults. */
+export function anEvent(fields: Partial<NewEvent> = {}): NewEvent {
+  return {
+    eventId: newId(),
+    event: 'created',
+    syncId: 'sync',
+    collectionId: 'stripe:customer',
+    upstreamId: 'cus_1',
+    data: '{"n":1}',
+    changes: null,
+    upstreamUpdatedAt: null,
+    ...fields,
+  };
+}
+
+/** A record change with defaults. */
+export function aChange(fields: Partial<RecordChange> = {}): RecordChange {
+  return {
+    syncId: 'sync',
+    collectionId: 'stripe:customer',
+    upstreamId: 'cus_1',
+    data: '{"n":1}',
+    deleted: false,
+    upstreamCreatedAt: undefined,
+    upstreamUpdatedAt: undefined,
+    ...fields,
+  };
+}
+
+/** POSTs a JSON body as it stands. */
+export function post(app: OpenAPIHono<AppEnv>, path: string, body: unknown): Promise<Response> {
+  return Promise.resolve(
+    app.request(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    }),
+  );
+}
