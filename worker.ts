@@ -41,7 +41,11 @@ function readQueues(): { control: boolean; deliver: boolean } {
   return { control: queue !== 'deliver', deliver: queue !== 'control' };
 }
 
-async function serve(config: ServiceConfig, queues: { control: boolean; deliver: boolean }, log: Log): Promise<void> {
+async function serve(
+  config: ServiceConfig,
+  queues: { control: boolean; deliver: boolean },
+  log: Log,
+): Promise<void> {
   if (config.retryWindowMs !== 86_400_000) {
     log.warn({ retry_window_ms: config.retryWindowMs }, 'MILLRACE_RETRY_WINDOW is not 24h');
   }
@@ -54,8 +58,14 @@ async function serve(config: ServiceConfig, queues: { control: boolean; deliver:
       log.warn({ ...entry.meta, source: 'temporal' }, entry.message);
     }),
   });
-  const onError = (error: Error): void => log.warn({ err: error }, 'a Postgres connection was lost');
-  await using db = openDb({ url: config.databaseUrl, max: 20, applicationName: 'millrace-worker', onError });
+  const onError = (error: Error): void =>
+    log.warn({ err: error }, 'a Postgres connection was lost');
+  await using db = openDb({
+    url: config.databaseUrl,
+    max: 20,
+    applicationName: 'millrace-worker',
+    onError,
+  });
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
   const grpc = Connection.lazy(config.temporalConnection);
@@ -87,7 +97,8 @@ async function serve(config: ServiceConfig, queues: { control: boolean; deliver:
     slots: SLOTS,
     log,
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => workers.shutdown());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => workers.shutdown());
   log.info({ ...queues, ...queue, region: config.region }, 'worker runs');
   try {
     await workers.run();

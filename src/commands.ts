@@ -62,7 +62,8 @@ export function createCommands(options: CommandsOptions): Workflows {
           }),
         );
       } catch (error) {
-        if (isAway(error)) throw new Unavailable('Temporal or its workers do not answer', { cause: error });
+        if (isAway(error))
+          throw new Unavailable('Temporal or its workers do not answer', { cause: error });
         if (error instanceof WorkflowUpdateFailedError && attempt < 5 && isClosing(error)) continue;
         throw error;
       }

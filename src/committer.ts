@@ -98,7 +98,8 @@ export function createCommitter(options: CommitterOptions): Committer {
         return;
       } catch (error) {
         if (!isDatabaseAway(error)) return storeSingly(taken, error as Error);
-        if (healthy) log.warn({ err: error }, 'Postgres is away: sending stops until outcomes are stored');
+        if (healthy)
+          log.warn({ err: error }, 'Postgres is away: sending stops until outcomes are stored');
         healthy = false;
         await new Promise((resolve) => setTimeout(resolve, wait));
         wait = Math.min(wait * 2, 1_000);

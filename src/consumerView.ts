@@ -95,7 +95,8 @@ export async function countLag(sql: Sql, pages: Pages, row: ConsumerRow): Promis
   const read = await pages.keys(row.stream, row.shown, COUNTED);
   const keys = read.filter((key) => key.position <= row.last_position);
   const waiting = keys.filter((key) => !settled.has(key.position) && matches(key));
-  const scannedTo = read.length < COUNTED ? row.last_position : (keys.at(-1)?.position ?? row.shown);
+  const scannedTo =
+    read.length < COUNTED ? row.last_position : (keys.at(-1)?.position ?? row.shown);
   const entries = waiting.length + Math.max(0, row.last_position - scannedTo);
   if (entries === 0) return { entries: 0, seconds: 0 };
   const oldest = waiting[0]?.position ?? scannedTo + 1;

@@ -62,7 +62,10 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   async function list(query: ConsumerQuery): Promise<KeyPage<Consumer>> {
     const { rows } = await db.query<ConsumerRow>(listQuery(query));
     const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
-    return { ...page, data: page.data.map((row) => toConsumer(row, lagOfRow(row), alertsByDefault)) };
+    return {
+      ...page,
+      data: page.data.map((row) => toConsumer(row, lagOfRow(row), alertsByDefault)),
+    };
   }
 
   return {

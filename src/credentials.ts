@@ -13,7 +13,7 @@ export function toHeaders(credentials: Credentials): Record<string, string> {
     }
     case 'bearer':
       return { authorization: `Bearer ${credentials.token}` };
-    case 'header':
+    default:
       return { [credentials.name.toLowerCase()]: credentials.value };
   }
 }
@@ -27,7 +27,7 @@ export function masked(credentials: Credentials): Credentials {
       return { ...credentials, password: mask(credentials.password) };
     case 'bearer':
       return { ...credentials, token: mask(credentials.token) };
-    case 'header':
+    default:
       return { ...credentials, value: mask(credentials.value) };
   }
 }
@@ -45,7 +45,7 @@ export function unmasked(sent: Credentials, stored: Credentials): Credentials {
       const kept = stored.type === 'bearer' ? stored.token : null;
       return { ...sent, token: secret(sent.token, kept, 'token') };
     }
-    case 'header': {
+    default: {
       const kept = stored.type === 'header' ? stored.value : null;
       return { ...sent, value: secret(sent.value, kept, 'value') };
     }

@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 
 import type { Budget } from './budget.ts';
 import type { Committer, Committing } from './committer.ts';
-import { compile, inForce, type FilterVersion, type Matcher } from './filter.ts';
+import { createFilterStack } from './filterStack.ts';
 import { createLanes, laneOf } from './order.ts';
 import type { Outcome } from './outcome.ts';
 import type { Entry, Pages } from './pages.ts';
-import type { Attempt, Batch, Lease, Outcomes, Progress } from './progress.ts';
-import { nextDelayMs, parseRetryAfter } from './retry.ts';
+import { createOutcomeLog, toRelease, type FailingHead } from './outcomes.ts';
+import type { Lease, Outcomes, Progress } from './progress.ts';
 import type { Run } from './run.ts';
 import type { Sender } from './sender.ts';
 import type { StreamName } from './schema.ts';
@@ -27,8 +27,8 @@ export type EndReason = 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced';
 export interface Ended {
   reason: EndReason;
   position: number;
-  /** The failing head, when blocked. */
-  head: { position: number; attempt: number; nextAttemptAt: number; code: string; detail: string } | null;
+  /** When blocked. */
+  head: FailingHead | null;
 }
 
 /** What the drains of a process share. */
@@ -54,7 +54,12 @@ export interface Sent extends Slot<Entry> {
   body: string;
   attempt: number;
 }
-export type DeliverySenderEnded = (sent: Sent, outcome: Outcome, startedAt: number, durationMs: number) => void;
+export type DeliverySenderEnded = (
+  sent: Sent,
+  outcome: Outcome,
+  startedAt: number,
+  durationMs: number,
+) => void;
 
 export interface Delivery {
   ended: Promise<Ended>;
@@ -100,9 +105,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let sending = false;
   let reading = false;
   let generation = 0; // of the filter: pages read with an older one are read again
-  let batch = emptyBatch();
-  let rows: Attempt[] = [];
-  const failures: { attempt: Attempt; outcome: Outcome & { kind: 'failed' } }[] = [];
+  const outcomes = createOutcomeLog(stream, shared.retryWindowMs);
   let held = 0; // bytes in the budget
   let pausedUntil = 0; // a fault of ours: wait a little
   let quietSince: number | null = null;
@@ -112,9 +115,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let confirmedVersion = -1;
   let latest = { version: run.version, targetVersion: run.target.version };
   let reloading = false;
-  const taken = new Map<number, number>(); // filter version → where this delivery took it
-  let versions = takeVersions(run.filters);
-  let passes = compileAt(versions, lease.position);
+  const filters = createFilterStack(run.filters, Math.max(lease.position, ...lease.ahead));
   let inFlight = 0;
   const retired: Sender<Sent>[] = []; // of an earlier target or path
   let sender = shared.openSender(run, ended);
@@ -155,7 +156,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   function takeFromTail(page: NonNullable<ReturnType<Tail['since']>>): void {
     for (let index = page.from; index < page.to; index += 1) {
       const entry = page.entries[index];
-      if (entry !== undefined && !entry.superseded && passesAt(entry)) accept(entry);
+      if (entry !== undefined && !entry.superseded && filters.passes(entry)) accept(entry);
     }
     window.scanned(page.scannedTo);
   }
@@ -163,7 +164,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   async function readPage(limit: number): Promise<void> {
     reading = true;
     const readBy = generation;
-    const now = inForce(versions, window.readTo);
+    const now = filters.reading(window.readTo);
     try {
       const page = await shared.pages.read({
         stream,
@@ -174,7 +175,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
         limit,
       });
       if (readBy !== generation || stopping !== null) return;
-      for (const entry of page.entries) if (passesAt(entry)) accept(entry);
+      for (const entry of page.entries) if (filters.passes(entry)) accept(entry);
       window.scanned(page.scannedTo);
     } catch (error) {
       log.warn({ err: error, consumer_id: consumerId }, 'a page could not be read; trying again');
@@ -184,10 +185,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       reading = false;
     }
     fill();
-  }
-
-  function passesAt(entry: Entry): boolean {
-    return passes(entry, entry.position);
   }
 
   function accept(entry: Entry): void {
@@ -243,12 +240,13 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function ended(slot: Sent, outcome: Outcome, at: number, durationMs: number): void {
     inFlight -= 1;
+    const { position, messageId, attempt } = slot;
+    const made = { position, messageId, attempt, startedAt: at, durationMs };
     if (outcome.kind === 'delivered') {
-      note(slot, outcome.status, at, durationMs);
+      outcomes.delivered(made, outcome.status);
       settle(slot);
     } else if (outcome.kind === 'failed') {
-      const attempt = toAttempt(slot, at, durationMs, outcome);
-      failures.push({ attempt, outcome });
+      outcomes.failed(made, outcome);
       stopping ??= 'blocked';
     } else {
       // Ours: not the endpoint's fault, so it goes back in front and waits a little.
@@ -256,7 +254,10 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       ready.splice(nextReady, 0, slot);
       if (performance.now() < leaseUntil - LEASE_MARGIN_MS) {
         pausedUntil = performance.now() + 1_000;
-        log.warn({ consumer_id: consumerId, reason: outcome.detail }, 'sending waits: a fault of this machine');
+        log.warn(
+          { consumer_id: consumerId, reason: outcome.detail },
+          'sending waits: a fault of this machine',
+        );
       }
     }
     budget.give();
@@ -264,38 +265,11 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     else if (inFlight === 0) void finish();
   }
 
-  function note(slot: Sent, status: number, at: number, durationMs: number): void {
-    if (slot.attempt > 1) {
-      rows.push({ ...toAttempt(slot, at, durationMs, null), status });
-    } else {
-      batch.positions.push(slot.position);
-      batch.startedAt.push(at);
-      batch.durationMs.push(durationMs);
-      batch.status.push(status);
-    }
-  }
-
   function settle(slot: Sent): void {
     window.settle(slot);
     const next = lanes.settle(slot) as Sent | null;
     if (next !== null) ready.push(next);
     committer.mark(committing);
-  }
-
-  function toAttempt(slot: Sent, at: number, durationMs: number, failure: (Outcome & { kind: 'failed' }) | null): Attempt {
-    return {
-      position: slot.position,
-      messageId: slot.messageId,
-      eventId: stream === 'events' ? slot.messageId : null,
-      attempt: slot.attempt,
-      startedAt: at,
-      durationMs,
-      outcome: failure === null ? 'delivered' : 'failed',
-      status: failure?.status ?? null,
-      errorCode: failure?.code ?? null,
-      responseHead: failure?.responseHead ?? null,
-      nextAttemptAt: null,
-    };
   }
 
   function account(): void {
@@ -307,12 +281,9 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function take(): Outcomes {
     const { position, ahead } = window.progress();
-    const outcomes = { consumerId, epoch: lease.epoch, position, ahead, batch, attempts: rows };
     committedPosition = position;
     lastCommitAt = performance.now();
-    batch = emptyBatch();
-    rows = [];
-    return outcomes;
+    return { consumerId, epoch: lease.epoch, position, ahead, ...outcomes.take() };
   }
 
   function stored(committed: { version: number; targetVersion: number }, until: number): void {
@@ -348,7 +319,10 @@ export function startDelivery(options: DeliveryOptions): Delivery {
         if (!isStale() || finishing) break;
       }
     } catch (error) {
-      log.warn({ err: error, consumer_id: consumerId }, 'a change could not be taken; trying again');
+      log.warn(
+        { err: error, consumer_id: consumerId },
+        'a change could not be taken; trying again',
+      );
     } finally {
       reloading = false;
     }
@@ -361,7 +335,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       return;
     }
     if (next !== null) {
-      versions = takeVersions(next.filters);
+      filters.take(next.filters, readTo());
       run = { ...run, version: next.version, filterVersion: next.filterVersion };
     }
     stop('changed');
@@ -373,14 +347,16 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function apply(next: Run): void {
     const filterChanged = next.filterVersion !== run.filterVersion;
-    const sameWay = next.target.version === run.target.version && next.path === run.path && next.target.id === run.target.id;
+    const sameWay =
+      next.target.version === run.target.version &&
+      next.path === run.path &&
+      next.target.id === run.target.id;
     run = next;
     if (filterChanged) {
-      versions = takeVersions(next.filters);
-      passes = compileAt(versions, window.progress().position);
+      filters.take(next.filters, readTo());
       generation += 1;
       for (const slot of window.unsettled()) {
-        if (!slot.sent && !passesAt(slot.entry)) slot.closed = true;
+        if (!slot.sent && !filters.passes(slot.entry)) slot.closed = true;
       }
     }
     if (!sameWay) {
@@ -390,20 +366,21 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     }
   }
 
-  /** A version that no sender has taken yet applies above the highest position read. */
-  function takeVersions(filters: FilterVersion[]): FilterVersion[] {
-    const readTo = Math.max(window.readTo, ...lease.ahead);
-    return filters.map((one) => {
-      if (one.filterFrom !== null) return one;
-      if (!taken.has(one.version)) taken.set(one.version, readTo);
-      return { ...one, filterFrom: taken.get(one.version) ?? readTo };
-    });
+  /** The highest position read; what an edit that is taken now applies above. */
+  function readTo(): number {
+    return Math.max(window.readTo, ...lease.ahead);
   }
 
   async function confirm(): Promise<void> {
     const { version, filterVersion } = run;
-    const readTo = taken.get(filterVersion) ?? window.readTo;
-    await shared.progress.confirm({ consumerId, epoch: lease.epoch, version, filterVersion, readTo });
+    const { filterFrom } = filters;
+    await shared.progress.confirm({
+      consumerId,
+      epoch: lease.epoch,
+      version,
+      filterVersion,
+      filterFrom,
+    });
     confirmedVersion = version;
   }
 
@@ -418,69 +395,22 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (finishing) return;
     finishing = true;
     try {
-      const head = stopping === 'blocked' ? failingHead() : null;
-      if (stopping !== 'fenced') await committer.flush(committing);
-      const position = window.progress().position;
-      if (stopping !== 'fenced') await release(head);
-      end.resolve({
-        reason: stopping ?? 'yielded',
-        position,
-        head:
-          head === null
-            ? null
-            : {
-                position: head.attempt.position,
-                attempt: head.attempt.attempt,
-                nextAttemptAt: head.attempt.nextAttemptAt ?? Date.now(),
-                code: head.outcome.code,
-                detail: head.outcome.detail,
-              },
-      });
+      const head = outcomes.failingHead();
+      if (stopping !== 'fenced') {
+        await committer.flush(committing);
+        await shared.progress.release({
+          consumerId,
+          epoch: lease.epoch,
+          idle: stopping === 'idle',
+          head: head === null ? null : toRelease(head),
+        });
+      }
+      end.resolve({ reason: stopping ?? 'yielded', position: window.progress().position, head });
     } catch (error) {
       end.reject(error as Error);
     } finally {
       leave();
     }
-  }
-
-  /** Of several failed entries the lowest is the head; its next attempt is planned from here. */
-  function failingHead(): (typeof failures)[number] | null {
-    failures.sort((a, b) => a.attempt.position - b.attempt.position);
-    const [head] = failures;
-    for (const { attempt } of failures) rows.push(attempt);
-    if (head === undefined) return null;
-    const now = Date.now();
-    const delay = nextDelayMs({
-      attempt: head.attempt.attempt,
-      remainingMs: shared.retryWindowMs,
-      windowMs: shared.retryWindowMs,
-      retryAfterMs: parseRetryAfter(head.outcome.retryAfter, now),
-      random: Math.random(),
-    });
-    head.attempt.nextAttemptAt = now + (delay ?? 1);
-    return head;
-  }
-
-  async function release(head: (typeof failures)[number] | null): Promise<void> {
-    await shared.progress.release({
-      consumerId,
-      epoch: lease.epoch,
-      idle: stopping === 'idle',
-      head:
-        head === null
-          ? null
-          : {
-              position: head.attempt.position,
-              attempt: head.attempt.attempt,
-              nextAttemptAt: head.attempt.nextAttemptAt,
-              failure: {
-                code: head.outcome.code,
-                status: head.outcome.status,
-                detail: head.outcome.detail,
-                at: new Date(head.attempt.startedAt).toISOString(),
-              },
-            },
-    });
   }
 
   function leave(): void {
@@ -524,25 +454,5 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     get position() {
       return window.progress().position;
     },
-  };
-}
-
-function emptyBatch(): Batch {
-  return { positions: [], startedAt: [], durationMs: [], status: [] };
-}
-
-/** Tells whether an entry at a position passes every filter version it has to. */
-function compileAt(versions: FilterVersion[], from: number): (entry: Entry, position: number) => boolean {
-  const compiled = versions.map(({ filter, filterFrom }) => ({
-    from: filterFrom ?? 0,
-    matches: compile(filter) as Matcher,
-  }));
-  const newest = compiled.at(-1);
-  if (newest === undefined) throw new Error('a consumer has at least one filter version');
-  if (compiled.length === 1 || newest.from <= from) return newest.matches;
-  return (entry, position) => {
-    if (position > newest.from) return newest.matches(entry);
-    const { also } = inForce(versions, position - 1);
-    return compiled.slice(compiled.length - also.length - 1).every(({ matches }) => matches(entry));
   };
 }

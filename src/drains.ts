@@ -78,7 +78,11 @@ export function createDrains(options: DrainsOptions): Drains {
   // A hint that a row has changed; each commit and renewal says so, too.
   const unlisten = listener.on('millrace_consumers', () => committer.markAll());
 
-  function openSender<M extends Message>(run: Run, connections: number, ended: Ended<M>): Sender<M> {
+  function openSender<M extends Message>(
+    run: Run,
+    connections: number,
+    ended: Ended<M>,
+  ): Sender<M> {
     const { target } = run;
     return createSender({
       outlet: openOutlet({

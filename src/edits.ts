@@ -69,7 +69,8 @@ export function createEdits(options: { db: Db; pages: (sql: Sql) => Pages }): Ed
       const tx = { sql, pages: options.pages(sql), consumerId, row, ask, at, tail };
       return { answer: await decide(tx, ask.command), row };
     });
-    if (done.answer.ok && done.row !== null) await inForce(db, consumerId, done.answer.version, done.row);
+    if (done.answer.ok && done.row !== null)
+      await inForce(db, consumerId, done.answer.version, done.row);
     return done.answer;
   }
 
@@ -143,7 +144,8 @@ async function seek(tx: Tx, to: SeekTo): Promise<Answer> {
 }
 
 async function resolve(tx: Tx, to: SeekTo): Promise<number> {
-  if (typeof to === 'object' && 'time' in to) return tx.pages.positionAtTime(tx.row.stream, to.time);
+  if (typeof to === 'object' && 'time' in to)
+    return tx.pages.positionAtTime(tx.row.stream, to.time);
   const { rows } = await tx.sql.query<{ first_position: number; last_position: number }>({
     text: 'select first_position, last_position from streams where name = $1',
     values: [tx.row.stream],
@@ -170,7 +172,11 @@ async function addFilter(tx: Tx, filter: Filter): Promise<number> {
   const version = tx.row.filter_version + 1;
   const position = await release(tx);
   const taker = tx.row.live && tx.row.status === 'active';
-  const readTo = Math.max(position, ...tx.row.ahead, tx.row.idle && watched(tx) ? tx.tail.position : 0);
+  const readTo = Math.max(
+    position,
+    ...tx.row.ahead,
+    tx.row.idle && watched(tx) ? tx.tail.position : 0,
+  );
   await tx.sql.query({
     text: `
       insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
@@ -228,7 +234,8 @@ function watched(tx: Tx): boolean {
 async function release(tx: Tx): Promise<number> {
   const { row } = tx;
   let position = row.position;
-  if (row.idle && row.wanted === null && watched(tx)) position = Math.max(position, tx.tail.position);
+  if (row.idle && row.wanted === null && watched(tx))
+    position = Math.max(position, tx.tail.position);
   if (row.wanted !== null && row.wanted_version === row.filter_version) {
     position = Math.max(position, row.wanted - 1);
   }
@@ -245,8 +252,17 @@ async function release(tx: Tx): Promise<number> {
 }
 
 const COLUMNS = new Set([
-  'name', 'target_id', 'path', 'ordering', 'alert_emails', 'metadata', 'status', 'status_reason',
-  'failing_since', 'filter_version', 'deleted_at',
+  'name',
+  'target_id',
+  'path',
+  'ordering',
+  'alert_emails',
+  'metadata',
+  'status',
+  'status_reason',
+  'failing_since',
+  'filter_version',
+  'deleted_at',
 ]);
 
 /** One more version of the row, with its line in `changes` and a hint to the sender. */
@@ -257,7 +273,8 @@ async function write(
   detail: Record<string, unknown> = {},
 ): Promise<Answer> {
   const names = Object.keys(set);
-  for (const name of names) if (!COLUMNS.has(name)) throw new Error(`consumers has no ${name} to set`);
+  for (const name of names)
+    if (!COLUMNS.has(name)) throw new Error(`consumers has no ${name} to set`);
   const assignments = names.map((name, index) => `, ${name} = $${index + 4}`).join('');
   const { rows } = await tx.sql.query<{ version: number }>({
     text: `
@@ -267,7 +284,8 @@ async function write(
     values: [tx.consumerId, tx.row.version, tx.at, ...Object.values(set)],
   });
   const version = rows[0]?.version;
-  if (version === undefined) throw new Error(`consumer ${tx.consumerId} changed under its row lock`);
+  if (version === undefined)
+    throw new Error(`consumer ${tx.consumerId} changed under its row lock`);
   await tx.sql.query({
     text: `
       with noted as (
@@ -388,7 +406,12 @@ function filterOf(row: Row): Filter {
 }
 
 function gone(consumerId: string): Answer {
-  return { ok: false, status: 404, code: 'not_found', detail: `There is no consumer ${consumerId}.` };
+  return {
+    ok: false,
+    status: 404,
+    code: 'not_found',
+    detail: `There is no consumer ${consumerId}.`,
+  };
 }
 
 function conflict(tx: Tx, verb: string): Answer {

@@ -3,7 +3,7 @@ import type { Filter, StreamName } from './schema.ts';
 
 /** The leader's rows: who leads, how far it has matched, which idle consumers it watches. */
 export interface LeaderStore {
-  /** Takes or renews the lead; null while another holds it. */
+  /** Takes the lead under a new epoch, or renews it when `epoch` is still its own; null while another holds it. */
   lead(holder: string, epoch: number | null, leaseMs: number): Promise<number | null>;
   resign(epoch: number): Promise<void>;
   tail(stream: StreamName): Promise<number>;
@@ -46,7 +46,11 @@ export interface Matched {
 }
 
 export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> }): LeaderStore {
-  async function lead(holder: string, epoch: number | null, leaseMs: number): Promise<number | null> {
+  async function lead(
+    holder: string,
+    epoch: number | null,
+    leaseMs: number,
+  ): Promise<number | null> {
     const { rows } = await db.query<{ epoch: number }>({
       text: `
         update leader
@@ -54,7 +58,7 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
                holder      = $1,
                lease_until = clock_timestamp() + make_interval(secs => $3 / 1000.0)
          where name = 'wake'
-           and ((epoch = $2 and holder = $1) or holder is null or lease_until < clock_timestamp())
+           and (holder = $1 or holder is null or lease_until < clock_timestamp())
         returning epoch`,
       values: [holder, epoch, leaseMs],
     });
@@ -105,7 +109,9 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
   }
 
   async function unwatchAll(): Promise<void> {
-    await db.query('update cursors set indexed_epoch = null where idle and indexed_epoch is not null');
+    await db.query(
+      'update cursors set indexed_epoch = null where idle and indexed_epoch is not null',
+    );
   }
 
   async function watch(epoch: number, watched: Matched[]): Promise<void> {

@@ -116,7 +116,11 @@ export function smtpMail(url: string, from: string): SendMail {
 
 /** Writes `.eml` files into a folder: what would have been sent, for development. */
 export function fileMail(folder: string, from: string): SendMail {
-  const transport = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'unix' });
+  const transport = nodemailer.createTransport({
+    streamTransport: true,
+    buffer: true,
+    newline: 'unix',
+  });
   return async (mail) => {
     await mkdir(folder, { recursive: true });
     const built = await transport.sendMail(toMessage(mail, from));

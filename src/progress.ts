@@ -7,7 +7,7 @@ export interface Progress {
   acquire(consumerId: string, holder: string, leaseMs: number): Promise<Lease | null>;
   /** Stores outcomes and renews the leases, in one statement; a fenced consumer is missing in the answer. */
   commit(rows: Outcomes[], leaseMs: number): Promise<Map<string, Committed>>;
-  /** The sender has taken versions up to `version`; filter versions it took apply above `readTo`. */
+  /** The sender has taken versions up to `version`; filter versions it took apply above `filterFrom`. */
   confirm(taken: Taken): Promise<void>;
   /** Lets the lease go, noting the failing head or that the consumer is idle. */
   release(release: Release): Promise<boolean>;
@@ -68,7 +68,8 @@ export interface Taken {
   epoch: number;
   version: number;
   filterVersion: number;
-  readTo: number;
+  /** Where the sender took the newest filter version. */
+  filterFrom: number;
 }
 
 export interface Release {
@@ -76,7 +77,11 @@ export interface Release {
   epoch: number;
   idle: boolean;
   /** The entry that failed last; null: none fails; `keep`: as it was. */
-  head: 'keep' | null | { position: number; attempt: number; nextAttemptAt: number | null; failure: Failure } | null;
+  head:
+    | 'keep'
+    | null
+    | { position: number; attempt: number; nextAttemptAt: number | null; failure: Failure }
+    | null;
 }
 
 /** What people see of the last failure. */
@@ -175,7 +180,11 @@ async function commit(
   const attempts = outcomes.flatMap((one) =>
     one.attempts.map((attempt) => toRow(one.consumerId, attempt)),
   );
-  const { rows } = await sql.query<{ consumer_id: string; version: number; target_version: number }>({
+  const { rows } = await sql.query<{
+    consumer_id: string;
+    version: number;
+    target_version: number;
+  }>({
     name: 'commit',
     text: COMMIT,
     values: [
@@ -234,7 +243,7 @@ async function confirm(sql: Sql, taken: Taken): Promise<void> {
       update filter_versions f set filter_from = $5
         from seen
        where f.consumer_id = seen.consumer_id and f.filter_from is null and f.version <= $4`,
-    values: [taken.consumerId, taken.epoch, taken.version, taken.filterVersion, taken.readTo],
+    values: [taken.consumerId, taken.epoch, taken.version, taken.filterVersion, taken.filterFrom],
   });
 }
 

@@ -16,8 +16,10 @@ export type Readiness = Record<string, () => Promise<boolean>>;
 const ANSWER_MS = 1_000;
 /** A poll lasts up to a minute; who has not begun one for longer is gone. */
 const POLLED_MS = 75_000;
-/** Of Temporal's `TaskQueueType`. */
-const KIND = { workflow: 1, activity: 2 } as const;
+const KIND = {
+  workflow: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+  activity: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+} as const;
 
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { connection, namespace, queues } = options;

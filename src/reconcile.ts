@@ -20,7 +20,9 @@ const STARTS_AT_ONCE = 16;
 export async function reconcile(options: ReconcileOptions): Promise<number> {
   const { db, client, log } = options;
   // Rows first: a consumer made meanwhile has just been started by its request.
-  const { rows } = await db.query<{ id: string }>('select id from consumers where deleted_at is null');
+  const { rows } = await db.query<{ id: string }>(
+    'select id from consumers where deleted_at is null',
+  );
   if (rows.length === 0) return 0;
   const running = new Set<string>();
   const query = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;

@@ -31,7 +31,13 @@ interface Row {
   version: number;
   filter_version: number;
   target_id: string;
-  filters: { version: number; filter_from: number | null; syncs: string[]; collections: string[]; event_types: string[] }[];
+  filters: {
+    version: number;
+    filter_from: number | null;
+    syncs: string[];
+    collections: string[];
+    event_types: string[];
+  }[];
 }
 
 /** Loads a run; null when there is no such consumer. */
@@ -76,6 +82,8 @@ export function requestPath(baseUrl: string, path: string): string {
   if (path === '') return `${url.pathname}${url.search}`;
   const extra = new URL(path, url.origin);
   const joined = `${url.pathname.replace(/\/$/u, '')}${extra.pathname}`;
-  const query = [url.search.slice(1), extra.search.slice(1)].filter((part) => part !== '').join('&');
+  const query = [url.search.slice(1), extra.search.slice(1)]
+    .filter((part) => part !== '')
+    .join('&');
   return query === '' ? joined : `${joined}?${query}`;
 }

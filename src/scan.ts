@@ -48,12 +48,12 @@ export function scanFor(request: ScanRequest, columns: string): Scan {
   const rows = (what: string, most: number): string =>
     syncs === null
       ? `select ${what} from ${stream} where ${RANGE} order by position limit ${most}`
-      : `${syncs
+      : `select ${what} from (${syncs
           .map(
             (sync) =>
               `(select ${what} from ${stream} where sync_id = ${sync} and ${RANGE} order by position limit ${most})`,
           )
-          .join(' union all ')} order by position limit ${most}`;
+          .join(' union all ')}) merged order by position limit ${most}`;
   const narrowed = lists.filter(([, list]) => list[0] !== '*');
   const conditions = narrowed.map(([column, list]) => inList(column, param(arrayText(list))));
   if (request.provider !== undefined) {

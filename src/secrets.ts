@@ -27,7 +27,8 @@ const TAG_BYTES = 16;
 export function createVault(keys: readonly VaultKey[]): Vault {
   const imported = new Map<string, KeyObject>();
   for (const { id, key } of keys) {
-    if (!/^[\w-]+$/u.test(id)) throw new Error(`encryption key id "${id}" may hold A–Z a–z 0–9 _ -`);
+    if (!/^[\w-]+$/u.test(id))
+      throw new Error(`encryption key id "${id}" may hold A–Z a–z 0–9 _ -`);
     if (key.length !== 32) throw new Error(`encryption key "${id}" must have 32 bytes`);
     if (imported.has(id)) throw new Error(`encryption key id "${id}" is there twice`);
     imported.set(id, createSecretKey(key));

@@ -15,7 +15,12 @@ export interface Message {
 }
 
 /** Called once, when the attempt has ended. Times in unix ms and ms. */
-export type Ended<M> = (message: M, outcome: Outcome, startedAt: number, durationMs: number) => void;
+export type Ended<M> = (
+  message: M,
+  outcome: Outcome,
+  startedAt: number,
+  durationMs: number,
+) => void;
 
 export interface Sender<M extends Message> {
   /** Signs and POSTs; `ended` is called exactly once, never synchronously before this returns. */

@@ -82,6 +82,10 @@ export async function loadFilter(
     }
     return kept;
   };
-  const filter = { event_types: cut(row.event_types), collections: cut(row.collections), syncs: cut(row.syncs) };
+  const filter = {
+    event_types: cut(row.event_types),
+    collections: cut(row.collections),
+    syncs: cut(row.syncs),
+  };
   return { filter, truncated };
 }

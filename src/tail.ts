@@ -17,7 +17,10 @@ export interface Tail {
    * Up to `limit` entries after `after`, and how far they reach; null when memory does not go
    * back that far, or nothing has been read yet.
    */
-  since(after: number, limit: number): { entries: readonly Entry[]; from: number; to: number; scannedTo: number } | null;
+  since(
+    after: number,
+    limit: number,
+  ): { entries: readonly Entry[]; from: number; to: number; scannedTo: number } | null;
   /** Everything up to here has been read; null before the first reading. */
   readonly end: number | null;
   close(): void;
@@ -68,7 +71,13 @@ export function createTail(options: TailOptions): Tail {
   async function readOn(): Promise<void> {
     if (end === null) {
       // Start at the end: what lies before is read by page.
-      const { last } = await pages.read({ stream, after: Number.MAX_SAFE_INTEGER, filter: EVERYTHING, ...PAGE, limit: 1 });
+      const { last } = await pages.read({
+        stream,
+        after: Number.MAX_SAFE_INTEGER,
+        filter: EVERYTHING,
+        ...PAGE,
+        limit: 1,
+      });
       end = last;
       from = last;
       for (const advanced of followers) advanced();
@@ -112,7 +121,8 @@ export function createTail(options: TailOptions): Tail {
     if (end === null || after < from) return null;
     const first = firstAfter(entries, after);
     const to = Math.min(entries.length, first + limit);
-    const scannedTo = to === entries.length ? Math.max(end, after) : (entries[to - 1]?.position ?? after);
+    const scannedTo =
+      to === entries.length ? Math.max(end, after) : (entries[to - 1]?.position ?? after);
     return { entries, from: first, to, scannedTo };
   }
 

@@ -40,7 +40,10 @@ export interface Wake extends AsyncDisposable {
  */
 export function startWake(options: WakeOptions): Wake {
   const { store, log } = options;
-  const indexes: Record<StreamName, WakeIndex> = { records: createWakeIndex(), events: createWakeIndex() };
+  const indexes: Record<StreamName, WakeIndex> = {
+    records: createWakeIndex(),
+    events: createWakeIndex(),
+  };
   const tails: Record<StreamName, number> = { records: 0, events: 0 }; // durable
   const seen: Record<StreamName, number> = { records: 0, events: 0 }; // matched, at or above it
   const advancedAt: Record<StreamName, number> = { records: 0, events: 0 };
@@ -164,7 +167,8 @@ export function startWake(options: WakeOptions): Wake {
   async function advance(stream: StreamName, to: number, wanted: Matched[]): Promise<void> {
     seen[stream] = to;
     const now = performance.now();
-    if (wanted.length === 0 && (to === tails[stream] || now < advancedAt[stream] + ADVANCE_MS)) return;
+    if (wanted.length === 0 && (to === tails[stream] || now < advancedAt[stream] + ADVANCE_MS))
+      return;
     const from = tails[stream];
     if (!(await store.advance({ epoch: current(), stream, from, to, wanted }))) {
       throw new Error('another process leads');
@@ -185,7 +189,8 @@ export function startWake(options: WakeOptions): Wake {
       sweepAt = now + FIRST_REPEAT_MS;
       const wanting = await store.wanting(2_000);
       const still = new Set(wanting.map((one) => one.consumerId));
-      for (const consumerId of signalled.keys()) if (!still.has(consumerId)) signalled.delete(consumerId);
+      for (const consumerId of signalled.keys())
+        if (!still.has(consumerId)) signalled.delete(consumerId);
       for (const { consumerId, wanted } of wanting) {
         const last = signalled.get(consumerId);
         if (last === undefined || now >= last.at + last.waitMs) due.set(consumerId, wanted);
@@ -210,7 +215,10 @@ export function startWake(options: WakeOptions): Wake {
     try {
       await options.signal(consumerId, wanted);
     } catch (error) {
-      log.warn({ err: error, consumer_id: consumerId }, 'a wake did not reach its workflow; it is repeated');
+      log.warn(
+        { err: error, consumer_id: consumerId },
+        'a wake did not reach its workflow; it is repeated',
+      );
     }
   }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setInterval as every } from 'node:timers';
 
@@ -58,7 +59,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
   shutdown(): void;
 }> {
   const { db, log, listener, queues } = options;
-  const holder = `${hostname()}/${process.pid}`;
+  const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const drains = createDrains({ ...options, holder, userAgent: `Millrace/${options.version}` });
   const pages = createPages(db);
   const outbox = startOutbox({ db, send: options.sendMail, pollMs: OUTBOX_POLL_MS, log });
@@ -110,9 +111,11 @@ export async function createWorkers(options: WorkersOptions): Promise<{
 
   function look(): void {
     if (!wake.leads) return; // one process is enough
-    reconcile({ db, client: options.client, start: options.workflows.start, log }).catch((error: unknown) => {
-      log.warn({ err: error }, 'reconciling is interrupted; it is repeated');
-    });
+    reconcile({ db, client: options.client, start: options.workflows.start, log }).catch(
+      (error: unknown) => {
+        log.warn({ err: error }, 'reconciling is interrupted; it is repeated');
+      },
+    );
   }
 
   async function run(): Promise<void> {

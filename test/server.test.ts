@@ -146,30 +146,34 @@ test('SIGTERM answers a long poll that waits and ends with 0 in less than 10 s',
   expect(performance.now() - began).toBeLessThan(5_000); // cut off, it would have taken 8 s
 });
 
-test('with Temporal away it stays up: creation and reads work, commands are 503', { timeout: 60_000 }, async () => {
-  await using database = await createDatabase();
-  await using server = await start({
-    DATABASE_URL: database.url,
-    TEMPORAL_ADDRESS: `127.0.0.1:${await closedPort()}`,
-  });
-  const notReady = await until(async () => {
-    const { status, body } = await server.get('/readyz');
-    return status === 503 && body.missing.join() === 'temporal' && body;
-  });
-  expect(notReady.code).toBe('not_ready');
-  const target = await server.post('/v1/targets', { name: 't', base_url: 'https://example.com' });
-  const made = await server.post('/v1/consumers', {
-    name: 'c',
-    target_id: target.body.id,
-    stream: 'events',
-  });
-  expect(made.status).toBe(201);
-  expect((await server.get(`/v1/consumers/${made.body.id}`)).body.name).toBe('c');
-  const paused = await server.post(`/v1/consumers/${made.body.id}/pause`);
-  expect([paused.status, paused.body.code]).toEqual([503, 'temporal_unavailable']);
-  expect(paused.headers.get('retry-after')).not.toBeNull();
-  expect(await server.stop()).toBe(0);
-});
+test(
+  'with Temporal away it stays up: creation and reads work, commands are 503',
+  { timeout: 60_000 },
+  async () => {
+    await using database = await createDatabase();
+    await using server = await start({
+      DATABASE_URL: database.url,
+      TEMPORAL_ADDRESS: `127.0.0.1:${await closedPort()}`,
+    });
+    const notReady = await until(async () => {
+      const { status, body } = await server.get('/readyz');
+      return status === 503 && body.missing.join() === 'temporal' && body;
+    });
+    expect(notReady.code).toBe('not_ready');
+    const target = await server.post('/v1/targets', { name: 't', base_url: 'https://example.com' });
+    const made = await server.post('/v1/consumers', {
+      name: 'c',
+      target_id: target.body.id,
+      stream: 'events',
+    });
+    expect(made.status).toBe(201);
+    expect((await server.get(`/v1/consumers/${made.body.id}`)).body.name).toBe('c');
+    const paused = await server.post(`/v1/consumers/${made.body.id}/pause`);
+    expect([paused.status, paused.body.code]).toEqual([503, 'temporal_unavailable']);
+    expect(paused.headers.get('retry-after')).not.toBeNull();
+    expect(await server.stop()).toBe(0);
+  },
+);
 
 test('with Postgres away it starts, says so, and serves as soon as Postgres is there', async () => {
   await using database = await createDatabase();

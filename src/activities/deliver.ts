@@ -9,7 +9,8 @@ import { SEND_WITHIN_MS } from '../edits.ts';
 import { findHead } from '../head.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Entry } from '../pages.ts';
-import type { Attempt, Lease, Outcomes, Release } from '../progress.ts';
+import { emptyBatch, failedAttempt, toAttempt, type Made } from '../outcomes.ts';
+import type { Lease, Outcomes, Release } from '../progress.ts';
 import { nextDelayMs, parseRetryAfter } from '../retry.ts';
 import type { Run } from '../run.ts';
 import type { Message, Sender } from '../sender.ts';
@@ -21,7 +22,10 @@ const LEASE_MS = 25_000;
 export interface DeliverDeps {
   shared: Shared;
   holder: string;
-  openSingle: (run: Run, ended: (message: Message, outcome: Outcome, at: number, ms: number) => void) => Sender<Message>;
+  openSingle: (
+    run: Run,
+    ended: (message: Message, outcome: Outcome, at: number, ms: number) => void,
+  ) => Sender<Message>;
 }
 
 interface Tried {
@@ -37,7 +41,10 @@ interface Tried {
  * `nextRetryDelay`, makes the next one. The only sender while the consumer is blocked. Throws an
  * `ApplicationFailure` when the attempt failed; its details say whether it was the window's last.
  */
-export async function deliver(deps: DeliverDeps, input: Of & { last: boolean }): Promise<Delivered> {
+export async function deliver(
+  deps: DeliverDeps,
+  input: Of & { last: boolean },
+): Promise<Delivered> {
   const context = Context.current();
   context.heartbeat();
   const beat = setInterval(() => context.heartbeat(), 4_000);
@@ -56,14 +63,20 @@ export async function deliver(deps: DeliverDeps, input: Of & { last: boolean }):
   }
 }
 
-async function attemptHead(deps: DeliverDeps, { consumerId, last }: Of & { last: boolean }): Promise<Delivered> {
+async function attemptHead(
+  deps: DeliverDeps,
+  { consumerId, last }: Of & { last: boolean },
+): Promise<Delivered> {
   const { progress, pages, loadRun } = deps.shared;
   const began = performance.now();
   const lease = await progress.acquire(consumerId, deps.holder, LEASE_MS);
   if (lease === null) return { outcome: 'changed', position: 0 };
   if (lease.waitMs > 0) {
     await sleep(lease.waitMs);
-    const renewed = await progress.commit([outcomesOf(consumerId, lease, lease.position)], LEASE_MS);
+    const renewed = await progress.commit(
+      [outcomesOf(consumerId, lease, lease.position)],
+      LEASE_MS,
+    );
     if (!renewed.has(consumerId)) throw new Error('another sender has taken the cursor');
   }
   for (;;) {
@@ -83,11 +96,23 @@ async function attemptHead(deps: DeliverDeps, { consumerId, last }: Of & { last:
     // Whoever pauses the consumer counts on no request starting later than this after the look.
     if (performance.now() - lookedAt > SEND_WITHIN_MS) continue;
     const tried = await trySend(deps, run, entry, attempt);
-    return await record(deps, { consumerId, lease, run, tried, last, tookMs: performance.now() - began });
+    return await record(deps, {
+      consumerId,
+      lease,
+      run,
+      tried,
+      last,
+      tookMs: performance.now() - began,
+    });
   }
 }
 
-async function attemptNumber(deps: DeliverDeps, consumerId: string, lease: Lease, entry: Entry): Promise<number> {
+async function attemptNumber(
+  deps: DeliverDeps,
+  consumerId: string,
+  lease: Lease,
+  entry: Entry,
+): Promise<number> {
   if (lease.head === entry.position) return lease.attempt + 1;
   const before = await deps.shared.progress.failedAttempts(consumerId, lease.position);
   return (before.get(entry.position) ?? 0) + 1;
@@ -122,12 +147,18 @@ async function record(deps: DeliverDeps, recording: Recording): Promise<Delivere
   const { consumerId, lease, run, tried, last } = recording;
   const { entry, outcome } = tried;
   if (outcome.kind === 'ours') {
-    await deps.shared.progress.release({ consumerId, epoch: lease.epoch, idle: false, head: 'keep' });
+    await deps.shared.progress.release({
+      consumerId,
+      epoch: lease.epoch,
+      idle: false,
+      head: 'keep',
+    });
     throw new Error(`a fault of this machine: ${outcome.detail}`);
   }
   if (outcome.kind === 'delivered') {
     const outcomes = outcomesOf(consumerId, lease, entry.position);
-    outcomes.attempts.push({ ...toAttempt(run, tried), outcome: 'delivered', status: outcome.status });
+    const delivered = { ...toAttempt(run.stream, toMade(tried)), status: outcome.status };
+    outcomes.attempts.push({ ...delivered, outcome: 'delivered' });
     await settle(deps, outcomes, null);
     return { outcome: 'delivered', position: entry.position };
   }
@@ -143,16 +174,15 @@ async function record(deps: DeliverDeps, recording: Recording): Promise<Delivere
       });
   const nextAttemptAt = delay === null ? null : nowMs + delay;
   const outcomes = outcomesOf(consumerId, lease, lease.position);
-  outcomes.attempts.push({
-    ...toAttempt(run, tried),
-    status: outcome.status,
-    errorCode: outcome.code,
-    responseHead: outcome.responseHead,
-    nextAttemptAt,
-  });
+  outcomes.attempts.push(failedAttempt(run.stream, toMade(tried), outcome, nextAttemptAt));
   const { code, status, detail } = outcome;
   const failure = { code, status, detail, at: new Date(nowMs).toISOString() };
-  await settle(deps, outcomes, { position: entry.position, attempt: tried.attempt, nextAttemptAt, failure });
+  await settle(deps, outcomes, {
+    position: entry.position,
+    attempt: tried.attempt,
+    nextAttemptAt,
+    failure,
+  });
   throw ApplicationFailure.create({
     type: code,
     message: `${new URL(run.target.baseUrl).host}: ${detail} (attempt ${tried.attempt} at position ${entry.position})`,
@@ -185,30 +215,20 @@ function outcomesOf(consumerId: string, lease: Lease, position: number): Outcome
     epoch: lease.epoch,
     position,
     ahead: lease.ahead.filter((settled) => settled > position),
-    batch: { positions: [], startedAt: [], durationMs: [], status: [] },
+    batch: emptyBatch(),
     attempts: [],
   };
 }
 
-function toAttempt(run: Run, tried: Tried): Attempt {
-  const { entry } = tried;
-  return {
-    position: entry.position,
-    messageId: entry.messageId,
-    eventId: run.stream === 'events' ? entry.messageId : null,
-    attempt: tried.attempt,
-    startedAt: tried.startedAt,
-    durationMs: tried.durationMs,
-    outcome: 'failed',
-    status: null,
-    errorCode: null,
-    responseHead: null,
-    nextAttemptAt: null,
-  };
+function toMade({ entry, attempt, startedAt, durationMs }: Tried): Made {
+  return { position: entry.position, messageId: entry.messageId, attempt, startedAt, durationMs };
 }
 
 /** Time as Temporal counts it: its own timestamps follow time skipping, the wall clock does not. */
-function clock(windowMs: number, tookMs: number): { nowMs: number; remainingMs: number; windowMs: number } {
+function clock(
+  windowMs: number,
+  tookMs: number,
+): { nowMs: number; remainingMs: number; windowMs: number } {
   const { info } = Context.current();
   const elapsed = info.currentAttemptScheduledTimestampMs - info.scheduledTimestampMs + tookMs;
   return {

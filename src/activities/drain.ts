@@ -43,7 +43,7 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
     if (context.cancellationSignal.aborted) yielding();
     try {
       const { reason, position, head } = await delivery.ended;
-      const failure = head === null ? null : `${head.code}: ${head.detail}`;
+      const failure = head === null ? null : `${head.outcome.code}: ${head.outcome.detail}`;
       return { reason, position, failure };
     } finally {
       context.cancellationSignal.removeEventListener('abort', yielding);

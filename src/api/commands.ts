@@ -7,7 +7,15 @@ import type { Start, StreamName } from '../schema.ts';
 import type { AskConsumer } from './ask.ts';
 import { freshConsumer, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, IdempotencyKey, IdParam, json, jsonBody, problems, WITH_KEY } from './route.ts';
+import {
+  createRoutes,
+  IdempotencyKey,
+  IdParam,
+  json,
+  jsonBody,
+  problems,
+  WITH_KEY,
+} from './route.ts';
 
 /** What can be asked of a consumer; each answers with it once the command is in force. */
 export function createCommandRoutes(deps: {

@@ -70,7 +70,7 @@ export const notFound: NotFoundHandler<AppEnv> = (c) =>
   problem(c, { status: 404, code: 'not_found', detail: `There is nothing at ${c.req.path}` });
 
 /** The answer to a path that is served, but not with this method. */
-export function methodNotAllowed(c: Context, methods: string[]): Response {
+export function methodNotAllowed(c: Context<AppEnv>, methods: string[]): Response {
   const allow = methods.join(', ');
   const detail = `${c.req.path} takes ${allow}`;
   return problem(c, {
@@ -148,14 +148,14 @@ function fromHttpException(error: HTTPException): ApiError {
   });
 }
 
-function problem(c: Context, options: ApiErrorOptions): Response {
+function problem(c: Context<AppEnv>, options: ApiErrorOptions): Response {
   const body = {
     type: `urn:millrace:problem:${options.code}`,
     title: options.title ?? STATUS_CODES[options.status] ?? 'Error',
     status: options.status,
     detail: options.detail,
     code: options.code,
-    request_id: String(c.get('requestId')),
+    request_id: c.var.requestId,
     ...(options.errors === undefined ? {} : { errors: options.errors }),
     ...options.extra,
   };

@@ -44,7 +44,9 @@ function page({ version, region, temporal }: Info) {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width" />
         <title>Millrace</title>
-        <style>${raw(STYLE)}</style>
+        <style>
+          ${raw(STYLE)}
+        </style>
       </head>
       <body>
         <h1>Millrace</h1>

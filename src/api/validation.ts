@@ -31,7 +31,12 @@ export function invalid(target: string, errors: FieldError[]): ApiError {
   const where = first === undefined || first.pointer === '' ? 'The body' : first.pointer;
   const detail = `${where} ${first?.detail ?? 'is invalid'}${more}`;
   return target === 'json'
-    ? new ApiError({ status: 422, code: 'invalid_request', detail, errors: errors.slice(0, LISTED) })
+    ? new ApiError({
+        status: 422,
+        code: 'invalid_request',
+        detail,
+        errors: errors.slice(0, LISTED),
+      })
     : new ApiError({
         status: 400,
         code: `invalid_${target}`,

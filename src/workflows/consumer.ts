@@ -15,7 +15,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 
-import type { ControlActivities, DeliverFailure, Delivered, DeliveryActivities, Drained } from '../activities/contract.ts';
+import type {
+  ControlActivities,
+  DeliverFailure,
+  Delivered,
+  DeliveryActivities,
+  Drained,
+} from '../activities/contract.ts';
 import type { Command } from '../command.ts';
 import { applyDelta, describeFilter } from '../filter.ts';
 import { lastAttemptMarginMs } from '../retry.ts';
@@ -294,7 +300,9 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       mailbox.letters.length > 0 ||
       (sending?.done ?? false) ||
       continueDue() ||
-      (sending === null && now().status === 'active' && (!now().idle || mailbox.wanted > now().position));
+      (sending === null &&
+        now().status === 'active' &&
+        (!now().idle || mailbox.wanted > now().position));
     const wait = sending === null && now().status === 'blocked' ? untilNextAttempt() : 0;
     if (wait > 0) await condition(ready, wait);
     else await condition(ready);
@@ -342,7 +350,8 @@ function needsQuiet(command: Command): boolean {
 
 /** Whether the failed `deliver` was an attempt in the last minute of the window. */
 function wasFinal(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return false;
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure))
+    return false;
   const [failure] = (error.cause.details ?? []) as DeliverFailure[];
   return failure?.final === true;
 }

@@ -89,7 +89,12 @@ function whatIsWrong(list: List, values: unknown): string | null {
   if (!Array.isArray(values)) return 'the argument must be a JSON array of strings';
   if (values.length > 10_000) return 'at most 10,000 values';
   for (const value of values as unknown[]) {
-    if (typeof value !== 'string' || value === '' || value.length > LIMIT[list] || value.includes('\u0000')) {
+    if (
+      typeof value !== 'string' ||
+      value === '' ||
+      value.length > LIMIT[list] ||
+      value.includes('\u0000')
+    ) {
       return `each value must be a string of 1–${LIMIT[list]} characters`;
     }
     if (list === 'event_types' && !EVENT_TYPES.has(value)) {

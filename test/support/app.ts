@@ -39,7 +39,12 @@ export interface TestApp extends AsyncDisposable {
   /** What was logged, as the text of its lines. */
   logged: string[];
   /** With the key; an object is sent as JSON, a string as it is. */
-  request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
 }
 
 /** The API on a database, without a port and without Temporal: commands answer as if it were away. */

@@ -1,0 +1,129 @@
+import type { Outcome } from './outcome.ts';
+import type { Attempt, Batch, Release } from './progress.ts';
+import { nextDelayMs, parseRetryAfter } from './retry.ts';
+import type { StreamName } from './schema.ts';
+
+type Failed = Outcome & { kind: 'failed' };
+
+/** One attempt that has ended. Times in unix ms and ms. */
+export interface Made {
+  position: number;
+  messageId: string;
+  attempt: number;
+  startedAt: number;
+  durationMs: number;
+}
+
+export interface FailingHead {
+  position: number;
+  attempt: number;
+  nextAttemptAt: number;
+  outcome: Failed;
+  startedAt: number;
+}
+
+/** What a delivery has seen and not yet handed to the committer. */
+export interface OutcomeLog {
+  delivered(made: Made, status: number): void;
+  failed(made: Made, outcome: Failed): void;
+  /** What came since the last call: first-attempt successes as columns, the rest as rows. */
+  take(): { batch: Batch; attempts: Attempt[] };
+  /**
+   * Of several failed entries the lowest is the head; its next attempt is planned from here.
+   * Failures are handed over only after this.
+   */
+  failingHead(): FailingHead | null;
+}
+
+export function createOutcomeLog(stream: StreamName, retryWindowMs: number): OutcomeLog {
+  const failures: { attempt: Attempt; outcome: Failed }[] = [];
+  let batch = emptyBatch();
+  let rows: Attempt[] = [];
+
+  function delivered(made: Made, status: number): void {
+    if (made.attempt > 1) {
+      rows.push({ ...toAttempt(stream, made), outcome: 'delivered', status });
+      return;
+    }
+    batch.positions.push(made.position);
+    batch.startedAt.push(made.startedAt);
+    batch.durationMs.push(made.durationMs);
+    batch.status.push(status);
+  }
+
+  function failingHead(): FailingHead | null {
+    failures.sort((a, b) => a.attempt.position - b.attempt.position);
+    for (const { attempt } of failures) rows.push(attempt);
+    const head = failures[0];
+    if (head === undefined) return null;
+    const { attempt, outcome } = head;
+    const now = Date.now();
+    const delay = nextDelayMs({
+      attempt: attempt.attempt,
+      remainingMs: retryWindowMs,
+      windowMs: retryWindowMs,
+      retryAfterMs: parseRetryAfter(outcome.retryAfter, now),
+      random: Math.random(),
+    });
+    attempt.nextAttemptAt = now + (delay ?? 1);
+    const { position, nextAttemptAt, startedAt } = attempt;
+    return { position, attempt: attempt.attempt, nextAttemptAt, outcome, startedAt };
+  }
+
+  function take(): { batch: Batch; attempts: Attempt[] } {
+    const taken = { batch, attempts: rows };
+    batch = emptyBatch();
+    rows = [];
+    return taken;
+  }
+
+  return {
+    delivered,
+    failed: (made, outcome) => {
+      failures.push({ attempt: failedAttempt(stream, made, outcome, null), outcome });
+    },
+    take,
+    failingHead,
+  };
+}
+
+/** The row of a failed attempt. */
+export function failedAttempt(
+  stream: StreamName,
+  made: Made,
+  outcome: Failed,
+  nextAttemptAt: number | null,
+): Attempt {
+  const { status, code, responseHead } = outcome;
+  return { ...toAttempt(stream, made), status, errorCode: code, responseHead, nextAttemptAt };
+}
+
+/** The row of an attempt, as failed for no known reason: what differs is set by the caller. */
+export function toAttempt(stream: StreamName, made: Made): Attempt {
+  const { position, messageId, attempt, startedAt, durationMs } = made;
+  return {
+    position,
+    messageId,
+    eventId: stream === 'events' ? messageId : null,
+    attempt,
+    startedAt,
+    durationMs,
+    outcome: 'failed',
+    status: null,
+    errorCode: null,
+    responseHead: null,
+    nextAttemptAt: null,
+  };
+}
+
+/** What the cursor keeps of a failing head. */
+export function toRelease(head: FailingHead): Exclude<Release['head'], 'keep' | null> {
+  const { code, status, detail } = head.outcome;
+  const at = new Date(head.startedAt).toISOString();
+  const { position, attempt, nextAttemptAt } = head;
+  return { position, attempt, nextAttemptAt, failure: { code, status, detail, at } };
+}
+
+export function emptyBatch(): Batch {
+  return { positions: [], startedAt: [], durationMs: [], status: [] };
+}
