@@ -52,7 +52,8 @@ export async function startEndpoint(): Promise<Endpoint> {
   return {
     pid: child.pid,
     url,
-    reset: async (options) => void (await ask(options?.latency === true ? 'reset?latency=1' : 'reset')),
+    reset: async (options) =>
+      void (await ask(options?.latency === true ? 'reset?latency=1' : 'reset')),
     received: () => ask('received'),
     latency: async (since = 0) => {
       const { latency } = await ask(`received?since=${since}`);

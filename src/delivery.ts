@@ -8,6 +8,7 @@ import type { Outcome } from './outcome.ts';
 import type { Entry, Pages } from './pages.ts';
 import { createOutcomeLog, toRelease, type FailingHead } from './outcomes.ts';
 import type { Lease, Outcomes, Progress } from './progress.ts';
+import { createReader } from './reader.ts';
 import type { Run } from './run.ts';
 import type { Sender } from './sender.ts';
 import type { StreamName } from './schema.ts';
@@ -18,7 +19,6 @@ import { createWindow, type Slot } from './window.ts';
 const LOW_WATER = 1_000;
 /** Entries between the position and the newest read: bounds `ahead`. */
 const MAX_SPAN = 5_000;
-const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 /** Requests end this long before the lease does. */
 const LEASE_MARGIN_MS = 200;
 
@@ -103,8 +103,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let stopping: EndReason | null = null;
   let finishing = false;
   let sending = false;
-  let reading = false;
-  let generation = 0; // of the filter: pages read with an older one are read again
   const outcomes = createOutcomeLog(stream, shared.retryWindowMs);
   let held = 0; // bytes in the budget
   let pausedUntil = 0; // a fault of ours: wait a little
@@ -120,29 +118,27 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   const retired: Sender<Sent>[] = []; // of an earlier target or path
   let sender = shared.openSender(run, ended);
 
+  const reader = createReader({
+    stream,
+    consumerId,
+    pages: shared.pages,
+    tail,
+    window,
+    filters,
+    maxSpan: MAX_SPAN,
+    wantsMore,
+    accept,
+    filled: sendReady,
+    log,
+  });
   const committing: Committing = { consumerId, take, stored, fenced, broken };
   committer.join(committing);
-  const unfollow = tail.follow(fill);
+  const unfollow = tail.follow(reader.fill);
   committer.mark(committing); // renews a lease that was partly spent waiting
   void refresh(false);
-  fill();
+  reader.fill();
 
   // ── reading ────────────────────────────────────────────────────────────────────────────
-
-  function fill(): void {
-    if (stopping !== null || reading || performance.now() < pausedUntil) return;
-    while (wantsMore()) {
-      const room = Math.min(PAGE.limit, MAX_SPAN - window.span);
-      const page = tail.since(window.readTo, room);
-      if (page === null) {
-        if (tail.end !== null) void readPage(room);
-        break;
-      }
-      if (page.scannedTo <= window.readTo) break; // caught up
-      takeFromTail(page);
-    }
-    sendReady();
-  }
 
   function wantsMore(): boolean {
     return (
@@ -151,40 +147,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       window.span < MAX_SPAN &&
       (budget.roomToRead || window.open === 0)
     );
-  }
-
-  function takeFromTail(page: NonNullable<ReturnType<Tail['since']>>): void {
-    for (let index = page.from; index < page.to; index += 1) {
-      const entry = page.entries[index];
-      if (entry !== undefined && !entry.superseded && filters.passes(entry)) accept(entry);
-    }
-    window.scanned(page.scannedTo);
-  }
-
-  async function readPage(limit: number): Promise<void> {
-    reading = true;
-    const readBy = generation;
-    const now = filters.reading(window.readTo);
-    try {
-      const page = await shared.pages.read({
-        stream,
-        after: window.readTo,
-        ...(now.until === null ? {} : { until: now.until }),
-        filter: now.filter,
-        ...PAGE,
-        limit,
-      });
-      if (readBy !== generation || stopping !== null) return;
-      for (const entry of page.entries) if (filters.passes(entry)) accept(entry);
-      window.scanned(page.scannedTo);
-    } catch (error) {
-      log.warn({ err: error, consumer_id: consumerId }, 'a page could not be read; trying again');
-      pausedUntil = performance.now() + 500;
-      return;
-    } finally {
-      reading = false;
-    }
-    fill();
   }
 
   function accept(entry: Entry): void {
@@ -261,7 +223,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       }
     }
     budget.give();
-    if (stopping === null) fill();
+    if (stopping === null) reader.fill();
     else if (inFlight === 0) void finish();
   }
 
@@ -326,7 +288,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     } finally {
       reloading = false;
     }
-    fill();
+    reader.fill();
   }
 
   function takeRun(next: Run | null): void {
@@ -354,7 +316,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     run = next;
     if (filterChanged) {
       filters.take(next.filters, readTo());
-      generation += 1;
+      reader.forget();
       for (const slot of window.unsettled()) {
         if (!slot.sent && !filters.passes(slot.entry)) slot.closed = true;
       }
@@ -435,7 +397,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       stop('yielded');
       return;
     }
-    fill();
+    reader.fill();
     const caughtUp = window.open === 0 && tail.end !== null && window.readTo >= tail.end;
     quietSince = caughtUp ? lastMatchAt : null;
     if (window.open === 0 && window.readTo > committedPosition && now - lastCommitAt > 1_000) {

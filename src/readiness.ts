@@ -16,10 +16,11 @@ export type Readiness = Record<string, () => Promise<boolean>>;
 const ANSWER_MS = 1_000;
 /** A poll lasts up to a minute; who has not begun one for longer is gone. */
 const POLLED_MS = 75_000;
-const KIND = {
-  workflow: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-  activity: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-} as const;
+type QueueType = NonNullable<
+  Parameters<Connection['workflowService']['describeTaskQueue']>[0]['taskQueueType']
+>;
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is in a package of the SDK's own
+const KIND = { workflow: 1 as QueueType, activity: 2 as QueueType };
 
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { connection, namespace, queues } = options;

@@ -64,8 +64,8 @@ test('each request gets its own counts and the position of its last entry', asyn
   ]);
   const { entries } = await pages.read({ ...PAGE, stream: 'events', after: 0 });
   expect(entries).toHaveLength(4);
-  expect(entries[2]!.position).toBe(answers[0]!.position);
-  expect(entries[3]!.position).toBe(answers[2]!.position);
+  expect(entries[2]!.position).toBe(answers[0].position);
+  expect(entries[3]!.position).toBe(answers[2].position);
 });
 
 test('a record that is updated 1,000 times is in the stream once, with its newest version, and is never lost to a reader', async () => {

@@ -10,7 +10,7 @@ function ids(): () => string {
 }
 
 function one(stored: Partial<RecordState> | null, change: Partial<RecordChange>) {
-  const { deleted = false, data, ...rest } = aChange();
+  const { deleted, data, ...rest } = aChange();
   const before = {
     ...rest,
     deleted,

@@ -42,7 +42,7 @@ async function ndjson(path: string, body: string | ReadableStream): Promise<[num
     headers: { 'content-type': 'application/x-ndjson' },
     body,
     duplex: 'half',
-  } as RequestInit);
+  });
   return [response.status, (await response.json()) as object];
 }
 

@@ -32,14 +32,15 @@ test('a history that is not the one in the folder is refused in words', async ()
   await withEmptyDatabase(async (url) => {
     await migrate(url);
     await using db = openDb({ url, max: 1, onError: () => undefined });
-    await db.query(`update schema_migrations set sha256 = 'other' where name = '0001_streams'`);
+    const edit = (sha256: string) =>
+      db.query(`update schema_migrations set ${sha256} where name = '0001_streams'`);
+    await edit(`sha256 = sha256 || 'x'`);
     await expect(migrate(url)).rejects.toThrow(
       'migration 0001_streams was changed after it was applied to this database',
     );
+    await edit(`sha256 = rtrim(sha256, 'x')`);
+    expect(await migrate(url)).toEqual([]);
     await db.query(`insert into schema_migrations values ('9999_future', 'x')`);
-    await db.query(`update schema_migrations set sha256 = 'x' where name = '0001_streams'`);
-    await expect(migrate(url)).rejects.toThrow(
-      /0001_streams was changed|9999_future, which this version/u,
-    );
+    await expect(migrate(url)).rejects.toThrow('9999_future, which this version');
   });
 });

@@ -86,7 +86,8 @@ test('pages follow each other by cursor, and the last cursor stays where it is',
 test('one event is answered bare, as it is in the stream', async () => {
   const [, { events }] = await get('/v1/events?limit=1');
   expect((await get(`/v1/events/${String(events[0]!['event_id'])}`))[1]).toEqual(events[0]);
-  expect(await get('/v1/events/unknown')).toMatchObject([404, { code: 'not_found' }]);
+  const [status, body] = await get('/v1/events/unknown');
+  expect([status, body.code]).toEqual([404, 'not_found']);
 });
 
 test.each([

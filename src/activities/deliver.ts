@@ -5,7 +5,7 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import { isDatabaseAway } from '../db.ts';
 import type { Shared } from '../delivery.ts';
-import { SEND_WITHIN_MS } from '../edits.ts';
+import { SEND_WITHIN_MS } from '../confirmation.ts';
 import { findHead } from '../head.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Entry } from '../pages.ts';

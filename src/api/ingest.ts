@@ -13,8 +13,8 @@ import { createRoutes, json, problems, WITH_KEY } from './route.ts';
 interface Ingest<Row, Answer> {
   list: string;
   toRow: ToRow<Row>;
-  append(rows: Row[]): Promise<Answer>;
-  add(sum: Answer, next: Answer): Answer;
+  append: (rows: Row[]) => Promise<Answer>;
+  add: (sum: Answer, next: Answer) => Answer;
 }
 
 /**

@@ -9,9 +9,9 @@ import type { FieldError } from './errors.ts';
 export interface IngestLinesOptions<Row, Answer> {
   body: AsyncIterable<Uint8Array>;
   toRow: ToRow<Row>;
-  append(rows: Row[]): Promise<Answer>;
+  append: (rows: Row[]) => Promise<Answer>;
   /** The answer to all so far and the next part. */
-  add(sum: Answer, next: Answer): Answer;
+  add: (sum: Answer, next: Answer) => Answer;
 }
 
 /** An entry with `data` and `changes` of their full size, ids and names. */

@@ -1,0 +1,132 @@
+import type { Cpu } from './cpu.ts';
+import type { BareResult, BareSettings } from './bare.ts';
+import { runChild } from './child.ts';
+import type { Figure } from './figures.ts';
+import { fill } from './fill.ts';
+import { medianOf } from './percentiles.ts';
+import type { Session } from './session.ts';
+
+export interface DrainOptions {
+  /** Entries that wait, and requests of the bare loop. */
+  entries: number;
+  /** Of each, taking turns. */
+  runs: number;
+}
+
+const SYNCS = 1_000;
+const RECORDS = 10_000;
+const IN_FLIGHT = 64;
+/** With its envelope an entry's body is about 0.8 KB. */
+const DATA_BYTES = 500;
+const TIMEOUT_MS = 300_000;
+
+/** A consumer catches up with what waits for it, in turns with a bare loop of signed requests. */
+export async function drain(session: Session, options: DrainOptions): Promise<Figure[]> {
+  const { entries, runs } = options;
+  await fill(session.sql, {
+    count: entries,
+    dataBytes: DATA_BYTES,
+    sync: `'sync-' || n % ${SYNCS}`,
+    upstream: `'r-' || n % ${RECORDS}`,
+  });
+  const bare: number[] = [];
+  const drained: Drained[] = [];
+  let bodyBytes = 800;
+  for (let run = 0; run < runs; run += 1) {
+    const settings = {
+      url: session.endpoint.url,
+      requests: entries,
+      inFlight: IN_FLIGHT,
+      bodyBytes,
+    };
+    bare.push((await runBare(session, settings)).perSecond);
+    const one = await drainOnce(session, entries);
+    bodyBytes = one.bodyBytes;
+    drained.push(one);
+  }
+  const perSecond = medianOf(drained.map((one) => one.perSecond));
+  const thousands = (entries * runs) / 1_000;
+  const history = drained.reduce((sum, one) => sum + one.history, 0);
+  return [
+    { name: 'bare loop', value: medianOf(bare), unit: 'requests/s', note: eachRun(bare) },
+    {
+      name: 'drain',
+      value: perSecond,
+      unit: 'entries/s',
+      note: `${eachRun(drained.map((one) => one.perSecond))}; ${SYNCS} syncs, ${bodyBytes} bytes`,
+    },
+    { name: 'drain to bare', value: perSecond / medianOf(bare), unit: '', goal: { least: 0.5 } },
+    ...cpuFigures(drained, thousands),
+    {
+      name: 'Temporal history, with its start',
+      value: history / thousands,
+      unit: 'events per 1,000',
+      goal: { most: 1 },
+    },
+  ];
+}
+
+/** The bare loop, in a process of its own, against the same receiver. */
+function runBare(session: Session, settings: BareSettings): Promise<BareResult> {
+  return session.endpoint
+    .reset()
+    .then(() => runChild<BareResult>(new URL('./bare.ts', import.meta.url), settings));
+}
+
+interface Drained {
+  perSecond: number;
+  bodyBytes: number;
+  cpu: Cpu;
+  history: number;
+}
+
+async function drainOnce(session: Session, entries: number): Promise<Drained> {
+  const syncs = Array.from({ length: SYNCS }, (_, index) => `sync-${index}`);
+  let result: Omit<Drained, 'cpu'> | null = null;
+  const cpu = await session.usage(async () => {
+    const { perSecond, bodyBytes, consumerId } = await catchUp(session, { syncs }, entries);
+    result = { perSecond, bodyBytes, history: await session.historyLength(consumerId) };
+    await session.api('DELETE', `/v1/consumers/${consumerId}`);
+  });
+  return { ...(result as unknown as Drained), cpu };
+}
+
+export interface CaughtUp {
+  consumerId: string;
+  /** From the first to the last that arrived. */
+  perSecond: number;
+  bodyBytes: number;
+}
+
+/** A new consumer that starts at the beginning gets `entries` entries, none of them twice. */
+export async function catchUp(
+  session: Session,
+  filter: { syncs: string[] },
+  entries: number,
+): Promise<CaughtUp> {
+  await session.endpoint.reset();
+  const consumer = await session.consumer({ ...filter, ordering: 'record', start: 'beginning' });
+  const received = await session.endpoint.gets(entries, TIMEOUT_MS);
+  return {
+    consumerId: consumer.id,
+    perSecond: ((entries - 1) / (received.lastAt - received.firstAt)) * 1_000,
+    bodyBytes: Math.round(received.bytes / received.total),
+  };
+}
+
+function cpuFigures(drained: Drained[], thousands: number): Figure[] {
+  const names = Object.keys(drained[0]?.cpu ?? {});
+  const unit = 's per 1,000';
+  const figures = names.map((name): Figure => {
+    const seconds = drained.reduce((sum, one) => sum + (one.cpu[name] ?? 0), 0);
+    return { name: `CPU of ${name}`, value: seconds / thousands, unit };
+  });
+  if (figures.length === 0) return []; // no /proc here
+  const all = figures.reduce((sum, { value }) => sum + value, 0);
+  return [...figures, { name: 'CPU in all', value: all, unit, goal: { most: 0.2 } }];
+}
+
+/** What the median was made of. */
+export function eachRun(values: readonly number[]): string {
+  return `runs ${values.map((value) => Math.round(value).toLocaleString('en-US')).join(', ')}`;
+}

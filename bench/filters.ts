@@ -1,0 +1,85 @@
+import { clockMs } from './clock.ts';
+import { catchUp, eachRun } from './drain.ts';
+import type { Figure } from './figures.ts';
+import { fill } from './fill.ts';
+import { medianOf } from './percentiles.ts';
+import type { Session } from './session.ts';
+
+const SYNCS = 5_000;
+const SPARSE = 1_000;
+const TIMEOUT_MS = 60_000;
+
+/** A filter of 5,000 syncs against everything, over the same entries. */
+export async function filters(
+  session: Session,
+  { entries, runs }: { entries: number; runs: number },
+): Promise<Figure[]> {
+  await fill(session.sql, {
+    count: entries,
+    dataBytes: 500,
+    sync: `'sync-' || n % ${SYNCS}`,
+    upstream: `'r-' || n % 10000`,
+  });
+  const everything: number[] = [];
+  const many: number[] = [];
+  const syncs = Array.from({ length: SYNCS }, (_, index) => `sync-${index}`);
+  await measure({ syncs: ['*'] }); // warm
+  for (let run = 0; run < runs; run += 1) {
+    everything.push(await measure({ syncs: ['*'] }));
+    many.push(await measure({ syncs }));
+  }
+  return [
+    {
+      name: 'drain of ["*"]',
+      value: medianOf(everything),
+      unit: 'entries/s',
+      note: eachRun(everything),
+    },
+    { name: 'drain of 5,000 syncs', value: medianOf(many), unit: 'entries/s', note: eachRun(many) },
+    {
+      name: '5,000 syncs to ["*"]',
+      value: medianOf(many) / medianOf(everything),
+      unit: '',
+      goal: { least: 0.9 },
+    },
+  ];
+
+  async function measure(filter: { syncs: string[] }): Promise<number> {
+    const { perSecond, consumerId } = await catchUp(session, filter, entries);
+    await session.api('DELETE', `/v1/consumers/${consumerId}`);
+    return perSecond;
+  }
+}
+
+/** Consumers that each match one entry in a thousand, by one sync, by many, by a collection. */
+export async function sparse(session: Session, entries: number): Promise<Figure[]> {
+  await fill(session.sql, {
+    count: entries,
+    dataBytes: 60,
+    sync: `case n % ${SPARSE} when 1 then 'one' when 2 then 'few-' || n / ${SPARSE} % 100 else 'bulk-' || n % 977 end`,
+    collection: `case n % ${SPARSE} when 3 then 'bench:rare' else 'bench:item' end`,
+    upstream: `'r-' || n`,
+  });
+  const few = Array.from({ length: 100 }, (_, index) => `few-${index}`);
+  const cases = [
+    { name: 'one sync', filter: { syncs: ['one'] } },
+    { name: '100 syncs', filter: { syncs: few } },
+    { name: 'one collection', filter: { collections: ['bench:rare'] } },
+  ];
+  const figures: Figure[] = [];
+  for (const { name, filter } of cases) {
+    await session.endpoint.reset();
+    const askedAt = clockMs();
+    const consumer = await session.consumer({ ...filter, start: 'beginning' });
+    const received = await session.endpoint.gets(Math.ceil(entries / SPARSE), TIMEOUT_MS);
+    await session.api('DELETE', `/v1/consumers/${consumer.id}`);
+    figures.push({
+      name: `1 in 1,000 of ${entries.toLocaleString('en-US')}, by ${name}`,
+      value: (received.lastAt - askedAt) / 1_000,
+      unit: 's',
+      goal: { most: 2 },
+      note: 'from the request that creates the consumer to its last entry',
+    });
+  }
+  return figures;
+}

@@ -1,0 +1,44 @@
+import type { Figure } from './figures.ts';
+import { produce, warm } from './push.ts';
+import type { Session } from './session.ts';
+
+const GOALS = [
+  { rate: 200, p50: 3, p99: 12 },
+  { rate: 1_000, p50: 4, p99: 25 },
+];
+const SETTLE_MS = 30_000;
+const LOAD = { connections: 64, prefix: 'latency', syncs: 100, records: 10_000, dataBytes: 500 };
+
+/** Single-entry appends on a fixed schedule that waits for nothing, to a consumer that is awake. */
+export async function latency(session: Session, seconds: number): Promise<Figure[]> {
+  const consumer = await session.consumer({ start: 'end' });
+  const figures: Figure[] = [];
+  for (const goal of GOALS) figures.push(...(await atRate(session, goal, seconds)));
+  await session.api('DELETE', `/v1/consumers/${consumer.id}`);
+  return figures;
+}
+
+async function atRate(
+  session: Session,
+  { rate, p50, p99 }: (typeof GOALS)[number],
+  seconds: number,
+): Promise<Figure[]> {
+  await warm(session, { ...LOAD, rate });
+  await session.endpoint.reset({ latency: true });
+  const produced = await produce(session, { ...LOAD, rate, seconds });
+  await session.endpoint.gets(produced.appended, SETTLE_MS);
+  const received = await session.endpoint.latency();
+  const name = `at ${rate}/s: append → received`;
+  const { answer, late } = produced;
+  return [
+    { name: `${name} p50`, value: received.p50, unit: 'ms', goal: { most: p50 } },
+    { name: `${name} p95`, value: received.p95, unit: 'ms' },
+    {
+      name: `${name} p99`,
+      value: received.p99,
+      unit: 'ms',
+      goal: { most: p99 },
+      note: `append → answer p50 ${answer.p50.toFixed(1)}, p99 ${answer.p99.toFixed(1)}; generator late p99 ${late.p99.toFixed(1)}`,
+    },
+  ];
+}

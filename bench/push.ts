@@ -1,0 +1,55 @@
+import { runChild } from './child.ts';
+import type { Figure } from './figures.ts';
+import type { Produced, ProduceSettings } from './produce.ts';
+import type { Session } from './session.ts';
+
+const PRODUCE = new URL('./produce.ts', import.meta.url);
+const WARM_SECONDS = 3;
+const SETTLE_MS = 60_000;
+const ENTRIES = { syncs: 100, records: 10_000, dataBytes: 500 };
+
+/** Runs the producer in a process of its own. */
+export function produce(
+  session: Session,
+  settings: Omit<ProduceSettings, 'url' | 'apiKey'>,
+): Promise<Produced> {
+  const { url, apiKey } = session;
+  return runChild<Produced>(PRODUCE, { url, apiKey, ...settings });
+}
+
+/** Single-entry appends from 64 connections, as fast as answers come, while a consumer delivers. */
+export async function push(session: Session, seconds: number): Promise<Figure[]> {
+  const load = { ...ENTRIES, rate: null, connections: 64, prefix: 'push' };
+  const consumer = await session.consumer({ start: 'end' });
+  await warm(session, load);
+  await session.endpoint.reset({ latency: true });
+  const produced = await produce(session, { ...load, seconds });
+  const received = await session.endpoint.gets(produced.appended, SETTLE_MS);
+  const delivered = (received.total / (received.lastAt - received.firstAt)) * 1_000;
+  const latency = await session.endpoint.latency();
+  await session.api('DELETE', `/v1/consumers/${consumer.id}`);
+  const ms = { unit: 'ms' };
+  return [
+    {
+      name: 'push: appended',
+      value: produced.perSecond,
+      unit: 'entries/s',
+      goal: { least: 7_000 },
+    },
+    { name: 'push: delivered', value: delivered, unit: 'entries/s', goal: { least: 7_000 } },
+    { name: 'push: append → answer p50', value: produced.answer.p50, ...ms },
+    { name: 'push: append → received p50', value: latency.p50, ...ms },
+    { name: 'push: append → received p95', value: latency.p95, ...ms },
+    { name: 'push: append → received p99', value: latency.p99, ...ms },
+  ];
+}
+
+/** Not measured: code is compiled, connections are open, the consumer is awake. */
+export async function warm(
+  session: Session,
+  load: Omit<ProduceSettings, 'url' | 'apiKey' | 'seconds'>,
+): Promise<void> {
+  await session.endpoint.reset();
+  const { appended } = await produce(session, { ...load, seconds: WARM_SECONDS });
+  await session.endpoint.gets(appended, SETTLE_MS);
+}

@@ -1,0 +1,104 @@
+// `npm run bench`: what Millrace does on this machine, beside what a bare loop does.
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { resolve } from 'node:path';
+
+import { onInterrupt } from '../src/cli/interrupt.ts';
+import { drain } from './drain.ts';
+import { reaches, tableOf } from './figures.ts';
+import type { Figure } from './figures.ts';
+import { filters, sparse } from './filters.ts';
+import { ingest } from './ingest.ts';
+import { latency } from './latency.ts';
+import { push } from './push.ts';
+import { openSession } from './session.ts';
+import type { Session } from './session.ts';
+import { wakes } from './wake.ts';
+
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|all]…
+  without a name: drain, push, latency and ingest; all: everything (some minutes more)
+  --entries N    that a drain, an import or a filter gets (100000)
+  --runs N       of each side of a ratio (2)
+  --profile DIR  CPU profiles of the API and the worker go there`;
+
+interface Size {
+  entries: number;
+  runs: number;
+}
+
+const PARTS: Record<string, (session: Session, size: Size) => Promise<Figure[]>> = {
+  drain,
+  push: (session) => push(session, 10),
+  latency: (session) => latency(session, 20),
+  ingest: (session, { entries }) => ingest(session, entries),
+  filters,
+  sparse: (session) => sparse(session, 1_000_000),
+  wake: (session) => wakes(session),
+};
+const USUAL = ['drain', 'push', 'latency', 'ingest'];
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const asked = readArguments();
+  if (asked === null) {
+    process.stderr.write(`${USAGE}\n`);
+    return 2;
+  }
+  const { names, size, profileDir } = asked;
+  const interrupted = Promise.withResolvers<never>();
+  interrupted.promise.catch(() => undefined); // raced below
+  onInterrupt({
+    first: () => interrupted.reject(new Error('interrupted')),
+    again: () => undefined, // it stops what it has started as fast as it can
+  });
+  const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
+  process.stderr.write(
+    `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${loadavg()[0]?.toFixed(2)}; goals are for a machine that does nothing else\n`,
+  );
+  const figures: Record<string, Figure[]> = {};
+  let settings: Record<string, string> = {};
+  for (const name of names) {
+    // A session of its own for each, so that none measures what another has left.
+    await using session = await openSession({ profileDir });
+    ({ settings } = session);
+    const part = PARTS[name] as (typeof PARTS)[string];
+    const measured = await Promise.race([part(session, size), interrupted.promise]);
+    figures[name] = measured;
+    process.stderr.write(tableOf(name, measured));
+  }
+  process.stderr.write(`\nPostgres: ${JSON.stringify(settings)}\n`);
+  const missed = Object.values(figures)
+    .flat()
+    .filter((figure) => reaches(figure) === false);
+  process.stderr.write(`${missed.length} goals missed\n`);
+  process.stdout.write(`${JSON.stringify({ machine, postgres: settings, figures })}\n`);
+  return 0;
+}
+
+function readArguments(): { names: string[]; size: Size; profileDir: string | null } | null {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        entries: { type: 'string', default: '100000' },
+        runs: { type: 'string', default: '2' },
+        profile: { type: 'string' },
+      },
+    });
+    const all = Object.keys(PARTS);
+    const names = positionals.includes('all') ? all : positionals;
+    const size = { entries: Number(values.entries), runs: Number(values.runs) };
+    const good =
+      names.every((name) => all.includes(name)) && isCount(size.entries) && isCount(size.runs);
+    if (!good) return null;
+    const profileDir = values.profile === undefined ? null : resolve(values.profile);
+    return { names: names.length === 0 ? USUAL : names, size, profileDir };
+  } catch {
+    return null; // an option that there isn't
+  }
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
+}

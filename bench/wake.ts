@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { clockMs } from './clock.ts';
+import type { Figure } from './figures.ts';
+import { percentilesOf } from './percentiles.ts';
+import { produce } from './push.ts';
+import type { Session } from './session.ts';
+
+const CONSUMERS = 1_000;
+/** Which of them each part wakes; they stay awake for a minute afterwards. */
+const ALONE = { from: 0, count: 20 };
+const TOGETHER = { from: 20, count: 100 };
+const MANY = { from: 120, count: 500 };
+const REST = { from: 620, count: 380 };
+const CREATE_AT_ONCE = 16;
+const QUIET_MS = 10_000;
+const TIMEOUT_MS = 60_000;
+
+/** A thousand idle consumers: what they cost, and how soon what matches them arrives. */
+export async function wakes(session: Session): Promise<Figure[]> {
+  const before = await transactionsASecond(session);
+  const ids = await createIdle(session);
+  return [
+    ...(await idleCost(session, ids, before)),
+    ...(await oneByOne(session)),
+    ...(await together(session)),
+    ...(await steady(session)),
+    await burst(session, REST, `${REST.count} more at the same moment`),
+    workerMemory(session),
+  ];
+}
+
+async function createIdle(session: Session): Promise<string[]> {
+  const ids: string[] = [];
+  let next = 0;
+  const create = async (): Promise<void> => {
+    while (next < CONSUMERS) {
+      const number = (next += 1) - 1;
+      const consumer = await session.consumer({
+        name: `idle ${number}`,
+        syncs: [syncOf(number)],
+        path: `/${number}`,
+        start: 'end',
+      });
+      ids.push(consumer.id);
+    }
+  };
+  await Promise.all(Array.from({ length: CREATE_AT_ONCE }, create));
+  await session.until('all consumers are watched by the leader', async () => {
+    return (await count(session, 'idle and indexed_epoch is not null')) === CONSUMERS;
+  });
+  return ids;
+}
+
+async function idleCost(session: Session, ids: string[], before: number): Promise<Figure[]> {
+  const running = await count(session, 'holder is not null');
+  const sample = await Promise.all(ids.slice(0, 50).map((id) => session.pendingActivities(id)));
+  const transactions = await transactionsASecond(session);
+  return [
+    {
+      name: `${CONSUMERS} idle: activities running`,
+      value: running + sample.reduce((sum, one) => sum + one, 0),
+      unit: '',
+      goal: { most: 0 },
+      note: 'by held leases, and by Temporal for 50 of them',
+    },
+    {
+      name: `${CONSUMERS} idle: Postgres transactions`,
+      value: transactions,
+      unit: '/s',
+      note: `${before.toFixed(1)}/s without any consumer`,
+    },
+  ];
+}
+
+/** An entry for one of them, then for the next, when that has arrived. */
+async function oneByOne(session: Session): Promise<Figure[]> {
+  const times: number[] = [];
+  for (let index = 0; index < ALONE.count; index += 1) {
+    await session.endpoint.reset({ latency: true });
+    await append(session, [ALONE.from + index]);
+    await session.endpoint.gets(1, TIMEOUT_MS);
+    times.push((await session.endpoint.latency()).max);
+  }
+  const { p50, max } = percentilesOf(times);
+  const name = `one of ${CONSUMERS} idle gets its entry`;
+  return [
+    { name: `${name}, p50`, value: p50, unit: 'ms' },
+    {
+      name: `${name}, worst`,
+      value: max,
+      unit: 'ms',
+      goal: { most: 250 },
+      note: `${ALONE.count} tries`,
+    },
+  ];
+}
+
+async function together(session: Session): Promise<Figure[]> {
+  const figure = await burst(session, TOGETHER, '100 idle at the same moment: all have theirs');
+  return [
+    { ...figure, goal: { most: 2 } },
+    { name: 'wakes', value: TOGETHER.count / figure.value, unit: '/s' },
+  ];
+}
+
+async function burst(
+  session: Session,
+  { from, count: size }: typeof TOGETHER,
+  name: string,
+): Promise<Figure> {
+  await session.endpoint.reset({ latency: true });
+  await append(
+    session,
+    Array.from({ length: size }, (_, index) => from + index),
+  );
+  await session.endpoint.gets(size, TIMEOUT_MS);
+  const seconds = (await session.endpoint.latency()).max / 1_000;
+  return { name, value: seconds, unit: 's', note: `${(size / seconds).toFixed(0)} wakes/s` };
+}
+
+/** 500 consumers, each with one match per 5 s. */
+async function steady(session: Session): Promise<Figure[]> {
+  const load = { rate: MANY.count / 5, seconds: 60, connections: 16, records: 1, dataBytes: 200 };
+  await session.endpoint.reset({ latency: true });
+  const from = clockMs();
+  const produced = await produce(session, { ...load, prefix: 'many', syncs: MANY.count });
+  const backlog = produced.appended - (await session.endpoint.received()).total;
+  await session.endpoint.gets(produced.appended, TIMEOUT_MS);
+  const all = await session.endpoint.latency(from);
+  const awake = await session.endpoint.latency(produced.from + 6_000);
+  return [
+    {
+      name: '500 consumers, a match each per 5 s: p99',
+      value: all.p99,
+      unit: 'ms',
+      goal: { most: 500 },
+      note: `p50 ${all.p50.toFixed(0)}, worst ${all.max.toFixed(0)}; once all are awake p50 ${awake.p50.toFixed(1)}, p99 ${awake.p99.toFixed(1)}`,
+    },
+    {
+      name: '500 consumers: not delivered at the end',
+      value: backlog,
+      unit: 'entries',
+      goal: { most: 50 },
+    },
+  ];
+}
+
+async function append(session: Session, numbers: number[]): Promise<void> {
+  const data = { sent_at: clockMs() };
+  await session.api('POST', '/v1/events', {
+    events: numbers.map((number) => ({
+      sync_id: syncOf(number),
+      collection_id: 'bench:item',
+      upstream_id: 'r-1',
+      event: 'updated',
+      data,
+    })),
+  });
+}
+
+function syncOf(number: number): string {
+  const own = number - MANY.from;
+  return own >= 0 && own < MANY.count ? `many-${own}` : `idle-${number}`;
+}
+
+async function count(session: Session, condition: string): Promise<number> {
+  const { rows } = await session.sql.query<{ count: number }>(
+    `select count(*)::int as count from cursors where ${condition}`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** Commits a second in all of Postgres' sessions, while nothing is asked of Millrace. */
+async function transactionsASecond(session: Session): Promise<number> {
+  const read = async (): Promise<number> => {
+    const { rows } = await session.sql.query<{ commits: string }>(
+      `select xact_commit as commits from pg_stat_database where datname = current_database()`,
+    );
+    return Number(rows[0]?.commits ?? 0);
+  };
+  const before = await read();
+  await wait(QUIET_MS);
+  return ((await read()) - before) / (QUIET_MS / 1_000);
+}
+
+function workerMemory(session: Session): Figure {
+  const pid = session.pids()['worker'];
+  const name = `worker's memory with ${CONSUMERS} consumers awake`;
+  if (process.platform !== 'linux' || pid == null)
+    return { name, value: 0, unit: 'MB', note: 'no /proc' };
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kilobytes = Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? 0);
+  return { name, value: kilobytes / 1_024, unit: 'MB', note: 'resident' };
+}

@@ -1,0 +1,73 @@
+import type { NewEvent } from '../../src/derive.ts';
+import { newId } from '../../src/ids.ts';
+import { openApp } from './app.ts';
+import type { Answer, TestApp } from './app.ts';
+import { createDatabase } from './database.ts';
+
+export interface ConsumersApi extends AsyncDisposable {
+  api: TestApp;
+  databaseUrl: string;
+  targetId: string;
+  /** Appends events of a sync; returns the last one's position. */
+  append(syncId: string, count?: number): Promise<number>;
+  /** Of the target, on the events stream unless `fields` says otherwise. */
+  create(fields?: object): Promise<Answer['body']>;
+  read(id: string): Promise<Answer['body']>;
+  /** What its sender or the leader would write. */
+  setCursor(id: string, set: string): Promise<void>;
+}
+
+/** The API on a database of its own with one target. */
+export async function openConsumersApi(): Promise<ConsumersApi> {
+  const database = await createDatabase();
+  const api = openApp(database.url);
+  const made = await api.request('POST', '/v1/targets', {
+    name: 'one',
+    base_url: 'https://example.com/hooks',
+  });
+  const targetId: string = made.body.id;
+
+  async function append(syncId: string, count = 1): Promise<number> {
+    const event = (): NewEvent => ({
+      eventId: newId(),
+      event: 'created',
+      syncId,
+      collectionId: 'a:b',
+      upstreamId: newId(),
+      data: '{}',
+      changes: null,
+      upstreamUpdatedAt: null,
+    });
+    const { position } = await api.appender.events(Array.from({ length: count }, event));
+    return position;
+  }
+
+  async function request(method: string, path: string, body?: object): Promise<Answer['body']> {
+    const answer = await api.request(method, path, body);
+    if (answer.status < 300) return answer.body;
+    throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
+  }
+
+  return {
+    api,
+    databaseUrl: database.url,
+    targetId,
+    append,
+    create: (fields = {}) =>
+      request('POST', '/v1/consumers', {
+        name: 'orders',
+        target_id: targetId,
+        stream: 'events',
+        ...fields,
+      }),
+    read: (id) => request('GET', `/v1/consumers/${id}`),
+    setCursor: async (id, set) => {
+      const text = `update cursors set ${set} where consumer_id = $1`;
+      await api.db.query({ text, values: [id] });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await api[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
