@@ -55,6 +55,7 @@ async function serve(
   Runtime.install({
     shutdownSignals: [], // below
     logger: new DefaultLogger('WARN', (entry) => {
+      if (entry.message.startsWith('No workflows registered')) return; // as meant: it delivers
       log.warn({ ...entry.meta, source: 'temporal' }, entry.message);
     }),
   });

@@ -38,8 +38,8 @@ export async function runChild<Result>(file: URL, settings: unknown): Promise<Re
 }
 
 /** In the child: what it was started with. */
-export function settingsOf<Settings>(): Settings {
-  return JSON.parse(process.argv[2] ?? 'null') as Settings;
+export function settingsOf(): unknown {
+  return JSON.parse(process.argv[2] ?? 'null');
 }
 
 /** In the child: resolves when the parent has it. */

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
+import type { Figure } from './figures.ts';
+
 /** CPU seconds used so far, by the name of the process; children (Postgres' backends) included. */
 export type Cpu = Record<string, number>;
 
@@ -20,6 +22,41 @@ export function cpuBetween(before: Cpu, after: Cpu): Cpu {
   return Object.fromEntries(
     Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]),
   );
+}
+
+/** What several stretches took together. */
+export function sumOf(stretches: readonly Cpu[]): Cpu {
+  const sum: Cpu = {};
+  for (const cpu of stretches) {
+    for (const [name, seconds] of Object.entries(cpu)) sum[name] = (sum[name] ?? 0) + seconds;
+  }
+  return sum;
+}
+
+/** A figure a process and one for all of them; the goal is that of all. */
+export function cpuFigures(cpu: Cpu, thousands: number, goal?: Figure['goal']): Figure[] {
+  const unit = 's per 1,000';
+  const figures = Object.entries(cpu).map(([name, seconds]): Figure => ({
+    name: `CPU of ${name}`,
+    value: seconds / thousands,
+    unit,
+  }));
+  if (figures.length === 0) return []; // no /proc here
+  const value = figures.reduce((sum, figure) => sum + figure.value, 0);
+  return [...figures, { name: 'CPU in all', value, unit, ...(goal === undefined ? {} : { goal }) }];
+}
+
+/** Seconds that the machine's CPUs were busy with anything but this process and what it started. */
+export function readOthers(): number | null {
+  if (process.platform !== 'linux') return null;
+  // proc(5), `stat`: user, nice, system, idle, iowait, irq, softirq, steal
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+  const [user, nice, system, , , irq, softirq, steal] = line.split(/ +/u).slice(1).map(Number);
+  const busy = [user, nice, system, irq, softirq, steal].reduce<number>(
+    (sum, one) => sum + (one ?? 0),
+    0,
+  );
+  return busy / TICKS - ofTree(readTable(), process.pid);
 }
 
 interface Line {

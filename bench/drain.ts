@@ -1,3 +1,4 @@
+import { cpuFigures, sumOf } from './cpu.ts';
 import type { Cpu } from './cpu.ts';
 import type { BareResult, BareSettings } from './bare.ts';
 import { runChild } from './child.ts';
@@ -56,7 +57,7 @@ export async function drain(session: Session, options: DrainOptions): Promise<Fi
       note: `${eachRun(drained.map((one) => one.perSecond))}; ${SYNCS} syncs, ${bodyBytes} bytes`,
     },
     { name: 'drain to bare', value: perSecond / medianOf(bare), unit: '', goal: { least: 0.5 } },
-    ...cpuFigures(drained, thousands),
+    ...cpuFigures(sumOf(drained.map((one) => one.cpu)), thousands, { most: 0.2 }),
     {
       name: 'Temporal history, with its start',
       value: history / thousands,
@@ -82,13 +83,13 @@ interface Drained {
 
 async function drainOnce(session: Session, entries: number): Promise<Drained> {
   const syncs = Array.from({ length: SYNCS }, (_, index) => `sync-${index}`);
-  let result: Omit<Drained, 'cpu'> | null = null;
-  const cpu = await session.usage(async () => {
+  const { result, cpu } = await session.usage(async () => {
     const { perSecond, bodyBytes, consumerId } = await catchUp(session, { syncs }, entries);
-    result = { perSecond, bodyBytes, history: await session.historyLength(consumerId) };
+    const history = await session.historyLength(consumerId);
     await session.api('DELETE', `/v1/consumers/${consumerId}`);
+    return { perSecond, bodyBytes, history };
   });
-  return { ...(result as unknown as Drained), cpu };
+  return { ...result, cpu };
 }
 
 export interface CaughtUp {
@@ -112,18 +113,6 @@ export async function catchUp(
     perSecond: ((entries - 1) / (received.lastAt - received.firstAt)) * 1_000,
     bodyBytes: Math.round(received.bytes / received.total),
   };
-}
-
-function cpuFigures(drained: Drained[], thousands: number): Figure[] {
-  const names = Object.keys(drained[0]?.cpu ?? {});
-  const unit = 's per 1,000';
-  const figures = names.map((name): Figure => {
-    const seconds = drained.reduce((sum, one) => sum + (one.cpu[name] ?? 0), 0);
-    return { name: `CPU of ${name}`, value: seconds / thousands, unit };
-  });
-  if (figures.length === 0) return []; // no /proc here
-  const all = figures.reduce((sum, { value }) => sum + value, 0);
-  return [...figures, { name: 'CPU in all', value: all, unit, goal: { most: 0.2 } }];
 }
 
 /** What the median was made of. */

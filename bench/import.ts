@@ -14,7 +14,7 @@ export interface ImportSettings {
   rows: number;
 }
 
-const { url, apiKey, stream, rows } = settingsOf<ImportSettings>();
+const { url, apiKey, stream, rows } = settingsOf() as ImportSettings;
 const LINES_A_CHUNK = 100;
 const chunks: Buffer[] = [];
 for (let from = 0; from < rows; from += LINES_A_CHUNK) {

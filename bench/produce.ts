@@ -31,11 +31,13 @@ export interface Produced {
   to: number;
   /** Request → answer of the appends. */
   answer: Percentiles;
+  /** Of this process. */
+  cpuSeconds: number;
   /** How late the generator itself was against its schedule. */
   late: Percentiles;
 }
 
-const settings = settingsOf<ProduceSettings>();
+const settings = settingsOf() as ProduceSettings;
 const { connections, rate, seconds } = settings;
 const pool = new Pool(settings.url, { connections, pipelining: 1, allowH2: false });
 const headers = {
@@ -46,14 +48,17 @@ const pad = 'x'.repeat(Math.max(0, settings.dataBytes - 40));
 const answers: number[] = [];
 const lates: number[] = [];
 
+const cpu = process.cpuUsage();
 const from = clockMs();
 await (rate === null ? closedLoop() : openLoop(rate));
 const to = clockMs();
+const { user, system } = process.cpuUsage(cpu);
 await report({
   appended: answers.length,
   perSecond: (answers.length / (to - from)) * 1_000,
   from,
   to,
+  cpuSeconds: (user + system) / 1_000_000,
   answer: percentilesOf(answers),
   late: percentilesOf(lates),
 } satisfies Produced);

@@ -1,4 +1,5 @@
 import { runChild } from './child.ts';
+import { cpuFigures } from './cpu.ts';
 import type { Figure } from './figures.ts';
 import type { Produced, ProduceSettings } from './produce.ts';
 import type { Session } from './session.ts';
@@ -23,8 +24,11 @@ export async function push(session: Session, seconds: number): Promise<Figure[]>
   const consumer = await session.consumer({ start: 'end' });
   await warm(session, load);
   await session.endpoint.reset({ latency: true });
-  const produced = await produce(session, { ...load, seconds });
-  const received = await session.endpoint.gets(produced.appended, SETTLE_MS);
+  const measured = await session.usage(async () => {
+    const produced = await produce(session, { ...load, seconds });
+    return { produced, received: await session.endpoint.gets(produced.appended, SETTLE_MS) };
+  });
+  const { produced, received } = measured.result;
   const delivered = (received.total / (received.lastAt - received.firstAt)) * 1_000;
   const latency = await session.endpoint.latency();
   await session.api('DELETE', `/v1/consumers/${consumer.id}`);
@@ -38,9 +42,11 @@ export async function push(session: Session, seconds: number): Promise<Figure[]>
     },
     { name: 'push: delivered', value: delivered, unit: 'entries/s', goal: { least: 7_000 } },
     { name: 'push: append → answer p50', value: produced.answer.p50, ...ms },
+    { name: 'push: append → answer p99', value: produced.answer.p99, ...ms },
     { name: 'push: append → received p50', value: latency.p50, ...ms },
     { name: 'push: append → received p95', value: latency.p95, ...ms },
     { name: 'push: append → received p99', value: latency.p99, ...ms },
+    ...cpuFigures({ ...measured.cpu, producer: produced.cpuSeconds }, produced.appended / 1_000),
   ];
 }
 

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 import { resolve } from 'node:path';
 
 import { onInterrupt } from '../src/cli/interrupt.ts';
+import { readOthers } from './cpu.ts';
+import { probeDisk } from './disk.ts';
 import { drain } from './drain.ts';
 import { reaches, tableOf } from './figures.ts';
 import type { Figure } from './figures.ts';
@@ -63,7 +65,15 @@ async function main(): Promise<number> {
     await using session = await openSession({ profileDir });
     ({ settings } = session);
     const part = PARTS[name] as (typeof PARTS)[string];
+    const disk = await probeDisk();
+    const others = startOthers();
     const measured = await Promise.race([part(session, size), interrupted.promise]);
+    measured.push(...others(), {
+      name: 'write and fdatasync just before, p50',
+      value: disk.p50,
+      unit: 'ms',
+      note: `p99 ${disk.p99.toFixed(2)}, worst ${disk.max.toFixed(1)}`,
+    });
     figures[name] = measured;
     process.stderr.write(tableOf(name, measured));
   }
@@ -74,6 +84,18 @@ async function main(): Promise<number> {
   process.stderr.write(`${missed.length} goals missed\n`);
   process.stdout.write(`${JSON.stringify({ machine, postgres: settings, figures })}\n`);
   return 0;
+}
+
+/** How much of the machine something else had meanwhile: figures with much of it mean little. */
+function startOthers(): () => Figure[] {
+  const from = performance.now();
+  const before = readOthers();
+  return () => {
+    const after = readOthers();
+    if (before === null || after === null) return []; // no /proc here
+    const cores = (after - before) / ((performance.now() - from) / 1_000);
+    return [{ name: 'taken by other programs', value: Math.max(0, cores), unit: 'cores' }];
+  };
 }
 
 function readArguments(): { names: string[]; size: Size; profileDir: string | null } | null {

@@ -30,8 +30,8 @@ export interface Session extends AsyncDisposable {
   historyLength(consumerId: string): Promise<number>;
   /** Activities that Temporal has open for it. */
   pendingActivities(consumerId: string): Promise<number>;
-  /** CPU seconds by process that `work` took of each. */
-  usage(work: () => Promise<void>): Promise<Cpu>;
+  /** What `work` answers, and the CPU seconds that each process used meanwhile. */
+  usage<Result>(work: () => Promise<Result>): Promise<{ result: Result; cpu: Cpu }>;
   /** Of what runs, by name. */
   pids(): Record<string, number | null>;
   /** Polls until `done` holds; throws after a while. */
@@ -118,8 +118,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       (await describe(consumerId)).raw.pendingActivities?.length ?? 0,
     usage: async (work) => {
       const before = readCpu(pids());
-      await work();
-      return cpuBetween(before, readCpu(pids()));
+      const result = await work();
+      return { result, cpu: cpuBetween(before, readCpu(pids())) };
     },
     pids,
     until,
@@ -137,7 +137,7 @@ function environment(folder: string, { profileDir }: SessionOptions): NodeJS.Pro
     MILLRACE_PORT: '0',
     MILLRACE_DATA_DIR: join(folder, 'data'),
     MILLRACE_ALERT_EMAIL: 'bench@example.com',
-    LOG_LEVEL: 'warn',
+    LOG_LEVEL: 'error',
     ...(profileDir === null
       ? {}
       : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${JSON.stringify(profileDir)}` }),

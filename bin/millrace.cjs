@@ -13,7 +13,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])) {
   process.argv[1] = cli;
-  import(pathToFileURL(cli).href);
+  void import(pathToFileURL(cli).href);
 } else {
   const node = process.env.MILLRACE_REEXEC === '1' ? null : nearestNode(__dirname);
   if (node === null) {

@@ -17,9 +17,9 @@ export interface Appender {
    * disk. Rejects with a 503 `ApiError` or a database error when they are not, or when it can't be
    * known because Postgres stays away.
    */
-  records(changes: RecordChange[]): Promise<RecordsAppended>;
+  records: (changes: RecordChange[]) => Promise<RecordsAppended>;
   /** The same for events that come as they are; an `eventId` that is known already is a duplicate. */
-  events(events: NewEvent[]): Promise<EventsAppended>;
+  events: (events: NewEvent[]) => Promise<EventsAppended>;
   /** Waits for what has been taken. */
   close(): Promise<void>;
 }
@@ -56,6 +56,7 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   const records = createGroup({
     ...GROUP,
     ...QUEUE,
+    lanes: 1, // a group reads what the one before has written
     refusal,
     weigh: (changes: RecordChange[]) => weigh(changes),
     commit: (requests) => settle(requests, commitRecords),
@@ -63,6 +64,7 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   const events = createGroup({
     ...GROUP,
     ...QUEUE,
+    lanes: 2, // one pipelined statement each: Postgres is not idle while requests are parsed
     refusal,
     weigh: (list: NewEvent[]) => weigh(list),
     commit: (requests) => settle(requests, commitEvents),

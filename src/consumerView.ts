@@ -28,7 +28,7 @@ export interface ConsumerRow {
   last_failure: { code: string; status: number | null } | null;
   failing_since: string | null;
   filter_version: number;
-  filter_from: number | null;
+  filter_from: number;
   region: string;
   metadata: Record<string, unknown>;
   created_at: string;
@@ -47,11 +47,15 @@ export function selectConsumers(rows: string): string {
     select k.id, k.name, k.target_id, k.stream, k.path, f.syncs, f.collections, f.event_types,
            k.ordering, k.alert_emails, k.status, k.status_reason, stand.shown, c.ahead,
            s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
-           k.filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
+           f.version as filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
            greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds
       from page k
       join cursors c on c.consumer_id = k.id
-      join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
+     cross join lateral ( -- the one in force: a sender may still go by an older one than the newest
+        select version, filter_from, syncs, collections, event_types from filter_versions
+         where consumer_id = k.id and filter_from is not null
+         order by version desc limit 1
+     ) f
       join streams s on s.name = k.stream
       join tails t on t.stream = k.stream
       join leader l on l.name = 'wake'
@@ -135,7 +139,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, alertsByDefault: boolean)
     next_attempt_at: nextAttemptAt,
     failing_since: row.failing_since,
     filter_version: row.filter_version,
-    filter_from: row.filter_from ?? Math.max(row.shown, ...row.ahead),
+    filter_from: row.filter_from,
     region: row.region,
     workflow_id: `consumer/${row.id}`,
     health: consumerHealth({

@@ -1,19 +1,15 @@
-import type { Logger } from 'pino';
-
-import type { Budget } from './budget.ts';
-import type { Committer, Committing } from './committer.ts';
+import type { Committing } from './committer.ts';
 import { createFilterStack } from './filterStack.ts';
 import { createLanes, laneOf } from './order.ts';
 import type { Outcome } from './outcome.ts';
-import type { Entry, Pages } from './pages.ts';
+import type { Entry } from './pages.ts';
 import { createOutcomeLog, toRelease, type FailingHead } from './outcomes.ts';
-import type { Lease, Outcomes, Progress } from './progress.ts';
+import type { Lease, Outcomes } from './progress.ts';
 import { createReader } from './reader.ts';
 import type { Run } from './run.ts';
 import type { Sender } from './sender.ts';
-import type { StreamName } from './schema.ts';
-import type { Tail } from './tail.ts';
-import { createWindow, type Slot } from './window.ts';
+import type { Sent, Shared } from './shared.ts';
+import { createWindow } from './window.ts';
 
 /** Entries read but not sent below which the next page is fetched. */
 const LOW_WATER = 1_000;
@@ -30,36 +26,6 @@ export interface Ended {
   /** When blocked. */
   head: FailingHead | null;
 }
-
-/** What the drains of a process share. */
-export interface Shared {
-  pages: Pages;
-  progress: Progress;
-  committer: Committer;
-  tails: Record<StreamName, Tail>;
-  budget: Budget;
-  loadRun: (consumerId: string) => Promise<Run | null>;
-  openSender: (run: Run, ended: DeliverySenderEnded) => Sender<Sent>;
-  idleAfterMs: number;
-  retryWindowMs: number;
-  /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */
-  timeBudgetMs: number;
-  log: Logger;
-}
-
-/** A slot on its way; it is the message itself, so nothing is allocated for it. */
-export interface Sent extends Slot<Entry> {
-  position: number;
-  messageId: string;
-  body: string;
-  attempt: number;
-}
-export type DeliverySenderEnded = (
-  sent: Sent,
-  outcome: Outcome,
-  startedAt: number,
-  durationMs: number,
-) => void;
 
 export interface Delivery {
   ended: Promise<Ended>;
@@ -369,7 +335,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       }
       end.resolve({ reason: stopping ?? 'yielded', position: window.progress().position, head });
     } catch (error) {
-      end.reject(error as Error);
+      end.reject(error);
     } finally {
       leave();
     }

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 export interface GroupOptions<Request, Answer> {
   /** Commits the requests together, in order; one settled answer each. Never rejects. */
   commit(requests: Request[]): Promise<PromiseSettledResult<Answer>[]>;
@@ -9,13 +11,15 @@ export interface GroupOptions<Request, Answer> {
   maxQueuedBytes: number;
   /** How long a request may wait for its group, ms. */
   maxWaitMs: number;
+  /** Groups under way at once; `commit` must keep their order. */
+  lanes: number;
   /** What a request gets that would exceed one of the two. */
   refusal(): Error;
 }
 
 export interface Group<Request, Answer> {
   /** Waits for the group that carries the request; order of calls is order of commits. */
-  add(request: Request): Promise<Answer>;
+  add: (request: Request) => Promise<Answer>;
   /** Refuses what comes, waits for what is there. */
   close(): Promise<void>;
 }
@@ -28,13 +32,17 @@ interface Waiting<Request, Answer> {
   settle(result: PromiseSettledResult<Answer>): void;
 }
 
+/** So many rows are worth a group of their own while others commit. */
+const LANE_ROWS = 24;
+
 /** Group commit: requests that wait while the last group commits are committed together as the next. */
 export function createGroup<Request, Answer>(
   options: GroupOptions<Request, Answer>,
 ): Group<Request, Answer> {
   const queue: Waiting<Request, Answer>[] = [];
   let queuedBytes = 0;
-  let running: Promise<void> | null = null;
+  const lanes = new Set<Promise<void>>();
+  let queuedRows = 0;
   let closed = false;
 
   function add(request: Request): Promise<Answer> {
@@ -47,18 +55,24 @@ export function createGroup<Request, Answer>(
       result.status === 'fulfilled' ? resolve(result.value) : reject(result.reason);
     queue.push({ request, rows, bytes, until: performance.now() + options.maxWaitMs, settle });
     queuedBytes += bytes;
-    running ??= run();
+    queuedRows += rows;
+    if (lanes.size === 0 || (lanes.size < options.lanes && queuedRows >= LANE_ROWS)) open();
     return promise;
   }
 
+  function open(): void {
+    const lane = run().finally(() => lanes.delete(lane));
+    lanes.add(lane);
+  }
+
   async function run(): Promise<void> {
+    await setImmediate(); // what this turn of the event loop still brings goes along
     while (queue.length > 0) {
       const group = take();
       if (group.length === 0) continue;
       const results = await options.commit(group.map(({ request }) => request));
       for (const [index, waiting] of group.entries()) waiting.settle(results[index]!);
     }
-    running = null;
   }
 
   /** As many as fit, at least one; those that waited too long are refused on the way. */
@@ -73,6 +87,7 @@ export function createGroup<Request, Answer>(
         break;
       taken++;
       queuedBytes -= waiting.bytes;
+      queuedRows -= waiting.rows;
       if (late) {
         waiting.settle({ status: 'rejected', reason: options.refusal() });
         continue;
@@ -87,7 +102,7 @@ export function createGroup<Request, Answer>(
 
   async function close(): Promise<void> {
     closed = true;
-    await running;
+    while (lanes.size > 0) await Promise.all(lanes);
   }
 
   return { add, close };

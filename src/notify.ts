@@ -70,7 +70,7 @@ export function createListener({ url, log }: ListenerOptions): Listener {
       connectionTimeoutMillis: 5_000,
       query_timeout: 5_000,
       pipeline: true, // channels are listened to as they come
-    } as pg.ClientConfig);
+    });
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     opened.on('error', () => undefined); // `end` follows
     opened.on('end', () => end());

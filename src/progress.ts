@@ -80,8 +80,7 @@ export interface Release {
   head:
     | 'keep'
     | null
-    | { position: number; attempt: number; nextAttemptAt: number | null; failure: Failure }
-    | null;
+    | { position: number; attempt: number; nextAttemptAt: number | null; failure: Failure };
 }
 
 /** What people see of the last failure. */

@@ -1,5 +1,22 @@
 import { z } from 'zod';
 
+import {
+  text,
+  SyncId,
+  CollectionId,
+  UpstreamId,
+  Timestamp,
+  Uuid,
+  Position,
+  Metadata,
+  Data,
+  headerName,
+  headerValue,
+  httpUrl,
+  filterList,
+  path,
+} from './fields.ts';
+
 /** `records` holds the latest version of each record, `events` every change. */
 export const StreamName = z
   .enum(['records', 'events'])
@@ -8,60 +25,6 @@ export type StreamName = z.infer<typeof StreamName>;
 
 export const EventType = z.enum(['created', 'updated', 'deleted']).meta({ id: 'EventType' });
 export type EventType = z.infer<typeof EventType>;
-
-/** Without what Postgres text cannot hold: NUL and halves of a surrogate pair. */
-const text = (max: number, min = 1) =>
-  z
-    .string()
-    .min(min)
-    .max(max)
-    .refine((value) => !value.includes('\u0000'), 'must not contain U+0000')
-    .refine((value) => value.isWellFormed(), 'must not contain a lone surrogate');
-
-export const SyncId = text(255).meta({
-  description: 'Any string of 1–255 characters, a UUID as a rule',
-  example: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
-});
-
-/** What people call a sync. */
-export const SyncName = text(255);
-
-/** `provider:name`; the provider is everything before the first colon. */
-export const CollectionId = text(511)
-  .regex(/^[^:]{1,255}:[^]{1,255}$/u, 'must be provider:name, for example stripe:customer')
-  .meta({ description: 'provider:name', example: 'stripe:customer' });
-
-export const UpstreamId = text(1024).meta({ description: "The record's id at its source" });
-
-export const Timestamp = z.iso
-  .datetime({ offset: true })
-  .refine(isFourDigitYear, 'must be in the years 0001 to 9999, UTC')
-  .meta({ description: 'RFC 3339', example: '2026-11-23T10:00:00.000Z' });
-
-function isFourDigitYear(value: string): boolean {
-  const at = Date.parse(value);
-  return at >= Date.parse('0001-01-01T00:00:00Z') && at < Date.parse('9999-12-31T23:59:59Z');
-}
-
-export const Uuid = z.uuid().meta({ example: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11' });
-
-export const Position = z
-  .int()
-  .nonnegative()
-  .meta({ description: 'Place in its stream, ascending', example: 1042 });
-
-export const Metadata = z
-  .record(z.string(), z.unknown())
-  .refine(isStorable, 'must not contain U+0000 or a lone surrogate')
-  .meta({ description: 'Free JSON of yours, returned as it was sent' });
-
-/** Postgres' jsonb takes no escape of NUL or of half a surrogate pair. */
-function isStorable(value: object): boolean {
-  return !/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/u.test(JSON.stringify(value));
-}
-
-/** Any JSON value. Its text is kept; numbers are never rounded. */
-export const Data = z.unknown().meta({ description: 'Any JSON value, at most 1 MiB' });
 
 // ── ingest ───────────────────────────────────────────────────────────────────────────────
 
@@ -190,14 +153,6 @@ export type Collection = z.infer<typeof Collection>;
 
 // ── targets ──────────────────────────────────────────────────────────────────────────────
 
-const headerName = z
-  .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/u, 'must be an HTTP header name');
-/** Visible ASCII and inner blanks: nothing that could end the header line. */
-const headerValue = z
-  .string()
-  .max(4096)
-  .regex(/^[\t\x20-\x7e]*$/u, 'must be printable ASCII without line breaks');
 const secretText = z.string().min(1).max(4096);
 const secretHeader = headerValue.min(1);
 /** How a stored secret comes back; sent again it keeps what is stored. */
@@ -234,14 +189,6 @@ export const Health = z
   .object({ status: z.enum(['ok', 'warn', 'error']), notes: z.array(z.string()), time: Timestamp })
   .meta({ id: 'Health' });
 export type Health = z.infer<typeof Health>;
-
-const httpUrl = z
-  .url({ protocol: /^https?$/u, error: 'must be an http or https URL' })
-  .max(2048)
-  .refine((value) => {
-    const url = URL.parse(value);
-    return url === null || (url.username === '' && url.password === '' && url.hash === '');
-  }, 'must not contain credentials or a fragment');
 
 const targetFields = {
   name: text(255),
@@ -293,14 +240,6 @@ export type Target = z.infer<typeof Target>;
 
 // ── consumers ────────────────────────────────────────────────────────────────────────────
 
-/** A list that is `["*"]` (everything) or values; `*` stands alone. */
-const filterList = <T extends z.ZodType<string>>(value: T) =>
-  z
-    .array(z.union([z.literal('*'), value]))
-    .max(10_000)
-    .refine((list) => list.length < 2 || !list.includes('*'), '"*" stands alone')
-    .transform((list) => [...new Set<string>(list)]);
-
 export const SyncList = filterList(SyncId);
 export const CollectionList = filterList(CollectionId);
 export const EventTypeList = filterList(EventType);
@@ -330,12 +269,6 @@ export const Start = z
   .union([z.enum(['beginning', 'end']), ...place])
   .meta({ id: 'Start', description: 'Where a consumer begins' });
 export type Start = z.infer<typeof Start>;
-
-const path = z
-  .string()
-  .max(2048)
-  .regex(/^(\/[\x21-\x7e]*)?$/u, 'must be empty or begin with / and be a URL path')
-  .refine((value) => !value.includes('#'), 'must not contain a fragment');
 
 const consumerFields = {
   name: text(255),

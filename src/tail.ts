@@ -104,6 +104,8 @@ export function createTail(options: TailOptions): Tail {
   }
 
   function trim(): void {
+    // A quarter over before anything is moved, so that it is moved rarely.
+    if (entries.length <= MAX_ENTRIES * 1.25 && bytes <= MAX_BYTES * 1.25) return;
     let drop = 0;
     while (entries.length - drop > MAX_ENTRIES || bytes > MAX_BYTES) {
       const entry = entries[drop];

@@ -47,6 +47,7 @@ export function startWake(options: WakeOptions): Wake {
   const tails: Record<StreamName, number> = { records: 0, events: 0 }; // durable
   const seen: Record<StreamName, number> = { records: 0, events: 0 }; // matched, at or above it
   const advancedAt: Record<StreamName, number> = { records: 0, events: 0 };
+  const followedAt: Record<StreamName, number> = { records: 0, events: 0 };
   const fresh = new Map<string, number>(); // wanted since the last round of signals
   const signalled = new Map<string, { at: number; waitMs: number }>();
   let epoch: number | null = null;
@@ -149,6 +150,10 @@ export function startWake(options: WakeOptions): Wake {
   }
 
   async function follow(stream: StreamName): Promise<void> {
+    // Nobody is watched: what comes is matched for whoever gets idle, from where it stands.
+    const idle = indexes[stream].size === 0;
+    if (idle && performance.now() < followedAt[stream] + ADVANCE_MS) return;
+    followedAt[stream] = performance.now();
     for (;;) {
       const keys = await options.pages.keys(stream, seen[stream], KEYS_PER_STEP);
       const wanted: Matched[] = [];

@@ -135,15 +135,15 @@ describe('pages', () => {
 
 /** The plan of a page: the one that is kept where the statement is prepared. */
 async function planOf(filter: PageRequest['filter'], limit = 500): Promise<string> {
-  let query: Query | null = null;
-  const capture = {
-    query: async (one: Query) => {
-      query = one;
-      return streams.db.query(one);
+  const queries: Query[] = [];
+  const capture: Sql = {
+    query: (query) => {
+      queries.push(query as Query);
+      return streams.db.query(query);
     },
-  } as Sql;
+  };
   await createPages(capture).read({ ...PAGE, filter, limit, after: 0 });
-  const { text, values, name } = query! as Query;
+  const { text, values, name } = queries[0]!;
   const mode = name === undefined ? 'force_custom_plan' : 'force_generic_plan';
   return streams.db.transaction(async (tx) => {
     await tx.query(`set local plan_cache_mode = ${mode}`);

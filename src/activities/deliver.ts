@@ -4,7 +4,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
 import { isDatabaseAway } from '../db.ts';
-import type { Shared } from '../delivery.ts';
+import type { Shared } from '../shared.ts';
 import { SEND_WITHIN_MS } from '../confirmation.ts';
 import { findHead } from '../head.ts';
 import type { Outcome } from '../outcome.ts';

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import { startDelivery, type Delivery, type Shared } from '../delivery.ts';
+import { startDelivery, type Delivery } from '../delivery.ts';
+import type { Shared } from '../shared.ts';
 import type { Lease } from '../progress.ts';
 import type { Drained, Of } from './contract.ts';
 

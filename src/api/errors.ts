@@ -51,7 +51,7 @@ export function createOnError(log: ErrorLog): ErrorHandler<AppEnv> {
   return (error, c) => {
     const known = toApiError(error);
     if (known !== null) {
-      if (known.options.status === 503) {
+      if (known.options.status === 503 && known.options.code !== 'not_ready') {
         log.warn({ request_id: c.var.requestId, path: c.req.path, err: error }, known.message);
       }
       return problem(c, known.options);

@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Changes } from '../changes.ts';
-import { Change, Info, Uuid } from '../schema.ts';
+import { Change, Info } from '../schema.ts';
+import { Uuid } from '../fields.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, listFields, pageOf, problems, toList, WITH_KEY } from './route.ts';
 

@@ -3,7 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { readKey, textOfKey } from '../keyset.ts';
 import type { KeyPage } from '../keyset.ts';
-import { Problem, Uuid } from '../schema.ts';
+import { Problem } from '../schema.ts';
+import { Uuid } from '../fields.ts';
 import type { AppEnv } from './env.ts';
 import { refuseInvalid } from './validation.ts';
 

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { Collection, Metadata, Sync, SyncId, SyncName } from '../schema.ts';
+import { Collection, Sync } from '../schema.ts';
+import { Metadata, SyncId, SyncName } from '../fields.ts';
 import type { Listing, Place, Syncs } from '../syncs.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, listFields, pageOf, problems, WITH_KEY } from './route.ts';

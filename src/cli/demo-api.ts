@@ -8,7 +8,7 @@ export interface DemoApi {
   /** As NDJSON: one request whatever their number. */
   appendLines(changes: DemoChange[]): Promise<void>;
   createTarget(input: Partial<TargetInput>): Promise<Target>;
-  createConsumer(input: Record<keyof never, unknown> & Partial<ConsumerInput>): Promise<string>;
+  createConsumer(input: Partial<ConsumerInput>): Promise<string>;
   /** Resolves with the filter's version once the collection is in it, or is not. */
   filterHas(consumerId: string, collection: string, present: boolean): Promise<number>;
   /** Resolves once nothing waits to be sent. */

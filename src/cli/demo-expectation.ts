@@ -33,6 +33,8 @@ export interface Expectation {
   remaining(step: number): number;
   /** How much one step has to bring. */
   total(step: number): number;
+  /** How much of it the filter leaves out. */
+  filtered(step: number): number;
   counts(): Counts;
   /** Versions on the records stream that moved before their turn. */
   superseded(): number;
@@ -47,11 +49,13 @@ export function createExpectation(steps: Step[]): Expectation {
   const histories = planHistories(steps);
   const newest = new Map<History, number>();
   const totals = steps.map(() => 0);
+  const filtered = steps.map(() => 0);
   const seen = steps.map(() => 0);
   const counts = { delivered: 0, verified: 0, duplicates: 0, out_of_order: 0 };
   let early = 0; // came, though they did not have to
   for (const version of all(histories)) {
     if (version.wanted === 'must') totals[version.step]! += 1;
+    if (version.wanted === 'filtered') filtered[version.step]! += 1;
   }
 
   function take(stream: StreamName, body: unknown): string | null {
@@ -84,6 +88,7 @@ export function createExpectation(steps: Step[]): Expectation {
     refuse: () => void (counts.delivered += 1),
     remaining,
     total: (step) => totals[step] ?? 0,
+    filtered: (step) => filtered[step] ?? 0,
     counts: () => ({
       expected: sum(totals) + early,
       ...counts,
@@ -177,7 +182,9 @@ function keyOf(fields: { collection_id?: unknown; upstream_id?: unknown }): stri
 function print(values: unknown[]): string {
   return JSON.stringify(
     values.map((value) =>
-      typeof value === 'object' && value !== null ? Object.entries(value).sort() : value,
+      typeof value === 'object' && value !== null
+        ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+        : value,
     ),
   );
 }

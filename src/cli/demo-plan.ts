@@ -16,6 +16,7 @@ export interface DemoChange {
 /** What the demo does next, and in it what both consumers have to see before it goes on. */
 export interface Step {
   title: string;
+  detail?: string;
   /** Lets the `events` consumer see this collection no longer, or again, before anything is appended. */
   filter?: { signal: 'removeCollections' | 'addCollections'; collection: string };
   /** One request each. */
@@ -40,17 +41,18 @@ export function planDemo({ airports, departures, months }: DemoData): Step[] {
 
   return [
     {
-      title: `The stream already holds ${airports.length.toLocaleString('en')} airports: both consumers begin at its beginning`,
+      title: `A backlog: ${airports.length.toLocaleString('en')} airports are there before the consumers, which begin at the beginning`,
       appends: [airports.map(toAirport)],
       live: false,
     },
     {
-      title: `Live: stock prices of five companies, month by month, ${span(0, first)}`,
+      title: `Live: the stock prices of five companies, month by month (${span(0, first)})`,
       appends: prices.slice(0, first),
       live: true,
     },
     {
-      title: `${STOCKS} leaves the filter of the events consumer by a Temporal signal; prices go on (${span(first, second)}), and ${withFlights.length} airports get their departures`,
+      title: `The filter changes while it runs: ${STOCKS} leaves the events consumer, by a Temporal signal`,
+      detail: `Prices go on (${span(first, second)}), and ${withFlights.length} airports get their departures`,
       filter: { signal: 'removeCollections', collection: STOCKS },
       appends: prices
         .slice(first, second)
@@ -61,13 +63,14 @@ export function planDemo({ airports, departures, months }: DemoData): Step[] {
       live: true,
     },
     {
-      title: `${STOCKS} comes back by another signal: from here on, ${span(second, prices.length)}`,
+      title: `${STOCKS} comes back, by another signal`,
+      detail: `What was left out stays out; prices from here on come (${span(second, prices.length)})`,
       filter: { signal: 'addCollections', collection: STOCKS },
       appends: prices.slice(second),
       live: true,
     },
     {
-      title: `${nowhere.length} airports without a state are deleted`,
+      title: `Deletions: the ${nowhere.length} airports that are in no state`,
       appends: nowhere.map((airport) => [
         {
           sync_id: SYNC,

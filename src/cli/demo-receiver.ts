@@ -28,8 +28,8 @@ export interface Delivery {
   what: string;
   collection: string;
   record: string;
-  /** From the append's commit until it was here, ms. */
-  afterMs: number;
+  /** From its append until it was here, ms; null for a backlog. */
+  afterMs: number | null;
   /** Null: signed, and as the data file says. */
   problem: string | null;
 }
@@ -40,6 +40,8 @@ export interface Progress {
   /** Of what this step must bring. */
   remaining: number;
   total: number;
+  /** Entries of this step that must not come. */
+  filtered: number;
 }
 
 export interface Report {
@@ -52,7 +54,8 @@ export interface Report {
 }
 
 const PROGRESS_MS = 100;
-const LINES_A_STEP = 8;
+/** Of each stream. */
+const LINES_A_STEP = 5;
 const PROBLEMS_KEPT = 10;
 
 await main();
@@ -68,7 +71,7 @@ async function main(): Promise<void> {
   const latencies: number[] = [];
   let webhook: Webhook | null = null;
   let step = 0;
-  let lines = 0;
+  let lines = { records: 0, events: 0 };
 
   const server = createServer((request, response) => {
     receive(request, response).catch(() => response.destroy()); // the sender was cut off
@@ -95,11 +98,13 @@ async function main(): Promise<void> {
   function take(stream: StreamName, body: unknown, at: number): void {
     const isOver = step >= steps.length;
     const problem = isOver ? null : expectation.take(stream, body);
-    const delivery = describe(stream, body, at, problem);
+    const afterMs = at - appendedAt(body);
+    const isLive = isOver || steps[step]?.live === true;
+    const delivery = describe(stream, body, isLive ? afterMs : null, problem);
     if (problem !== null) note(`${delivery.what} ${delivery.record} on ${stream} ${problem}`);
-    if (steps[step]?.live === true) latencies.push(delivery.afterMs);
-    if (!isOver && problem === null && lines >= LINES_A_STEP) return;
-    lines += 1;
+    if (isLive && !isOver) latencies.push(afterMs);
+    if (!isOver && problem === null && lines[stream] >= LINES_A_STEP) return;
+    lines[stream] += 1;
     tell({ kind: 'received', delivery });
   }
 
@@ -110,7 +115,8 @@ async function main(): Promise<void> {
   function progress(): Progress {
     const remaining = expectation.remaining(step);
     const { delivered } = expectation.counts();
-    return { step, delivered, remaining, total: expectation.total(step) };
+    const [total, filtered] = [expectation.total(step), expectation.filtered(step)];
+    return { step, delivered, remaining, total, filtered };
   }
 
   process.on('message', (message: ToReceiver) => {
@@ -119,7 +125,7 @@ async function main(): Promise<void> {
       tell({ kind: 'trusting' });
     } else if (message.kind === 'step') {
       step = message.step;
-      lines = 0;
+      lines = { records: 0, events: 0 };
     } else {
       const report = {
         counts: expectation.counts(),
@@ -153,32 +159,37 @@ interface Wrapped {
 interface Fields {
   collection_id: string;
   upstream_id: string;
-  data: Record<string, unknown> | null;
+  data: Record<string, string | number | undefined> | null;
 }
 
 function describe(
   stream: StreamName,
   body: unknown,
-  at: number,
+  afterMs: number | null,
   problem: string | null,
 ): Delivery {
   const { event, record } = body as Wrapped;
   const fields = event ?? record;
   const data = fields?.data;
   const shown = data?.['name'] ?? (data?.['price'] === undefined ? '' : pricedAt(data));
-  const since = Date.parse(event?.event_inserted_at ?? record?.updated_at ?? '');
   return {
     stream,
     what: event?.event ?? (record?.deleted === true ? 'deleted: true' : 'version'),
-    collection: String(fields?.collection_id),
-    record: `${String(fields?.upstream_id)} ${String(shown)}`.trim(),
-    afterMs: Math.max(0, at - since),
+    collection: fields?.collection_id ?? '',
+    record: `${fields?.upstream_id} ${shown}`.trim(),
+    afterMs,
     problem,
   };
 }
 
-function pricedAt(data: Record<string, unknown>): string {
-  return `${String(data['price'])} on ${String(data['date'])}`;
+/** Server time, ms. */
+function appendedAt(body: unknown): number {
+  const { event, record } = body as Wrapped;
+  return Date.parse(event?.event_inserted_at ?? record?.updated_at ?? '');
+}
+
+function pricedAt(data: NonNullable<Fields['data']>): string {
+  return `${data['price']} on ${data['date']}`;
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -18,7 +18,7 @@ const PLAIN_EVERY_MS = 3_000;
 const RATE_OVER_MS = 1_000;
 
 export function createScreen(output: NodeJS.WriteStream): Screen {
-  const isTerminal = output.isTTY === true;
+  const isTerminal = output.isTTY;
   let temporary = false;
   let plainAt = performance.now();
   let samples: { at: number; delivered: number }[] = [];
@@ -35,7 +35,7 @@ export function createScreen(output: NodeJS.WriteStream): Screen {
   function delivery(one: Delivery): void {
     const mark = one.problem === null ? paint('green', '✓') : paint('red', '✗');
     const why = one.problem === null ? '' : `  ${one.problem}`;
-    const after = one.afterMs < 10_000 ? paint('dim', `  ${one.afterMs} ms after its append`) : '';
+    const after = one.afterMs === null ? '' : paint('dim', `  ${one.afterMs} ms after its append`);
     const what = `${one.stream.padEnd(7)} ${one.what.padEnd(13)} ${one.collection}`;
     say(`   ${mark} ${what} ${one.record}${after}${why}`);
   }
@@ -62,13 +62,18 @@ export function createScreen(output: NodeJS.WriteStream): Screen {
 
   return {
     say,
-    head: (line) => say(`\n${paint('bold', line)}`),
+    head: (line) => {
+      say(`\n${paint('bold', line)}`);
+      plainAt = performance.now();
+      samples = [];
+    },
     delivery,
     progress,
     settle: (now, seconds) => {
-      plainAt = performance.now();
+      const out =
+        now.filtered === 0 ? '' : `; the filter leaves out another ${count(now.filtered)}`;
       say(
-        `     all ${count(now.total)} are there, each verified, after ${seconds.toFixed(1)} s`,
+        `     all ${count(now.total)} are there after ${seconds.toFixed(1)} s, each verified${out}`,
       );
     },
   };

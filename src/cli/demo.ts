@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setInterval } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { startStack } from '../embedded/stack.ts';
 import type { Stack } from '../embedded/stack.ts';
@@ -36,12 +36,13 @@ const STALL_MS = 45_000;
  * once, in order, and each webhook was signed and said what the data file says.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
+  const { once } = options;
   const screen = createScreen(process.stderr);
   const interrupted = new AbortController();
   let stack: Stack | null = null;
   onInterrupt({
     first: () => {
-      screen.say('\nStopping');
+      screen.say('');
       interrupted.abort();
     },
     again: () => stack?.hurry(),
@@ -52,6 +53,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   );
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
   await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  let ending: Promise<void> | null = null;
+  const end = (): Promise<void> => (ending ??= remove(stack, dataDir, screen));
   try {
     const began = performance.now();
     screen.say(`Starting Postgres, Temporal, the API and a worker, with their data in ${dataDir}`);
@@ -63,33 +66,39 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     });
     screen.say(`All of it is up after ${since(began)} s: ${stack.url}`);
     await using endpoint = await startEndpoint(screen);
-    const report = await perform({ stack, endpoint, screen, signal: interrupted.signal });
+    const report = await perform({ stack, endpoint, screen, once, signal: interrupted.signal });
     const result = JSON.stringify({ ...report.counts, seconds: Number(since(began)) });
-    if (!options.once) {
+    if (!once) {
       process.stdout.write(`${result}\n`);
       await stayUp(stack, screen, interrupted.signal);
     }
-    screen.say(`Stopping everything and removing ${dataDir}`);
-    await stack.stop();
-    if (options.once) process.stdout.write(`${result}\n`);
+    await end();
+    if (once) process.stdout.write(`${result}\n`);
     return isClean(report) ? 0 : 1;
   } catch (error) {
     if (interrupted.signal.aborted) return INTERRUPTED;
     throw error;
   } finally {
-    await stack?.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    await end();
   }
 }
 
-interface Performance {
+async function remove(stack: Stack | null, dataDir: string, screen: Screen): Promise<void> {
+  screen.say(`Stopping everything and removing ${dataDir}`);
+  await stack?.stop();
+  await rm(dataDir, { recursive: true, force: true });
+}
+
+interface Show {
   stack: Stack;
   endpoint: Endpoint;
   screen: Screen;
+  once: boolean;
   signal: AbortSignal;
 }
 
-async function perform({ stack, endpoint, screen, signal }: Performance): Promise<Report> {
+async function perform(show: Show): Promise<Report> {
+  const { stack, endpoint, screen, signal } = show;
   const api = createDemoApi({ url: stack.url, apiKey: stack.apiKey, signal });
   const data = await readDemoData();
   const steps = planDemo(data);
@@ -102,10 +111,10 @@ async function perform({ stack, endpoint, screen, signal }: Performance): Promis
   const connection = await Connection.connect({ address: stack.temporal.address });
   try {
     const temporal = new Client({ connection, namespace: stack.temporal.namespace });
-    const consumers = await playSteps({ api, temporal, endpoint, screen, stack, steps, signal });
+    const consumers = await playSteps({ ...show, api, temporal, steps });
     const report = await endpoint.report();
     summarize(report, screen);
-    showAddresses(stack, consumers, screen);
+    showAddresses(show, consumers);
     return report;
   } catch (error) {
     if (!(error instanceof Stalled)) throw error;
@@ -118,7 +127,7 @@ async function perform({ stack, endpoint, screen, signal }: Performance): Promis
   }
 }
 
-interface Play extends Performance {
+interface Play extends Show {
   api: DemoApi;
   temporal: Client;
   steps: Step[];
@@ -131,13 +140,16 @@ async function playSteps(play: Play): Promise<Consumers> {
   await appendAll(play, backlog);
   const began = performance.now();
   const consumers = await createConsumers(play);
-  screen.say(`   One target and two consumers are made; open them in the Temporal UI:`);
-  for (const id of Object.values(consumers)) screen.say(`   ${pageOf(stack, id)}`);
+  screen.say('   One target and two consumers are made. In the Temporal UI:');
+  for (const [stream, id] of Object.entries(consumers)) {
+    screen.say(`   ${stream.padEnd(8)} ${pageOf(stack, id)}`);
+  }
   screen.settle(await endpoint.complete(0, STALL_MS), secondsSince(began));
 
   for (const [index, step] of rest.entries()) {
     const stepBegan = performance.now();
     screen.head(`${index + 2}. ${step.title}`);
+    if (step.detail !== undefined) screen.say(`   ${step.detail}`);
     if (step.filter !== undefined) await changeFilter(play, consumers.events, step.filter);
     endpoint.step(index + 1);
     await appendAll(play, step);
@@ -158,17 +170,22 @@ async function appendAll({ api, signal, screen }: Play, step: Step): Promise<voi
     screen.say(`   ${count(rows.length)} records appended in one request, ${since(began)} s`);
     return;
   }
-  const clock = setInterval(LIVE_EVERY_MS, undefined, { signal });
-  for (const changes of step.appends) {
+  const began = performance.now();
+  for (const [index, changes] of step.appends.entries()) {
+    const due = began + index * LIVE_EVERY_MS;
+    await wait(Math.max(1, due - performance.now()), undefined, { signal });
     await api.append(changes);
-    await clock[Symbol.asyncIterator]().next();
   }
 }
 
 async function createConsumers({ api, endpoint }: Play): Promise<Consumers> {
   const target = await api.createTarget({ name: 'Demo receiver', base_url: endpoint.url });
   await endpoint.trust(target.signing_secret);
-  const common = { target_id: target.id, start: 'beginning', collections: [AIRPORTS, STOCKS] };
+  const common = {
+    target_id: target.id,
+    start: 'beginning' as const,
+    collections: [AIRPORTS, STOCKS],
+  };
   return {
     events: await api.createConsumer({
       ...common,
@@ -211,9 +228,15 @@ function summarize({ counts, superseded, problems, latency }: Report, screen: Sc
     ['missing', counts.missing, ''],
     ['duplicates', counts.duplicates, ''],
     ['out of order', counts.out_of_order, 'within their record'],
-    ['superseded', superseded, 'versions that moved before their turn: never sent, by design'],
   ];
   screen.head('Summary');
+  if (superseded > 0) {
+    rows.push([
+      'superseded',
+      superseded,
+      'versions that moved before their turn: never sent, by design',
+    ]);
+  }
   for (const [what, number, why] of rows) {
     screen.say(`   ${what.padEnd(13)}${count(number).padStart(7)}  ${why}`.trimEnd());
   }
@@ -223,8 +246,8 @@ function summarize({ counts, superseded, problems, latency }: Report, screen: Sc
   for (const problem of problems) screen.say(`   ✗ ${problem}`);
 }
 
-function showAddresses(stack: Stack, consumers: Consumers, screen: Screen): void {
-  screen.head('Addresses');
+function showAddresses({ stack, screen, once }: Show, consumers: Consumers): void {
+  screen.head(once ? 'It ran at' : 'Addresses');
   const rows = [
     ['API', stack.url],
     ['API document', `${stack.url}/v1/openapi.json`],

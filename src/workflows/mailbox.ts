@@ -50,7 +50,11 @@ export function openMailbox(): Mailbox {
           log.warn(mailbox.note);
           return;
         }
-        const delta = { add: {}, remove: {}, [verb]: { [list]: [...new Set(values as string[])] } };
+        const delta = {
+          add: {},
+          remove: {},
+          [verb]: { [list]: [...new Set(values as unknown[])] },
+        };
         putSignal({ kind: 'filter', delta: delta as FilterDelta });
       },
       { description },

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 export interface Received {
   at: number;
+  /** The sender's port: which connection it came by. */
+  port: number;
   path: string;
   headers: IncomingHttpHeaders;
   body: string;
@@ -41,6 +43,7 @@ export async function openReceiver(respond: Respond = accept): Promise<TestRecei
       const { headers } = request;
       const one = {
         at: performance.now(),
+        port: request.socket.remotePort ?? 0,
         path: request.url ?? '',
         headers,
         body: Buffer.concat(chunks).toString('utf8'),

@@ -71,7 +71,12 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const workflows = createCommands({ client, ...queue, retryWindowMs });
   const targets = createTargets({ db, vault });
   const consumers = createConsumers({ db, region: 'test', alertsByDefault: true });
-  const api = openApp(database.url, { targets, consumers, commands: workflows, startWorkflow: workflows.start });
+  const api = openApp(database.url, {
+    targets,
+    consumers,
+    commands: workflows,
+    startWorkflow: workflows.start,
+  });
   const append = createAppender({ db, url: database.url, log });
   const outbox = `${import.meta.dirname}/../../.millrace/test-outbox-${id}`;
   const made: string[] = [];
@@ -130,11 +135,18 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     append,
     outbox,
     target: async (url, more = {}) => {
-      const target = await targets.create(TargetSchema.parse({ name: 'receiver', base_url: url, ...more }));
+      const target = await targets.create(
+        TargetSchema.parse({ name: 'receiver', base_url: url, ...more }),
+      );
       return target.id;
     },
     consumer: async (targetId, more = {}) => {
-      const input = ConsumerSchema.parse({ name: 'test', target_id: targetId, stream: 'events', ...more });
+      const input = ConsumerSchema.parse({
+        name: 'test',
+        target_id: targetId,
+        stream: 'events',
+        ...more,
+      });
       const consumerId = await consumers.create(input, 'test');
       made.push(consumerId);
       await workflows.start(consumerId);

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+
+/** Without what Postgres text cannot hold: NUL and halves of a surrogate pair. */
+export const text = (max: number, min = 1) =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .refine((value) => !value.includes('\u0000'), 'must not contain U+0000')
+    .refine((value) => value.isWellFormed(), 'must not contain a lone surrogate');
+
+export const SyncId = text(255).meta({
+  description: 'Any string of 1–255 characters, a UUID as a rule',
+  example: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
+});
+
+/** What people call a sync. */
+export const SyncName = text(255);
+
+/** `provider:name`; the provider is everything before the first colon. */
+export const CollectionId = text(511)
+  .regex(/^[^:]{1,255}:[^]{1,255}$/u, 'must be provider:name, for example stripe:customer')
+  .meta({ description: 'provider:name', example: 'stripe:customer' });
+
+export const UpstreamId = text(1024).meta({ description: "The record's id at its source" });
+
+export const Timestamp = z.iso
+  .datetime({ offset: true })
+  .refine(isFourDigitYear, 'must be in the years 0001 to 9999, UTC')
+  .meta({ description: 'RFC 3339', example: '2026-11-23T10:00:00.000Z' });
+
+function isFourDigitYear(value: string): boolean {
+  const at = Date.parse(value);
+  return at >= Date.parse('0001-01-01T00:00:00Z') && at < Date.parse('9999-12-31T23:59:59Z');
+}
+
+export const Uuid = z.uuid().meta({ example: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11' });
+
+export const Position = z
+  .int()
+  .nonnegative()
+  .meta({ description: 'Place in its stream, ascending', example: 1042 });
+
+export const Metadata = z
+  .record(z.string(), z.unknown())
+  .refine(isStorable, 'must not contain U+0000 or a lone surrogate')
+  .meta({ description: 'Free JSON of yours, returned as it was sent' });
+
+/** Postgres' jsonb takes no escape of NUL or of half a surrogate pair. */
+function isStorable(value: object): boolean {
+  return !/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/u.test(JSON.stringify(value));
+}
+
+/** Any JSON value. Its text is kept; numbers are never rounded. */
+export const Data = z.unknown().meta({ description: 'Any JSON value, at most 1 MiB' });
+
+export const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/u, 'must be an HTTP header name');
+/** Visible ASCII and inner blanks: nothing that could end the header line. */
+export const headerValue = z
+  .string()
+  .max(4096)
+  .regex(/^[\t\x20-\x7e]*$/u, 'must be printable ASCII without line breaks');
+export const httpUrl = z
+  .url({ protocol: /^https?$/u, error: 'must be an http or https URL' })
+  .max(2048)
+  .refine((value) => {
+    const url = URL.parse(value);
+    return url === null || (url.username === '' && url.password === '' && url.hash === '');
+  }, 'must not contain credentials or a fragment');
+
+/** A list that is `["*"]` (everything) or values; `*` stands alone. */
+export const filterList = <T extends z.ZodType<string>>(value: T) =>
+  z
+    .array(z.union([z.literal('*'), value]))
+    .max(10_000)
+    .refine((list) => list.length < 2 || !list.includes('*'), '"*" stands alone')
+    .transform((list) => [...new Set<string>(list)]);
+
+export const path = z
+  .string()
+  .max(2048)
+  .regex(/^(\/[\x21-\x7e]*)?$/u, 'must be empty or begin with / and be a URL path')
+  .refine((value) => !value.includes('#'), 'must not contain a fragment');

@@ -1,0 +1,162 @@
+import { mkdtemp, chmod, rm, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startPostgres } from '../src/embedded/postgres.ts';
+import type { EmbeddedPostgres } from '../src/embedded/postgres.ts';
+import { commandLine } from '../src/embedded/processes.ts';
+import { createDatabase } from './support/database.ts';
+import { createFeed, tally } from './support/feed.ts';
+import { until } from './support/poll.ts';
+import { openCluster } from './support/processes.ts';
+import type { Cluster } from './support/processes.ts';
+import { openReceiver } from './support/receiver.ts';
+import type { TestReceiver } from './support/receiver.ts';
+
+const TOTAL = 20_000;
+const MIDDLE = 6_000;
+/** `max_in_flight`, and what comes in the 25 ms between two commits and while one is stored. */
+const IN_FLIGHT = 64;
+const COMMIT_MS = 150;
+/** A killed sender is replaced after its heartbeat timeout of 15 s and its lease of 8 s. */
+const TAKEOVER_MS = 60_000;
+
+/** Resolves once half of what is to come is there, with appends still going on. */
+async function inTheMiddle(receiver: TestReceiver, from = 0): Promise<void> {
+  await until(() => receiver.received.length >= from + MIDDLE, {
+    timeoutMs: 30_000,
+    what: `${MIDDLE} deliveries`,
+  });
+}
+
+/** How many deliveries may be repeated after a kill at `at`. */
+function repeatable(receiver: TestReceiver, at: number): number {
+  const late = receiver.received.filter((one) => one.at <= at && one.at > at - COMMIT_MS);
+  return IN_FLIGHT + late.length;
+}
+
+test('kill -9 of the worker in 20,000 deliveries loses nothing, keeps the order and repeats only what was not committed', async () => {
+  await using database = await createDatabase();
+  await using cluster = await openCluster(database.url);
+  await using receiver = await openReceiver();
+  const [worker] = await Promise.all([cluster.startWorker(), cluster.startServer()]);
+  const feed = createFeed(cluster, 'a');
+  await feed.append(0, TOTAL / 2);
+  const { id } = await cluster.consumer(receiver.url);
+  const appending = feed.append(TOTAL / 2, TOTAL);
+
+  await inTheMiddle(receiver);
+  const killedAt = performance.now();
+  await worker.killHard();
+  const before = receiver.received.map((one) => one.position);
+  const { position, ahead } = await cluster.settled(id);
+  await cluster.startWorker();
+  await appending;
+  await until(() => receiver.received.length >= TOTAL, { timeoutMs: TAKEOVER_MS });
+  await cluster.caughtUp(id, TAKEOVER_MS);
+
+  const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+  expect(feed.accepted.size).toBe(TOTAL);
+  expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
+  const uncommitted = new Set(before.filter((one) => one > position && !ahead.has(one)));
+  expect(repeated.filter((one) => !uncommitted.has(one))).toEqual([]);
+  expect(repeated.length).toBeLessThanOrEqual(repeatable(receiver, killedAt));
+}, 120_000);
+
+test('kill -9 of the API in the middle of appends: each append that was answered 2xx is there and delivered', async () => {
+  await using database = await createDatabase();
+  await using cluster = await openCluster(database.url);
+  await using receiver = await openReceiver();
+  const [, server] = await Promise.all([cluster.startWorker(), cluster.startServer()]);
+  const { id } = await cluster.consumer(receiver.url);
+  const feeds = ['a', 'b', 'c', 'd'].map((name) => createFeed(cluster, name));
+  const appending = feeds.map((feed, index) =>
+    index % 2 === 0
+      ? feed.append(0, TOTAL / 4).then((): string[] => [])
+      : feed.appendOnce(0, TOTAL / 4),
+  );
+
+  await inTheMiddle(receiver);
+  await server.killHard();
+  await cluster.startServer();
+  const unanswered = (await Promise.all(appending)).flat();
+  await cluster.caughtUp(id, 30_000);
+
+  const stored = await storedIds(cluster);
+  expect(new Set(stored).size).toBe(stored.length);
+  const accepted = feeds.flatMap((feed) => [...feed.accepted]);
+  expect(accepted.length + unanswered.length).toBe(TOTAL);
+  const kept = new Set(stored);
+  expect(accepted.filter((one) => !kept.has(one))).toEqual([]);
+  expect(unanswered.length).toBeGreaterThan(0);
+  expect(tally(receiver, feeds)).toEqual({ missing: [], repeated: [], outOfOrder: [] });
+}, 120_000);
+
+/** All event ids of the stream, as any client reads them. */
+async function storedIds(cluster: Cluster): Promise<string[]> {
+  const ids: string[] = [];
+  for (let cursor = ''; ;) {
+    const page = await cluster.request<{ events: { event_id: string }[]; cursor: string }>(
+      'GET',
+      `/v1/events?limit=1000${cursor === '' ? '' : `&after_cursor=${cursor}`}`,
+    );
+    if (page.events.length === 0) return ids;
+    ids.push(...page.events.map((event) => event.event_id));
+    ({ cursor } = page);
+  }
+}
+
+let dataDir: string;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'millrace-kill-'));
+  await chmod(dataDir, 0o711);
+});
+afterAll(() => rm(dataDir, { recursive: true }));
+
+test('kill -9 of Postgres while appending and delivering: every 2xx is on disk, nothing is lost, the order stays', async () => {
+  const start = (): Promise<EmbeddedPostgres> => startPostgres({ dataDir, say: () => undefined });
+  let postgres = await start();
+  try {
+    await using cluster = await openCluster(postgres.url);
+    await using receiver = await openReceiver();
+    await Promise.all([cluster.startWorker(), cluster.startServer()]);
+    const { id } = await cluster.consumer(receiver.url);
+    const feed = createFeed(cluster, 'a');
+    const appending = feed.append(0, TOTAL);
+
+    await inTheMiddle(receiver);
+    const killedAt = performance.now();
+    await killAll(postgres.pid);
+    postgres = await start();
+    await appending;
+    await until(() => receiver.received.length >= TOTAL, { timeoutMs: TAKEOVER_MS });
+    await cluster.caughtUp(id, TAKEOVER_MS);
+
+    const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+    expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
+    // The worker kept its outcomes, unless Postgres was away for longer than its lease.
+    expect(repeated.length).toBeLessThanOrEqual(repeatable(receiver, killedAt));
+    expect(new Set(await storedIds(cluster))).toEqual(feed.accepted);
+  } finally {
+    await postgres.stop();
+  }
+}, 120_000);
+
+/** The postmaster and every backend at once, as when the machine runs out of memory. */
+async function killAll(postmaster: number): Promise<void> {
+  const pids = [...(await childrenOf(postmaster)), postmaster];
+  process.kill(postmaster, 'SIGSTOP'); // or it would replace its children meanwhile
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await until(() => pids.every((pid) => commandLine(pid) === null));
+}
+
+async function childrenOf(parent: number): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name)).map(Number);
+  const parents = await Promise.all(
+    pids.map(async (pid) => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); // it has ended
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    }),
+  );
+  return pids.filter((_, index) => parents[index] === parent);
+}
