@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { clockMs } from './clock.ts';
+import { cpuFigures } from './cpu.ts';
 import type { Figure } from './figures.ts';
 import { percentilesOf } from './percentiles.ts';
 import { produce } from './push.ts';
@@ -50,7 +51,14 @@ async function createIdle(session: Session): Promise<string[]> {
   await session.until('all consumers are watched by the leader', async () => {
     return (await count(session, 'idle and indexed_epoch is not null')) === CONSUMERS;
   });
+  await session.until('their workflows have started', () => isCalm(session));
   return ids;
+}
+
+/** Creating them is over for Temporal and the worker too, not only for who asked. */
+async function isCalm(session: Session): Promise<boolean> {
+  const { cpu } = await session.usage(() => wait(1_000));
+  return (cpu['Temporal'] ?? 0) + (cpu['worker'] ?? 0) < 0.3;
 }
 
 async function idleCost(session: Session, ids: string[], before: number): Promise<Figure[]> {
@@ -125,8 +133,12 @@ async function steady(session: Session): Promise<Figure[]> {
   const load = { rate: MANY.count / 5, seconds: 60, connections: 16, records: 1, dataBytes: 200 };
   await session.endpoint.reset({ latency: true });
   const from = clockMs();
-  const produced = await produce(session, { ...load, prefix: 'many', syncs: MANY.count });
-  const backlog = produced.appended - (await session.endpoint.received()).total;
+  const { result, cpu } = await session.usage(async () => {
+    const produced = await produce(session, { ...load, prefix: 'many', syncs: MANY.count });
+    return { produced, received: await session.endpoint.received() };
+  });
+  const { produced } = result;
+  const backlog = produced.appended - result.received.total;
   await session.endpoint.gets(produced.appended, TIMEOUT_MS);
   const all = await session.endpoint.latency(from);
   const awake = await session.endpoint.latency(produced.from + 6_000);
@@ -144,6 +156,7 @@ async function steady(session: Session): Promise<Figure[]> {
       unit: 'entries',
       goal: { most: 50 },
     },
+    ...cpuFigures(cpu, produced.appended / 1_000),
   ];
 }
 

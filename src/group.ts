@@ -41,7 +41,8 @@ export function createGroup<Request, Answer>(
 ): Group<Request, Answer> {
   const queue: Waiting<Request, Answer>[] = [];
   let queuedBytes = 0;
-  const lanes = new Set<Promise<void>>();
+  const lanes = new Set<Promise<void>>(); // for closing; how many run is counted apart
+  let running = 0;
   let queuedRows = 0;
   let closed = false;
 
@@ -56,11 +57,12 @@ export function createGroup<Request, Answer>(
     queue.push({ request, rows, bytes, until: performance.now() + options.maxWaitMs, settle });
     queuedBytes += bytes;
     queuedRows += rows;
-    if (lanes.size === 0 || (lanes.size < options.lanes && queuedRows >= LANE_ROWS)) open();
+    if (running === 0 || (running < options.lanes && queuedRows >= LANE_ROWS)) open();
     return promise;
   }
 
   function open(): void {
+    running += 1;
     const lane = run().finally(() => lanes.delete(lane));
     lanes.add(lane);
   }
@@ -73,6 +75,7 @@ export function createGroup<Request, Answer>(
       const results = await options.commit(group.map(({ request }) => request));
       for (const [index, waiting] of group.entries()) waiting.settle(results[index]!);
     }
+    running -= 1; // in the same turn that found the queue empty: whoever comes next opens a lane
   }
 
   /** As many as fit, at least one; those that waited too long are refused on the way. */

@@ -104,6 +104,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
         taskQueue: options.deliveryQueue,
         activities: createDelivery(drains.deps),
         maxConcurrentActivityTaskExecutions: options.slots,
+        maxConcurrentActivityTaskPolls: 2,
         maxHeartbeatThrottleInterval: '5s',
       }),
     );

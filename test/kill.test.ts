@@ -7,6 +7,7 @@ import type { EmbeddedPostgres } from '../src/embedded/postgres.ts';
 import { commandLine } from '../src/embedded/processes.ts';
 import { createDatabase } from './support/database.ts';
 import { createFeed, tally } from './support/feed.ts';
+import type { Feed } from './support/feed.ts';
 import { until } from './support/poll.ts';
 import { openCluster } from './support/processes.ts';
 import type { Cluster } from './support/processes.ts';
@@ -17,16 +18,19 @@ const TOTAL = 20_000;
 const MIDDLE = 6_000;
 /** `max_in_flight`, and what comes in the 25 ms between two commits and while one is stored. */
 const IN_FLIGHT = 64;
-const COMMIT_MS = 150;
+const COMMIT_MS = 100;
 /** A killed sender is replaced after its heartbeat timeout of 15 s and its lease of 8 s. */
 const TAKEOVER_MS = 60_000;
 
-/** Resolves once half of what is to come is there, with appends still going on. */
-async function inTheMiddle(receiver: TestReceiver, from = 0): Promise<void> {
-  await until(() => receiver.received.length >= from + MIDDLE, {
+/** Resolves while deliveries, and appends, are going on. */
+async function inTheMiddle(receiver: TestReceiver, feeds: Feed[]): Promise<void> {
+  await until(() => receiver.received.length >= MIDDLE, {
     timeoutMs: 30_000,
     what: `${MIDDLE} deliveries`,
   });
+  const accepted = feeds.reduce((sum, feed) => sum + feed.accepted.size, 0);
+  expect(accepted).toBeLessThan(TOTAL);
+  expect(receiver.received.length).toBeLessThan(TOTAL);
 }
 
 /** How many deliveries may be repeated after a kill at `at`. */
@@ -45,7 +49,7 @@ test('kill -9 of the worker in 20,000 deliveries loses nothing, keeps the order 
   const { id } = await cluster.consumer(receiver.url);
   const appending = feed.append(TOTAL / 2, TOTAL);
 
-  await inTheMiddle(receiver);
+  await inTheMiddle(receiver, [feed]);
   const killedAt = performance.now();
   await worker.killHard();
   const before = receiver.received.map((one) => one.position);
@@ -76,7 +80,7 @@ test('kill -9 of the API in the middle of appends: each append that was answered
       : feed.appendOnce(0, TOTAL / 4),
   );
 
-  await inTheMiddle(receiver);
+  await inTheMiddle(receiver, feeds);
   await server.killHard();
   await cluster.startServer();
   const unanswered = (await Promise.all(appending)).flat();
@@ -124,7 +128,7 @@ test('kill -9 of Postgres while appending and delivering: every 2xx is on disk, 
     const feed = createFeed(cluster, 'a');
     const appending = feed.append(0, TOTAL);
 
-    await inTheMiddle(receiver);
+    await inTheMiddle(receiver, [feed]);
     const killedAt = performance.now();
     await killAll(postgres.pid);
     postgres = await start();

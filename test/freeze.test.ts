@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { createDatabase } from './support/database.ts';
+import { createFeed, tally } from './support/feed.ts';
+import { until } from './support/poll.ts';
+import { openCluster } from './support/processes.ts';
+import { accept, openReceiver } from './support/receiver.ts';
+import { ownerOf } from './support/sockets.ts';
+
+/** Far longer than the lease (8 s) and the heartbeat timeout (15 s). */
+const FROZEN_MS = 32_000;
+/** `max_in_flight`, and what comes between two commits. */
+const IN_FLIGHT = 64;
+const COMMIT_MS = 100;
+
+/** Needs /proc to tell which process a connection belongs to. */
+test.runIf(process.platform === 'linux')(
+  'a worker that was frozen for long and wakes sends nothing more; the other one has lost nothing',
+  async () => {
+    await using database = await createDatabase();
+    await using cluster = await openCluster(database.url);
+    await using receiver = await openReceiver();
+    const workers = await Promise.all([cluster.startWorker(), cluster.startWorker()]);
+    await cluster.startServer();
+    const pids = workers.map((worker) => worker.pid);
+    const senders = new Map<number, number | null>(); // by connection, since the last `clear`
+    receiver.respond = (received, response) => {
+      const { port } = received;
+      if (!senders.has(port)) senders.set(port, ownerOf(port, pids));
+      accept(received, response);
+    };
+    const feed = createFeed(cluster, 'a');
+    await feed.append(0, 3_000);
+    const { id } = await cluster.consumer(receiver.url);
+
+    await until(() => receiver.received.length >= 1_000);
+    const frozen = (await cluster.senderOf(id)) ?? 0;
+    const other = pids.find((pid) => pid !== frozen) ?? 0;
+    expect(pids).toContain(frozen);
+    const frozenAt = performance.now();
+    process.kill(frozen, 'SIGSTOP');
+    try {
+      expect(new Set(senders.values())).toEqual(new Set([frozen]));
+      const before = receiver.received.length;
+      expect(before).toBeLessThan(3_000);
+      await feed.append(3_000, 4_000);
+      await until(() => tally(receiver, [feed]).missing.length === 0, { timeoutMs: 60_000 });
+      expect(await cluster.senderOf(id)).toBe(other);
+      await until(() => performance.now() - frozenAt > FROZEN_MS, { timeoutMs: FROZEN_MS });
+    } finally {
+      senders.clear();
+      process.kill(frozen, 'SIGCONT');
+    }
+    const lateBound = receiver.received.filter(
+      (one) => one.at <= frozenAt && one.at > frozenAt - COMMIT_MS,
+    ).length;
+
+    await feed.append(4_000, 8_000);
+    await cluster.caughtUp(id, 30_000);
+    expect(await cluster.senderOf(id)).toBe(other);
+    // It ends by itself, so everything it could still have sent has been sent.
+    expect(await workers.find((worker) => worker.pid === frozen)?.stop()).toBe(0);
+    expect(new Set(senders.values())).toEqual(new Set([other]));
+    const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+    expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
+    expect(repeated.length).toBeLessThanOrEqual(IN_FLIGHT + lateBound);
+  },
+  150_000,
+);

@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** Which of these processes holds the client's end of a loopback connection; null when none does. */
+export function ownerOf(clientPort: number, pids: number[]): number | null {
+  const inode = inodeOf(clientPort);
+  return inode === null ? null : (pids.find((pid) => holds(pid, inode)) ?? null);
+}
+
+/** proc_pid_net(5): local address in hex, ninth column after the line's number is the inode. */
+function inodeOf(port: number): string | null {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n')) {
+    const columns = line.trim().split(/\s+/u);
+    if (columns[1]?.endsWith(`:${hex}`) === true) return columns[9] ?? null;
+  }
+  return null;
+}
+
+function holds(pid: number, inode: string): boolean {
+  return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`;
+    } catch {
+      return false; // closed in between
+    }
+  });
+}
