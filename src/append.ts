@@ -56,7 +56,6 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   const records = createGroup({
     ...GROUP,
     ...QUEUE,
-    lanes: 1, // a group reads what the one before has written
     refusal,
     weigh: (changes: RecordChange[]) => weigh(changes),
     commit: (requests) => settle(requests, commitRecords),
@@ -64,7 +63,6 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   const events = createGroup({
     ...GROUP,
     ...QUEUE,
-    lanes: 2, // one pipelined statement each: Postgres is not idle while requests are parsed
     refusal,
     weigh: (list: NewEvent[]) => weigh(list),
     commit: (requests) => settle(requests, commitEvents),

@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 export interface GroupOptions<Request, Answer> {
   /** Commits the requests together, in order; one settled answer each. Never rejects. */
   commit(requests: Request[]): Promise<PromiseSettledResult<Answer>[]>;
@@ -11,8 +9,6 @@ export interface GroupOptions<Request, Answer> {
   maxQueuedBytes: number;
   /** How long a request may wait for its group, ms. */
   maxWaitMs: number;
-  /** Groups under way at once; `commit` must keep their order. */
-  lanes: number;
   /** What a request gets that would exceed one of the two. */
   refusal(): Error;
 }
@@ -32,18 +28,13 @@ interface Waiting<Request, Answer> {
   settle(result: PromiseSettledResult<Answer>): void;
 }
 
-/** So many rows are worth a group of their own while others commit. */
-const LANE_ROWS = 24;
-
 /** Group commit: requests that wait while the last group commits are committed together as the next. */
 export function createGroup<Request, Answer>(
   options: GroupOptions<Request, Answer>,
 ): Group<Request, Answer> {
   const queue: Waiting<Request, Answer>[] = [];
   let queuedBytes = 0;
-  const lanes = new Set<Promise<void>>(); // for closing; how many run is counted apart
-  let running = 0;
-  let queuedRows = 0;
+  let running: Promise<void> | null = null;
   let closed = false;
 
   function add(request: Request): Promise<Answer> {
@@ -56,26 +47,18 @@ export function createGroup<Request, Answer>(
       result.status === 'fulfilled' ? resolve(result.value) : reject(result.reason);
     queue.push({ request, rows, bytes, until: performance.now() + options.maxWaitMs, settle });
     queuedBytes += bytes;
-    queuedRows += rows;
-    if (running === 0 || (running < options.lanes && queuedRows >= LANE_ROWS)) open();
+    running ??= run();
     return promise;
   }
 
-  function open(): void {
-    running += 1;
-    const lane = run().finally(() => lanes.delete(lane));
-    lanes.add(lane);
-  }
-
   async function run(): Promise<void> {
-    await setImmediate(); // what this turn of the event loop still brings goes along
     while (queue.length > 0) {
       const group = take();
       if (group.length === 0) continue;
       const results = await options.commit(group.map(({ request }) => request));
       for (const [index, waiting] of group.entries()) waiting.settle(results[index]!);
     }
-    running -= 1; // in the same turn that found the queue empty: whoever comes next opens a lane
+    running = null;
   }
 
   /** As many as fit, at least one; those that waited too long are refused on the way. */
@@ -90,7 +73,6 @@ export function createGroup<Request, Answer>(
         break;
       taken++;
       queuedBytes -= waiting.bytes;
-      queuedRows -= waiting.rows;
       if (late) {
         waiting.settle({ status: 'rejected', reason: options.refusal() });
         continue;
@@ -105,7 +87,7 @@ export function createGroup<Request, Answer>(
 
   async function close(): Promise<void> {
     closed = true;
-    while (lanes.size > 0) await Promise.all(lanes);
+    await running;
   }
 
   return { add, close };
