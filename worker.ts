@@ -26,8 +26,8 @@ async function main(): Promise<void> {
     const config = loadConfig(process.env, 'worker');
     await serve(config, queues, createLog(config.logLevel, { process: 'worker' }));
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    if (!(error instanceof ConfigError) && !isUnreachable(error)) throw error;
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
   }
 }
@@ -108,4 +108,12 @@ async function serve(
     await connection.close();
   }
   log.info('worker has stopped; everything in flight is stored');
+}
+
+/** Temporal or Postgres is away at the start: one sentence, and whoever supervises starts it again. */
+function isUnreachable(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.name === 'TransportError' || error.message.includes('ECONNREFUSED'))
+  );
 }

@@ -3,7 +3,7 @@ export interface Figure {
   name: string;
   value: number;
   unit: string;
-  /** From issue 3, for a machine that does nothing else. */
+  /** Goals are for a machine that does nothing else. */
   goal?: { most: number } | { least: number };
   note?: string;
 }

@@ -39,7 +39,15 @@ const PARTS: Record<string, (session: Session, size: Size) => Promise<Figure[]>>
 };
 const USUAL = ['drain', 'push', 'latency', 'ingest'];
 
-process.exitCode = await main();
+/** What a shell says of a program that was interrupted. */
+const INTERRUPTED = 130;
+const stop = new AbortController();
+
+process.exitCode = await main().catch((error: unknown) => {
+  if (!stop.signal.aborted) throw error;
+  process.stderr.write('interrupted; what was started is stopped again\n');
+  return INTERRUPTED;
+});
 
 async function main(): Promise<number> {
   const asked = readArguments();
@@ -50,8 +58,9 @@ async function main(): Promise<number> {
   const { names, size, profileDir } = asked;
   const interrupted = Promise.withResolvers<never>();
   interrupted.promise.catch(() => undefined); // raced below
+  stop.signal.addEventListener('abort', () => interrupted.reject(stop.signal.reason as Error));
   onInterrupt({
-    first: () => interrupted.reject(new Error('interrupted')),
+    first: () => stop.abort(),
     again: () => undefined, // it stops what it has started as fast as it can
   });
   const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
@@ -62,7 +71,7 @@ async function main(): Promise<number> {
   let settings: Record<string, string> = {};
   for (const name of names) {
     // A session of its own for each, so that none measures what another has left.
-    await using session = await openSession({ profileDir });
+    await using session = await openSession({ profileDir, signal: stop.signal });
     ({ settings } = session);
     const part = PARTS[name] as (typeof PARTS)[string];
     const disk = await probeDisk();

@@ -41,6 +41,8 @@ export interface Session extends AsyncDisposable {
 export interface SessionOptions {
   /** Node writes CPU profiles of the API and the worker into this folder. */
   profileDir: string | null;
+  /** Gives up starting. */
+  signal: AbortSignal;
 }
 
 const MAX_IN_FLIGHT = 64;
@@ -57,6 +59,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const stack = await startStack({
     env: environment(folder, options),
     receiver: false,
+    signal: options.signal,
     say: (line) => process.stderr.write(`  ${line}\n`),
   });
   started.defer(() => stack.stop());

@@ -17,6 +17,8 @@ const REST = { from: 620, count: 380 };
 const CREATE_AT_ONCE = 16;
 const QUIET_MS = 10_000;
 const TIMEOUT_MS = 60_000;
+/** A repeated signal would come within it. */
+const SETTLE_MS = 2_000;
 
 /** A thousand idle consumers: what they cost, and how soon what matches them arrives. */
 export async function wakes(session: Session): Promise<Figure[]> {
@@ -25,7 +27,7 @@ export async function wakes(session: Session): Promise<Figure[]> {
   return [
     ...(await idleCost(session, ids, before)),
     ...(await oneByOne(session)),
-    ...(await together(session)),
+    ...(await together(session, ids)),
     ...(await steady(session)),
     await burst(session, REST, `${REST.count} more at the same moment`),
     workerMemory(session),
@@ -37,14 +39,15 @@ async function createIdle(session: Session): Promise<string[]> {
   let next = 0;
   const create = async (): Promise<void> => {
     while (next < CONSUMERS) {
-      const number = (next += 1) - 1;
+      const number = next;
+      next += 1;
       const consumer = await session.consumer({
         name: `idle ${number}`,
         syncs: [syncOf(number)],
         path: `/${number}`,
         start: 'end',
       });
-      ids.push(consumer.id);
+      ids[number] = consumer.id;
     }
   };
   await Promise.all(Array.from({ length: CREATE_AT_ONCE }, create));
@@ -105,12 +108,30 @@ async function oneByOne(session: Session): Promise<Figure[]> {
   ];
 }
 
-async function together(session: Session): Promise<Figure[]> {
-  const figure = await burst(session, TOGETHER, '100 idle at the same moment: all have theirs');
+async function together(session: Session, ids: string[]): Promise<Figure[]> {
+  const before = await historyOf(session, ids);
+  const { result: figure, cpu } = await session.usage(() =>
+    burst(session, TOGETHER, '100 idle at the same moment: all have theirs'),
+  );
+  await wait(SETTLE_MS);
+  const history = (await historyOf(session, ids)) - before;
   return [
     { ...figure, goal: { most: 2 } },
     { name: 'wakes', value: TOGETHER.count / figure.value, unit: '/s' },
+    ...cpuFigures(cpu, TOGETHER.count).map((one) => ({ ...one, unit: 's a wake' })),
+    {
+      name: 'Temporal history of one wake',
+      value: history / TOGETHER.count,
+      unit: 'events',
+      note: 'signal, workflow task, activity scheduled: 5; more are repeated signals',
+    },
   ];
+}
+
+async function historyOf(session: Session, ids: string[]): Promise<number> {
+  const woken = ids.slice(TOGETHER.from, TOGETHER.from + TOGETHER.count);
+  const lengths = await Promise.all(woken.map((id) => session.historyLength(id)));
+  return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 async function burst(

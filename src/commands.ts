@@ -12,6 +12,8 @@ import type { consumer, ConsumerArgs } from './workflows/consumer.ts';
 /** Longer than a lost sender's lease, so that an answer can wait for its end. */
 const ANSWER_MS = 20_000;
 const START_MS = 5_000;
+/** A server that is there says so within this time. */
+const THERE_MS = 2_000;
 
 export interface CommandsOptions {
   client: Client;
@@ -47,6 +49,7 @@ export function createCommands(options: CommandsOptions): Workflows {
   }
 
   async function ask(consumerId: string, asked: Ask): Promise<Answer> {
+    await isThere();
     const updateId = asked.editId;
     // A workflow that is just continuing as new turns the update away; the next run takes it.
     for (let attempt = 1; ; attempt += 1) {
@@ -67,6 +70,15 @@ export function createCommands(options: CommandsOptions): Workflows {
         if (error instanceof WorkflowUpdateFailedError && attempt < 5 && isClosing(error)) continue;
         throw error;
       }
+    }
+  }
+
+  /** A call that nobody answers would be tried again until its deadline, so ask first. */
+  async function isThere(): Promise<void> {
+    try {
+      await within(THERE_MS, () => client.workflowService.getSystemInfo({}));
+    } catch (error) {
+      throw new Unavailable('Temporal does not answer', { cause: error });
     }
   }
 

@@ -135,9 +135,10 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   async function flush(one: Committing): Promise<void> {
-    // A round under way took its outcomes before this call, so a second one has to follow.
-    if (running !== null) await running;
+    // A round under way took its outcomes before this call, so a second one has to follow: one
+    // for all that were flushed meanwhile, so it must find them marked.
     dirty.add(one);
+    if (running !== null) await running;
     await run();
   }
 

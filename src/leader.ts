@@ -9,7 +9,10 @@ export interface LeaderStore {
   tail(stream: StreamName): Promise<number>;
   /** Idle consumers that no leader watches. */
   unwatched(limit: number): Promise<Idle[]>;
-  /** No consumer is watched any more: a new leader begins. */
+  /**
+   * No consumer is watched any more: a new leader begins. Each stays where it stood, at the tail,
+   * so that nothing is matched again and no filter edit reaches back behind it.
+   */
   unwatchAll(): Promise<void>;
   /** From now on these stand at the leader's tail unless they want something; fenced by `epoch`. */
   watch(epoch: number, watched: Matched[]): Promise<void>;
@@ -44,6 +47,9 @@ export interface Matched {
   /** The first match; null when there was none. */
   position: number | null;
 }
+
+/** Keeps the lead from passing on until the end of the transaction, which else could go on after it. */
+const LEADING = 'select epoch from leader where epoch = $1 for share';
 
 export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> }): LeaderStore {
   async function lead(
@@ -109,14 +115,19 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
   }
 
   async function unwatchAll(): Promise<void> {
-    await db.query(
-      'update cursors set indexed_epoch = null where idle and indexed_epoch is not null',
-    );
+    await db.query(`
+      update cursors c
+         set indexed_epoch = null,
+             position      = case when c.wanted is null then greatest(c.position, t.position)
+                                  else c.position end
+        from consumers k join tails t on t.stream = k.stream
+       where k.id = c.consumer_id and c.idle and c.indexed_epoch is not null`);
   }
 
   async function watch(epoch: number, watched: Matched[]): Promise<void> {
     await db.query({
       text: `
+        with mine as (${LEADING})
         update cursors c
            set indexed_epoch  = $1,
                wanted         = w.position,
@@ -124,7 +135,7 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
           from unnest($2::uuid[], $3::int[], $4::bigint[]) as w(consumer_id, filter_version, position)
           join consumers k on k.id = w.consumer_id and k.filter_version = w.filter_version
          where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
-           and exists (select from leader where epoch = $1)`,
+           and exists (select from mine)`,
       values: [
         epoch,
         watched.map((one) => one.consumerId),
@@ -135,8 +146,9 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
   }
 
   async function advance({ epoch, stream, from, to, wanted }: Advance): Promise<boolean> {
-    // The tail first, then cursors: the same order as an edit's transaction.
-    const [moved] = await db.pipe.transaction([
+    // The tail before cursors: the same order as an edit's transaction.
+    const [, moved] = await db.pipe.transaction([
+      { text: LEADING, values: [epoch] },
       {
         text: `
           update tails set position = $3

@@ -35,6 +35,13 @@ export function lastAttemptMarginMs(windowMs: number): number {
   return Math.max(windowMs / 2880, Math.min(250, windowMs / 8));
 }
 
+/** The three forms of an HTTP date (RFC 9110 §5.6.7), all UTC. */
+const HTTP_DATES = [
+  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/u,
+  /^(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/u,
+  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [\d ]\d \d{2}:\d{2}:\d{2} \d{4}$/u,
+];
+
 /**
  * Retry-After in ms from now: delay-seconds or an HTTP date (RFC 9110 §10.2.3); a date in the
  * past is 0, anything else null.
@@ -43,7 +50,8 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
   if (value === undefined) return null;
   const text = value.trim();
   if (/^\d+$/u.test(text)) return Math.min(Number(text) * 1000, Number.MAX_SAFE_INTEGER);
-  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/u.test(text)) return null;
-  const date = Date.parse(text);
+  // Date.parse alone takes "Mon 5" for a day in 2001, and a date without a zone for local time.
+  if (!HTTP_DATES.some((form) => form.test(text))) return null;
+  const date = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
 }

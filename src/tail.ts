@@ -84,17 +84,20 @@ export function createTail(options: TailOptions): Tail {
         ...PAGE,
         limit: 1,
       });
+      if (followers.size === 0) return 0;
       end = last;
       from = last;
       for (const advanced of followers) advanced();
       return 0;
     }
-    const page = await pages.read({ stream, after: end, filter: EVERYTHING, ...PAGE });
-    if (followers.size === 0) return 0;
+    const after = end;
+    const page = await pages.read({ stream, after, filter: EVERYTHING, ...PAGE });
+    // All who followed have left, and perhaps others came: those start anew, without this page.
+    if (end !== after) return 0;
     for (const entry of page.entries) keep(entry);
     trim();
-    const moved = page.scannedTo > end;
-    end = Math.max(end, page.scannedTo);
+    const moved = page.scannedTo > after;
+    end = Math.max(after, page.scannedTo);
     if (page.entries.length >= PAGE.limit || page.scannedTo < page.last) again = true;
     if (moved) for (const advanced of followers) advanced();
     return again ? 0 : page.entries.length;

@@ -104,7 +104,6 @@ export async function createWorkers(options: WorkersOptions): Promise<{
         taskQueue: options.deliveryQueue,
         activities: createDelivery(drains.deps),
         maxConcurrentActivityTaskExecutions: options.slots,
-        maxConcurrentActivityTaskPolls: 2,
         maxHeartbeatThrottleInterval: '5s',
       }),
     );

@@ -55,7 +55,7 @@ function webhook(name: 'event' | 'record', summary: string, schema: z.ZodType) {
     },
     responses: {
       '2XX': { description: 'Delivered' },
-      default: { description: 'Tried again for 24 hours; 410 stops the consumer' },
+      default: { description: 'Tried again for 24 hours' },
     },
   };
 }

@@ -51,6 +51,8 @@ interface Sending {
   done: boolean;
   result: Drained | Delivered | null;
   error: unknown;
+  /** A command was applied since it began: what it says of the row may be older than the row. */
+  outdated: boolean;
 }
 
 /**
@@ -134,6 +136,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       done: false,
       result: null,
       error: null,
+      outdated: false,
     };
     sending = started;
     started.scope
@@ -177,15 +180,18 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   }
 
   async function conclude(ended: Sending): Promise<void> {
-    if (ended.kind === 'drain') await concludeDrain(ended.result as Drained | null);
+    if (ended.kind === 'drain') await concludeDrain(ended);
     else await concludeDeliver(ended);
   }
 
-  async function concludeDrain(drained: Drained | null): Promise<void> {
+  async function concludeDrain(ended: Sending): Promise<void> {
+    const drained = ended.result as Drained | null;
+    // A command that came when it had just fallen idle has taken it out of the leader's hands.
+    const woken = drained?.reason === 'idle' && ended.outdated;
     if (drained?.reason === 'blocked') {
       const reason = drained.failure ?? 'the endpoint fails';
       standing = await control.block({ consumerId, reason, at: time() });
-    } else if (drained?.reason === 'idle' || drained?.reason === 'yielded') {
+    } else if (!woken && (drained?.reason === 'idle' || drained?.reason === 'yielded')) {
       standing = { ...now(), position: drained.position, idle: drained.reason === 'idle' };
     } else {
       standing = await control.look({ consumerId });
@@ -238,6 +244,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       const applied = await control.apply({ consumerId, ask: letter.ask, at: time() });
       const before = now();
       standing = applied.standing;
+      if (sending !== null) sending.outdated = true;
       if (applied.answer.ok) await follow(command, before);
       letter.answer = applied.answer;
       if (!applied.answer.ok && letter.ask.actor === 'temporal') {

@@ -1,9 +1,16 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+/** The kernel's table is read in parts: a connection can be passed over while others come and go. */
+const TRIES = 10;
+
 /** Which of these processes holds the client's end of a loopback connection; null when none does. */
 export function ownerOf(clientPort: number, pids: number[]): number | null {
-  const inode = inodeOf(clientPort);
-  return inode === null ? null : (pids.find((pid) => holds(pid, inode)) ?? null);
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const inode = inodeOf(clientPort);
+    const owner = inode === null ? undefined : pids.find((pid) => holds(pid, inode));
+    if (owner !== undefined) return owner;
+  }
+  return null;
 }
 
 /** proc_pid_net(5): local address in hex, ninth column after the line's number is the inode. */

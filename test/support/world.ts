@@ -1,4 +1,7 @@
 import { randomBytes, randomUUID, randomUUIDv7 } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
@@ -21,9 +24,14 @@ import { workflowBundle } from './bundle.ts';
 import { createDatabase } from './database.ts';
 import { openApp, type TestApp } from './app.ts';
 import { until } from './poll.ts';
+import { createProxy, type Proxy } from './proxy.ts';
 
 export interface World extends AsyncDisposable {
   databaseUrl: string;
+  taskQueue: string;
+  /** With `proxied`: what stands before Postgres and Temporal. */
+  postgres: Proxy | null;
+  temporal: Proxy | null;
   db: Db;
   api: TestApp;
   client: Client;
@@ -46,6 +54,8 @@ export interface World extends AsyncDisposable {
 export interface WorldOptions {
   idleAfterMs?: number;
   retryWindowMs?: number;
+  /** Database and Temporal are reached through proxies that can be cut. */
+  proxied?: boolean;
   /** False: nothing polls the queues. */
   worker?: boolean;
   slots?: number;
@@ -58,13 +68,17 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   installed = true;
   const id = randomUUID().slice(0, 8);
-  const database = await createDatabase();
+  const own = await createDatabase();
+  const postgres = options.proxied === true ? await createProxy(own.url) : null;
+  const temporal =
+    options.proxied === true ? await createProxy(`tcp://${inject('temporalAddress')}`) : null;
+  const database = { url: postgres?.url ?? own.url };
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
   const db = openDb({ url: database.url, onError: () => undefined });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const queue = { taskQueue: `test-${id}`, deliveryQueue: `test-${id}-deliver` };
   const retryWindowMs = options.retryWindowMs ?? 86_400_000;
-  const address = inject('temporalAddress');
+  const address = temporal === null ? inject('temporalAddress') : new URL(temporal.url).host;
   const grpc = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection: grpc });
@@ -78,7 +92,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     startWorkflow: workflows.start,
   });
   const append = createAppender({ db, url: database.url, log });
-  const outbox = `${import.meta.dirname}/../../.millrace/test-outbox-${id}`;
+  const outbox = join(tmpdir(), `millrace-outbox-${id}`);
   const made: string[] = [];
   let worker: { stop: () => Promise<void> } | null = null;
 
@@ -127,7 +141,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 
   if (options.worker !== false) await startWorker();
   return {
-    databaseUrl: database.url,
+    ...queue,
+    databaseUrl: own.url,
+    postgres,
+    temporal,
     db,
     api,
     client,
@@ -185,7 +202,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       await db.close();
       await native.close();
       await grpc.close();
-      await database[Symbol.asyncDispose]();
+      await postgres?.[Symbol.asyncDispose]();
+      await temporal?.[Symbol.asyncDispose]();
+      await own[Symbol.asyncDispose]();
+      await rm(outbox, { recursive: true, force: true });
     },
   };
 }
