@@ -13,7 +13,11 @@ export async function untilInForce(
   version: number,
   row: Row,
 ): Promise<void> {
-  if (!row.live) return;
+  if (!row.live) {
+    // One that was frozen beyond its lease would renew it when it wakes, and send by what it knows.
+    await takeForNobody(db, consumerId);
+    return;
+  }
   if (row.status === 'blocked') {
     await sleep(SEND_WITHIN_MS);
     return;

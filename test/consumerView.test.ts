@@ -84,6 +84,24 @@ test('an idle consumer stands where the leader has looked, and before what waits
   expect((await opened.read(id)).position).toBe(position);
 });
 
+test('a new filter is shown once it is in force, not while a sender still goes by the older one', async () => {
+  const { id } = await opened.create({ collections: ['a:old'] });
+  await api.db.query({
+    text: `
+      with newer as (update consumers set filter_version = 2 where id = $1)
+      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+      values ($1, 2, null, '{*}', '{a:new}', '{*}')`,
+    values: [id],
+  });
+  expect(await opened.read(id)).toMatchObject({ collections: ['a:old'], filter_version: 1 });
+  await api.db.query({
+    text: 'update filter_versions set filter_from = 7 where consumer_id = $1 and version = 2',
+    values: [id],
+  });
+  const taken = { collections: ['a:new'], filter_version: 2, filter_from: 7 };
+  expect(await opened.read(id)).toMatchObject(taken);
+});
+
 test('a blocked consumer says why, since when and when it tries again', async () => {
   const { id } = await opened.create();
   await api.db.query({

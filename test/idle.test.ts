@@ -122,8 +122,8 @@ test('a wake that crosses the end of a drain is not lost', async () => {
     await world.append.events(someEvents(1));
     await until(() => receiver.received.length >= round, { timeoutMs: 10_000 });
     // A different moment each round, around the 30 ms after which the drain ends.
-    const until_ = performance.now() + (round % 12) * 10;
-    await until(() => performance.now() >= until_);
+    const moment = performance.now() + (round % 12) * 10;
+    await until(() => performance.now() >= moment);
   }
   expect(receiver.received.map((one) => one.position)).toEqual(
     Array.from({ length: 60 }, (_, n) => n + 1),
@@ -140,4 +140,5 @@ test('a leader that goes is replaced by another process, and nothing it watched 
   await until(() => receiver.received.length === 1, { timeoutMs: 15_000 });
   await world.append.events(someEvents(1, { syncId: 's-4' }));
   await until(() => receiver.received.length === 2);
+  expect(receiver.received.map((one) => one.position)).toEqual([1, 2]);
 });

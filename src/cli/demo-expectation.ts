@@ -91,8 +91,11 @@ export function createExpectation(steps: Step[]): Expectation {
     filtered: (step) => filtered[step] ?? 0,
     counts: () => ({
       expected: sum(totals) + early,
-      ...counts,
+      delivered: counts.delivered,
+      verified: counts.verified,
+      duplicates: counts.duplicates,
       missing: remaining(steps.length - 1),
+      out_of_order: counts.out_of_order,
     }),
     superseded: () =>
       all(histories).filter((version) => version.wanted === 'may' && !version.seen).length,

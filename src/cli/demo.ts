@@ -1,18 +1,15 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { startStack } from '../embedded/stack.ts';
 import type { Stack } from '../embedded/stack.ts';
-import type { StreamName } from '../schema.ts';
 import { createDemoApi } from './demo-api.ts';
-import type { DemoApi } from './demo-api.ts';
 import { readDemoData } from './demo-data.ts';
 import { Stalled, startEndpoint } from './demo-endpoint.ts';
-import type { Endpoint } from './demo-endpoint.ts';
-import { AIRPORTS, planDemo, STOCKS } from './demo-plan.ts';
-import type { Step } from './demo-plan.ts';
+import { AIRPORTS, planDemo } from './demo-plan.ts';
+import { pageOf, playSteps, since } from './demo-play.ts';
+import type { Consumers, Show } from './demo-play.ts';
 import type { Report } from './demo-receiver.ts';
 import { count, createScreen } from './demo-screen.ts';
 import type { Screen } from './demo-screen.ts';
@@ -24,11 +21,7 @@ export interface DemoOptions {
   once: boolean;
 }
 
-type Consumers = Record<StreamName, string>;
-
 const INTERRUPTED = 130;
-const LIVE_EVERY_MS = 100;
-const STALL_MS = 45_000;
 
 /**
  * The main job on real data, in a data folder of its own that is removed at the end. People read
@@ -89,14 +82,6 @@ async function remove(stack: Stack | null, dataDir: string, screen: Screen): Pro
   await rm(dataDir, { recursive: true, force: true });
 }
 
-interface Show {
-  stack: Stack;
-  endpoint: Endpoint;
-  screen: Screen;
-  once: boolean;
-  signal: AbortSignal;
-}
-
 async function perform(show: Show): Promise<Report> {
   const { stack, endpoint, screen, signal } = show;
   const api = createDemoApi({ url: stack.url, apiKey: stack.apiKey, signal });
@@ -125,100 +110,6 @@ async function perform(show: Show): Promise<Report> {
   } finally {
     await connection.close();
   }
-}
-
-interface Play extends Show {
-  api: DemoApi;
-  temporal: Client;
-  steps: Step[];
-}
-
-async function playSteps(play: Play): Promise<Consumers> {
-  const { api, endpoint, screen, steps, stack } = play;
-  const [backlog, ...rest] = steps as [Step, ...Step[]];
-  screen.head(`1. ${backlog.title}`);
-  await appendAll(play, backlog);
-  const began = performance.now();
-  const consumers = await createConsumers(play);
-  screen.say('   One target and two consumers are made. In the Temporal UI:');
-  for (const [stream, id] of Object.entries(consumers)) {
-    screen.say(`   ${stream.padEnd(8)} ${pageOf(stack, id)}`);
-  }
-  screen.settle(await endpoint.complete(0, STALL_MS), secondsSince(began));
-
-  for (const [index, step] of rest.entries()) {
-    const stepBegan = performance.now();
-    screen.head(`${index + 2}. ${step.title}`);
-    if (step.detail !== undefined) screen.say(`   ${step.detail}`);
-    if (step.filter !== undefined) await changeFilter(play, consumers.events, step.filter);
-    endpoint.step(index + 1);
-    await appendAll(play, step);
-    screen.settle(await endpoint.complete(index + 1, STALL_MS), secondsSince(stepBegan));
-  }
-  // Nothing is on its way any more: a duplicate or a filtered entry would have been seen.
-  for (const id of Object.values(consumers)) await api.caughtUp(id);
-  endpoint.step(steps.length);
-  return consumers;
-}
-
-/** A batch at once, or a request every tenth of a second. */
-async function appendAll({ api, signal, screen }: Play, step: Step): Promise<void> {
-  if (!step.live) {
-    const began = performance.now();
-    const rows = step.appends.flat();
-    await api.appendLines(rows);
-    screen.say(`   ${count(rows.length)} records appended in one request, ${since(began)} s`);
-    return;
-  }
-  const began = performance.now();
-  for (const [index, changes] of step.appends.entries()) {
-    const due = began + index * LIVE_EVERY_MS;
-    await wait(Math.max(1, due - performance.now()), undefined, { signal });
-    await api.append(changes);
-  }
-}
-
-async function createConsumers({ api, endpoint }: Play): Promise<Consumers> {
-  const target = await api.createTarget({ name: 'Demo receiver', base_url: endpoint.url });
-  await endpoint.trust(target.signing_secret);
-  const common = {
-    target_id: target.id,
-    start: 'beginning' as const,
-    collections: [AIRPORTS, STOCKS],
-  };
-  return {
-    events: await api.createConsumer({
-      ...common,
-      name: 'Every change, in order',
-      stream: 'events',
-      path: '/events',
-    }),
-    records: await api.createConsumer({
-      ...common,
-      name: 'The latest version of each record',
-      stream: 'records',
-      path: '/records',
-    }),
-  };
-}
-
-/** As anyone can do it in the Temporal UI, or with its CLI, while the consumer runs. */
-async function changeFilter(
-  { api, temporal, screen, stack }: Play,
-  id: string,
-  filter: NonNullable<Step['filter']>,
-): Promise<void> {
-  const { signal, collection } = filter;
-  const argument = JSON.stringify([collection]);
-  screen.say(
-    `   temporal workflow signal --address ${stack.temporal.address} --workflow-id consumer/${id} --name ${signal} --input '${argument}'`,
-  );
-  const began = performance.now();
-  await temporal.workflow.getHandle(`consumer/${id}`).signal(signal, [collection]);
-  const version = await api.filterHas(id, collection, signal === 'addCollections');
-  screen.say(
-    `   In force after ${Math.round(performance.now() - began)} ms, without a restart: filter version ${version}`,
-  );
 }
 
 function summarize({ counts, superseded, problems, latency }: Report, screen: Screen): void {
@@ -276,12 +167,6 @@ async function stayUp(stack: Stack, screen: Screen, signal: AbortSignal): Promis
   await promise;
 }
 
-/** The consumer's page in the Temporal UI. */
-function pageOf(stack: Stack, id: string): string {
-  const workflow = encodeURIComponent(`consumer/${id}`);
-  return `${stack.uiUrl}/namespaces/${stack.temporal.namespace}/workflows/${workflow}`;
-}
-
 function isClean({ counts }: Report): boolean {
   const { expected, delivered, verified, duplicates, missing, out_of_order } = counts;
   const faults = missing + duplicates + out_of_order;
@@ -298,12 +183,4 @@ function demoEnv(env: NodeJS.ProcessEnv, dataDir: string): NodeJS.ProcessEnv {
     MILLRACE_ALERT_EMAIL: 'demo@example.com',
     LOG_LEVEL: env['LOG_LEVEL'] || 'error',
   };
-}
-
-function secondsSince(began: number): number {
-  return (performance.now() - began) / 1_000;
-}
-
-function since(began: number): string {
-  return secondsSince(began).toFixed(1);
 }

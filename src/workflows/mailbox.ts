@@ -44,18 +44,15 @@ export function openMailbox(): Mailbox {
     setHandler(
       definition,
       (values) => {
-        const wrong = whatIsWrong(list, values);
-        if (wrong !== null) {
-          mailbox.note = `Ignored signal ${definition.name}: ${wrong}.`;
+        const read = readValues(list, values);
+        if ('wrong' in read) {
+          mailbox.note = `Ignored signal ${definition.name}: ${read.wrong}.`;
           log.warn(mailbox.note);
           return;
         }
-        const delta = {
-          add: {},
-          remove: {},
-          [verb]: { [list]: [...new Set(values as unknown[])] },
-        };
-        putSignal({ kind: 'filter', delta: delta as FilterDelta });
+        const named: Partial<FilterDelta['add']> = { [list]: [...new Set(read.values)] };
+        const delta = verb === 'add' ? { add: named, remove: {} } : { add: {}, remove: named };
+        putSignal({ kind: 'filter', delta });
       },
       { description },
     );
@@ -88,26 +85,28 @@ export function openMailbox(): Mailbox {
   return mailbox;
 }
 
-/** Why a signal's argument can't be used; null when it can. */
-function whatIsWrong(list: List, values: unknown): string | null {
-  if (!Array.isArray(values)) return 'the argument must be a JSON array of strings';
-  if (values.length > 10_000) return 'at most 10,000 values';
-  for (const value of values as unknown[]) {
+/** The values of a signal's argument, or why it can't be used. */
+function readValues(list: List, argument: unknown): { values: string[] } | { wrong: string } {
+  if (!Array.isArray(argument)) return { wrong: 'the argument must be a JSON array of strings' };
+  if (argument.length > 10_000) return { wrong: 'at most 10,000 values' };
+  const values: string[] = [];
+  for (const value of argument as unknown[]) {
     if (
       typeof value !== 'string' ||
       value === '' ||
       value.length > LIMIT[list] ||
       value.includes('\u0000')
     ) {
-      return `each value must be a string of 1–${LIMIT[list]} characters`;
+      return { wrong: `each value must be a string of 1–${LIMIT[list]} characters` };
     }
     if (list === 'event_types' && !EVENT_TYPES.has(value)) {
-      return `"${value}" is no event type (created, updated, deleted, *)`;
+      return { wrong: `"${value}" is no event type (created, updated, deleted, *)` };
     }
     if (list === 'collections' && value !== '*' && !/^[^:]+:.+$/su.test(value)) {
-      return `"${value}" is not provider:name`;
+      return { wrong: `"${value}" is not provider:name` };
     }
+    values.push(value);
   }
-  if (values.length > 1 && values.includes('*')) return '"*" stands alone';
-  return null;
+  if (values.length > 1 && values.includes('*')) return { wrong: '"*" stands alone' };
+  return { values };
 }

@@ -1,0 +1,138 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Stack } from '../embedded/stack.ts';
+import type { StreamName } from '../schema.ts';
+import type { DemoApi } from './demo-api.ts';
+import type { Endpoint } from './demo-endpoint.ts';
+import { AIRPORTS, STOCKS } from './demo-plan.ts';
+import type { Step } from './demo-plan.ts';
+import { count } from './demo-screen.ts';
+import type { Screen } from './demo-screen.ts';
+
+/** What the demo has at hand. */
+export interface Show {
+  stack: Stack;
+  endpoint: Endpoint;
+  screen: Screen;
+  once: boolean;
+  signal: AbortSignal;
+}
+
+export interface Play extends Show {
+  api: DemoApi;
+  temporal: Client;
+  steps: Step[];
+}
+
+/** Ids of the two consumers. */
+export type Consumers = Record<StreamName, string>;
+
+const LIVE_EVERY_MS = 100;
+const STALL_MS = 45_000;
+
+/**
+ * Performs the steps through the API and Temporal, each once all that the one before it must bring
+ * is there. Throws `Stalled` when it does not come.
+ */
+export async function playSteps(play: Play): Promise<Consumers> {
+  const { api, endpoint, screen, steps, stack } = play;
+  const [backlog, ...rest] = steps as [Step, ...Step[]];
+  screen.head(`1. ${backlog.title}`);
+  await appendAll(play, backlog);
+  const began = performance.now();
+  const consumers = await createConsumers(play);
+  screen.say('   One target and two consumers are made. In the Temporal UI:');
+  for (const [stream, id] of Object.entries(consumers)) {
+    screen.say(`   ${stream.padEnd(8)} ${pageOf(stack, id)}`);
+  }
+  screen.settle(await endpoint.complete(0, STALL_MS), secondsSince(began));
+
+  for (const [index, step] of rest.entries()) {
+    const stepBegan = performance.now();
+    screen.head(`${index + 2}. ${step.title}`);
+    if (step.detail !== undefined) screen.say(`   ${step.detail}`);
+    if (step.filter !== undefined) await changeFilter(play, consumers.events, step.filter);
+    endpoint.step(index + 1);
+    await appendAll(play, step);
+    screen.settle(await endpoint.complete(index + 1, STALL_MS), secondsSince(stepBegan));
+  }
+  // Nothing is on its way any more: a duplicate or a filtered entry would have been seen.
+  for (const id of Object.values(consumers)) await api.caughtUp(id);
+  endpoint.step(steps.length);
+  return consumers;
+}
+
+/** A batch at once, or a request every tenth of a second. */
+async function appendAll({ api, signal, screen }: Play, step: Step): Promise<void> {
+  if (!step.live) {
+    const began = performance.now();
+    const rows = step.appends.flat();
+    await api.appendLines(rows);
+    screen.say(`   ${count(rows.length)} records appended in one request, ${since(began)} s`);
+    return;
+  }
+  const began = performance.now();
+  for (const [index, changes] of step.appends.entries()) {
+    const due = began + index * LIVE_EVERY_MS;
+    await wait(Math.max(1, due - performance.now()), undefined, { signal });
+    await api.append(changes);
+  }
+}
+
+async function createConsumers({ api, endpoint }: Play): Promise<Consumers> {
+  const target = await api.createTarget({ name: 'Demo receiver', base_url: endpoint.url });
+  await endpoint.trust(target.signing_secret);
+  const common = {
+    target_id: target.id,
+    start: 'beginning' as const,
+    collections: [AIRPORTS, STOCKS],
+  };
+  return {
+    events: await api.createConsumer({
+      ...common,
+      name: 'Every change, in order',
+      stream: 'events',
+      path: '/events',
+    }),
+    records: await api.createConsumer({
+      ...common,
+      name: 'The latest version of each record',
+      stream: 'records',
+      path: '/records',
+    }),
+  };
+}
+
+/** As anyone can do it in the Temporal UI, or with its CLI, while the consumer runs. */
+async function changeFilter(
+  { api, temporal, screen, stack }: Play,
+  id: string,
+  filter: NonNullable<Step['filter']>,
+): Promise<void> {
+  const { signal, collection } = filter;
+  const argument = JSON.stringify([collection]);
+  screen.say(
+    `   temporal workflow signal --address ${stack.temporal.address} --workflow-id consumer/${id} --name ${signal} --input '${argument}'`,
+  );
+  const began = performance.now();
+  await temporal.workflow.getHandle(`consumer/${id}`).signal(signal, [collection]);
+  const version = await api.filterHas(id, collection, signal === 'addCollections');
+  screen.say(
+    `   In force after ${Math.round(performance.now() - began)} ms, without a restart: filter version ${version}`,
+  );
+}
+
+/** The consumer's page in the Temporal UI. */
+export function pageOf(stack: Stack, id: string): string {
+  const workflow = encodeURIComponent(`consumer/${id}`);
+  return `${stack.uiUrl}/namespaces/${stack.temporal.namespace}/workflows/${workflow}`;
+}
+
+/** Seconds since a monotonic time, for people. */
+export function since(began: number): string {
+  return secondsSince(began).toFixed(1);
+}
+
+function secondsSince(began: number): number {
+  return (performance.now() - began) / 1_000;
+}

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+
+import type { Command } from '../src/command.ts';
+import { createEdits } from '../src/edits.ts';
+import { emptyBatch } from '../src/outcomes.ts';
+import { createPages } from '../src/pages.ts';
+import { createProgress } from '../src/progress.ts';
+import { openConsumersApi } from './support/consumers.ts';
+import { until } from './support/poll.ts';
+
+const COMMANDS: Command[] = [
+  { kind: 'pause' },
+  { kind: 'filter', delta: { add: {}, remove: { syncs: ['a'] } } },
+  { kind: 'patch', patch: { path: '/elsewhere' } },
+  { kind: 'delete' },
+];
+
+for (const command of COMMANDS) {
+  test(`once ${command.kind} is answered, a sender that was frozen beyond its lease stores and sends nothing more`, async () => {
+    await using opened = await openConsumersApi();
+    const { db } = opened.api;
+    const progress = createProgress(db);
+    const edits = createEdits({ db, pages: createPages });
+    const { id: consumerId } = await opened.create({ syncs: ['a', 'b'], start: 'beginning' });
+    const lease = await progress.acquire(consumerId, 'frozen', 1);
+    const epoch = lease?.epoch ?? 0;
+    await until(async () => {
+      const { rows } = await db.query<{ over: boolean }>(
+        'select lease_until < clock_timestamp() as over from cursors',
+      );
+      return rows[0]?.over;
+    });
+    const answer = await edits.apply(
+      consumerId,
+      { editId: 'e', actor: 'test', command },
+      new Date(),
+    );
+    expect(answer.ok).toBe(true);
+
+    // It wakes and, before anything else, wants its lease renewed.
+    const outcomes = {
+      consumerId,
+      epoch,
+      position: 3,
+      ahead: [],
+      batch: emptyBatch(),
+      attempts: [],
+    };
+    const renewed = await progress.commit([outcomes], 8_000);
+    expect([...renewed.keys()]).toEqual([]);
+  });
+}
+
+test('an edit does not disturb a sender whose lease holds', async () => {
+  await using opened = await openConsumersApi();
+  const { db } = opened.api;
+  const progress = createProgress(db);
+  const edits = createEdits({ db, pages: createPages });
+  const { id: consumerId } = await opened.create({ start: 'beginning' });
+  const { epoch } = (await progress.acquire(consumerId, 'here', 60_000)) ?? { epoch: 0 };
+  const asked = { editId: 'e', actor: 'test', command: { kind: 'pause' } as const };
+  const answered = edits.apply(consumerId, asked, new Date());
+  const version = await until(async () => {
+    const { rows } = await db.query<{ version: number; status: string }>(
+      'select version, status from consumers',
+    );
+    return rows[0]?.status === 'paused' && rows[0].version;
+  });
+  await progress.confirm({ consumerId, epoch, version, filterVersion: 1, filterFrom: 0 });
+  expect(await answered).toEqual({ ok: true, version });
+  const outcomes = { consumerId, epoch, position: 3, ahead: [], batch: emptyBatch(), attempts: [] };
+  expect((await progress.commit([outcomes], 8_000)).get(consumerId)).toMatchObject({ version });
+});
