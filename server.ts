@@ -112,6 +112,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     ends.close(); // long polls answer
     await close(server);
     await appender.close();
+    await commands.settled();
     await connection.close();
   }
   log.info('the API has stopped');

@@ -72,13 +72,14 @@ async function serve(
   const grpc = Connection.lazy(config.temporalConnection);
   const client = new Client({ connection: grpc, namespace: config.temporalNamespace });
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
+  const workflows = createCommands({ client, ...queue, retryWindowMs: config.retryWindowMs });
   const workers = await createWorkers({
     db,
     vault: createVault([...config.encryptionKeys]),
     listener,
     connection,
     client,
-    workflows: createCommands({ client, ...queue, retryWindowMs: config.retryWindowMs }),
+    workflows,
     namespace: config.temporalNamespace,
     ...queue,
     workflowBundle: await bundleWorkflowCode({
@@ -104,6 +105,7 @@ async function serve(
   try {
     await workers.run();
   } finally {
+    await workflows.settled();
     await grpc.close();
     await connection.close();
   }

@@ -25,6 +25,8 @@ export interface CommandsOptions {
 export interface Workflows extends Commands {
   /** Starts the consumer's workflow; without effect when it runs. */
   start(consumerId: string): Promise<void>;
+  /** Resolves when no call is open: a connection closed under one fails where nobody hears it. */
+  settled(): Promise<void>;
   /** Tells an idle consumer's workflow that something waits, starting it if there is none. */
   wake(consumerId: string, position: number): Promise<void>;
 }
@@ -32,6 +34,7 @@ export interface Workflows extends Commands {
 /** Reaches consumers' workflows; each call starts a workflow that is missing. */
 export function createCommands(options: CommandsOptions): Workflows {
   const { client } = options;
+  const pending = new Set<Promise<void>>();
 
   function toStart(consumerId: string) {
     const args: ConsumerArgs = {
@@ -83,11 +86,21 @@ export function createCommands(options: CommandsOptions): Workflows {
   }
 
   function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
-    return client.withDeadline(Date.now() + ms, work);
+    const call = client.withDeadline(Date.now() + ms, work);
+    const ended = call.then(
+      () => undefined,
+      () => undefined, // told to the caller
+    );
+    pending.add(ended);
+    void ended.then(() => pending.delete(ended));
+    return call;
   }
 
   return {
     ask,
+    settled: async () => {
+      await Promise.all(pending);
+    },
     start: async (consumerId) => {
       await within(START_MS, () =>
         client.workflow.start<typeof consumer>('consumer', {

@@ -201,6 +201,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       await api[Symbol.asyncDispose]();
       await db.close();
       await native.close();
+      await workflows.settled();
       await grpc.close();
       await postgres?.[Symbol.asyncDispose]();
       await temporal?.[Symbol.asyncDispose]();
