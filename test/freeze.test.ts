@@ -41,7 +41,9 @@ test.runIf(process.platform === 'linux')(
     const frozenAt = performance.now();
     process.kill(frozen, 'SIGSTOP');
     try {
-      expect(new Set(senders.values())).toEqual(new Set([frozen]));
+      // null: the connection had closed before its owner was looked up
+      const known = [...senders.values()].filter((pid) => pid !== null);
+      expect(new Set(known)).toEqual(new Set([frozen]));
       const before = receiver.received.length;
       expect(before).toBeLessThan(3_000);
       await feed.append(3_000, 4_000);

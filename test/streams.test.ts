@@ -118,7 +118,10 @@ test('a cursor opens to its position on its stream only, and not when it is chan
 test('a long poll answers as soon as a match is appended, and holds on at what does not match', async () => {
   await using own = await openStreams();
   const started = performance.now();
-  const waiting = get('/v1/events?after_cursor=end&sync_id=mine&wait_for=20000', own.app);
+  const waiting = get(
+    `/v1/events?after_cursor=${cursorOf('events', 0)}&sync_id=mine&wait_for=20000`,
+    own.app,
+  );
   await own.appender.events([anEvent({ syncId: 'other' })]);
   await own.appender.events([anEvent({ syncId: 'mine' })]);
   const [, { events, cursor }] = await waiting;
