@@ -11,8 +11,8 @@ export interface Endpoint extends AsyncDisposable {
   url: string;
   reset(options?: { latency: boolean }): Promise<void>;
   received(): Promise<Received>;
-  /** Append → received, of entries sent at or after `since` on the machine's clock. */
-  latency(since?: number): Promise<Percentiles>;
+  /** Append → received, since the reset. */
+  latency(): Promise<Percentiles>;
   /** Resolves once `total` have arrived; throws when that takes too long, or when there are more. */
   gets(total: number, timeoutMs: number): Promise<Received>;
 }
@@ -55,8 +55,8 @@ export async function startEndpoint(): Promise<Endpoint> {
     reset: async (options) =>
       void (await ask(options?.latency === true ? 'reset?latency=1' : 'reset')),
     received: () => ask('received'),
-    latency: async (since = 0) => {
-      const { latency } = await ask(`received?since=${since}`);
+    latency: async () => {
+      const { latency } = await ask('received?latency=1');
       if (latency === null) throw new Error('the receiver was not reset to measure latency');
       return latency;
     },

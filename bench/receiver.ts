@@ -16,9 +16,7 @@ export interface Received {
   /** On the machine's monotonic clock (`clockMs`); 0 before the first. */
   firstAt: number;
   lastAt: number;
-  /** Paths that got something. */
-  paths: number;
-  /** Append → received, of entries sent at or after the time asked for; null unless it is measured. */
+  /** Append → received; null unless it is measured and asked for. */
   latency: Percentiles | null;
 }
 
@@ -29,8 +27,6 @@ let bytes = 0;
 let firstAt = 0;
 let lastAt = 0;
 let latencies: number[] | null = null;
-let sentAts: number[] = [];
-const paths = new Set<string>();
 
 const server = createServer((request, response) => {
   if (request.url?.startsWith('/_bench/') === true) return admin(request, response);
@@ -38,7 +34,7 @@ const server = createServer((request, response) => {
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
     response.writeHead(204).end();
-    take(request.url ?? '', chunks);
+    take(chunks);
   });
 });
 server.keepAliveTimeout = 60_000; // longer than any sender's, so that it never closes under one
@@ -47,29 +43,28 @@ server.listen(0, '127.0.0.1', () => {
   void report({ url: `http://127.0.0.1:${port}` });
 });
 
-function take(path: string, chunks: Buffer[]): void {
+function take(chunks: Buffer[]): void {
   const now = clockMs();
   total += 1;
   if (firstAt === 0) firstAt = now;
   lastAt = now;
-  paths.add(path);
   for (const chunk of chunks) bytes += chunk.length;
   if (latencies === null) return;
   const body = (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString();
   const from = body.indexOf(SENT_AT);
   if (from < 0) return;
   const sentAt = Number.parseFloat(body.slice(from + SENT_AT.length, from + SENT_AT.length + 20));
-  sentAts.push(sentAt);
   latencies.push(now - sentAt);
 }
 
-/** `/_bench/reset?latency=1` starts anew; `/_bench/received?since=<clock ms>` answers `Received`. */
+/** `/_bench/reset` starts anew, `/_bench/received` answers `Received`; both take `?latency=1`. */
 function admin(request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
   request.resume();
-  if (pathname === '/_bench/reset') reset(searchParams.has('latency'));
+  const withLatency = searchParams.has('latency');
+  if (pathname === '/_bench/reset') reset(withLatency);
   response.writeHead(200, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(received(searchParams.get('since'))));
+  response.end(JSON.stringify(received(withLatency)));
 }
 
 function reset(measure: boolean): void {
@@ -77,17 +72,11 @@ function reset(measure: boolean): void {
   bytes = 0;
   firstAt = 0;
   lastAt = 0;
-  paths.clear();
-  sentAts = [];
   latencies = measure ? [] : null;
 }
 
-/** Percentiles only where `since` asks for them: sorting would disturb what is measured. */
-function received(since: string | null): Received {
-  const from = Number(since);
-  const latency =
-    since === null || latencies === null
-      ? null
-      : percentilesOf(latencies.filter((_, index) => (sentAts[index] as number) >= from));
-  return { total, bytes, firstAt, lastAt, paths: paths.size, latency };
+/** Percentiles only when they are asked for: sorting would disturb what is measured. */
+function received(withLatency: boolean): Received {
+  const latency = withLatency && latencies !== null ? percentilesOf(latencies) : null;
+  return { total, bytes, firstAt, lastAt, latency };
 }

@@ -15,6 +15,7 @@ create table targets (
   created_at                 timestamptz not null,
   updated_at                 timestamptz not null
 );
+create index targets_newest on targets (created_at desc, id desc);
 
 -- Written by activities of the consumer's own workflow only (but for the insert).
 create table consumers (

@@ -26,7 +26,10 @@ export function createTargets(deps: { db: Db; vault: Vault }): Targets {
   return {
     create: (input) => create(db, vault, input),
     get: async (id) => {
-      const { rows } = await db.query<Row>({ text: `${SELECT} where t.id = $1`, values: [id] });
+      const { rows } = await db.query<Row>({
+        text: selectTargets('select * from targets where id = $1'),
+        values: [id],
+      });
       return rows[0] === undefined ? null : toTarget(rows[0], vault);
     },
     list: (page) => list(db, vault, page),
@@ -89,16 +92,19 @@ interface Row {
   stopped?: number;
 }
 
-/** With how many of its consumers are in trouble. */
-const SELECT = `
-  select t.*, used.blocked, used.stopped
-    from targets t
-    left join lateral (
-      select count(*) filter (where k.status = 'blocked') as blocked,
-             count(*) filter (where k.status = 'stopped') as stopped
-        from consumers k
-       where k.target_id = t.id and k.deleted_at is null
-    ) used on true`;
+/** Reads the targets that `rows` selects (all columns), with how many of their consumers are in trouble. */
+function selectTargets(rows: string): string {
+  return `
+    select t.*, used.blocked, used.stopped
+      from (${rows}) t
+      left join lateral (
+        select count(*) filter (where k.status = 'blocked') as blocked,
+               count(*) filter (where k.status = 'stopped') as stopped
+          from consumers k
+         where k.target_id = t.id and k.deleted_at is null
+      ) used on true
+     order by t.created_at desc, t.id desc`;
+}
 
 async function create(sql: Sql, vault: Vault, input: TargetInput): Promise<Target> {
   refuseHeaders(input.headers, input.credentials);
@@ -133,10 +139,11 @@ async function list(
   { limit, after }: { limit: number; after: Key | null },
 ): Promise<KeyPage<Target>> {
   const { rows } = await sql.query<Row>({
-    text: `${SELECT}
-       where $2::uuid is null or (t.created_at, t.id) < ($1::timestamptz, $2)
-       order by t.created_at desc, t.id desc
-       limit $3`,
+    text: selectTargets(`
+      select * from targets
+       where $2::uuid is null or (created_at, id) < ($1::timestamptz, $2)
+       order by created_at desc, id desc
+       limit $3`),
     values: [after?.at ?? null, after?.id ?? null, limit + 1],
   });
   const page = toPage(rows, limit, (row) => ({ at: row.created_at, id: row.id }));
@@ -187,7 +194,10 @@ async function update(
     ],
   });
   await tx.query(`select pg_notify('millrace_consumers', '')`);
-  const fresh = await tx.query<Row>({ text: `${SELECT} where t.id = $1`, values: [id] });
+  const fresh = await tx.query<Row>({
+    text: selectTargets('select * from targets where id = $1'),
+    values: [id],
+  });
   return toTarget(fresh.rows[0]!, vault);
 }
 

@@ -1,4 +1,4 @@
-import { condition, log, setHandler, uuid4 } from '@temporalio/workflow';
+import { ApplicationFailure, condition, log, setHandler, uuid4 } from '@temporalio/workflow';
 
 import type { Answer, Ask, Command } from '../command.ts';
 import type { FilterDelta } from '../schema.ts';
@@ -76,13 +76,43 @@ export function openMailbox(): Mailbox {
   setHandler(messages.wake, (position) => {
     if (typeof position === 'number' && position > mailbox.wanted) mailbox.wanted = position;
   });
-  setHandler(messages.ask, async (asked) => {
-    const letter = put(asked);
-    await condition(() => letter.answer !== null || letter.error !== null);
-    if (letter.answer === null) throw new Error(letter.error ?? 'not answered');
-    return letter.answer;
-  });
+  setHandler(
+    messages.ask,
+    async (asked) => {
+      const letter = put(asked);
+      await condition(() => letter.answer !== null || letter.error !== null);
+      // Any other error would fail the workflow task, again and again.
+      if (letter.answer === null) throw ApplicationFailure.nonRetryable(letter.error);
+      return letter.answer;
+    },
+    {
+      description: 'What the API asks with; people use the signals.',
+      validator: (asked: unknown) => {
+        if (!isAsk(asked)) throw new Error('the argument must be { editId, actor, command }');
+      },
+    },
+  );
   return mailbox;
+}
+
+const COMMANDS: Record<Command['kind'], true> = {
+  pause: true,
+  resume: true,
+  retry: true,
+  delete: true,
+  seek: true,
+  filter: true,
+  patch: true,
+  stored: true,
+};
+
+/** Whether it is of an ask's shape; what is inside a command is checked by whoever applies it. */
+function isAsk(value: unknown): value is Ask {
+  if (typeof value !== 'object' || value === null) return false;
+  const { editId, actor, command } = value as Partial<Record<keyof Ask, unknown>>;
+  if (typeof editId !== 'string' || typeof actor !== 'string') return false;
+  if (typeof command !== 'object' || command === null || !('kind' in command)) return false;
+  return typeof command.kind === 'string' && Object.hasOwn(COMMANDS, command.kind);
 }
 
 /** The values of a signal's argument, or why it can't be used. */
