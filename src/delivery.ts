@@ -70,6 +70,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let finishing = false;
   let sending = false;
   const outcomes = createOutcomeLog(stream, shared.retryWindowMs);
+  let left = false;
   let held = 0; // bytes in the budget
   let pausedUntil = 0; // a fault of ours: wait a little
   let quietSince: number | null = null;
@@ -201,6 +202,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   }
 
   function account(): void {
+    if (left) return; // a page that comes late is nobody's any more
     budget.hold(window.bytes - held);
     held = window.bytes;
   }
@@ -342,6 +344,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   }
 
   function leave(): void {
+    left = true;
     unfollow();
     committer.leave(committing);
     budget.hold(-held);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createChanges } from '../src/changes.ts';
-import { openDb, type Db, type Pipe, type Query, type Sql } from '../src/db.ts';
+import { openDb, type Db, type Pipe, type Sql } from '../src/db.ts';
 import { createLeaderStore } from '../src/leader.ts';
 import { createPages } from '../src/pages.ts';
 import { createProgress } from '../src/progress.ts';

@@ -24,3 +24,23 @@ test('an update with a garbage argument is rejected, and the consumer goes on', 
   const paused = await world.api.request('POST', `/v1/consumers/${consumer}/pause`);
   expect([paused.status, paused.body.status]).toEqual([200, 'paused']);
 });
+
+test('commands that cross a continue-as-new are all answered', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url));
+  const runs = new Set<string>();
+  const answers: number[] = [];
+  // Several at once, so that a letter is there whenever a run is about to end.
+  const asking = ['pause', 'resume', 'pause'].map(async (verb) => {
+    for (let round = 0; runs.size < 4 && round < 200; round += 1) {
+      const { status } = await world.api.request('POST', `/v1/consumers/${consumer}/${verb}`);
+      answers.push(status);
+      if (status !== 200) return;
+      runs.add((await world.handle(consumer).describe()).runId);
+    }
+  });
+  await Promise.all(asking);
+  expect(new Set(answers)).toEqual(new Set([200]));
+  expect(runs.size).toBe(4);
+}, 120_000);
