@@ -81,10 +81,19 @@ test('with Temporal away reads and creating work, commands answer 503 and work w
   expect(paused.body.status).toBe('paused');
 }, 60_000);
 
-test('without a worker that polls, commands answer 503', async () => {
+test('without a worker that polls commands answer 503, and the same one repeated takes effect once', async () => {
   await using world = await openWorld({ worker: false });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));
-  const { status, body } = await world.api.request('POST', `/v1/consumers/${consumer}/pause`);
+  const key = { 'idempotency-key': 'once' };
+  const pause = () => world.api.request('POST', `/v1/consumers/${consumer}/pause`, undefined, key);
+  const at = performance.now();
+  const { status, body } = await pause();
   expect([status, body.code]).toEqual([503, 'temporal_unavailable']);
-}, 40_000);
+  expect(performance.now() - at).toBeLessThan(25_000);
+  await world.startWorker();
+  const repeated = await pause();
+  expect([repeated.status, repeated.body.status]).toEqual([200, 'paused']);
+  const { rows } = await world.db.query(`select from changes where action = 'paused'`);
+  expect(rows).toHaveLength(1);
+}, 60_000);

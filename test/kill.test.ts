@@ -15,7 +15,7 @@ import { openReceiver } from './support/receiver.ts';
 import type { TestReceiver } from './support/receiver.ts';
 
 const TOTAL = 20_000;
-const MIDDLE = 6_000;
+const MIDDLE = 2_000;
 /** `max_in_flight`, and what comes in the 25 ms between two commits and while one is stored. */
 const IN_FLIGHT = 64;
 const COMMIT_MS = 100;

@@ -31,9 +31,9 @@ test('commands that cross a continue-as-new are all answered', async () => {
   const consumer = await world.consumer(await world.target(receiver.url));
   const runs = new Set<string>();
   const answers: number[] = [];
-  // Several at once, so that a letter is there whenever a run is about to end.
-  const asking = ['pause', 'resume', 'pause'].map(async (verb) => {
-    for (let round = 0; runs.size < 4 && round < 200; round += 1) {
+  // Two at a time, so that one may come while a run is about to end.
+  const asking = ['pause', 'resume'].map(async (verb) => {
+    for (let round = 0; runs.size < 3 && round < 300; round += 1) {
       const { status } = await world.api.request('POST', `/v1/consumers/${consumer}/${verb}`);
       answers.push(status);
       if (status !== 200) return;
@@ -42,5 +42,5 @@ test('commands that cross a continue-as-new are all answered', async () => {
   });
   await Promise.all(asking);
   expect(new Set(answers)).toEqual(new Set([200]));
-  expect(runs.size).toBe(4);
+  expect(runs.size).toBe(3);
 }, 120_000);

@@ -100,7 +100,8 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       return;
     } else if (continueDue()) {
       await quiet();
-      await condition(allHandlersFinished);
+      // A letter that came meanwhile is answered first: its handler waits for that.
+      await condition(() => mailbox.letters.length > 0 || allHandlersFinished());
       if (mailbox.letters.length === 0) {
         const carried = { wanted: mailbox.wanted, note: mailbox.note, published };
         await continueAsNew<typeof consumer>({ ...args, carried });
