@@ -8,6 +8,7 @@ import type { Derived, NewEvent, RecordChange, RecordState } from './derive.ts';
 import { createGroup } from './group.ts';
 import { newId } from './ids.ts';
 import { insertEvents, lockLine, selectEventIds, selectRecords, upsertRecords } from './inserts.ts';
+import type { EventsInserted } from './inserts.ts';
 import { ensurePartitions } from './partitions.ts';
 import type { EventsAppended, RecordsAppended } from './schema.ts';
 
@@ -107,9 +108,7 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
     await eventsPipe.ready();
     const positions = await surely(
       async () => {
-        const { rows } = await eventsPipe.query<{ base: number; fresh: number[] | null }>(
-          insertEvents(all),
-        );
+        const { rows } = await eventsPipe.query<EventsInserted>(insertEvents(all));
         const { base, fresh } = rows[0]!;
         end = Math.max(end, base + all.length);
         const isNew = fresh === null ? null : new Set(fresh);

@@ -28,7 +28,6 @@ export interface Committer extends AsyncDisposable {
   markAll(): void;
   /** False while Postgres is away: nothing may be sent that could not be recorded. */
   readonly healthy: boolean;
-  onRecovery(listener: () => void): void;
 }
 
 export interface CommitterOptions {
@@ -48,7 +47,6 @@ export function createCommitter(options: CommitterOptions): Committer {
   const { progress, leaseMs, log } = options;
   const joined = new Map<Committing, number>(); // → when its lease was last renewed
   const dirty = new Set<Committing>();
-  const recovered: (() => void)[] = [];
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> | null = null;
   let healthy = true;
@@ -131,7 +129,6 @@ export function createCommitter(options: CommitterOptions): Committer {
     if (healthy) return;
     healthy = true;
     log.info('Postgres is back: outcomes are stored');
-    for (const listener of recovered) listener();
   }
 
   async function flush(one: Committing): Promise<void> {
@@ -157,7 +154,6 @@ export function createCommitter(options: CommitterOptions): Committer {
     get healthy() {
       return healthy;
     },
-    onRecovery: (listener) => void recovered.push(listener),
     [Symbol.asyncDispose]: async () => {
       clearInterval(renewal);
       if (timer !== null) clearTimeout(timer);
