@@ -11,6 +11,8 @@ export interface ReconcileOptions {
 }
 
 const STARTS_AT_ONCE = 16;
+/** Without a deadline a call to a server that is away would be tried again for long. */
+const LIST_MS = 15_000;
 
 /**
  * Starts the workflow of every consumer that has a row and none: after Temporal's database was
@@ -26,9 +28,11 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
   if (rows.length === 0) return 0;
   const running = new Set<string>();
   const query = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;
-  for await (const { workflowId } of client.workflow.list({ query, pageSize: 1000 })) {
-    running.add(workflowId);
-  }
+  await client.withDeadline(Date.now() + LIST_MS, async () => {
+    for await (const { workflowId } of client.workflow.list({ query, pageSize: 1000 })) {
+      running.add(workflowId);
+    }
+  });
   const missing = rows.filter(({ id }) => !running.has(`consumer/${id}`));
   if (missing.length === 0) return 0;
   const queue = missing[Symbol.iterator]();

@@ -109,13 +109,17 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     );
   }
 
+  let reconciling: Promise<void> | null = null;
   function look(): void {
-    if (!wake.leads) return; // one process is enough
-    reconcile({ db, client: options.client, start: options.workflows.start, log }).catch(
-      (error: unknown) => {
-        log.warn({ err: error }, 'reconciling is interrupted; it is repeated');
-      },
-    );
+    if (!wake.leads || reconciling !== null) return; // one process is enough
+    reconciling = reconcile({ db, client: options.client, start: options.workflows.start, log })
+      .then(
+        () => undefined,
+        (error: unknown) => log.warn({ err: error }, 'reconciling is interrupted; it is repeated'),
+      )
+      .finally(() => {
+        reconciling = null;
+      });
   }
 
   async function run(): Promise<void> {
@@ -126,6 +130,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     } finally {
       clearInterval(timer);
       clearTimeout(first);
+      await reconciling; // its connection may be closed after this
       await wake[Symbol.asyncDispose]();
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
