@@ -52,7 +52,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   let healthy = true;
 
   const renewal = setInterval(() => {
-    const due = performance.now() - leaseMs / 4;
+    const due = performance.now() - leaseMs / 2;
     for (const [one, renewedAt] of joined) if (renewedAt < due) dirty.add(one);
     if (dirty.size > 0) schedule();
   }, leaseMs / 8);

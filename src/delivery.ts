@@ -100,7 +100,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   });
   const committing: Committing = { consumerId, take, stored, fenced, broken };
   committer.join(committing);
-  const unfollow = tail.follow(reader.fill);
+  let unfollow = tail.follow(reader.fill, filters.syncs);
   committer.mark(committing); // renews a lease that was partly spent waiting
   void refresh(false);
   reader.fill();
@@ -225,8 +225,13 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function fenced(): void {
     stopping = 'fenced';
-    sender.cut();
+    cut();
     if (inFlight === 0) void finish();
+  }
+
+  function cut(): void {
+    sender.cut();
+    for (const one of retired) one.cut();
   }
 
   function broken(error: Error): void {
@@ -285,6 +290,9 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (filterChanged) {
       filters.take(next.filters, readTo());
       reader.forget();
+      const before = unfollow;
+      unfollow = tail.follow(reader.fill, filters.syncs);
+      before();
       for (const slot of window.unsettled()) {
         if (!slot.sent && !filters.passes(slot.entry)) slot.closed = true;
       }
@@ -357,21 +365,19 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   function tick(now: number): void {
     sender.sweep(now);
     for (const one of retired) one.sweep(now);
-    if (inFlight > 0 && now > leaseUntil - LEASE_MARGIN_MS) {
-      sender.cut();
-      for (const one of retired) one.cut();
-    }
+    if (inFlight > 0 && now > leaseUntil - LEASE_MARGIN_MS) cut();
     if (stopping !== null) return;
     if (now > startedAt + shared.timeBudgetMs) {
       stop('yielded');
       return;
     }
-    reader.fill();
+    // The tail does not call for what can't match: how far it has come is seen here.
+    if (window.open > 0 || tail.end === null || window.readTo < tail.end) reader.fill();
     const caughtUp = window.open === 0 && tail.end !== null && window.readTo >= tail.end;
     quietSince = caughtUp ? lastMatchAt : null;
-    if (window.open === 0 && window.readTo > committedPosition && now - lastCommitAt > 1_000) {
-      committer.mark(committing); // empty progress
-    }
+    const progressed = window.open === 0 && window.readTo > committedPosition;
+    // A renewal brings the progress of one that is caught up along soon enough.
+    if (progressed && !caughtUp && now - lastCommitAt > 1_000) committer.mark(committing);
     if (caughtUp && now - lastMatchAt >= shared.idleAfterMs) stop('idle');
   }
 

@@ -63,7 +63,7 @@ export function createDrains(options: DrainsOptions): Drains {
     committer,
     tails,
     budget: createBudget({ requests: 4_096, bytes: 256 * 1024 * 1024 }),
-    loadRun: (consumerId) => loadRun(db, vault, consumerId),
+    loadRun: (consumerId) => loadRun(db.pipe, vault, consumerId),
     openSender: (run, ended) => openSender(run, run.target.maxInFlight, ended),
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: options.retryWindowMs,

@@ -9,6 +9,8 @@ export interface FilterStack {
   passes(entry: Matchable & { position: number }): boolean;
   /** What to read just above `after`, and up to where (null: no end). */
   reading(after: number): { filter: Filter; until: number | null };
+  /** The syncs whose entries may pass; null: any. */
+  readonly syncs: readonly string[] | null;
   /** Above which position the newest version applies. */
   readonly filterFrom: number;
 }
@@ -53,6 +55,10 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
     reading: (after) => {
       const { filter, until } = inForce(versions, after);
       return { filter, until };
+    },
+    get syncs() {
+      const syncs = versions.at(-1)?.filter.syncs ?? [];
+      return syncs.includes('*') ? null : syncs;
     },
     get filterFrom() {
       return newest.from;

@@ -93,11 +93,11 @@ export interface Failure {
 
 export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
   return {
-    acquire: (consumerId, holder, leaseMs) => acquire(db, consumerId, holder, leaseMs),
+    acquire: (consumerId, holder, leaseMs) => acquire(db.pipe, consumerId, holder, leaseMs),
     commit: (rows, leaseMs) => commit(db.pipe, rows, leaseMs),
-    confirm: (taken) => confirm(db, taken),
-    release: (release) => letGo(db, release),
-    failedAttempts: (consumerId, position) => failedAttempts(db, consumerId, position),
+    confirm: (taken) => confirm(db.pipe, taken),
+    release: (release) => letGo(db.pipe, release),
+    failedAttempts: (consumerId, position) => failedAttempts(db.pipe, consumerId, position),
   };
 }
 
@@ -116,6 +116,7 @@ async function acquire(
     head: number | null;
     attempt: number;
   }>({
+    name: 'acquire',
     text: `
       update cursors c
          set epoch          = c.epoch + 1,
@@ -233,6 +234,7 @@ function toRow(consumerId: string, attempt: Attempt): Record<string, unknown> {
 
 async function confirm(sql: Sql, taken: Taken): Promise<void> {
   await sql.query({
+    name: 'confirm',
     text: `
       with seen as (
         update cursors set seen_version = greatest(seen_version, $3)
@@ -249,6 +251,7 @@ async function confirm(sql: Sql, taken: Taken): Promise<void> {
 async function letGo(sql: Sql, release: Release): Promise<boolean> {
   const head = release.head === 'keep' ? null : release.head;
   const { rows } = await sql.query({
+    name: 'release',
     text: `
       with released as (
       update cursors
@@ -282,6 +285,7 @@ async function failedAttempts(
   position: number,
 ): Promise<Map<number, number>> {
   const { rows } = await sql.query<{ position: number; attempt: number }>({
+    name: 'failed attempts',
     text: `
       select position, max(attempt)::int as attempt from attempts
        where consumer_id = $1 and position > $2

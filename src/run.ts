@@ -43,6 +43,7 @@ interface Row {
 /** Loads a run; null when there is no such consumer. */
 export async function loadRun(sql: Sql, vault: Vault, consumerId: string): Promise<Run | null> {
   const { rows } = await sql.query<Row>({
+    name: 'run',
     text: `
       select k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
              k.version, k.filter_version, k.target_id,

@@ -9,14 +9,20 @@ import type { StreamName } from './schema.ts';
 const MAX_ENTRIES = 20_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 const PAGE = { limit: 2_000, maxBytes: 8 * 1024 * 1024, scanRows: 10_000 };
+/** Followers with longer lists are called for everything. */
+const MAX_SYNCS = 100;
 const BUSY_ENTRIES = 16;
 const BUSY_MS = 5;
 const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 
 /** The newest entries of one stream, read once a process and shared by its drains. */
 export interface Tail {
-  /** Calls `advanced` whenever new entries were read; reads only while someone follows. */
-  follow(advanced: () => void): () => void;
+  /**
+   * Calls `advanced` when entries were read that may be of these syncs (null: any); reads only
+   * while someone follows. Nobody is called for what it can't match, so it looks by itself now
+   * and then how far the tail has come.
+   */
+  follow(advanced: () => void, syncs?: readonly string[] | null): () => void;
   /**
    * Up to `limit` entries after `after`, and how far they reach; null when memory does not go
    * back that far, or nothing has been read yet.
@@ -42,6 +48,8 @@ export interface TailOptions {
 export function createTail(options: TailOptions): Tail {
   const { stream, pages, log } = options;
   const followers = new Set<() => void>();
+  const followsAll = new Set<() => void>();
+  const bySync = new Map<string, Set<() => void>>();
   let entries: Entry[] = [];
   let bytes = 0;
   let from = 0; // entries holds all of (from, end]
@@ -99,8 +107,19 @@ export function createTail(options: TailOptions): Tail {
     const moved = page.scannedTo > after;
     end = Math.max(after, page.scannedTo);
     if (page.entries.length >= PAGE.limit || page.scannedTo < page.last) again = true;
-    if (moved) for (const advanced of followers) advanced();
+    if (moved) tell(page.entries);
     return again ? 0 : page.entries.length;
+  }
+
+  /** Each follower once, though several entries may be for it. */
+  function tell(read: readonly Entry[]): void {
+    for (const advanced of followsAll) advanced();
+    if (bySync.size === 0) return;
+    const called = new Set<() => void>();
+    for (const { syncId } of read) {
+      for (const advanced of bySync.get(syncId) ?? []) called.add(advanced);
+    }
+    for (const advanced of called) advanced();
   }
 
   function keep(entry: Entry): void {
@@ -138,11 +157,24 @@ export function createTail(options: TailOptions): Tail {
     return { entries, from: first, to, scannedTo };
   }
 
-  function follow(advanced: () => void): () => void {
+  function follow(call: () => void, syncs: readonly string[] | null = null): () => void {
+    const advanced = (): void => call(); // its own: whoever follows anew lets go of the old one
+    const named = syncs === null || syncs.length > MAX_SYNCS ? null : syncs;
     followers.add(advanced);
+    if (named === null) followsAll.add(advanced);
+    for (const sync of named ?? []) {
+      const others = bySync.get(sync) ?? new Set();
+      bySync.set(sync, others.add(advanced));
+    }
     hint();
     return () => {
       followers.delete(advanced);
+      followsAll.delete(advanced);
+      for (const sync of named ?? []) {
+        const others = bySync.get(sync);
+        others?.delete(advanced);
+        if (others?.size === 0) bySync.delete(sync);
+      }
       if (followers.size > 0) return;
       entries = [];
       newest.clear();
@@ -161,6 +193,8 @@ export function createTail(options: TailOptions): Tail {
       unlisten();
       clearInterval(timer);
       followers.clear();
+      followsAll.clear();
+      bySync.clear();
     },
   };
 }

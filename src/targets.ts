@@ -55,6 +55,7 @@ export interface OpenTarget {
 /** Reads and opens a target for sending; null when there is none. */
 export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
   const { rows } = await sql.query<Row>({
+    name: 'open target',
     text: 'select * from targets where id = $1',
     values: [id],
   });

@@ -10,8 +10,13 @@ const STREAMS: StreamName[] = ['records', 'events'];
 const KEYS_PER_STEP = 5_000;
 const LEASE_MS = 5_000;
 const ADVANCE_MS = 200;
-/** One signal a consumer at once, then after 1 s, doubling to a minute. */
-const FIRST_REPEAT_MS = 1_000;
+/**
+ * One signal a consumer at once. Temporal keeps one that it took, so a repetition only guards
+ * against the unforeseen, and many of them would slow the wakes that wait: after 5 s, doubling to
+ * a minute. One that Temporal did not take is repeated with the next sweep.
+ */
+const FIRST_REPEAT_MS = 5_000;
+const SWEEP_MS = 1_000;
 const LAST_REPEAT_MS = 60_000;
 const SIGNALS_AT_ONCE = 32;
 
@@ -191,7 +196,7 @@ export function startWake(options: WakeOptions): Wake {
     const due = new Map(fresh);
     fresh.clear();
     if (now >= sweepAt) {
-      sweepAt = now + FIRST_REPEAT_MS;
+      sweepAt = now + SWEEP_MS;
       const wanting = await store.wanting(2_000);
       const still = new Set(wanting.map((one) => one.consumerId));
       for (const consumerId of signalled.keys())
@@ -220,6 +225,7 @@ export function startWake(options: WakeOptions): Wake {
     try {
       await options.signal(consumerId, wanted);
     } catch (error) {
+      signalled.set(consumerId, { at: performance.now(), waitMs: SWEEP_MS });
       log.warn(
         { err: error, consumer_id: consumerId },
         'a wake did not reach its workflow; it is repeated',

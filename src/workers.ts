@@ -104,7 +104,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
         taskQueue: options.deliveryQueue,
         activities: createDelivery(drains.deps),
         maxConcurrentActivityTaskExecutions: options.slots,
-        maxHeartbeatThrottleInterval: '5s',
+        maxHeartbeatThrottleInterval: '6s',
       }),
     );
   }

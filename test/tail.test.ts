@@ -51,3 +51,29 @@ test('a follower that comes while the last reading of those before it is under w
     tail.close();
   }
 });
+
+test('a follower of few syncs is called for these alone, and still sees how far the tail has come', async () => {
+  await using streams = await openStreams();
+  const { appender, listener, pages } = streams;
+  const log = pino({ level: 'silent' });
+  const tail = createTail({ stream: 'events', pages, listener, pollMs: 60_000, log });
+  const calls = { mine: 0, others: 0, all: 0 };
+  const of = (syncId: string) => anEvent({ syncId });
+  try {
+    tail.follow(() => (calls.mine += 1), ['mine', 'more']);
+    const leave = tail.follow(() => (calls.others += 1), ['others']);
+    tail.follow(() => (calls.all += 1), null);
+    await until(() => tail.end === 0);
+    const before = { ...calls };
+    await appender.events([of('mine'), of('more'), of('nobody')]);
+    await until(() => tail.end === 3);
+    expect(calls).toEqual({ ...before, mine: before.mine + 1, all: before.all + 1 });
+    expect(tail.since(0, 10)?.scannedTo).toBe(3);
+    leave();
+    await appender.events([of('others')]);
+    await until(() => tail.end === 4);
+    expect(calls.others).toBe(before.others);
+  } finally {
+    tail.close();
+  }
+});

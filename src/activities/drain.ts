@@ -17,14 +17,19 @@ export interface DrainDeps {
 }
 
 /**
+ * Each beat is a write of Temporal's, so they are few, and none at the start of what may be short.
+ * Two fit into the heartbeat timeout, so one may be lost.
+ */
+const BEAT_MS = 6_000;
+
+/**
  * Delivers a consumer's entries until it is idle, blocked, changed or asked to yield. The only
  * sender while it runs: it takes the next epoch and waits out an unreleased lease first.
  */
 export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Drained> {
   const { shared } = deps;
   const context = Context.current();
-  context.heartbeat();
-  const beat = setInterval(() => context.heartbeat(), 4_000);
+  const beat = setInterval(() => context.heartbeat(), BEAT_MS);
   try {
     const acquiredAt = performance.now();
     const lease = await shared.progress.acquire(consumerId, deps.holder, deps.leaseMs);
