@@ -9,6 +9,10 @@ export type Command =
   | { kind: 'seek'; to: SeekTo }
   | { kind: 'filter'; delta: FilterDelta }
   | { kind: 'patch'; patch: ConsumerPatch }
+  /** Dead letters go back to the parked entries, in order; null: all of them. */
+  | { kind: 'replay'; ids: string[] | null }
+  /** An entry that was delivered is sent again. */
+  | { kind: 'resend'; position: number }
   /** One of the above, too large for a history: its id in `stored_edits`. */
   | { kind: 'stored'; id: string };
 
@@ -21,7 +25,8 @@ export interface Ask {
 }
 
 export type Answer =
-  | { ok: true; version: number }
+  /** `count`: how many entries it concerned, where that is asked for. */
+  | { ok: true; version: number; count?: number }
   | { ok: false; status: 404 | 409 | 422; code: string; detail: string };
 
 /** How the API reaches a consumer's workflow. Throws `Unavailable` when Temporal or its workers do not answer. */
@@ -40,7 +45,7 @@ type Effect = 'apply' | 'nothing' | 'conflict';
 
 /** The state × command table of the API; a missing pair does not compile. */
 const TABLE: Record<ConsumerStatus, Record<Verb, Effect>> = {
-  active: { pause: 'apply', resume: 'nothing', retry: 'nothing', seek: 'apply' },
+  active: { pause: 'apply', resume: 'nothing', retry: 'apply', seek: 'apply' },
   blocked: { pause: 'apply', resume: 'nothing', retry: 'apply', seek: 'apply' },
   paused: { pause: 'nothing', resume: 'apply', retry: 'conflict', seek: 'apply' },
   stopped: { pause: 'conflict', resume: 'apply', retry: 'conflict', seek: 'apply' },

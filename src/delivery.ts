@@ -1,14 +1,20 @@
+import { createFlow } from './breaker.ts';
 import type { Committing } from './committer.ts';
+import { createFailing } from './failing.ts';
 import { createFilterStack } from './filterStack.ts';
 import { createLanes, laneOf } from './order.ts';
 import type { Outcome } from './outcome.ts';
-import type { Entry } from './pages.ts';
 import { createOutcomeLog, toRelease, type FailingHead } from './outcomes.ts';
+import { createPace } from './pace.ts';
+import type { Entry } from './pages.ts';
+import type { ParkedRow } from './parked.ts';
 import type { Lease, Outcomes } from './progress.ts';
 import { createReader } from './reader.ts';
-import type { Run } from './run.ts';
-import type { Sender } from './sender.ts';
-import type { Sent, Shared } from './shared.ts';
+import { createReady } from './ready.ts';
+import { ownClock, type Run } from './run.ts';
+import { createSenders } from './senders.ts';
+import type { Delivery, Ended, EndReason, Sent, Shared } from './shared.ts';
+import { createTaking } from './taking.ts';
 import { createWindow } from './window.ts';
 
 /** Entries read but not sent below which the next page is fetched. */
@@ -17,26 +23,8 @@ const LOW_WATER = 1_000;
 const MAX_SPAN = 5_000;
 /** Requests end this long before the lease does. */
 const LEASE_MARGIN_MS = 200;
-
-export type EndReason = 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced';
-
-export interface Ended {
-  reason: EndReason;
-  position: number;
-  /** When blocked. */
-  head: FailingHead | null;
-}
-
-export interface Delivery {
-  ended: Promise<Ended>;
-  /** Starts nothing more; ends when what is in flight has ended and is stored. */
-  stop(reason: 'yielded' | 'changed' | 'idle'): void;
-  /** Called every few tens of ms by the process. */
-  tick(now: number): void;
-  /** Since when there was nothing to do (monotonic ms); null while there is. */
-  readonly quietSince: number | null;
-  readonly position: number;
-}
+/** A parked entry due within it keeps a sender from going idle. */
+const SOON_MS = 5_000;
 
 export interface DeliveryOptions {
   shared: Shared;
@@ -46,6 +34,9 @@ export interface DeliveryOptions {
   leaseUntil: number;
   /** Failed attempts that entries above the position have had. */
   failedAttempts: Map<number, number>;
+  parkedRows: ParkedRow[];
+  /** Unix ms, as Temporal counts: it follows time skipping. */
+  nowMs: () => number;
 }
 
 /**
@@ -53,19 +44,17 @@ export interface DeliveryOptions {
  * consumer's limits and order, and hands outcomes to the committer. The only sender while it runs.
  */
 export function startDelivery(options: DeliveryOptions): Delivery {
-  const { shared, lease, failedAttempts } = options;
+  const { shared, lease, failedAttempts, nowMs } = options;
   const { committer, budget, log } = shared;
-  let { run } = options;
   let { leaseUntil } = options;
-  const { stream, consumerId } = run;
+  const { stream, consumerId, ordering } = options.run;
   const tail = shared.tails[stream];
   const window = createWindow<Entry>(lease);
-  const lanes = createLanes<Entry>(run.ordering);
+  const lanes = createLanes<Entry>(ordering);
   const startedAt = performance.now();
   const end = Promise.withResolvers<Ended>();
 
-  let ready: Sent[] = []; // may be sent now, in order
-  let nextReady = 0;
+  const ready = createReady();
   let stopping: EndReason | null = null;
   let finishing = false;
   let sending = false;
@@ -77,13 +66,38 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let lastMatchAt = startedAt;
   let committedPosition = lease.position;
   let lastCommitAt = startedAt;
-  let confirmedVersion = -1;
-  let latest = { version: run.version, targetVersion: run.target.version };
-  let reloading = false;
-  const filters = createFilterStack(run.filters, Math.max(lease.position, ...lease.ahead));
+  const filters = createFilterStack(options.run.filters, Math.max(lease.position, ...lease.ahead));
   let inFlight = 0;
-  const retired: Sender<Sent>[] = []; // of an earlier target or path
-  let sender = shared.openSender(run, ended);
+  const senders = createSenders(shared.openSender(options.run, ended));
+  const flow = createFlow({
+    max: options.run.target.maxInFlight,
+    found: lease.flow,
+    ramp: lease.ramp,
+  });
+  let pace = createPace(options.run.target.rateLimit);
+  const clock = (): number => ownClock(options.run, nowMs());
+  const mark = (): void => committer.mark(committing);
+  const failing = createFailing({
+    shared,
+    consumerId,
+    stream,
+    ordering,
+    window,
+    lanes,
+    outcomes,
+    flow,
+    failedAttempts,
+    putBack: ready.putBack,
+    mark,
+    sendReady,
+    windowMs: shared.retryWindowMs,
+    clock,
+    nowMs,
+    rows: options.parkedRows,
+    total: lease.parkedTotal,
+    log,
+  });
+  const { parking } = failing;
 
   const reader = createReader({
     stream,
@@ -98,11 +112,22 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     filled: sendReady,
     log,
   });
+  const taking = createTaking({
+    shared,
+    run: options.run,
+    epoch: lease.epoch,
+    filters,
+    readTo,
+    apply,
+    stop: () => stop('changed'),
+    taken: reader.fill,
+    over: () => finishing,
+  });
   const committing: Committing = { consumerId, take, stored, fenced, broken };
   committer.join(committing);
   let unfollow = tail.follow(reader.fill, filters.syncs);
-  committer.mark(committing); // renews a lease that was partly spent waiting
-  void refresh(false);
+  mark(); // renews a lease that was partly spent waiting
+  taking.begin();
   reader.fill();
 
   // ── reading ────────────────────────────────────────────────────────────────────────────
@@ -118,13 +143,14 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function accept(entry: Entry): void {
     lastMatchAt = performance.now();
-    const slot = window.add(entry, laneOf(run.ordering, entry)) as Sent | null;
+    const slot = window.add(entry, laneOf(ordering, entry)) as Sent | null;
     if (slot === null) return;
     slot.position = entry.position;
     slot.messageId = entry.messageId;
     slot.body = entry.body;
     slot.attempt = 0;
-    if (lanes.add(slot)) ready.push(slot);
+    slot.parked = null;
+    if (!failing.parksBehind(slot) && lanes.add(slot)) ready.push(slot);
   }
 
   // ── sending ────────────────────────────────────────────────────────────────────────────
@@ -132,24 +158,25 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   function sendReady(): void {
     if (sending) return;
     sending = true;
-    while (nextReady < ready.length && maySend()) {
-      const slot = ready[nextReady];
-      if (slot === undefined) break;
+    while (!ready.empty && maySend()) {
+      const slot = ready.next(inFlight);
+      if (slot === undefined || slot.settled) continue;
       if (slot.closed || slot.entry.superseded) {
-        nextReady += 1;
         settle(slot);
         continue;
       }
-      if (!budget.take(sendReady)) break;
-      nextReady += 1;
+      if (!budget.take(sendReady)) {
+        ready.putBack(slot);
+        break;
+      }
       slot.sent = true;
-      slot.attempt = 1 + (failedAttempts.size === 0 ? 0 : (failedAttempts.get(slot.position) ?? 0));
+      if (slot.parked === null) {
+        const before = failedAttempts.size === 0 ? 0 : failedAttempts.get(slot.position);
+        slot.attempt = 1 + (before ?? 0);
+      }
       inFlight += 1;
-      sender.send(slot, slot.attempt);
-    }
-    if (nextReady > 1024) {
-      ready = ready.slice(nextReady);
-      nextReady = 0;
+      pace.started(performance.now());
+      senders.send(slot);
     }
     sending = false;
     account();
@@ -160,10 +187,12 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     const now = performance.now();
     return (
       stopping === null &&
-      inFlight < run.target.maxInFlight &&
+      inFlight < flow.limit &&
+      !failing.tooMany &&
       committer.healthy &&
       now < leaseUntil - LEASE_MARGIN_MS &&
-      now >= pausedUntil
+      now >= pausedUntil &&
+      pace.may(now)
     );
   }
 
@@ -173,32 +202,37 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     const made = { position, messageId, attempt, startedAt: at, durationMs };
     if (outcome.kind === 'delivered') {
       outcomes.delivered(made, outcome.status);
+      flow.success();
+      if (failing.suspected) failing.cleared(slot, durationMs);
       settle(slot);
     } else if (outcome.kind === 'failed') {
-      outcomes.failed(made, outcome);
-      stopping ??= 'blocked';
+      const verdict = failing.fail(slot, made, outcome);
+      if (verdict !== 'goes on') stopping ??= verdict;
     } else {
       // Ours: not the endpoint's fault, so it goes back in front and waits a little.
-      slot.sent = false;
-      ready.splice(nextReady, 0, slot);
+      ready.putBack(slot);
       if (performance.now() < leaseUntil - LEASE_MARGIN_MS) {
         pausedUntil = performance.now() + 1_000;
-        log.warn(
-          { consumer_id: consumerId, reason: outcome.detail },
-          'sending waits: a fault of this machine',
-        );
+        const fields = { consumer_id: consumerId, reason: outcome.detail };
+        log.warn(fields, 'sending waits: a fault of this machine');
       }
     }
     budget.give();
+    judge();
     if (stopping === null) reader.fill();
     else if (inFlight === 0) void finish();
   }
 
   function settle(slot: Sent): void {
+    mark();
+    if (slot.parked !== null) {
+      slot.settled = true;
+      parking.delivered(slot.parked);
+      return;
+    }
     window.settle(slot);
     const next = lanes.settle(slot) as Sent | null;
     if (next !== null) ready.push(next);
-    committer.mark(committing);
   }
 
   function account(): void {
@@ -207,31 +241,35 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     held = window.bytes;
   }
 
+  /** Whether what is unexplained can only be the endpoint's fault by now. */
+  function judge(): void {
+    if (!failing.suspected || stopping !== null || inFlight > 0) return;
+    if (!failing.blames(ready.empty)) return;
+    stopping = 'blocked';
+    void finish();
+  }
+
   // ── committing ─────────────────────────────────────────────────────────────────────────
 
   function take(): Outcomes {
     const { position, ahead } = window.progress();
     committedPosition = position;
     lastCommitAt = performance.now();
-    return { consumerId, epoch: lease.epoch, position, ahead, ...outcomes.take() };
+    const { epoch } = lease;
+    return { consumerId, epoch, position, ahead, ...outcomes.take(), parked: parking.take() };
   }
 
   function stored(committed: { version: number; targetVersion: number }, until: number): void {
     leaseUntil = until;
-    latest = committed;
-    if (isStale()) void refresh();
+    parking.committed();
+    taking.saw(committed);
     if (stopping === null) sendReady();
   }
 
   function fenced(): void {
     stopping = 'fenced';
-    cut();
+    senders.cut();
     if (inFlight === 0) void finish();
-  }
-
-  function cut(): void {
-    sender.cut();
-    for (const one of retired) one.cut();
   }
 
   function broken(error: Error): void {
@@ -243,83 +281,37 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   // ── the configuration ──────────────────────────────────────────────────────────────────
 
-  /** Takes the newest configuration, and again as long as a newer one was seen meanwhile. */
-  async function refresh(load = true): Promise<void> {
-    if (reloading || finishing) return;
-    reloading = true;
-    try {
-      for (let first = !load; ; first = false) {
-        if (!first) takeRun(await shared.loadRun(consumerId));
-        await confirm();
-        if (!isStale() || finishing) break;
-      }
-    } catch (error) {
-      log.warn(
-        { err: error, consumer_id: consumerId },
-        'a change could not be taken; trying again',
-      );
-    } finally {
-      reloading = false;
-    }
-    reader.fill();
-  }
-
-  function takeRun(next: Run | null): void {
-    if (next !== null && !next.deleted && !next.held && next.status === 'active') {
-      apply(next);
-      return;
-    }
-    if (next !== null) {
-      filters.take(next.filters, readTo());
-      run = { ...run, version: next.version, filterVersion: next.filterVersion };
-    }
-    stop('changed');
-  }
-
-  function isStale(): boolean {
-    return latest.version > confirmedVersion || latest.targetVersion !== run.target.version;
-  }
-
-  function apply(next: Run): void {
-    const filterChanged = next.filterVersion !== run.filterVersion;
+  function apply(next: Run, before: Run): void {
     const sameWay =
-      next.target.version === run.target.version &&
-      next.path === run.path &&
-      next.target.id === run.target.id;
-    run = next;
-    if (filterChanged) {
-      filters.take(next.filters, readTo());
-      reader.forget();
-      const before = unfollow;
-      unfollow = tail.follow(reader.fill, filters.syncs);
-      before();
-      for (const slot of window.unsettled()) {
-        if (!slot.sent && !filters.passes(slot.entry)) slot.closed = true;
-      }
+      next.target.version === before.target.version &&
+      next.path === before.path &&
+      next.target.id === before.target.id;
+    if (next.filterVersion !== before.filterVersion) refilter(next);
+    if (next.parkedVersion !== before.parkedVersion) void failing.reload();
+    if (sameWay) return;
+    senders.replace(shared.openSender(next, ended));
+    flow.setMax(next.target.maxInFlight);
+    if (next.target.rateLimit !== before.target.rateLimit) pace = createPace(next.target.rateLimit);
+  }
+
+  function refilter(next: Run): void {
+    filters.take(next.filters, readTo());
+    reader.forget();
+    const before = unfollow;
+    unfollow = tail.follow(reader.fill, filters.syncs);
+    before();
+    for (const slot of window.unsettled() as Iterable<Sent>) {
+      if (slot.sent || filters.passes(slot.entry)) continue;
+      slot.closed = true;
+      failing.closed(slot);
     }
-    if (!sameWay) {
-      const old = sender;
-      sender = shared.openSender(next, ended);
-      retired.push(old);
-    }
+    failing.keepOnly((entry) => filters.matches(entry));
+    mark();
   }
 
   /** The highest position read; what an edit that is taken now applies above. */
   function readTo(): number {
     return Math.max(window.readTo, ...lease.ahead);
-  }
-
-  async function confirm(): Promise<void> {
-    const { version, filterVersion } = run;
-    const { filterFrom } = filters;
-    await shared.progress.confirm({
-      consumerId,
-      epoch: lease.epoch,
-      version,
-      filterVersion,
-      filterFrom,
-    });
-    confirmedVersion = version;
   }
 
   // ── ending ─────────────────────────────────────────────────────────────────────────────
@@ -333,22 +325,36 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (finishing) return;
     finishing = true;
     try {
-      const head = outcomes.failingHead();
+      const head = failingHead();
       if (stopping !== 'fenced') {
-        await committer.flush(committing);
+        do await committer.flush(committing);
+        while (parking.unwritten);
         await shared.progress.release({
           consumerId,
           epoch: lease.epoch,
           idle: stopping === 'idle',
           head: head === null ? null : toRelease(head),
+          flow: { found: flow.found, ramping: flow.ramping },
+          ...(head === null ? {} : { triedTarget: taking.run.target.version }),
         });
       }
-      end.resolve({ reason: stopping ?? 'yielded', position: window.progress().position, head });
+      const { position } = window.progress();
+      end.resolve({ reason: stopping ?? 'yielded', position, head, parkedDueAt: parkedDueAt() });
     } catch (error) {
       end.reject(error);
     } finally {
       leave();
     }
+  }
+
+  function failingHead(): FailingHead | null {
+    if (stopping !== 'blocked' && stopping !== 'gone') return null;
+    return failing.head(nowMs());
+  }
+
+  function parkedDueAt(): number | null {
+    if (parking.size === 0) return null;
+    return nowMs() + Math.max(0, parking.nextDue - clock());
   }
 
   function leave(): void {
@@ -357,28 +363,29 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     committer.leave(committing);
     budget.hold(-held);
     held = 0;
-    void Promise.all([sender, ...retired].map((one) => one.close())).catch((error: unknown) => {
-      log.warn({ err: error, consumer_id: consumerId }, 'connections did not close cleanly');
-    });
+    senders.close(log);
   }
 
   function tick(now: number): void {
-    sender.sweep(now);
-    for (const one of retired) one.sweep(now);
-    if (inFlight > 0 && now > leaseUntil - LEASE_MARGIN_MS) cut();
+    senders.sweep(now);
+    if (inFlight > 0 && now > leaseUntil - LEASE_MARGIN_MS) senders.cut();
     if (stopping !== null) return;
     if (now > startedAt + shared.timeBudgetMs) {
       stop('yielded');
       return;
     }
+    failing.tick(now);
     // The tail does not call for what can't match: how far it has come is seen here.
-    if (window.open > 0 || tail.end === null || window.readTo < tail.end) reader.fill();
+    const behind = tail.end === null || window.readTo < tail.end;
+    if (behind || window.open > 0 || !ready.empty) reader.fill();
+    judge();
     const caughtUp = window.open === 0 && tail.end !== null && window.readTo >= tail.end;
-    quietSince = caughtUp ? lastMatchAt : null;
+    const quiet = caughtUp && inFlight === 0 && parking.nextDue > clock() + SOON_MS;
+    quietSince = quiet ? lastMatchAt : null;
     const progressed = window.open === 0 && window.readTo > committedPosition;
     // A renewal brings the progress of one that is caught up along soon enough.
-    if (progressed && !caughtUp && now - lastCommitAt > 1_000) committer.mark(committing);
-    if (caughtUp && now - lastMatchAt >= shared.idleAfterMs) stop('idle');
+    if (progressed && !caughtUp && now - lastCommitAt > 1_000) mark();
+    if (quiet && now - lastMatchAt >= shared.idleAfterMs) stop('idle');
   }
 
   return {
@@ -387,9 +394,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     tick,
     get quietSince() {
       return quietSince;
-    },
-    get position() {
-      return window.progress().position;
     },
   };
 }

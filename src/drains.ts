@@ -5,11 +5,11 @@ import type { DrainDeps } from './activities/drain.ts';
 import { createBudget } from './budget.ts';
 import { createCommitter } from './committer.ts';
 import type { Db } from './db.ts';
-import type { Delivery } from './delivery.ts';
-import type { Shared } from './shared.ts';
+import type { Delivery, Shared } from './shared.ts';
 import { openOutlet } from './egress.ts';
 import type { Listener } from './notify.ts';
 import { createPages } from './pages.ts';
+import { createParkedStore } from './parked.ts';
 import { createProgress } from './progress.ts';
 import { loadRun, requestPath, type Run } from './run.ts';
 import type { Vault } from './secrets.ts';
@@ -60,6 +60,7 @@ export function createDrains(options: DrainsOptions): Drains {
   const shared: Shared = {
     pages,
     progress,
+    parked: createParkedStore(db.pipe),
     committer,
     tails,
     budget: createBudget({ requests: 4_096, bytes: 256 * 1024 * 1024 }),

@@ -73,6 +73,7 @@ const COLUMNS = new Set([
   'status',
   'status_reason',
   'failing_since',
+  'warned_at',
   'filter_version',
   'deleted_at',
 ]);

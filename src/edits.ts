@@ -13,6 +13,7 @@ import {
   type Tx,
 } from './editRows.ts';
 import { applyDelta, sameFilter, type Edited } from './filter.ts';
+import { closeAbove, closeUnmatched, hurryParked, Refused, replay, resend } from './parkedEdits.ts';
 import type { Pages } from './pages.ts';
 import type { ConsumerPatch, Filter } from './schema.ts';
 
@@ -33,17 +34,19 @@ export function createEdits(options: { db: Db; pages: (sql: Sql) => Pages }): Ed
 
   async function apply(consumerId: string, asked: Ask, at: Date): Promise<Answer> {
     const ask = { ...asked, command: await opened(db, asked.command) };
-    const done = await db.transaction(async (sql) => {
+    const done = await inTransaction(async (sql) => {
       const tail = await lockTail(sql, consumerId);
       const row = await lockRow(sql, consumerId);
       if (row === null || tail === null) return { answer: gone(consumerId), row: null };
-      const earlier = await sql.query<{ version: number }>({
-        text: 'select version from changes where consumer_id = $1 and edit_id = $2',
+      const earlier = await sql.query<{ version: number; detail: { count?: number } }>({
+        text: 'select version, detail from changes where consumer_id = $1 and edit_id = $2',
         values: [consumerId, ask.editId],
       });
       const [repeated] = earlier.rows;
       if (repeated !== undefined) {
-        return { answer: { ok: true, version: repeated.version } as Answer, row };
+        const { version, detail } = repeated;
+        const counted = detail.count === undefined ? {} : { count: detail.count };
+        return { answer: { ok: true, version, ...counted } as Answer, row };
       }
       const tx = { sql, pages: options.pages(sql), consumerId, row, ask, at, tail };
       return { answer: await decide(tx, ask.command), row };
@@ -53,11 +56,26 @@ export function createEdits(options: { db: Db; pages: (sql: Sql) => Pages }): Ed
     return done.answer;
   }
 
+  /** A command that finds itself refused half-way leaves nothing behind. */
+  async function inTransaction(work: (sql: Sql) => Promise<Done>): Promise<Done> {
+    try {
+      return await db.transaction(work);
+    } catch (error) {
+      if (error instanceof Refused) return { answer: error.answer, row: null };
+      throw error;
+    }
+  }
+
   async function hold(consumerId: string): Promise<void> {
     await setHeld(db, consumerId, true);
   }
 
   return { apply, hold, unhold: (consumerId) => setHeld(db, consumerId, false) };
+}
+
+interface Done {
+  answer: Answer;
+  row: Row | null;
 }
 
 // ── the commands ─────────────────────────────────────────────────────────────────────────
@@ -74,6 +92,10 @@ async function decide(tx: Tx, command: Command): Promise<Answer> {
       return refilter(tx, applyDelta(filterOf(tx.row), command.delta, tx.row.stream));
     case 'patch':
       return patch(tx, command.patch);
+    case 'replay':
+      return replay(tx, command.ids);
+    case 'resend':
+      return resend(tx, command.position);
     case 'delete':
       await release(tx);
       return write(tx, 'deleted', { deleted_at: tx.at });
@@ -86,16 +108,34 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Answer>
   const effect = effectOf(tx.row.status, verb);
   if (effect === 'conflict') return conflict(tx, verb);
   if (effect === 'nothing') return { ok: true, version: tx.row.version };
-  if (verb === 'retry') return write(tx, 'retried', {});
+  if (verb === 'retry') return retry(tx);
   await release(tx);
   if (verb === 'pause') {
     return write(tx, 'paused', { status: 'paused', status_reason: `paused by ${tx.ask.actor}` });
   }
   await tx.sql.query({
-    text: 'update cursors set head = null, attempt = 0, next_attempt_at = null where consumer_id = $1',
+    text: `
+      update cursors
+         set head = null, attempt = 0, next_attempt_at = null, parked_total = 0, ramp = true
+       where consumer_id = $1`,
     values: [tx.consumerId],
   });
-  return write(tx, 'resumed', { status: 'active', status_reason: null, failing_since: null });
+  return write(tx, 'resumed', {
+    status: 'active',
+    status_reason: null,
+    failing_since: null,
+    warned_at: null,
+  });
+}
+
+/** What waits is tried at once; the clock keeps running. */
+async function retry(tx: Tx): Promise<Answer> {
+  const parked = await hurryParked(tx);
+  if (tx.row.status === 'active') {
+    if (!parked) return { ok: true, version: tx.row.version };
+    await release(tx);
+  }
+  return write(tx, 'retried', {});
 }
 
 async function seek(tx: Tx, to: SeekTo): Promise<Answer> {
@@ -109,6 +149,7 @@ async function seek(tx: Tx, to: SeekTo): Promise<Answer> {
        where consumer_id = $1`,
     values: [tx.consumerId, position],
   });
+  await closeAbove(tx, position);
   // A replay goes by today's filter alone.
   await tx.sql.query({
     text: 'delete from filter_versions where consumer_id = $1 and version < $2',
@@ -119,7 +160,12 @@ async function seek(tx: Tx, to: SeekTo): Promise<Answer> {
     values: [tx.consumerId, position],
   });
   const failing = tx.row.status === 'blocked' ? { status: 'active', status_reason: null } : {};
-  return write(tx, 'seeked', { ...failing, failing_since: null }, { to, position });
+  return write(
+    tx,
+    'seeked',
+    { ...failing, failing_since: null, warned_at: null },
+    { to, position },
+  );
 }
 
 async function resolve(tx: Tx, to: SeekTo): Promise<number> {
@@ -169,6 +215,7 @@ async function addFilter(tx: Tx, filter: Filter): Promise<number> {
       filter.event_types,
     ],
   });
+  await closeUnmatched(tx, filter);
   // What no entry above the position can still need.
   await tx.sql.query({
     text: `

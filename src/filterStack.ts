@@ -7,6 +7,8 @@ export interface FilterStack {
   take(filters: FilterVersion[], readTo: number): void;
   /** Whether an entry passes every version it has to. */
   passes(entry: Matchable & { position: number }): boolean;
+  /** Whether it passes the newest version, wherever it stands. */
+  matches(entry: Matchable): boolean;
   /** What to read just above `after`, and up to where (null: no end). */
   reading(after: number): { filter: Filter; until: number | null };
   /** The syncs whose entries may pass; null: any. */
@@ -52,6 +54,7 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
   return {
     take,
     passes,
+    matches: (entry) => newest.matches(entry),
     reading: (after) => {
       const { filter, until } = inForce(versions, after);
       return { filter, until };

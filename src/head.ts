@@ -1,8 +1,11 @@
 import { compile, inForce, type FilterVersion } from './filter.ts';
+import { laneOf } from './order.ts';
 import type { Entry, Pages } from './pages.ts';
 import type { StreamName } from './schema.ts';
 
 const PAGE = { limit: 100, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
+/** Entries looked at for a probe. */
+const PROBE_SCAN = 5_000;
 
 export interface HeadRequest {
   pages: Pages;
@@ -11,19 +14,69 @@ export interface HeadRequest {
   /** Settled above the position. */
   ahead: number[];
   filters: FilterVersion[];
+  /** Records with parked entries: later ones wait behind those. */
+  parked: ReadonlySet<string>;
 }
 
-/** The first entry of a consumer that is not settled, and how far was looked; null when nothing waits. */
-export async function findHead(
+export interface Head {
+  /** The first entry that may be tried; null when nothing waits. */
+  entry: Entry | null;
+  /** Everything up to here is settled or does not pass. */
+  settledTo: number;
+}
+
+/** The first entry of a consumer that is not settled and has no parked one of its record before it. */
+export async function findHead(request: HeadRequest): Promise<Head> {
+  let skipped: Entry | null = null;
+  let found: Entry | null = null;
+  const scannedTo = await eachUnsettled(request, request.position, (entry) => {
+    if (request.parked.has(laneOf('record', entry))) {
+      skipped ??= entry;
+      return true;
+    }
+    found = entry;
+    return false;
+  });
+  const first = (skipped ?? found) as Entry | null;
+  return { entry: found, settledTo: first === null ? scannedTo : first.position - 1 };
+}
+
+/**
+ * An entry of another record to ask the endpoint with: the first unsettled one of its record, the
+ * `turn`th in doubling strides through what waits. Null when only the head's record waits.
+ */
+export async function findProbe(
   request: HeadRequest,
-): Promise<{ entry: Entry | null; scannedTo: number }> {
+  head: Entry,
+  turn: number,
+): Promise<Entry | null> {
+  const seen = new Set([laneOf('record', head)]);
+  const found: Entry[] = [];
+  const wanted = 2 ** Math.min(turn, 12) - 1;
+  let looked = 0;
+  await eachUnsettled(request, head.position, (entry) => {
+    looked += 1;
+    const record = laneOf('record', entry);
+    if (!seen.has(record) && !request.parked.has(record)) found.push(entry);
+    seen.add(record);
+    return found.length <= wanted && looked < PROBE_SCAN;
+  });
+  return found[wanted % Math.max(1, found.length)] ?? null;
+}
+
+/** Visits unsettled entries that pass, in order, until told to stop; returns how far was looked. */
+async function eachUnsettled(
+  request: HeadRequest,
+  from: number,
+  visit: (entry: Entry) => boolean,
+): Promise<number> {
   const { pages, stream } = request;
   const settled = new Set(request.ahead);
   const filters = request.filters.map((one) => ({
     ...one,
     filterFrom: one.filterFrom ?? Math.max(request.position, ...request.ahead),
   }));
-  let after = request.position;
+  let after = from;
   for (;;) {
     const now = inForce(filters, after);
     const page = await pages.read({
@@ -34,12 +87,12 @@ export async function findHead(
       ...PAGE,
     });
     const also = now.also.map(compile);
-    const entry = page.entries.find(
-      (one) => !settled.has(one.position) && also.every((passes) => passes(one)),
-    );
-    if (entry !== undefined) return { entry, scannedTo: entry.position - 1 };
+    for (const entry of page.entries) {
+      if (settled.has(entry.position) || !also.every((passes) => passes(entry))) continue;
+      if (!visit(entry)) return entry.position - 1;
+    }
     if (page.scannedTo <= after || page.scannedTo >= page.last) {
-      return { entry: null, scannedTo: Math.max(after, page.scannedTo) };
+      return Math.max(after, page.scannedTo);
     }
     after = page.scannedTo;
   }

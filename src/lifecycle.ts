@@ -5,11 +5,16 @@ import { newId } from './ids.ts';
 export interface Lifecycle {
   /** active → blocked. The first failure starts the 24 hours. */
   block(consumerId: string, reason: string, at: Date): Promise<void>;
-  /** blocked → active, after a 2xx or when nothing is left to try. */
-  unblock(consumerId: string): Promise<void>;
-  /** blocked → stopped at the end of the window, with its alert and the mail in the outbox. */
-  stop(consumerId: string, at: Date): Promise<void>;
+  /** blocked → active, after a 2xx or when nothing is left to try; whoever was warned hears of it. */
+  unblock(consumerId: string, at: Date): Promise<void>;
+  /** Tells of a consumer that has been blocked for 1/24 of the window; once an episode. */
+  warn(consumerId: string, at: Date): Promise<void>;
+  /** active or blocked → stopped, with its alert and the mail in the outbox. */
+  stop(consumerId: string, at: Date, why: StopReason): Promise<void>;
 }
+
+/** The window has ended, the endpoint answered 410, or too many entries are parked. */
+export type StopReason = 'window' | 'gone' | 'parked';
 
 export interface LifecycleOptions {
   db: Db;
@@ -33,30 +38,32 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     });
   }
 
-  async function unblock(consumerId: string): Promise<void> {
+  async function unblock(consumerId: string, at: Date): Promise<void> {
     await db.query({
       text: `
         with turned as (
           update consumers
              set status = 'active', status_reason = null, failing_since = null, version = version + 1,
-                 updated_at = clock_timestamp()
+                 updated_at = $2
            where id = $1 and status = 'blocked'
           returning id
         )
-        update cursors set head = null, attempt = 0, next_attempt_at = null
+        update cursors set head = null, attempt = 0, next_attempt_at = null, ramp = true
           from turned where consumer_id = turned.id`,
-      values: [consumerId],
+      values: [consumerId, at],
     });
   }
 
-  async function stop(consumerId: string, at: Date): Promise<void> {
+  async function warn(): Promise<void> {}
+
+  async function stop(consumerId: string, at: Date, _why: StopReason): Promise<void> {
     await db.transaction(async (tx) => {
       const stopped = await turnStopped(tx, consumerId, at);
       if (stopped !== null) await tell(tx, options, consumerId, stopped, at);
     });
   }
 
-  return { block, unblock, stop };
+  return { block, unblock, warn, stop };
 }
 
 interface Stopped {

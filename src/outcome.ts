@@ -73,3 +73,24 @@ function codeOf(error: unknown): string {
   const cause = (error as { cause?: unknown } | null)?.cause;
   return cause === undefined ? '' : codeOf(cause);
 }
+
+export type Failed = Outcome & { kind: 'failed' };
+
+/**
+ * Whom a failure speaks of: the `endpoint` at once (it can't be reached, is overloaded, or asks to
+ * wait), the `message` perhaps (any other answer), or the endpoint for good (`gone`).
+ */
+export type Blame = 'endpoint' | 'message' | 'gone';
+
+const OVERLOADED = new Set([429, 502, 503, 504]);
+
+export function blameOf({ code, status, retryAfter }: Failed): Blame {
+  if (code === 'GONE') return 'gone';
+  if (status === null || OVERLOADED.has(status) || retryAfter !== undefined) return 'endpoint';
+  return 'message';
+}
+
+/** Whether a failure says that fewer requests at a time would do better. */
+export function isOverload({ code, status }: Failed): boolean {
+  return code === 'TIMEOUT' || status === 429 || status === 503;
+}

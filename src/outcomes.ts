@@ -1,9 +1,7 @@
-import type { Outcome } from './outcome.ts';
+import type { Failed } from './outcome.ts';
 import type { Attempt, Batch, Release } from './progress.ts';
 import { nextDelayMs, parseRetryAfter } from './retry.ts';
 import type { StreamName } from './schema.ts';
-
-type Failed = Outcome & { kind: 'failed' };
 
 /** One attempt that has ended. Times in unix ms and ms. */
 export interface Made {
@@ -17,6 +15,7 @@ export interface Made {
 export interface FailingHead {
   position: number;
   attempt: number;
+  /** Unix ms. */
   nextAttemptAt: number;
   outcome: Failed;
   startedAt: number;
@@ -25,18 +24,21 @@ export interface FailingHead {
 /** What a delivery has seen and not yet handed to the committer. */
 export interface OutcomeLog {
   delivered(made: Made, status: number): void;
-  failed(made: Made, outcome: Failed): void;
+  /** A failed attempt after which sending goes on; unix ms of the next one, if that is planned. */
+  failed(made: Made, outcome: Failed, nextAttemptAt: number | null): void;
+  /** One that ends the sending: handed over (unless it was) when the next attempt has been planned. */
+  failing(made: Made, outcome: Failed, handedOver?: boolean): void;
   /** What came since the last call: first-attempt successes as columns, the rest as rows. */
   take(): { batch: Batch; attempts: Attempt[] };
   /**
-   * Of several failed entries the lowest is the head; its next attempt is planned from here.
-   * Failures are handed over only after this.
+   * Of several failing entries the lowest is the head; its next attempt is planned from here, no
+   * earlier than any of them was asked to wait for. `now` in unix ms.
    */
-  failingHead(): FailingHead | null;
+  failingHead(now: number): FailingHead | null;
 }
 
 export function createOutcomeLog(stream: StreamName, retryWindowMs: number): OutcomeLog {
-  const failures: { attempt: Attempt; outcome: Failed }[] = [];
+  const failures: { attempt: Attempt; outcome: Failed; handedOver: boolean }[] = [];
   let batch = emptyBatch();
   let rows: Attempt[] = [];
 
@@ -51,23 +53,32 @@ export function createOutcomeLog(stream: StreamName, retryWindowMs: number): Out
     batch.status.push(status);
   }
 
-  function failingHead(): FailingHead | null {
+  function failingHead(now: number): FailingHead | null {
     failures.sort((a, b) => a.attempt.position - b.attempt.position);
-    for (const { attempt } of failures) rows.push(attempt);
+    for (const { attempt, handedOver } of failures) if (!handedOver) rows.push(attempt);
     const head = failures[0];
     if (head === undefined) return null;
     const { attempt, outcome } = head;
-    const now = Date.now();
     const delay = nextDelayMs({
       attempt: attempt.attempt,
       remainingMs: retryWindowMs,
       windowMs: retryWindowMs,
-      retryAfterMs: parseRetryAfter(outcome.retryAfter, now),
+      retryAfterMs: longestAsked(now),
       random: Math.random(),
     });
     attempt.nextAttemptAt = now + (delay ?? 1);
     const { position, nextAttemptAt, startedAt } = attempt;
     return { position, attempt: attempt.attempt, nextAttemptAt, outcome, startedAt };
+  }
+
+  /** Retry-After holds for the whole consumer, whichever entry was answered with it. */
+  function longestAsked(now: number): number | null {
+    let longest: number | null = null;
+    for (const { outcome } of failures) {
+      const asked = parseRetryAfter(outcome.retryAfter, now);
+      if (asked !== null) longest = Math.max(longest ?? 0, asked);
+    }
+    return longest;
   }
 
   function take(): { batch: Batch; attempts: Attempt[] } {
@@ -79,8 +90,11 @@ export function createOutcomeLog(stream: StreamName, retryWindowMs: number): Out
 
   return {
     delivered,
-    failed: (made, outcome) => {
-      failures.push({ attempt: failedAttempt(stream, made, outcome, null), outcome });
+    failed: (made, outcome, nextAttemptAt) => {
+      rows.push(failedAttempt(stream, made, outcome, nextAttemptAt));
+    },
+    failing: (made, outcome, handedOver = false) => {
+      failures.push({ attempt: failedAttempt(stream, made, outcome, null), outcome, handedOver });
     },
     take,
     failingHead,

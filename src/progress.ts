@@ -1,5 +1,7 @@
+import { commit } from './commit.ts';
 import type { Db, Sql } from './db.ts';
 import type { ErrorCode } from './outcome.ts';
+import type { ParkedOps } from './parked.ts';
 
 /** Cursors, leases and the record of attempts. Every write of a sender is fenced by its epoch. */
 export interface Progress {
@@ -23,6 +25,14 @@ export interface Lease {
   ahead: number[];
   head: number | null;
   attempt: number;
+  /** Requests in flight that the endpoint last bore; null: no limit is known. */
+  flow: number | null;
+  /** The endpoint has just come back. */
+  ramp: boolean;
+  /** There are parked entries. */
+  parked: boolean;
+  /** How many were parked since the last resume. */
+  parkedTotal: number;
 }
 
 export interface Attempt {
@@ -55,6 +65,8 @@ export interface Outcomes {
   batch: Batch;
   /** Attempts kept as rows: failures, and successes after them. */
   attempts: Attempt[];
+  /** What happened to parked entries; null: nothing. */
+  parked: ParkedOps | null;
 }
 
 export interface Committed {
@@ -81,6 +93,10 @@ export interface Release {
     | 'keep'
     | null
     | { position: number; attempt: number; nextAttemptAt: number | null; failure: Failure };
+  /** What was learned of the endpoint's limits; undefined: nothing. */
+  flow?: { found: number | null; ramping: boolean };
+  /** The version of the target that was tried, by one that found it failing. */
+  triedTarget?: number;
 }
 
 /** What people see of the last failure. */
@@ -115,6 +131,10 @@ async function acquire(
     ahead: number[];
     head: number | null;
     attempt: number;
+    flow: number | null;
+    ramp: boolean;
+    parked: boolean;
+    parked_total: number;
   }>({
     name: 'acquire',
     text: `
@@ -131,7 +151,8 @@ async function acquire(
         from (select * from cursors where consumer_id = $1 for update) old
         join consumers k on k.id = old.consumer_id
        where c.consumer_id = old.consumer_id
-      returning c.epoch, c.position, c.ahead, c.head, c.attempt,
+      returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.flow, c.ramp, c.parked_total,
+                exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
                 case when old.holder is null then 0
                      else greatest(0, extract(epoch from old.lease_until - clock_timestamp()) * 1000)::float8
                 end as wait_ms`,
@@ -139,97 +160,8 @@ async function acquire(
   });
   const row = rows[0];
   if (row === undefined) return null;
-  const { epoch, position, ahead, head, attempt } = row;
-  return { epoch, waitMs: row.wait_ms, position, ahead, head, attempt };
-}
-
-const COMMIT = `
-  with input as (
-    select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-      as i(consumer_id, epoch, position, ahead, positions, started_at, duration_ms, status)
-  ), moved as (
-    update cursors c
-       set position    = i.position,
-           ahead       = i.ahead::bigint[],
-           lease_until = clock_timestamp() + make_interval(secs => $9 / 1000.0)
-      from input i
-     where c.consumer_id = i.consumer_id and c.epoch = i.epoch
-    returning c.consumer_id
-  ), batches as (
-    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status)
-    select i.consumer_id, clock_timestamp(), i.positions::bigint[], i.started_at::bigint[],
-           i.duration_ms::int[], i.status::smallint[]
-      from input i join moved using (consumer_id)
-     where i.positions <> '{}'
-  ), single as (
-    insert into attempts
-    select a.* from jsonb_to_recordset($10::jsonb) as a(
-             id uuid, consumer_id uuid, position bigint, message_id text, event_id text, attempt int,
-             started_at timestamptz, duration_ms int, outcome text, status int, error_code text,
-             response_head text, next_attempt_at timestamptz)
-      join moved using (consumer_id)
-  )
-  select m.consumer_id, k.version, t.version as target_version
-    from moved m join consumers k on k.id = m.consumer_id join targets t on t.id = k.target_id`;
-
-async function commit(
-  sql: Sql,
-  outcomes: Outcomes[],
-  leaseMs: number,
-): Promise<Map<string, Committed>> {
-  const attempts = outcomes.flatMap((one) =>
-    one.attempts.map((attempt) => toRow(one.consumerId, attempt)),
-  );
-  const { rows } = await sql.query<{
-    consumer_id: string;
-    version: number;
-    target_version: number;
-  }>({
-    name: 'commit',
-    text: COMMIT,
-    values: [
-      outcomes.map((one) => one.consumerId),
-      outcomes.map((one) => one.epoch),
-      outcomes.map((one) => one.position),
-      outcomes.map((one) => literal(one.ahead)),
-      outcomes.map((one) => literal(one.batch.positions)),
-      outcomes.map((one) => literal(one.batch.startedAt)),
-      outcomes.map((one) => literal(one.batch.durationMs)),
-      outcomes.map((one) => literal(one.batch.status)),
-      leaseMs,
-      JSON.stringify(attempts),
-    ],
-  });
-  return new Map(
-    rows.map((row) => [
-      row.consumer_id,
-      { version: row.version, targetVersion: row.target_version },
-    ]),
-  );
-}
-
-/** A Postgres array literal of integers. */
-function literal(numbers: number[]): string {
-  return `{${numbers.join(',')}}`;
-}
-
-function toRow(consumerId: string, attempt: Attempt): Record<string, unknown> {
-  return {
-    id: crypto.randomUUID(),
-    consumer_id: consumerId,
-    position: attempt.position,
-    message_id: attempt.messageId,
-    event_id: attempt.eventId,
-    attempt: attempt.attempt,
-    started_at: new Date(attempt.startedAt).toISOString(),
-    duration_ms: attempt.durationMs,
-    outcome: attempt.outcome,
-    status: attempt.status,
-    error_code: attempt.errorCode,
-    response_head: attempt.responseHead,
-    next_attempt_at:
-      attempt.nextAttemptAt === null ? null : new Date(attempt.nextAttemptAt).toISOString(),
-  };
+  const { wait_ms: waitMs, parked_total: parkedTotal, ...rest } = row;
+  return { ...rest, waitMs, parkedTotal };
 }
 
 async function confirm(sql: Sql, taken: Taken): Promise<void> {
@@ -260,7 +192,10 @@ async function letGo(sql: Sql, release: Release): Promise<boolean> {
              head            = case when $8 then head else $4 end,
              attempt         = case when $8 then attempt else $5 end,
              next_attempt_at = case when $8 then next_attempt_at else $6 end,
-             last_failure    = coalesce($7::jsonb, last_failure)
+             last_failure    = coalesce($7::jsonb, last_failure),
+             flow            = case when $9 then $10 else flow end,
+             ramp            = case when $9 then $11 else ramp end,
+             tried_target    = coalesce($12, tried_target)
        where consumer_id = $1 and epoch = $2
       returning consumer_id
       )
@@ -274,6 +209,10 @@ async function letGo(sql: Sql, release: Release): Promise<boolean> {
       head === null || head.nextAttemptAt === null ? null : new Date(head.nextAttemptAt),
       head === null ? null : JSON.stringify(head.failure),
       release.head === 'keep',
+      release.flow !== undefined,
+      release.flow?.found ?? null,
+      release.flow?.ramping ?? false,
+      release.triedTarget ?? null,
     ],
   });
   return rows.length === 1;

@@ -1,5 +1,5 @@
 /** Seconds before the 2nd, 3rd, … attempt; the last one repeats. */
-export const RETRY_SECONDS = [1, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600] as const;
+export const RETRY_SECONDS = [0.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600] as const;
 
 export interface RetryRequest {
   /** Failed attempts so far, at least 1. */
@@ -26,7 +26,9 @@ export function nextDelayMs(request: RetryRequest): number | null {
   // In the last minute of the window: nothing may follow.
   if (room <= margin) return null;
   const step = RETRY_SECONDS[Math.min(request.attempt, RETRY_SECONDS.length) - 1] ?? 3600;
-  const delay = request.retryAfterMs ?? step * 1000 * (0.9 + 0.2 * request.random);
+  // "At once" is not the next millisecond: a floor under Retry-After: 0 and dates in the past.
+  const asked = request.retryAfterMs === null ? null : Math.max(1_000, request.retryAfterMs);
+  const delay = asked ?? step * 1000 * (0.9 + 0.2 * request.random);
   return Math.max(1, Math.min(delay, room));
 }
 

@@ -19,6 +19,15 @@ export interface Run {
   /** Ascending: the one in force at the position and all later ones. */
   filters: FilterVersion[];
   target: OpenTarget;
+  /** Changes when something was done to its parked entries from outside. */
+  parkedVersion: number;
+  /** Its own clock, which stands still unless it is active: ms until `since`. */
+  clock: { ms: number; since: string | null };
+}
+
+/** The consumer's own clock at a moment (unix ms): parked entries are due and die by it. */
+export function ownClock({ clock }: Pick<Run, 'clock'>, nowMs: number): number {
+  return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - Date.parse(clock.since));
 }
 
 interface Row {
@@ -31,6 +40,9 @@ interface Row {
   version: number;
   filter_version: number;
   target_id: string;
+  parked_version: number;
+  active_ms: number;
+  active_since: string | null;
   filters: {
     version: number;
     filter_from: number | null;
@@ -46,7 +58,8 @@ export async function loadRun(sql: Sql, vault: Vault, consumerId: string): Promi
     name: 'run',
     text: `
       select k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
-             k.version, k.filter_version, k.target_id,
+             k.version, k.filter_version, k.target_id, k.parked_version, k.active_ms,
+             k.active_since,
              (select json_agg(json_build_object(
                        'version', f.version, 'filter_from', f.filter_from, 'syncs', f.syncs,
                        'collections', f.collections, 'event_types', f.event_types) order by f.version)
@@ -74,6 +87,8 @@ export async function loadRun(sql: Sql, vault: Vault, consumerId: string): Promi
       filter: { syncs: one.syncs, collections: one.collections, event_types: one.event_types },
     })),
     target,
+    parkedVersion: row.parked_version,
+    clock: { ms: row.active_ms, since: row.active_since },
   };
 }
 

@@ -3,7 +3,10 @@ import type { Logger } from 'pino';
 import type { Budget } from './budget.ts';
 import type { Committer } from './committer.ts';
 import type { Outcome } from './outcome.ts';
+import type { FailingHead } from './outcomes.ts';
 import type { Entry, Pages } from './pages.ts';
+import type { ParkedStore } from './parked.ts';
+import type { Parked } from './parking.ts';
 import type { Progress } from './progress.ts';
 import type { Run } from './run.ts';
 import type { StreamName } from './schema.ts';
@@ -15,6 +18,7 @@ import type { Slot } from './window.ts';
 export interface Shared {
   pages: Pages;
   progress: Progress;
+  parked: ParkedStore;
   committer: Committer;
   tails: Record<StreamName, Tail>;
   budget: Budget;
@@ -33,6 +37,8 @@ export interface Sent extends Slot<Entry> {
   messageId: string;
   body: string;
   attempt: number;
+  /** What it is a retry of; null on its way through the window. */
+  parked: Parked | null;
 }
 export type DeliverySenderEnded = (
   sent: Sent,
@@ -40,3 +46,33 @@ export type DeliverySenderEnded = (
   startedAt: number,
   durationMs: number,
 ) => void;
+
+export type EndReason =
+  | 'idle'
+  | 'blocked'
+  | 'changed'
+  | 'yielded'
+  | 'fenced'
+  /** The endpoint answered 410. */
+  | 'gone'
+  /** Too many entries are parked. */
+  | 'parked';
+
+export interface Ended {
+  reason: EndReason;
+  position: number;
+  /** When blocked or gone. */
+  head: FailingHead | null;
+  /** When the next parked entry is due, unix ms; null: none is parked. */
+  parkedDueAt: number | null;
+}
+
+export interface Delivery {
+  ended: Promise<Ended>;
+  /** Starts nothing more; ends when what is in flight has ended and is stored. */
+  stop(reason: 'yielded' | 'changed' | 'idle'): void;
+  /** Called every few tens of ms by the process. */
+  tick(now: number): void;
+  /** Since when there was nothing to do (monotonic ms); null while there is. */
+  readonly quietSince: number | null;
+}

@@ -26,6 +26,10 @@ export interface Standing {
   nextAttemptAt: string | null;
   attempt: number;
   lastFailure: Failure | null;
+  /** Who is named has been warned of this failure. */
+  warned: boolean;
+  /** When the next parked entry is due, while active; RFC 3339. */
+  parkedDueAt: string | null;
   deleted: boolean;
 }
 
@@ -41,7 +45,10 @@ export async function loadStanding(sql: Sql, consumerId: string): Promise<Standi
              t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
              c.idle and c.wanted is null as idle, k.failing_since as "failingSince",
              c.next_attempt_at as "nextAttemptAt", c.attempt, c.last_failure as "lastFailure",
-             k.deleted_at is not null as deleted
+             k.deleted_at is not null as deleted, k.warned_at is not null as warned,
+             k.active_since + make_interval(secs => (
+               select min(p.due_ms) from parked p where p.consumer_id = k.id
+             ) / 1000.0 - k.active_ms / 1000.0) as "parkedDueAt"
         from consumers k
         join cursors c on c.consumer_id = k.id
         join targets t on t.id = k.target_id

@@ -30,6 +30,7 @@ test('drains that end at the same moment all have their outcomes stored when the
           ahead: [9],
           batch: emptyBatch(),
           attempts: [],
+          parked: null,
         }),
         stored: () => undefined,
         fenced: () => void fenced.push(consumerId),

@@ -55,7 +55,15 @@ test('a page that comes when its delivery has ended takes no memory from the oth
   const lease = await shared.progress.acquire(id, 'here', 8_000);
   if (run === null || lease === null) throw new Error('there is no such consumer');
   const leaseUntil = performance.now() + 8_000;
-  const delivery = startDelivery({ shared, run, lease, leaseUntil, failedAttempts: new Map() });
+  const delivery = startDelivery({
+    shared,
+    run,
+    lease,
+    leaseUntil,
+    failedAttempts: new Map(),
+    parkedRows: [],
+    nowMs: Date.now,
+  });
   await until(() => waiting);
   delivery.stop('yielded');
   expect(await delivery.ended).toMatchObject({ reason: 'yielded', position: 0 });

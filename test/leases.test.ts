@@ -45,6 +45,7 @@ for (const command of COMMANDS) {
       ahead: [],
       batch: emptyBatch(),
       attempts: [],
+      parked: null,
     };
     const renewed = await progress.commit([outcomes], 8_000);
     expect([...renewed.keys()]).toEqual([]);
@@ -68,6 +69,14 @@ test('an edit does not disturb a sender whose lease holds', async () => {
   });
   await progress.confirm({ consumerId, epoch, version, filterVersion: 1, filterFrom: 0 });
   expect(await answered).toEqual({ ok: true, version });
-  const outcomes = { consumerId, epoch, position: 3, ahead: [], batch: emptyBatch(), attempts: [] };
+  const outcomes = {
+    consumerId,
+    epoch,
+    position: 3,
+    ahead: [],
+    batch: emptyBatch(),
+    attempts: [],
+    parked: null,
+  };
   expect((await progress.commit([outcomes], 8_000)).get(consumerId)).toMatchObject({ version });
 });

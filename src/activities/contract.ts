@@ -1,5 +1,6 @@
 import type { Answer, Ask } from '../command.ts';
 import type { Filter } from '../schema.ts';
+import type { StopReason } from '../lifecycle.ts';
 import type { Standing } from '../standing.ts';
 
 /** Activities of the control queue: the workflow's hand on its consumer's row. */
@@ -11,8 +12,10 @@ export interface ControlActivities {
   /** Asks the running sender to let go. */
   hold(input: Of): Promise<void>;
   block(input: Of & { reason: string; at: string }): Promise<Standing>;
-  unblock(input: Of): Promise<Standing>;
-  stop(input: Of & { at: string }): Promise<Standing>;
+  unblock(input: Of & { at: string }): Promise<Standing>;
+  /** Warns who is named that the endpoint has failed for a while; once an episode. */
+  warn(input: Of & { at: string }): Promise<Standing>;
+  stop(input: Of & { at: string; why: StopReason }): Promise<Standing>;
   /** Whether an entry still waits at the head of a blocked consumer. */
   hasHead(input: Of): Promise<boolean>;
 }
@@ -30,15 +33,20 @@ export interface Of {
 }
 
 export interface Drained {
-  reason: 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced';
+  reason: 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced' | 'gone' | 'parked';
   position: number;
   /** Sentence about the failing head, when blocked. */
   failure: string | null;
+  /** When the next parked entry is due, RFC 3339; null: none is parked. */
+  parkedDueAt: string | null;
 }
 
 export interface Delivered {
-  /** `clear`: nothing is left to try. `changed`: the consumer is not blocked any more. */
-  outcome: 'delivered' | 'clear' | 'changed';
+  /**
+   * `clear`: nothing is left to try. `parked`: the endpoint takes others, so it was the message.
+   * `changed`: the consumer is not blocked any more. `gone`: the endpoint answered 410.
+   */
+  outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone';
   position: number;
 }
 

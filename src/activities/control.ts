@@ -2,6 +2,8 @@ import type { Db } from '../db.ts';
 import type { Edits } from '../edits.ts';
 import { findHead } from '../head.ts';
 import type { Lifecycle } from '../lifecycle.ts';
+import { createParkedStore } from '../parked.ts';
+import { recordOf } from '../parking.ts';
 import type { Pages } from '../pages.ts';
 import type { Run } from '../run.ts';
 import { loadFilter, loadStanding, type Standing } from '../standing.ts';
@@ -20,6 +22,7 @@ export interface ControlDeps {
 /** The workflow's hand on its consumer's row; each is one transaction and repeatable. */
 export function createControlActivities(deps: ControlDeps): ControlActivities {
   const { db, edits, lifecycle } = deps;
+  const parked = createParkedStore(db);
 
   async function standingOf(consumerId: string): Promise<Standing> {
     const standing = await loadStanding(db, consumerId);
@@ -44,12 +47,18 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       await lifecycle.block(consumerId, reason, new Date(at));
       return standingOf(consumerId);
     },
-    unblock: async ({ consumerId }) => {
-      await lifecycle.unblock(consumerId);
+    unblock: async ({ consumerId, at }) => {
+      await lifecycle.unblock(consumerId, new Date(at));
+      deps.mailWaits();
       return standingOf(consumerId);
     },
-    stop: async ({ consumerId, at }) => {
-      await lifecycle.stop(consumerId, new Date(at));
+    warn: async ({ consumerId, at }) => {
+      await lifecycle.warn(consumerId, new Date(at));
+      deps.mailWaits();
+      return standingOf(consumerId);
+    },
+    stop: async ({ consumerId, at, why }) => {
+      await lifecycle.stop(consumerId, new Date(at), why);
       deps.mailWaits();
       return standingOf(consumerId);
     },
@@ -63,7 +72,14 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       const [cursor] = rows;
       if (cursor === undefined) return false;
       const { stream, filters } = run;
-      const { entry } = await findHead({ pages: deps.pages, stream, filters, ...cursor });
+      const waiting = run.ordering === 'record' ? await parked.rows(consumerId) : [];
+      const { entry } = await findHead({
+        pages: deps.pages,
+        stream,
+        filters,
+        ...cursor,
+        parked: new Set(waiting.map(recordOf)),
+      });
       return entry !== null;
     },
   };

@@ -1,45 +1,26 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
 import { isDatabaseAway } from '../db.ts';
-import type { Shared } from '../shared.ts';
 import { SEND_WITHIN_MS } from '../confirmation.ts';
-import { findHead } from '../head.ts';
-import type { Outcome } from '../outcome.ts';
+import { findHead, findProbe, type HeadRequest } from '../head.ts';
+import { laneOf } from '../order.ts';
+import { blameOf, type Failed } from '../outcome.ts';
 import type { Entry } from '../pages.ts';
-import { emptyBatch, failedAttempt, toAttempt, type Made } from '../outcomes.ts';
-import type { Lease, Outcomes, Release } from '../progress.ts';
+import { createParking, recordOf, type Parked, type Parking } from '../parking.ts';
 import { nextDelayMs, parseRetryAfter } from '../retry.ts';
-import type { Run } from '../run.ts';
-import type { Message, Sender } from '../sender.ts';
+import { ownClock, type Run } from '../run.ts';
 import type { Delivered, DeliverFailure, Of } from './contract.ts';
+import { openSession, type DeliverDeps, type Session, type Tried } from './session.ts';
 
-/** The longest request (15 s) and 10 s for what surrounds it: the lease is not renewed. */
-const LEASE_MS = 25_000;
-
-export interface DeliverDeps {
-  shared: Shared;
-  holder: string;
-  openSingle: (
-    run: Run,
-    ended: (message: Message, outcome: Outcome, at: number, ms: number) => void,
-  ) => Sender<Message>;
-}
-
-interface Tried {
-  entry: Entry;
-  attempt: number;
-  outcome: Outcome;
-  startedAt: number;
-  durationMs: number;
-}
+export type { DeliverDeps } from './session.ts';
 
 /**
  * One attempt at the head of a blocked consumer; Temporal's retry policy, steered by
- * `nextRetryDelay`, makes the next one. The only sender while the consumer is blocked. Throws an
- * `ApplicationFailure` when the attempt failed; its details say whether it was the window's last.
+ * `nextRetryDelay`, makes the next one. The only sender while the consumer is blocked. Where the
+ * endpoint answers, an entry of another record is tried too, which tells a poisoned message from a
+ * failing endpoint. Throws an `ApplicationFailure` when the endpoint failed; its details say whether
+ * it was the window's last attempt.
  */
 export async function deliver(
   deps: DeliverDeps,
@@ -63,129 +44,236 @@ export async function deliver(
   }
 }
 
+/** What one attempt works with. */
+interface Scene {
+  deps: DeliverDeps;
+  session: Session;
+  consumerId: string;
+  run: Run;
+  parking: Parking;
+  last: boolean;
+  began: number;
+}
+
 async function attemptHead(
   deps: DeliverDeps,
   { consumerId, last }: Of & { last: boolean },
 ): Promise<Delivered> {
-  const { progress, pages, loadRun } = deps.shared;
   const began = performance.now();
-  const lease = await progress.acquire(consumerId, deps.holder, LEASE_MS);
-  if (lease === null) return { outcome: 'changed', position: 0 };
-  if (lease.waitMs > 0) {
-    await sleep(lease.waitMs);
-    const renewed = await progress.commit(
-      [outcomesOf(consumerId, lease, lease.position)],
-      LEASE_MS,
-    );
-    if (!renewed.has(consumerId)) throw new Error('another sender has taken the cursor');
-  }
+  const session = await openSession(deps, consumerId);
+  if (session === null) return { outcome: 'changed', position: 0 };
+  const { position } = session.lease;
   for (;;) {
     const lookedAt = performance.now();
-    const run = await loadRun(consumerId);
-    if (run === null || run.deleted || run.status !== 'blocked') {
-      await progress.release({ consumerId, epoch: lease.epoch, idle: false, head: 'keep' });
-      return { outcome: 'changed', position: lease.position };
+    const run = await loadBlocked(deps, consumerId);
+    if (run === null) {
+      await session.release('keep', null);
+      return { outcome: 'changed', position };
     }
-    const { stream, filters } = run;
-    const { entry, scannedTo } = await findHead({ pages, stream, filters, ...lease });
-    if (entry === null) {
-      await settle(deps, outcomesOf(consumerId, lease, scannedTo), null);
-      return { outcome: 'clear', position: scannedTo };
-    }
-    const attempt = await attemptNumber(deps, consumerId, lease, entry);
-    // Whoever pauses the consumer counts on no request starting later than this after the look.
-    if (performance.now() - lookedAt > SEND_WITHIN_MS) continue;
-    const tried = await trySend(deps, run, entry, attempt);
-    return await record(deps, {
-      consumerId,
-      lease,
-      run,
-      tried,
-      last,
-      tookMs: performance.now() - began,
+    const rows = await deps.shared.parked.rows(consumerId);
+    const { nowMs } = timing(deps, began);
+    const parking = createParking({
+      windowMs: deps.shared.retryWindowMs,
+      clock: () => ownClock(run, nowMs()),
+      nowMs,
+      rows,
+      total: session.lease.parkedTotal,
     });
+    const scene = { deps, session, consumerId, run, parking, last, began };
+    const request = headRequest(scene, new Set(rows.map(recordOf)));
+    const { entry, settledTo } = await findHead(request);
+    session.settle(settledTo, []);
+    const tried =
+      entry === null
+        ? await tryParked(scene, lookedAt)
+        : await tryHead(scene, request, entry, lookedAt);
+    if (tried !== 'again') return { outcome: tried, position };
   }
 }
 
-async function attemptNumber(
-  deps: DeliverDeps,
-  consumerId: string,
-  lease: Lease,
+/** Whoever pauses the consumer counts on no request starting later than this after the look. */
+function isLate(lookedAt: number): boolean {
+  return performance.now() - lookedAt > SEND_WITHIN_MS;
+}
+
+async function loadBlocked(deps: DeliverDeps, consumerId: string): Promise<Run | null> {
+  const run = await deps.shared.loadRun(consumerId);
+  return run === null || run.deleted || run.status !== 'blocked' ? null : run;
+}
+
+function headRequest({ deps, session, run }: Scene, parked: Set<string>): HeadRequest {
+  const { stream, filters } = run;
+  const { position, ahead } = session.lease;
+  const waits = run.ordering === 'record' ? parked : new Set<string>();
+  return { pages: deps.shared.pages, stream, filters, position, ahead, parked: waits };
+}
+
+type Result = Delivered['outcome'] | 'again';
+
+// ── the head ─────────────────────────────────────────────────────────────────────────────
+
+async function tryHead(
+  scene: Scene,
+  request: HeadRequest,
   entry: Entry,
-): Promise<number> {
+  lookedAt: number,
+): Promise<Result> {
+  const { session, run } = scene;
+  const attempt = await attemptNumber(scene, entry);
+  if (isLate(lookedAt)) return 'again';
+  const tried = await session.send(run, entry, attempt);
+  const failed = await failureOf(scene, tried);
+  if (failed === null) return deliveredHead(scene, entry, tried);
+  if (blameOf(failed) !== 'message' || run.ordering === 'stream') {
+    return fails(scene, entry.position, tried, failed);
+  }
+  const verdict = await probe(scene, request, entry, attempt, tried);
+  if (verdict === 'silent') return fails(scene, entry.position, tried, failed);
+  if (verdict === 'again') return 'again';
+  const second = await session.send(run, entry, attempt + 1);
+  const decided = await failureOf(scene, second);
+  if (decided === null) return deliveredHead(scene, entry, second);
+  if (blameOf(decided) !== 'message') return fails(scene, entry.position, second, decided);
+  scene.parking.park(entry, laneOf('record', entry), attempt + 1, decided);
+  session.note(run, second, null);
+  session.settle(0, [entry.position]);
+  await session.commit(scene.parking);
+  await session.release(null, run);
+  return 'parked';
+}
+
+async function deliveredHead(scene: Scene, entry: Entry, tried: Tried): Promise<Result> {
+  scene.session.note(scene.run, tried, null);
+  scene.session.settle(0, [entry.position]);
+  await scene.session.commit(null);
+  await scene.session.release(null, scene.run);
+  return 'delivered';
+}
+
+/** `speaks`: the endpoint takes another record's entry. `silent`: it does not, or nothing else waits. */
+async function probe(
+  scene: Scene,
+  request: HeadRequest,
+  head: Entry,
+  attempt: number,
+  tried: Tried,
+): Promise<'speaks' | 'silent' | 'again'> {
+  const { deps, session, run, consumerId } = scene;
+  const entry = await findProbe(request, head, attempt - 1);
+  if (entry === null) return 'silent';
+  const before = await attemptNumber(scene, entry);
+  if (!(await isStillBlocked(scene))) {
+    session.note(run, tried, null);
+    await session.commit(null);
+    return 'again';
+  }
+  const probed = await session.send(run, entry, before);
+  const speaks = probed.outcome.kind === 'delivered';
+  session.note(run, probed, null);
+  if (!speaks) return 'silent';
+  session.note(run, tried, null);
+  session.settle(0, [entry.position]);
+  await session.commit(null);
+  deps.shared.log.info({ consumer_id: consumerId, position: entry.position }, 'a probe succeeded');
+  return (await isStillBlocked(scene)) ? 'speaks' : 'again';
+}
+
+/** Looked at right before a request, so that none starts after a pause was answered. */
+async function isStillBlocked({ deps, consumerId }: Scene): Promise<boolean> {
+  for (;;) {
+    const lookedAt = performance.now();
+    if ((await loadBlocked(deps, consumerId)) === null) return false;
+    if (!isLate(lookedAt)) return true;
+  }
+}
+
+async function attemptNumber({ deps, session, consumerId }: Scene, entry: Entry): Promise<number> {
+  const { lease } = session;
   if (lease.head === entry.position) return lease.attempt + 1;
   const before = await deps.shared.progress.failedAttempts(consumerId, lease.position);
   return (before.get(entry.position) ?? 0) + 1;
 }
 
-async function trySend(deps: DeliverDeps, run: Run, entry: Entry, attempt: number): Promise<Tried> {
-  const { promise, resolve } = Promise.withResolvers<Tried>();
-  const sender = deps.openSingle(run, (_message, outcome, startedAt, durationMs) => {
-    resolve({ entry, attempt, outcome, startedAt, durationMs });
-  });
-  const sweep = setInterval(() => sender.sweep(performance.now()), 25);
-  try {
-    sender.send(entry, attempt);
-    return await promise;
-  } finally {
-    clearInterval(sweep);
-    await sender.close();
+// ── parked entries, when nothing else waits ──────────────────────────────────────────────
+
+async function tryParked(scene: Scene, lookedAt: number): Promise<Result> {
+  const { deps, session, run, parking, consumerId } = scene;
+  const parked = parking.first();
+  if (parked === null) {
+    await session.commit(null);
+    await session.release(null, run);
+    return 'clear';
   }
+  const { position } = parked.entry;
+  const bodies = await deps.shared.parked.bodies(consumerId, [position]);
+  if (!parking.load(parked, bodies.get(position))) {
+    await session.commit(parking);
+    return 'again';
+  }
+  if (isLate(lookedAt)) return 'again';
+  const { messageId, body } = parked.entry;
+  const tried = await session.send(run, { position, messageId, body }, parked.attempts + 1);
+  const failed = await failureOf(scene, tried);
+  if (failed === null) parking.delivered(parked);
+  else if (blameOf(failed) === 'message') parking.failed(parked, failed, true);
+  else return failsParked(scene, parked, tried, failed);
+  session.note(run, tried, null);
+  do await session.commit(parking);
+  while (parking.unwritten);
+  await session.release(null, run);
+  return failed === null ? 'delivered' : 'parked';
 }
 
-interface Recording {
-  consumerId: string;
-  lease: Lease;
-  run: Run;
-  tried: Tried;
-  last: boolean;
-  /** Since the activity's attempt began. */
-  tookMs: number;
+async function failsParked(
+  scene: Scene,
+  parked: Parked,
+  tried: Tried,
+  failed: Failed,
+): Promise<Result> {
+  scene.parking.failed(parked, failed, false);
+  return fails(scene, parked.entry.position, tried, failed);
 }
 
-async function record(deps: DeliverDeps, recording: Recording): Promise<Delivered> {
-  const { consumerId, lease, run, tried, last } = recording;
-  const { entry, outcome } = tried;
-  if (outcome.kind === 'ours') {
-    await deps.shared.progress.release({
-      consumerId,
-      epoch: lease.epoch,
-      idle: false,
-      head: 'keep',
-    });
-    throw new Error(`a fault of this machine: ${outcome.detail}`);
-  }
-  if (outcome.kind === 'delivered') {
-    const outcomes = outcomesOf(consumerId, lease, entry.position);
-    const delivered = { ...toAttempt(run.stream, toMade(tried)), status: outcome.status };
-    outcomes.attempts.push({ ...delivered, outcome: 'delivered' });
-    await settle(deps, outcomes, null);
-    return { outcome: 'delivered', position: entry.position };
-  }
-  const { nowMs, remainingMs, windowMs } = clock(deps.shared.retryWindowMs, recording.tookMs);
+// ── failing ──────────────────────────────────────────────────────────────────────────────
+
+/** Null when it was delivered; a fault of ours lets go and throws. */
+async function failureOf({ session }: Scene, { outcome }: Tried): Promise<Failed | null> {
+  if (outcome.kind === 'delivered') return null;
+  if (outcome.kind === 'failed') return outcome;
+  await session.release('keep', null);
+  throw new Error(`a fault of this machine: ${outcome.detail}`);
+}
+
+/** The endpoint failed: plans the next attempt, stores it, and tells Temporal. */
+async function fails(
+  scene: Scene,
+  position: number,
+  tried: Tried,
+  failed: Failed,
+): Promise<'gone'> {
+  const { deps, session, run, parking, last } = scene;
+  const { attempt } = tried.made;
+  const { nowMs, remainingMs, windowMs } = timing(deps, scene.began);
   const delay = last
     ? null
     : nextDelayMs({
-        attempt: tried.attempt,
-        remainingMs,
+        attempt,
+        remainingMs: remainingMs(),
         windowMs,
-        retryAfterMs: parseRetryAfter(outcome.retryAfter, Date.now()),
+        retryAfterMs: parseRetryAfter(failed.retryAfter, Date.now()),
         random: Math.random(),
       });
-  const nextAttemptAt = delay === null ? null : nowMs + delay;
-  const outcomes = outcomesOf(consumerId, lease, lease.position);
-  outcomes.attempts.push(failedAttempt(run.stream, toMade(tried), outcome, nextAttemptAt));
-  const { code, status, detail } = outcome;
-  const failure = { code, status, detail, at: new Date(nowMs).toISOString() };
-  await settle(deps, outcomes, {
-    position: entry.position,
-    attempt: tried.attempt,
-    nextAttemptAt,
-    failure,
-  });
+  const gone = blameOf(failed) === 'gone';
+  const nextAttemptAt = delay === null || gone ? null : nowMs() + delay;
+  session.note(run, tried, nextAttemptAt);
+  await session.commit(parking);
+  const { code, status, detail } = failed;
+  const failure = { code, status, detail, at: new Date(nowMs()).toISOString() };
+  await session.release({ position, attempt, nextAttemptAt, failure }, run);
+  if (gone) return 'gone';
   throw ApplicationFailure.create({
     type: code,
-    message: `${new URL(run.target.baseUrl).host}: ${detail} (attempt ${tried.attempt} at position ${entry.position})`,
+    message: `${new URL(run.target.baseUrl).host}: ${detail} (attempt ${attempt} at position ${position})`,
     category: 'BENIGN',
     details: [{ final: delay === null } satisfies DeliverFailure],
     nonRetryable: delay === null,
@@ -193,47 +281,21 @@ async function record(deps: DeliverDeps, recording: Recording): Promise<Delivere
   });
 }
 
-/** Stores the outcome and lets go; while Postgres is away it is kept and tried again. */
-async function settle(deps: DeliverDeps, outcomes: Outcomes, head: Release['head']): Promise<void> {
-  const { progress } = deps.shared;
-  const { consumerId, epoch } = outcomes;
-  for (;;) {
-    try {
-      await progress.commit([outcomes], LEASE_MS);
-      await progress.release({ consumerId, epoch, idle: false, head });
-      return;
-    } catch (error) {
-      if (!isDatabaseAway(error) || Context.current().cancellationSignal.aborted) throw error;
-      await sleep(500);
-    }
-  }
-}
-
-function outcomesOf(consumerId: string, lease: Lease, position: number): Outcomes {
-  return {
-    consumerId,
-    epoch: lease.epoch,
-    position,
-    ahead: lease.ahead.filter((settled) => settled > position),
-    batch: emptyBatch(),
-    attempts: [],
-  };
-}
-
-function toMade({ entry, attempt, startedAt, durationMs }: Tried): Made {
-  return { position: entry.position, messageId: entry.messageId, attempt, startedAt, durationMs };
+interface Timing {
+  nowMs: () => number;
+  remainingMs: () => number;
+  windowMs: number;
 }
 
 /** Time as Temporal counts it: its own timestamps follow time skipping, the wall clock does not. */
-function clock(
-  windowMs: number,
-  tookMs: number,
-): { nowMs: number; remainingMs: number; windowMs: number } {
+function timing(deps: DeliverDeps, began: number): Timing {
   const { info } = Context.current();
-  const elapsed = info.currentAttemptScheduledTimestampMs - info.scheduledTimestampMs + tookMs;
+  const windowMs = info.scheduleToCloseTimeoutMs ?? deps.shared.retryWindowMs;
+  const took = (): number => performance.now() - began;
+  const waited = info.currentAttemptScheduledTimestampMs - info.scheduledTimestampMs;
   return {
-    nowMs: info.currentAttemptScheduledTimestampMs + tookMs,
-    remainingMs: (info.scheduleToCloseTimeoutMs ?? windowMs) - elapsed,
+    nowMs: () => info.currentAttemptScheduledTimestampMs + took(),
+    remainingMs: () => windowMs - waited - took(),
     windowMs,
   };
 }

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import { startDelivery, type Delivery } from '../delivery.ts';
-import type { Shared } from '../shared.ts';
+import { startDelivery } from '../delivery.ts';
+import type { Delivery, Shared } from '../shared.ts';
 import type { Lease } from '../progress.ts';
+import { temporalClock } from './clock.ts';
 import type { Drained, Of } from './contract.ts';
 
 export interface DrainDeps {
@@ -33,7 +34,7 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
   try {
     const acquiredAt = performance.now();
     const lease = await shared.progress.acquire(consumerId, deps.holder, deps.leaseMs);
-    if (lease === null) return { reason: 'changed', position: 0, failure: null };
+    if (lease === null) return { reason: 'changed', position: 0, failure: null, parkedDueAt: null };
     await waitOut(lease, context.cancellationSignal);
     if (context.cancellationSignal.aborted) return await letGo(deps, consumerId, lease, 'yielded');
     const run = await shared.loadRun(consumerId);
@@ -41,16 +42,26 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
       return await letGo(deps, consumerId, lease, 'changed');
     }
     const failedAttempts = await shared.progress.failedAttempts(consumerId, lease.position);
-    const leaseUntil = acquiredAt + deps.leaseMs;
-    const delivery = startDelivery({ shared, run, lease, leaseUntil, failedAttempts });
+    const parkedRows =
+      lease.parked || run.parkedVersion > 0 ? await shared.parked.rows(consumerId) : [];
+    const delivery = startDelivery({
+      shared,
+      run,
+      lease,
+      leaseUntil: acquiredAt + deps.leaseMs,
+      failedAttempts,
+      parkedRows,
+      nowMs: temporalClock(context.info.currentAttemptScheduledTimestampMs),
+    });
     const unregister = deps.register(delivery);
     const yielding = (): void => delivery.stop('yielded');
     context.cancellationSignal.addEventListener('abort', yielding);
     if (context.cancellationSignal.aborted) yielding();
     try {
-      const { reason, position, head } = await delivery.ended;
+      const { reason, position, head, parkedDueAt } = await delivery.ended;
       const failure = head === null ? null : `${head.outcome.code}: ${head.outcome.detail}`;
-      return { reason, position, failure };
+      const dueAt = parkedDueAt === null ? null : new Date(parkedDueAt).toISOString();
+      return { reason, position, failure, parkedDueAt: dueAt };
     } finally {
       context.cancellationSignal.removeEventListener('abort', yielding);
       unregister();
@@ -76,5 +87,5 @@ async function letGo(
 ): Promise<Drained> {
   const { epoch, position } = lease;
   await deps.shared.progress.release({ consumerId, epoch, idle: false, head: 'keep' });
-  return { reason, position, failure: null };
+  return { reason, position, failure: null, parkedDueAt: null };
 }

@@ -8,6 +8,7 @@ import {
   continueAsNew,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -72,6 +73,8 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   let sending: Sending | null = null;
   let retryNow = false;
   let notBefore = 0; // after a `deliver` that ended without a verdict
+  // Histories from before it have no timers for warnings and parked entries.
+  const timed = patched('warnings-and-parked');
   setHandler(messages.state, () => ({
     status: standing?.status ?? 'active',
     status_reason: standing?.statusReason ?? null,
@@ -95,6 +98,8 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       mailbox.letters.shift();
     } else if (sending !== null && (sending as Sending).done) {
       await conclude(takeSending());
+    } else if (timed && untilWarning() <= 0) {
+      standing = { ...(await control.warn({ consumerId, at: time() })), warned: true };
     } else if (now().deleted) {
       await quiet();
       return;
@@ -117,8 +122,8 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   function startSending(): void {
     if (sending !== null) return;
     const { status, idle, position } = now();
-    if (status === 'active' && (!idle || mailbox.wanted > position)) {
-      standing = { ...now(), idle: false };
+    if (status === 'active' && (!idle || mailbox.wanted > position || untilParked() <= 0)) {
+      standing = { ...now(), idle: false, parkedDueAt: null };
       start('drain', drain);
     }
     if (status === 'blocked' && (retryNow || untilNextAttempt() <= 0)) {
@@ -193,7 +198,10 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       const reason = drained.failure ?? 'the endpoint fails';
       standing = await control.block({ consumerId, reason, at: time() });
     } else if (!woken && (drained?.reason === 'idle' || drained?.reason === 'yielded')) {
-      standing = { ...now(), position: drained.position, idle: drained.reason === 'idle' };
+      const { position, parkedDueAt } = drained;
+      standing = { ...now(), position, idle: drained.reason === 'idle', parkedDueAt };
+    } else if (drained?.reason === 'gone' || drained?.reason === 'parked') {
+      standing = await control.stop({ consumerId, at: time(), why: drained.reason });
     } else {
       standing = await control.look({ consumerId });
     }
@@ -202,14 +210,14 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   async function concludeDeliver(ended: Sending): Promise<void> {
     if (ended.result !== null) {
       const { outcome } = ended.result as Delivered;
-      standing =
-        outcome === 'changed'
-          ? await control.look({ consumerId })
-          : await control.unblock({ consumerId });
+      if (outcome === 'changed') standing = await control.look({ consumerId });
+      else if (outcome === 'gone')
+        standing = await control.stop({ consumerId, at: time(), why: 'gone' });
+      else standing = await control.unblock({ consumerId, at: time() });
       return;
     }
     if (wasFinal(ended.error)) {
-      standing = await control.stop({ consumerId, at: time() });
+      standing = await control.stop({ consumerId, at: time(), why: 'window' });
       return;
     }
     standing = await control.look({ consumerId });
@@ -220,7 +228,9 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   async function quiet(): Promise<void> {
     if (sending === null) return;
     const ending: Sending = sending;
-    ending.scope.cancel();
+    // A drain hears of a hold at once, of its cancellation only with a heartbeat.
+    if (timed && ending.kind === 'drain') await control.hold({ consumerId });
+    else ending.scope.cancel();
     await condition(() => ending.done);
     if (sending === ending) await conclude(takeSending());
   }
@@ -270,7 +280,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     if (now().status !== 'blocked' && isSending('deliver')) await quiet();
     if (now().status === 'blocked' && changedFilter && !(await control.hasHead({ consumerId }))) {
       if (isSending('deliver')) await quiet();
-      standing = await control.unblock({ consumerId });
+      standing = await control.unblock({ consumerId, at: time() });
     }
   }
 
@@ -311,9 +321,27 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       (sending === null &&
         now().status === 'active' &&
         (!now().idle || mailbox.wanted > now().position));
-    const wait = sending === null && now().status === 'blocked' ? untilNextAttempt() : 0;
-    if (wait > 0) await condition(ready, wait);
+    const wait = Math.min(
+      sending === null && now().status === 'blocked' ? untilNextAttempt() : Infinity,
+      timed ? untilWarning() : Infinity,
+      timed && sending === null ? untilParked() : Infinity,
+    );
+    if (wait > 0 && wait < Infinity) await condition(ready, wait);
     else await condition(ready);
+  }
+
+  /** Until whoever is named is warned of a failing endpoint, ms; Infinity: there is nothing to warn of. */
+  function untilWarning(): number {
+    const { status, failingSince, warned } = now();
+    if (status !== 'blocked' || failingSince === null || warned) return Infinity;
+    return Date.parse(failingSince) + retryWindowMs / 24 - Date.now();
+  }
+
+  /** Until the next parked entry of an idle consumer is due, ms; Infinity: none is parked. */
+  function untilParked(): number {
+    const { status, idle, parkedDueAt } = now();
+    if (!timed || status !== 'active' || !idle || parkedDueAt === null) return Infinity;
+    return Date.parse(parkedDueAt) - Date.now();
   }
 
   function untilNextAttempt(): number {

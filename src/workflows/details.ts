@@ -19,6 +19,9 @@ export function details(standing: Standing, filter: string, note: string | null)
   if (standing.status === 'blocked' && standing.nextAttemptAt !== null) {
     lines.push(`- Next attempt: ${standing.nextAttemptAt} (attempt ${standing.attempt + 1})`);
   }
+  if (standing.status === 'active' && standing.parkedDueAt) {
+    lines.push(`- Parked entries: the next one is due ${standing.parkedDueAt}`);
+  }
   if (note !== null) lines.push(`- ${note}`);
   return lines.join('\n');
 }

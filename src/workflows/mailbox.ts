@@ -103,6 +103,8 @@ const COMMANDS: Record<Command['kind'], true> = {
   seek: true,
   filter: true,
   patch: true,
+  replay: true,
+  resend: true,
   stored: true,
 };
 

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Context } from '@temporalio/activity';
+
+import { isDatabaseAway } from '../db.ts';
+import { emptyBatch, failedAttempt, toAttempt, type Made } from '../outcomes.ts';
+import type { Outcome } from '../outcome.ts';
+import type { Parking } from '../parking.ts';
+import type { Attempt, Lease, Release } from '../progress.ts';
+import type { Run } from '../run.ts';
+import type { Message, Sender } from '../sender.ts';
+import type { Shared } from '../shared.ts';
+
+/** The longest request (15 s) and 10 s for what surrounds it; each commit renews it. */
+const LEASE_MS = 25_000;
+
+export interface DeliverDeps {
+  shared: Shared;
+  holder: string;
+  openSingle: (
+    run: Run,
+    ended: (message: Message, outcome: Outcome, at: number, ms: number) => void,
+  ) => Sender<Message>;
+}
+
+export interface Tried {
+  made: Made;
+  outcome: Outcome;
+}
+
+/** A sender that makes one attempt at a time: it holds the lease and stores what came of each. */
+export interface Session {
+  readonly lease: Lease;
+  /** One attempt; our own trouble is an outcome too. */
+  send(run: Run, message: Message, attempt: number): Promise<Tried>;
+  /** Notes an attempt; it is stored with the next `commit`. */
+  note(run: Run, tried: Tried, nextAttemptAt: number | null): void;
+  /** These positions are settled, and everything up to `settledTo`. */
+  settle(settledTo: number, positions: number[]): void;
+  /** Stores what was noted and settled, and renews the lease; waits while Postgres is away. */
+  commit(parking: Parking | null): Promise<void>;
+  release(head: Release['head'], run: Run | null): Promise<void>;
+}
+
+/** Takes the cursor, waiting out a predecessor that did not let go; null when there is none. */
+export async function openSession(deps: DeliverDeps, consumerId: string): Promise<Session | null> {
+  const { progress } = deps.shared;
+  const lease = await progress.acquire(consumerId, deps.holder, LEASE_MS);
+  if (lease === null) return null;
+  const { epoch } = lease;
+  let { position } = lease;
+  let ahead = new Set(lease.ahead);
+  let attempts: Attempt[] = [];
+
+  async function send(run: Run, message: Message, attempt: number): Promise<Tried> {
+    const { promise, resolve } = Promise.withResolvers<Tried>();
+    const sender = deps.openSingle(run, ({ messageId }, outcome, startedAt, durationMs) => {
+      const made = { position: message.position, messageId, attempt, startedAt, durationMs };
+      resolve({ made, outcome });
+    });
+    const sweep = setInterval(() => sender.sweep(performance.now()), 25);
+    try {
+      sender.send(message, attempt);
+      return await promise;
+    } finally {
+      clearInterval(sweep);
+      await sender.close();
+    }
+  }
+
+  function note({ stream }: Run, { made, outcome }: Tried, nextAttemptAt: number | null): void {
+    if (outcome.kind === 'failed') {
+      attempts.push(failedAttempt(stream, made, outcome, nextAttemptAt));
+    } else if (outcome.kind === 'delivered') {
+      const { status } = outcome;
+      attempts.push({ ...toAttempt(stream, made), outcome: 'delivered', status });
+    }
+  }
+
+  function settle(settledTo: number, positions: number[]): void {
+    for (const settled of positions) ahead.add(settled);
+    position = Math.max(position, settledTo);
+    while (ahead.has(position + 1)) position += 1;
+    ahead = new Set([...ahead].filter((one) => one > position));
+  }
+
+  async function commit(parking: Parking | null): Promise<void> {
+    const outcomes = {
+      consumerId,
+      epoch,
+      position,
+      ahead: [...ahead].sort((a, b) => a - b),
+      batch: emptyBatch(),
+      attempts,
+      parked: parking?.take() ?? null,
+    };
+    attempts = [];
+    for (;;) {
+      try {
+        const stored = await progress.commit([outcomes], LEASE_MS);
+        if (!stored.has(consumerId)) throw new Error('another sender has taken the cursor');
+        parking?.committed();
+        return;
+      } catch (error) {
+        if (!isDatabaseAway(error) || Context.current().cancellationSignal.aborted) throw error;
+        await sleep(500);
+      }
+    }
+  }
+
+  async function release(head: Release['head'], run: Run | null): Promise<void> {
+    const tried = run === null ? {} : { triedTarget: run.target.version };
+    await progress.release({ consumerId, epoch, idle: false, head, ...tried });
+  }
+
+  if (lease.waitMs > 0) {
+    await sleep(lease.waitMs);
+    await commit(null);
+  }
+  return { lease, send, note, settle, commit, release };
+}

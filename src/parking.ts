@@ -1,0 +1,384 @@
+import type { Failed } from './outcome.ts';
+import type { Entry } from './pages.ts';
+import type { LoadedBody, ParkedOps, ParkedRow, ParkedFailure } from './parked.ts';
+import { newId } from './ids.ts';
+import { nextDelayMs, parseRetryAfter } from './retry.ts';
+
+/** Retries of parked entries that wait for a body or are in flight, at most. */
+const AT_ONCE = 200;
+/** Parked since the last resume: more than that is no matter of single messages. */
+export const MAX_PARKED = 10_000;
+/** `due` of one whose turn comes only after an earlier entry of its record. */
+const WAITS = Infinity;
+
+/** One parked entry as its sender knows it. Times in ms of the consumer's own clock. */
+export interface Parked {
+  entry: Entry;
+  record: string;
+  attempts: number;
+  parkedAt: Date;
+  parkedMs: number;
+  due: number;
+  failure: ParkedFailure | null;
+  /** What has become of it: `dropped` leaves no trace. */
+  state: 'parked' | 'dropped' | 'dead';
+  /** Whether Postgres has the row. */
+  stored: boolean;
+  /** Its body is being read, or it is in flight. */
+  busy: boolean;
+}
+
+/**
+ * The parked entries of a running sender, and the only memory of what is to be written of them.
+ * Entries of one record go out one after another, in order.
+ */
+export interface Parking {
+  /** Whether a new entry of this record has to wait behind parked ones. */
+  has(record: string): boolean;
+  /** Takes an entry; without a failure it waits behind an earlier one of its record, untried. */
+  park(entry: Entry, record: string, attempts: number, failed: Failed | null): void;
+  /** The lowest that no other one is before, due or not; it comes back as those of `due` do. */
+  first(): Parked | null;
+  /** Those due now, as many as may be tried at once; each comes back by one of the next three. */
+  due(): Parked[];
+  delivered(parked: Parked): void;
+  /** Returns when it is tried again, unix ms; null when it has died. */
+  failed(parked: Parked, outcome: Failed, mayDie: boolean): number | null;
+  /** It was not tried: its body could not be read, or the fault was ours. */
+  postpone(parked: Parked, ms: number): void;
+  /** It is no longer wanted: superseded, filtered, or deleted by someone. */
+  drop(parked: Parked): void;
+  /** Drops what does not pass any more. */
+  keepOnly(passes: (entry: Entry) => boolean): void;
+  /** Rows that came from outside, or are to be tried now. */
+  merge(rows: ParkedRow[]): void;
+  /** The body of one that is due; null when the row is gone. */
+  load(parked: Parked, loaded: LoadedBody | undefined): boolean;
+  /** What is to be written; the same again until `committed`. */
+  take(): ParkedOps | null;
+  committed(): void;
+  /** When the next one is due, on the consumer's clock; Infinity: none. */
+  readonly nextDue: number;
+  readonly size: number;
+  /** Something is still to be written. */
+  readonly unwritten: boolean;
+  /** Too many for single messages to be the reason. */
+  readonly overflown: boolean;
+}
+
+export interface ParkingOptions {
+  windowMs: number;
+  /** The consumer's own clock, ms. */
+  clock: () => number;
+  /** Unix ms, as Temporal counts. */
+  nowMs: () => number;
+  rows: ParkedRow[];
+  /** Parked since the last resume. */
+  total: number;
+}
+
+export function createParking(options: ParkingOptions): Parking {
+  const { clock, nowMs, windowMs } = options;
+  const lanes = new Map<string, Parked[]>(); // each ascending by position
+  const dirty = new Set<Parked>();
+  let taken: Parked[] = [];
+  let size = 0;
+  let busy = 0;
+  let nextDue = Infinity;
+  let { total } = options;
+  merge(options.rows);
+
+  // ── taking in ──────────────────────────────────────────────────────────────────────────
+
+  function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
+    const parked: Parked = {
+      entry: { ...entry }, // the tail's own is shared
+      record,
+      attempts,
+      parkedAt: new Date(nowMs()),
+      parkedMs: clock(),
+      due: WAITS,
+      failure: failed === null ? null : toFailure(failed, nowMs()),
+      state: 'parked',
+      stored: false,
+      busy: false,
+    };
+    if (failed !== null) plan(parked, failed, false);
+    insert(parked);
+    total += 1;
+    dirty.add(parked);
+    hurry(parked.record);
+  }
+
+  function insert(parked: Parked): void {
+    const lane = lanes.get(parked.record) ?? [];
+    lanes.set(parked.record, lane);
+    let index = lane.length;
+    while (index > 0 && (lane[index - 1]?.entry.position ?? 0) > parked.entry.position) index -= 1;
+    lane.splice(index, 0, parked);
+    size += 1;
+    if (parked.due < nextDue) nextDue = parked.due;
+  }
+
+  /** A newer version on the records stream makes the parked ones before it void: no need to wait. */
+  function hurry(record: string): void {
+    const lane = lanes.get(record);
+    const head = lane?.[0];
+    if (head === undefined || lane === undefined || lane.length < 2) return;
+    if (head.entry.event === null && !head.busy) setDue(head, 0);
+  }
+
+  function merge(rows: ParkedRow[]): void {
+    for (const row of rows) {
+      const known = find(row);
+      if (known === null) {
+        insert(toParked(row));
+        const head = lanes.get(recordOf(row))?.[0];
+        if (head?.due === WAITS) setDue(head, 0);
+      } else if (row.due_ms === -1 && !known.busy && !dirty.has(known)) {
+        setDue(known, 0);
+      }
+    }
+  }
+
+  function find(row: ParkedRow): Parked | null {
+    const lane = lanes.get(recordOf(row));
+    return lane?.find((one) => one.entry.position === row.position) ?? null;
+  }
+
+  // ── trying ─────────────────────────────────────────────────────────────────────────────
+
+  function due(): Parked[] {
+    const now = clock();
+    if (nextDue > now || busy >= AT_ONCE) return [];
+    const found: Parked[] = [];
+    nextDue = Infinity;
+    for (const lane of lanes.values()) {
+      const head = lane[0];
+      if (head === undefined || head.busy) continue;
+      if (head.due > now || !head.stored || busy >= AT_ONCE) {
+        nextDue = Math.min(nextDue, head.due);
+        continue;
+      }
+      head.busy = true;
+      busy += 1;
+      found.push(head);
+    }
+    return found;
+  }
+
+  function first(): Parked | null {
+    let found: Parked | null = null;
+    for (const [head] of lanes.values()) {
+      if (head === undefined || head.busy) continue;
+      if (found === null || head.entry.position < found.entry.position) found = head;
+    }
+    if (found !== null) {
+      found.busy = true;
+      busy += 1;
+    }
+    return found;
+  }
+
+  function free(parked: Parked): void {
+    if (!parked.busy) return;
+    parked.busy = false;
+    busy -= 1;
+  }
+
+  function setDue(parked: Parked, at: number): void {
+    parked.due = at;
+    if (at < nextDue) nextDue = at;
+  }
+
+  /** Plans the next attempt after a failed one; false when there is none any more. */
+  function plan(parked: Parked, failed: Failed, mayDie: boolean): boolean {
+    const now = clock();
+    const delay = nextDelayMs({
+      attempt: Math.max(1, parked.attempts),
+      remainingMs: windowMs - (now - parked.parkedMs),
+      windowMs,
+      retryAfterMs: parseRetryAfter(failed.retryAfter, nowMs()),
+      random: Math.random(),
+    });
+    if (delay === null && mayDie) return false;
+    setDue(parked, now + (delay ?? 0));
+    return true;
+  }
+
+  function failed(parked: Parked, outcome: Failed, mayDie: boolean): number | null {
+    free(parked);
+    parked.attempts += 1;
+    parked.failure = toFailure(outcome, nowMs());
+    dirty.add(parked);
+    if (!plan(parked, outcome, mayDie)) {
+      leave(parked, 'dead');
+      return null;
+    }
+    hurry(parked.record);
+    return nowMs() + Math.max(0, parked.due - clock());
+  }
+
+  function postpone(parked: Parked, ms: number): void {
+    free(parked);
+    setDue(parked, clock() + ms);
+  }
+
+  /** Takes it out of its lane; the one behind it is next. */
+  function leave(parked: Parked, state: 'dropped' | 'dead'): void {
+    if (parked.state !== 'parked') return;
+    free(parked);
+    parked.state = state;
+    dirty.add(parked);
+    size -= 1;
+    const lane = lanes.get(parked.record) ?? [];
+    lane.splice(lane.indexOf(parked), 1);
+    const next = lane[0];
+    if (next === undefined) {
+      lanes.delete(parked.record);
+      return;
+    }
+    if (next.due === WAITS || next.failure === null) {
+      setDue(next, 0);
+      dirty.add(next);
+    }
+  }
+
+  function keepOnly(passes: (entry: Entry) => boolean): void {
+    const unwanted: Parked[] = [];
+    for (const lane of lanes.values())
+      for (const parked of lane) if (!parked.busy && !passes(parked.entry)) unwanted.push(parked);
+    for (const parked of unwanted) leave(parked, 'dropped');
+  }
+
+  function load(parked: Parked, loaded: LoadedBody | undefined): boolean {
+    if (parked.state !== 'parked') return false;
+    if (loaded === undefined || loaded.superseded) {
+      leave(parked, 'dropped');
+      return false;
+    }
+    parked.entry.body = loaded.body;
+    return true;
+  }
+
+  // ── writing ────────────────────────────────────────────────────────────────────────────
+
+  function take(): ParkedOps | null {
+    if (dirty.size === 0) return null;
+    taken = [...dirty];
+    const ops: ParkedOps = { inserts: [], updates: [], deletes: [], added: 0 };
+    for (const parked of taken) {
+      // What was never stored is stored first; its end follows with the next commit.
+      if (!parked.stored && parked.state !== 'dropped') ops.inserts.push(toRow(parked));
+      else if (parked.stored && parked.state === 'parked') ops.updates.push(toRow(parked));
+      else if (parked.stored) ops.deletes.push(toEnd(parked));
+    }
+    ops.added = ops.inserts.length;
+    for (const parked of taken) if (parked.stored || parked.state !== 'dead') dirty.delete(parked);
+    return ops;
+  }
+
+  function toEnd(parked: Parked): ParkedOps['deletes'][number] {
+    const dead = parked.state === 'dead';
+    return {
+      position: parked.entry.position,
+      id: newId(),
+      attempts: parked.attempts,
+      died_at: dead ? new Date(nowMs()).toISOString() : null,
+      last_failure: dead ? parked.failure : null,
+    };
+  }
+
+  function committed(): void {
+    for (const parked of taken) {
+      if (!parked.stored) parked.entry.body = ''; // read again when it is due
+      parked.stored = true;
+    }
+    taken = [];
+  }
+
+  return {
+    has: (record) => lanes.has(record),
+    park,
+    first,
+    due,
+    delivered: (parked) => leave(parked, 'dropped'),
+    failed,
+    postpone,
+    drop: (parked) => leave(parked, 'dropped'),
+    keepOnly,
+    merge,
+    load,
+    take,
+    committed,
+    get nextDue() {
+      return nextDue;
+    },
+    get size() {
+      return size;
+    },
+    get unwritten() {
+      return dirty.size > 0;
+    },
+    get overflown() {
+      return total >= MAX_PARKED;
+    },
+  };
+}
+
+/** The name of a record: entries of one go out one after another. */
+export function recordOf(row: {
+  upstream_id: string;
+  collection_id: string;
+  sync_id: string;
+}): string {
+  return `${row.upstream_id}\u0000${row.collection_id}\u0000${row.sync_id}`;
+}
+
+function toFailure({ code, status, detail, responseHead }: Failed, atMs: number): ParkedFailure {
+  return { code, status, detail, at: new Date(atMs).toISOString(), response_head: responseHead };
+}
+
+function toParked(row: ParkedRow): Parked {
+  return {
+    entry: {
+      position: row.position,
+      messageId: row.message_id,
+      syncId: row.sync_id,
+      collectionId: row.collection_id,
+      upstreamId: row.upstream_id,
+      event: row.event,
+      at: row.parked_at,
+      body: '',
+      bytes: 0,
+      superseded: false,
+    },
+    record: recordOf(row),
+    attempts: row.attempts,
+    parkedAt: new Date(row.parked_at),
+    parkedMs: row.parked_ms,
+    due: row.due_ms ?? WAITS,
+    failure: row.last_failure,
+    state: 'parked',
+    stored: true,
+    busy: false,
+  };
+}
+
+function toRow(parked: Parked): ParkedOps['inserts'][number] {
+  const { entry } = parked;
+  return {
+    position: entry.position,
+    message_id: entry.messageId,
+    sync_id: entry.syncId,
+    collection_id: entry.collectionId,
+    upstream_id: entry.upstreamId,
+    event: entry.event,
+    body: parked.stored ? '' : entry.body,
+    attempts: parked.attempts,
+    parked_at: parked.parkedAt.toISOString(),
+    parked_ms: Math.round(parked.parkedMs),
+    due_ms: parked.due === WAITS ? null : Math.round(parked.due),
+    last_failure: parked.failure,
+  };
+}
