@@ -72,19 +72,7 @@ create table dead_letters (
 create index dead_letters_newest on dead_letters (consumer_id, died_at desc, id desc);
 create index dead_letters_untold on dead_letters (consumer_id) where not told;
 
-alter table outbox
-  add column html      text,
-  add column channel   text not null default 'mail' check (channel in ('mail', 'webhook')),
-  add column target_id uuid; -- stops of one target join its mail while that is not sent
-create index outbox_joinable on outbox (target_id) where sent_at is null and target_id is not null;
-
--- One mail may tell of several alerts.
-alter table outbox alter column alert_id drop not null;
-create table outbox_alerts (
-  outbox_id uuid not null references outbox on delete cascade,
-  alert_id  uuid not null references alerts on delete cascade,
-  primary key (outbox_id, alert_id)
-);
+alter table outbox add column html text;
 
 -- "What changed about this consumer?"
 create index changes_by_consumer on changes (consumer_id, at desc, id desc);

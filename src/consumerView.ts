@@ -33,6 +33,10 @@ export interface ConsumerRow {
   metadata: Record<string, unknown>;
   created_at: string;
   updated_at: string;
+  parked: number;
+  dead: number;
+  /** When the next parked entry is due, while active. */
+  parked_due_at: string | null;
   /** Age in seconds of the first entry after `shown`, whether it matches or not. */
   seconds: number | null;
 }
@@ -47,6 +51,8 @@ export function selectConsumers(rows: string): string {
     select k.id, k.name, k.target_id, k.stream, k.path, f.syncs, f.collections, f.event_types,
            k.ordering, k.alert_emails, k.status, k.status_reason, stand.shown, c.ahead,
            s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
+           p.parked, p.parked_due_at,
+           (select count(*) from dead_letters d where d.consumer_id = k.id) as dead,
            f.version as filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
            greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds
       from page k
@@ -56,6 +62,12 @@ export function selectConsumers(rows: string): string {
          where consumer_id = k.id and filter_from is not null
          order by version desc limit 1
      ) f
+     cross join lateral (
+        select count(*) as parked,
+               k.active_since + make_interval(secs => greatest(0, min(due_ms) - k.active_ms) / 1000.0)
+                 as parked_due_at
+          from parked where consumer_id = k.id
+     ) p
       join streams s on s.name = k.stream
       join tails t on t.stream = k.stream
       join leader l on l.name = 'wake'
@@ -120,7 +132,7 @@ async function ageOf(sql: Sql, stream: StreamName, position: number): Promise<nu
 
 /** The API's consumer. */
 export function toConsumer(row: ConsumerRow, lag: Lag, alertsByDefault: boolean): Consumer {
-  const nextAttemptAt = row.status === 'blocked' ? row.next_attempt_at : null;
+  const nextAttemptAt = row.status === 'blocked' ? row.next_attempt_at : row.parked_due_at;
   return {
     id: row.id,
     name: row.name,
@@ -135,7 +147,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, alertsByDefault: boolean)
     position: row.shown,
     cursor: cursorOf(row.stream, row.shown),
     lag,
-    parked: 0,
+    parked: row.parked,
     next_attempt_at: nextAttemptAt,
     failing_since: row.failing_since,
     filter_version: row.filter_version,
@@ -149,6 +161,9 @@ export function toConsumer(row: ConsumerRow, lag: Lag, alertsByDefault: boolean)
       nextAttemptAt,
       lastFailure: row.last_failure,
       attempts: row.attempt,
+      waiting: lag.entries,
+      parked: row.parked,
+      deadLetters: row.dead,
       filter: filterOf(row),
       alertsReachSomeone: alertsByDefault || row.alert_emails.length > 0,
       now: new Date(),

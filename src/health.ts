@@ -9,6 +9,10 @@ export interface HealthInput {
   lastFailure: { code: string; status: number | null } | null;
   /** Attempts made at the failing entry. */
   attempts: number;
+  /** Entries after the position, at most. */
+  waiting: number;
+  parked: number;
+  deadLetters: number;
   filter: Filter;
   /** Whether an alert would reach anyone. */
   alertsReachSomeone: boolean;
@@ -20,6 +24,10 @@ export function consumerHealth(input: HealthInput): Health {
   const notes: string[] = [];
   if (input.status === 'stopped') notes.push(stopped(input));
   if (input.status === 'blocked') notes.push(blocked(input));
+  if (input.parked > 0) notes.push(parked(input));
+  if (input.deadLetters > 0) {
+    notes.push(`${amount(input.deadLetters, 'dead letter')}: replay or delete them`);
+  }
   const empty = (['syncs', 'collections', 'event_types'] as const).filter(
     (list) => input.filter[list].length === 0,
   );
@@ -39,11 +47,25 @@ function stopped({ statusReason, failingSince, now }: HealthInput): string {
   return `${why}${since}; resume goes on at the position`;
 }
 
-function blocked({ lastFailure, failingSince, nextAttemptAt, attempts, now }: HealthInput): string {
+function blocked(input: HealthInput): string {
+  const { lastFailure, failingSince, nextAttemptAt, attempts, waiting, now } = input;
   const what = lastFailure === null ? 'Failing' : phrase(lastFailure);
   const since = failingSince === null ? '' : ` since ${clock(failingSince, now)}`;
   const next = nextAttemptAt === null ? 'now' : clock(nextAttemptAt, now);
-  return `${what}${since}; next attempt ${next} (attempt ${attempts + 1})`;
+  return `${what}${since}; next attempt ${next} (attempt ${attempts + 1}); ${amount(waiting, 'entry', 'entries')} ${waiting === 1 ? 'waits' : 'wait'}`;
+}
+
+function parked({ status, parked: count, nextAttemptAt, now }: HealthInput): string {
+  const many = `${amount(count, 'entry', 'entries')} ${isAre(count)} parked`;
+  if (status !== 'active') return `${many} until it is active`;
+  return nextAttemptAt === null
+    ? many
+    : `${many}; the next attempt is at ${clock(nextAttemptAt, now)}`;
+}
+
+/** `1 entry`, `1,204 entries`. */
+function amount(count: number, one: string, more = `${one}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
 }
 
 function isAre(count: number): string {

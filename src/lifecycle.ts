@@ -1,5 +1,11 @@
+import {
+  TROUBLED,
+  writeAlert,
+  type AlertKind,
+  type AlertOptions,
+  type Troubled,
+} from './alerts.ts';
 import type { Db, Sql } from './db.ts';
-import { newId } from './ids.ts';
 
 /** The turns a consumer takes by itself; each one transaction, without effect when repeated. */
 export interface Lifecycle {
@@ -16,13 +22,20 @@ export interface Lifecycle {
 /** The window has ended, the endpoint answered 410, or too many entries are parked. */
 export type StopReason = 'window' | 'gone' | 'parked';
 
-export interface LifecycleOptions {
+export interface LifecycleOptions extends AlertOptions {
   db: Db;
-  /** Who gets alerts of consumers that name nobody. */
-  alertEmails: string[];
-  /** Where people look: links in mails begin with it. */
-  publicUrl: string;
 }
+
+/** What a stop says, from which statuses it is possible, and the alert that tells of it. */
+const STOPS: Record<StopReason, { reason: string; from: string[]; kind: AlertKind }> = {
+  window: {
+    reason: 'the endpoint failed for the whole retry window',
+    from: ['blocked'],
+    kind: 'stopped',
+  },
+  gone: { reason: 'the endpoint answered 410 Gone', from: ['active', 'blocked'], kind: 'gone' },
+  parked: { reason: '10,000 entries are parked', from: ['active'], kind: 'stopped' },
+};
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { db } = options;
@@ -39,124 +52,89 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   }
 
   async function unblock(consumerId: string, at: Date): Promise<void> {
-    await db.query({
-      text: `
-        with turned as (
-          update consumers
-             set status = 'active', status_reason = null, failing_since = null, version = version + 1,
-                 updated_at = $2
-           where id = $1 and status = 'blocked'
-          returning id
-        )
-        update cursors set head = null, attempt = 0, next_attempt_at = null, ramp = true
-          from turned where consumer_id = turned.id`,
-      values: [consumerId, at],
+    await db.transaction(async (sql) => {
+      const troubled = await turn(sql, UNBLOCK, [consumerId, at]);
+      if (troubled?.warned_at == null) return;
+      const reason = troubled.status_reason ?? 'the endpoint failed';
+      await writeAlert(sql, options, { kind: 'recovered', consumerId, reason, at, troubled });
     });
   }
 
-  async function warn(): Promise<void> {}
+  async function warn(consumerId: string, at: Date): Promise<void> {
+    await db.transaction(async (sql) => {
+      const troubled = await turn(sql, WARN, [consumerId, at]);
+      if (troubled === null) return;
+      const reason = troubled.status_reason ?? 'the endpoint fails';
+      await writeAlert(sql, options, { kind: 'warning', consumerId, reason, at, troubled });
+    });
+  }
 
-  async function stop(consumerId: string, at: Date, _why: StopReason): Promise<void> {
-    await db.transaction(async (tx) => {
-      const stopped = await turnStopped(tx, consumerId, at);
-      if (stopped !== null) await tell(tx, options, consumerId, stopped, at);
+  async function stop(consumerId: string, at: Date, why: StopReason): Promise<void> {
+    const { reason, from, kind } = STOPS[why];
+    await db.transaction(async (sql) => {
+      const troubled = await turn(sql, STOP, [consumerId, at, reason, from]);
+      if (troubled === null) return;
+      await writeAlert(sql, options, { kind, consumerId, reason, at, troubled });
     });
   }
 
   return { block, unblock, warn, stop };
 }
 
-interface Stopped {
-  name: string;
-  alert_emails: string[];
-  version: number;
-  failing_since: string | null;
-  target_name: string;
-  target_url: string;
-  position: number;
-  waiting: number;
-  last_failure: { code: string; detail: string; at: string } | null;
+interface Turned extends Troubled {
+  /** As they were before the turn. */
+  warned_at: string | null;
+  status_reason: string | null;
 }
 
-async function turnStopped(sql: Sql, consumerId: string, at: Date): Promise<Stopped | null> {
-  const { rows } = await sql.query<Stopped>({
+/** Turns a consumer by a statement whose CTEs are `old` (its row before), `k` and `c`; null: no turn. */
+async function turn(sql: Sql, ctes: string, values: unknown[]): Promise<Turned | null> {
+  const { rows } = await sql.query<Turned>({
     text: `
-      with turned as (
-        update consumers
-           set status = 'stopped', version = version + 1, updated_at = $2,
-               status_reason = 'the endpoint failed for the whole retry window'
-         where id = $1 and status = 'blocked'
-        returning *
-      ), cursor as (
-        update cursors set next_attempt_at = null
-          from turned where consumer_id = turned.id
-        returning cursors.*
-      )
-      select k.name, k.alert_emails, k.version, k.failing_since, t.name as target_name,
-             t.base_url as target_url, c.position, c.last_failure,
-             greatest(0, s.last_position - c.position - cardinality(c.ahead)) as waiting
-        from turned k
-        join cursor c on c.consumer_id = k.id
+      with old as (
+        select * from consumers where id = $1 and deleted_at is null for update
+      ), ${ctes}
+      select ${TROUBLED}, old.failing_since, old.warned_at, old.status_reason
+        from k
+        join old on old.id = k.id
+        join c on c.consumer_id = k.id
         join targets t on t.id = k.target_id
         join streams s on s.name = k.stream`,
-    values: [consumerId, at],
+    values,
   });
   return rows[0] ?? null;
 }
 
-async function tell(
-  sql: Sql,
-  options: LifecycleOptions,
-  consumerId: string,
-  stopped: Stopped,
-  at: Date,
-): Promise<void> {
-  const alertId = newId();
-  await sql.query({
-    text: `insert into alerts (id, consumer_id, kind, detail, at) values ($1, $2, 'stopped', $3, $4)`,
-    values: [
-      alertId,
-      consumerId,
-      JSON.stringify({
-        failing_since: stopped.failing_since,
-        position: stopped.position,
-        last_failure: stopped.last_failure,
-      }),
-      at,
-    ],
-  });
-  const recipients = stopped.alert_emails.length > 0 ? stopped.alert_emails : options.alertEmails;
-  await sql.query({
-    text: `
-      insert into outbox (id, message_id, alert_id, recipients, subject, body, headers, created_at, next_try_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $8)`,
-    values: [
-      newId(),
-      `<stopped.${consumerId}.${stopped.version}@millrace>`,
-      alertId,
-      recipients,
-      `Stopped: ${stopped.name} → ${stopped.target_name}`,
-      mailText(options, consumerId, stopped),
-      JSON.stringify({ 'X-Millrace-Alert': 'stopped', 'X-Millrace-Consumer': consumerId }),
-      at,
-    ],
-  });
-}
+const UNBLOCK = `
+  k as (
+    update consumers
+       set status = 'active', status_reason = null, failing_since = null, warned_at = null,
+           version = consumers.version + 1, updated_at = $2
+      from old where consumers.id = old.id and old.status = 'blocked'
+    returning consumers.*
+  ), c as (
+    update cursors set head = null, attempt = 0, next_attempt_at = null, ramp = true
+      from k where consumer_id = k.id
+    returning cursors.*
+  )`;
 
-function mailText(options: LifecycleOptions, consumerId: string, stopped: Stopped): string {
-  const failure = stopped.last_failure;
-  return [
-    `Consumer "${stopped.name}" has stopped: its endpoint failed for the whole retry window.`,
-    '',
-    `Endpoint:      ${stopped.target_url}`,
-    `Failing since: ${stopped.failing_since ?? 'unknown'}`,
-    `Last answer:   ${failure === null ? 'none' : `${failure.code}, ${failure.detail} (${failure.at})`}`,
-    `Waiting:       up to ${stopped.waiting} entries, from position ${stopped.position + 1}. Nothing is lost.`,
-    '',
-    'Nothing more is sent until someone resumes it. When the endpoint is well again:',
-    '',
-    `  millrace consumers resume ${consumerId}`,
-    `  ${options.publicUrl}/consumers/${consumerId}`,
-    '',
-  ].join('\n');
-}
+const WARN = `
+  k as (
+    update consumers set warned_at = $2, version = consumers.version + 1, updated_at = $2
+      from old where consumers.id = old.id and old.status = 'blocked' and old.warned_at is null
+    returning consumers.*
+  ), c as (
+    select cursors.* from cursors join k on consumer_id = k.id
+  )`;
+
+const STOP = `
+  k as (
+    update consumers
+       set status = 'stopped', status_reason = $3, version = consumers.version + 1, updated_at = $2
+      from old where consumers.id = old.id and old.status = any($4)
+    returning consumers.*
+  ), c as (
+    update cursors set next_attempt_at = null
+      from k where consumer_id = k.id
+    returning cursors.*
+  )`;

@@ -12,6 +12,7 @@ export interface Mail {
   recipients: string[];
   subject: string;
   body: string;
+  html: string | null;
   headers: Record<string, string>;
   attempts: number;
 }
@@ -67,7 +68,7 @@ export function startOutbox(options: OutboxOptions): Outbox {
     return db.transaction(async (tx) => {
       const { rows } = await tx.query<Mail>({
         text: `
-          select id, message_id, recipients, subject, body, headers, attempts from outbox
+          select id, message_id, recipients, subject, body, html, headers, attempts from outbox
            where sent_at is null and next_try_at <= clock_timestamp()
            order by next_try_at limit 1 for update skip locked`,
       });
@@ -136,6 +137,7 @@ function toMessage(mail: Mail, from: string) {
     to: mail.recipients.length > 0 ? mail.recipients : 'undisclosed-recipients:;',
     subject: mail.subject,
     text: mail.body,
+    ...(mail.html === null ? {} : { html: mail.html }),
     messageId: mail.message_id,
     headers: mail.headers,
   };

@@ -82,11 +82,14 @@ test('after the retry window the consumer stops, someone is told, and resume goe
   expect(stopped.position).toBe(0);
   const tries = receiver.received.length;
   expect(new Set(receiver.received.map((one) => one.position))).toEqual(new Set([1]));
-  const { rows: alerts } = await world.db.query('select kind from alerts');
-  expect(alerts).toEqual([{ kind: 'stopped' }]);
+  const { rows: alerts } = await world.db.query('select kind from alerts order by id');
+  expect(alerts).toEqual([{ kind: 'warning' }, { kind: 'stopped' }]);
   const mail = await until(async () => {
-    const [file] = await readdir(world.outbox).catch(() => []);
-    return file?.endsWith('.eml') === true && readFile(join(world.outbox, file), 'utf8');
+    const files = (await readdir(world.outbox).catch(() => [])).filter((one) =>
+      one.endsWith('.eml'),
+    );
+    const mails = await Promise.all(files.map((one) => readFile(join(world.outbox, one), 'utf8')));
+    return mails.find((one) => one.includes('X-Millrace-Alert: stopped')) ?? false;
   });
   expect(mail).toContain('X-Millrace-Alert: stopped');
   expect(mail).toContain(`X-Millrace-Consumer: ${consumer}`);

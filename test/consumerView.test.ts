@@ -125,7 +125,7 @@ test('a blocked consumer says why, since when and when it tries again', async ()
     health: { status: 'warn' },
   });
   expect(consumer.health.notes[0]).toMatch(
-    /^Refused connections since .*; next attempt .* \(attempt 9\)$/u,
+    /^Refused connections since .*; next attempt .* \(attempt 9\); .* waits?$/u,
   );
   await api.db.query({
     text: `update consumers set status = 'paused' where id = $1`,

@@ -9,6 +9,9 @@ const well: HealthInput = {
   nextAttemptAt: null,
   lastFailure: null,
   attempts: 0,
+  waiting: 0,
+  parked: 0,
+  deadLetters: 0,
   filter: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
   alertsReachSomeone: true,
   now: new Date('2026-11-23T14:20:00Z'),
@@ -30,10 +33,13 @@ test('a blocked one warns with what fails, since when, and what comes next', () 
     nextAttemptAt: '2026-11-23T14:37:00Z',
     lastFailure: { code: 'CONNECTION_REFUSED', status: null },
     attempts: 8,
+    waiting: 1_204,
   };
   expect(consumerHealth(blocked)).toMatchObject({
     status: 'warn',
-    notes: ['Refused connections since 14:02 UTC; next attempt 14:37 UTC (attempt 9)'],
+    notes: [
+      'Refused connections since 14:02 UTC; next attempt 14:37 UTC (attempt 9); 1,204 entries wait',
+    ],
   });
   const yesterday = {
     ...blocked,
@@ -42,7 +48,7 @@ test('a blocked one warns with what fails, since when, and what comes next', () 
     nextAttemptAt: null,
   };
   expect(consumerHealth(yesterday).notes).toEqual([
-    'Answered HTTP 503 since 2026-11-22 23:59 UTC; next attempt now (attempt 9)',
+    'Answered HTTP 503 since 2026-11-22 23:59 UTC; next attempt now (attempt 9); 1,204 entries wait',
   ]);
 });
 
@@ -70,4 +76,18 @@ test('an empty list and alerts that reach nobody warn', () => {
       'No alert address: set alert_emails or MILLRACE_ALERT_EMAIL',
     ],
   });
+});
+
+test('parked entries and dead letters are counted, with the next attempt', () => {
+  const parked = { ...well, parked: 1, deadLetters: 2, nextAttemptAt: '2026-11-23T14:37:00Z' };
+  expect(consumerHealth(parked)).toMatchObject({
+    status: 'warn',
+    notes: [
+      '1 entry is parked; the next attempt is at 14:37 UTC',
+      '2 dead letters: replay or delete them',
+    ],
+  });
+  expect(consumerHealth({ ...parked, status: 'paused', deadLetters: 0 }).notes).toEqual([
+    '1 entry is parked until it is active',
+  ]);
 });

@@ -12,6 +12,8 @@ export interface Received {
   id: string;
   position: number;
   attempt: number;
+  /** What it was answered with; 0 until then. */
+  status: number;
 }
 
 /** Answers a delivery; the default is 204. */
@@ -50,9 +52,11 @@ export async function openReceiver(respond: Respond = accept): Promise<TestRecei
         id: String(headers['webhook-id']),
         position: Number(headers['millrace-position']),
         attempt: Number(headers['millrace-attempt']),
+        status: 0,
       };
       received.push(one);
       receiver.respond(one, response);
+      one.status = response.headersSent ? response.statusCode : 0;
     });
   });
   server.listen(0, '127.0.0.1');

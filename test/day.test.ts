@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest';
+
+import { until } from './support/poll.ts';
+import { accept, answer, openReceiver } from './support/receiver.ts';
+import { openWorld, someEvents, type World } from './support/world.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** Lets the server skip what the consumer's workflow waits for, up to so many hours from now. */
+async function skip(world: World, consumer: string, id: string, hours: number): Promise<void> {
+  await world.client.workflowService.updateWorkflowExecutionOptions({
+    namespace: 'default',
+    workflowExecution: { workflowId: `consumer/${consumer}` },
+    workflowExecutionOptions: {
+      timeSkippingConfig: {
+        enabled: true,
+        fastForwardConfig: { id, duration: { seconds: hours * 3_600 } },
+      },
+    } as object,
+    updateMask: { paths: ['time_skipping_config'] },
+  });
+}
+
+interface Made {
+  started: number;
+  next: number | null;
+  attempt: number;
+}
+
+async function attemptsOf(world: World): Promise<Made[]> {
+  const { rows } = await world.db.query<{ started: string; next: string | null; attempt: number }>(
+    'select started_at as started, next_attempt_at as next, attempt from attempts order by attempt',
+  );
+  return rows.map(({ started, next, attempt }) => ({
+    started: Date.parse(started),
+    next: next === null ? null : Date.parse(next),
+    attempt,
+  }));
+}
+
+test('an endpoint that is down for the whole 24 hours is tried to the last minute, then stopped, and resume brings everything', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(answer(503));
+  const target = await world.target(receiver.url, { max_in_flight: 1 });
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(20, { records: 5 }));
+  const { failing_since } = await world.becomes(consumer, 'blocked');
+  const since = Date.parse(failing_since ?? '');
+  await skip(world, consumer, 'whole-day', 25);
+  const stopped = await world.becomes(consumer, 'stopped', 150_000);
+  expect(stopped.position).toBe(0);
+
+  const made = await attemptsOf(world);
+  expect(made.length).toBeGreaterThanOrEqual(25);
+  expect(new Set(receiver.received.map((one) => one.position))).toEqual(new Set([1]));
+  const planned = made.map((one) => one.next).filter((next) => next !== null);
+  const last = (planned.at(-1) ?? 0) - since;
+  expect(last).toBeGreaterThan(24 * HOUR_MS - 60_000);
+  expect(last).toBeLessThan(24 * HOUR_MS);
+  const waits = planned.slice(1).map((next, index) => next - (planned[index] ?? 0));
+  for (const wait of waits.slice(12, -1)) expect(wait).toBeGreaterThan(0.89 * HOUR_MS);
+  const { rows: alerts } = await world.db.query<{ kind: string }>(
+    'select kind from alerts order by id',
+  );
+  expect(alerts.map((one) => one.kind)).toEqual(['warning', 'stopped']);
+
+  const tries = receiver.received.length;
+  receiver.respond = accept;
+  await world.api.request('POST', `/v1/consumers/${consumer}/resume`);
+  await world.caughtUp(consumer);
+  const positions = receiver.received.slice(tries).map((one) => one.position);
+  expect(positions).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+});
+
+test('an endpoint that is back at hour 20 gets everything within a second of a retry', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(answer(503));
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(20, { records: 5 }));
+  const { failing_since } = await world.becomes(consumer, 'blocked');
+  const since = Date.parse(failing_since ?? '');
+  await skip(world, consumer, 'twenty-hours', 20);
+  const atHour = async () =>
+    (Date.parse((await world.get(consumer)).next_attempt_at ?? '') - since) / HOUR_MS;
+  await until(async () => (await atHour()) > 20, { timeoutMs: 150_000 });
+  expect((await world.get(consumer)).status).toBe('blocked');
+  receiver.respond = accept;
+  const asked = performance.now();
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  await until(() => receiver.received.some((one) => one.status === 204));
+  const first = receiver.received.find((one) => one.status === 204);
+  expect((first?.at ?? Infinity) - asked).toBeLessThan(1_000);
+  await world.becomes(consumer, 'active');
+  await world.caughtUp(consumer);
+});

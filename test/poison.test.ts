@@ -1,0 +1,203 @@
+import { expect, test } from 'vitest';
+
+import { until } from './support/poll.ts';
+import { accept, openReceiver, type Respond } from './support/receiver.ts';
+import { openWorld, someEvents } from './support/world.ts';
+
+/** 300 of the first 9,000: what comes after the last one speaks for the endpoint. */
+function isPoisoned(body: string): boolean {
+  const number = numberOf(body);
+  return number < 9_000 && number % 30 === 29;
+}
+
+function numberOf(body: string): number {
+  return Number(/"n":(\d+)/u.exec(body)?.[1]);
+}
+
+function poison(test: (body: string) => boolean): Respond {
+  return (one, response) => {
+    if (test(one.body)) response.writeHead(400).end('no such customer');
+    else accept(one, response);
+  };
+}
+
+test('300 poisoned records of 10,000 are parked, and the other 9,700 arrive without a stop', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(poison(isPoisoned));
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(10_000, { records: 10_000 }));
+  const delivered = () => receiver.received.filter((one) => !isPoisoned(one.body));
+  await until(() => delivered().length >= 9_700, { timeoutMs: 60_000 });
+  await world.caughtUp(consumer);
+  expect(new Set(delivered().map((one) => one.position)).size).toBe(9_700);
+  expect(delivered()).toHaveLength(9_700);
+  const { rows } = await world.db.query<{ count: number }>('select count(*) from parked');
+  expect(rows[0]?.count).toBe(300);
+  const { status, failing_since } = await world.get(consumer);
+  expect([status, failing_since]).toEqual(['active', null]);
+});
+
+test('later entries of a parked record wait behind it untried, and go out in order once it is taken', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(poison((body) => body.includes('"n":3}')));
+  const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 4 }));
+  await world.append.events(someEvents(30, { records: 3 })); // n 0, 3, 6, … are of one record
+  await until(async () => {
+    const { rows } = await world.db.query('select from parked');
+    return rows.length === 9;
+  });
+  await world.append.events(someEvents(6, { records: 3, from: 30 }));
+  const others = () => receiver.received.filter((one) => numberOf(one.body) % 3 !== 0);
+  await until(() => others().length === 24);
+  await world.caughtUp(consumer);
+  receiver.respond = accept;
+  const retried = await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  expect(retried.status).toBe(200);
+  await until(async () => {
+    const { rows } = await world.db.query('select from parked');
+    return rows.length === 0;
+  });
+  const numbers = receiver.received
+    .filter((one) => one.status === 204)
+    .map((one) => numberOf(one.body))
+    .filter((one) => one % 3 === 0);
+  expect(numbers).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33]);
+});
+
+test('an outage that answers 500 to everything parks nothing, and all arrive in order after it', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((_one, response) => void response.writeHead(500).end());
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(500, { records: 50 }));
+  await world.becomes(consumer, 'blocked');
+  const tries = receiver.received.length;
+  await until(() => receiver.received.length > tries, { timeoutMs: 30_000 });
+  const { rows } = await world.db.query('select from parked union all select from dead_letters');
+  expect(rows).toHaveLength(0);
+  receiver.respond = accept;
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  await world.caughtUp(consumer);
+  const good = receiver.received.filter((one) => one.status === 204);
+  expect(good).toHaveLength(500);
+  const last = new Map<number, number>();
+  for (const { position } of good) {
+    const record = position % 50;
+    expect(position).toBeGreaterThan(last.get(record) ?? 0);
+    last.set(record, position);
+  }
+});
+
+test('a poisoned head is found out by a probe of another record', async () => {
+  await using world = await openWorld();
+  let down = true;
+  await using receiver = await openReceiver((one, response) => {
+    if (down) response.writeHead(503).end();
+    else if (one.body.includes('"n":0}')) response.writeHead(422).end();
+    else accept(one, response);
+  });
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(20, { records: 20 }));
+  await world.becomes(consumer, 'blocked');
+  down = false;
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  await world.becomes(consumer, 'active');
+  await world.caughtUp(consumer);
+  const { rows } = await world.db.query<{ position: number }>('select position from parked');
+  expect(rows).toEqual([{ position: 1 }]);
+  expect(
+    new Set(receiver.received.filter((one) => one.status === 204).map((one) => one.position)).size,
+  ).toBe(19);
+});
+
+test('after its window a parked entry is a dead letter, and the next of its record goes out', async () => {
+  await using world = await openWorld({ retryWindowMs: 4_000 });
+  await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(4, { records: 2 }));
+  await until(() => receiver.received.some((one) => one.body.includes('"n":2}')), {
+    timeoutMs: 30_000,
+  });
+  await until(async () => {
+    const { rows } = await world.db.query('select from parked');
+    return rows.length === 0;
+  });
+  const { rows } = await world.db.query<Record<string, unknown>>(
+    `select position, last_failure->>'code' as code, last_failure->>'response_head' as head from dead_letters`,
+  );
+  expect(rows).toEqual([{ position: 1, code: 'HTTP_4XX', head: 'no such customer' }]);
+  const { position, status } = await world.get(consumer);
+  expect([position, status]).toEqual([4, 'active']);
+});
+
+test('on the records stream a poisoned version that is superseded is dropped, and the new one delivered', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(poison((body) => body.includes('"bad"')));
+  const consumer = await world.consumer(await world.target(receiver.url), { stream: 'records' });
+  const record = (upstream_id: string, name: string) => ({
+    sync_id: 's',
+    collection_id: 'stripe:customer',
+    upstream_id,
+    data: { name },
+  });
+  const put = (...records: unknown[]) => world.api.request('POST', '/v1/records', { records });
+  await put(record('a', 'bad'));
+  await until(() => receiver.received.length > 0);
+  await put(record('b', 'good')); // speaks for the endpoint
+  await until(async () => (await world.db.query('select from parked')).rows.length === 1);
+  await put(record('a', 'better'));
+  await until(() => receiver.received.some((one) => one.body.includes('"better"')));
+  await until(async () => (await world.db.query('select from parked')).rows.length === 0);
+  await world.caughtUp(consumer);
+  const bad = receiver.received.filter((one) => one.body.includes('"bad"'));
+  expect(new Set(bad.map((one) => one.status))).toEqual(new Set([400]));
+  expect((await world.db.query('select from dead_letters')).rows).toHaveLength(0);
+});
+
+test('410 stops the consumer at once, and nothing more is sent', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((_one, response) => void response.writeHead(410).end());
+  const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 1 }));
+  await world.append.events(someEvents(5));
+  const stopped = await world.becomes(consumer, 'stopped');
+  expect(stopped.position).toBe(0);
+  expect(receiver.received).toHaveLength(1);
+});
+
+test('Retry-After on a burst: nothing is sent until then, then everything, in order', async () => {
+  await using world = await openWorld();
+  let asked = 0;
+  await using receiver = await openReceiver((one, response) => {
+    if (asked === 0) asked = one.at;
+    if (one.at < asked + 5_000) response.writeHead(429, { 'retry-after': '5' }).end();
+    else accept(one, response);
+  });
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(1_000, { records: 100 }));
+  await until(() => receiver.received.some((one) => one.status === 204), { timeoutMs: 30_000 });
+  await world.caughtUp(consumer);
+  const good = receiver.received.filter((one) => one.status === 204);
+  expect(new Set(good.map((one) => one.position)).size).toBe(1_000);
+  const lastRefused = Math.max(
+    ...receiver.received.filter((one) => one.status !== 204).map((one) => one.at),
+  );
+  const first = Math.min(...good.map((one) => one.at));
+  expect(first - asked).toBeGreaterThanOrEqual(5_000);
+  expect(lastRefused - asked).toBeLessThan(500); // those in flight
+});
+
+test('a consumer that was warned of and works again tells so, once', async () => {
+  await using world = await openWorld({ retryWindowMs: 48_000 }); // warns after 2 s
+  await using receiver = await openReceiver((_one, response) => void response.writeHead(503).end());
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(3));
+  const kinds = async () =>
+    (await world.db.query<{ kind: string }>('select kind from alerts order by id')).rows.map(
+      (one) => one.kind,
+    );
+  await until(async () => (await kinds()).length === 1, { timeoutMs: 15_000 });
+  receiver.respond = accept;
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  await world.caughtUp(consumer);
+  await until(async () => (await kinds()).length === 2);
+  expect(await kinds()).toEqual(['warning', 'recovered']);
+});
