@@ -10,6 +10,7 @@ import { createApp } from './src/api/app.ts';
 import { bootstrapKey } from './src/api/auth.ts';
 import { createAppender } from './src/append.ts';
 import { createChanges } from './src/changes.ts';
+import { createDeadLetters } from './src/deadLetters.ts';
 import { createCommands } from './src/commands.ts';
 import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
 import { createConsumers } from './src/consumers.ts';
@@ -84,6 +85,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       alertsByDefault: config.alertEmails.length > 0,
     }),
     changes: createChanges(db),
+    deadLetters: createDeadLetters(db),
     commands,
     startWorkflow: (consumerId) => commands.start(consumerId),
     authenticate: bootstrapKey(await apiKeyOf(config)),

@@ -127,6 +127,29 @@ test('after its window a parked entry is a dead letter, and the next of its reco
   expect(rows).toEqual([{ position: 1, code: 'HTTP_4XX', head: 'no such customer' }]);
   const { position, status } = await world.get(consumer);
   expect([position, status]).toEqual([4, 'active']);
+
+  const path = `/v1/consumers/${consumer}`;
+  const listed = await world.api.request('GET', `${path}/dead-letters`);
+  expect(listed.body.data).toHaveLength(1);
+  const { id, attempts } = listed.body.data[0];
+  const { body } = await world.api.request('GET', `${path}/dead-letters/${id}`);
+  expect(body.body).toBe(receiver.received.find((one) => one.position === 1)?.body);
+  const unknown = { ids: ['0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11'] };
+  const refused = await world.api.request('POST', `${path}/dead-letters/replay`, unknown);
+  expect(refused.status).toBe(404);
+  receiver.respond = accept;
+  const replayed = await world.api.request('POST', `${path}/dead-letters/replay`, { all: true });
+  expect([replayed.status, replayed.body]).toEqual([202, { count: 1 }]);
+  await until(() => receiver.received.some((one) => one.position === 1 && one.status === 204));
+  expect(receiver.received.at(-1)).toMatchObject({ attempt: attempts + 1, status: 204 });
+  await until(async () => (await world.db.query('select from parked')).rows.length === 0);
+  expect((await world.api.request('GET', `${path}/dead-letters`)).body.data).toEqual([]);
+
+  const resent = await world.api.request('POST', `${path}/resend`, { position: 4 });
+  expect([resent.status, resent.body]).toEqual([202, { count: 1 }]);
+  await until(() => receiver.received.filter((one) => one.position === 4).length === 2);
+  const absent = await world.api.request('POST', `${path}/resend`, { position: 5 });
+  expect(absent.status).toBe(409);
 });
 
 test('on the records stream a poisoned version that is superseded is dropped, and the new one delivered', async () => {

@@ -8,13 +8,14 @@ import { ApiError } from './errors.ts';
 /** A larger command is stored and goes through the workflow's history by its id. */
 const INLINE_BYTES = 8 * 1024;
 
-/** Has a consumer's workflow carry out a command; throws the problem when it refuses. */
+/** Has a consumer's workflow carry out a command; returns how many entries it concerned, 0 where that
+ * is not counted. Throws the problem when it refuses. */
 export type AskConsumer = (
   c: Context<AppEnv>,
   consumerId: string,
   verb: string,
   command: Command,
-) => Promise<void>;
+) => Promise<number>;
 
 /** The caller must have seen that the consumer exists. An `Idempotency-Key` counts per verb. */
 export function createAsk(deps: { commands: Commands; consumers: Consumers }): AskConsumer {
@@ -26,6 +27,7 @@ export function createAsk(deps: { commands: Commands; consumers: Consumers }): A
       command: await carried(deps.consumers, command),
     });
     if (!answer.ok) throw new ApiError(answer);
+    return answer.count ?? 0;
   };
 }
 

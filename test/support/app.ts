@@ -8,6 +8,7 @@ import type { AppEnv } from '../../src/api/env.ts';
 import { createAppender } from '../../src/append.ts';
 import type { Appender } from '../../src/append.ts';
 import { createChanges } from '../../src/changes.ts';
+import { createDeadLetters } from '../../src/deadLetters.ts';
 import { Unavailable } from '../../src/command.ts';
 import { createConsumers } from '../../src/consumers.ts';
 import { openDb } from '../../src/db.ts';
@@ -66,6 +67,7 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
     targets: createTargets({ db, vault }),
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),
+    deadLetters: createDeadLetters(db),
     commands: { ask: () => Promise.reject(new Unavailable('Temporal is away')) },
     startWorkflow: async (id) => void started.push(id),
     authenticate: bootstrapKey(KEY),

@@ -1,0 +1,122 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Consumers } from '../consumers.ts';
+import { DeadLetter, DeadLetterWithBody, Queued, ReplayInput, ResendInput } from '../deadLetter.ts';
+import type { DeadLetters } from '../deadLetters.ts';
+import { Uuid } from '../fields.ts';
+import type { AskConsumer } from './ask.ts';
+import { needConsumer } from './consumers.ts';
+import type { AppEnv } from './env.ts';
+import { unknownId } from './errors.ts';
+import {
+  createRoutes,
+  IdempotencyKey,
+  IdParam,
+  json,
+  jsonBody,
+  ListQuery,
+  pageOf,
+  problems,
+  toList,
+  WITH_KEY,
+} from './route.ts';
+
+/** Dead letters of a consumer, and sending again what was sent or has died. */
+export function createDeadLetterRoutes(deps: {
+  consumers: Consumers;
+  deadLetters: DeadLetters;
+  ask: AskConsumer;
+}): OpenAPIHono<AppEnv> {
+  const { consumers, deadLetters, ask } = deps;
+  const app = createRoutes();
+
+  app.openapi(LIST, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    const { limit, cursor } = c.req.valid('query');
+    return c.json(toList(await deadLetters.list({ consumerId: id, limit, after: cursor })), 200);
+  });
+
+  app.openapi(GET, async (c) => {
+    const { id, letter } = c.req.valid('param');
+    const found = await deadLetters.get(id, letter);
+    if (found === null) throw unknownId('dead letter', letter);
+    return c.json(found, 200);
+  });
+
+  app.openapi(DELETE, async (c) => {
+    const { id, letter } = c.req.valid('param');
+    if (!(await deadLetters.remove(id, letter))) throw unknownId('dead letter', letter);
+    return c.body(null, 204);
+  });
+
+  app.openapi(REPLAY, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    const input = c.req.valid('json');
+    const ids = 'ids' in input ? input.ids : null;
+    return c.json({ count: await ask(c, id, 'replay', { kind: 'replay', ids }) }, 202);
+  });
+
+  app.openapi(RESEND, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    const { position } = c.req.valid('json');
+    return c.json({ count: await ask(c, id, 'resend', { kind: 'resend', position }) }, 202);
+  });
+
+  return app;
+}
+
+const about = { tags: ['Dead letters'], security: WITH_KEY };
+const base = '/v1/consumers/{id}/dead-letters';
+const LetterParam = z.object({ id: Uuid, letter: Uuid });
+
+const LIST = createRoute({
+  ...about,
+  method: 'get',
+  path: base,
+  summary: 'List dead letters',
+  description: 'Entries that failed by themselves for the whole retry window, newest first.',
+  request: { params: IdParam, query: ListQuery },
+  responses: { 200: json(pageOf(DeadLetter), 'A page of dead letters'), ...problems(400, 404) },
+});
+
+const GET = createRoute({
+  ...about,
+  method: 'get',
+  path: `${base}/{letter}`,
+  summary: 'Read a dead letter',
+  description: 'With the body that was refused and the last answer.',
+  request: { params: LetterParam },
+  responses: { 200: json(DeadLetterWithBody, 'The dead letter'), ...problems(400, 404) },
+});
+
+const DELETE = createRoute({
+  ...about,
+  method: 'delete',
+  path: `${base}/{letter}`,
+  summary: 'Delete a dead letter',
+  request: { params: LetterParam },
+  responses: { 204: { description: 'Deleted' }, ...problems(400, 404) },
+});
+
+const REPLAY = createRoute({
+  ...about,
+  method: 'post',
+  path: `${base}/replay`,
+  summary: 'Send dead letters again',
+  description: 'In order, with a new retry window each. One that is not active sends them later.',
+  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ReplayInput) },
+  responses: { 202: json(Queued, 'How many'), ...problems(400, 404, 409, 413, 415, 422) },
+});
+
+const RESEND = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/consumers/{id}/resend',
+  summary: 'Send one entry again',
+  description: 'As it stands in the stream. Later entries of its record wait until it is taken.',
+  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ResendInput) },
+  responses: { 202: json(Queued, 'How many'), ...problems(400, 404, 409, 413, 415, 422) },
+});

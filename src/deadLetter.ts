@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+import { CollectionId, Position, SyncId, Timestamp, UpstreamId, Uuid } from './fields.ts';
+
+/** An entry that failed by itself for the whole retry window. */
+export const DeadLetter = z
+  .object({
+    id: Uuid,
+    consumer_id: Uuid,
+    position: Position,
+    message_id: z.string(),
+    sync_id: SyncId,
+    collection_id: CollectionId,
+    upstream_id: UpstreamId,
+    event: z.enum(['created', 'updated', 'deleted']).nullable(),
+    attempts: z.int(),
+    parked_at: Timestamp,
+    died_at: Timestamp,
+    last_failure: z.object({
+      code: z.string(),
+      status: z.int().nullable(),
+      detail: z.string(),
+      at: z.string(),
+      response_head: z.string().nullable(),
+    }),
+  })
+  .meta({ id: 'DeadLetter' });
+export type DeadLetter = z.infer<typeof DeadLetter>;
+
+/** With the text that was refused, byte for byte. */
+export const DeadLetterWithBody = DeadLetter.extend({ body: z.string() }).meta({
+  id: 'DeadLetterWithBody',
+});
+export type DeadLetterWithBody = z.infer<typeof DeadLetterWithBody>;
+
+/** Which dead letters are sent again. */
+export const ReplayInput = z
+  .union([
+    z.strictObject({ ids: z.array(Uuid).min(1).max(1_000) }),
+    z.strictObject({ all: z.literal(true) }),
+  ])
+  .meta({ id: 'ReplayInput', example: { all: true } });
+
+export const ResendInput = z
+  .strictObject({ position: z.int().min(1) })
+  .meta({ id: 'ResendInput', example: { position: 42 } });
+
+/** How many entries were put to be sent. */
+export const Queued = z.object({ count: z.int() }).meta({ id: 'Queued' });

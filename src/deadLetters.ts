@@ -1,0 +1,49 @@
+import type { DeadLetter, DeadLetterWithBody } from './deadLetter.ts';
+import type { Sql } from './db.ts';
+import { toPage, type Key, type KeyPage } from './keyset.ts';
+
+/** Reads and deletes dead letters; senders' commits write them, edits put them back. */
+export interface DeadLetters {
+  /** Newest first. */
+  list(query: {
+    consumerId: string;
+    limit: number;
+    after: Key | null;
+  }): Promise<KeyPage<DeadLetter>>;
+  get(consumerId: string, id: string): Promise<DeadLetterWithBody | null>;
+  /** False when there was none. */
+  remove(consumerId: string, id: string): Promise<boolean>;
+}
+
+const COLUMNS = `id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
+  attempts, parked_at, died_at, last_failure`;
+
+export function createDeadLetters(sql: Sql): DeadLetters {
+  return {
+    list: async ({ consumerId, limit, after }) => {
+      const { rows } = await sql.query<DeadLetter>({
+        text: `
+          select ${COLUMNS} from dead_letters
+           where consumer_id = $1 and ($3::uuid is null or (died_at, id) < ($2::timestamptz, $3))
+           order by died_at desc, id desc
+           limit $4`,
+        values: [consumerId, after?.at ?? null, after?.id ?? null, limit + 1],
+      });
+      return toPage(rows, limit, (row) => ({ at: row.died_at, id: row.id }));
+    },
+    get: async (consumerId, id) => {
+      const { rows } = await sql.query<DeadLetterWithBody>({
+        text: `select ${COLUMNS}, body from dead_letters where consumer_id = $1 and id = $2`,
+        values: [consumerId, id],
+      });
+      return rows[0] ?? null;
+    },
+    remove: async (consumerId, id) => {
+      const { rowCount } = await sql.query({
+        text: 'delete from dead_letters where consumer_id = $1 and id = $2',
+        values: [consumerId, id],
+      });
+      return rowCount === 1;
+    },
+  };
+}
