@@ -64,7 +64,8 @@ export function selectConsumers(rows: string): string {
      ) f
      cross join lateral (
         select count(*) as parked,
-               k.active_since + make_interval(secs => greatest(0, min(due_ms) - k.active_ms) / 1000.0)
+               case when min(due_ms) is not null then k.active_since
+                 + make_interval(secs => greatest(0, min(due_ms) - k.active_ms) / 1000.0) end
                  as parked_due_at
           from parked where consumer_id = k.id
      ) p
