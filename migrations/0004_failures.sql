@@ -74,5 +74,8 @@ create index dead_letters_untold on dead_letters (consumer_id) where not told;
 
 alter table outbox add column html text;
 
+-- Whose target has changed since it was tried?
+create index consumers_blocked on consumers (id) where status = 'blocked';
+
 -- "What changed about this consumer?"
 create index changes_by_consumer on changes (consumer_id, at desc, id desc);

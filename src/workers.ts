@@ -11,6 +11,8 @@ import type { Workflows } from './commands.ts';
 import type { Db } from './db.ts';
 import { createDrains } from './drains.ts';
 import { createEdits } from './edits.ts';
+import { createRetarget } from './retarget.ts';
+import { startUpkeep } from './upkeep.ts';
 import { createLeaderStore } from './leader.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Listener } from './notify.ts';
@@ -23,6 +25,7 @@ import { startWake } from './wake.ts';
 /** Requests end within 15 s; then outcomes are stored. */
 const FORCE_AFTER_MS = 30_000;
 const RECONCILE_MS = 60_000;
+const RETARGET_MS = 500;
 const WAKE_POLL_MS = 500;
 const OUTBOX_POLL_MS = 5_000;
 
@@ -109,6 +112,20 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     );
   }
 
+  const retarget = createRetarget({ sql: db, ask: options.workflows.ask, log });
+  const upkeep = startUpkeep(
+    [
+      {
+        name: 'trying changed targets',
+        everyMs: RETARGET_MS,
+        run: async () => {
+          if (wake.leads) await retarget();
+        },
+      },
+    ],
+    log,
+  );
+
   let reconciling: Promise<void> | null = null;
   function look(): void {
     if (!wake.leads || reconciling !== null) return; // one process is enough
@@ -130,6 +147,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     } finally {
       clearInterval(timer);
       clearTimeout(first);
+      await upkeep.close();
       await reconciling; // its connection may be closed after this
       await wake[Symbol.asyncDispose]();
       await outbox[Symbol.asyncDispose]();

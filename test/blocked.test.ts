@@ -140,3 +140,21 @@ test('pausing a blocked consumer ends its attempts; resuming gives it a new wind
   await world.caughtUp(consumer);
   expect(receiver.received.length - before).toBe(3);
 });
+
+test('a blocked consumer whose target changes tries the new place at once', async () => {
+  await using world = await openWorld();
+  await using old = await openReceiver(answer(503, { 'retry-after': '3600' }));
+  await using fresh = await openReceiver();
+  const target = await world.target(old.url);
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(3));
+  await world.becomes(consumer, 'blocked');
+  const { status } = await world.api.request('PATCH', `/v1/targets/${target}`, {
+    base_url: fresh.url,
+  });
+  expect(status).toBe(200);
+  await until(() => fresh.received.length === 3, { timeoutMs: 10_000 });
+  await world.becomes(consumer, 'active');
+  const { rows } = await world.db.query(`select from changes where action = 'retried'`);
+  expect(rows).toHaveLength(1);
+});
