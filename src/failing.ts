@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Flow } from './breaker.ts';
-import { laneOf, type Lanes } from './order.ts';
+import { recordOf, type Lanes } from './order.ts';
 import { blameOf, isOverload, type Failed } from './outcome.ts';
 import type { FailingHead, Made, OutcomeLog } from './outcomes.ts';
 import type { Entry } from './pages.ts';
@@ -89,7 +89,7 @@ export function createFailing(options: FailingOptions): Failing {
   function suspect(slot: Sent, made: Made, outcome: Failed): Verdict {
     const now = performance.now();
     outcomes.failed(made, outcome, null);
-    const verdict = suspects.failed(slot, recordOf(slot), now - made.durationMs, now);
+    const verdict = suspects.failed(slot, recordOf(slot.entry), now - made.durationMs, now);
     slot.sent = false;
     if (verdict === 'wait') {
       unexplained.set(slot, { made, outcome });
@@ -103,13 +103,13 @@ export function createFailing(options: FailingOptions): Failing {
   function cleared(slot: Sent, durationMs: number): void {
     if (slot.parked !== null && ordering === 'stream') return; // which never parks
     const now = performance.now();
-    suspects.succeeded(slot, recordOf(slot), now - durationMs, now);
+    suspects.succeeded(slot, recordOf(slot.entry), now - durationMs, now);
     unexplained.delete(slot);
   }
 
   /** Settles an entry as parked, and what follows of its record behind it. */
   function park(slot: Sent, outcome: Failed): void {
-    parking.park(slot.entry, recordOf(slot), slot.attempt, outcome);
+    parking.park(slot.entry, recordOf(slot.entry), slot.attempt, outcome);
     window.settle(slot);
     for (let next = lanes.settle(slot); next !== null; next = lanes.settle(next)) {
       parkUntried(next as Sent);
@@ -119,7 +119,7 @@ export function createFailing(options: FailingOptions): Failing {
 
   function parkUntried(slot: Sent): void {
     if (!slot.closed && !slot.entry.superseded) {
-      parking.park(slot.entry, recordOf(slot), failedAttempts.get(slot.position) ?? 0, null);
+      parking.park(slot.entry, recordOf(slot.entry), failedAttempts.get(slot.position) ?? 0, null);
     }
     window.settle(slot);
   }
@@ -207,10 +207,6 @@ export function createFailing(options: FailingOptions): Failing {
     },
     parking,
   };
-}
-
-function recordOf(slot: Sent): string {
-  return laneOf('record', slot.entry);
 }
 
 /** A parked entry on its way; it does not pass through the window again. */

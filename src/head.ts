@@ -1,5 +1,5 @@
 import { compile, inForce, type FilterVersion } from './filter.ts';
-import { laneOf } from './order.ts';
+import { recordOf } from './order.ts';
 import type { Entry, Pages } from './pages.ts';
 import type { StreamName } from './schema.ts';
 
@@ -30,7 +30,7 @@ export async function findHead(request: HeadRequest): Promise<Head> {
   let skipped: Entry | null = null;
   let found: Entry | null = null;
   const scannedTo = await eachUnsettled(request, request.position, (entry) => {
-    if (request.parked.has(laneOf('record', entry))) {
+    if (request.parked.has(recordOf(entry))) {
       skipped ??= entry;
       return true;
     }
@@ -50,13 +50,13 @@ export async function findProbe(
   head: Entry,
   turn: number,
 ): Promise<Entry | null> {
-  const seen = new Set([laneOf('record', head)]);
+  const seen = new Set([recordOf(head)]);
   const found: Entry[] = [];
   const wanted = 2 ** Math.min(turn, 12) - 1;
   let looked = 0;
   await eachUnsettled(request, head.position, (entry) => {
     looked += 1;
-    const record = laneOf('record', entry);
+    const record = recordOf(entry);
     if (!seen.has(record) && !request.parked.has(record)) found.push(entry);
     seen.add(record);
     return found.length <= wanted && looked < PROBE_SCAN;

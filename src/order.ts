@@ -21,8 +21,12 @@ export interface Recorded {
 /** The lane an entry belongs to under an ordering. */
 export function laneOf(ordering: Ordering, entry: Recorded): string {
   if (ordering === 'stream') return 'stream';
-  if (ordering === 'none') return '';
-  return `${entry.upstreamId}\u0000${entry.collectionId}\u0000${entry.syncId}`;
+  return ordering === 'none' ? '' : recordOf(entry);
+}
+
+/** The name of a record, in memory only. */
+export function recordOf({ upstreamId, collectionId, syncId }: Recorded): string {
+  return `${upstreamId}\u0000${collectionId}\u0000${syncId}`;
 }
 
 export function createLanes<E>(ordering: Ordering): Lanes<E> {

@@ -1,4 +1,5 @@
 import type { Sql } from './db.ts';
+import { recordOf } from './order.ts';
 import type { ErrorCode } from './outcome.ts';
 import type { EventType } from './schema.ts';
 
@@ -16,6 +17,12 @@ export interface ParkedRow {
   /** Null: waits for the one before it; -1: now. */
   due_ms: number | null;
   last_failure: ParkedFailure | null;
+}
+
+/** The record of a row, as `recordOf` names it. */
+export function recordOfRow(row: ParkedRow): string {
+  const { upstream_id, collection_id, sync_id } = row;
+  return recordOf({ upstreamId: upstream_id, collectionId: collection_id, syncId: sync_id });
 }
 
 export interface ParkedFailure {

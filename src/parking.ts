@@ -1,13 +1,19 @@
 import type { Failed } from './outcome.ts';
 import type { Entry } from './pages.ts';
-import type { LoadedBody, ParkedOps, ParkedRow, ParkedFailure } from './parked.ts';
+import {
+  recordOfRow,
+  type LoadedBody,
+  type ParkedFailure,
+  type ParkedOps,
+  type ParkedRow,
+} from './parked.ts';
 import { newId } from './ids.ts';
 import { nextDelayMs, parseRetryAfter } from './retry.ts';
 
 /** Retries of parked entries that wait for a body or are in flight, at most. */
 const AT_ONCE = 200;
 /** Parked since the last resume: more than that is no matter of single messages. */
-export const MAX_PARKED = 10_000;
+const MAX_PARKED = 10_000;
 /** `due` of one whose turn comes only after an earlier entry of its record. */
 const WAITS = Infinity;
 
@@ -46,13 +52,11 @@ export interface Parking {
   failed(parked: Parked, outcome: Failed, mayDie: boolean): number | null;
   /** It was not tried: its body could not be read, or the fault was ours. */
   postpone(parked: Parked, ms: number): void;
-  /** It is no longer wanted: superseded, filtered, or deleted by someone. */
-  drop(parked: Parked): void;
   /** Drops what does not pass any more. */
   keepOnly(passes: (entry: Entry) => boolean): void;
   /** Rows that came from outside, or are to be tried now. */
   merge(rows: ParkedRow[]): void;
-  /** The body of one that is due; null when the row is gone. */
+  /** Gives one that is due its body; false when it is not to be sent any more. */
   load(parked: Parked, loaded: LoadedBody | undefined): boolean;
   /** What is to be written; the same again until `committed`. */
   take(): ParkedOps | null;
@@ -130,10 +134,11 @@ export function createParking(options: ParkingOptions): Parking {
 
   function merge(rows: ParkedRow[]): void {
     for (const row of rows) {
-      const known = find(row);
+      const read = toParked(row);
+      const known = find(read);
       if (known === null) {
-        insert(toParked(row));
-        const head = lanes.get(recordOf(row))?.[0];
+        insert(read);
+        const head = lanes.get(read.record)?.[0];
         if (head?.due === WAITS) setDue(head, 0);
       } else if (row.due_ms === -1 && !known.busy && !dirty.has(known)) {
         setDue(known, 0);
@@ -141,9 +146,9 @@ export function createParking(options: ParkingOptions): Parking {
     }
   }
 
-  function find(row: ParkedRow): Parked | null {
-    const lane = lanes.get(recordOf(row));
-    return lane?.find((one) => one.entry.position === row.position) ?? null;
+  function find({ record, entry }: Parked): Parked | null {
+    const lane = lanes.get(record);
+    return lane?.find((one) => one.entry.position === entry.position) ?? null;
   }
 
   // ── trying ─────────────────────────────────────────────────────────────────────────────
@@ -305,7 +310,6 @@ export function createParking(options: ParkingOptions): Parking {
     delivered: (parked) => leave(parked, 'dropped'),
     failed,
     postpone,
-    drop: (parked) => leave(parked, 'dropped'),
     keepOnly,
     merge,
     load,
@@ -326,15 +330,6 @@ export function createParking(options: ParkingOptions): Parking {
   };
 }
 
-/** The name of a record: entries of one go out one after another. */
-export function recordOf(row: {
-  upstream_id: string;
-  collection_id: string;
-  sync_id: string;
-}): string {
-  return `${row.upstream_id}\u0000${row.collection_id}\u0000${row.sync_id}`;
-}
-
 function toFailure({ code, status, detail, responseHead }: Failed, atMs: number): ParkedFailure {
   return { code, status, detail, at: new Date(atMs).toISOString(), response_head: responseHead };
 }
@@ -353,7 +348,7 @@ function toParked(row: ParkedRow): Parked {
       bytes: 0,
       superseded: false,
     },
-    record: recordOf(row),
+    record: recordOfRow(row),
     attempts: row.attempts,
     parkedAt: new Date(row.parked_at),
     parkedMs: row.parked_ms,

@@ -2,8 +2,7 @@ import type { Db } from '../db.ts';
 import type { Edits } from '../edits.ts';
 import { findHead } from '../head.ts';
 import type { Lifecycle } from '../lifecycle.ts';
-import { createParkedStore } from '../parked.ts';
-import { recordOf } from '../parking.ts';
+import { createParkedStore, recordOfRow } from '../parked.ts';
 import type { Pages } from '../pages.ts';
 import type { Run } from '../run.ts';
 import { loadFilter, loadStanding, type Standing } from '../standing.ts';
@@ -78,7 +77,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
         stream,
         filters,
         ...cursor,
-        parked: new Set(waiting.map(recordOf)),
+        parked: new Set(waiting.map(recordOfRow)),
       });
       return entry !== null;
     },

@@ -4,10 +4,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isDatabaseAway } from '../db.ts';
 import { SEND_WITHIN_MS } from '../confirmation.ts';
 import { findHead, findProbe, type HeadRequest } from '../head.ts';
-import { laneOf } from '../order.ts';
+import { recordOf } from '../order.ts';
 import { blameOf, type Failed } from '../outcome.ts';
 import type { Entry } from '../pages.ts';
-import { createParking, recordOf, type Parked, type Parking } from '../parking.ts';
+import { recordOfRow } from '../parked.ts';
+import { createParking, type Parking } from '../parking.ts';
 import { nextDelayMs, parseRetryAfter } from '../retry.ts';
 import { ownClock, type Run } from '../run.ts';
 import type { Delivered, DeliverFailure, Of } from './contract.ts';
@@ -80,7 +81,7 @@ async function attemptHead(
       total: session.lease.parkedTotal,
     });
     const scene = { deps, session, consumerId, run, parking, last, began };
-    const request = headRequest(scene, new Set(rows.map(recordOf)));
+    const request = headRequest(scene, new Set(rows.map(recordOfRow)));
     const { entry, settledTo } = await findHead(request);
     session.settle(settledTo, []);
     const tried =
@@ -134,7 +135,7 @@ async function tryHead(
   const decided = await failureOf(scene, second);
   if (decided === null) return deliveredHead(scene, entry, second);
   if (blameOf(decided) !== 'message') return fails(scene, entry.position, second, decided);
-  scene.parking.park(entry, laneOf('record', entry), attempt + 1, decided);
+  scene.parking.park(entry, recordOf(entry), attempt + 1, decided);
   session.note(run, second, null);
   session.settle(0, [entry.position]);
   await session.commit(scene.parking);
@@ -216,22 +217,15 @@ async function tryParked(scene: Scene, lookedAt: number): Promise<Result> {
   const failed = await failureOf(scene, tried);
   if (failed === null) parking.delivered(parked);
   else if (blameOf(failed) === 'message') parking.failed(parked, failed, true);
-  else return failsParked(scene, parked, tried, failed);
+  else {
+    parking.failed(parked, failed, false);
+    return fails(scene, position, tried, failed);
+  }
   session.note(run, tried, null);
   do await session.commit(parking);
   while (parking.unwritten);
   await session.release(null, run);
   return failed === null ? 'delivered' : 'parked';
-}
-
-async function failsParked(
-  scene: Scene,
-  parked: Parked,
-  tried: Tried,
-  failed: Failed,
-): Promise<Result> {
-  scene.parking.failed(parked, failed, false);
-  return fails(scene, parked.entry.position, tried, failed);
 }
 
 // ── failing ──────────────────────────────────────────────────────────────────────────────
