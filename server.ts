@@ -29,6 +29,7 @@ import { createRetention } from './src/retention.ts';
 import { createVault } from './src/secrets.ts';
 import { createSyncs } from './src/syncs.ts';
 import { createTargets } from './src/targets.ts';
+import { testTarget } from './src/targetTest.ts';
 import { startUpkeep } from './src/upkeep.ts';
 import manifest from './package.json' with { type: 'json' };
 
@@ -79,6 +80,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     ends,
     syncs,
     targets: createTargets({ db, vault: createVault(config.encryptionKeys) }),
+    testTarget: (target) => testTarget(target, `Millrace/${manifest.version}`),
     consumers: createConsumers({
       db,
       region: config.region,

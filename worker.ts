@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 
+import { alertSecrets, alertWebhook } from './src/alertWebhook.ts';
 import { createCommands } from './src/commands.ts';
 import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
 import { openDb } from './src/db.ts';
@@ -96,6 +97,14 @@ async function serve(
       config.smtpUrl === null
         ? fileMail(join(config.dataDir, 'outbox'), config.mailFrom)
         : smtpMail(config.smtpUrl, config.mailFrom),
+    sendAlertWebhook:
+      config.alertWebhook === null
+        ? null
+        : alertWebhook({
+            url: config.alertWebhook,
+            secrets: alertSecrets(config.alertWebhookSecret, config.encryptionKeys),
+            userAgent: `Millrace/${manifest.version}`,
+          }),
     slots: SLOTS,
     log,
   });

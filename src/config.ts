@@ -36,6 +36,7 @@ export interface Config {
   readonly smtpUrl: string | null;
   readonly mailFrom: string;
   readonly alertWebhook: string | null;
+  readonly alertWebhookSecret: string | null;
   readonly eventRetentionMs: number;
   readonly attemptRetentionMs: number;
   readonly logLevel: LogLevel;
@@ -97,6 +98,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     smtpUrl: values.SMTP_URL ?? null,
     mailFrom: values.MILLRACE_MAIL_FROM,
     alertWebhook: values.MILLRACE_ALERT_WEBHOOK ?? null,
+    alertWebhookSecret: values.MILLRACE_ALERT_WEBHOOK_SECRET ?? null,
     eventRetentionMs: values.MILLRACE_EVENT_RETENTION,
     attemptRetentionMs: values.MILLRACE_ATTEMPT_RETENTION,
     logLevel: values.LOG_LEVEL,
@@ -120,6 +122,8 @@ const SECRET = new Set([
   'SMTP_URL',
   'MILLRACE_API_KEY',
   'MILLRACE_ENCRYPTION_KEYS',
+  'MILLRACE_ALERT_WEBHOOK', // may carry a key
+  'MILLRACE_ALERT_WEBHOOK_SECRET',
 ]);
 
 const NOT_A_DURATION = { error: 'must be a duration such as 24h, 60s or 500ms' };
@@ -225,6 +229,12 @@ const Variables = z.object({
     })
     .default('Millrace <millrace@localhost>'),
   MILLRACE_ALERT_WEBHOOK: webUrl.optional(),
+  MILLRACE_ALERT_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/u, {
+      error: 'must be whsec_ and 24–64 bytes in base64',
+    })
+    .optional(),
   MILLRACE_EVENT_RETENTION: duration('1s', '3650d').default(toMs('30d')),
   MILLRACE_ATTEMPT_RETENTION: duration('1s', '3650d').default(toMs('7d')),
   LOG_LEVEL: LogLevel.default('info'),

@@ -6,15 +6,14 @@ import { createBudget } from './budget.ts';
 import { createCommitter } from './committer.ts';
 import type { Db } from './db.ts';
 import type { Delivery, Shared } from './shared.ts';
-import { openOutlet } from './egress.ts';
 import type { Listener } from './notify.ts';
 import { createPages } from './pages.ts';
 import { createParkedStore } from './parked.ts';
 import { createProgress } from './progress.ts';
-import { loadRun, requestPath, type Run } from './run.ts';
+import { loadRun, type Run } from './run.ts';
 import type { Vault } from './secrets.ts';
-import { createSender, type Ended, type Message, type Sender } from './sender.ts';
-import { createSigner } from './signing.ts';
+import { type Ended, type Message, type Sender } from './sender.ts';
+import { openTargetSender } from './targetSender.ts';
 import { createTail } from './tail.ts';
 
 const TICK_MS = 50;
@@ -85,21 +84,9 @@ export function createDrains(options: DrainsOptions): Drains {
     connections: number,
     ended: Ended<M>,
   ): Sender<M> {
-    const { target } = run;
-    return createSender({
-      outlet: openOutlet({
-        origin: new URL(target.baseUrl).origin,
-        connections,
-        connectTimeoutMs: target.timeoutMs,
-      }),
-      path: requestPath(target.baseUrl, run.path),
-      sign: createSigner(target.secrets),
-      headers: Object.entries(target.headers).flat(),
-      consumerId: run.consumerId,
-      userAgent: options.userAgent,
-      timeoutMs: target.timeoutMs,
-      ended,
-    });
+    const { path, consumerId } = run;
+    const { userAgent } = options;
+    return openTargetSender(run.target, { path, consumerId, connections, userAgent, ended });
   }
 
   return {

@@ -15,7 +15,12 @@ export type ErrorCode =
 
 /** What came of one attempt. `ours` is a fault of this machine: it blames no endpoint and starts no clock. */
 export type Outcome =
-  | { kind: 'delivered'; status: number }
+  | {
+      kind: 'delivered';
+      status: number;
+      /** Null unless the sender keeps it. */
+      responseHead: string | null;
+    }
   | {
       kind: 'failed';
       code: ErrorCode;

@@ -43,6 +43,8 @@ export interface SenderOptions<M extends Message> {
   consumerId: string;
   userAgent: string;
   timeoutMs: number;
+  /** Keeps the first 2 KB of successful answers too. */
+  keepHeads?: boolean;
   ended: Ended<M>;
 }
 
@@ -88,7 +90,7 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
       'traceparent',
       newTraceparent(),
     ];
-    const request = openRequest(message, startedAt, options.timeoutMs, finish);
+    const request = openRequest(message, startedAt, options, finish);
     open.add(request);
     options.outlet.dispatch({ path: options.path, method: 'POST', headers, body }, request.handler);
   }
@@ -126,7 +128,7 @@ interface OpenRequest<M> {
 function openRequest<M extends Message>(
   message: M,
   startedAt: number,
-  timeoutMs: number,
+  { timeoutMs, keepHeads = false }: { timeoutMs: number; keepHeads?: boolean },
   finish: (request: OpenRequest<M>, outcome: Outcome) => void,
 ): OpenRequest<M> {
   const startedMono = performance.now();
@@ -139,9 +141,9 @@ function openRequest<M extends Message>(
 
   function answer(): Outcome {
     const code = codeOfStatus(status);
-    if (code === null) return { kind: 'delivered', status };
     const text = head === null ? null : Buffer.concat(head).toString('utf8').slice(0, HEAD_BYTES);
     const responseHead = text === null ? null : text.replaceAll('\u0000', '\ufffd');
+    if (code === null) return { kind: 'delivered', status, responseHead };
     return { kind: 'failed', code, status, detail: `HTTP ${status}`, responseHead, retryAfter };
   }
 
@@ -167,7 +169,7 @@ function openRequest<M extends Message>(
       retryAfter = Array.isArray(asked) ? asked[0] : asked;
     },
     onResponseData(_controller, chunk) {
-      if (codeOfStatus(status) !== null && received < HEAD_BYTES) {
+      if (received < HEAD_BYTES && (keepHeads || codeOfStatus(status) !== null)) {
         (head ??= []).push(chunk.subarray(0, HEAD_BYTES - received));
       }
       received += chunk.length;

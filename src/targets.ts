@@ -17,6 +17,12 @@ export interface Targets {
   list(page: { limit: number; after: Key | null }): Promise<KeyPage<Target>>;
   /** Replaces the fields given; a secret that comes masked keeps the stored one. Running senders take it at once. */
   patch(id: string, patch: TargetPatch): Promise<Target | null>;
+  /** Opened, for sending; null when there is none. */
+  open(id: string): Promise<OpenTarget | null>;
+  /** A target that is not stored, opened with a signing secret of its own. */
+  openDraft(input: TargetInput): OpenTarget;
+  /** It has just answered well: its blocked consumers are tried at once. */
+  tested(id: string): Promise<void>;
   /** False when there is none; refuses while a consumer uses it, naming those. */
   remove(id: string): Promise<boolean>;
 }
@@ -34,6 +40,17 @@ export function createTargets(deps: { db: Db; vault: Vault }): Targets {
     },
     list: (page) => list(db, vault, page),
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch)),
+    open: (id) => openTarget(db, vault, id),
+    openDraft,
+    tested: async (id) => {
+      await db.query({
+        text: `
+          update targets set version = version + 1
+           where id = $1 and exists (select from consumers
+                                      where target_id = $1 and status = 'blocked' and deleted_at is null)`,
+        values: [id],
+      });
+    },
     remove: (id) => db.transaction((tx) => remove(tx, id)),
   };
 }
@@ -61,17 +78,35 @@ export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<Op
   });
   const row = rows[0];
   if (row === undefined) return null;
-  const headers = Object.entries(row.headers).map(([name, value]) => [name.toLowerCase(), value]);
   return {
     id,
     version: row.version,
     baseUrl: row.base_url,
-    headers: { ...Object.fromEntries(headers), ...toHeaders(openCredentials(row, vault)) },
+    headers: headersOf(row.headers, openCredentials(row, vault)),
     secrets: [openSigningSecret(row, vault)],
     timeoutMs: row.timeout_ms,
     maxInFlight: row.max_in_flight,
     rateLimit: row.rate_limit,
   };
+}
+
+function openDraft(input: TargetInput): OpenTarget {
+  refuseHeaders(input.headers, input.credentials);
+  return {
+    id: newId(),
+    version: 1,
+    baseUrl: input.base_url,
+    headers: headersOf(input.headers, input.credentials),
+    secrets: [newSigningSecret()],
+    timeoutMs: input.timeout_ms,
+    maxInFlight: input.max_in_flight,
+    rateLimit: input.rate_limit,
+  };
+}
+
+function headersOf(own: Record<string, string>, credentials: Credentials): Record<string, string> {
+  const lower = Object.entries(own).map(([name, value]) => [name.toLowerCase(), value]);
+  return { ...Object.fromEntries(lower), ...toHeaders(credentials) } as Record<string, string>;
 }
 
 interface Row {

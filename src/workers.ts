@@ -9,6 +9,8 @@ import type { Logger } from 'pino';
 import { createControl, createDelivery } from './activities/index.ts';
 import type { Workflows } from './commands.ts';
 import type { Db } from './db.ts';
+import { mailGraceMs } from './alerts.ts';
+import { createDigest } from './digest.ts';
 import { createDrains } from './drains.ts';
 import { createEdits } from './edits.ts';
 import { createRetarget } from './retarget.ts';
@@ -16,7 +18,7 @@ import { startUpkeep } from './upkeep.ts';
 import { createLeaderStore } from './leader.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Listener } from './notify.ts';
-import { startOutbox, type SendMail } from './outbox.ts';
+import { startOutbox, type Send } from './outbox.ts';
 import { createPages } from './pages.ts';
 import { reconcile } from './reconcile.ts';
 import type { Vault } from './secrets.ts';
@@ -47,7 +49,9 @@ export interface WorkersOptions {
   retryWindowMs: number;
   alertEmails: string[];
   publicUrl: string;
-  sendMail: SendMail;
+  sendMail: Send;
+  /** Null: there is no alert webhook. */
+  sendAlertWebhook: Send | null;
   /** Drains and deliveries this process runs at once. */
   slots: number;
   log: Logger;
@@ -65,7 +69,20 @@ export async function createWorkers(options: WorkersOptions): Promise<{
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const drains = createDrains({ ...options, holder, userAgent: `Millrace/${options.version}` });
   const pages = createPages(db);
-  const outbox = startOutbox({ db, send: options.sendMail, pollMs: OUTBOX_POLL_MS, log });
+  const outbox = startOutbox({
+    db,
+    send: options.sendMail,
+    sendWebhook: options.sendAlertWebhook,
+    pollMs: OUTBOX_POLL_MS,
+    log,
+  });
+  const alerts = {
+    db,
+    alertEmails: options.alertEmails,
+    publicUrl: options.publicUrl,
+    alertWebhook: options.sendAlertWebhook !== null,
+    retryWindowMs: options.retryWindowMs,
+  };
   const wake = startWake({
     store: createLeaderStore(db),
     pages,
@@ -92,7 +109,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
           db,
           pages,
           edits: createEdits({ db, pages: createPages }),
-          lifecycle: createLifecycle(options),
+          lifecycle: createLifecycle(alerts),
           loadRun: drains.deps.shared.loadRun,
           mailWaits: () => outbox.hint(),
         }),
@@ -113,8 +130,18 @@ export async function createWorkers(options: WorkersOptions): Promise<{
   }
 
   const retarget = createRetarget({ sql: db, ask: options.workflows.ask, log });
+  const digest = createDigest(alerts);
   const upkeep = startUpkeep(
     [
+      {
+        name: 'telling of dead letters',
+        everyMs: Math.max(RETARGET_MS, mailGraceMs(options.retryWindowMs)),
+        run: async () => {
+          if (!wake.leads) return;
+          await digest();
+          outbox.hint();
+        },
+      },
       {
         name: 'trying changed targets',
         everyMs: RETARGET_MS,

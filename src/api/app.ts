@@ -13,7 +13,8 @@ import { newId } from '../ids.ts';
 import type { Pages } from '../pages.ts';
 import type { Info } from '../schema.ts';
 import type { Syncs } from '../syncs.ts';
-import type { Targets } from '../targets.ts';
+import type { OpenTarget, Targets } from '../targets.ts';
+import type { TargetTest } from '../targetTest.ts';
 import { createAsk } from './ask.ts';
 import { requireKey } from './auth.ts';
 import type { Authenticate } from './auth.ts';
@@ -42,6 +43,7 @@ export interface AppDeps {
   ends: Ends;
   syncs: Syncs;
   targets: Targets;
+  testTarget: (target: OpenTarget) => Promise<TargetTest>;
   consumers: Consumers;
   changes: Changes;
   deadLetters: DeadLetters;

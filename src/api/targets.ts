@@ -1,7 +1,8 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { Target, TargetInput, TargetPatch } from '../schema.ts';
-import type { Targets } from '../targets.ts';
+import type { OpenTarget, Targets } from '../targets.ts';
+import { TargetTest } from '../targetTest.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
 import {
@@ -17,8 +18,27 @@ import {
 } from './route.ts';
 
 /** `/v1/targets`. */
-export function createTargetRoutes({ targets }: { targets: Targets }): OpenAPIHono<AppEnv> {
+export function createTargetRoutes({
+  targets,
+  testTarget,
+}: {
+  targets: Targets;
+  testTarget: (target: OpenTarget) => Promise<TargetTest>;
+}): OpenAPIHono<AppEnv> {
   const app = createRoutes();
+
+  app.openapi(TEST_DRAFT, async (c) =>
+    c.json(await testTarget(targets.openDraft(c.req.valid('json'))), 200),
+  );
+
+  app.openapi(TEST, async (c) => {
+    const { id } = c.req.valid('param');
+    const target = await targets.open(id);
+    if (target === null) throw unknownId('target', id);
+    const tested = await testTarget(target);
+    if (tested.outcome === 'delivered') await targets.tested(id);
+    return c.json(tested, 200);
+  });
 
   app.openapi(CREATE, async (c) => {
     const target = await targets.create(c.req.valid('json'));
@@ -107,4 +127,25 @@ const DELETE = createRoute({
   description: 'Refused (409, with the names) while a consumer uses it.',
   request: { params: IdParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
+});
+
+const TEST = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/targets/{id}/test',
+  summary: 'Send a test webhook',
+  description:
+    'Signed, with the body {"test":{…}}; 200 whatever the endpoint said. Where it answers well, ' +
+    'blocked consumers of the target are tried at once.',
+  request: { params: IdParam },
+  responses: { 200: json(TargetTest, 'What came of it'), ...problems(404) },
+});
+
+const TEST_DRAFT = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/targets/test',
+  summary: 'Send a test webhook to a target that is not stored',
+  request: { body: jsonBody(TargetInput) },
+  responses: { 200: json(TargetTest, 'What came of it'), ...problems(400, 413, 415, 422) },
 });

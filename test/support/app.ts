@@ -20,6 +20,7 @@ import { createVault } from '../../src/secrets.ts';
 import type { Vault } from '../../src/secrets.ts';
 import { createSyncs } from '../../src/syncs.ts';
 import { createTargets } from '../../src/targets.ts';
+import { testTarget } from '../../src/targetTest.ts';
 
 export const KEY = 'test-key-0123456789';
 
@@ -64,6 +65,7 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
     pages: createPages(db),
     ends,
     syncs: createSyncs(db),
+    testTarget: (target) => testTarget(target, 'Millrace/test'),
     targets: createTargets({ db, vault }),
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),

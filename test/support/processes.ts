@@ -30,7 +30,12 @@ export interface Cluster extends AsyncDisposable {
   startServer(): Promise<Running>;
   startWorker(): Promise<Running>;
   /** The answer's body; throws unless it is 2xx. */
-  request<T>(method: string, path: string, body?: unknown): Promise<T>;
+  request<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<T>;
   /** A consumer of the events stream with a target there. */
   consumer(url: string, input?: object): Promise<Consumer>;
   get(id: string): Promise<Consumer>;
@@ -42,7 +47,10 @@ export interface Cluster extends AsyncDisposable {
 }
 
 /** On a database of the caller's and the run's Temporal, with task queues and a data folder of its own. */
-export async function openCluster(databaseUrl: string): Promise<Cluster> {
+export async function openCluster(
+  databaseUrl: string,
+  more: Record<string, string> = {},
+): Promise<Cluster> {
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-cluster-'));
   const port = await choosePort(undefined);
   const url = `http://127.0.0.1:${port}`;
@@ -58,6 +66,7 @@ export async function openCluster(databaseUrl: string): Promise<Cluster> {
     MILLRACE_ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
     MILLRACE_ALLOW_CIDRS: '127.0.0.0/8',
     MILLRACE_ALERT_EMAIL: 'ops@example.com',
+    ...more,
   };
   const running: Running[] = [];
 
@@ -74,10 +83,19 @@ export async function openCluster(databaseUrl: string): Promise<Cluster> {
     return run;
   }
 
-  async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async function request<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
     const response = await fetch(`${url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await response.text();

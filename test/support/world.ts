@@ -14,7 +14,7 @@ import { createConsumers } from '../../src/consumers.ts';
 import { openDb, type Db } from '../../src/db.ts';
 import type { NewEvent } from '../../src/derive.ts';
 import { createListener } from '../../src/notify.ts';
-import { fileMail } from '../../src/outbox.ts';
+import { fileMail, type Send } from '../../src/outbox.ts';
 import type { Consumer, ConsumerInput, TargetInput } from '../../src/schema.ts';
 import { ConsumerInput as ConsumerSchema, TargetInput as TargetSchema } from '../../src/schema.ts';
 import { createTargets } from '../../src/targets.ts';
@@ -59,6 +59,9 @@ export interface WorldOptions {
   /** False: nothing polls the queues. */
   worker?: boolean;
   slots?: number;
+  /** Files in `outbox` unless given. */
+  sendMail?: Send;
+  sendAlertWebhook?: Send;
 }
 
 let installed = false;
@@ -114,7 +117,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       retryWindowMs,
       alertEmails: ['ops@example.com'],
       publicUrl: 'http://127.0.0.1:4600',
-      sendMail: fileMail(outbox, 'millrace@example.com'),
+      sendMail: options.sendMail ?? fileMail(outbox, 'millrace@example.com'),
+      sendAlertWebhook: options.sendAlertWebhook ?? null,
       slots: options.slots ?? 200,
       log,
     });
