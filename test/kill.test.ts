@@ -1,6 +1,7 @@
 import { mkdtemp, chmod, rm, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startPostgres } from '../src/embedded/postgres.ts';
 import type { EmbeddedPostgres } from '../src/embedded/postgres.ts';
@@ -141,6 +142,43 @@ test('kill -9 of Postgres while appending and delivering: every 2xx is on disk, 
     // The worker kept its outcomes, unless Postgres was away for longer than its lease.
     expect(repeated.length).toBeLessThanOrEqual(repeatable(receiver, killedAt));
     expect(new Set(await storedIds(cluster))).toEqual(feed.accepted);
+  } finally {
+    await postgres.stop();
+  }
+}, 120_000);
+
+test('Postgres stopped for 10 s: nothing is lost, at most what was in flight is repeated, and nobody is blamed', async () => {
+  const start = (): Promise<EmbeddedPostgres> => startPostgres({ dataDir, say: () => undefined });
+  let postgres = await start();
+  try {
+    await using cluster = await openCluster(postgres.url);
+    await using receiver = await openReceiver();
+    await Promise.all([cluster.startWorker(), cluster.startServer()]);
+    const { id } = await cluster.consumer(receiver.url);
+    const feed = createFeed(cluster, 'p');
+    const appending = feed.append(0, TOTAL);
+
+    await inTheMiddle(receiver, feed);
+    const stoppedAt = performance.now();
+    await postgres.stop();
+    await until(() => performance.now() > stoppedAt + 10_000);
+    const { length } = receiver.received;
+    expect(length).toBeLessThan(TOTAL);
+    postgres = await start();
+    await appending;
+    await until(() => receiver.received.length >= TOTAL, { timeoutMs: TAKEOVER_MS });
+    const consumer = await cluster.caughtUp(id, TAKEOVER_MS);
+
+    const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+    expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
+    expect(repeated.length).toBeLessThanOrEqual(IN_FLIGHT);
+    process.stderr.write(`Postgres away for 10 s: ${repeated.length} repeated\n`);
+    expect(consumer).toMatchObject({ status: 'active', failing_since: null, parked: 0 });
+    const client = new Client({ connectionString: postgres.url });
+    await client.connect();
+    const { rows } = await client.query(`select from attempts where outcome = 'failed'`);
+    await client.end();
+    expect(rows).toEqual([]);
   } finally {
     await postgres.stop();
   }
