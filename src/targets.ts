@@ -186,6 +186,16 @@ async function list(
   return { ...page, data: page.data.map((row) => toTarget(row, vault)) };
 }
 
+/** What a request is made with: changing it makes another version, which blocked consumers try at once. */
+const SENT_WITH = [
+  'base_url',
+  'credentials',
+  'headers',
+  'timeout_ms',
+  'max_in_flight',
+  'rate_limit',
+] as const;
+
 async function update(
   tx: Sql,
   vault: Vault,
@@ -213,7 +223,7 @@ async function update(
       update targets
          set name = $2, base_url = $3, credentials = $4, headers = $5, timeout_ms = $6,
              max_in_flight = $7, rate_limit = $8, metadata = $9,
-             version = version + 1, updated_at = now()
+             version = version + $10, updated_at = now()
        where id = $1`,
     values: [
       id,
@@ -227,6 +237,7 @@ async function update(
       patch.max_in_flight ?? row.max_in_flight,
       patch.rate_limit === undefined ? row.rate_limit : patch.rate_limit,
       JSON.stringify(patch.metadata ?? row.metadata),
+      SENT_WITH.some((field) => patch[field] !== undefined) ? 1 : 0,
     ],
   });
   await tx.query(`select pg_notify('millrace_consumers', '')`);
