@@ -10,6 +10,8 @@ export interface FillOptions {
   sync: string;
   collection?: string;
   upstream: string;
+  /** More members of `data`, each with its comma behind it. */
+  members?: string;
 }
 
 const STEP = 50_000;
@@ -35,7 +37,8 @@ export async function fill(sql: Client, options: FillOptions): Promise<void> {
        ), ids as (
          insert into event_ids (event_id, position) select event_id, position from made
        ), texts as (
-         select *, format('{"n":%s,"pad":"%s"}', n, $3::text) as data from made
+         select *, format('{"n":%s,%s"pad":"%s"}', n, ${options.members ?? `''`}, $3::text) as data
+           from made
        ), inserted as (
          insert into events (position, event_id, event, sync_id, collection_id, upstream_id, data,
                              changes, size, upstream_updated_at, event_inserted_at)

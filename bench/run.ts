@@ -12,12 +12,14 @@ import type { Figure } from './figures.ts';
 import { filters, sparse } from './filters.ts';
 import { ingest } from './ingest.ts';
 import { latency } from './latency.ts';
+import { neighbour } from './neighbour.ts';
+import { poison } from './poison.ts';
 import { push } from './push.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -36,6 +38,8 @@ const PARTS: Record<string, (session: Session, size: Size) => Promise<Figure[]>>
   filters,
   sparse: (session) => sparse(session, 1_000_000),
   wake: (session) => wakes(session),
+  poison,
+  neighbour: (session) => neighbour(session),
 };
 const USUAL = ['drain', 'push', 'latency', 'ingest'];
 

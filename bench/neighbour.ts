@@ -1,0 +1,120 @@
+import type { Target } from '../src/schema.ts';
+import type { Figure } from './figures.ts';
+import { fill } from './fill.ts';
+import type { Hanging } from './hanging.ts';
+import type { Percentiles } from './percentiles.ts';
+import { produce, warm } from './push.ts';
+import type { Session } from './session.ts';
+
+const HANGING = 20;
+/** Of each of them: what it has in flight once its endpoint answers no more. */
+const IN_FLIGHT = 64;
+/** Entries for each of them. */
+const WAITING = 3_000;
+const TIMEOUT_MS = 15_000;
+/** As long as all of them hang for the first time: the timeout, less what starting them takes. */
+const FIRST_SECONDS = 12;
+const SECONDS = 15;
+const SETTLE_MS = 30_000;
+const SYNCS = 100;
+const LOAD = {
+  rate: 500,
+  connections: 64,
+  prefix: 'healthy',
+  syncs: SYNCS,
+  records: 10_000,
+  dataBytes: 500,
+};
+
+/** A healthy consumer alone, then beside twenty whose endpoints take requests and never answer. */
+export async function neighbour(session: Session): Promise<Figure[]> {
+  await fill(session.sql, {
+    count: HANGING * WAITING,
+    dataBytes: 500,
+    sync: `'hanging-' || n % ${HANGING}`,
+    upstream: `'r-' || n`,
+  });
+  const syncs = Array.from({ length: SYNCS }, (_, index) => `${LOAD.prefix}-${index}`);
+  await session.consumer({ syncs, start: 'end' });
+  await warm(session, LOAD);
+  const alone = await measure(session, SECONDS);
+
+  await Promise.all(Array.from({ length: HANGING }, (_, number) => hang(session, number)));
+  await session.until('all of them hang with all they may have in flight', async () => {
+    return (await session.endpoint.received()).hanging.open >= HANGING * IN_FLIGHT;
+  });
+  const hanging = await measure(session, FIRST_SECONDS);
+
+  await session.until('all of them are blocked, with their heads hanging', async () => {
+    const { open } = (await session.endpoint.received()).hanging;
+    return open === HANGING && (await countBlocked(session)) === HANGING;
+  });
+  const blocked = await measure(session, SECONDS);
+  return [
+    ...figuresOf('alone', alone),
+    ...besides(`beside ${HANGING} that hang`, hanging, alone),
+    ...besides(`beside ${HANGING} blocked`, blocked, alone),
+  ];
+}
+
+async function hang(session: Session, number: number): Promise<void> {
+  const target = await session.api<Target>('POST', '/v1/targets', {
+    name: `hanging ${number}`,
+    base_url: session.endpoint.url,
+    timeout_ms: TIMEOUT_MS,
+    max_in_flight: IN_FLIGHT,
+  });
+  await session.consumer({
+    name: `hanging ${number}`,
+    target_id: target.id,
+    path: `/_hang/${number}`,
+    syncs: [`hanging-${number}`],
+    start: 'beginning',
+  });
+}
+
+async function countBlocked({ sql }: Session): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `select count(*)::int as count from consumers where status = 'blocked'`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+interface Measured {
+  latency: Percentiles;
+  /** Append → answer: a stall of Postgres or of the machine shows there too. */
+  answer: Percentiles;
+  late: Percentiles;
+  hanging: Hanging;
+}
+
+async function measure(session: Session, seconds: number): Promise<Measured> {
+  await session.endpoint.reset({ latency: true });
+  const produced = await produce(session, { ...LOAD, seconds });
+  const { hanging } = await session.endpoint.received();
+  await session.endpoint.gets(produced.appended, SETTLE_MS);
+  const { answer, late } = produced;
+  return { latency: await session.endpoint.latency(), answer, late, hanging };
+}
+
+function figuresOf(name: string, { latency, answer, late, hanging }: Measured): Figure[] {
+  const { p50, p99, max } = latency;
+  const open = `${hanging.average.toFixed(0)} requests hang on average, ${hanging.least} at least`;
+  return [
+    { name: `${name}: append → received p50`, value: p50, unit: 'ms', note: open },
+    {
+      name: `${name}: append → received p99`,
+      value: p99,
+      unit: 'ms',
+      note: `worst ${max.toFixed(0)}; append → answer p99 ${answer.p99.toFixed(1)}; generator late p99 ${late.p99.toFixed(1)}`,
+    },
+  ];
+}
+
+function besides(name: string, measured: Measured, alone: Measured): Figure[] {
+  const value = measured.latency.p99 / alone.latency.p99;
+  return [
+    ...figuresOf(name, measured),
+    { name: `${name}: p99 to alone`, value, unit: '', goal: { most: 3 } },
+  ];
+}
