@@ -34,9 +34,9 @@ const SAYS: Record<AlertKind, Saying> = {
   },
   recovered: {
     subject: 'Recovered',
-    lead: ({ name }) => `Consumer "${name}" is delivering again.`,
-    all: 'are delivering again',
-    next: 'What has waited is being sent now. There is nothing to do.',
+    lead: ({ name, reason }) => `Consumer "${name}" has recovered: ${reason}.`,
+    all: 'have recovered',
+    next: 'What waits is being sent now. There is nothing to do.',
     command: null,
   },
   'dead-letters': {

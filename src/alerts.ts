@@ -83,7 +83,8 @@ export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert):
     text: 'insert into alerts (id, consumer_id, kind, detail, at, message_id) values ($1, $2, $3, $4, $5, $6)',
     values: [alertId, consumerId, kind, JSON.stringify(item), at, messageId],
   });
-  const recipients = troubled.alert_emails.length > 0 ? troubled.alert_emails : options.alertEmails;
+  const { alert_emails: named } = troubled;
+  const recipients = (named.length > 0 ? named : options.alertEmails).toSorted();
   const mail = { alertId, messageId, kind, recipients, targetId: troubled.target_id };
   const stops = kind === 'stopped' || kind === 'gone';
   if (!stops || !(await joinMail(sql, mail, item))) {
@@ -110,9 +111,10 @@ async function joinMail(sql: Sql, mail: MailRow, item: AlertItem): Promise<boole
     text: `
       select id, message_id, items from outbox
        where target_id = $1 and kind = $2 and recipients = $3 and channel = 'mail'
+         and items->0->>'reason' = $4
          and sent_at is null and attempts = 0 and next_try_at > clock_timestamp()
        order by created_at desc limit 1 for update`,
-    values: [mail.targetId, mail.kind, mail.recipients],
+    values: [mail.targetId, mail.kind, mail.recipients, item.reason],
   });
   const [found] = rows;
   if (found === undefined) return false;

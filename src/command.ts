@@ -39,6 +39,12 @@ export class Unavailable extends Error {
   override name = 'Unavailable';
 }
 
+/** Commands that move what the sender stands on wait until it has let go. */
+export function needsHold(command: Command): boolean {
+  if (command.kind === 'seek' || command.kind === 'stored') return true;
+  return command.kind === 'patch' && command.patch.ordering !== undefined;
+}
+
 type Verb = 'pause' | 'resume' | 'retry' | 'seek';
 /** `apply` does it, `nothing` answers 200 without effect, `conflict` is a 409. */
 type Effect = 'apply' | 'nothing' | 'conflict';

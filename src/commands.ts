@@ -7,6 +7,7 @@ import {
   type Client,
 } from '@temporalio/client';
 
+import type { Failing } from './activities/contract.ts';
 import { Unavailable, type Answer, type Ask, type Commands } from './command.ts';
 import type { consumer, ConsumerArgs } from './workflows/consumer.ts';
 
@@ -28,6 +29,8 @@ export interface Workflows extends Commands {
   start(consumerId: string): Promise<void>;
   /** Resolves when no call is open: a connection closed under one fails where nobody hears it. */
   settled(): Promise<void>;
+  /** Tells a blocked consumer's workflow how an attempt ended. */
+  failing(consumerId: string, failing: Failing): Promise<void>;
   /** Tells an idle consumer's workflow that something waits, starting it if there is none. */
   wake(consumerId: string, position: number): Promise<void>;
 }
@@ -108,6 +111,11 @@ export function createCommands(options: CommandsOptions): Workflows {
           ...toStart(consumerId),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
+      );
+    },
+    failing: async (consumerId, failing) => {
+      await within(START_MS, () =>
+        client.workflow.getHandle(workflowIdOf(consumerId)).signal<[unknown]>('failing', failing),
       );
     },
     wake: async (consumerId, position) => {

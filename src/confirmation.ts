@@ -4,7 +4,7 @@ import type { Db, Sql } from './db.ts';
 import type { Row } from './editRows.ts';
 
 /** A sender that found its consumer `blocked` starts its request within this time, or looks again. */
-export const SEND_WITHIN_MS = 100;
+export const SEND_WITHIN_MS = 250;
 
 /** Returns once the sender has taken `version`, or there is none any more that could act on an older one. */
 export async function untilInForce(

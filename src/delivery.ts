@@ -1,6 +1,6 @@
 import { createFlow } from './breaker.ts';
 import type { Committing } from './committer.ts';
-import { createFailing } from './failing.ts';
+import { createFailing, endsBy } from './failing.ts';
 import { createFilterStack } from './filterStack.ts';
 import { createLanes, laneOf } from './order.ts';
 import type { Outcome } from './outcome.ts';
@@ -11,7 +11,7 @@ import type { ParkedRow } from './parked.ts';
 import type { Lease, Outcomes } from './progress.ts';
 import { createReader } from './reader.ts';
 import { createReady } from './ready.ts';
-import { ownClock, type Run } from './run.ts';
+import { mostInFlight, ownClock, type Run } from './run.ts';
 import { createSenders } from './senders.ts';
 import type { Delivery, Ended, EndReason, Sent, Shared } from './shared.ts';
 import { createTaking } from './taking.ts';
@@ -70,7 +70,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let inFlight = 0;
   const senders = createSenders(shared.openSender(options.run, ended));
   const flow = createFlow({
-    max: options.run.target.maxInFlight,
+    max: mostInFlight(options.run),
     found: lease.flow,
     ramp: lease.ramp,
   });
@@ -88,6 +88,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     flow,
     failedAttempts,
     putBack: ready.putBack,
+    passes: (entry) => filters.passes(entry),
     mark,
     sendReady,
     windowMs: shared.retryWindowMs,
@@ -128,9 +129,9 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let unfollow = tail.follow(reader.fill, filters.syncs);
   mark(); // renews a lease that was partly spent waiting
   taking.begin();
+  failing.keepOnly((entry) => filters.matches(entry));
+  if (parking.overflown) stop('parked');
   reader.fill();
-
-  // ── reading ────────────────────────────────────────────────────────────────────────────
 
   function wantsMore(): boolean {
     return (
@@ -150,21 +151,23 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     slot.body = entry.body;
     slot.attempt = 0;
     slot.parked = null;
-    if (!failing.parksBehind(slot) && lanes.add(slot)) ready.push(slot);
+    if (failing.parksBehind(slot)) {
+      if (parking.overflown) stop('parked');
+    } else if (lanes.add(slot)) ready.push(slot);
   }
-
-  // ── sending ────────────────────────────────────────────────────────────────────────────
 
   function sendReady(): void {
     if (sending) return;
     sending = true;
     while (!ready.empty && maySend()) {
-      const slot = ready.next(inFlight);
+      const slot = ready.next();
       if (slot === undefined || slot.settled) continue;
       if (slot.closed || slot.entry.superseded) {
+        failing.forget(slot);
         settle(slot);
         continue;
       }
+      if (slot.parked !== null && !parking.starts(slot.parked)) continue;
       if (!budget.take(sendReady)) {
         ready.putBack(slot);
         break;
@@ -206,11 +209,10 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       if (failing.suspected) failing.cleared(slot, durationMs);
       settle(slot);
     } else if (outcome.kind === 'failed') {
-      const verdict = failing.fail(slot, made, outcome);
-      if (verdict !== 'goes on') stopping ??= verdict;
+      stopping = endsBy(failing.fail(slot, made, outcome), stopping);
     } else {
       // Ours: not the endpoint's fault, so it goes back in front and waits a little.
-      ready.putBack(slot);
+      failing.tryAgain(slot);
       if (performance.now() < leaseUntil - LEASE_MARGIN_MS) {
         pausedUntil = performance.now() + 1_000;
         const fields = { consumer_id: consumerId, reason: outcome.detail };
@@ -249,8 +251,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     void finish();
   }
 
-  // ── committing ─────────────────────────────────────────────────────────────────────────
-
   function take(): Outcomes {
     const { position, ahead } = window.progress();
     committedPosition = position;
@@ -279,8 +279,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     end.reject(error);
   }
 
-  // ── the configuration ──────────────────────────────────────────────────────────────────
-
   function apply(next: Run, before: Run): void {
     const sameWay =
       next.target.version === before.target.version &&
@@ -289,8 +287,8 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (next.filterVersion !== before.filterVersion) refilter(next);
     if (next.parkedVersion !== before.parkedVersion) void failing.reload();
     if (sameWay) return;
-    senders.replace(shared.openSender(next, ended));
-    flow.setMax(next.target.maxInFlight);
+    senders.replace(shared.openSender(next, ended), log);
+    flow.setMax(mostInFlight(next));
     if (next.target.rateLimit !== before.target.rateLimit) pace = createPace(next.target.rateLimit);
   }
 
@@ -314,9 +312,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     return Math.max(window.readTo, ...lease.ahead);
   }
 
-  // ── ending ─────────────────────────────────────────────────────────────────────────────
-
-  function stop(reason: 'yielded' | 'changed' | 'idle'): void {
+  function stop(reason: 'yielded' | 'changed' | 'idle' | 'parked'): void {
     stopping ??= reason;
     if (inFlight === 0) void finish();
   }
@@ -328,14 +324,14 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       const head = failingHead();
       if (stopping !== 'fenced') {
         do await committer.flush(committing);
-        while (parking.unwritten);
+        while (parking.unwritten && !isFenced());
         await shared.progress.release({
           consumerId,
           epoch: lease.epoch,
           idle: stopping === 'idle',
           head: head === null ? null : toRelease(head),
           flow: { found: flow.found, ramping: flow.ramping },
-          ...(head === null ? {} : { triedTarget: taking.run.target.version }),
+          ...(head === null ? {} : { triedTarget: taking.run.target }),
         });
       }
       const { position } = window.progress();
@@ -352,9 +348,14 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     return failing.head(nowMs());
   }
 
+  function isFenced(): boolean {
+    return stopping === 'fenced';
+  }
+
   function parkedDueAt(): number | null {
     if (parking.size === 0) return null;
-    return nowMs() + Math.max(0, parking.nextDue - clock());
+    const inMs = Math.max(0, parking.nextDue - clock());
+    return nowMs() + (Number.isFinite(inMs) ? inMs : SOON_MS);
   }
 
   function leave(): void {

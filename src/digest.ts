@@ -1,5 +1,7 @@
+import type { Logger } from 'pino';
+
 import { TROUBLED, writeAlert, type AlertOptions, type Troubled } from './alerts.ts';
-import type { Db, Sql } from './db.ts';
+import { isDatabaseAway, type Db, type Sql } from './db.ts';
 
 const AT_ONCE = 100;
 const HOURS = 24;
@@ -8,7 +10,9 @@ const HOURS = 24;
  * Tells of dead letters that nobody has been told of: one alert a consumer, at most one an hour (a
  * 24th of the retry window). What is counted is marked in the same transaction.
  */
-export function createDigest(options: AlertOptions & { db: Db }): () => Promise<void> {
+export function createDigest(
+  options: AlertOptions & { db: Db; log: Pick<Logger, 'error'> },
+): () => Promise<void> {
   const { db } = options;
   const everyMs = Math.round(options.retryWindowMs / HOURS);
 
@@ -18,7 +22,15 @@ export function createDigest(options: AlertOptions & { db: Db }): () => Promise<
       text: `${DUE} limit ${AT_ONCE}`,
       values: [everyMs],
     });
-    for (const { id } of rows) await db.transaction((sql) => tell(sql, id));
+    for (const { id } of rows) {
+      try {
+        await db.transaction((sql) => tell(sql, id));
+      } catch (error) {
+        if (isDatabaseAway(error)) throw error;
+        // One that can't be told of must not keep the others from it; it comes up again.
+        options.log.error({ err: error, consumer_id: id }, 'dead letters could not be told of');
+      }
+    }
   }
 
   async function tell(sql: Sql, consumerId: string): Promise<void> {

@@ -35,6 +35,7 @@ export interface DrainsOptions {
   retryWindowMs: number;
   /** Activities this process runs at once. */
   slots: number;
+  tellFailing: DeliverDeps['tellFailing'];
   log: Logger;
 }
 
@@ -99,6 +100,7 @@ export function createDrains(options: DrainsOptions): Drains {
         return () => void deliveries.delete(delivery);
       },
       openSingle: (run, ended) => openSender(run, 1, ended),
+      tellFailing: options.tellFailing,
     },
     get running() {
       return deliveries.size;

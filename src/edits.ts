@@ -1,5 +1,5 @@
 import type { Answer, Ask, Command, SeekTo } from './command.ts';
-import { effectOf } from './command.ts';
+import { effectOf, needsHold } from './command.ts';
 import { untilInForce } from './confirmation.ts';
 import type { Db, Sql } from './db.ts';
 import {
@@ -51,6 +51,8 @@ export function createEdits(options: { db: Db; pages: (sql: Sql) => Pages }): Ed
       const tx = { sql, pages: options.pages(sql), consumerId, row, ask, at, tail };
       return { answer: await decide(tx, ask.command), row };
     });
+    // What wrote nothing has left the hold in place that was made for it.
+    if (needsHold(asked.command)) await setHeld(db, consumerId, false);
     if (done.answer.ok && done.row !== null)
       await untilInForce(db, consumerId, done.answer.version, done.row);
     return done.answer;
@@ -116,7 +118,8 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Answer>
   await tx.sql.query({
     text: `
       update cursors
-         set head = null, attempt = 0, next_attempt_at = null, parked_total = 0, ramp = true
+         set head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null,
+             parked_total = 0, ramp = true
        where consumer_id = $1`,
     values: [tx.consumerId],
   });
@@ -145,7 +148,8 @@ async function seek(tx: Tx, to: SeekTo): Promise<Answer> {
     text: `
       update cursors
          set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, indexed_epoch = null,
-             wanted = null, wanted_version = null, head = null, attempt = 0, next_attempt_at = null
+             wanted = null, wanted_version = null, head = null, attempt = 0, tries = 0,
+             next_attempt_at = null, asked_until = null
        where consumer_id = $1`,
     values: [tx.consumerId, position],
   });

@@ -5,9 +5,10 @@ import { recordOf, type Lanes } from './order.ts';
 import { blameOf, isOverload, type Failed } from './outcome.ts';
 import type { FailingHead, Made, OutcomeLog } from './outcomes.ts';
 import type { Entry } from './pages.ts';
-import { createParking, type Parked, type Parking, type ParkingOptions } from './parking.ts';
+import { isSameAnswer, type Parked } from './parkedEntry.ts';
+import { createParking, type Parking, type ParkingOptions } from './parking.ts';
 import type { Ordering, StreamName } from './schema.ts';
-import type { Sent, Shared } from './shared.ts';
+import type { EndReason, Sent, Shared } from './shared.ts';
 import { createSuspects } from './suspects.ts';
 import type { Window } from './window.ts';
 
@@ -24,6 +25,8 @@ export interface FailingOptions extends ParkingOptions {
   failedAttempts: Map<number, number>;
   /** Puts one in front of what may be sent. */
   putBack: (slot: Sent) => void;
+  /** Whether an entry still passes the filter. */
+  passes: (entry: Entry) => boolean;
   /** There is something to store. */
   mark: () => void;
   sendReady: () => void;
@@ -47,6 +50,10 @@ export interface Failing {
   parksBehind(slot: Sent): boolean;
   /** Called every few tens of ms: what is due is put to be sent. */
   tick(now: number): void;
+  /** Its attempt says nothing of it: it is tried again. */
+  tryAgain(slot: Sent): void;
+  /** It is settled without another try. */
+  forget(slot: Sent): void;
   /** The filter has changed. */
   keepOnly(passes: (entry: Entry) => boolean): void;
   /** An unsent entry was closed by an edit. */
@@ -66,9 +73,10 @@ export function createFailing(options: FailingOptions): Failing {
   const unexplained = new Map<Sent, { made: Made; outcome: Failed }>(); // suspects' last failures
   const parking = createParking(options);
   let overloaded = false;
+  let reloads = false; // what was read of the parked ones was not all that there is
 
   function fail(slot: Sent, made: Made, outcome: Failed): Verdict {
-    const blame = blameOf(outcome);
+    const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
     if (isOverload(outcome) && !overloaded) flow.overload(); // once: the run ends with it
     overloaded ||= isOverload(outcome);
     if (slot.parked !== null) {
@@ -89,6 +97,13 @@ export function createFailing(options: FailingOptions): Failing {
   function suspect(slot: Sent, made: Made, outcome: Failed): Verdict {
     const now = performance.now();
     outcomes.failed(made, outcome, null);
+    if (!options.passes(slot.entry)) {
+      slot.closed = true; // an edit removed it while it was in flight
+      forget(slot);
+      putBack(slot);
+      sendReady();
+      return 'goes on';
+    }
     const verdict = suspects.failed(slot, recordOf(slot.entry), now - made.durationMs, now);
     slot.sent = false;
     if (verdict === 'wait') {
@@ -126,6 +141,8 @@ export function createFailing(options: FailingOptions): Failing {
 
   function parksBehind(slot: Sent): boolean {
     if (parking.size === 0 || ordering !== 'record' || !parking.has(slot.lane)) return false;
+    // One that was put back by hand must not let this one overtake those that are on their way.
+    if (lanes.has(slot.lane)) return false;
     parkUntried(slot);
     mark();
     return true;
@@ -133,7 +150,13 @@ export function createFailing(options: FailingOptions): Failing {
 
   function tick(now: number): void {
     if (suspects.size > 0) for (const slot of suspects.due(now)) again(slot);
-    if (parking.size > 0) void tryParked();
+    if (reloads && !parking.unwritten) void reload();
+    else if (parking.size > 0) void tryParked();
+  }
+
+  function forget(slot: Sent): void {
+    suspects.forget(slot);
+    unexplained.delete(slot);
   }
 
   function again(slot: Sent): void {
@@ -148,10 +171,7 @@ export function createFailing(options: FailingOptions): Failing {
     } catch (error) {
       log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');
     }
-    if (slot.entry.superseded) {
-      suspects.forget(slot);
-      unexplained.delete(slot);
-    }
+    if (slot.entry.superseded) forget(slot);
     putBack(slot);
     sendReady();
   }
@@ -174,10 +194,12 @@ export function createFailing(options: FailingOptions): Failing {
   }
 
   async function reload(): Promise<void> {
+    reloads = false;
     try {
-      parking.merge(await shared.parked.rows(consumerId));
+      reloads = !parking.merge(await shared.parked.rows(consumerId));
       await tryParked();
     } catch (error) {
+      reloads = true;
       log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
     }
   }
@@ -188,10 +210,17 @@ export function createFailing(options: FailingOptions): Failing {
     blames: (nothingElse) => suspects.tooMany || (suspects.exhausted && nothingElse),
     parksBehind,
     tick,
+    tryAgain: (slot) => {
+      if (slot.parked === null) again(slot);
+      else if (parking.lands(slot.parked)) putBack(slot);
+    },
+    forget: (slot) => {
+      if (suspects.size > 0) forget(slot);
+    },
     keepOnly: parking.keepOnly,
     closed: (slot) => {
-      if (!unexplained.delete(slot)) return;
-      suspects.forget(slot); // it waits for its next try, so it would not come by
+      if (!unexplained.has(slot)) return;
+      forget(slot); // it waits for its next try, so it would not come by
       putBack(slot);
     },
     reload,
@@ -207,6 +236,21 @@ export function createFailing(options: FailingOptions): Failing {
     },
     parking,
   };
+}
+
+/** Whether a parked entry is answered as it was when it proved to be the message's own fault. */
+function isItsOwn({ parked }: Sent, outcome: Failed): boolean {
+  return parked !== null && isSameAnswer(parked.failure, outcome);
+}
+
+/**
+ * Why a run ends, by a verdict that comes while it may be ending already: what the endpoint says
+ * counts also where sending ends for another reason, and 410 above all.
+ */
+export function endsBy(verdict: Verdict, stopping: EndReason | null): EndReason | null {
+  if (verdict === 'goes on' || stopping === 'fenced') return stopping;
+  const decided = stopping === 'blocked' || stopping === 'parked' || stopping === 'gone';
+  return decided && verdict !== 'gone' ? stopping : verdict;
 }
 
 /** A parked entry on its way; it does not pass through the window again. */

@@ -6,6 +6,8 @@ import type { StreamName } from './schema.ts';
 const PAGE = { limit: 100, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 /** Entries looked at for a probe. */
 const PROBE_SCAN = 5_000;
+/** Pages read for one: where matches are that sparse, there is no probe. */
+const PROBE_PAGES = 60;
 
 export interface HeadRequest {
   pages: Pages;
@@ -51,17 +53,23 @@ export async function findProbe(
   turn: number,
 ): Promise<Entry | null> {
   const seen = new Set([recordOf(head)]);
-  const found: Entry[] = [];
+  const found: number[] = []; // positions: bodies of thousands would be many bytes
   const wanted = 2 ** Math.min(turn, 12) - 1;
   let looked = 0;
-  await eachUnsettled(request, head.position, (entry) => {
-    looked += 1;
-    const record = recordOf(entry);
-    if (!seen.has(record) && !request.parked.has(record)) found.push(entry);
-    seen.add(record);
-    return found.length <= wanted && looked < PROBE_SCAN;
-  });
-  return found[wanted % Math.max(1, found.length)] ?? null;
+  await eachUnsettled(
+    request,
+    head.position,
+    (entry) => {
+      looked += 1;
+      const record = recordOf(entry);
+      if (!seen.has(record) && !request.parked.has(record)) found.push(entry.position);
+      seen.add(record);
+      return found.length <= wanted && looked < PROBE_SCAN;
+    },
+    PROBE_PAGES,
+  );
+  const position = found[wanted % Math.max(1, found.length)];
+  return position === undefined ? null : request.pages.entryAt(request.stream, position);
 }
 
 /** Visits unsettled entries that pass, in order, until told to stop; returns how far was looked. */
@@ -69,6 +77,7 @@ async function eachUnsettled(
   request: HeadRequest,
   from: number,
   visit: (entry: Entry) => boolean,
+  pagesAtMost = Infinity,
 ): Promise<number> {
   const { pages, stream } = request;
   const settled = new Set(request.ahead);
@@ -77,7 +86,7 @@ async function eachUnsettled(
     filterFrom: one.filterFrom ?? Math.max(request.position, ...request.ahead),
   }));
   let after = from;
-  for (;;) {
+  for (let read = 1; ; read += 1) {
     const now = inForce(filters, after);
     const page = await pages.read({
       stream,
@@ -91,7 +100,7 @@ async function eachUnsettled(
       if (settled.has(entry.position) || !also.every((passes) => passes(entry))) continue;
       if (!visit(entry)) return entry.position - 1;
     }
-    if (page.scannedTo <= after || page.scannedTo >= page.last) {
+    if (page.scannedTo <= after || page.scannedTo >= page.last || read >= pagesAtMost) {
       return Math.max(after, page.scannedTo);
     }
     after = page.scannedTo;

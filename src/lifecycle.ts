@@ -12,7 +12,7 @@ export interface Lifecycle {
   /** active → blocked. The first failure starts the 24 hours. */
   block(consumerId: string, reason: string, at: Date): Promise<void>;
   /** blocked → active, after a 2xx or when nothing is left to try; whoever was warned hears of it. */
-  unblock(consumerId: string, at: Date): Promise<void>;
+  unblock(consumerId: string, at: Date, success: boolean): Promise<void>;
   /** Tells of a consumer that has been blocked for 1/24 of the window; once an episode. */
   warn(consumerId: string, at: Date): Promise<void>;
   /** active or blocked → stopped, with its alert and the mail in the outbox. */
@@ -51,11 +51,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     });
   }
 
-  async function unblock(consumerId: string, at: Date): Promise<void> {
+  async function unblock(consumerId: string, at: Date, success: boolean): Promise<void> {
     await db.transaction(async (sql) => {
       const troubled = await turn(sql, UNBLOCK, [consumerId, at]);
       if (troubled?.warned_at == null) return;
-      const reason = troubled.status_reason ?? 'the endpoint failed';
+      const reason = success
+        ? 'it is delivering again'
+        : 'nothing is left of what failed: it was filtered out, superseded or put aside';
       await writeAlert(sql, options, { kind: 'recovered', consumerId, reason, at, troubled });
     });
   }
@@ -113,7 +115,8 @@ const UNBLOCK = `
       from old where consumers.id = old.id and old.status = 'blocked'
     returning consumers.*
   ), c as (
-    update cursors set head = null, attempt = 0, next_attempt_at = null, ramp = true
+    update cursors
+       set head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null, ramp = true
       from k where consumer_id = k.id
     returning cursors.*
   )`;

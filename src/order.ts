@@ -10,6 +10,8 @@ export interface Lanes<E> {
   add(slot: Slot<E>): boolean;
   /** Frees the lane; returns the successor that may be sent now. */
   settle(slot: Slot<E>): Slot<E> | null;
+  /** Whether an entry of this lane has not settled. */
+  has(lane: string): boolean;
 }
 
 export interface Recorded {
@@ -30,7 +32,7 @@ export function recordOf({ upstreamId, collectionId, syncId }: Recorded): string
 }
 
 export function createLanes<E>(ordering: Ordering): Lanes<E> {
-  if (ordering === 'none') return { add: () => true, settle: () => null };
+  if (ordering === 'none') return { add: () => true, settle: () => null, has: () => false };
   const last = new Map<string, Slot<E>>(); // the lane's last entry
 
   function add(slot: Slot<E>): boolean {
@@ -48,5 +50,5 @@ export function createLanes<E>(ordering: Ordering): Lanes<E> {
     return next;
   }
 
-  return { add, settle };
+  return { add, settle, has: (lane) => last.has(lane) };
 }

@@ -95,6 +95,14 @@ export function blameOf({ code, status, retryAfter }: Failed): Blame {
   return 'message';
 }
 
+/**
+ * Whether one message alone may be what makes an endpoint answer so: a gateway says 502 or 504 of a
+ * backend that this message has brought down, too.
+ */
+export function mayBeMessage({ status, code, retryAfter }: Failed): boolean {
+  return status !== null && code !== 'GONE' && code !== 'THROTTLED' && retryAfter === undefined;
+}
+
 /** Whether a failure says that fewer requests at a time would do better. */
 export function isOverload({ code, status }: Failed): boolean {
   return code === 'TIMEOUT' || status === 429 || status === 503;

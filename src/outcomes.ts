@@ -15,8 +15,10 @@ export interface Made {
 export interface FailingHead {
   position: number;
   attempt: number;
-  /** Unix ms. */
+  /** Unix ms, as the next one. */
   nextAttemptAt: number;
+  /** Until when the endpoint asked to wait; null: it did not. */
+  askedUntil: number | null;
   outcome: Failed;
   startedAt: number;
 }
@@ -56,19 +58,21 @@ export function createOutcomeLog(stream: StreamName, retryWindowMs: number): Out
   function failingHead(now: number): FailingHead | null {
     failures.sort((a, b) => a.attempt.position - b.attempt.position);
     for (const { attempt, handedOver } of failures) if (!handedOver) rows.push(attempt);
-    const head = failures[0];
+    const head = failures.find(({ outcome }) => outcome.code === 'GONE') ?? failures[0];
     if (head === undefined) return null;
     const { attempt, outcome } = head;
+    const asked = longestAsked(now);
     const delay = nextDelayMs({
-      attempt: attempt.attempt,
+      attempt: 1, // an episode begins, however often this entry was tried in earlier ones
       remainingMs: retryWindowMs,
       windowMs: retryWindowMs,
-      retryAfterMs: longestAsked(now),
+      retryAfterMs: asked,
       random: Math.random(),
     });
     attempt.nextAttemptAt = now + (delay ?? 1);
     const { position, nextAttemptAt, startedAt } = attempt;
-    return { position, attempt: attempt.attempt, nextAttemptAt, outcome, startedAt };
+    const askedUntil = asked === null ? null : nextAttemptAt;
+    return { position, attempt: attempt.attempt, nextAttemptAt, askedUntil, outcome, startedAt };
   }
 
   /** Retry-After holds for the whole consumer, whichever entry was answered with it. */
@@ -134,8 +138,9 @@ export function toAttempt(stream: StreamName, made: Made): Attempt {
 export function toRelease(head: FailingHead): Exclude<Release['head'], 'keep' | null> {
   const { code, status, detail } = head.outcome;
   const at = new Date(head.startedAt).toISOString();
-  const { position, attempt, nextAttemptAt } = head;
-  return { position, attempt, nextAttemptAt, failure: { code, status, detail, at } };
+  const { position, attempt, nextAttemptAt, askedUntil } = head;
+  const failure = { code, status, detail, at };
+  return { position, attempt, tries: 1, nextAttemptAt, askedUntil, failure };
 }
 
 export function emptyBatch(): Batch {

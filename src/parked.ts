@@ -12,6 +12,8 @@ export interface ParkedRow {
   upstream_id: string;
   event: EventType | null;
   attempts: number;
+  /** Failed attempts of its window. */
+  tries: number;
   parked_at: string;
   parked_ms: number;
   /** Null: waits for the one before it; -1: now. */
@@ -68,8 +70,8 @@ export function createParkedStore(sql: Sql): ParkedStore {
     const found = await sql.query<ParkedRow>({
       name: 'parked',
       text: `
-        select position, message_id, sync_id, collection_id, upstream_id, event, attempts, parked_at,
-               parked_ms, due_ms, last_failure
+        select position, message_id, sync_id, collection_id, upstream_id, event, attempts, tries,
+               parked_at, parked_ms, due_ms, last_failure
           from parked where consumer_id = $1 order by position`,
       values: [consumerId],
     });
@@ -100,18 +102,19 @@ export function createParkedStore(sql: Sql): ParkedStore {
 export const PARKED_CTES = `
   parked_new as (
     insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
-                        body, attempts, parked_at, parked_ms, due_ms, last_failure)
+                        body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
     select p.* from json_to_recordset($11::json) as p(
              consumer_id uuid, position bigint, message_id text, sync_id text, collection_id text,
-             upstream_id text, event text, body text, attempts int, parked_at timestamptz,
+             upstream_id text, event text, body text, attempts int, tries int, parked_at timestamptz,
              parked_ms bigint, due_ms bigint, last_failure jsonb)
       join moved using (consumer_id)
         on conflict (consumer_id, position) do nothing
   ), parked_changed as (
     update parked p
-       set attempts = u.attempts, due_ms = u.due_ms, last_failure = u.last_failure
+       set attempts = u.attempts, tries = u.tries, due_ms = u.due_ms, last_failure = u.last_failure
       from json_to_recordset($12::json) as u(
-             consumer_id uuid, position bigint, attempts int, due_ms bigint, last_failure jsonb)
+             consumer_id uuid, position bigint, attempts int, tries int, due_ms bigint,
+             last_failure jsonb)
       join moved using (consumer_id)
      where p.consumer_id = u.consumer_id and p.position = u.position
   ), parked_gone as (
@@ -129,6 +132,6 @@ export const PARKED_CTES = `
            tried, parked_at, died_at, death
       from parked_gone where died_at is not null
         on conflict (consumer_id, position) do update
-       set attempts = excluded.attempts, died_at = excluded.died_at,
+       set id = excluded.id, attempts = excluded.attempts, died_at = excluded.died_at,
            last_failure = excluded.last_failure, told = false
   )`;

@@ -69,9 +69,9 @@ export async function replay(tx: Tx, ids: string[] | null): Promise<Answer> {
         returning *
       ), parked as (
         insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                            event, body, attempts, parked_at, parked_ms, due_ms, last_failure)
+                            event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
         select b.consumer_id, b.position, b.message_id, b.sync_id, b.collection_id, b.upstream_id,
-               b.event, b.body, b.attempts, $2, ${CLOCK}, -1, b.last_failure
+               b.event, b.body, b.attempts, 0, $2, ${CLOCK}, -1, b.last_failure
           from back b join consumers k on k.id = b.consumer_id
             on conflict (consumer_id, position) do nothing
       )
@@ -103,11 +103,11 @@ export async function resend(tx: Tx, position: number): Promise<Answer> {
   const { rows } = await tx.sql.query({
     text: `
       insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                          event, body, attempts, parked_at, parked_ms, due_ms, last_failure)
+                          event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
       select k.id, $3, $4, $5, $6, $7, $8, $9,
              greatest(1, (select max(attempt) from attempts a
                            where a.consumer_id = k.id and a.position = $3)),
-             $2, ${CLOCK}, -1, null
+             0, $2, ${CLOCK}, -1, null
         from consumers k where k.id = $1
           on conflict (consumer_id, position) do nothing
       returning position`,

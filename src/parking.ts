@@ -1,38 +1,16 @@
+import { newId } from './ids.ts';
 import type { Failed } from './outcome.ts';
 import type { Entry } from './pages.ts';
-import {
-  recordOfRow,
-  type LoadedBody,
-  type ParkedFailure,
-  type ParkedOps,
-  type ParkedRow,
-} from './parked.ts';
-import { newId } from './ids.ts';
+import type { LoadedBody, ParkedOps, ParkedRow } from './parked.ts';
+import { toFailure, toParked, toRow, WAITS, type Parked } from './parkedEntry.ts';
 import { nextDelayMs, parseRetryAfter } from './retry.ts';
 
 /** Retries of parked entries that wait for a body or are in flight, at most. */
 const AT_ONCE = 200;
 /** Parked since the last resume: more than that is no matter of single messages. */
 const MAX_PARKED = 10_000;
-/** `due` of one whose turn comes only after an earlier entry of its record. */
-const WAITS = Infinity;
-
-/** One parked entry as its sender knows it. Times in ms of the consumer's own clock. */
-export interface Parked {
-  entry: Entry;
-  record: string;
-  attempts: number;
-  parkedAt: Date;
-  parkedMs: number;
-  due: number;
-  failure: ParkedFailure | null;
-  /** What has become of it: `dropped` leaves no trace. */
-  state: 'parked' | 'dropped' | 'dead';
-  /** Whether Postgres has the row. */
-  stored: boolean;
-  /** Its body is being read, or it is in flight. */
-  busy: boolean;
-}
+/** What is parked has just been tried a few times in a row. */
+const TRIES_BEFORE = 2;
 
 /**
  * The parked entries of a running sender, and the only memory of what is to be written of them.
@@ -54,8 +32,15 @@ export interface Parking {
   postpone(parked: Parked, ms: number): void;
   /** Drops what does not pass any more. */
   keepOnly(passes: (entry: Entry) => boolean): void;
-  /** Rows that came from outside, or are to be tried now. */
-  merge(rows: ParkedRow[]): void;
+  /**
+   * Rows that came from outside, or are to be tried now. False when it could not take all: of some
+   * it has still to write that they are gone, so whether they have come back is not known yet.
+   */
+  merge(rows: ParkedRow[]): boolean;
+  /** It is sent now; false when it is not to be sent any more. */
+  starts(parked: Parked): boolean;
+  /** Its attempt has ended without an outcome of its own; false when it is not to be sent again. */
+  lands(parked: Parked): boolean;
   /** Gives one that is due its body; false when it is not to be sent any more. */
   load(parked: Parked, loaded: LoadedBody | undefined): boolean;
   /** What is to be written; the same again until `committed`. */
@@ -85,14 +70,14 @@ export function createParking(options: ParkingOptions): Parking {
   const { clock, nowMs, windowMs } = options;
   const lanes = new Map<string, Parked[]>(); // each ascending by position
   const dirty = new Set<Parked>();
+  const leaving = new Map<number, Parked>(); // gone, but not written yet
   let taken: Parked[] = [];
   let size = 0;
   let busy = 0;
   let nextDue = Infinity;
   let { total } = options;
+  let wanted: (entry: Entry) => boolean = () => true;
   merge(options.rows);
-
-  // ── taking in ──────────────────────────────────────────────────────────────────────────
 
   function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
     const parked: Parked = {
@@ -106,6 +91,8 @@ export function createParking(options: ParkingOptions): Parking {
       state: 'parked',
       stored: false,
       busy: false,
+      flying: false,
+      tries: failed === null ? 0 : TRIES_BEFORE,
     };
     if (failed !== null) plan(parked, failed, false);
     insert(parked);
@@ -132,8 +119,13 @@ export function createParking(options: ParkingOptions): Parking {
     if (head.entry.event === null && !head.busy) setDue(head, 0);
   }
 
-  function merge(rows: ParkedRow[]): void {
+  function merge(rows: ParkedRow[]): boolean {
+    let all = true;
     for (const row of rows) {
+      if (leaving.has(row.position)) {
+        all = false;
+        continue;
+      }
       const read = toParked(row);
       const known = find(read);
       if (known === null) {
@@ -144,14 +136,13 @@ export function createParking(options: ParkingOptions): Parking {
         setDue(known, 0);
       }
     }
+    return all;
   }
 
   function find({ record, entry }: Parked): Parked | null {
     const lane = lanes.get(record);
     return lane?.find((one) => one.entry.position === entry.position) ?? null;
   }
-
-  // ── trying ─────────────────────────────────────────────────────────────────────────────
 
   function due(): Parked[] {
     const now = clock();
@@ -186,9 +177,23 @@ export function createParking(options: ParkingOptions): Parking {
   }
 
   function free(parked: Parked): void {
+    parked.flying = false;
     if (!parked.busy) return;
     parked.busy = false;
     busy -= 1;
+  }
+
+  function starts(parked: Parked): boolean {
+    if (parked.state !== 'parked') return false;
+    parked.flying = true;
+    return true;
+  }
+
+  /** An edit may have removed it meanwhile. */
+  function lands(parked: Parked): boolean {
+    parked.flying = false;
+    if (!wanted(parked.entry)) leave(parked, 'dropped');
+    return parked.state === 'parked';
   }
 
   function setDue(parked: Parked, at: number): void {
@@ -200,7 +205,7 @@ export function createParking(options: ParkingOptions): Parking {
   function plan(parked: Parked, failed: Failed, mayDie: boolean): boolean {
     const now = clock();
     const delay = nextDelayMs({
-      attempt: Math.max(1, parked.attempts),
+      attempt: Math.max(1, parked.tries),
       remainingMs: windowMs - (now - parked.parkedMs),
       windowMs,
       retryAfterMs: parseRetryAfter(failed.retryAfter, nowMs()),
@@ -213,7 +218,13 @@ export function createParking(options: ParkingOptions): Parking {
 
   function failed(parked: Parked, outcome: Failed, mayDie: boolean): number | null {
     free(parked);
+    if (parked.state !== 'parked') return null;
+    if (!wanted(parked.entry)) {
+      leave(parked, 'dropped');
+      return null;
+    }
     parked.attempts += 1;
+    parked.tries += 1;
     parked.failure = toFailure(outcome, nowMs());
     dirty.add(parked);
     if (!plan(parked, outcome, mayDie)) {
@@ -235,6 +246,7 @@ export function createParking(options: ParkingOptions): Parking {
     free(parked);
     parked.state = state;
     dirty.add(parked);
+    leaving.set(parked.entry.position, parked);
     size -= 1;
     const lane = lanes.get(parked.record) ?? [];
     lane.splice(lane.indexOf(parked), 1);
@@ -250,9 +262,11 @@ export function createParking(options: ParkingOptions): Parking {
   }
 
   function keepOnly(passes: (entry: Entry) => boolean): void {
+    wanted = passes;
     const unwanted: Parked[] = [];
+    // One in flight is looked at when it lands: until then it is its record's turn.
     for (const lane of lanes.values())
-      for (const parked of lane) if (!parked.busy && !passes(parked.entry)) unwanted.push(parked);
+      for (const parked of lane) if (!parked.flying && !passes(parked.entry)) unwanted.push(parked);
     for (const parked of unwanted) leave(parked, 'dropped');
   }
 
@@ -265,8 +279,6 @@ export function createParking(options: ParkingOptions): Parking {
     parked.entry.body = loaded.body;
     return true;
   }
-
-  // ── writing ────────────────────────────────────────────────────────────────────────────
 
   function take(): ParkedOps | null {
     if (dirty.size === 0) return null;
@@ -298,6 +310,8 @@ export function createParking(options: ParkingOptions): Parking {
     for (const parked of taken) {
       if (!parked.stored) parked.entry.body = ''; // read again when it is due
       parked.stored = true;
+      if (!dirty.has(parked) && leaving.get(parked.entry.position) === parked)
+        leaving.delete(parked.entry.position);
     }
     taken = [];
   }
@@ -312,11 +326,13 @@ export function createParking(options: ParkingOptions): Parking {
     postpone,
     keepOnly,
     merge,
+    starts,
+    lands,
     load,
     take,
     committed,
     get nextDue() {
-      return nextDue;
+      return busy > 0 ? Math.min(nextDue, clock()) : nextDue; // what is being tried is due
     },
     get size() {
       return size;
@@ -327,53 +343,5 @@ export function createParking(options: ParkingOptions): Parking {
     get overflown() {
       return total >= MAX_PARKED;
     },
-  };
-}
-
-function toFailure({ code, status, detail, responseHead }: Failed, atMs: number): ParkedFailure {
-  return { code, status, detail, at: new Date(atMs).toISOString(), response_head: responseHead };
-}
-
-function toParked(row: ParkedRow): Parked {
-  return {
-    entry: {
-      position: row.position,
-      messageId: row.message_id,
-      syncId: row.sync_id,
-      collectionId: row.collection_id,
-      upstreamId: row.upstream_id,
-      event: row.event,
-      at: row.parked_at,
-      body: '',
-      bytes: 0,
-      superseded: false,
-    },
-    record: recordOfRow(row),
-    attempts: row.attempts,
-    parkedAt: new Date(row.parked_at),
-    parkedMs: row.parked_ms,
-    due: row.due_ms ?? WAITS,
-    failure: row.last_failure,
-    state: 'parked',
-    stored: true,
-    busy: false,
-  };
-}
-
-function toRow(parked: Parked): ParkedOps['inserts'][number] {
-  const { entry } = parked;
-  return {
-    position: entry.position,
-    message_id: entry.messageId,
-    sync_id: entry.syncId,
-    collection_id: entry.collectionId,
-    upstream_id: entry.upstreamId,
-    event: entry.event,
-    body: parked.stored ? '' : entry.body,
-    attempts: parked.attempts,
-    parked_at: parked.parkedAt.toISOString(),
-    parked_ms: Math.round(parked.parkedMs),
-    due_ms: parked.due === WAITS ? null : Math.round(parked.due),
-    last_failure: parked.failure,
   };
 }

@@ -2,6 +2,7 @@ import { commit } from './commit.ts';
 import type { Db, Sql } from './db.ts';
 import type { ErrorCode } from './outcome.ts';
 import type { ParkedOps } from './parked.ts';
+import type { ConsumerStatus } from './schema.ts';
 
 /** Cursors, leases and the record of attempts. Every write of a sender is fenced by its epoch. */
 export interface Progress {
@@ -13,6 +14,8 @@ export interface Progress {
   confirm(taken: Taken): Promise<void>;
   /** Lets the lease go, noting the failing head or that the consumer is idle. */
   release(release: Release): Promise<boolean>;
+  /** What a sender must still find as it was right before it sends; null when there is no consumer. */
+  versions(consumerId: string): Promise<Versions | null>;
   /** How many failed attempts each retried entry above the position has had. */
   failedAttempts(consumerId: string, position: number): Promise<Map<number, number>>;
 }
@@ -23,8 +26,13 @@ export interface Lease {
   waitMs: number;
   position: number;
   ahead: number[];
+  /** The failing entry, where the last sender ended with one. */
   head: number | null;
+  /** Its attempts. */
   attempt: number;
+  /** Failed attempts since the last success: how far the schedule has come. */
+  tries: number;
+  lastFailure: Failure | null;
   /** Requests in flight that the endpoint last bore; null: no limit is known. */
   flow: number | null;
   /** The endpoint has just come back. */
@@ -92,11 +100,23 @@ export interface Release {
   head:
     | 'keep'
     | null
-    | { position: number; attempt: number; nextAttemptAt: number | null; failure: Failure };
+    | {
+        position: number;
+        attempt: number;
+        tries: number;
+        nextAttemptAt: number | null;
+        /** Until when the endpoint asked to wait, unix ms; null: it did not. */
+        askedUntil: number | null;
+        failure: Failure;
+      };
   /** What was learned of the endpoint's limits; undefined: nothing. */
   flow?: { found: number | null; ramping: boolean };
-  /** The version of the target that was tried, by one that found it failing. */
-  triedTarget?: number;
+  /** The target that was tried, by one that found it failing. */
+  triedTarget?: { id: string; version: number };
+}
+
+export interface Versions extends Committed {
+  status: ConsumerStatus;
 }
 
 /** What people see of the last failure. */
@@ -113,6 +133,7 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
     commit: (rows, leaseMs) => commit(db.pipe, rows, leaseMs),
     confirm: (taken) => confirm(db.pipe, taken),
     release: (release) => letGo(db.pipe, release),
+    versions: (consumerId) => versions(db.pipe, consumerId),
     failedAttempts: (consumerId, position) => failedAttempts(db.pipe, consumerId, position),
   };
 }
@@ -131,6 +152,8 @@ async function acquire(
     ahead: number[];
     head: number | null;
     attempt: number;
+    tries: number;
+    last_failure: Failure | null;
     flow: number | null;
     ramp: boolean;
     parked: boolean;
@@ -151,7 +174,8 @@ async function acquire(
         from (select * from cursors where consumer_id = $1 for update) old
         join consumers k on k.id = old.consumer_id
        where c.consumer_id = old.consumer_id
-      returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.flow, c.ramp, c.parked_total,
+      returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.last_failure, c.flow,
+                c.ramp, c.parked_total,
                 exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
                 case when old.holder is null then 0
                      else greatest(0, extract(epoch from old.lease_until - clock_timestamp()) * 1000)::float8
@@ -160,8 +184,8 @@ async function acquire(
   });
   const row = rows[0];
   if (row === undefined) return null;
-  const { wait_ms: waitMs, parked_total: parkedTotal, ...rest } = row;
-  return { ...rest, waitMs, parkedTotal };
+  const { wait_ms: waitMs, parked_total: parkedTotal, last_failure: lastFailure, ...rest } = row;
+  return { ...rest, waitMs, parkedTotal, lastFailure };
 }
 
 async function confirm(sql: Sql, taken: Taken): Promise<void> {
@@ -195,7 +219,10 @@ async function letGo(sql: Sql, release: Release): Promise<boolean> {
              last_failure    = coalesce($7::jsonb, last_failure),
              flow            = case when $9 then $10 else flow end,
              ramp            = case when $9 then $11 else ramp end,
-             tried_target    = coalesce($12, tried_target)
+             tried_target    = coalesce($12, tried_target),
+             tried_target_id = coalesce($13, tried_target_id),
+             tries           = case when $8 then tries else $14 end,
+             asked_until     = case when $8 then asked_until else $15 end
        where consumer_id = $1 and epoch = $2
       returning consumer_id
       )
@@ -212,10 +239,25 @@ async function letGo(sql: Sql, release: Release): Promise<boolean> {
       release.flow !== undefined,
       release.flow?.found ?? null,
       release.flow?.ramping ?? false,
-      release.triedTarget ?? null,
+      release.triedTarget?.version ?? null,
+      release.triedTarget?.id ?? null,
+      head?.tries ?? 0,
+      head?.askedUntil == null ? null : new Date(head.askedUntil),
     ],
   });
   return rows.length === 1;
+}
+
+async function versions(sql: Sql, consumerId: string): Promise<Versions | null> {
+  const { rows } = await sql.query<Versions>({
+    name: 'versions',
+    text: `
+      select k.status, k.version, t.version as "targetVersion"
+        from consumers k join targets t on t.id = k.target_id
+       where k.id = $1 and k.deleted_at is null`,
+    values: [consumerId],
+  });
+  return rows[0] ?? null;
 }
 
 async function failedAttempts(

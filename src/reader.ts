@@ -41,7 +41,10 @@ export function createReader(options: ReaderOptions): Reader {
   let pausedUntil = 0;
 
   function fill(): void {
-    if (reading || performance.now() < pausedUntil) return;
+    if (reading || performance.now() < pausedUntil) {
+      options.filled(); // what has been read goes on meanwhile
+      return;
+    }
     while (options.wantsMore()) {
       const room = Math.min(PAGE.limit, options.maxSpan - window.span);
       const page = tail.since(window.readTo, room);

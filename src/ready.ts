@@ -9,7 +9,7 @@ export interface Ready {
   /** In front: it is tried again. */
   putBack(slot: Sent): void;
   /** The next one; parked ones take every other turn at most. Undefined: there is none. */
-  next(inFlight: number): Sent | undefined;
+  next(): Sent | undefined;
   readonly empty: boolean;
 }
 
@@ -17,9 +17,14 @@ export function createReady(): Ready {
   let slots: Sent[] = [];
   let first = 0;
   const parked: Sent[] = [];
+  let parkedsTurn = false;
 
-  function next(inFlight: number): Sent | undefined {
-    if (parked.length > 0 && (first >= slots.length || inFlight % 2 === 1)) return parked.shift();
+  function next(): Sent | undefined {
+    if (parked.length > 0 && (first >= slots.length || parkedsTurn)) {
+      parkedsTurn = false;
+      return parked.shift();
+    }
+    parkedsTurn = true;
     const slot = slots[first];
     if (slot === undefined) return undefined;
     first += 1;

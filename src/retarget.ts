@@ -6,8 +6,9 @@ import type { Sql } from './db.ts';
 const AT_ONCE = 100;
 
 /**
- * Lets blocked consumers try at once when their target has changed since their last attempt. The
- * rows tell, so a change is not forgotten by whoever made it; the same change asks only once.
+ * Lets blocked consumers try at once when their target has changed since their last attempt, or is
+ * another one, but not before a Retry-After of the same place. The rows tell, so a change is not forgotten by whoever
+ * made it; the same change asks only once.
  */
 export function createRetarget(options: {
   sql: Sql;
@@ -24,7 +25,10 @@ export function createRetarget(options: {
           from consumers k
           join cursors c on c.consumer_id = k.id
           join targets t on t.id = k.target_id
-         where k.status = 'blocked' and k.deleted_at is null and c.tried_target < t.version
+         where k.status = 'blocked' and k.deleted_at is null
+           and (c.tried_target < t.version or c.tried_target_id <> t.id)
+           and (c.asked_until is null or c.asked_until <= clock_timestamp()
+                or c.tried_target < t.moved_version or c.tried_target_id <> t.id)
          order by k.id limit ${AT_ONCE}`,
     });
     const due = new Set(rows.map((row) => `${row.id} ${row.edit_id}`));

@@ -19,6 +19,15 @@ export interface Retention {
 /** Any constant: one process at a time drops. */
 const ADVISORY_LOCK = 4_600_004;
 const DAILY = ['attempts', 'attempt_batches'] as const;
+/** What nobody asks for any more: it goes as attempts do. */
+const LEFTOVERS = [
+  `delete from outbox where coalesce(sent_at, given_up_at) < now() - $1 * interval '1 ms'`,
+  `delete from stored_edits where created_at < now() - $1 * interval '1 ms'`,
+  `delete from parked p using consumers k
+    where k.id = p.consumer_id and k.deleted_at < now() - $1 * interval '1 ms'`,
+  `delete from dead_letters d using consumers k
+    where k.id = d.consumer_id and k.deleted_at < now() - $1 * interval '1 ms'`,
+];
 const COLUMN = { attempts: 'started_at', attempt_batches: 'committed_at' } as const;
 
 /**
@@ -30,6 +39,7 @@ export function createRetention({ db, eventMs, attemptMs, log }: RetentionOption
   async function run(): Promise<void> {
     for (let dropped = true; dropped;) dropped = await dropOldestEvents();
     for (const parent of DAILY) await dropAttempts(parent);
+    for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
   }
 
   /** Whether one was dropped, so that the next may be due. */

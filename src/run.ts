@@ -30,6 +30,11 @@ export function ownClock({ clock }: Pick<Run, 'clock'>, nowMs: number): number {
   return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - Date.parse(clock.since));
 }
 
+/** Under `ordering: "stream"` a parked entry that is sent again counts, too: strictly one at a time. */
+export function mostInFlight({ ordering, target }: Pick<Run, 'ordering' | 'target'>): number {
+  return ordering === 'stream' ? 1 : target.maxInFlight;
+}
+
 interface Row {
   stream: StreamName;
   path: string;

@@ -6,7 +6,7 @@ import type { Sent } from './shared.ts';
 /** The sender in use, and those of an earlier target or path that still have requests open. */
 export interface Senders {
   send(slot: Sent): void;
-  replace(next: Sender<Sent>): void;
+  replace(next: Sender<Sent>, log: Logger): void;
   sweep(now: number): void;
   /** Cuts every open request: the lease is over. */
   cut(): void;
@@ -15,12 +15,20 @@ export interface Senders {
 
 export function createSenders(first: Sender<Sent>): Senders {
   let current = first;
-  const all = [first];
+  let all = [first];
+
+  /** Those of an earlier target or path whose requests have ended. */
+  function prune(log: Logger): void {
+    for (const one of all) if (one !== current && one.inFlight === 0) shut(one, log);
+    all = all.filter((one) => one === current || one.inFlight > 0);
+  }
+
   return {
     send: (slot) => current.send(slot, slot.attempt),
-    replace: (next) => {
+    replace: (next, log) => {
       current = next;
       all.push(next);
+      prune(log);
     },
     sweep: (now) => {
       for (const one of all) one.sweep(now);
@@ -29,9 +37,13 @@ export function createSenders(first: Sender<Sent>): Senders {
       for (const one of all) one.cut();
     },
     close: (log) => {
-      Promise.all(all.map((one) => one.close())).catch((error: unknown) => {
-        log.warn({ err: error }, 'connections did not close cleanly');
-      });
+      for (const one of all) shut(one, log);
     },
   };
+}
+
+function shut(one: Sender<Sent>, log: Logger): void {
+  one.close().catch((error: unknown) => {
+    log.warn({ err: error }, 'connections did not close cleanly');
+  });
 }

@@ -6,7 +6,7 @@ import type { Outcome } from './outcome.ts';
 import type { FailingHead } from './outcomes.ts';
 import type { Entry, Pages } from './pages.ts';
 import type { ParkedStore } from './parked.ts';
-import type { Parked } from './parking.ts';
+import type { Parked } from './parkedEntry.ts';
 import type { Progress } from './progress.ts';
 import type { Run } from './run.ts';
 import type { StreamName } from './schema.ts';

@@ -34,15 +34,15 @@ export interface Standing {
 }
 
 interface Row extends Omit<Standing, 'targetHost'> {
-  baseUrl: string;
+  baseUrl: string | null;
 }
 
 export async function loadStanding(sql: Sql, consumerId: string): Promise<Standing | null> {
   const { rows } = await sql.query<Row>({
     text: `
       select k.stream, k.status, k.status_reason as "statusReason", k.version,
-             k.filter_version as "filterVersion", k.name, t.name as "targetName",
-             t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
+             k.filter_version as "filterVersion", k.name,
+             coalesce(t.name, '') as "targetName", t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
              c.idle and c.wanted is null as idle, k.failing_since as "failingSince",
              c.next_attempt_at as "nextAttemptAt", c.attempt, c.last_failure as "lastFailure",
              k.deleted_at is not null as deleted, k.warned_at is not null as warned,
@@ -51,7 +51,7 @@ export async function loadStanding(sql: Sql, consumerId: string): Promise<Standi
              ) / 1000.0 - k.active_ms / 1000.0) as "parkedDueAt"
         from consumers k
         join cursors c on c.consumer_id = k.id
-        join targets t on t.id = k.target_id
+        left join targets t on t.id = k.target_id -- none: of a deleted one
         join streams s on s.name = k.stream
        where k.id = $1`,
     values: [consumerId],
@@ -59,7 +59,7 @@ export async function loadStanding(sql: Sql, consumerId: string): Promise<Standi
   const row = rows[0];
   if (row === undefined) return null;
   const { baseUrl, ...rest } = row;
-  return { ...rest, targetHost: new URL(baseUrl).host };
+  return { ...rest, targetHost: baseUrl === null ? '' : new URL(baseUrl).host };
 }
 
 /** The newest filter, its lists cut to 256 KB so that a workflow can hold them. */

@@ -223,7 +223,8 @@ async function update(
       update targets
          set name = $2, base_url = $3, credentials = $4, headers = $5, timeout_ms = $6,
              max_in_flight = $7, rate_limit = $8, metadata = $9,
-             version = version + $10, updated_at = now()
+             version = version + $10, updated_at = now(),
+             moved_version = case when base_url = $3 then moved_version else version + 1 end
        where id = $1`,
     values: [
       id,

@@ -67,7 +67,12 @@ export async function createWorkers(options: WorkersOptions): Promise<{
 }> {
   const { db, log, listener, queues } = options;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
-  const drains = createDrains({ ...options, holder, userAgent: `Millrace/${options.version}` });
+  const drains = createDrains({
+    ...options,
+    holder,
+    userAgent: `Millrace/${options.version}`,
+    tellFailing: options.workflows.failing,
+  });
   const pages = createPages(db);
   const outbox = startOutbox({
     db,
@@ -130,7 +135,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
   }
 
   const retarget = createRetarget({ sql: db, ask: options.workflows.ask, log });
-  const digest = createDigest(alerts);
+  const digest = createDigest({ ...alerts, log });
   const upkeep = startUpkeep(
     [
       {

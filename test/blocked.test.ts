@@ -9,13 +9,13 @@ import { openWorld, someEvents } from './support/world.ts';
 
 test('a failing endpoint blocks the consumer, only its head is tried, and a success goes on from there', async () => {
   await using world = await openWorld();
-  await using receiver = await openReceiver(answer(503));
+  await using receiver = await openReceiver(answer(429));
   const target = await world.target(receiver.url, { max_in_flight: 4 });
   const consumer = await world.consumer(target);
   await world.append.events(someEvents(50));
 
   const blocked = await world.becomes(consumer, 'blocked');
-  expect(blocked.status_reason).toBe('HTTP_5XX: HTTP 503');
+  expect(blocked.status_reason).toBe('THROTTLED: HTTP 429');
   expect(blocked.failing_since).not.toBeNull();
   expect(blocked.next_attempt_at).not.toBeNull();
   await until(() => receiver.received.some((one) => one.attempt === 2), { timeoutMs: 10_000 });

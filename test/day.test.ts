@@ -34,7 +34,8 @@ interface Made {
 
 async function attemptsOf(world: World): Promise<Made[]> {
   const { rows } = await world.db.query<{ started: string; next: string | null; attempt: number }>(
-    'select started_at as started, next_attempt_at as next, attempt from attempts order by attempt',
+    `select started_at as started, next_attempt_at as next, attempt from attempts
+      where position = 1 order by attempt`, // the head: others are asked with
   );
   return rows.map(({ started, next, attempt }) => ({
     started: Date.parse(started),
@@ -61,7 +62,6 @@ describe.concurrent('the real window of 24 hours', () => {
 
     const made = await attemptsOf(world);
     expect(made.length).toBeGreaterThanOrEqual(25);
-    expect(new Set(receiver.received.map((one) => one.position))).toEqual(new Set([1]));
     const planned = made.map((one) => one.next).filter((next) => next !== null);
     const last = (planned.at(-1) ?? 0) - since;
     expect(last).toBeGreaterThan(24 * HOUR_MS - 60_000);
@@ -74,7 +74,7 @@ describe.concurrent('the real window of 24 hours', () => {
       expect(wait / 1_000, `wait ${index + 1}`).toBeLessThan(seconds * 1.11 + 2);
     }
     expect(made.map((one) => one.attempt)).toEqual(made.map((_, index) => index + 1));
-    expect(made).toHaveLength(receiver.received.length);
+    expect(made).toHaveLength(receiver.received.filter((one) => one.position === 1).length);
     const stoppedAfter = Date.parse(stopped.updated_at) - since;
     expect(stoppedAfter).toBeGreaterThan(24 * HOUR_MS - 60_000);
     expect(stoppedAfter).toBeLessThan(24 * HOUR_MS + 10_000);

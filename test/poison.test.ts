@@ -109,6 +109,33 @@ test('a poisoned head is found out by a probe of another record', async () => {
   ).toBe(19);
 });
 
+test('a message that makes a gateway answer 502 is found out and parked, and its retries block nothing', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((one, response) => {
+    if (one.body.includes('"n":0}')) response.writeHead(502).end();
+    else accept(one, response);
+  });
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(20, { records: 20 }));
+  await world.caughtUp(consumer);
+  await world.becomes(consumer, 'active');
+  const { rows } = await world.db.query<{ position: number }>('select position from parked');
+  expect(rows).toEqual([{ position: 1 }]);
+  const tries = () => receiver.received.filter((one) => one.position === 1).length;
+  const before = tries();
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  await until(() => tries() > before);
+  await world.append.events(someEvents(20, { records: 20, from: 100 }));
+  await world.caughtUp(consumer);
+  expect((await world.get(consumer)).status).toBe('active');
+  const blocks = await world.db.query(
+    `select from attempts where position = 1 and error_code = 'HTTP_5XX' and next_attempt_at is not null`,
+  );
+  expect(blocks.rows.length).toBeGreaterThan(0); // told when it is tried again
+  // One of the second 20 is of the parked record: it waits.
+  expect(receiver.received.filter((one) => one.status === 204)).toHaveLength(38);
+});
+
 test('after its window a parked entry is a dead letter, and the next of its record goes out', async () => {
   await using world = await openWorld({ retryWindowMs: 4_000 });
   await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));

@@ -54,13 +54,16 @@ test('a target is tested with a webhook that its own secret verifies; the answer
 
 test('blocked consumers of a target are tried at once when a test of it succeeds, only then', async () => {
   await using world = await openWorld();
-  await using receiver = await openReceiver((_one, response) =>
-    response.writeHead(503, { 'retry-after': '3600' }).end(),
-  );
+  await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
   const target = await world.target(receiver.url);
   const consumer = await world.consumer(target);
   await world.append.events(someEvents(3));
-  await world.becomes(consumer, 'blocked');
+  // Its next attempt is some seconds away.
+  const waitsMs = async () => {
+    const { next_attempt_at } = await world.get(consumer);
+    return Date.parse(next_attempt_at ?? '') - Date.now();
+  };
+  await until(async () => (await waitsMs()) > 8_000, { timeoutMs: 30_000 });
   const retries = "select from changes where actor = 'target'";
   await world.api.request('POST', `/v1/targets/${target}/test`);
   expect((await world.get(consumer)).status).toBe('blocked');
@@ -69,7 +72,27 @@ test('blocked consumers of a target are tried at once when a test of it succeeds
   receiver.respond = accept;
   const tested = await world.api.request('POST', `/v1/targets/${target}/test`);
   expect(tested.body.outcome).toBe('delivered');
-  await world.caughtUp(consumer);
+  await world.caughtUp(consumer, 4_000);
   expect((await world.get(consumer)).status).toBe('active');
   await until(async () => (await world.db.query(retries)).rows.length === 1);
+});
+
+test('a test that succeeds does not send before a Retry-After; another place has not asked to wait', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((_one, response) =>
+    response.writeHead(503, { 'retry-after': '3600' }).end(),
+  );
+  await using fresh = await openReceiver();
+  const target = await world.target(receiver.url);
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(3));
+  await world.becomes(consumer, 'blocked');
+  const { length } = receiver.received;
+  receiver.respond = accept;
+  await world.api.request('POST', `/v1/targets/${target}/test`);
+  expect(receiver.received).toHaveLength(length + 1); // the test itself
+  await world.api.request('PATCH', `/v1/targets/${target}`, { base_url: fresh.url });
+  await world.caughtUp(consumer);
+  expect(receiver.received).toHaveLength(length + 1);
+  expect(fresh.received).toHaveLength(3);
 });

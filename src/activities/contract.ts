@@ -1,6 +1,7 @@
 import type { Answer, Ask } from '../command.ts';
 import type { Filter } from '../schema.ts';
 import type { StopReason } from '../lifecycle.ts';
+import type { Failure } from '../progress.ts';
 import type { Standing } from '../standing.ts';
 
 /** Activities of the control queue: the workflow's hand on its consumer's row. */
@@ -12,7 +13,8 @@ export interface ControlActivities {
   /** Asks the running sender to let go. */
   hold(input: Of): Promise<void>;
   block(input: Of & { reason: string; at: string }): Promise<Standing>;
-  unblock(input: Of & { at: string }): Promise<Standing>;
+  /** `success`: the endpoint has taken something; else nothing was left to try. */
+  unblock(input: Of & { at: string; success: boolean }): Promise<Standing>;
   /** Warns who is named that the endpoint has failed for a while; once an episode. */
   warn(input: Of & { at: string }): Promise<Standing>;
   stop(input: Of & { at: string; why: StopReason }): Promise<Standing>;
@@ -43,7 +45,7 @@ export interface Drained {
 
 export interface Delivered {
   /**
-   * `clear`: nothing is left to try. `parked`: the endpoint takes others, so it was the message.
+   * `delivered`: the endpoint took it. `clear`: nothing is left to try. `parked`: the endpoint takes others, so it was the message.
    * `changed`: the consumer is not blocked any more. `gone`: the endpoint answered 410.
    */
   outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone';
@@ -54,4 +56,11 @@ export interface Delivered {
 export interface DeliverFailure {
   /** The attempt fell into the last minute of the window, so the consumer stops. */
   final: boolean;
+}
+
+/** What is known of a failing head after an attempt; told to the workflow by a signal. */
+export interface Failing {
+  attempt: number;
+  nextAttemptAt: string | null;
+  lastFailure: Failure;
 }

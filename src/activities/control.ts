@@ -1,8 +1,11 @@
-import type { Db } from '../db.ts';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+
+import { isDatabaseAway, type Db } from '../db.ts';
 import type { Edits } from '../edits.ts';
 import { findHead } from '../head.ts';
 import type { Lifecycle } from '../lifecycle.ts';
-import { createParkedStore, recordOfRow } from '../parked.ts';
+import { createParkedStore } from '../parked.ts';
 import type { Pages } from '../pages.ts';
 import type { Run } from '../run.ts';
 import { loadFilter, loadStanding, type Standing } from '../standing.ts';
@@ -16,6 +19,15 @@ export interface ControlDeps {
   loadRun: (consumerId: string) => Promise<Run | null>;
   /** There is a mail to send. */
   mailWaits: () => void;
+}
+
+/** A command that fails for a reason that does not pass must not hold up those behind it. */
+const TRIES = 5;
+
+function giveUp(error: unknown): never {
+  if (isDatabaseAway(error) || Context.current().info.attempt < TRIES) throw error;
+  const message = error instanceof Error ? error.message : 'the command could not be applied';
+  throw ApplicationFailure.nonRetryable(message);
 }
 
 /** The workflow's hand on its consumer's row; each is one transaction and repeatable. */
@@ -38,7 +50,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     },
     look: ({ consumerId }) => standingOf(consumerId),
     apply: async ({ consumerId, ask, at }) => {
-      const answer = await edits.apply(consumerId, ask, new Date(at));
+      const answer = await edits.apply(consumerId, ask, new Date(at)).catch(giveUp);
       return { answer, standing: await standingOf(consumerId) };
     },
     hold: ({ consumerId }) => edits.hold(consumerId),
@@ -46,8 +58,8 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       await lifecycle.block(consumerId, reason, new Date(at));
       return standingOf(consumerId);
     },
-    unblock: async ({ consumerId, at }) => {
-      await lifecycle.unblock(consumerId, new Date(at));
+    unblock: async ({ consumerId, at, success }) => {
+      await lifecycle.unblock(consumerId, new Date(at), success);
       deps.mailWaits();
       return standingOf(consumerId);
     },
@@ -71,13 +83,14 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       const [cursor] = rows;
       if (cursor === undefined) return false;
       const { stream, filters } = run;
-      const waiting = run.ordering === 'record' ? await parked.rows(consumerId) : [];
+      const waiting = await parked.rows(consumerId);
+      if (waiting.length > 0) return true; // one of them is tried when nothing else waits
       const { entry } = await findHead({
         pages: deps.pages,
         stream,
         filters,
         ...cursor,
-        parked: new Set(waiting.map(recordOfRow)),
+        parked: new Set(),
       });
       return entry !== null;
     },

@@ -5,13 +5,14 @@ import { isDatabaseAway } from '../db.ts';
 import { SEND_WITHIN_MS } from '../confirmation.ts';
 import { findHead, findProbe, type HeadRequest } from '../head.ts';
 import { recordOf } from '../order.ts';
-import { blameOf, type Failed } from '../outcome.ts';
+import { blameOf, mayBeMessage, type Failed } from '../outcome.ts';
 import type { Entry } from '../pages.ts';
 import { recordOfRow } from '../parked.ts';
+import { isSameAnswer } from '../parkedEntry.ts';
 import { createParking, type Parking } from '../parking.ts';
 import { nextDelayMs, parseRetryAfter } from '../retry.ts';
 import { ownClock, type Run } from '../run.ts';
-import type { Delivered, DeliverFailure, Of } from './contract.ts';
+import type { Delivered, DeliverFailure, Failing, Of } from './contract.ts';
 import { openSession, type DeliverDeps, type Session, type Tried } from './session.ts';
 
 export type { DeliverDeps } from './session.ts';
@@ -45,6 +46,9 @@ export async function deliver(
   }
 }
 
+/** As often is looked again before the attempt is put off. */
+const LOOKS = 20;
+
 /** What one attempt works with. */
 interface Scene {
   deps: DeliverDeps;
@@ -64,8 +68,7 @@ async function attemptHead(
   const session = await openSession(deps, consumerId);
   if (session === null) return { outcome: 'changed', position: 0 };
   const { position } = session.lease;
-  for (;;) {
-    const lookedAt = performance.now();
+  for (let looks = 0; looks < LOOKS; looks += 1) {
     const run = await loadBlocked(deps, consumerId);
     if (run === null) {
       await session.release('keep', null);
@@ -82,19 +85,29 @@ async function attemptHead(
     });
     const scene = { deps, session, consumerId, run, parking, last, began };
     const request = headRequest(scene, new Set(rows.map(recordOfRow)));
-    const { entry, settledTo } = await findHead(request);
-    session.settle(settledTo, []);
-    const tried =
-      entry === null
-        ? await tryParked(scene, lookedAt)
-        : await tryHead(scene, request, entry, lookedAt);
+    // What does not pass is left to the drain: a version that comes meanwhile may let it pass.
+    const { entry } = await findHead(request);
+    const tried = entry === null ? await tryParked(scene) : await tryHead(scene, request, entry);
     if (tried !== 'again') return { outcome: tried, position };
   }
+  await session.release('keep', null);
+  throw new Error('the consumer changes too often to be tried');
 }
 
-/** Whoever pauses the consumer counts on no request starting later than this after the look. */
-function isLate(lookedAt: number): boolean {
-  return performance.now() - lookedAt > SEND_WITHIN_MS;
+/**
+ * Right before a request: whether the consumer is still as it was looked up, so that none starts
+ * after a pause was answered, nor by an older filter or target. Whoever makes a change waits
+ * `SEND_WITHIN_MS` for a request that is about to start by what was seen before.
+ */
+async function isInForce({ deps, run }: Scene): Promise<boolean> {
+  for (let looks = 0; looks < LOOKS; looks += 1) {
+    const lookedAt = performance.now();
+    const seen = await deps.shared.progress.versions(run.consumerId);
+    if (seen === null || seen.status !== 'blocked') return false;
+    if (seen.version !== run.version || seen.targetVersion !== run.target.version) return false;
+    if (performance.now() - lookedAt < SEND_WITHIN_MS) return true;
+  }
+  throw new Error('Postgres answers too slowly to send');
 }
 
 async function loadBlocked(deps: DeliverDeps, consumerId: string): Promise<Run | null> {
@@ -113,28 +126,26 @@ type Result = Delivered['outcome'] | 'again';
 
 // ── the head ─────────────────────────────────────────────────────────────────────────────
 
-async function tryHead(
-  scene: Scene,
-  request: HeadRequest,
-  entry: Entry,
-  lookedAt: number,
-): Promise<Result> {
-  const { session, run } = scene;
+async function tryHead(scene: Scene, request: HeadRequest, entry: Entry): Promise<Result> {
+  const { deps, session, run } = scene;
   const attempt = await attemptNumber(scene, entry);
-  if (isLate(lookedAt)) return 'again';
+  if (!(await isInForce(scene))) return 'again';
   const tried = await session.send(run, entry, attempt);
   const failed = await failureOf(scene, tried);
   if (failed === null) return deliveredHead(scene, entry, tried);
-  if (blameOf(failed) !== 'message' || run.ordering === 'stream') {
+  if (!mayBeMessage(failed) || run.ordering === 'stream') {
     return fails(scene, entry.position, tried, failed);
   }
-  const verdict = await probe(scene, request, entry, attempt, tried);
-  if (verdict === 'silent') return fails(scene, entry.position, tried, failed);
-  if (verdict === 'again') return 'again';
+  const probed = await probe(scene, request, entry, tried);
+  if (probed === 'again') return 'again';
+  if (probed !== 'speaks') return fails(scene, entry.position, tried, failed, probed);
+  // On the records stream it may have moved meanwhile.
+  if ((await deps.shared.pages.entryAt(run.stream, entry.position)) === null) return 'again';
+  if (!(await isInForce(scene))) return 'again';
   const second = await session.send(run, entry, attempt + 1);
   const decided = await failureOf(scene, second);
   if (decided === null) return deliveredHead(scene, entry, second);
-  if (blameOf(decided) !== 'message') return fails(scene, entry.position, second, decided);
+  if (!mayBeMessage(decided)) return fails(scene, entry.position, second, decided);
   scene.parking.park(entry, recordOf(entry), attempt + 1, decided);
   session.note(run, second, null);
   session.settle(0, [entry.position]);
@@ -151,41 +162,31 @@ async function deliveredHead(scene: Scene, entry: Entry, tried: Tried): Promise<
   return 'delivered';
 }
 
-/** `speaks`: the endpoint takes another record's entry. `silent`: it does not, or nothing else waits. */
+/** `speaks`: the endpoint takes another record's entry; else what it said, null when nothing else waits. */
 async function probe(
   scene: Scene,
   request: HeadRequest,
   head: Entry,
-  attempt: number,
   tried: Tried,
-): Promise<'speaks' | 'silent' | 'again'> {
+): Promise<'speaks' | 'again' | Failed | null> {
   const { deps, session, run, consumerId } = scene;
-  const entry = await findProbe(request, head, attempt - 1);
-  if (entry === null) return 'silent';
+  const entry = await findProbe(request, head, session.lease.tries);
+  if (entry === null) return null;
   const before = await attemptNumber(scene, entry);
-  if (!(await isStillBlocked(scene))) {
+  if (!(await isInForce(scene))) {
     session.note(run, tried, null);
     await session.commit(null);
     return 'again';
   }
   const probed = await session.send(run, entry, before);
-  const speaks = probed.outcome.kind === 'delivered';
+  const failed = await failureOf(scene, probed);
   session.note(run, probed, null);
-  if (!speaks) return 'silent';
+  if (failed !== null) return failed;
   session.note(run, tried, null);
   session.settle(0, [entry.position]);
   await session.commit(null);
   deps.shared.log.info({ consumer_id: consumerId, position: entry.position }, 'a probe succeeded');
-  return (await isStillBlocked(scene)) ? 'speaks' : 'again';
-}
-
-/** Looked at right before a request, so that none starts after a pause was answered. */
-async function isStillBlocked({ deps, consumerId }: Scene): Promise<boolean> {
-  for (;;) {
-    const lookedAt = performance.now();
-    if ((await loadBlocked(deps, consumerId)) === null) return false;
-    if (!isLate(lookedAt)) return true;
-  }
+  return 'speaks';
 }
 
 async function attemptNumber({ deps, session, consumerId }: Scene, entry: Entry): Promise<number> {
@@ -197,7 +198,7 @@ async function attemptNumber({ deps, session, consumerId }: Scene, entry: Entry)
 
 // ── parked entries, when nothing else waits ──────────────────────────────────────────────
 
-async function tryParked(scene: Scene, lookedAt: number): Promise<Result> {
+async function tryParked(scene: Scene): Promise<Result> {
   const { deps, session, run, parking, consumerId } = scene;
   const parked = parking.first();
   if (parked === null) {
@@ -211,21 +212,20 @@ async function tryParked(scene: Scene, lookedAt: number): Promise<Result> {
     await session.commit(parking);
     return 'again';
   }
-  if (isLate(lookedAt)) return 'again';
+  if (!(await isInForce(scene))) return 'again';
   const { messageId, body } = parked.entry;
   const tried = await session.send(run, { position, messageId, body }, parked.attempts + 1);
   const failed = await failureOf(scene, tried);
+  // Answered as when it was proven to be its own fault, it says nothing new of the endpoint.
+  const own = failed !== null && isSameAnswer(parked.failure, failed);
   if (failed === null) parking.delivered(parked);
-  else if (blameOf(failed) === 'message') parking.failed(parked, failed, true);
-  else {
-    parking.failed(parked, failed, false);
-    return fails(scene, position, tried, failed);
-  }
+  else parking.failed(parked, failed, false); // nothing dies while the consumer is not active
+  if (failed !== null && !own) return fails(scene, position, tried, failed);
   session.note(run, tried, null);
   do await session.commit(parking);
   while (parking.unwritten);
   await session.release(null, run);
-  return failed === null ? 'delivered' : 'parked';
+  return failed === null ? 'delivered' : 'clear';
 }
 
 // ── failing ──────────────────────────────────────────────────────────────────────────────
@@ -244,27 +244,36 @@ async function fails(
   position: number,
   tried: Tried,
   failed: Failed,
+  probed: Failed | null = null,
 ): Promise<'gone'> {
-  const { deps, session, run, parking, last } = scene;
+  const { deps, session, run, parking, last, consumerId } = scene;
   const { attempt } = tried.made;
-  const { nowMs, remainingMs, windowMs } = timing(deps, scene.began);
+  const { nowMs, remainingMs } = timing(deps, scene.began);
+  const tries = session.lease.tries + 1;
+  const asked = longer(retryAfterOf(failed), probed === null ? null : retryAfterOf(probed));
   const delay = last
     ? null
     : nextDelayMs({
-        attempt,
+        attempt: tries,
         remainingMs: remainingMs(),
-        windowMs,
-        retryAfterMs: parseRetryAfter(failed.retryAfter, Date.now()),
+        windowMs: deps.shared.retryWindowMs,
+        retryAfterMs: asked,
         random: Math.random(),
       });
-  const gone = blameOf(failed) === 'gone';
+  const gone = [failed, probed].some((one) => one !== null && blameOf(one) === 'gone');
   const nextAttemptAt = delay === null || gone ? null : nowMs() + delay;
   session.note(run, tried, nextAttemptAt);
   await session.commit(parking);
   const { code, status, detail } = failed;
   const failure = { code, status, detail, at: new Date(nowMs()).toISOString() };
-  await session.release({ position, attempt, nextAttemptAt, failure }, run);
+  const askedUntil = asked === null ? null : nextAttemptAt;
+  await session.release({ position, attempt, tries, nextAttemptAt, askedUntil, failure }, run);
   if (gone) return 'gone';
+  await tell(deps, consumerId, {
+    attempt,
+    nextAttemptAt: iso(nextAttemptAt),
+    lastFailure: failure,
+  });
   throw ApplicationFailure.create({
     type: code,
     message: `${new URL(run.target.baseUrl).host}: ${detail} (attempt ${attempt} at position ${position})`,
@@ -275,21 +284,40 @@ async function fails(
   });
 }
 
+/** People see it in the Temporal UI; when that can't be told, the row still says it. */
+async function tell(deps: DeliverDeps, consumerId: string, failing: Failing): Promise<void> {
+  try {
+    await deps.tellFailing(consumerId, failing);
+  } catch (error) {
+    deps.shared.log.warn({ err: error, consumer_id: consumerId }, 'the workflow was not told');
+  }
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+function retryAfterOf({ retryAfter }: Failed): number | null {
+  return parseRetryAfter(retryAfter, Date.now());
+}
+
+function longer(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
+}
+
 interface Timing {
   nowMs: () => number;
   remainingMs: () => number;
-  windowMs: number;
 }
 
 /** Time as Temporal counts it: its own timestamps follow time skipping, the wall clock does not. */
 function timing(deps: DeliverDeps, began: number): Timing {
   const { info } = Context.current();
-  const windowMs = info.scheduleToCloseTimeoutMs ?? deps.shared.retryWindowMs;
+  const leftMs = info.scheduleToCloseTimeoutMs ?? deps.shared.retryWindowMs;
   const took = (): number => performance.now() - began;
   const waited = info.currentAttemptScheduledTimestampMs - info.scheduledTimestampMs;
   return {
     nowMs: () => info.currentAttemptScheduledTimestampMs + took(),
-    remainingMs: () => windowMs - waited - took(),
-    windowMs,
+    remainingMs: () => leftMs - waited - took(),
   };
 }

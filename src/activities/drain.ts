@@ -41,6 +41,12 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
     if (run === null || run.deleted || run.held || run.status !== 'active') {
       return await letGo(deps, consumerId, lease, 'changed');
     }
+    // Its predecessor's verdict did not reach the workflow: a success has not come since.
+    if (lease.head !== null && lease.lastFailure !== null) {
+      const { code, detail } = lease.lastFailure;
+      const reason = code === 'GONE' ? 'gone' : 'blocked';
+      return { ...(await letGo(deps, consumerId, lease, reason)), failure: `${code}: ${detail}` };
+    }
     const failedAttempts = await shared.progress.failedAttempts(consumerId, lease.position);
     const parkedRows =
       lease.parked || run.parkedVersion > 0 ? await shared.parked.rows(consumerId) : [];
@@ -83,7 +89,7 @@ async function letGo(
   deps: DrainDeps,
   consumerId: string,
   lease: Lease,
-  reason: 'changed' | 'yielded',
+  reason: 'changed' | 'yielded' | 'blocked' | 'gone',
 ): Promise<Drained> {
   const { epoch, position } = lease;
   await deps.shared.progress.release({ consumerId, epoch, idle: false, head: 'keep' });

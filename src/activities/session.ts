@@ -10,9 +10,16 @@ import type { Attempt, Lease, Release } from '../progress.ts';
 import type { Run } from '../run.ts';
 import type { Message, Sender } from '../sender.ts';
 import type { Shared } from '../shared.ts';
+import type { Failing } from './contract.ts';
 
 /** The longest request (15 s) and 10 s for what surrounds it; each commit renews it. */
 const LEASE_MS = 25_000;
+/** A request that would outlast what is left of the lease, with this much to spare, renews it first. */
+const MARGIN_MS = 2_000;
+/** Open requests are cut this long before the lease ends. */
+const CUT_MS = 200;
+/** How long outcomes are still tried to be stored once the activity has been given up. */
+const KEEP_MS = 60_000;
 
 export interface DeliverDeps {
   shared: Shared;
@@ -21,6 +28,8 @@ export interface DeliverDeps {
     run: Run,
     ended: (message: Message, outcome: Outcome, at: number, ms: number) => void,
   ) => Sender<Message>;
+  /** Tells the consumer's workflow how an attempt ended, for people who look at it. */
+  tellFailing: (consumerId: string, failing: Failing) => Promise<void>;
 }
 
 export interface Tried {
@@ -31,7 +40,10 @@ export interface Tried {
 /** A sender that makes one attempt at a time: it holds the lease and stores what came of each. */
 export interface Session {
   readonly lease: Lease;
-  /** One attempt; our own trouble is an outcome too. */
+  /**
+   * One attempt; our own trouble is an outcome too. No request starts after the lease's deadline, and
+   * one that is open then is cut. Throws when another sender has taken the cursor.
+   */
   send(run: Run, message: Message, attempt: number): Promise<Tried>;
   /** Notes an attempt; it is stored with the next `commit`. */
   note(run: Run, tried: Tried, nextAttemptAt: number | null): void;
@@ -45,6 +57,7 @@ export interface Session {
 /** Takes the cursor, waiting out a predecessor that did not let go; null when there is none. */
 export async function openSession(deps: DeliverDeps, consumerId: string): Promise<Session | null> {
   const { progress } = deps.shared;
+  let leaseUntil = performance.now() + LEASE_MS;
   const lease = await progress.acquire(consumerId, deps.holder, LEASE_MS);
   if (lease === null) return null;
   const { epoch } = lease;
@@ -53,13 +66,20 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
   let attempts: Attempt[] = [];
 
   async function send(run: Run, message: Message, attempt: number): Promise<Tried> {
+    if (leaseUntil - performance.now() < run.target.timeoutMs + MARGIN_MS) await commit(null);
     const { promise, resolve } = Promise.withResolvers<Tried>();
     const sender = deps.openSingle(run, ({ messageId }, outcome, startedAt, durationMs) => {
       const made = { position: message.position, messageId, attempt, startedAt, durationMs };
       resolve({ made, outcome });
     });
-    const sweep = setInterval(() => sender.sweep(performance.now()), 25);
+    const sweep = setInterval(() => {
+      const now = performance.now();
+      sender.sweep(now);
+      if (now > leaseUntil - CUT_MS) sender.cut();
+    }, 25);
     try {
+      // One that was frozen until here finds its deadline past.
+      if (performance.now() > leaseUntil - CUT_MS) throw new Error('the lease is over');
       sender.send(message, attempt);
       return await promise;
     } finally {
@@ -95,21 +115,26 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
       parked: parking?.take() ?? null,
     };
     attempts = [];
+    let givenUpAt = Infinity;
     for (;;) {
+      const sentAt = performance.now();
       try {
         const stored = await progress.commit([outcomes], LEASE_MS);
         if (!stored.has(consumerId)) throw new Error('another sender has taken the cursor');
         parking?.committed();
+        leaseUntil = sentAt + LEASE_MS;
         return;
       } catch (error) {
-        if (!isDatabaseAway(error) || Context.current().cancellationSignal.aborted) throw error;
+        // What was delivered must be stored, also when nobody waits for this activity any more.
+        if (Context.current().cancellationSignal.aborted) givenUpAt = Math.min(givenUpAt, sentAt);
+        if (!isDatabaseAway(error) || sentAt > givenUpAt + KEEP_MS) throw error;
         await sleep(500);
       }
     }
   }
 
   async function release(head: Release['head'], run: Run | null): Promise<void> {
-    const tried = run === null ? {} : { triedTarget: run.target.version };
+    const tried = run === null ? {} : { triedTarget: run.target };
     await progress.release({ consumerId, epoch, idle: false, head, ...tried });
   }
 

@@ -23,7 +23,7 @@ import type {
   DeliveryActivities,
   Drained,
 } from '../activities/contract.ts';
-import type { Command } from '../command.ts';
+import { needsHold, type Command } from '../command.ts';
 import { applyDelta, describeFilter } from '../filter.ts';
 import { lastAttemptMarginMs } from '../retry.ts';
 import type { Filter } from '../schema.ts';
@@ -38,7 +38,7 @@ export interface ConsumerArgs {
   deliveryQueue: string;
   retryWindowMs: number;
   /** Carried over a continue-as-new. */
-  carried?: { wanted: number; note: string | null; published: string };
+  carried?: { wanted: number; note: string | null; published: string; retryNow?: boolean };
 }
 
 const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
@@ -71,7 +71,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   let filter: Filter = { syncs: [], collections: [], event_types: [] };
   let truncated = false;
   let sending: Sending | null = null;
-  let retryNow = false;
+  let retryNow = args.carried?.retryNow ?? false;
   let notBefore = 0; // after a `deliver` that ended without a verdict
   // Histories from before it have no timers for warnings and parked entries.
   const timed = patched('warnings-and-parked');
@@ -80,7 +80,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     status_reason: standing?.statusReason ?? null,
     filter,
     filter_version: standing?.filterVersion ?? 0,
-    next_attempt_at: standing?.nextAttemptAt ?? null,
+    next_attempt_at: standing?.status === 'blocked' ? standing.nextAttemptAt : null,
     truncated,
   }));
 
@@ -98,6 +98,9 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       mailbox.letters.shift();
     } else if (sending !== null && (sending as Sending).done) {
       await conclude(takeSending());
+    } else if (mailbox.failing !== null) {
+      if (now().status === 'blocked') standing = { ...now(), ...mailbox.failing };
+      mailbox.failing = null;
     } else if (timed && untilWarning() <= 0) {
       standing = { ...(await control.warn({ consumerId, at: time() })), warned: true };
     } else if (now().deleted) {
@@ -108,7 +111,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       // A letter that came meanwhile is answered first: its handler waits for that.
       await condition(() => mailbox.letters.length > 0 || allHandlersFinished());
       if (mailbox.letters.length === 0) {
-        const carried = { wanted: mailbox.wanted, note: mailbox.note, published };
+        const carried = { wanted: mailbox.wanted, note: mailbox.note, published, retryNow };
         await continueAsNew<typeof consumer>({ ...args, carried });
       }
     } else {
@@ -122,6 +125,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   function startSending(): void {
     if (sending !== null) return;
     const { status, idle, position } = now();
+    if (status !== 'blocked') retryNow = false; // it was of a failure that is over
     if (status === 'active' && (!idle || mailbox.wanted > position || untilParked() <= 0)) {
       standing = { ...now(), idle: false, parkedDueAt: null };
       start('drain', drain);
@@ -174,12 +178,14 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   function deliver(windowMs: number, last: boolean): Promise<Delivered> {
     const { deliver: activity } = proxyActivities<DeliveryActivities>({
       taskQueue: deliveryQueue,
-      startToCloseTimeout: '75s', // the longest request and a minute for its commit
+      // Waiting out a lease, three requests of 15 s (the head, a probe, the head), and a minute to commit.
+      startToCloseTimeout: '150s',
       ...(last ? {} : { scheduleToCloseTimeout: windowMs }),
       heartbeatTimeout: '20s',
       retry: last
         ? { maximumAttempts: 1 }
-        : { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1h' },
+        : // Only our own faults go by it: the endpoint's failures say when the next attempt is.
+          { initialInterval: '2s', backoffCoefficient: 1 },
       summary: `the failing head, to ${now().targetHost}`.slice(0, 100),
     });
     return activity({ consumerId, last });
@@ -213,7 +219,10 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       if (outcome === 'changed') standing = await control.look({ consumerId });
       else if (outcome === 'gone')
         standing = await control.stop({ consumerId, at: time(), why: 'gone' });
-      else standing = await control.unblock({ consumerId, at: time() });
+      else {
+        const success = outcome !== 'clear';
+        standing = await control.unblock({ consumerId, at: time(), success });
+      }
       return;
     }
     if (wasFinal(ended.error)) {
@@ -245,7 +254,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
 
   async function handle(letter: Letter): Promise<void> {
     const { command } = letter.ask;
-    if (needsQuiet(command) && isSending('drain')) {
+    if (needsHold(command) && isSending('drain')) {
       await control.hold({ consumerId });
       await condition(() => sending === null || sending.done);
       if (sending !== null) await conclude(takeSending());
@@ -280,7 +289,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     if (now().status !== 'blocked' && isSending('deliver')) await quiet();
     if (now().status === 'blocked' && changedFilter && !(await control.hasHead({ consumerId }))) {
       if (isSending('deliver')) await quiet();
-      standing = await control.unblock({ consumerId, at: time() });
+      standing = await control.unblock({ consumerId, at: time(), success: false });
     }
   }
 
@@ -316,6 +325,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   async function somethingToDo(): Promise<void> {
     const ready = (): boolean =>
       mailbox.letters.length > 0 ||
+      mailbox.failing !== null ||
       (sending?.done ?? false) ||
       continueDue() ||
       (sending === null &&
@@ -376,12 +386,6 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       { key: HOST, value: current.targetHost },
     ]);
   }
-}
-
-/** Commands that move what the sender stands on wait until it has let go. */
-function needsQuiet(command: Command): boolean {
-  if (command.kind === 'seek' || command.kind === 'stored') return true;
-  return command.kind === 'patch' && command.patch.ordering !== undefined;
 }
 
 /** Whether the failed `deliver` was an attempt in the last minute of the window. */

@@ -1,5 +1,6 @@
 import { ApplicationFailure, condition, log, setHandler, uuid4 } from '@temporalio/workflow';
 
+import type { Failing } from '../activities/contract.ts';
 import type { Answer, Ask, Command } from '../command.ts';
 import type { FilterDelta } from '../schema.ts';
 import * as messages from './messages.ts';
@@ -16,6 +17,8 @@ export interface Mailbox {
   readonly letters: Letter[];
   /** Highest position the leader wanted delivered. */
   wanted: number;
+  /** What the last attempt at a failing head came to, until it is shown. */
+  failing: Failing | null;
   /** The last malformed signal, for people. */
   note: string | null;
 }
@@ -27,7 +30,7 @@ const EVENT_TYPES = new Set(['created', 'updated', 'deleted', '*']);
 
 /** Sets every handler, synchronously: call it first. A malformed signal is noted and has no effect. */
 export function openMailbox(): Mailbox {
-  const mailbox: Mailbox = { letters: [], wanted: 0, note: null };
+  const mailbox: Mailbox = { letters: [], wanted: 0, failing: null, note: null };
 
   function put(ask: Ask): Letter {
     const letter: Letter = { ask, answer: null, error: null };
@@ -76,6 +79,9 @@ export function openMailbox(): Mailbox {
   setHandler(messages.wake, (position) => {
     if (typeof position === 'number' && position > mailbox.wanted) mailbox.wanted = position;
   });
+  setHandler(messages.failing, (failing) => {
+    if (isFailing(failing)) mailbox.failing = failing;
+  });
   setHandler(
     messages.ask,
     async (asked) => {
@@ -93,6 +99,13 @@ export function openMailbox(): Mailbox {
     },
   );
   return mailbox;
+}
+
+function isFailing(value: unknown): value is Failing {
+  if (typeof value !== 'object' || value === null) return false;
+  const { attempt, nextAttemptAt, lastFailure } = value as Partial<Record<keyof Failing, unknown>>;
+  if (typeof attempt !== 'number' || typeof lastFailure !== 'object') return false;
+  return nextAttemptAt === null || typeof nextAttemptAt === 'string';
 }
 
 const COMMANDS: Record<Command['kind'], true> = {

@@ -17,6 +17,9 @@ export const retryNow = defineSignal('retryNow');
 /** The leader saw a match at this position. A hint: what it says is in the cursor, too. */
 export const wake = defineSignal<[unknown]>('wake');
 
+/** How the attempt of a `deliver` under way ended: what people see of a failing head. */
+export const failing = defineSignal<[unknown]>('failing');
+
 /** How the API asks; answered once the command is recorded and in force. */
 export const ask = defineUpdate<Answer, [Ask]>('ask');
 
