@@ -117,7 +117,7 @@ async function loadBlocked(deps: DeliverDeps, consumerId: string): Promise<Run |
 
 function headRequest({ deps, session, run }: Scene, parked: Set<string>): HeadRequest {
   const { stream, filters } = run;
-  const { position, ahead } = session.lease;
+  const { position, ahead } = session.progress(); // a probe may have settled one since
   const waits = run.ordering === 'record' ? parked : new Set<string>();
   return { pages: deps.shared.pages, stream, filters, position, ahead, parked: waits };
 }

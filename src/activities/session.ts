@@ -39,7 +39,10 @@ export interface Tried {
 
 /** A sender that makes one attempt at a time: it holds the lease and stores what came of each. */
 export interface Session {
+  /** As it was taken. */
   readonly lease: Lease;
+  /** What is settled by now. */
+  progress(): { position: number; ahead: number[] };
   /**
    * One attempt; our own trouble is an outcome too. No request starts after the lease's deadline, and
    * one that is open then is cut. Throws when another sender has taken the cursor.
@@ -142,5 +145,13 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
     await sleep(lease.waitMs);
     await commit(null);
   }
-  return { lease, send, note, settle, commit, release };
+  return {
+    lease,
+    progress: () => ({ position, ahead: [...ahead] }),
+    send,
+    note,
+    settle,
+    commit,
+    release,
+  };
 }

@@ -59,6 +59,12 @@ export async function runWorkflow<Args>(
   }
 }
 
+/** The workflow goes on no more: whatever it calls never returns. */
+export function abandon(): void {
+  host = { activity: () => new Promise(() => undefined) };
+  waiting = new Set();
+}
+
 /** A signal or an update, by its name. */
 export async function tell(name: string, argument?: unknown): Promise<unknown> {
   const handler = handlers.get(name);
@@ -99,18 +105,23 @@ export class CancellationScope {
   readonly onCancel = new Set<() => void>();
 
   run<T>(work: () => Promise<T>): Promise<T> {
-    const before = scoped;
-    scoped = this;
-    try {
-      return work();
-    } finally {
-      scoped = before;
-    }
+    return within(this, work);
   }
 
   cancel(): void {
     this.cancelled = true;
     for (const call of this.onCancel) call();
+  }
+}
+
+/** What is called before `work` first waits belongs to the scope. */
+function within<T>(scope: CancellationScope, work: () => Promise<T>): Promise<T> {
+  const before = scoped;
+  scoped = scope;
+  try {
+    return work();
+  } finally {
+    scoped = before;
   }
 }
 
@@ -130,7 +141,8 @@ export function proxyActivities(options: ActivityOptions): object {
   return new Proxy(
     {},
     {
-      get: (_target, name) => (input: unknown) => host?.activity(String(name), input, options, scoped),
+      get: (_target, name) => (input: unknown) =>
+        host?.activity(String(name), input, options, scoped),
     },
   );
 }
