@@ -200,7 +200,8 @@ async function refilter(tx: Tx, edited: Edited): Promise<Answer> {
 async function addFilter(tx: Tx, filter: Filter): Promise<number> {
   const version = tx.row.filter_version + 1;
   const position = await release(tx);
-  const taker = tx.row.live && tx.row.status === 'active';
+  // Also one that is just letting go, after a pause or a stop: it has read by the older versions.
+  const taker = tx.row.live && tx.row.status !== 'blocked';
   const readTo = Math.max(
     position,
     ...tx.row.ahead,

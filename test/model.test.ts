@@ -10,7 +10,7 @@ vi.mock('@temporalio/workflow', () => import('./support/temporal.ts'));
 
 /** More find more; a failure prints the seed and path that bring it again. */
 const { MODEL_RUNS, MODEL_SEED: SEED, MODEL_PATH: PATH } = process.env;
-const RUNS = Number(MODEL_RUNS ?? 120);
+const RUNS = Number(MODEL_RUNS ?? 100);
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 

@@ -65,7 +65,7 @@ function start(
 }
 
 /** Resolves with the pids it names once it is ready. */
-async function ready(run: Run, timeoutMs = 20_000): Promise<Record<string, number>> {
+async function ready(run: Run, timeoutMs = 45_000): Promise<Record<string, number>> {
   const line = await until(
     () => {
       if (run.child.exitCode !== null) throw new Error(run.stderr());

@@ -18,7 +18,7 @@ export interface ControlActivities {
   /** Warns who is named that the endpoint has failed for a while; once an episode. */
   warn(input: Of & { at: string }): Promise<Standing>;
   stop(input: Of & { at: string; why: StopReason }): Promise<Standing>;
-  /** Whether an entry still waits at the head of a blocked consumer. */
+  /** Whether an entry still waits at the head of a blocked consumer, or its endpoint has asked to wait. */
   hasHead(input: Of): Promise<boolean>;
 }
 

@@ -76,12 +76,15 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     hasHead: async ({ consumerId }) => {
       const run = await deps.loadRun(consumerId);
       if (run === null) return false;
-      const { rows } = await db.query<{ position: number; ahead: number[] }>({
-        text: 'select position, ahead from cursors where consumer_id = $1',
+      const { rows } = await db.query<{ position: number; ahead: number[]; asked: boolean }>({
+        text: `
+          select position, ahead, coalesce(asked_until > clock_timestamp(), false) as asked
+            from cursors where consumer_id = $1`,
         values: [consumerId],
       });
       const [cursor] = rows;
       if (cursor === undefined) return false;
+      if (cursor.asked) return true; // active, it would send what comes next before Retry-After
       const { stream, filters } = run;
       const waiting = await parked.rows(consumerId);
       if (waiting.length > 0) return true; // one of them is tried when nothing else waits
