@@ -6,8 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import { Client, Connection } from '@temporalio/client';
 
+import { createAccess } from './src/access.ts';
 import { createApp } from './src/api/app.ts';
-import { bootstrapKey } from './src/api/auth.ts';
 import { createAppender } from './src/append.ts';
 import { createChanges } from './src/changes.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
@@ -35,8 +35,19 @@ import manifest from './package.json' with { type: 'json' };
 
 /** Requests that take longer when the process is to end are cut off. */
 const DRAIN_MS = 8_000;
-/** NDJSON of any length takes its time; a balancer in front may keep connections for a minute. */
-const SERVER = { requestTimeout: 0, keepAliveTimeout: 65_000 };
+/**
+ * NDJSON of any length takes its time (other bodies are timed where they are read); a balancer in front
+ * may keep connections for a minute. Headers have ten seconds and 16 KiB.
+ */
+const SERVER = {
+  requestTimeout: 0,
+  keepAliveTimeout: 65_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16 * 1024,
+};
+/** A connection on which nothing moves; a long poll waits for 30 s. */
+const SILENT_MS = 120_000;
 const MIGRATE_AGAIN_MS = 500;
 const MINUTE = 60_000;
 
@@ -73,13 +84,23 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const appender = createAppender({ db, url, log });
   const ends = createEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);
+  const vault = createVault(config.encryptionKeys);
+  await using access = createAccess({
+    sql: db,
+    vault,
+    listener,
+    log,
+    bootstrapKey: await apiKeyOf(config),
+    requestsPerSecond: config.apiRateLimit,
+    trustProxy: config.trustProxy,
+  });
   const app = createApp({
     db,
     appender,
     pages: createPages(db),
     ends,
     syncs,
-    targets: createTargets({ db, vault: createVault(config.encryptionKeys) }),
+    targets: createTargets({ db, vault: vault }),
     testTarget: (target) => testTarget(target, `Millrace/${manifest.version}`),
     consumers: createConsumers({
       db,
@@ -90,7 +111,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     deadLetters: createDeadLetters(db),
     commands,
     startWorkflow: (consumerId) => commands.start(consumerId),
-    authenticate: bootstrapKey(await apiKeyOf(config)),
+    access,
     checks: createReadiness({
       sql: db,
       connection,
@@ -107,6 +128,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   });
 
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER }) as Server;
+  server.setTimeout(SILENT_MS);
   await listen(server, config);
   log.info({ port: (server.address() as AddressInfo).port }, 'the API listens');
   try {
@@ -128,6 +150,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       [
         { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
         { name: 'roll-up', everyMs: MINUTE, run: () => syncs.rollUp() },
+        ...access.chores,
         { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
       ],
       log,

@@ -11,6 +11,12 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
     scheme: 'bearer',
     description: 'An API key',
   });
+  registry.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'millrace_session',
+    description: 'Of `POST /v1/session`; has the scopes of its key',
+  });
   registry.registerWebhook(webhook('event', 'An entry of the events stream', StreamEvent));
   registry.registerWebhook(webhook('record', 'An entry of the records stream', StreamRecord));
   const document = JSON.stringify(
@@ -23,7 +29,9 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
         license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
       servers: [{ url: '/' }],
-      tags: ['Streams', 'Targets', 'Consumers', 'Commands', 'Process'].map((name) => ({ name })),
+      tags: ['Streams', 'Targets', 'Consumers', 'Commands', 'API keys', 'Sign-in', 'Process'].map(
+        (name) => ({ name }),
+      ),
     }),
   );
   app.get('/v1/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
