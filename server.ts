@@ -3,11 +3,11 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { createAdaptorServer } from '@hono/node-server';
 import { Client, Connection } from '@temporalio/client';
 
 import { createAccess } from './src/access.ts';
 import { createApp } from './src/api/app.ts';
+import { createApiServer } from './src/api/server.ts';
 import { createAppender } from './src/append.ts';
 import { createChanges } from './src/changes.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
@@ -35,19 +35,6 @@ import manifest from './package.json' with { type: 'json' };
 
 /** Requests that take longer when the process is to end are cut off. */
 const DRAIN_MS = 8_000;
-/**
- * NDJSON of any length takes its time (other bodies are timed where they are read); a balancer in front
- * may keep connections for a minute. Headers have ten seconds and 16 KiB.
- */
-const SERVER = {
-  requestTimeout: 0,
-  keepAliveTimeout: 65_000,
-  headersTimeout: 10_000,
-  connectionsCheckingInterval: 5_000,
-  maxHeaderSize: 16 * 1024,
-};
-/** A connection on which nothing moves; a long poll waits for 30 s. */
-const SILENT_MS = 120_000;
 const MIGRATE_AGAIN_MS = 500;
 const MINUTE = 60_000;
 
@@ -127,8 +114,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     log,
   });
 
-  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER }) as Server;
-  server.setTimeout(SILENT_MS);
+  const server = createApiServer(app.fetch);
   await listen(server, config);
   log.info({ port: (server.address() as AddressInfo).port }, 'the API listens');
   try {
