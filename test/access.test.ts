@@ -232,6 +232,14 @@ describe('a scope', () => {
     expect(answer.headers.get('www-authenticate')).toContain(`scope="${name}"`);
   });
 
+  test('to read is enough for HEAD, and not for what only takes a POST', async () => {
+    const { key } = await makeKey(['read']);
+    const head = (path: string) => api.app.request(path, { method: 'HEAD', headers: as(key) });
+    expect((await head('/v1/targets')).status).toBe(200);
+    expect((await head('/v1/api-keys')).status).toBe(403);
+    expect((await head('/v1/session/links')).status).toBe(405);
+  });
+
   test('of a key does not hide what is not there: other paths are 404 and 405', async () => {
     const { key } = await makeKey(['ingest']);
     expect((await get(key, '/v1/nothing')).status).toBe(404);

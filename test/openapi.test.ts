@@ -76,6 +76,16 @@ test('every route of /v1 but signing in takes a key or a session, and documents 
   }
 });
 
+test('every POST but ingest and signing in documents its Idempotency-Key, once', () => {
+  for (const [name, { parameters = [], responses }] of operations()) {
+    if (!name.startsWith('POST /v1/')) continue;
+    const repeatable = !['/v1/records', '/v1/events', '/v1/session'].includes(name.slice(5));
+    const keys = parameters.filter((one) => one.name === 'idempotency-key').length;
+    expect([name, keys]).toEqual([name, repeatable ? 1 : 0]);
+    if (repeatable) expect(Object.keys(responses)).toEqual(expect.arrayContaining(['409', '422']));
+  }
+});
+
 test('the shapes of the API are components', () => {
   const names = ['Target', 'TargetInput', 'TargetPatch', 'Consumer', 'ConsumerInput'].concat(
     ['ConsumerPatch', 'FilterDelta', 'SeekInput', 'Credentials', 'MaskedCredentials', 'Health'],

@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApiServer } from '../src/api/server.ts';
+import { signInLink } from '../src/embedded/sign-in.ts';
 import { KEY, openApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
 import { createDatabase } from './support/database.ts';
@@ -108,6 +112,17 @@ describe('signing in', () => {
     }
     const both = await send('POST', '/v1/session', { body: { api_key: KEY, token: 'x' } });
     expect(both.status).toBe(422);
+  });
+
+  test('takes no more than 4 KiB, and never what is no JSON', async () => {
+    const large = await send('POST', '/v1/session', { body: { api_key: 'x'.repeat(5_000) } });
+    expect(await code(large)).toEqual([413, 'too_large']);
+    const form = await api.app.request('/v1/session', {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body: JSON.stringify({ api_key: KEY }),
+    });
+    expect(form.status).toBe(415);
   });
 
   test('cannot be done by the page of another site', async () => {
@@ -266,6 +281,21 @@ describe('a sign-in link', () => {
       const response = await send('POST', '/v1/session', { body: { token } });
       expect(await code(response)).toEqual([401, 'unauthorized']);
     }
+  });
+
+  test('is made for npm start by its key; without an answer there is none', async () => {
+    const server = createApiServer(api.app.fetch);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const link = (await signInLink({ url, apiKey: KEY }))!;
+    expect(link.startsWith(`${url}/signin#token=`)).toBe(true);
+    await signIn({ token: link.split('#token=')[1] });
+    expect(await signInLink({ url, apiKey: 'wrong' })).toBeNull();
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+    expect(await signInLink({ url, apiKey: KEY })).toBeNull();
   });
 
   test('is made with manage alone', async () => {

@@ -6,7 +6,6 @@ import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
 import {
   createRoutes,
-  IdempotencyKey,
   IdParam,
   json,
   jsonBody,
@@ -62,10 +61,10 @@ const CREATE = createRoute({
   path: '/v1/api-keys',
   summary: 'Create an API key',
   description: 'The key is in this answer and nowhere else: what is stored is its hash.',
-  request: { headers: IdempotencyKey, body: jsonBody(ApiKeyInput) },
+  request: { body: jsonBody(ApiKeyInput) },
   responses: {
     201: json(NewApiKey, 'The key, whole this once'),
-    ...problems(400, 409, 413, 415, 422),
+    ...problems(400, 413, 415, 422),
   },
 });
 

@@ -62,6 +62,8 @@ export interface AppDeps {
   log: ErrorLog;
 }
 
+/** Whoever signs in is nobody yet. */
+const SIGN_IN_BYTES = 4 * 1024;
 /** A workflow that takes longer to start is left to the reconciler. */
 const START_MS = 1_000;
 
@@ -85,6 +87,10 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   );
   // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
   app.route('/', createIngestRoutes(deps));
+  app.use(
+    '/v1/session',
+    bodyLimit({ maxSize: SIGN_IN_BYTES, onError: () => throwIt(tooLarge(SIGN_IN_BYTES)) }),
+  );
   app.use('/v1/*', bodyLimit({ maxSize: JSON_BYTES, onError: () => throwIt(tooLarge()) }));
   app.use('/v1/*', readBody());
   app.use('/v1/*', createIdempotent(deps.access.idempotency, deps.log));

@@ -41,13 +41,13 @@ async function callerOf(c: Context<AppEnv>, access: Access): Promise<Caller> {
   const header = c.req.header('authorization');
   if (header !== undefined) {
     const key = /^Bearer +([\x21-\x7e]+) *$/iu.exec(header)?.[1];
-    if (key === undefined) throw unauthorized('This is no API key');
+    if (key === undefined) throw unauthorized(`This is no API key; ${HOW}`);
     return callerOfKey(key, access);
   }
   const token = readSession(c);
-  if (token === undefined) throw unauthorized('An API key is needed', 'missing');
+  if (token === undefined) throw unauthorized(`An API key is needed; ${HOW}`, 'missing');
   const session = await access.sessions.find(token);
-  if (session === null) throw unauthorized('This session has ended');
+  if (session === null) throw unauthorized('This session has ended; sign in again');
   refuseCrossSite(c);
   if (session.moved) sendSession(c, token, access.trustProxy);
   c.set('sessionEndsAt', session.expiresAt);
@@ -61,8 +61,10 @@ export async function callerOfKey(key: string, { keyring }: Pick<Access, 'keyrin
   throw REFUSED[verdict.refused]();
 }
 
+const HOW = 'send one as "Authorization: Bearer <key>"';
+
 const REFUSED = {
-  unknown: () => unauthorized('This API key is not known'),
+  unknown: () => unauthorized(`This API key is not known; ${HOW}`),
   expired: () => unauthorized('This API key has expired', 'key_expired'),
   revoked: () => unauthorized('This API key was revoked', 'key_revoked'),
 };
@@ -76,7 +78,7 @@ export function unauthorized(
   return new ApiError({
     status: 401,
     code: why === 'missing' ? 'unauthorized' : why,
-    detail: `${what}; send a good one as "Authorization: Bearer <key>"`,
+    detail: what,
     headers: { 'www-authenticate': `Bearer realm="millrace"${error}` },
   });
 }

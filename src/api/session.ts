@@ -8,7 +8,7 @@ import { callerOfKey, unauthorized } from './auth.ts';
 import { dropSession, originOf, readSession, sendSession } from './cookie.ts';
 import { refuseForeignPage } from './csrf.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, IdempotencyKey, json, jsonBody, problems } from './route.ts';
+import { createRoutes, json, jsonBody, problems } from './route.ts';
 import { needs, OPEN } from './scopes.ts';
 
 /** `/v1/session`: how a browser signs in with a key, or with a link that a key has made. */
@@ -109,6 +109,5 @@ const LINK = createRoute({
   path: '/v1/session/links',
   summary: 'Make a one-time sign-in link',
   description: 'Whoever opens it first, within 15 minutes, signs in with the scopes of this key.',
-  request: { headers: IdempotencyKey },
-  responses: { 201: json(SignInLink, 'The link'), ...problems(409, 422) },
+  responses: { 201: json(SignInLink, 'The link'), ...problems() },
 });
