@@ -207,6 +207,24 @@ describe('an Idempotency-Key', () => {
     expect((await api.db.query('select 1 from idempotency_keys')).rows).toEqual([]);
   });
 
+  test('of what nobody serves is not kept', async () => {
+    const { authorization } = await asKey(['ingest']);
+    const key = newKey();
+    for (const [method, path, status] of [
+      ['POST', '/v1/nothing', 404],
+      ['POST', '/v1/targets', 403],
+      ['POST', '/v1/info', 405],
+    ] as const) {
+      const headers = { authorization, 'idempotency-key': key };
+      expect((await api.request(method, path, target, headers)).status).toBe(status);
+    }
+    const { rows } = await api.db.query({
+      text: 'select 1 from idempotency_keys where key = $1',
+      values: [key],
+    });
+    expect(rows).toEqual([]);
+  });
+
   test('that cannot be one is 400', async () => {
     for (const key of ['x'.repeat(256), 'a b', 'é']) {
       const { status, body } = await create(key);

@@ -217,19 +217,25 @@ describe('a request that is too much', () => {
   test('in the time that its body takes is 408, and the connection ends', async () => {
     const app = createRoutes();
     app.onError(createOnError({ warn: () => undefined, error: () => undefined }));
-    app.use(readBody(200));
+    app.use(readBody(() => 1_000, 200));
     app.post('/x', (c) => c.text('read'));
     const slow = createApiServer(app.fetch);
     slow.listen(0, '127.0.0.1');
     await once(slow, 'listening');
-    const socket = connect((slow.address() as AddressInfo).port, '127.0.0.1');
-    socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"a":');
-    let answer = '';
-    socket.on('data', (chunk) => (answer += String(chunk)));
-    await once(socket, 'close');
-    expect(answer).toMatch(/^HTTP\/1\.1 408 /u);
-    expect(answer).toContain('"code":"request_timeout"');
-    expect(answer.toLowerCase()).toContain('connection: close');
+    const head = 'POST /x HTTP/1.1\r\nhost: x\r\n';
+    for (const body of [
+      'content-length: 100\r\n\r\n{"a":',
+      'transfer-encoding: chunked\r\n\r\n1\r\n{',
+    ]) {
+      const socket = connect((slow.address() as AddressInfo).port, '127.0.0.1');
+      socket.write(head + body);
+      let answer = '';
+      socket.on('data', (chunk) => (answer += String(chunk)));
+      await once(socket, 'close');
+      expect(answer).toMatch(/^HTTP\/1\.1 408 /u);
+      expect(answer).toContain('"code":"request_timeout"');
+      expect(answer.toLowerCase()).toContain('connection: close');
+    }
     slow.close();
     await once(slow, 'close');
   });

@@ -1,5 +1,4 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 import { methodNotAllowed as refuseMethods } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import type { Access } from '../access.ts';
@@ -19,7 +18,7 @@ import type { TargetTest } from '../targetTest.ts';
 import { createAsk } from './ask.ts';
 import { createApiKeyRoutes } from './apiKeys.ts';
 import { createGate } from './auth.ts';
-import { JSON_BYTES, tooLarge } from './body.ts';
+import { JSON_BYTES } from './body.ts';
 import { createCommandRoutes } from './commands.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
@@ -88,11 +87,9 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
   app.route('/', createIngestRoutes(deps));
   app.use(
-    '/v1/session',
-    bodyLimit({ maxSize: SIGN_IN_BYTES, onError: () => throwIt(tooLarge(SIGN_IN_BYTES)) }),
+    '/v1/*',
+    readBody((path) => (path === '/v1/session' ? SIGN_IN_BYTES : JSON_BYTES)),
   );
-  app.use('/v1/*', bodyLimit({ maxSize: JSON_BYTES, onError: () => throwIt(tooLarge()) }));
-  app.use('/v1/*', readBody());
   app.use('/v1/*', createIdempotent(deps.access.idempotency, deps.log));
 
   const ask = createAsk(deps);
@@ -109,10 +106,6 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   serveDocument(app, deps.info.version);
   needed = needsOf(app);
   return app;
-}
-
-function throwIt(error: Error): never {
-  throw error;
 }
 
 /** Creating a consumer does not depend on Temporal: what fails here is noted and made good by the reconciler. */

@@ -6,6 +6,7 @@ import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 import type { ErrorLog } from './errors.ts';
 import { IdempotencyKey } from './route.ts';
+import { isServed } from './scopes.ts';
 import { fieldErrors, invalid } from './validation.ts';
 
 /** Of an answer these are kept beside its body. */
@@ -24,8 +25,9 @@ export function createIdempotent(
 ): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const key = c.req.header('idempotency-key');
-    // A sign-in has no caller yet, and nothing to repeat.
-    if (c.req.method !== 'POST' || key === undefined || c.var.caller === undefined) return next();
+    // A sign-in has no caller yet; and who lacks every scope must not fill the table with 404s.
+    const hasCaller = c.var.caller !== undefined && isServed(c);
+    if (c.req.method !== 'POST' || key === undefined || !hasCaller) return next();
     const request = await repeatable(c, c.var.caller.id, key);
     const begun = await idempotency.begin(request);
     if (begun.kind !== 'run') return answerOf(c, begun, key);

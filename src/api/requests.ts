@@ -1,6 +1,8 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { isDeeperThan } from '../json.ts';
+import { tooLarge } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 
@@ -32,13 +34,16 @@ export const refuseOversized: MiddlewareHandler<AppEnv> = (c, next) => {
 };
 
 /**
- * Reads the body, which handlers then find read: 408 when it takes more than `withinMs`, 400 when its
- * JSON is nested deeper than 100 levels.
+ * Reads the body, which handlers then find read: 413 above `maxBytes` of its path, 408 when it takes
+ * more than `withinMs`, 400 when its JSON is nested deeper than 100 levels.
  */
-export function readBody(withinMs = BODY_MS): MiddlewareHandler<AppEnv> {
+export function readBody(
+  maxBytes: (path: string) => number,
+  withinMs = BODY_MS,
+): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      const text = await within(c, withinMs);
+      const text = await within(withinMs, readText(c, maxBytes(c.req.path)));
       if (isDeeperThan(text, DEPTH)) {
         throw new ApiError({
           status: 400,
@@ -51,13 +56,23 @@ export function readBody(withinMs = BODY_MS): MiddlewareHandler<AppEnv> {
   };
 }
 
-async function within(c: Context<AppEnv>, ms: number): Promise<string> {
+async function readText(c: Context<AppEnv>, maxSize: number): Promise<string> {
+  let text = '';
+  const onError = (): never => {
+    throw tooLarge(maxSize);
+  };
+  await bodyLimit({ maxSize, onError })(c, async () => {
+    text = await c.req.text();
+  });
+  return text;
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(tooSlow(ms)), ms);
+  work.catch(() => undefined); // cut off after the answer
   try {
-    const text = c.req.text();
-    text.catch(() => undefined); // cut off after the answer
-    return await Promise.race([text, late]);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -41,6 +41,11 @@ export function needsOf(app: OpenAPIHono<AppEnv>): Needs {
   return needed;
 }
 
+/** Whether a route will answer, and not the 404 or 405. */
+export function isServed(c: Context<AppEnv>): boolean {
+  return matchedRoutes(c).some(({ method }) => method !== 'ALL');
+}
+
 /** What the route that will answer needs; null where none will. */
 export function needOfRequest(c: Context<AppEnv>, needed: Needs): Need | null {
   for (const { method, path } of matchedRoutes(c)) {
