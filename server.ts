@@ -3,11 +3,11 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { createAdaptorServer } from '@hono/node-server';
 import { Client, Connection } from '@temporalio/client';
 
+import { createAccess } from './src/access.ts';
 import { createApp } from './src/api/app.ts';
-import { bootstrapKey } from './src/api/auth.ts';
+import { createApiServer } from './src/api/server.ts';
 import { createAppender } from './src/append.ts';
 import { createChanges } from './src/changes.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
@@ -35,8 +35,6 @@ import manifest from './package.json' with { type: 'json' };
 
 /** Requests that take longer when the process is to end are cut off. */
 const DRAIN_MS = 8_000;
-/** NDJSON of any length takes its time; a balancer in front may keep connections for a minute. */
-const SERVER = { requestTimeout: 0, keepAliveTimeout: 65_000 };
 const MIGRATE_AGAIN_MS = 500;
 const MINUTE = 60_000;
 
@@ -73,13 +71,23 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const appender = createAppender({ db, url, log });
   const ends = createEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);
+  const vault = createVault(config.encryptionKeys);
+  await using access = createAccess({
+    sql: db,
+    vault,
+    listener,
+    log,
+    bootstrapKey: await apiKeyOf(config),
+    requestsPerSecond: config.apiRateLimit,
+    trustProxy: config.trustProxy,
+  });
   const app = createApp({
     db,
     appender,
     pages: createPages(db),
     ends,
     syncs,
-    targets: createTargets({ db, vault: createVault(config.encryptionKeys) }),
+    targets: createTargets({ db, vault: vault }),
     testTarget: (target) => testTarget(target, `Millrace/${manifest.version}`),
     consumers: createConsumers({
       db,
@@ -90,7 +98,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     deadLetters: createDeadLetters(db),
     commands,
     startWorkflow: (consumerId) => commands.start(consumerId),
-    authenticate: bootstrapKey(await apiKeyOf(config)),
+    access,
     checks: createReadiness({
       sql: db,
       connection,
@@ -106,7 +114,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     log,
   });
 
-  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER }) as Server;
+  const server = createApiServer(app.fetch);
   await listen(server, config);
   log.info({ port: (server.address() as AddressInfo).port }, 'the API listens');
   try {
@@ -128,6 +136,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       [
         { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
         { name: 'roll-up', everyMs: MINUTE, run: () => syncs.rollUp() },
+        ...access.chores,
         { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
       ],
       log,

@@ -26,6 +26,10 @@ export interface Config {
   readonly temporalConnection: ClientConnectConfig['connectionOptions'];
   readonly temporalUiUrl: string | null;
   readonly apiKey: string | null;
+  /** Requests a second for each key, 0 for no limit. */
+  readonly apiRateLimit: number | null;
+  /** Whether a proxy in front sets `X-Forwarded-Proto`. */
+  readonly trustProxy: boolean;
   /** The first one seals, all of them open. */
   readonly encryptionKeys: readonly VaultKey[];
   readonly region: string;
@@ -89,6 +93,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     },
     temporalUiUrl: values.MILLRACE_TEMPORAL_UI_URL ?? null,
     apiKey: values.MILLRACE_API_KEY ?? null,
+    apiRateLimit: values.MILLRACE_API_RATE_LIMIT ?? null,
+    trustProxy: values.MILLRACE_TRUST_PROXY === '1',
     encryptionKeys: values.MILLRACE_ENCRYPTION_KEYS ?? [],
     region: values.MILLRACE_REGION,
     retryWindowMs: values.MILLRACE_RETRY_WINDOW,
@@ -209,6 +215,12 @@ const Variables = z.object({
     .string()
     .regex(/^[\x21-\x7e]{16,255}$/u, { error: 'must be 16–255 visible ASCII characters' })
     .optional(),
+  MILLRACE_API_RATE_LIMIT: z
+    .string()
+    .regex(/^\d{1,6}$/u, { error: 'must be requests a second from 0 (no limit) to 999999' })
+    .transform(Number)
+    .optional(),
+  MILLRACE_TRUST_PROXY: z.enum(['0', '1']).default('0'),
   MILLRACE_ENCRYPTION_KEYS: encryptionKeys.optional(),
   MILLRACE_REGION: name.default('us-west-2'),
   MILLRACE_RETRY_WINDOW: duration('1s', '30d').default(toMs('24h')),

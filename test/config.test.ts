@@ -27,6 +27,8 @@ describe('the environment', () => {
       temporalAddress: '127.0.0.1:7233',
       temporalNamespace: 'default',
       apiKey: null,
+      apiRateLimit: null,
+      trustProxy: false,
       region: 'us-west-2',
       retryWindowMs: 86_400_000,
       idleAfterMs: 60_000,
@@ -138,6 +140,8 @@ describe('a wrong value is one sentence that names the variable and what it may 
     ['MILLRACE_ALERT_WEBHOOK', 'ftp://x', /an http or https URL/u],
     ['MILLRACE_EVENT_RETENTION', 'ever', /a duration/u],
     ['MILLRACE_ATTEMPT_RETENTION', '1w', /a duration/u],
+    ['MILLRACE_API_RATE_LIMIT', '-1', /0 \(no limit\) to 999999, not "-1"\.$/u],
+    ['MILLRACE_TRUST_PROXY', 'yes', /0 or 1, not "yes"\.$/u],
     ['LOG_LEVEL', 'loud', /trace, debug, info, warn, error, fatal or silent, not "loud"\.$/u],
     ['TEMPORAL_ADDRESS', 'temporal', /host:port such as 127\.0\.0\.1:7233, not "temporal"\.$/u],
   ])('%s=%s', (variable, value, rule) => {

@@ -48,9 +48,10 @@ test('the document is OpenAPI 3.1 and holds every route that is served, and no o
   expect(documented).toContain('GET /readyz');
 });
 
-test('every route of /v1 takes a key and documents its problems', () => {
+test('every route of /v1 but signing in takes a key or a session, and documents its problems', () => {
   expect(document.components.securitySchemes).toMatchObject({
     bearer: { type: 'http', scheme: 'bearer' },
+    session: { type: 'apiKey', in: 'cookie', name: 'millrace_session' },
   });
   const problem = {
     'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
@@ -60,14 +61,14 @@ test('every route of /v1 takes a key and documents its problems', () => {
     expect({
       name,
       hasSummary: summary !== undefined,
-      security,
+      security: security?.map((one) => Object.keys(one).join()),
       unauthorized: responses['401']?.content,
       away: responses['503']?.content,
       checksItsPath: !name.includes('{') || '404' in responses || '422' in responses,
     }).toEqual({
       name,
       hasSummary: true,
-      security: [{ bearer: [] }],
+      security: name === 'POST /v1/session' ? [] : ['bearer', 'session'],
       unauthorized: problem,
       away: problem,
       checksItsPath: true,
@@ -75,10 +76,21 @@ test('every route of /v1 takes a key and documents its problems', () => {
   }
 });
 
+test('every POST but ingest and signing in documents its Idempotency-Key, once', () => {
+  for (const [name, { parameters = [], responses }] of operations()) {
+    if (!name.startsWith('POST /v1/')) continue;
+    const repeatable = !['/v1/records', '/v1/events', '/v1/session'].includes(name.slice(5));
+    const keys = parameters.filter((one) => one.name === 'idempotency-key').length;
+    expect([name, keys]).toEqual([name, repeatable ? 1 : 0]);
+    if (repeatable) expect(Object.keys(responses)).toEqual(expect.arrayContaining(['409', '422']));
+  }
+});
+
 test('the shapes of the API are components', () => {
   const names = ['Target', 'TargetInput', 'TargetPatch', 'Consumer', 'ConsumerInput'].concat(
     ['ConsumerPatch', 'FilterDelta', 'SeekInput', 'Credentials', 'MaskedCredentials', 'Health'],
     ['Problem', 'Change', 'Info', 'Event', 'Record', 'Sync', 'Collection', 'StreamName'],
+    ['ApiKey', 'ApiKeyInput', 'NewApiKey', 'Session', 'SessionInput', 'SignInLink', 'Scope'],
   );
   expect(Object.keys(document.components.schemas)).toEqual(expect.arrayContaining(names));
   const fields =

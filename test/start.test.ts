@@ -103,6 +103,15 @@ test('npm start prints one line when it is ready, and Ctrl-C to the whole group 
   expect(Object.keys(pids).sort()).toEqual(['API', 'Postgres', 'Temporal', 'worker']);
   const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
   expect(run.stderr()).toContain(key);
+  const link = /^ {2}Sign in +(\S+)/mu.exec(run.stderr())?.[1];
+  const [page, token] = link?.split('#token=') ?? [];
+  expect(page).toBe(`http://127.0.0.1:${port}/signin`);
+  const signedIn = await fetch(`http://127.0.0.1:${port}/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token }),
+  });
+  expect(signedIn.status).toBe(200);
 
   const asked = performance.now();
   process.kill(-run.child.pid!, 'SIGINT');

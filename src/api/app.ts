@@ -1,7 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 import { methodNotAllowed as refuseMethods } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
+import type { Access } from '../access.ts';
 import type { Appender } from '../append.ts';
 import type { Changes } from '../changes.ts';
 import type { Commands } from '../command.ts';
@@ -16,9 +16,9 @@ import type { Syncs } from '../syncs.ts';
 import type { OpenTarget, Targets } from '../targets.ts';
 import type { TargetTest } from '../targetTest.ts';
 import { createAsk } from './ask.ts';
-import { requireKey } from './auth.ts';
-import type { Authenticate } from './auth.ts';
-import { JSON_BYTES, tooLarge } from './body.ts';
+import { createApiKeyRoutes } from './apiKeys.ts';
+import { createGate } from './auth.ts';
+import { JSON_BYTES } from './body.ts';
 import { createCommandRoutes } from './commands.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
@@ -26,12 +26,17 @@ import type { AppEnv } from './env.ts';
 import { createOnError, methodNotAllowed, notFound } from './errors.ts';
 import type { ErrorLog } from './errors.ts';
 import { createHome } from './home.ts';
+import { createIdempotent } from './idempotency.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
 import { serveDocument } from './openapi.ts';
 import { createProbeRoutes } from './probes.ts';
 import type { Check } from './probes.ts';
+import { readBody, refuseOversized } from './requests.ts';
 import { createRoutes } from './route.ts';
+import { needsOf } from './scopes.ts';
+import type { Needs } from './scopes.ts';
+import { createSessionRoutes } from './session.ts';
 import { createStreamRoutes } from './streams.ts';
 import { createSyncRoutes } from './syncs.ts';
 import { createTargetRoutes } from './targets.ts';
@@ -49,13 +54,15 @@ export interface AppDeps {
   deadLetters: DeadLetters;
   commands: Commands;
   startWorkflow: (consumerId: string) => Promise<void>;
-  authenticate: Authenticate;
+  access: Access;
   /** What `/readyz` waits for, by name. */
   checks: Record<string, Check>;
   info: Info;
   log: ErrorLog;
 }
 
+/** Whoever signs in is nobody yet. */
+const SIGN_IN_BYTES = 4 * 1024;
 /** A workflow that takes longer to start is left to the reconciler. */
 const START_MS = 1_000;
 
@@ -71,11 +78,19 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.get('/', createHome(deps.info));
   app.route('/', createProbeRoutes(deps));
 
-  const withKey = requireKey(deps.authenticate);
-  app.use('/v1/*', (c, next) => (c.req.path === '/v1/openapi.json' ? next() : withKey(c, next)));
+  let needed: Needs = new Map();
+  app.use(refuseOversized);
+  app.use(
+    '/v1/*',
+    createGate(deps.access, () => needed),
+  );
   // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
   app.route('/', createIngestRoutes(deps));
-  app.use('/v1/*', bodyLimit({ maxSize: JSON_BYTES, onError: () => throwIt(tooLarge()) }));
+  app.use(
+    '/v1/*',
+    readBody((path) => (path === '/v1/session' ? SIGN_IN_BYTES : JSON_BYTES)),
+  );
+  app.use('/v1/*', createIdempotent(deps.access.idempotency, deps.log));
 
   const ask = createAsk(deps);
   const startWorkflow = startSoon(deps);
@@ -86,12 +101,11 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createCommandRoutes({ consumers, ask }));
   app.route('/', createDeadLetterRoutes({ ...deps, ask }));
   app.route('/', createInfoRoutes(deps));
+  app.route('/', createApiKeyRoutes(deps.access));
+  app.route('/', createSessionRoutes(deps.access));
   serveDocument(app, deps.info.version);
+  needed = needsOf(app);
   return app;
-}
-
-function throwIt(error: Error): never {
-  throw error;
 }
 
 /** Creating a consumer does not depend on Temporal: what fails here is noted and made good by the reconciler. */

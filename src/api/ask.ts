@@ -17,12 +17,12 @@ export type AskConsumer = (
   command: Command,
 ) => Promise<number>;
 
-/** The caller must have seen that the consumer exists. An `Idempotency-Key` counts per verb. */
+/** The caller must have seen that the consumer exists. An `Idempotency-Key` counts per caller and verb. */
 export function createAsk(deps: { commands: Commands; consumers: Consumers }): AskConsumer {
   return async (c, consumerId, verb, command) => {
     const key = c.req.header('idempotency-key');
     const answer = await deps.commands.ask(consumerId, {
-      editId: key === undefined ? newId() : `${verb}:${key}`,
+      editId: key === undefined ? newId() : `${verb}:${c.var.caller.id}:${key}`,
       actor: c.var.actor,
       command: await carried(deps.consumers, command),
     });

@@ -1,48 +1,84 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
+import type { Access } from '../access.ts';
+import { mayDo } from '../apiKey.ts';
+import type { Caller } from '../apiKey.ts';
+import { readSession, sendSession } from './cookie.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
+import { refuseCrossSite } from './csrf.ts';
+import { takeTurn } from './rateLimit.ts';
+import { needOfRequest } from './scopes.ts';
+import type { Needs } from './scopes.ts';
 
-/** Someone who may use the API. */
-export interface Caller {
-  /** Recorded as the actor of what they change. */
-  name: string;
-}
-
-/** Finds out who sends a key; null for nobody. */
-export type Authenticate = (key: string) => Promise<Caller | null>;
-
-/** Knows the one key of the configuration, as `bootstrap`; takes the same time for any wrong key. */
-export function bootstrapKey(apiKey: string): Authenticate {
-  const expected = digest(apiKey);
-  return (key) =>
-    Promise.resolve(timingSafeEqual(digest(key), expected) ? { name: 'bootstrap' } : null);
-}
-
-/** Lets a request pass with `Authorization: Bearer <key>` (RFC 6750), and answers 401 otherwise. */
-export function requireKey(authenticate: Authenticate): MiddlewareHandler<AppEnv> {
+/**
+ * Lets a request pass whose caller has the scope that its route declares: by `Authorization: Bearer
+ * <key>` (RFC 6750), else by a session's cookie. Answers 401, 403 or, above its rate, 429.
+ */
+export function createGate(access: Access, needed: () => Needs): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const header = c.req.header('authorization');
-    if (header === undefined) throw unauthorized('An API key is needed', '');
-    const key = /^Bearer +([\x21-\x7e]+) *$/iu.exec(header)?.[1];
-    const caller = key === undefined ? null : await authenticate(key);
-    if (caller === null) {
-      throw unauthorized('This API key is not known', ', error="invalid_token"');
-    }
+    const need = needOfRequest(c, needed());
+    if (need === 'open') return next();
+    const caller = await callerOf(c, access);
     c.set('actor', caller.name);
-    await next();
+    c.set('caller', caller);
+    takeTurn(c, access.limitOf(caller.id), caller.id);
+    if (need !== null && need !== 'any' && !mayDo(caller.scopes, need)) {
+      throw new ApiError({
+        status: 403,
+        code: 'forbidden',
+        detail: `This needs the scope ${need}; the key ${caller.name} has ${caller.scopes.join(', ')}`,
+        headers: {
+          'www-authenticate': `Bearer realm="millrace", error="insufficient_scope", scope="${need}"`,
+        },
+      });
+    }
+    access.keyring.touch(caller);
+    return next();
   };
 }
 
-function unauthorized(what: string, error: string): ApiError {
-  return new ApiError({
-    status: 401,
-    code: 'unauthorized',
-    detail: `${what}; send it as "Authorization: Bearer <key>"`,
-    headers: { 'www-authenticate': `Bearer realm="millrace"${error}` },
-  });
+async function callerOf(c: Context<AppEnv>, access: Access): Promise<Caller> {
+  const header = c.req.header('authorization');
+  if (header !== undefined) {
+    const key = /^Bearer +([\x21-\x7e]+) *$/iu.exec(header)?.[1];
+    if (key === undefined) throw unauthorized(`This is no API key; ${HOW}`);
+    return callerOfKey(key, access);
+  }
+  const token = readSession(c);
+  if (token === undefined) throw unauthorized(`An API key is needed; ${HOW}`, 'missing');
+  const session = await access.sessions.find(token);
+  if (session === null) throw unauthorized('This session has ended; sign in again');
+  refuseCrossSite(c);
+  if (session.moved) sendSession(c, token, access.trustProxy);
+  c.set('sessionEndsAt', session.expiresAt);
+  return session.caller;
 }
 
-function digest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+/** Who sends a key. Throws the 401 that says why nobody may with it. */
+export async function callerOfKey(key: string, { keyring }: Pick<Access, 'keyring'>) {
+  const verdict = await keyring.authenticate(key);
+  if ('caller' in verdict) return verdict.caller;
+  throw REFUSED[verdict.refused]();
+}
+
+const HOW = 'send one as "Authorization: Bearer <key>"';
+
+const REFUSED = {
+  unknown: () => unauthorized(`This API key is not known; ${HOW}`),
+  expired: () => unauthorized('This API key has expired', 'key_expired'),
+  revoked: () => unauthorized('This API key was revoked', 'key_revoked'),
+};
+
+/** The 401 of whoever shows nothing, or nothing good. */
+export function unauthorized(
+  what: string,
+  why: 'missing' | 'unauthorized' | 'key_expired' | 'key_revoked' = 'unauthorized',
+): ApiError {
+  const error = why === 'missing' ? '' : ', error="invalid_token"';
+  return new ApiError({
+    status: 401,
+    code: why === 'missing' ? 'unauthorized' : why,
+    detail: what,
+    headers: { 'www-authenticate': `Bearer realm="millrace"${error}` },
+  });
 }

@@ -66,12 +66,15 @@ function malformed(cause: unknown): ApiError {
   return new ApiError({ status: 400, code: 'malformed_json', detail, cause });
 }
 
-/** The 413 of a JSON request. */
-export function tooLarge(): ApiError {
+/** The 413 of a JSON request; `bytes` it may have. */
+export function tooLarge(bytes = JSON_BYTES): ApiError {
   return new ApiError({
     status: 413,
     code: 'too_large',
-    detail: `A JSON request may have ${JSON_BYTES} bytes; send more as application/x-ndjson`,
+    detail:
+      bytes === JSON_BYTES
+        ? `A JSON request may have ${bytes} bytes; send more as application/x-ndjson`
+        : `This request may have ${bytes} bytes`,
     headers: { connection: 'close' }, // else the rest of the body would have to be read
   });
 }

@@ -7,15 +7,8 @@ import type { Start, StreamName } from '../schema.ts';
 import type { AskConsumer } from './ask.ts';
 import { freshConsumer, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
-import {
-  createRoutes,
-  IdempotencyKey,
-  IdParam,
-  json,
-  jsonBody,
-  problems,
-  WITH_KEY,
-} from './route.ts';
+import { createRoutes, IdempotencyKey, IdParam, json, jsonBody, problems } from './route.ts';
+import { needs } from './scopes.ts';
 
 /** What can be asked of a consumer; each answers with it once the command is in force. */
 export function createCommandRoutes(deps: {
@@ -57,7 +50,7 @@ async function seekTo(consumers: Consumers, stream: StreamName, to: Start): Prom
   return { position: await consumers.openPlace(stream, to.cursor, '/to/cursor') };
 }
 
-const about = { tags: ['Commands'], security: WITH_KEY };
+const about = { tags: ['Commands'], security: needs('manage') };
 const answer = { 200: json(Consumer, 'The consumer, with the command in force') };
 
 function turn<V extends string>(verb: V, summary: string, description: string) {

@@ -18,8 +18,8 @@ import {
   pageOf,
   problems,
   toList,
-  WITH_KEY,
 } from './route.ts';
+import { needs } from './scopes.ts';
 
 export interface ConsumerRoutesDeps {
   consumers: Consumers;
@@ -86,11 +86,12 @@ export async function needConsumer(consumers: Consumers, id: string): Promise<St
   return stream;
 }
 
-const about = { tags: ['Consumers'], security: WITH_KEY };
+const about = { tags: ['Consumers'] };
 
 const CREATE = createRoute({
   ...about,
   method: 'post',
+  security: needs('manage'),
   path: '/v1/consumers',
   summary: 'Create a consumer',
   description: 'It sends from the moment it is saved.',
@@ -101,6 +102,7 @@ const CREATE = createRoute({
 const LIST = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: '/v1/consumers',
   summary: 'List consumers, newest first',
   request: {
@@ -117,6 +119,7 @@ const LIST = createRoute({
 const GET = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: '/v1/consumers/{id}',
   summary: 'Read a consumer',
   request: { params: IdParam },
@@ -126,6 +129,7 @@ const GET = createRoute({
 const PATCH = createRoute({
   ...about,
   method: 'patch',
+  security: needs('manage'),
   path: '/v1/consumers/{id}',
   summary: 'Change a consumer while it runs',
   description: 'Replaces the fields given, whole lists too. A filter applies above `filter_from`.',
@@ -136,6 +140,7 @@ const PATCH = createRoute({
 const DELETE = createRoute({
   ...about,
   method: 'delete',
+  security: needs('manage'),
   path: '/v1/consumers/{id}',
   summary: 'Delete a consumer',
   request: { params: IdParam, headers: IdempotencyKey },

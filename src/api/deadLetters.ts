@@ -18,8 +18,8 @@ import {
   pageOf,
   problems,
   toList,
-  WITH_KEY,
 } from './route.ts';
+import { needs } from './scopes.ts';
 
 /** Dead letters of a consumer, and sending again what was sent or has died. */
 export function createDeadLetterRoutes(deps: {
@@ -68,13 +68,14 @@ export function createDeadLetterRoutes(deps: {
   return app;
 }
 
-const about = { tags: ['Dead letters'], security: WITH_KEY };
+const about = { tags: ['Dead letters'] };
 const base = '/v1/consumers/{id}/dead-letters';
 const LetterParam = z.object({ id: Uuid, letter: Uuid });
 
 const LIST = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: base,
   summary: 'List dead letters',
   description: 'Entries that failed by themselves for the whole retry window, newest first.',
@@ -85,6 +86,7 @@ const LIST = createRoute({
 const GET = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: `${base}/{letter}`,
   summary: 'Read a dead letter',
   description: 'With the body that was refused and the last answer.',
@@ -95,6 +97,7 @@ const GET = createRoute({
 const DELETE = createRoute({
   ...about,
   method: 'delete',
+  security: needs('manage'),
   path: `${base}/{letter}`,
   summary: 'Delete a dead letter',
   request: { params: LetterParam },
@@ -104,6 +107,7 @@ const DELETE = createRoute({
 const REPLAY = createRoute({
   ...about,
   method: 'post',
+  security: needs('manage'),
   path: `${base}/replay`,
   summary: 'Send dead letters again',
   description: 'In order, with a new retry window each. One that is not active sends them later.',
@@ -114,6 +118,7 @@ const REPLAY = createRoute({
 const RESEND = createRoute({
   ...about,
   method: 'post',
+  security: needs('manage'),
   path: '/v1/consumers/{id}/resend',
   summary: 'Send one entry again',
   description: 'As it stands in the stream. Later entries of its record wait until it is taken.',

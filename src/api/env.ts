@@ -1,3 +1,5 @@
+import type { Caller } from '../apiKey.ts';
+
 /** What the middlewares leave for the handlers. */
 export interface AppEnv {
   Variables: {
@@ -5,5 +7,9 @@ export interface AppEnv {
     requestId: string;
     /** The API key's name, recorded with each change. */
     actor: string;
+    /** Whoever passed the gate. */
+    caller: Caller;
+    /** Set where the caller came by a session's cookie. */
+    sessionEndsAt: string | undefined;
   };
 }

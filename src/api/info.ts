@@ -4,7 +4,8 @@ import type { Changes } from '../changes.ts';
 import { Change, Info } from '../schema.ts';
 import { Uuid } from '../fields.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, json, listFields, pageOf, problems, toList, WITH_KEY } from './route.ts';
+import { createRoutes, json, listFields, pageOf, problems, toList } from './route.ts';
+import { needs } from './scopes.ts';
 
 /** `/v1/info` and `/v1/changes`. */
 export function createInfoRoutes(deps: { info: Info; changes: Changes }): OpenAPIHono<AppEnv> {
@@ -23,7 +24,7 @@ export function createInfoRoutes(deps: { info: Info; changes: Changes }): OpenAP
 
 const INFO = createRoute({
   tags: ['Process'],
-  security: WITH_KEY,
+  security: needs('read'),
   method: 'get',
   path: '/v1/info',
   summary: 'What runs here',
@@ -32,7 +33,7 @@ const INFO = createRoute({
 
 const CHANGES = createRoute({
   tags: ['Consumers'],
-  security: WITH_KEY,
+  security: needs('read'),
   method: 'get',
   path: '/v1/changes',
   summary: 'Who changed which consumer, newest first',

@@ -8,7 +8,8 @@ import { readList, toNewEvent, toRecordChange } from './entries.ts';
 import type { ToRow } from './entries.ts';
 import type { AppEnv } from './env.ts';
 import { ingestLines } from './ndjson.ts';
-import { createRoutes, json, problems, WITH_KEY } from './route.ts';
+import { createRoutes, json, problems } from './route.ts';
+import { needs } from './scopes.ts';
 
 interface Ingest<Row, Answer> {
   list: string;
@@ -91,7 +92,7 @@ function bodyOf(list: string, entry: z.ZodType): RequestBody {
 
 const ABOUT =
   'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry a line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines kept.';
-const about = { tags: ['Streams'], security: WITH_KEY, method: 'post' as const };
+const about = { tags: ['Streams'], security: needs('ingest'), method: 'post' as const };
 
 const RECORDS = {
   ...about,

@@ -11,23 +11,65 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
     scheme: 'bearer',
     description: 'An API key',
   });
+  registry.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'millrace_session',
+    description: 'Of `POST /v1/session`; has the scopes of its key',
+  });
   registry.registerWebhook(webhook('event', 'An entry of the events stream', StreamEvent));
   registry.registerWebhook(webhook('record', 'An entry of the records stream', StreamRecord));
   const document = JSON.stringify(
-    app.getOpenAPI31Document({
-      openapi: '3.1.0',
-      info: {
-        title: 'Millrace',
-        version,
-        description: 'A webhook sender for record and event streams.',
-        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
-      },
-      servers: [{ url: '/' }],
-      tags: ['Streams', 'Targets', 'Consumers', 'Commands', 'Process'].map((name) => ({ name })),
-    }),
+    withIdempotency(
+      app.getOpenAPI31Document({
+        openapi: '3.1.0',
+        info: {
+          title: 'Millrace',
+          version,
+          description: 'A webhook sender for record and event streams.',
+          license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+        },
+        servers: [{ url: '/' }],
+        tags: ['Streams', 'Targets', 'Consumers', 'Commands', 'API keys', 'Sign-in', 'Process'].map(
+          (name) => ({ name }),
+        ),
+      }),
+    ),
   );
   app.get('/v1/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
 }
+
+type Document = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>;
+
+/** What holds for every POST with a key, but ingest, is written into the document here. */
+function withIdempotency(document: Document): Document {
+  for (const { post } of Object.values(document.paths ?? {})) {
+    const [first] = post?.security ?? [];
+    if (post === undefined || first?.['bearer'] === undefined) continue;
+    if (first['bearer'].includes('ingest')) continue;
+    const others = (post.parameters ?? []).filter(
+      (one) => !('name' in one) || one.name !== 'idempotency-key',
+    );
+    post.parameters = [...others, IDEMPOTENCY_KEY];
+    for (const [status, description] of IDEMPOTENCY_PROBLEMS) {
+      post.responses = { [status]: { ...post.responses?.['401'], description }, ...post.responses };
+    }
+  }
+  return document;
+}
+
+const IDEMPOTENCY_KEY = {
+  name: 'idempotency-key',
+  in: 'header' as const,
+  schema: { type: 'string' as const, pattern: '^[\\x21-\\x7e]{1,255}$' },
+  description:
+    'The same request with the same key within 24 hours is not done again: it gets the stored ' +
+    'answer, with `idempotency-replayed: true`',
+};
+const IDEMPOTENCY_PROBLEMS = [
+  ['409', '`idempotency_running`'],
+  ['422', '`idempotency_mismatch`'],
+] as const;
 
 /** Standard Webhooks' headers, and ours. */
 const headers = z.object({

@@ -31,9 +31,9 @@ export function jsonBody<T extends z.ZodType>(
 type ProblemContent = { content: { 'application/problem+json': { schema: typeof Problem } } };
 type ProblemResponse = ProblemContent & { description: string };
 
-/** The problems that a route answers besides 401 and 503, which all do. Handlers throw them. */
+/** The problems that a route answers besides 401, 403, 429 and 503, which all do. Handlers throw them. */
 export function problems(...statuses: number[]): Record<string, ProblemResponse> {
-  const all = [401, ...statuses, 503].map((status) => [
+  const all = [401, 403, ...statuses, 429, 503].map((status) => [
     String(status),
     {
       content: { 'application/problem+json': { schema: Problem } },
@@ -42,9 +42,6 @@ export function problems(...statuses: number[]): Record<string, ProblemResponse>
   ]);
   return Object.fromEntries(all) as Record<string, ProblemResponse>;
 }
-
-/** `security` of every route that takes a key. */
-export const WITH_KEY = [{ bearer: [] }];
 
 export const IdParam = z.object({ id: Uuid });
 

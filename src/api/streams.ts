@@ -10,7 +10,8 @@ import { CollectionId, SyncId } from '../fields.ts';
 import type { StreamName } from '../schema.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';
-import { createRoutes, json, problems, WITH_KEY } from './route.ts';
+import { createRoutes, json, problems } from './route.ts';
+import { needs } from './scopes.ts';
 
 export interface StreamDeps {
   pages: Pages;
@@ -154,7 +155,7 @@ const RecordsQuery = z.strictObject(fields);
 const EventsQuery = z.strictObject({ ...fields, event: EventType.optional() });
 type ListQuery = z.infer<typeof RecordsQuery> & Pick<z.infer<typeof EventsQuery>, 'event'>;
 
-const about = { tags: ['Streams'], security: WITH_KEY, method: 'get' as const };
+const about = { tags: ['Streams'], security: needs('read'), method: 'get' as const };
 const afterwards = 'The cursor of the answer stands at the last position that was looked at.';
 const GONE = {
   410: {

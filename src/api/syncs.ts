@@ -4,7 +4,8 @@ import { Collection, Sync } from '../schema.ts';
 import { Metadata, SyncId, SyncName } from '../fields.ts';
 import type { Listing, Place, Syncs } from '../syncs.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, json, jsonBody, listFields, pageOf, problems, WITH_KEY } from './route.ts';
+import { createRoutes, json, jsonBody, listFields, pageOf, problems } from './route.ts';
+import { needs } from './scopes.ts';
 
 /** `/v1/syncs` and `/v1/collections`: what the streams have seen, counted up to now. */
 export function createSyncRoutes({ syncs }: { syncs: Syncs }): OpenAPIHono<AppEnv> {
@@ -62,12 +63,13 @@ const cursor = z
     }
   });
 
-const about = { tags: ['Streams'], security: WITH_KEY };
+const about = { tags: ['Streams'] };
 const { limit } = listFields;
 
 const LIST = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: '/v1/syncs',
   summary: 'List the syncs that were seen or named, newest first',
   request: { query: z.strictObject({ limit, cursor }) },
@@ -77,6 +79,7 @@ const LIST = createRoute({
 const PUT = createRoute({
   ...about,
   method: 'put',
+  security: needs('manage'),
   path: '/v1/syncs/{sync_id}',
   summary: 'Name a sync',
   description: 'Sets what is given and keeps the rest. The sync need not have been seen yet.',
@@ -95,6 +98,7 @@ const PUT = createRoute({
 const COLLECTIONS = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: '/v1/collections',
   summary: 'List the collections that were seen, newest first',
   request: { query: z.strictObject({ limit, cursor, sync_id: SyncId.optional() }) },

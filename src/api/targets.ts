@@ -14,8 +14,8 @@ import {
   pageOf,
   problems,
   toList,
-  WITH_KEY,
 } from './route.ts';
+import { needs } from './scopes.ts';
 
 /** `/v1/targets`. */
 export function createTargetRoutes({
@@ -77,11 +77,12 @@ export function createTargetRoutes({
   return app;
 }
 
-const about = { tags: ['Targets'], security: WITH_KEY };
+const about = { tags: ['Targets'] };
 
 const CREATE = createRoute({
   ...about,
   method: 'post',
+  security: needs('manage'),
   path: '/v1/targets',
   summary: 'Create a target',
   request: { body: jsonBody(TargetInput) },
@@ -94,6 +95,7 @@ const CREATE = createRoute({
 const LIST = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: '/v1/targets',
   summary: 'List targets, newest first',
   request: { query: ListQuery },
@@ -103,6 +105,7 @@ const LIST = createRoute({
 const GET = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: '/v1/targets/{id}',
   summary: 'Read a target',
   request: { params: IdParam },
@@ -112,6 +115,7 @@ const GET = createRoute({
 const PATCH = createRoute({
   ...about,
   method: 'patch',
+  security: needs('manage'),
   path: '/v1/targets/{id}',
   summary: 'Change a target',
   description: 'Replaces the fields given. A secret sent back masked keeps what is stored.',
@@ -122,6 +126,7 @@ const PATCH = createRoute({
 const DELETE = createRoute({
   ...about,
   method: 'delete',
+  security: needs('manage'),
   path: '/v1/targets/{id}',
   summary: 'Delete a target',
   description: 'Refused (409, with the names) while a consumer uses it.',
@@ -132,6 +137,7 @@ const DELETE = createRoute({
 const TEST = createRoute({
   ...about,
   method: 'post',
+  security: needs('manage'),
   path: '/v1/targets/{id}/test',
   summary: 'Send a test webhook',
   description:
@@ -144,6 +150,7 @@ const TEST = createRoute({
 const TEST_DRAFT = createRoute({
   ...about,
   method: 'post',
+  security: needs('manage'),
   path: '/v1/targets/test',
   summary: 'Send a test webhook to a target that is not stored',
   request: { body: jsonBody(TargetInput) },

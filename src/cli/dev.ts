@@ -33,7 +33,7 @@ export async function runDev(options: DevOptions): Promise<number> {
       ...(options.entries && { entries: options.entries }),
     });
     process.stdout.write(`Millrace ready at ${stack.url}\n`);
-    process.stderr.write(summary(stack, options.env));
+    process.stderr.write(summary(stack, options.env, await stack.signInLink()));
     await interrupted.promise;
     await stack.stop();
   } catch (error) {
@@ -47,10 +47,11 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function summary(stack: Stack, env: NodeJS.ProcessEnv): string {
+function summary(stack: Stack, env: NodeJS.ProcessEnv, link: string | null): string {
   const key = env['MILLRACE_API_KEY'] ? 'the one in MILLRACE_API_KEY' : stack.apiKey;
   const lines = [
     ['Console', stack.url],
+    ...(link === null ? [] : [['Sign in', `${link}  once, within 15 minutes`]]),
     ['API document', `${stack.url}/v1/openapi.json`],
     ['API key', key],
     ['Temporal UI', stack.uiUrl ?? `none here (server ${stack.temporal.address})`],

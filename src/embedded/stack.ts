@@ -12,6 +12,7 @@ import { startPostgres } from './postgres.ts';
 import type { EmbeddedPostgres, EmbeddedServer } from './postgres.ts';
 import { until } from './processes.ts';
 import { createSecretReader } from './receiver-secrets.ts';
+import { signInLink } from './sign-in.ts';
 import { choosePort, isPortFree, openDataDir } from './state.ts';
 import { startTemporal } from './temporal.ts';
 import type { EmbeddedTemporal } from './temporal.ts';
@@ -43,6 +44,8 @@ export interface Stack {
   temporal: { address: string; namespace: string };
   uiUrl: string | null;
   receiver: Receiver | null;
+  /** Makes a link that signs a browser in once; null where the API does not answer. */
+  signInLink(): Promise<string | null>;
   /** What runs now, by name: API, worker, Postgres, Temporal. */
   processes(): Record<string, number | null>;
   /** Drains, commits, stops what was started, within 20 s; data stays. */
@@ -139,6 +142,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     temporal: { address: address(), namespace: config.temporalNamespace },
     uiUrl,
     receiver,
+    signInLink: () => signInLink({ url, apiKey }),
     processes: () => ({
       ...Object.fromEntries(children.map((child) => [child.name, child.pid()])),
       ...(postgres !== null && { Postgres: postgres.now().pid }),

@@ -3,8 +3,9 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import pino from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { AppDeps } from '../../src/api/app.ts';
-import { bootstrapKey } from '../../src/api/auth.ts';
 import type { AppEnv } from '../../src/api/env.ts';
+import { createAccess } from '../../src/access.ts';
+import type { Access, AccessOptions } from '../../src/access.ts';
 import { createAppender } from '../../src/append.ts';
 import type { Appender } from '../../src/append.ts';
 import { createChanges } from '../../src/changes.ts';
@@ -36,6 +37,7 @@ export interface TestApp extends AsyncDisposable {
   db: Db;
   appender: Appender;
   vault: Vault;
+  access: Access;
   /** What would have been started in Temporal. */
   started: string[];
   /** What was logged, as the text of its lines. */
@@ -50,7 +52,11 @@ export interface TestApp extends AsyncDisposable {
 }
 
 /** The API on a database, without a port and without Temporal: commands answer as if it were away. */
-export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): TestApp {
+export function openApp(
+  databaseUrl: string,
+  overrides: Partial<AppDeps> = {},
+  settings: Partial<AccessOptions> = {},
+): TestApp {
   const logged: string[] = [];
   const started: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(line) });
@@ -59,6 +65,16 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
   const listener = createListener({ url: databaseUrl, log });
   const ends = createEnds({ sql: db, listener, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
+  const access = createAccess({
+    sql: db,
+    vault,
+    listener,
+    log,
+    bootstrapKey: KEY,
+    requestsPerSecond: null,
+    trustProxy: false,
+    ...settings,
+  });
   const app = createApp({
     db,
     appender,
@@ -72,7 +88,7 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
     deadLetters: createDeadLetters(db),
     commands: { ask: () => Promise.reject(new Unavailable('Temporal is away')) },
     startWorkflow: async (id) => void started.push(id),
-    authenticate: bootstrapKey(KEY),
+    access,
     checks: {},
     info: {
       version: '0.0.0-test',
@@ -117,9 +133,20 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
   async function dispose(): Promise<void> {
     ends.close();
     await appender.close();
+    await access[Symbol.asyncDispose]();
     await listener.close();
     await db.close();
   }
 
-  return { app, db, appender, vault, started, logged, request, [Symbol.asyncDispose]: dispose };
+  return {
+    app,
+    access,
+    db,
+    appender,
+    vault,
+    started,
+    logged,
+    request,
+    [Symbol.asyncDispose]: dispose,
+  };
 }

@@ -1,0 +1,67 @@
+import type { Logger } from 'pino';
+import { createApiKeys } from './apiKeys.ts';
+import type { ApiKeys } from './apiKeys.ts';
+import type { Sql } from './db.ts';
+import { createIdempotency } from './idempotency.ts';
+import type { Idempotency } from './idempotency.ts';
+import { BOOTSTRAP, createKeyring } from './keyring.ts';
+import type { Keyring } from './keyring.ts';
+import type { Listener } from './notify.ts';
+import { createRateLimit } from './rateLimit.ts';
+import type { RateLimit } from './rateLimit.ts';
+import type { Vault } from './secrets.ts';
+import { createSessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
+import type { Chore } from './upkeep.ts';
+
+/** Who may use the API, how often, and what they were answered. */
+export interface Access extends AsyncDisposable {
+  apiKeys: ApiKeys;
+  keyring: Keyring;
+  sessions: Sessions;
+  idempotency: Idempotency;
+  /** Null: no limit for this caller. */
+  limitOf(caller: string): RateLimit | null;
+  /** Whether `X-Forwarded-Proto` tells how the caller reached us. */
+  trustProxy: boolean;
+  /** Removes what has ended. */
+  chores: Chore[];
+}
+
+export interface AccessOptions {
+  sql: Sql;
+  vault: Vault;
+  listener: Pick<Listener, 'on'>;
+  log: Pick<Logger, 'warn'>;
+  bootstrapKey: string;
+  /** Requests a second for every key, 0 for none; null: 1,000, and none for the configuration's key. */
+  requestsPerSecond: number | null;
+  trustProxy: boolean;
+}
+
+const PER_SECOND = 1_000;
+const MINUTE = 60_000;
+
+export function createAccess(options: AccessOptions): Access {
+  const { sql, vault, bootstrapKey } = options;
+  const apiKeys = createApiKeys(sql);
+  const keyring = createKeyring({ ...options, apiKeys });
+  const sessions = createSessions({ sql, bootstrapKey });
+  const idempotency = createIdempotency({ sql, vault });
+  const perSecond = options.requestsPerSecond ?? PER_SECOND;
+  const limit = perSecond === 0 ? null : createRateLimit(perSecond);
+  const bootstrapLimit = options.requestsPerSecond === null ? null : limit;
+  return {
+    apiKeys,
+    keyring,
+    sessions,
+    idempotency,
+    limitOf: (caller) => (caller === BOOTSTRAP.id ? bootstrapLimit : limit),
+    trustProxy: options.trustProxy,
+    chores: [
+      { name: 'sessions', everyMs: MINUTE, run: () => sessions.clean() },
+      { name: 'idempotency keys', everyMs: MINUTE, run: () => idempotency.clean() },
+    ],
+    [Symbol.asyncDispose]: () => keyring.close(),
+  };
+}

@@ -1,0 +1,98 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Access } from '../access.ts';
+import { ApiKey, ApiKeyInput, NewApiKey } from '../apiKey.ts';
+import type { AppEnv } from './env.ts';
+import { unknownId } from './errors.ts';
+import {
+  createRoutes,
+  IdParam,
+  json,
+  jsonBody,
+  ListQuery,
+  pageOf,
+  problems,
+  toList,
+} from './route.ts';
+import { needs } from './scopes.ts';
+
+/** `/v1/api-keys`. */
+export function createApiKeyRoutes({
+  apiKeys,
+  keyring,
+}: Pick<Access, 'apiKeys' | 'keyring'>): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+
+  app.openapi(CREATE, async (c) => {
+    const made = await apiKeys.create(c.req.valid('json'), c.var.actor);
+    return c.json(made, 201, {
+      location: `/v1/api-keys/${made.id}`,
+      'cache-control': 'no-store',
+    });
+  });
+
+  app.openapi(LIST, async (c) => {
+    const { limit, cursor } = c.req.valid('query');
+    return c.json(toList(await apiKeys.list({ limit, after: cursor })), 200);
+  });
+
+  app.openapi(GET, async (c) => {
+    const { id } = c.req.valid('param');
+    const found = await apiKeys.get(id);
+    if (found === null) throw unknownId('API key', id);
+    return c.json(found, 200);
+  });
+
+  app.openapi(REVOKE, async (c) => {
+    const { id } = c.req.valid('param');
+    if (!(await apiKeys.revoke(id))) throw unknownId('API key', id);
+    keyring.forget(); // here at once; other processes hear of it
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+const about = { tags: ['API keys'], security: needs('manage') };
+
+const CREATE = createRoute({
+  ...about,
+  method: 'post',
+  path: '/v1/api-keys',
+  summary: 'Create an API key',
+  description: 'The key is in this answer and nowhere else: what is stored is its hash.',
+  request: { body: jsonBody(ApiKeyInput) },
+  responses: {
+    201: json(NewApiKey, 'The key, whole this once'),
+    ...problems(400, 413, 415, 422),
+  },
+});
+
+const LIST = createRoute({
+  ...about,
+  method: 'get',
+  path: '/v1/api-keys',
+  summary: 'List API keys, newest first',
+  description: "Revoked ones too. The configuration's key is not among them.",
+  request: { query: ListQuery },
+  responses: { 200: json(pageOf(ApiKey), 'A page of keys'), ...problems(400) },
+});
+
+const GET = createRoute({
+  ...about,
+  method: 'get',
+  path: '/v1/api-keys/{id}',
+  summary: 'Read an API key',
+  request: { params: IdParam },
+  responses: { 200: json(ApiKey, 'The key'), ...problems(404) },
+});
+
+const REVOKE = createRoute({
+  ...about,
+  method: 'delete',
+  path: '/v1/api-keys/{id}',
+  summary: 'Revoke an API key',
+  description: 'Within five seconds nobody can use it, or a session of it, any more.',
+  request: { params: IdParam },
+  responses: { 204: { description: 'Revoked' }, ...problems(404) },
+});

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import type { Context, MiddlewareHandler } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Begun, Idempotency, Repeatable, StoredAnswer } from '../idempotency.ts';
+import type { AppEnv } from './env.ts';
+import { ApiError } from './errors.ts';
+import type { ErrorLog } from './errors.ts';
+import { IdempotencyKey } from './route.ts';
+import { isServed } from './scopes.ts';
+import { fieldErrors, invalid } from './validation.ts';
+
+/** Of an answer these are kept beside its body. */
+const KEPT = ['content-type', 'location', 'cache-control', 'retry-after'];
+/** A larger answer is not kept; the request is then done again. */
+const ANSWER_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A POST with an `Idempotency-Key` is done once for its caller: repeated within 24 hours it gets the
+ * stored answer, with `idempotency-replayed: true`. 409 while it runs, 422 when the key was used for
+ * another request. A failure on our side (5xx) is not stored. Comes after the gate and the body.
+ */
+export function createIdempotent(
+  idempotency: Idempotency,
+  log: ErrorLog,
+): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const key = c.req.header('idempotency-key');
+    // A sign-in has no caller yet; and who lacks every scope must not fill the table with 404s.
+    const hasCaller = c.var.caller !== undefined && isServed(c);
+    if (c.req.method !== 'POST' || key === undefined || !hasCaller) return next();
+    const request = await repeatable(c, c.var.caller.id, key);
+    const begun = await idempotency.begin(request);
+    if (begun.kind !== 'run') return answerOf(c, begun, key);
+    await next();
+    await keep(c, idempotency, request, begun.run).catch((error: unknown) => {
+      log.warn({ err: error, path: c.req.path }, 'an answer was not stored: it is not replayed');
+    });
+    return undefined;
+  };
+}
+
+async function repeatable(c: Context<AppEnv>, caller: string, key: string): Promise<Repeatable> {
+  const checked = IdempotencyKey.safeParse({ 'idempotency-key': key });
+  if (!checked.success) throw invalid('header', fieldErrors(checked.error.issues));
+  const { pathname, search } = new URL(c.req.url);
+  const request = createHash('sha256')
+    .update(JSON.stringify([pathname, search]))
+    .update(await c.req.text())
+    .digest();
+  return { caller, key, method: c.req.method, path: pathname, request };
+}
+
+function answerOf(c: Context, begun: Exclude<Begun, { kind: 'run' }>, key: string): Response {
+  if (begun.kind === 'done') {
+    const { status, headers, body } = begun.answer;
+    const all = { ...headers, 'idempotency-replayed': 'true' };
+    return body === ''
+      ? c.body(null, status as ContentfulStatusCode, all)
+      : c.body(body, status as ContentfulStatusCode, all);
+  }
+  if (begun.kind === 'running') {
+    throw new ApiError({
+      status: 409,
+      code: 'idempotency_running',
+      detail: `The request with the Idempotency-Key ${key} is still running; repeat it later`,
+      headers: { 'retry-after': '1' },
+    });
+  }
+  throw new ApiError({
+    status: 422,
+    code: 'idempotency_mismatch',
+    detail: `The Idempotency-Key ${key} was used for another request (${begun.method} ${begun.path}); each needs a key of its own`,
+  });
+}
+
+async function keep(
+  c: Context<AppEnv>,
+  idempotency: Idempotency,
+  request: Repeatable,
+  run: string,
+): Promise<void> {
+  const answer = c.res.status >= 500 ? null : await copyOf(c.res);
+  if (answer === null) await idempotency.release(request, run);
+  else await idempotency.finish(request, run, answer);
+}
+
+async function copyOf(response: Response): Promise<StoredAnswer | null> {
+  const body = await response.clone().text();
+  if (Buffer.byteLength(body) > ANSWER_BYTES) return null;
+  const headers = KEPT.flatMap((name) => {
+    const value = response.headers.get(name);
+    return value === null ? [] : [[name, value] as const];
+  });
+  return { status: response.status, headers: Object.fromEntries(headers), body };
+}

@@ -1,0 +1,22 @@
+import type { Context } from 'hono';
+import type { RateLimit } from '../rateLimit.ts';
+import { ApiError } from './errors.ts';
+
+/**
+ * Counts the request and tells how many may follow, by the fields of
+ * draft-ietf-httpapi-ratelimit-headers-11. Throws a 429 for one too many.
+ */
+export function takeTurn(c: Context, limit: RateLimit | null, caller: string): void {
+  if (limit === null) return;
+  const { allowed, remaining, waitMs } = limit.take(caller);
+  const seconds = Math.ceil(waitMs / 1_000);
+  c.header('RateLimit-Policy', `"key";q=${limit.burst};w=${limit.burst / limit.perSecond}`);
+  c.header('RateLimit', `"key";r=${remaining};t=${seconds}`);
+  if (allowed) return;
+  throw new ApiError({
+    status: 429,
+    code: 'rate_limited',
+    detail: `A key may send ${limit.perSecond} requests a second, ${limit.burst} at once`,
+    headers: { 'retry-after': String(Math.max(1, seconds)) },
+  });
+}

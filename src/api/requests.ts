@@ -1,0 +1,88 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { isDeeperThan } from '../json.ts';
+import { tooLarge } from './body.ts';
+import type { AppEnv } from './env.ts';
+import { ApiError } from './errors.ts';
+
+const URL_CHARS = 8 * 1024;
+const HEADERS = 100;
+/** Deeper values would be checked and printed by recursion. */
+const DEPTH = 100;
+const BODY_MS = 30_000;
+
+/** Refuses a URL of more than 8,192 characters (414) and more than 100 headers (431). */
+export const refuseOversized: MiddlewareHandler<AppEnv> = (c, next) => {
+  if (c.req.url.length > URL_CHARS) {
+    throw new ApiError({
+      status: 414,
+      code: 'url_too_long',
+      detail: `A URL may have ${URL_CHARS} characters`,
+    });
+  }
+  // Without a port there is no incoming message, and nobody who sends too much.
+  const { incoming } = (c.env ?? {}) as Partial<HttpBindings>;
+  if (incoming !== undefined && incoming.rawHeaders.length > 2 * HEADERS) {
+    throw new ApiError({
+      status: 431,
+      code: 'too_many_headers',
+      detail: `A request may have ${HEADERS} headers`,
+    });
+  }
+  return next();
+};
+
+/**
+ * Reads the body, which handlers then find read: 413 above `maxBytes` of its path, 408 when it takes
+ * more than `withinMs`, 400 when its JSON is nested deeper than 100 levels.
+ */
+export function readBody(
+  maxBytes: (path: string) => number,
+  withinMs = BODY_MS,
+): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      const text = await within(withinMs, readText(c, maxBytes(c.req.path)));
+      if (isDeeperThan(text, DEPTH)) {
+        throw new ApiError({
+          status: 400,
+          code: 'malformed_json',
+          detail: `The body is nested deeper than ${DEPTH} levels`,
+        });
+      }
+    }
+    return next();
+  };
+}
+
+async function readText(c: Context<AppEnv>, maxSize: number): Promise<string> {
+  let text = '';
+  const onError = (): never => {
+    throw tooLarge(maxSize);
+  };
+  await bodyLimit({ maxSize, onError })(c, async () => {
+    text = await c.req.text();
+  });
+  return text;
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(tooSlow(ms)), ms);
+  work.catch(() => undefined); // cut off after the answer
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function tooSlow(ms: number): ApiError {
+  return new ApiError({
+    status: 408,
+    code: 'request_timeout',
+    detail: `The body did not come within ${ms / 1_000} s`,
+    headers: { connection: 'close' },
+  });
+}
