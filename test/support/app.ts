@@ -13,6 +13,7 @@ import { Unavailable } from '../../src/command.ts';
 import { createConsumers } from '../../src/consumers.ts';
 import { openDb } from '../../src/db.ts';
 import type { Db } from '../../src/db.ts';
+import { createEgress } from '../../src/egress.ts';
 import { createEnds } from '../../src/ends.ts';
 import { createListener } from '../../src/notify.ts';
 import { createPages } from '../../src/pages.ts';
@@ -23,6 +24,8 @@ import { createTargets } from '../../src/targets.ts';
 import { testTarget } from '../../src/targetTest.ts';
 
 export const KEY = 'test-key-0123456789';
+/** Where the receivers of tests listen. */
+export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 export interface Answer {
   status: number;
@@ -59,14 +62,15 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
   const listener = createListener({ url: databaseUrl, log });
   const ends = createEnds({ sql: db, listener, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
+  const egress = createEgress({ allowCidrs: LOOPBACK });
   const app = createApp({
     db,
     appender,
     pages: createPages(db),
     ends,
     syncs: createSyncs(db),
-    testTarget: (target) => testTarget(target, 'Millrace/test'),
-    targets: createTargets({ db, vault }),
+    testTarget: (target) => testTarget(target, { egress, userAgent: 'Millrace/test' }),
+    targets: createTargets({ db, vault, egress }),
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
