@@ -164,9 +164,10 @@ export const MaskedCredentials = credentialsWith(z.union([secretHeader, masked])
   description: 'Secrets come back as ••••last4; sent back like this they keep what is stored',
 });
 
-export const HeaderMap = z.record(headerName, headerValue).meta({
-  description: 'Sent with each webhook',
-});
+export const HeaderMap = z
+  .record(headerName, headerValue)
+  .refine((map) => Object.keys(map).length <= 50, 'must not hold more than 50')
+  .meta({ description: 'Sent with each webhook' });
 
 export const Health = z
   .object({ status: z.enum(['ok', 'warn', 'error']), notes: z.array(z.string()), time: Timestamp })

@@ -9,8 +9,9 @@ import { newId } from '../src/ids.ts';
 import { newSigningSecret } from '../src/secrets.ts';
 import type { OpenTarget } from '../src/targets.ts';
 import { testTarget, type TargetTest } from '../src/targetTest.ts';
-import { LOOPBACK } from './support/app.ts';
+import { LOOPBACK, openApp } from './support/app.ts';
 import { openCanary, type Canary } from './support/canary.ts';
+import { createDatabase } from './support/database.ts';
 
 let canary: Canary;
 beforeAll(async () => {
@@ -224,26 +225,25 @@ describe('a host that is not public is reached by no spelling', () => {
     Object.entries(HOSTS).flatMap(([what, hosts]) => hosts.map((host) => [what, host] as const)),
   )('%s: %s', async (_what, host) => {
     const url = `http://${host}:${canary.port}/hook`;
-    await expectRefused(guard(['127.0.0.1']), url);
+    expect(await attempt(guard(['127.0.0.1']), url)).toEqual(REFUSED);
   });
 
-  test.each(URLS)('%s', (url) =>
-    expectRefused(guard(['127.0.0.1']), url.replace('PORT', String(canary.port))),
-  );
+  test.each(URLS)('%s', async (template) => {
+    const url = template.replace('PORT', String(canary.port));
+    expect(await attempt(guard(['127.0.0.1']), url)).toEqual(REFUSED);
+  });
 });
 
-async function expectRefused(egress: Egress, url: string): Promise<void> {
-  const saved = httpUrl.safeParse(url);
-  if (URL.canParse(url) && /^https?:/u.test(new URL(url).protocol)) {
-    const { outcome, error_code, response_head } = await send(egress, url);
-    expect({ outcome, error_code, response_head }).toEqual({
-      outcome: 'failed',
-      error_code: 'ADDRESS_REFUSED',
-      response_head: null,
-    });
-  } else expect(saved.success).toBe(false);
-  expect(canary.reached).toEqual([]);
+/** What came of it, and whether the canary noticed. */
+async function attempt(egress: Egress, url: string) {
+  const isHttp = URL.canParse(url) && /^https?:/u.test(new URL(url).protocol);
+  if (!isHttp) return { refused: !httpUrl.safeParse(url).success, reached: canary.reached };
+  const { error_code, response_head } = await send(egress, url);
+  const refused = error_code === 'ADDRESS_REFUSED' && response_head === null;
+  return { refused, reached: canary.reached };
 }
+
+const REFUSED = { refused: true, reached: [] };
 
 describe('a name is refused unless every address it has may be reached', () => {
   test.each([
@@ -343,5 +343,40 @@ test('an allowed range opens nothing else', async () => {
     'localhost',
     'name.test',
   ])
-    await expectRefused(egress, `http://${host}:${canary.port}/`);
+    expect(await attempt(egress, `http://${host}:${canary.port}/`)).toEqual(REFUSED);
+});
+
+test('an address that may not be reached is refused when it is saved, by name', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url, {}, { allowCidrs: ['10.1.0.0/16'] });
+  const name = 't';
+  const ok = { name, base_url: 'https://10.1.2.3/in' };
+  const { status, body: made } = await api.request('POST', '/v1/targets', ok);
+  expect(status).toBe(201);
+  for (const host of [
+    '127.0.0.1',
+    '0x7f.1',
+    '[::ffff:10.2.0.1]',
+    '10.2.0.1',
+    'localhost',
+    'a.localhost.',
+    '1.1.1.1:25',
+  ]) {
+    const base_url = `http://${host}/`;
+    for (const [method, path, body] of [
+      ['POST', '/v1/targets', { name, base_url }],
+      ['POST', '/v1/targets/test', { name, base_url }],
+      ['PATCH', `/v1/targets/${made.id}`, { base_url }],
+    ] as const) {
+      const answer = await api.request(method, path, body);
+      expect([host, answer.status, answer.body.code, answer.body.errors?.[0].pointer]).toEqual([
+        host,
+        422,
+        'address_refused',
+        '/base_url',
+      ]);
+    }
+  }
+  const { body } = await api.request('GET', `/v1/targets/${made.id}`);
+  expect(body.base_url).toBe(ok.base_url);
 });

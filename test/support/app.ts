@@ -53,7 +53,11 @@ export interface TestApp extends AsyncDisposable {
 }
 
 /** The API on a database, without a port and without Temporal: commands answer as if it were away. */
-export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): TestApp {
+export function openApp(
+  databaseUrl: string,
+  overrides: Partial<AppDeps> = {},
+  { allowCidrs = LOOPBACK }: { allowCidrs?: string[] } = {},
+): TestApp {
   const logged: string[] = [];
   const started: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(line) });
@@ -62,7 +66,7 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
   const listener = createListener({ url: databaseUrl, log });
   const ends = createEnds({ sql: db, listener, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
-  const egress = createEgress({ allowCidrs: LOOPBACK });
+  const egress = createEgress({ allowCidrs });
   const app = createApp({
     db,
     appender,
