@@ -19,6 +19,25 @@ export function toHeaders(credentials: Credentials): Record<string, string> {
   }
 }
 
+/** What must not be shown where an endpoint repeats what it was sent. */
+export function secretsOf(credentials: Credentials): string[] {
+  switch (credentials.type) {
+    case 'none':
+      return [];
+    case 'basic':
+      return [
+        credentials.password,
+        toHeaders(credentials)['authorization']!.slice('Basic '.length),
+      ];
+    case 'bearer':
+      return [credentials.token];
+    case 'oauth2':
+      return [credentials.client_secret];
+    default:
+      return [credentials.value];
+  }
+}
+
 /** As the API shows them. */
 export function masked(credentials: Credentials): Credentials {
   switch (credentials.type) {

@@ -78,6 +78,21 @@ export function failed(code: ErrorCode, detail: string): Outcome & { kind: 'fail
   return { kind: 'failed', code, status: null, detail, responseHead: null, retryAfter: undefined };
 }
 
+/** As it was, but for secrets that the endpoint has repeated in what is kept of its answer. */
+export function withoutSecrets(
+  outcome: Outcome,
+  secrets: readonly string[],
+  token: string | null,
+): Outcome {
+  if (outcome.kind === 'ours' || outcome.responseHead === null) return outcome;
+  let responseHead = outcome.responseHead;
+  for (const secret of token === null ? secrets : [...secrets, token]) {
+    // What is shorter says nothing by itself, and would be found everywhere.
+    if (secret.length >= 4) responseHead = responseHead.replaceAll(secret, '••••');
+  }
+  return { ...outcome, responseHead };
+}
+
 /** The system's or undici's code; of several tried addresses the first one's. */
 function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Outlet } from './egress.ts';
 import { openExchange, type Exchange } from './exchange.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
-import { failed, outcomeOfError, type Outcome } from './outcome.ts';
+import { failed, outcomeOfError, withoutSecrets, type Outcome } from './outcome.ts';
 import { newTraceparent } from './trace.ts';
 
 /** What one webhook carries; the body is sent as it stands. */
@@ -39,6 +39,8 @@ export interface SenderOptions<M extends Message> {
   sign: (id: string, timestamp: number, body: Buffer) => string;
   /** Headers of the target, credentials included, as a flat list. */
   headers: string[];
+  /** Secrets that are cut out of answers that repeat them. */
+  hidden?: readonly string[];
   /** Where its bearer token comes from, where it takes one. */
   tokens?: TokenSource | null;
   consumerId: string;
@@ -56,7 +58,7 @@ export interface SenderOptions<M extends Message> {
  * is replaced and the request repeated at once, one time, as part of the attempt.
  */
 export function createSender<M extends Message>(options: SenderOptions<M>): Sender<M> {
-  const { tokens = null } = options;
+  const { tokens = null, hidden = [] } = options;
   const open = new Set<OpenRequest<M>>();
   const fixed = [
     'content-type',
@@ -70,8 +72,9 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
 
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
-    const durationMs = performance.now() - request.startedMono;
-    options.ended(request.message, outcome, request.startedAt, Math.round(durationMs));
+    const durationMs = Math.round(performance.now() - request.startedMono);
+    const shown = withoutSecrets(outcome, hidden, request.token);
+    options.ended(request.message, shown, request.startedAt, durationMs);
   }
 
   function send(message: M, attempt: number): void {
@@ -112,6 +115,7 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
 
     function dispatch(token: string): void {
       used = token;
+      request.token = token;
       const headers = [...post.headers, 'authorization', `Bearer ${token}`];
       options.outlet.dispatch({ ...post, headers }, request.handler());
     }
@@ -163,6 +167,8 @@ interface OpenRequest<M> {
   handler(): Dispatcher.DispatchHandler;
   /** Makes another exchange of the first one's 401; null: that is the answer. */
   refused: (() => void) | null;
+  /** The one it was sent with last. */
+  token: string | null;
   /** Ends it before its answer is whole. */
   end(why: 'deadline' | 'cut'): void;
 }
@@ -182,6 +188,7 @@ function openRequest<M extends Message>(
     startedAt,
     startedMono,
     refused: null,
+    token: null,
     handler: () => {
       exchange = openExchange({ deadline: startedMono + timeoutMs, timeoutMs, keepHeads, ended });
       return exchange.handler;

@@ -33,6 +33,7 @@ export function openTargetSender<M extends Message>(
     path: requestPath(target.baseUrl, path),
     sign: createSigner(target.secrets, target.previousUntil),
     headers: Object.entries(target.headers).flat(),
+    hidden: target.hidden,
     tokens: target.oauth === null ? null : tokens.of(target, target.oauth),
     timeoutMs: target.timeoutMs,
     ...rest,

@@ -1,4 +1,4 @@
-import { masked, toHeaders, unmasked } from './credentials.ts';
+import { masked, secretsOf, toHeaders, unmasked } from './credentials.ts';
 import type { Db, Sql } from './db.ts';
 import type { Egress } from './egress.ts';
 import type { Key, KeyPage } from './keyset.ts';
@@ -92,6 +92,8 @@ export interface OpenTarget {
   baseUrl: string;
   /** Lower-case names; credentials included. */
   headers: Record<string, string>;
+  /** Cut out of what the endpoint answers. */
+  hidden: string[];
   /** Whose token is sent with each request. */
   oauth: OAuthClient | null;
   /** PEM. */
@@ -121,6 +123,7 @@ export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<Op
     version: row.version,
     baseUrl: row.base_url,
     headers: headersOf(row.headers, credentials),
+    hidden: secretsOf(credentials),
     oauth: credentials.type === 'oauth2' ? credentials : null,
     ca: row.ca,
     secrets: [openSigningSecret(row, vault), ...(previous === null ? [] : [previous.secret])],
@@ -137,6 +140,7 @@ function openDraft(input: TargetInput): OpenTarget {
     version: 1,
     baseUrl: input.base_url,
     headers: headersOf(input.headers, input.credentials),
+    hidden: secretsOf(input.credentials),
     oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
     ca: input.ca,
     secrets: [newSigningSecret()],

@@ -42,6 +42,7 @@ function send(
     version: 1,
     baseUrl,
     headers: {},
+    hidden: [],
     oauth: null,
     ca: null,
     secrets: [newSigningSecret()],

@@ -63,6 +63,7 @@ const targetAt = (baseUrl: string, ca: string | null = null): OpenTarget => ({
   version: 1,
   baseUrl,
   headers: {},
+  hidden: [],
   oauth: null,
   ca,
   secrets: [newSigningSecret()],

@@ -100,6 +100,7 @@ test.each([
       version: 1,
       baseUrl: 'https://example.com/hooks',
       headers: { 'x-team': 'blue', ...headers },
+      hidden: [secret, ...('username' in credentials ? [btoa(`ann:${PASSWORD}`)] : [])],
       oauth: null,
       ca: null,
       secrets: [signing_secret],
