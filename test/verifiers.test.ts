@@ -106,7 +106,7 @@ test('a running sender takes a rotated secret at once, and another rotation ends
   await world.append.events(someEvents(1));
   await world.caughtUp(consumer);
   const secrets: string[] = [target.signing_secret];
-  for (const body of [{}, {}, { expires_in: 0 }]) {
+  for (const body of [undefined, {}, { expires_in: 0 }]) {
     const path = `/v1/targets/${target.id}/rotate-secret`;
     const { status, headers, body: answer } = await world.api.request('POST', path, body);
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
@@ -118,7 +118,7 @@ test('a running sender takes a rotated secret at once, and another rotation ends
     });
     const signed = signedOf(receiver.received.at(-1)!);
     const holds = await Promise.all(secrets.map((secret) => node(secret, signed)));
-    const before = body.expires_in !== 0;
+    const before = body?.expires_in !== 0;
     expect(holds.slice(0, 3)).toEqual([true, before, ...(holds.length > 2 ? [false] : [])]);
   }
 });

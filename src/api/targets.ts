@@ -42,7 +42,8 @@ export function createTargetRoutes({
 
   app.openapi(ROTATE, async (c) => {
     const { id } = c.req.valid('param');
-    const target = await targets.rotateSecret(id, c.req.valid('json').expires_in);
+    const { expires_in } = SecretRotation.parse(c.req.valid('json')); // no body: {}
+    const target = await targets.rotateSecret(id, expires_in);
     if (target === null) throw unknownId('target', id);
     return c.json(target, 200, { 'cache-control': 'no-store' });
   });
@@ -143,7 +144,7 @@ const ROTATE = createRoute({
   summary: 'Make another signing secret',
   description:
     'The secret in use until now signs, too, until it expires; one from an earlier rotation ends at once.',
-  request: { params: IdParam, body: jsonBody(SecretRotation) },
+  request: { params: IdParam, body: { ...jsonBody(SecretRotation), required: false } },
   responses: {
     200: json(Target, 'The target, its new signing secret whole this once'),
     ...problems(400, 404, 413, 415, 422),
