@@ -15,6 +15,7 @@ import { createCommands } from './src/commands.ts';
 import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
 import { createConsumers } from './src/consumers.ts';
 import { isDatabaseAway, openDb } from './src/db.ts';
+import { createEgress } from './src/egress.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
 import { createEnds } from './src/ends.ts';
@@ -81,14 +82,16 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     requestsPerSecond: config.apiRateLimit,
     trustProxy: config.trustProxy,
   });
+  const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const app = createApp({
     db,
     appender,
     pages: createPages(db),
     ends,
     syncs,
-    targets: createTargets({ db, vault: vault }),
-    testTarget: (target) => testTarget(target, `Millrace/${manifest.version}`),
+    targets: createTargets({ db, vault, egress }),
+    testTarget: (target) =>
+      testTarget(target, { egress, userAgent: `Millrace/${manifest.version}` }),
     consumers: createConsumers({
       db,
       region: config.region,

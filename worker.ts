@@ -9,6 +9,7 @@ import { alertSecrets, alertWebhook } from './src/alertWebhook.ts';
 import { createCommands } from './src/commands.ts';
 import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
 import { openDb } from './src/db.ts';
+import { createEgress } from './src/egress.ts';
 import { createLog, type Log } from './src/log.ts';
 import { createListener } from './src/notify.ts';
 import { fileMail, smtpMail } from './src/outbox.ts';
@@ -74,8 +75,10 @@ async function serve(
   const client = new Client({ connection: grpc, namespace: config.temporalNamespace });
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
   const workflows = createCommands({ client, ...queue, retryWindowMs: config.retryWindowMs });
+  const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const workers = await createWorkers({
     db,
+    egress,
     vault: createVault([...config.encryptionKeys]),
     listener,
     connection,
@@ -101,6 +104,7 @@ async function serve(
       config.alertWebhook === null
         ? null
         : alertWebhook({
+            egress,
             url: config.alertWebhook,
             secrets: alertSecrets(config.alertWebhookSecret, config.encryptionKeys),
             userAgent: `Millrace/${manifest.version}`,

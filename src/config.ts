@@ -36,6 +36,7 @@ export interface Config {
   readonly retryWindowMs: number;
   readonly idleAfterMs: number;
   readonly allowCidrs: readonly string[];
+  readonly egressProxy: string | null;
   readonly alertEmails: readonly string[];
   readonly smtpUrl: string | null;
   readonly mailFrom: string;
@@ -100,6 +101,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     retryWindowMs: values.MILLRACE_RETRY_WINDOW,
     idleAfterMs: values.MILLRACE_IDLE_AFTER,
     allowCidrs: values.MILLRACE_ALLOW_CIDRS ?? (service ? [] : LOOPBACK),
+    egressProxy: values.MILLRACE_EGRESS_PROXY ?? null,
     alertEmails: values.MILLRACE_ALERT_EMAIL ?? [],
     smtpUrl: values.SMTP_URL ?? null,
     mailFrom: values.MILLRACE_MAIL_FROM,
@@ -128,6 +130,7 @@ const SECRET = new Set([
   'SMTP_URL',
   'MILLRACE_API_KEY',
   'MILLRACE_ENCRYPTION_KEYS',
+  'MILLRACE_EGRESS_PROXY', // may carry a password
   'MILLRACE_ALERT_WEBHOOK', // may carry a key
   'MILLRACE_ALERT_WEBHOOK_SECRET',
 ]);
@@ -229,6 +232,7 @@ const Variables = z.object({
     isCidr,
     'must be a comma list of address ranges such as 10.0.0.0/8,::1/128',
   ).optional(),
+  MILLRACE_EGRESS_PROXY: webUrl.optional(),
   MILLRACE_ALERT_EMAIL: list(
     (part) => z.email().safeParse(part).success,
     'must be a comma list of e-mail addresses',

@@ -5,8 +5,10 @@ import type { DrainDeps } from './activities/drain.ts';
 import { createBudget } from './budget.ts';
 import { createCommitter } from './committer.ts';
 import type { Db } from './db.ts';
+import type { Egress } from './egress.ts';
 import type { Delivery, Shared } from './shared.ts';
 import type { Listener } from './notify.ts';
+import { createTokens } from './oauth.ts';
 import { createPages } from './pages.ts';
 import { createParkedStore } from './parked.ts';
 import { createProgress } from './progress.ts';
@@ -27,6 +29,7 @@ const SPARE_SLOTS = 20;
 export interface DrainsOptions {
   db: Db;
   vault: Vault;
+  egress: Egress;
   listener: Listener;
   /** Names this process in cursors. */
   holder: string;
@@ -47,7 +50,8 @@ export interface Drains extends AsyncDisposable {
 
 /** What all drains of the process share: tails, committer, budget, clock and connections. */
 export function createDrains(options: DrainsOptions): Drains {
-  const { db, vault, listener, log } = options;
+  const { db, vault, egress, listener, log } = options;
+  const tokens = createTokens({ egress, userAgent: options.userAgent });
   const pages = createPages(db);
   const progress = createProgress(db);
   const committer = createCommitter({ progress, intervalMs: COMMIT_MS, leaseMs: LEASE_MS, log });
@@ -87,7 +91,8 @@ export function createDrains(options: DrainsOptions): Drains {
   ): Sender<M> {
     const { path, consumerId } = run;
     const { userAgent } = options;
-    return openTargetSender(run.target, { path, consumerId, connections, userAgent, ended });
+    const how = { egress, tokens, path, consumerId, connections, userAgent, ended };
+    return openTargetSender(run.target, how);
   }
 
   return {

@@ -83,3 +83,38 @@ export const path = z
   .max(2048)
   .regex(/^(\/[\x21-\x7e]*)?$/u, 'must be empty or begin with / and be a URL path')
   .refine((value) => !value.includes('#'), 'must not contain a fragment');
+
+const secretText = z.string().min(1).max(4096);
+export const secretHeader = headerValue.min(1);
+/** How a stored secret comes back; sent again it keeps what is stored. */
+export const masked = z.string().regex(/^••••.{0,4}$/u);
+
+/** RFC 6749 §3.3 */
+const scope = z
+  .string()
+  .max(1024)
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/u, 'must be words and blanks')
+  .optional();
+
+/** The kinds of credentials; secrets in headers are of the given form. */
+export const credentialsWith = <T extends z.ZodType<string>>(headerSecret: T) =>
+  z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('none') }),
+    z.strictObject({
+      type: z.literal('basic'),
+      username: z
+        .string()
+        .max(1024)
+        .regex(/^[^:]*$/u, 'must not contain ":" (RFC 7617)'),
+      password: secretText,
+    }),
+    z.strictObject({ type: z.literal('bearer'), token: headerSecret }),
+    z.strictObject({ type: z.literal('header'), name: headerName, value: headerSecret }),
+    z.strictObject({
+      type: z.literal('oauth2'),
+      token_url: httpUrl,
+      client_id: z.string().min(1).max(1024),
+      client_secret: secretText,
+      scope,
+    }),
+  ]);

@@ -1,4 +1,5 @@
-import { openOutlet } from './egress.ts';
+import type { Egress } from './egress.ts';
+import type { Tokens } from './oauth.ts';
 import { requestPath } from './run.ts';
 import { createSender, type Ended, type Message, type Sender } from './sender.ts';
 import { createSigner } from './signing.ts';
@@ -8,6 +9,8 @@ import type { OpenTarget } from './targets.ts';
 export function openTargetSender<M extends Message>(
   target: OpenTarget,
   options: {
+    egress: Egress;
+    tokens: Tokens;
     /** Joined to the target's own. */
     path: string;
     /** What `millrace-consumer` says. */
@@ -19,16 +22,19 @@ export function openTargetSender<M extends Message>(
     ended: Ended<M>;
   },
 ): Sender<M> {
-  const { path, connections, ...rest } = options;
+  const { egress, tokens, path, connections, ...rest } = options;
   return createSender({
-    outlet: openOutlet({
+    outlet: egress.open({
       origin: new URL(target.baseUrl).origin,
       connections,
       connectTimeoutMs: target.timeoutMs,
+      ca: target.ca,
     }),
     path: requestPath(target.baseUrl, path),
-    sign: createSigner(target.secrets),
+    sign: createSigner(target.secrets, target.previousUntil),
     headers: Object.entries(target.headers).flat(),
+    hidden: target.hidden,
+    tokens: target.oauth === null ? null : tokens.of(target, target.oauth),
     timeoutMs: target.timeoutMs,
     ...rest,
   });

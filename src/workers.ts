@@ -13,6 +13,7 @@ import { mailGraceMs } from './alerts.ts';
 import { createDigest } from './digest.ts';
 import { createDrains } from './drains.ts';
 import { createEdits } from './edits.ts';
+import type { Egress } from './egress.ts';
 import { createRetarget } from './retarget.ts';
 import { startUpkeep } from './upkeep.ts';
 import { createLeaderStore } from './leader.ts';
@@ -34,6 +35,8 @@ const OUTBOX_POLL_MS = 5_000;
 export interface WorkersOptions {
   db: Db;
   vault: Vault;
+  /** What deliveries go out through. */
+  egress: Egress;
   listener: Listener;
   connection: NativeConnection;
   client: Client;

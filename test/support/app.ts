@@ -14,6 +14,7 @@ import { Unavailable } from '../../src/command.ts';
 import { createConsumers } from '../../src/consumers.ts';
 import { openDb } from '../../src/db.ts';
 import type { Db } from '../../src/db.ts';
+import { createEgress } from '../../src/egress.ts';
 import { createEnds } from '../../src/ends.ts';
 import { createListener } from '../../src/notify.ts';
 import { createPages } from '../../src/pages.ts';
@@ -24,6 +25,8 @@ import { createTargets } from '../../src/targets.ts';
 import { testTarget } from '../../src/targetTest.ts';
 
 export const KEY = 'test-key-0123456789';
+/** Where the receivers of tests listen. */
+export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 export interface Answer {
   status: number;
@@ -55,7 +58,7 @@ export interface TestApp extends AsyncDisposable {
 export function openApp(
   databaseUrl: string,
   overrides: Partial<AppDeps> = {},
-  settings: Partial<AccessOptions> = {},
+  { allowCidrs = LOOPBACK, ...settings }: Partial<AccessOptions> & { allowCidrs?: string[] } = {},
 ): TestApp {
   const logged: string[] = [];
   const started: string[] = [];
@@ -75,14 +78,15 @@ export function openApp(
     trustProxy: false,
     ...settings,
   });
+  const egress = createEgress({ allowCidrs });
   const app = createApp({
     db,
     appender,
     pages: createPages(db),
     ends,
     syncs: createSyncs(db),
-    testTarget: (target) => testTarget(target, 'Millrace/test'),
-    targets: createTargets({ db, vault }),
+    testTarget: (target) => testTarget(target, { egress, userAgent: 'Millrace/test' }),
+    targets: createTargets({ db, vault, egress }),
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),

@@ -92,7 +92,7 @@ export async function openCluster(
     const response = await fetch(`${url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${KEY}`,
+        authorization: `Bearer ${env.MILLRACE_API_KEY}`,
         'content-type': 'application/json',
         ...headers,
       },
