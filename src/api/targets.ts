@@ -144,6 +144,7 @@ const DELETE = createRoute({
 
 const ROTATE = createRoute({
   ...about,
+  security: needs('manage'),
   method: 'post',
   path: '/v1/targets/{id}/rotate-secret',
   summary: 'Make another signing secret',
