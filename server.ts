@@ -25,6 +25,7 @@ import { createListener } from './src/notify.ts';
 import { createPages } from './src/pages.ts';
 import { ensurePartitions } from './src/partitions.ts';
 import { createReadiness } from './src/readiness.ts';
+import { createReads } from './src/reads.ts';
 import { createRetention } from './src/retention.ts';
 import { createVault } from './src/secrets.ts';
 import { createSyncs } from './src/syncs.ts';
@@ -71,6 +72,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const appender = createAppender({ db, url, log });
   const ends = createEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);
+  const reads = createReads({ sql: db, log });
   const vault = createVault(config.encryptionKeys);
   await using access = createAccess({
     sql: db,
@@ -96,6 +98,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
+    reads,
     commands,
     startWorkflow: (consumerId) => commands.start(consumerId),
     access,
@@ -122,6 +125,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     if (!stopping.signal.aborted) await serve(stopping.signal);
   } finally {
     ends.close(); // long polls answer
+    reads.waits.close();
     await close(server);
     await appender.close();
     await commands.settled();

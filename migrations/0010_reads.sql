@@ -16,7 +16,6 @@ create index attempts_in_time on attempts
 create index attempts_newest on attempts (consumer_id, started_at desc, id desc);
 
 create index alerts_by_kind on alerts (kind, at desc, id desc);
-create index outbox_by_alert on outbox (alert_id);
 
 create index consumers_by_status on consumers (status, created_at desc, id desc) where deleted_at is null;
 drop index consumers_by_target;
