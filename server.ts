@@ -19,6 +19,7 @@ import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
 import { createEnds } from './src/ends.ts';
 import { infoOf } from './src/info.ts';
+import { sampleLag } from './src/lagSamples.ts';
 import { createLog, type Log } from './src/log.ts';
 import { migrate } from './src/migrate.ts';
 import { createListener } from './src/notify.ts';
@@ -140,6 +141,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       [
         { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
         { name: 'roll-up', everyMs: MINUTE, run: () => syncs.rollUp() },
+        { name: 'lag samples', everyMs: MINUTE, run: () => sampleLag(db) },
         ...access.chores,
         { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
       ],

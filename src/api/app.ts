@@ -23,6 +23,7 @@ import { createGate } from './auth.ts';
 import { JSON_BYTES } from './body.ts';
 import { createAttemptRoutes } from './attempts.ts';
 import { createCommandRoutes } from './commands.ts';
+import { createConsumerMetricsRoutes } from './consumerMetrics.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
 import type { AppEnv } from './env.ts';
@@ -108,6 +109,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createAttemptRoutes({ consumers, ...deps.reads }));
   app.route('/', createAlertRoutes({ consumers, ...deps.reads }));
   app.route('/', createPreviewRoutes(deps));
+  app.route('/', createConsumerMetricsRoutes(deps));
   app.route('/', createInfoRoutes(deps));
   app.route('/', createApiKeyRoutes(deps.access));
   app.route('/', createSessionRoutes(deps.access));
