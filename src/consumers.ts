@@ -93,9 +93,9 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
   if (query.q !== undefined) {
     const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
     const like = `ilike ${bind(pattern)}`;
-    conditions.push(
-      `(name ${like} or id::text ${like} or target_id in (select id from targets where name ${like}))`,
-    );
+    const any = [`name ${like}`, `target_id in (select id from targets where name ${like})`];
+    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // or it is in no id
+    conditions.push(`(${any.join(' or ')})`);
   }
   if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
   if (query.targetId !== undefined) conditions.push(`target_id = ${bind(query.targetId)}`);

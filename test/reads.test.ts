@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { until } from './support/poll.ts';
+import { openReceiver } from './support/receiver.ts';
+import { openWorld, someEvents } from './support/world.ts';
 import { sampleLag } from '../src/lagSamples.ts';
 import { newId } from '../src/ids.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
@@ -238,4 +241,45 @@ test('the lag is noted each minute, once, of consumers that have something to do
   );
   const { data } = await get(`/v1/consumers/${id}/metrics`);
   expect(data.at(-1).lag).toBe(3 - 1);
+});
+
+test('consumers are found by part of their name, their id or the name of their target', async () => {
+  const { body: target } = await opened.api.request('POST', '/v1/targets', {
+    name: 'Billing 100%',
+    base_url: 'https://example.com/hooks',
+  });
+  const { id } = await opened.create({ name: 'Invoices', target_id: target.id });
+  await opened.create({ name: 'orders' });
+  for (const q of ['voice', 'INVOICES', 'billing', '100%', id, id.slice(-12).toUpperCase()]) {
+    const found = await walk(`/v1/consumers?q=${encodeURIComponent(q)}&`);
+    expect({ q, found: found.map((one) => one.id) }).toEqual({ q, found: [id] });
+  }
+  expect(await walk('/v1/consumers?q=%25%25&')).toEqual([]);
+});
+
+test('what a consumer tries is in its list: the failures of an entry, and its delivery after them', async () => {
+  await using world = await openWorld();
+  let requests = 0;
+  await using receiver = await openReceiver((_one, response) => {
+    requests += 1;
+    response.writeHead(requests === 2 ? 500 : 200).end('so');
+  });
+  const id = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(3));
+  const attempts = await until(async () => {
+    const { body } = await world.api.request('GET', `/v1/consumers/${id}/attempts`);
+    return body.data.filter((one: { outcome: string }) => one.outcome === 'delivered').length === 3
+      ? body.data
+      : null;
+  });
+  expect(attempts).toHaveLength(4);
+  const failed = attempts.find((one: { outcome: string }) => one.outcome === 'failed');
+  expect(failed).toMatchObject({ status: 500, error_code: 'HTTP_5XX', attempt: 1 });
+  const { body } = await world.api.request('GET', `/v1/attempts?event_id=${failed.event_id}`);
+  expect(body.data.map((one: { attempt: number }) => one.attempt)).toEqual([2, 1]);
+  for (const one of attempts) expect(one.message_id).toBe(one.event_id);
+  const { data } = (await world.api.request('GET', `/v1/consumers/${id}/metrics?since=5m`)).body;
+  const sum = (of: string) =>
+    data.reduce((total: number, one: Record<string, number>) => total + (one[of] ?? 0), 0);
+  expect([sum('delivered'), sum('failed')]).toEqual([3, 1]);
 });
