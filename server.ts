@@ -20,12 +20,14 @@ import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
 import { createEnds } from './src/ends.ts';
 import { infoOf } from './src/info.ts';
+import { sampleLag } from './src/lagSamples.ts';
 import { createLog, type Log } from './src/log.ts';
 import { migrate } from './src/migrate.ts';
 import { createListener } from './src/notify.ts';
 import { createPages } from './src/pages.ts';
 import { ensurePartitions } from './src/partitions.ts';
 import { createReadiness } from './src/readiness.ts';
+import { createReads } from './src/reads.ts';
 import { createRetention } from './src/retention.ts';
 import { createVault } from './src/secrets.ts';
 import { createSyncs } from './src/syncs.ts';
@@ -72,6 +74,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const appender = createAppender({ db, url, log });
   const ends = createEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);
+  const reads = createReads({ sql: db, log });
   const vault = createVault(config.encryptionKeys);
   await using access = createAccess({
     sql: db,
@@ -99,6 +102,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
+    reads,
     commands,
     startWorkflow: (consumerId) => commands.start(consumerId),
     access,
@@ -125,6 +129,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     if (!stopping.signal.aborted) await serve(stopping.signal);
   } finally {
     ends.close(); // long polls answer
+    reads.waits.close();
     await close(server);
     await appender.close();
     await commands.settled();
@@ -139,6 +144,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       [
         { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
         { name: 'roll-up', everyMs: MINUTE, run: () => syncs.rollUp() },
+        { name: 'lag samples', everyMs: MINUTE, run: () => sampleLag(db) },
         ...access.chores,
         { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
       ],

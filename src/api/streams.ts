@@ -103,7 +103,7 @@ export function createStreamRoutes({ pages, ends, sql }: StreamDeps): OpenAPIHon
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** `{"event":{…}}` without its wrapper. */
-function bare(body: string): string {
+export function bare(body: string): string {
   return body.slice(body.indexOf(':') + 1, -1);
 }
 

@@ -18,6 +18,7 @@ import { createEgress } from '../../src/egress.ts';
 import { createEnds } from '../../src/ends.ts';
 import { createListener } from '../../src/notify.ts';
 import { createPages } from '../../src/pages.ts';
+import { createReads } from '../../src/reads.ts';
 import { createVault } from '../../src/secrets.ts';
 import type { Vault } from '../../src/secrets.ts';
 import { createSyncs } from '../../src/syncs.ts';
@@ -67,6 +68,7 @@ export function openApp(
   const appender = createAppender({ db, url: databaseUrl, log });
   const listener = createListener({ url: databaseUrl, log });
   const ends = createEnds({ sql: db, listener, log });
+  const reads = createReads({ sql: db, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const access = createAccess({
     sql: db,
@@ -90,6 +92,7 @@ export function openApp(
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
+    reads,
     commands: { ask: () => Promise.reject(new Unavailable('Temporal is away')) },
     startWorkflow: async (id) => void started.push(id),
     access,
@@ -136,6 +139,7 @@ export function openApp(
 
   async function dispose(): Promise<void> {
     ends.close();
+    reads.waits.close();
     await appender.close();
     await access[Symbol.asyncDispose]();
     await listener.close();
