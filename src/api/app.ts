@@ -28,6 +28,7 @@ import type { ErrorLog } from './errors.ts';
 import { createHome } from './home.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
+import { createListenRoutes } from './listen.ts';
 import { serveDocument } from './openapi.ts';
 import { createProbeRoutes } from './probes.ts';
 import type { Check } from './probes.ts';
@@ -80,6 +81,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const ask = createAsk(deps);
   const startWorkflow = startSoon(deps);
   app.route('/', createStreamRoutes({ ...deps, sql: deps.db }));
+  app.route('/', createListenRoutes(deps));
   app.route('/', createSyncRoutes(deps));
   app.route('/', createTargetRoutes(deps));
   app.route('/', createConsumerRoutes({ consumers, ask, startWorkflow }));
