@@ -160,7 +160,7 @@ test('a listener that leaves is waited for no longer', async () => {
   const listening = await listen('');
   await until(() => waiting.now === 1);
   await listening[Symbol.asyncDispose]();
-  await until(() => waiting.now === 0);
+  expect(await until(() => waiting.now === 0)).toBe(true);
 });
 
 test('a listener that does not read is not read for', async () => {

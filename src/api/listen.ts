@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { cursorOf } from '../cursor.ts';
+import { isDatabaseAway } from '../db.ts';
 import type { Ends } from '../ends.ts';
 import { CollectionId, SyncId, Timestamp } from '../fields.ts';
 import type { Page, PageRequest, Pages } from '../pages.ts';
@@ -97,7 +98,9 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
         if (!isOver()) yield ': heartbeat\n\n';
       }
       if (isOver()) break;
-      page = await pages.read({ ...request, after });
+      const next = await pages.read({ ...request, after }).catch(absent);
+      if (next === null) break; // Postgres is away: it may come again
+      page = next;
       if (after < page.first - 1) break; // when it comes again it is told so
     }
     yield `retry: ${RETRY_MS}\n\n`;
@@ -128,6 +131,11 @@ const AT_END = {
   maxBytes: 1,
   scanRows: 1,
 };
+
+function absent(error: unknown): null {
+  if (isDatabaseAway(error)) return null;
+  throw error;
+}
 
 /** Pulled, never pushed: nothing is read for a listener whose socket is full. */
 function toStream(frames: AsyncGenerator<string>, leave: () => void): ReadableStream<Uint8Array> {
