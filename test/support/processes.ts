@@ -27,6 +27,8 @@ export interface Running {
 
 /** The two production processes, as real processes, on real servers. */
 export interface Cluster extends AsyncDisposable {
+  /** Of the API, for a tool that reads the environment. */
+  api: { MILLRACE_URL: string; MILLRACE_API_KEY: string };
   startServer(): Promise<Running>;
   startWorker(): Promise<Running>;
   /** The answer's body; throws unless it is 2xx. */
@@ -119,6 +121,7 @@ export async function openCluster(
 
   const get = (id: string): Promise<Consumer> => request('GET', `/v1/consumers/${id}`);
   return {
+    api: { MILLRACE_URL: url, MILLRACE_API_KEY: KEY },
     startServer: () =>
       start('server.ts', () => fetch(`${url}/readyz`).then((response) => response.ok)),
     startWorker: () => start('worker.ts', (run) => run.stderr().includes('worker runs')),
