@@ -1,6 +1,6 @@
 import { appendFile, rm, truncate } from 'node:fs/promises';
 import type { Context } from './context.ts';
-import { EXIT, usage } from './exit.ts';
+import { CliError, EXIT, usage } from './exit.ts';
 import {
   checkpointPath,
   exists,
@@ -93,24 +93,31 @@ export async function runImport(
       from: { ...checkpoint.place },
       onColumns: (found) => (columns = found),
     });
-    for await (const line of source) {
-      signal.throwIfAborted();
-      const read = readLine(line);
-      part.end = line.end;
-      part.number = line.number;
-      if ('reason' in read) {
-        part.rejected.push({ line: line.number, reason: read.reason, text: line.text });
-      } else {
-        part.lines.push({ number: line.number, text: read.text });
-        part.bytes += read.text.length;
+    let broken: CliError | null = null;
+    try {
+      for await (const line of source) {
+        signal.throwIfAborted();
+        const read = readLine(line);
+        part.end = line.end;
+        part.number = line.number;
+        if ('reason' in read) {
+          part.rejected.push({ line: line.number, reason: read.reason, text: line.text });
+        } else {
+          part.lines.push({ number: line.number, text: read.text });
+          part.bytes += read.text.length;
+        }
+        const size = part.lines.length + part.rejected.length;
+        if (size < PART.lines && part.bytes < PART.bytes) continue;
+        await hand(part);
+        part = emptyPart();
       }
-      const size = part.lines.length + part.rejected.length;
-      if (size < PART.lines && part.bytes < PART.bytes) continue;
-      await hand(part);
-      part = emptyPart();
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      broken = error; // the source can't be read on: what stands before is imported
     }
     if (part.end > 0) await hand(part);
     await committing;
+    if (broken !== null) throw broken;
   } catch (error) {
     await committing.catch(() => undefined); // it is this error, or comes second
     if (path !== null && (await exists(path))) {

@@ -106,7 +106,7 @@ async function* readArray({ chunks, from }: Source): AsyncGenerator<SourceLine> 
   let began: number | null = null;
   let found: { start: number; comma: number }[] = [];
   let fault: string | null = null;
-  tokenizer.onError = (error) => (fault ??= error.message);
+  tokenizer.onError = (error) => (fault ??= error.message.replace(/ at chunk.*$/u, ''));
   tokenizer.onToken = ({ token, offset }) => {
     if (isOver) fault ??= 'there is something after the array';
     if (depth === 0 && token !== TokenType.LEFT_BRACKET) fault ??= 'it is not an array';
