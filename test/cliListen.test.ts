@@ -105,10 +105,8 @@ test.each([
     const sync = `restart-${concurrency}`;
     await using receiver = await openReceiver(accept);
     for (let from = 0; from < total; from += 2_000) await append(sync, from, from + 2_000, 4_000);
-    const cli = await listen(
-      ...['--forward-to', receiver.url, '--sync', sync, '--since', 'beginning'],
-      ...['--concurrency', concurrency],
-    );
+    const flags = ['--sync', sync, '--since', 'beginning', '--concurrency', concurrency];
+    const cli = await listen('--forward-to', receiver.url, ...flags);
     for (const [share, end] of [
       [0.15, 'stop'],
       [0.4, 'killHard'],

@@ -30,7 +30,7 @@ export interface ImportFlags {
 }
 
 /** Committed by one request. */
-const PART = { lines: 2_000, bytes: 2 * 1024 * 1024 };
+const PART = { lines: 1_000, bytes: 1024 * 1024 };
 
 /**
  * `millrace import`: a file of any length in bounded memory. One part is sent while the next is

@@ -1,6 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
-import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TimeoutFailure,
+} from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -40,7 +45,14 @@ export const WINDOW_MS = 86_400_000;
 const LEASE_MS = { drain: 8_000, deliver: 25_000 };
 const HEARTBEAT_MS = { drain: 15_000, deliver: 20_000 };
 const WRITES = /^(?:commit|release|confirm|acquire|select|insert|delete|update|with)/u;
-const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'] as const;
+const FAKED = [
+  'setTimeout',
+  'clearTimeout',
+  'setInterval',
+  'clearInterval',
+  'Date',
+  'performance',
+] as const;
 
 /** One request as the endpoint sees it. */
 export interface Arrival {
@@ -227,7 +239,8 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       const asked = error instanceof ApplicationFailure ? error.nextRetryDelay : null;
       const wait = asked == null ? Math.min(500 * 2 ** attempt, 5_000) : msToNumber(asked);
       const last = attempt >= (options.retry?.maximumAttempts ?? Infinity);
-      if (final || last || scope?.cancelled === true || Date.now() + wait >= over) throw fails(name, error);
+      if (final || last || scope?.cancelled === true || Date.now() + wait >= over)
+        throw fails(name, error);
       await new Promise<void>((resolve) => {
         setTimeout(resolve, wait);
         scope?.onCancel.add(resolve);
@@ -246,10 +259,12 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
     const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
     shutDown = () => environment.cancel('WORKER_SHUTDOWN');
     const run = name === 'drain' ? drain : deliver;
-    const running = environment.run(() => run(own.deps, input as Of & { last: boolean })).then(
-      (result) => ({ result }),
-      (error: Error) => ({ error }),
-    );
+    const running = environment
+      .run(() => run(own.deps, input as Of & { last: boolean }))
+      .then(
+        (result) => ({ result }),
+        (error: Error) => ({ error }),
+      );
     const died = own.died.then(async () => {
       setTimeout(() => void expire(own.deps.holder), LEASE_MS[name]);
       await later(HEARTBEAT_MS[name]);
@@ -304,7 +319,10 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       });
     }
 
-    function dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    function dispatch(
+      options: Dispatcher.DispatchOptions,
+      handler: Dispatcher.DispatchHandler,
+    ): boolean {
       if (gate.dead) return true;
       const headers = options.headers as string[];
       const header = (name: string): string => headers[headers.indexOf(name) + 1] ?? '';
@@ -460,12 +478,20 @@ function later(ms: number): Promise<void> {
 }
 
 function fails(name: string, cause: Error): ActivityFailure {
-  return new ActivityFailure('the activity failed', name, name, 'NON_RETRYABLE_FAILURE', 'test', cause);
+  return new ActivityFailure(
+    'the activity failed',
+    name,
+    name,
+    'NON_RETRYABLE_FAILURE',
+    'test',
+    cause,
+  );
 }
 
 /** What no endpoint and no crash explains. */
 function isFault(error: Error): boolean {
-  if (error instanceof TimeoutFailure || /another sender has taken/u.test(error.message)) return false;
+  if (error instanceof TimeoutFailure || /another sender has taken/u.test(error.message))
+    return false;
   return !(error instanceof ApplicationFailure) || error.type === 'INTERNAL';
 }
 

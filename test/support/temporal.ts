@@ -130,7 +130,8 @@ export function proxyActivities(options: ActivityOptions): object {
   return new Proxy(
     {},
     {
-      get: (_target, name) => (input: unknown) => host?.activity(String(name), input, options, scoped),
+      get: (_target, name) => (input: unknown) =>
+        host?.activity(String(name), input, options, scoped),
     },
   );
 }
