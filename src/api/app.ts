@@ -33,6 +33,7 @@ import { createHome } from './home.ts';
 import { createIdempotent } from './idempotency.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
+import { createListenRoutes } from './listen.ts';
 import { serveDocument } from './openapi.ts';
 import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes } from './probes.ts';
@@ -101,6 +102,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const ask = createAsk(deps);
   const startWorkflow = startSoon(deps);
   app.route('/', createStreamRoutes({ ...deps, sql: deps.db }));
+  app.route('/', createListenRoutes(deps));
   app.route('/', createSyncRoutes(deps));
   app.route('/', createTargetRoutes(deps));
   app.route('/', createConsumerRoutes({ consumers, ask, startWorkflow }));
