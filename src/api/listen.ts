@@ -8,7 +8,8 @@ import type { Page, PageRequest, Pages } from '../pages.ts';
 import { Cursor, EventType, StreamName } from '../schema.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
-import { createRoutes, problems, WITH_KEY } from './route.ts';
+import { createRoutes, problems } from './route.ts';
+import { needs } from './scopes.ts';
 import { expired, GONE, openQueryCursor } from './streams.ts';
 
 export interface ListenDeps {
@@ -200,7 +201,7 @@ type ListenQuery = z.infer<typeof ListenQuery>;
 
 const LISTEN = createRoute({
   tags: ['Streams'],
-  security: WITH_KEY,
+  security: needs('read'),
   method: 'get',
   path: '/v1/listen',
   summary: 'Follow a stream over server-sent events',

@@ -4,7 +4,8 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Pages } from '../pages.ts';
 import { preview, Preview, PreviewInput } from '../preview.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, json, jsonBody, problems, WITH_KEY } from './route.ts';
+import { createRoutes, json, jsonBody, problems } from './route.ts';
+import { needs } from './scopes.ts';
 import { bare } from './streams.ts';
 
 /** What a filter would let through. */
@@ -28,7 +29,7 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
 
 const PREVIEW = createRoute({
   tags: ['Consumers'],
-  security: WITH_KEY,
+  security: needs('read'),
   method: 'post',
   path: '/v1/consumers/preview',
   summary: 'Try a filter on the newest entries',
