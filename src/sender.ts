@@ -45,7 +45,13 @@ export interface SenderOptions<M extends Message> {
   timeoutMs: number;
   /** Keeps the first 2 KB of successful answers too. */
   keepHeads?: boolean;
+  /** Counts the open requests of several senders. */
+  requests?: OpenRequests;
   ended: Ended<M>;
+}
+
+export interface OpenRequests {
+  open: number;
 }
 
 /**
@@ -54,6 +60,7 @@ export interface SenderOptions<M extends Message> {
  * comes after it is read up to 64 KB and the deadline, then cut off.
  */
 export function createSender<M extends Message>(options: SenderOptions<M>): Sender<M> {
+  const { requests = { open: 0 } } = options;
   const open = new Set<OpenRequest<M>>();
   const fixed = [
     'content-type',
@@ -67,6 +74,7 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
 
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
+    requests.open -= 1;
     const durationMs = performance.now() - request.startedMono;
     options.ended(request.message, outcome, request.startedAt, Math.round(durationMs));
   }
@@ -92,6 +100,7 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
     ];
     const request = openRequest(message, startedAt, options, finish);
     open.add(request);
+    requests.open += 1;
     options.outlet.dispatch({ path: options.path, method: 'POST', headers, body }, request.handler);
   }
 

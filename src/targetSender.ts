@@ -1,6 +1,12 @@
 import { openOutlet } from './egress.ts';
 import { requestPath } from './run.ts';
-import { createSender, type Ended, type Message, type Sender } from './sender.ts';
+import {
+  createSender,
+  type Ended,
+  type Message,
+  type OpenRequests,
+  type Sender,
+} from './sender.ts';
 import { createSigner } from './signing.ts';
 import type { OpenTarget } from './targets.ts';
 
@@ -16,6 +22,7 @@ export function openTargetSender<M extends Message>(
     userAgent: string;
     /** Keeps the beginning of successful answers too. */
     keepHeads?: boolean;
+    requests?: OpenRequests;
     ended: Ended<M>;
   },
 ): Sender<M> {

@@ -28,6 +28,7 @@ import type { ErrorLog } from './errors.ts';
 import { createHome } from './home.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
+import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
 import { createProbeRoutes } from './probes.ts';
 import type { Check } from './probes.ts';
@@ -53,6 +54,7 @@ export interface AppDeps {
   /** What `/readyz` waits for, by name. */
   checks: Record<string, Check>;
   info: Info;
+  metrics: { text: () => Promise<string> };
   log: ErrorLog;
 }
 
@@ -72,6 +74,8 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createProbeRoutes(deps));
 
   const withKey = requireKey(deps.authenticate);
+  app.use('/metrics', withKey);
+  app.route('/', createMetricsRoutes(deps));
   app.use('/v1/*', (c, next) => (c.req.path === '/v1/openapi.json' ? next() : withKey(c, next)));
   // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
   app.route('/', createIngestRoutes(deps));

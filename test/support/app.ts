@@ -14,6 +14,7 @@ import { createConsumers } from '../../src/consumers.ts';
 import { openDb } from '../../src/db.ts';
 import type { Db } from '../../src/db.ts';
 import { createEnds } from '../../src/ends.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { createListener } from '../../src/notify.ts';
 import { createPages } from '../../src/pages.ts';
 import { createVault } from '../../src/secrets.ts';
@@ -86,6 +87,7 @@ export function openApp(databaseUrl: string, overrides: Partial<AppDeps> = {}): 
       },
       dev_receiver_url: null,
     },
+    metrics: createMetrics(),
     log,
     ...overrides,
   });
