@@ -11,6 +11,7 @@ import { bootstrapKey } from './src/api/auth.ts';
 import { createAppender } from './src/append.ts';
 import { countAppends } from './src/appendCounts.ts';
 import { createChanges } from './src/changes.ts';
+import { answerClientErrors, MAX_HEADER_BYTES } from './src/clientErrors.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
 import { createCommands } from './src/commands.ts';
 import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
@@ -40,7 +41,7 @@ import manifest from './package.json' with { type: 'json' };
 /** Requests that take longer when the process is to end are cut off. */
 const DRAIN_MS = 8_000;
 /** NDJSON of any length takes its time; a balancer in front may keep connections for a minute. */
-const SERVER = { requestTimeout: 0, keepAliveTimeout: 65_000 };
+const SERVER = { requestTimeout: 0, keepAliveTimeout: 65_000, maxHeaderSize: MAX_HEADER_BYTES };
 const MIGRATE_AGAIN_MS = 500;
 const MINUTE = 60_000;
 const METRICS_KEPT_MS = 10_000;
@@ -116,6 +117,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   });
 
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER }) as Server;
+  answerClientErrors(server);
   await using stack = new AsyncDisposableStack();
   if (config.metricsPort !== null) {
     const shown = await serveMetrics({

@@ -32,6 +32,7 @@ import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
 import { createProbeRoutes } from './probes.ts';
 import type { Check } from './probes.ts';
+import { createReference } from './reference.ts';
 import { createRoutes } from './route.ts';
 import { createStreamRoutes } from './streams.ts';
 import { createSyncRoutes } from './syncs.ts';
@@ -72,6 +73,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
 
   app.get('/', createHome(deps.info));
   app.route('/', createProbeRoutes(deps));
+  app.route('/', createReference());
 
   const withKey = requireKey(deps.authenticate);
   app.use('/metrics', withKey);

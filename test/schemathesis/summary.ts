@@ -1,0 +1,3 @@
+export function summarize(ndjson: string): { requests: number; text: string } {
+  return { requests: ndjson.length, text: '' };
+}
