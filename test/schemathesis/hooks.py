@@ -18,18 +18,13 @@ def ndjson(ctx, value):
 
 
 @schemathesis.hook
-def map_body(context, body):
-    """Targets are sent webhooks: to a receiver on loopback, and not to whoever has a made-up address."""
-    return _with_own_receiver(body)
-
-
-@schemathesis.hook
-def map_query(context, query):
-    """A long poll with nothing to come waits as long as it was asked to: 30 s each, for nothing."""
-    wait = (query or {}).get("wait_for")
+def before_call(context, case, kwargs):
+    # Targets are sent webhooks: to a receiver on loopback, and not to whoever has a made-up address.
+    case.body = _with_own_receiver(case.body)
+    # A long poll with nothing to come waits as long as it was asked to: 30 s each, for nothing.
+    wait = (case.query or {}).get("wait_for")
     if str(wait).isdigit() and LONGEST_POLL_MS < int(wait) <= 30_000:
-        return {**query, "wait_for": LONGEST_POLL_MS}
-    return query
+        case.query["wait_for"] = LONGEST_POLL_MS
 
 
 def _with_own_receiver(value):
@@ -39,11 +34,11 @@ def _with_own_receiver(value):
 
 
 def _elsewhere(value):
-    """Keeps what is no http URL: it is to be refused."""
+    """Keeps what is no http URL, or may not be one here: it is to be refused."""
     try:
         parts = urlsplit(value)
     except (TypeError, ValueError, AttributeError):
         return value
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.username is not None:
+    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc or "#" in value or len(value) > 2048:
         return value
     return RECEIVER

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -68,15 +69,24 @@ async function check(folder: string): Promise<number> {
     [
       'run',
       `${stack.url}/v1/openapi.json`,
-      ...['--header', `Authorization: Bearer ${stack.apiKey}`],
-      ...['--checks', 'all'],
-      ...['--seed', values.seed],
-      ...['--max-examples', values.examples],
-      ...['--request-timeout', '20'],
-      ...['--report', 'ndjson', '--report-ndjson-path', report],
+      '--header',
+      `Authorization: Bearer ${stack.apiKey}`,
+      '--checks',
+      'all',
+      '--seed',
+      values.seed,
+      '--max-examples',
+      values.examples,
+      '--request-timeout',
+      '20',
+      '--report',
+      'ndjson',
+      '--report-ndjson-path',
+      report,
       ...(values.only === undefined ? [] : ['--include-path', values.only]),
       ...(await excluded(stack.url)),
-      ...['--continue-on-failure', '--no-color'],
+      '--continue-on-failure',
+      '--no-color',
     ],
     {
       cwd: HERE,
@@ -91,6 +101,7 @@ async function check(folder: string): Promise<number> {
     },
   );
   const [code] = (await once(child, 'exit')) as [number | null];
+  if (!existsSync(report)) return code === 0 ? 1 : (code ?? 1); // it says why
   const summary = summarize(await readFile(report, 'utf8'));
   process.stdout.write(`\n${summary.text}\n`);
   if (code === 0 && values.only === undefined && summary.requests < Number(values.least)) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { userCacheDir } from '../../src/embedded/cache.ts';
@@ -10,17 +10,15 @@ import { userCacheDir } from '../../src/embedded/cache.ts';
  */
 export function pythonBin(packages: string[]): string {
   const folder = join(userCacheDir(), `venv-${packages.join('-').replaceAll('==', '-')}`);
-  if (!existsSync(folder)) {
-    const half = `${folder}.${process.pid}`;
-    try {
-      run('python3', ['-m', 'venv', half], 'install Python 3.10 or newer with its venv module');
-      const pip = [join(half, 'bin', 'python'), '-m', 'pip', 'install', '--quiet'];
-      run(pip[0]!, [...pip.slice(1), ...packages], 'PyPI, or a mirror that pip knows, must answer');
-      run('python3', ['-m', 'venv', '--upgrade', half], 'install the venv module of Python');
-      renameSync(half, folder);
-    } finally {
-      rmSync(half, { recursive: true, force: true });
-    }
+  const ready = join(folder, 'ready'); // else it was only half made; its programs name its path
+  if (!existsSync(ready)) {
+    process.stderr.write(`Making a Python environment with ${packages.join(', ')}\n`);
+    rmSync(folder, { recursive: true, force: true });
+    run('python3', ['-m', 'venv', folder], 'install Python 3.10 or newer with its venv module');
+    const python = join(folder, 'bin', 'python');
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+    run(python, [...pip, ...packages], 'PyPI, or a mirror that pip knows, must answer');
+    writeFileSync(ready, '');
   }
   return join(folder, 'bin');
 }
