@@ -25,7 +25,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     /** For each operation and mode. */
-    examples: { type: 'string', default: '60' },
+    examples: { type: 'string', default: '150' },
     /** Fewer requests than this are a failure: something kept it from asking. */
     least: { type: 'string', default: '5000' },
     only: { type: 'string' },

@@ -5,8 +5,10 @@ const Line = z.object({
   ScenarioFinished: z
     .object({
       recorder: z.object({
-        interactions: z.record(z.string(), z.object({ response: z.unknown() })),
-        checks: z.record(z.string(), z.array(z.object({ name: z.string(), status: z.string() }))),
+        interactions: z.record(z.string(), z.unknown()).default({}),
+        checks: z
+          .record(z.string(), z.array(z.object({ name: z.string(), status: z.string() })))
+          .default({}),
       }),
     })
     .optional(),
