@@ -67,6 +67,8 @@ async function check(folder: string): Promise<number> {
   const child = spawn(
     join(bin, 'schemathesis'),
     [
+      '--config-file',
+      join(HERE, 'schemathesis.toml'),
       'run',
       `${stack.url}/v1/openapi.json`,
       '--header',
@@ -89,7 +91,7 @@ async function check(folder: string): Promise<number> {
       '--no-color',
     ],
     {
-      cwd: HERE,
+      cwd: folder, // it keeps a cache where it runs
       env: {
         ...process.env,
         RECEIVER: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`,
