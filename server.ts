@@ -9,6 +9,7 @@ import { createAccess } from './src/access.ts';
 import { createApp } from './src/api/app.ts';
 import { createApiServer } from './src/api/server.ts';
 import { createAppender } from './src/append.ts';
+import { countAppends } from './src/appendCounts.ts';
 import { createChanges } from './src/changes.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
 import { createCommands } from './src/commands.ts';
@@ -22,6 +23,8 @@ import { createEnds } from './src/ends.ts';
 import { infoOf } from './src/info.ts';
 import { sampleLag } from './src/lagSamples.ts';
 import { createLog, type Log } from './src/log.ts';
+import { createMetrics, showPool } from './src/metrics.ts';
+import { serveMetrics } from './src/metricsServer.ts';
 import { migrate } from './src/migrate.ts';
 import { createListener } from './src/notify.ts';
 import { createPages } from './src/pages.ts';
@@ -30,6 +33,7 @@ import { createReadiness } from './src/readiness.ts';
 import { createReads } from './src/reads.ts';
 import { createRetention } from './src/retention.ts';
 import { createVault } from './src/secrets.ts';
+import { showStandings } from './src/standingGauges.ts';
 import { createSyncs } from './src/syncs.ts';
 import { createTargets } from './src/targets.ts';
 import { testTarget } from './src/targetTest.ts';
@@ -40,6 +44,7 @@ import manifest from './package.json' with { type: 'json' };
 const DRAIN_MS = 8_000;
 const MIGRATE_AGAIN_MS = 500;
 const MINUTE = 60_000;
+const METRICS_KEPT_MS = 10_000;
 
 await main();
 
@@ -71,7 +76,10 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const client = new Client({ connection, namespace: config.temporalNamespace });
   const queues = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
   const commands = createCommands({ client, ...queues, retryWindowMs: config.retryWindowMs });
-  const appender = createAppender({ db, url, log });
+  const metrics = createMetrics();
+  showPool(metrics, db);
+  showStandings({ metrics, sql: db, limit: config.metricsConsumers, keepMs: METRICS_KEPT_MS, log });
+  const appender = countAppends(metrics, createAppender({ db, url, log }));
   const ends = createEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);
   const reads = createReads({ sql: db, log });
@@ -118,10 +126,22 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
         : [],
     }),
     info: infoOf(config, manifest.version),
+    metrics,
     log,
   });
 
   const server = createApiServer(app.fetch);
+  await using stack = new AsyncDisposableStack();
+  if (config.metricsPort !== null) {
+    const shown = await serveMetrics({
+      host: config.metricsHost,
+      port: config.metricsPort,
+      text: metrics.text,
+      onError: (error) => log.warn({ err: error }, 'metrics could not be shown'),
+    });
+    stack.use(shown);
+    log.info({ metrics_port: shown.port }, 'metrics are shown');
+  }
   await listen(server, config);
   log.info({ port: (server.address() as AddressInfo).port }, 'the API listens');
   try {

@@ -11,10 +11,10 @@ import type { Listener } from './notify.ts';
 import { createTokens } from './oauth.ts';
 import { createPages } from './pages.ts';
 import { createParkedStore } from './parked.ts';
-import { createProgress } from './progress.ts';
+import { createProgress, type Progress } from './progress.ts';
 import { loadRun, type Run } from './run.ts';
 import type { Vault } from './secrets.ts';
-import { type Ended, type Message, type Sender } from './sender.ts';
+import { type Ended, type Message, type OpenRequests, type Sender } from './sender.ts';
 import { openTargetSender } from './targetSender.ts';
 import { createTail } from './tail.ts';
 
@@ -39,7 +39,15 @@ export interface DrainsOptions {
   /** Activities this process runs at once. */
   slots: number;
   tellFailing: DeliverDeps['tellFailing'];
+  /** Counts what is sent and stored; none: nobody asks. */
+  counts?: DeliveryCounts;
   log: Logger;
+}
+
+/** What metrics want to know of deliveries. */
+export interface DeliveryCounts {
+  requests: OpenRequests;
+  counted(progress: Progress): Progress;
 }
 
 export interface Drains extends AsyncDisposable {
@@ -53,7 +61,8 @@ export function createDrains(options: DrainsOptions): Drains {
   const { db, vault, egress, listener, log } = options;
   const tokens = createTokens({ egress, userAgent: options.userAgent });
   const pages = createPages(db);
-  const progress = createProgress(db);
+  const stored = createProgress(db);
+  const progress = options.counts?.counted(stored) ?? stored;
   const committer = createCommitter({ progress, intervalMs: COMMIT_MS, leaseMs: LEASE_MS, log });
   const tail = { pages: createPages(db.pipe), listener, pollMs: TAIL_POLL_MS, log };
   const tails = {
@@ -90,8 +99,9 @@ export function createDrains(options: DrainsOptions): Drains {
     ended: Ended<M>,
   ): Sender<M> {
     const { path, consumerId } = run;
-    const { userAgent } = options;
-    const how = { egress, tokens, path, consumerId, connections, userAgent, ended };
+    const { userAgent, counts } = options;
+    const requests = counts === undefined ? {} : { requests: counts.requests };
+    const how = { egress, tokens, path, consumerId, connections, userAgent, ...requests, ended };
     return openTargetSender(run.target, how);
   }
 

@@ -48,7 +48,13 @@ export interface SenderOptions<M extends Message> {
   timeoutMs: number;
   /** Keeps the first 2 KB of successful answers too. */
   keepHeads?: boolean;
+  /** Counts the open requests of several senders. */
+  requests?: OpenRequests;
   ended: Ended<M>;
+}
+
+export interface OpenRequests {
+  open: number;
 }
 
 /**
@@ -58,7 +64,7 @@ export interface SenderOptions<M extends Message> {
  * is replaced and the request repeated at once, one time, as part of the attempt.
  */
 export function createSender<M extends Message>(options: SenderOptions<M>): Sender<M> {
-  const { tokens = null, hidden = [] } = options;
+  const { tokens = null, hidden = [], requests = { open: 0 } } = options;
   const open = new Set<OpenRequest<M>>();
   const fixed = [
     'content-type',
@@ -72,6 +78,7 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
 
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
+    requests.open -= 1;
     const durationMs = Math.round(performance.now() - request.startedMono);
     const shown = withoutSecrets(outcome, hidden, request.token);
     options.ended(request.message, shown, request.startedAt, durationMs);
@@ -98,6 +105,7 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
     ];
     const request = openRequest(message, startedAt, options, finish);
     open.add(request);
+    requests.open += 1;
     const post = { path: options.path, method: 'POST', headers, body } as const;
     if (tokens === null) options.outlet.dispatch(post, request.handler());
     else sendWithToken(request, post, tokens);

@@ -1,7 +1,13 @@
 import type { Egress } from './egress.ts';
 import type { Tokens } from './oauth.ts';
 import { requestPath } from './run.ts';
-import { createSender, type Ended, type Message, type Sender } from './sender.ts';
+import {
+  createSender,
+  type Ended,
+  type Message,
+  type OpenRequests,
+  type Sender,
+} from './sender.ts';
 import { createSigner } from './signing.ts';
 import type { OpenTarget } from './targets.ts';
 
@@ -19,6 +25,7 @@ export function openTargetSender<M extends Message>(
     userAgent: string;
     /** Keeps the beginning of successful answers too. */
     keepHeads?: boolean;
+    requests?: OpenRequests;
     ended: Ended<M>;
   },
 ): Sender<M> {

@@ -11,7 +11,7 @@ import type { Workflows } from './commands.ts';
 import type { Db } from './db.ts';
 import { mailGraceMs } from './alerts.ts';
 import { createDigest } from './digest.ts';
-import { createDrains } from './drains.ts';
+import { createDrains, type DeliveryCounts } from './drains.ts';
 import { createEdits } from './edits.ts';
 import type { Egress } from './egress.ts';
 import { createRetarget } from './retarget.ts';
@@ -57,6 +57,7 @@ export interface WorkersOptions {
   sendAlertWebhook: Send | null;
   /** Drains and deliveries this process runs at once. */
   slots: number;
+  counts?: DeliveryCounts;
   log: Logger;
 }
 
@@ -67,6 +68,8 @@ export interface WorkersOptions {
 export async function createWorkers(options: WorkersOptions): Promise<{
   run(): Promise<void>;
   shutdown(): void;
+  /** Whether this process wakes idle consumers. */
+  readonly leads: boolean;
 }> {
   const { db, log, listener, queues } = options;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
@@ -194,6 +197,9 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     run,
     shutdown: () => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+    get leads() {
+      return wake.leads;
     },
   };
 }

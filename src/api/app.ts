@@ -34,11 +34,13 @@ import { createIdempotent } from './idempotency.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
 import { createListenRoutes } from './listen.ts';
+import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
 import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes } from './probes.ts';
 import type { Check } from './probes.ts';
 import { readBody, refuseOversized } from './requests.ts';
+import { createReference } from './reference.ts';
 import { createRoutes } from './route.ts';
 import { needsOf } from './scopes.ts';
 import type { Needs } from './scopes.ts';
@@ -65,6 +67,7 @@ export interface AppDeps {
   /** What `/readyz` waits for, by name. */
   checks: Record<string, Check>;
   info: Info;
+  metrics: { text: () => Promise<string> };
   log: ErrorLog;
 }
 
@@ -84,6 +87,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
 
   app.get('/', createHome(deps.info));
   app.route('/', createProbeRoutes(deps));
+  app.route('/', createReference());
 
   let needed: Needs = new Map();
   app.use(refuseOversized);
@@ -91,6 +95,11 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     '/v1/*',
     createGate(deps.access, () => needed),
   );
+  app.use(
+    '/metrics',
+    createGate(deps.access, () => needed),
+  );
+  app.route('/', createMetricsRoutes(deps));
   // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
   app.route('/', createIngestRoutes(deps));
   app.use(

@@ -24,6 +24,7 @@ import {
   listFields,
   pageOf,
   problems,
+  takesOnly,
   toList,
 } from './route.ts';
 import { needs } from './scopes.ts';
@@ -36,6 +37,16 @@ export function createDeadLetterRoutes(deps: {
 }): OpenAPIHono<AppEnv> {
   const { consumers, deadLetters, ask } = deps;
   const app = createRoutes();
+
+  app.openapi(REPLAY, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    const input = c.req.valid('json');
+    const ids = 'ids' in input ? input.ids : null;
+    return c.json({ count: await ask(c, id, 'replay', { kind: 'replay', ids }) }, 202);
+  });
+
+  takesOnly(app, REPLAY.path, 'POST');
 
   app.openapi(LIST, async (c) => {
     const { id } = c.req.valid('param');
@@ -63,14 +74,6 @@ export function createDeadLetterRoutes(deps: {
     const { id, letter } = c.req.valid('param');
     if (!(await deadLetters.remove(id, letter))) throw unknownId('dead letter', letter);
     return c.body(null, 204);
-  });
-
-  app.openapi(REPLAY, async (c) => {
-    const { id } = c.req.valid('param');
-    await needConsumer(consumers, id);
-    const input = c.req.valid('json');
-    const ids = 'ids' in input ? input.ids : null;
-    return c.json({ count: await ask(c, id, 'replay', { kind: 'replay', ids }) }, 202);
   });
 
   app.openapi(RESEND, async (c) => {

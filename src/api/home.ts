@@ -58,7 +58,10 @@ function page({ version, region, temporal }: Info) {
           <dt>Region</dt>
           <dd>${region}</dd>
           <dt>API</dt>
-          <dd><a href="/v1/openapi.json">OpenAPI document</a> · <a href="/readyz">Ready?</a></dd>
+          <dd>
+            <a href="/docs">Reference</a> · <a href="/v1/openapi.json">OpenAPI document</a> ·
+            <a href="/readyz">Ready?</a>
+          </dd>
           ${ui}
         </dl>
       </body>

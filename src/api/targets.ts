@@ -13,6 +13,7 @@ import {
   ListQuery,
   pageOf,
   problems,
+  takesOnly,
   toList,
 } from './route.ts';
 import { needs } from './scopes.ts';
@@ -30,6 +31,8 @@ export function createTargetRoutes({
   app.openapi(TEST_DRAFT, async (c) =>
     c.json(await testTarget(targets.openDraft(c.req.valid('json'))), 200),
   );
+
+  takesOnly(app, TEST_DRAFT.path, 'POST');
 
   app.openapi(TEST, async (c) => {
     const { id } = c.req.valid('param');

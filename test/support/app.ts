@@ -16,6 +16,7 @@ import { openDb } from '../../src/db.ts';
 import type { Db } from '../../src/db.ts';
 import { createEgress } from '../../src/egress.ts';
 import { createEnds } from '../../src/ends.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { createListener } from '../../src/notify.ts';
 import { createPages } from '../../src/pages.ts';
 import { createReads } from '../../src/reads.ts';
@@ -109,6 +110,7 @@ export function openApp(
       },
       dev_receiver_url: null,
     },
+    metrics: createMetrics(),
     log,
     ...overrides,
   });
