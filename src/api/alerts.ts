@@ -7,16 +7,8 @@ import type { Consumers } from '../consumers.ts';
 import { Uuid } from '../fields.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
-import {
-  createRoutes,
-  IdParam,
-  json,
-  listFields,
-  pageOf,
-  problems,
-  toList,
-  WITH_KEY,
-} from './route.ts';
+import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';
+import { needs } from './scopes.ts';
 
 /** Alerts: of one consumer, and of all. */
 export function createAlertRoutes(deps: {
@@ -42,7 +34,7 @@ export function createAlertRoutes(deps: {
   return app;
 }
 
-const about = { tags: ['Alerts'], security: WITH_KEY, method: 'get' as const };
+const about = { tags: ['Alerts'], security: needs('read'), method: 'get' as const };
 const fields = { kind: AlertKind.optional(), ...listFields };
 
 const OF_CONSUMER = createRoute({

@@ -10,16 +10,8 @@ import type { KeyPage } from '../keyset.ts';
 import { Moment } from '../moment.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
-import {
-  createRoutes,
-  IdParam,
-  json,
-  listFields,
-  pageOf,
-  problems,
-  toList,
-  WITH_KEY,
-} from './route.ts';
+import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';
+import { needs } from './scopes.ts';
 
 export interface AttemptRoutesDeps {
   consumers: Pick<Consumers, 'streamOf'>;
@@ -111,7 +103,7 @@ const ConsumerQuery = z.strictObject({ ...fields, event_id: EventId.optional() }
 const EventQuery = z.strictObject({ ...fields, event_id: EventId });
 type Query = z.infer<typeof ConsumerQuery>;
 
-const about = { tags: ['Attempts'], security: WITH_KEY, method: 'get' as const };
+const about = { tags: ['Attempts'], security: needs('read'), method: 'get' as const };
 const PAGES =
   'Newest first. One request looks at 10,000 attempts: a filtered page may be short or empty and still have a `next_cursor`. ';
 const FOLLOWING =

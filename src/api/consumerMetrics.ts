@@ -8,7 +8,8 @@ import { Moment, Seconds } from '../moment.ts';
 import { freshConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
-import { createRoutes, IdParam, json, problems, WITH_KEY } from './route.ts';
+import { createRoutes, IdParam, json, problems } from './route.ts';
+import { needs } from './scopes.ts';
 
 /** A consumer over time. */
 export function createConsumerMetricsRoutes(deps: {
@@ -45,7 +46,7 @@ function refuseTooMany(since: number, step: number): void {
 
 const METRICS = createRoute({
   tags: ['Consumers'],
-  security: WITH_KEY,
+  security: needs('read'),
   method: 'get',
   path: '/v1/consumers/{id}/metrics',
   summary: 'Read what a consumer did over time',
