@@ -116,6 +116,7 @@ const LIST = createRoute({
 const GROUPS = createRoute({
   ...about,
   method: 'get',
+  security: needs('read'),
   path: `${base}/groups`,
   summary: 'Group dead letters by what failed',
   description: 'By error code and status of the last failure, most first.',

@@ -4,7 +4,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Pages } from '../pages.ts';
 import { preview, Preview, PreviewInput } from '../preview.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, json, jsonBody, problems } from './route.ts';
+import { createRoutes, IdempotencyKey, json, jsonBody, problems } from './route.ts';
 import { needs } from './scopes.ts';
 import { bare } from './streams.ts';
 
@@ -34,6 +34,6 @@ const PREVIEW = createRoute({
   path: '/v1/consumers/preview',
   summary: 'Try a filter on the newest entries',
   description: 'Changes nothing. Says how many of the newest entries a filter would let through.',
-  request: { body: jsonBody(PreviewInput) },
-  responses: { 200: json(Preview, 'How many, and a sample'), ...problems(400, 413, 415, 422) },
+  request: { headers: IdempotencyKey, body: jsonBody(PreviewInput) },
+  responses: { 200: json(Preview, 'How many, and a sample'), ...problems(400, 409, 413, 415, 422) },
 });
