@@ -54,16 +54,17 @@ test('a target and a consumer are made, changed, commanded and deleted by their 
   expect(target.signing_secret).toMatch(/^whsec_/u);
   expect((await json<{ outcome: string }>('targets', 'test', 'shop')).outcome).toBe('delivered');
   const updated = await json<Target>(
-    ...['targets', 'update', 'shop', '--header', 'X-Shop: 1', '--rate-limit', '50'],
-    ...['--bearer-token', 'abcdefgh'],
+    ...'targets update shop --header X-Shop:1 --rate-limit 50 --bearer-token abcdefgh'.split(' '),
   );
   expect(updated).toMatchObject({
     headers: { 'X-Shop': '1' },
     rate_limit: 50,
     credentials: { type: 'bearer', token: '••••' },
   });
-  expect(await json('targets', 'get', target.id)).toEqual(updated);
-  expect(await json('targets', 'list')).toEqual({ data: [updated], next_cursor: null });
+  const { health: _health, ...kept } = updated; // its time is that of the answer
+  expect(await json('targets', 'get', target.id)).toMatchObject(kept);
+  const listed = { data: [kept], next_cursor: null };
+  expect(await json('targets', 'list')).toMatchObject(listed);
 
   const flags = ['--name', 'orders', '--target', 'shop', '--stream', 'events'];
   const made = await json<Consumer>('consumers', 'create', ...flags, '--collection', 'shop:order');
