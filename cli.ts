@@ -18,10 +18,6 @@ const { version } = JSON.parse(
   readFileSync(new URL('./package.json', import.meta.url), 'utf8'),
 ) as { version: string };
 
-interface Rotating {
-  runKeysRotate: (options: { env: NodeJS.ProcessEnv }) => Promise<number | void>;
-}
-
 // Whoever reads us has enough (`| head`): no error of ours.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -100,9 +96,8 @@ async function main(argv: string[]): Promise<number> {
     .command('rotate')
     .description('seal every secret with the first of MILLRACE_ENCRYPTION_KEYS')
     .action(async () => {
-      const keysModule = new URL('./src/cli/keys.ts', import.meta.url).href;
-      const { runKeysRotate } = (await import(keysModule)) as Rotating;
-      code = (await runKeysRotate({ env: process.env })) ?? EXIT.ok;
+      const { runKeysRotate } = await import('./src/cli/keys.ts');
+      code = await runKeysRotate({ env: process.env });
     });
   addSignatureCommands(program, (given) => (code = given));
   addDoctor(program, (given) => (code = given));

@@ -38,6 +38,7 @@ export const Preview = z
       .meta({ description: 'The newest that match, at most 10' }),
   })
   .meta({ id: 'Preview' });
+export type Preview = z.infer<typeof Preview>;
 
 /** The newest matches by their positions, newest first. */
 export interface Matches {

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
-import type { ApiKey } from '../api/client.ts';
+import type { ApiKey, Scope } from '../apiKey.ts';
 import type { Run } from './context.ts';
-import { collect, examples, given, limit } from './values.ts';
+import { collectOf, examples, given, limit } from './values.ts';
+
+const SCOPES: readonly Scope[] = ['ingest', 'read', 'manage'];
 
 /** `millrace keys list|create|delete`: who may use the API. */
 export function addApiKeyCommands(group: Command, run: Run): void {
@@ -29,9 +31,9 @@ export function addApiKeyCommands(group: Command, run: Run): void {
     .command('create')
     .description('the key is shown this once')
     .requiredOption('--name <name>', 'who uses it')
-    .requiredOption('--scope <scope>', 'ingest, read or manage, several times', collect)
+    .requiredOption('--scope <scope>', 'ingest, read or manage, several times', collectOf(SCOPES))
     .option('--expires-at <time>', 'RFC 3339')
-    .action((options: { name: string; scope: string[]; expiresAt?: string }) =>
+    .action((options: { name: string; scope: Scope[]; expiresAt?: string }) =>
       run(async ({ client, out }) => {
         const { name, scope: scopes, expiresAt } = options;
         const made = await client.apiKeys.create({

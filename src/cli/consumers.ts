@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ConsumerVerb } from '../api/client.ts';
-import type { ConsumerInput } from '../schema.ts';
+import type { ConsumerInput, StreamName } from '../schema.ts';
 import { CONSUMER_COLUMNS, showConsumer } from './consumerView.ts';
 import type { Context, Run } from './context.ts';
 import { usage } from './exit.ts';
@@ -12,6 +12,7 @@ import {
   given,
   limit,
   placeOf,
+  streamOption,
   wholeNumber,
   withInput,
 } from './values.ts';
@@ -20,7 +21,7 @@ import { watchConsumer } from './watch.ts';
 interface ConsumerFlags {
   name?: string;
   target?: string;
-  stream?: string;
+  stream?: StreamName;
   path?: string;
   sync?: string[];
   collection?: string[];
@@ -78,7 +79,7 @@ export function addConsumerCommands(program: Command, run: Run): void {
 
   withFlags(group.command('create'))
     .description('it sends from the moment it is saved')
-    .option('--stream <stream>', 'events or records')
+    .addOption(streamOption())
     .option('--start <place>', 'beginning, end, a time, 2h before now, or a cursor (end)')
     .action((options: ConsumerFlags) =>
       run(async (context) => {
@@ -163,12 +164,12 @@ export function addConsumerCommands(program: Command, run: Run): void {
   group
     .command('preview')
     .description('what a filter would have matched lately')
-    .requiredOption('--stream <stream>', 'events or records')
+    .addOption(streamOption().makeOptionMandatory())
     .option('--sync <sync>', 'several times', collect)
     .option('--collection <collection>', 'several times', collect)
     .option('--event <event>', 'several times', collect)
     .option('--last <n>', 'how many entries to look at (1000)', wholeNumber(1, 1_000_000))
-    .action((flags: ConsumerFlags & { last?: number }) =>
+    .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
         const preview = await client.consumers.preview({
           stream: flags.stream,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Alert, Attempt } from '../api/client.ts';
+import type { Alert } from '../alert.ts';
+import type { Attempt } from '../attempt.ts';
 import type { DeadLetter } from '../deadLetter.ts';
 import { commandConsumer } from './consumers.ts';
 import type { Context, Run } from './context.ts';
@@ -214,7 +215,7 @@ const ATTEMPTS = [
 
 const ALERTS = [
   { title: 'KIND', of: (one: Alert) => one.kind },
-  { title: 'AT', of: (one: Alert) => (one['at'] ?? one['created_at']) as string },
+  { title: 'AT', of: (one: Alert) => one.at },
   { title: 'CONSUMER', of: (one: Alert) => one.consumer_id },
   { title: 'ID', of: (one: Alert) => one.id },
 ];

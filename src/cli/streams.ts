@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import type { EventInput, RecordInput } from '../schema.ts';
 import type { Run } from './context.ts';
 import type { ImportFlags } from './import.ts';
-import { collect, examples, given, readJson, wholeNumber } from './values.ts';
+import { collect, examples, given, readJson, streamOption, wholeNumber } from './values.ts';
 import type { ListenFlags, StreamFlags } from './listen.ts';
 
 interface SendFlags {
@@ -135,10 +135,6 @@ function withFilter(command: Command): Command {
     .option('--collection <collection>', 'only of it, several times', collect)
     .option('--event <event>', 'only created, updated or deleted, several times', collect)
     .option('--since <place>', 'beginning, 1h before now, a time or a cursor (now)');
-}
-
-function streamOption(): Option {
-  return new Option('--stream <stream>', 'events or records').choices(['events', 'records']);
 }
 
 function sample(id: string): object {

@@ -5,7 +5,7 @@ import type { Run } from './context.ts';
 import { EXIT, usage } from './exit.ts';
 import { findTarget } from './find.ts';
 import type { Output } from './output.ts';
-import { collectPair, examples, limit, wholeNumber, withInput } from './values.ts';
+import { collectPair, examples, limit, seconds, wholeNumber, withInput } from './values.ts';
 
 interface TargetFlags {
   name?: string;
@@ -101,8 +101,8 @@ export function addTargetCommands(program: Command, run: Run): void {
   group
     .command('rotate-secret <target>')
     .description('a new signing secret, shown this once')
-    .option('--expires-in <duration>', 'how long the old one signs too (24h)')
-    .action((target: string, options: { expiresIn?: string }) =>
+    .option('--expires-in <duration>', 'how long the old one signs too (24h)', seconds)
+    .action((target: string, options: { expiresIn?: number }) =>
       run(async ({ client, out }) => {
         const id = await findTarget(client, target);
         const { expiresIn } = options;

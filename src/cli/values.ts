@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { parseJson } from '../json.ts';
 import { usage } from './exit.ts';
 
@@ -48,6 +48,31 @@ export function time(text: string): string {
   const at = timeOf(text);
   if (at === null) throw new InvalidArgumentError('It takes 90s, 1h, 2d or an RFC 3339 time.');
   return at;
+}
+
+/** For an option that takes a length of time as `90s` or `1h`; gives seconds. */
+export function seconds(text: string): number {
+  const [, count, unit] = DURATION.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError('It takes 90s, 30m, 24h or 7d.');
+  return (Number(count) * UNITS[unit as keyof typeof UNITS]) / 1_000;
+}
+
+/** `--stream events|records`. */
+export function streamOption(): Option {
+  return new Option('--stream <stream>', 'events or records').choices(['events', 'records']);
+}
+
+/** For an option that takes one of some words, several times. */
+export function collectOf<T extends string>(
+  words: readonly T[],
+): (value: string, before: T[] | undefined) => T[] {
+  return (value, before) => {
+    const word = words.find((one) => one === value);
+    if (word === undefined) {
+      throw new InvalidArgumentError(`It takes ${words.join(', ')}, not "${value}".`);
+    }
+    return [...(before ?? []), word];
+  };
 }
 
 /** `name=value` pairs of an option that may be given several times. */
