@@ -20,12 +20,12 @@ import { createApiKeyRoutes } from './apiKeys.ts';
 import { createGate } from './auth.ts';
 import { JSON_BYTES } from './body.ts';
 import { createCommandRoutes } from './commands.ts';
+import { createConsole } from './console.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
 import type { AppEnv } from './env.ts';
 import { createOnError, methodNotAllowed, notFound } from './errors.ts';
 import type { ErrorLog } from './errors.ts';
-import { createHome } from './home.ts';
 import { createIdempotent } from './idempotency.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
@@ -71,11 +71,10 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const { consumers } = deps;
   const app = createRoutes();
   app.onError(createOnError(deps.log));
-  app.notFound(notFound);
+  app.notFound(createConsole(notFound));
   app.use(requestId({ generator: newId }));
   app.use(refuseMethods({ app, onMethodNotAllowed: methodNotAllowed }));
 
-  app.get('/', createHome(deps.info));
   app.route('/', createProbeRoutes(deps));
 
   let needed: Needs = new Map();

@@ -1,0 +1,264 @@
+import type { DeadLetter, DeadLetterWithBody } from '../deadLetter.ts';
+import type {
+  Change,
+  Collection,
+  Consumer,
+  ConsumerInput,
+  ConsumerPatch,
+  EventInput,
+  EventsAppended,
+  FilterDelta,
+  Info,
+  Problem,
+  RecordInput,
+  RecordsAppended,
+  SeekInput,
+  StreamName,
+  Sync,
+  Target,
+  TargetInput,
+  TargetPatch,
+} from '../schema.ts';
+import type { TargetTest } from '../targetTest.ts';
+
+/** What the management API refused, or that nobody answered (`status` 0, `code` "unreachable"). */
+export class ClientError extends Error {
+  override name = 'ClientError';
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly requestId: string | null;
+  /** The problem as it was answered, with its further members. */
+  readonly problem: Partial<Problem> & Record<string, unknown>;
+
+  constructor(
+    status: number,
+    problem: Partial<Problem> & Record<string, unknown>,
+    cause?: unknown,
+  ) {
+    super(problem.detail ?? `status ${status}`, cause === undefined ? undefined : { cause });
+    this.status = status;
+    this.code = problem.code ?? 'unknown';
+    this.detail = this.message;
+    this.requestId = problem.request_id ?? null;
+    this.problem = problem;
+  }
+}
+
+export type Page<T> = { data: T[]; next_cursor: string | null };
+export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
+export type PageQuery = { limit?: number | undefined; cursor?: string | undefined };
+
+export interface Attempt {
+  id: string;
+  consumer_id: string;
+  position: number;
+  message_id: string;
+  event_id: string | null;
+  attempt: number;
+  started_at: string;
+  duration_ms: number;
+  outcome: 'delivered' | 'failed';
+  status: number | null;
+  error_code: string | null;
+  response_head: string | null;
+  next_attempt_at: string | null;
+}
+
+export interface Alert {
+  id: string;
+  consumer_id: string | null;
+  kind: string;
+  [more: string]: unknown;
+}
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  scopes: string[];
+  expires_at: string | null;
+  [more: string]: unknown;
+}
+
+export interface Preview {
+  scanned: number;
+  matched: number;
+  sample: unknown[];
+}
+
+export type ConsumerVerb = 'pause' | 'resume' | 'retry';
+
+export interface RequestOptions {
+  query?: Query | undefined;
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Sent as it is, one JSON entry a line. */
+  lines?: string | Uint8Array;
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ClientOptions {
+  /** Of the API, without a path: http://127.0.0.1:4600. */
+  url: string;
+  apiKey: string;
+  /** Of every request. */
+  signal?: AbortSignal | undefined;
+  fetch?: typeof fetch;
+  /** `parseJson` of json.ts where numbers must keep their text; `JSON.parse` by default. */
+  parse?: (text: string) => unknown;
+}
+
+export type Client = ReturnType<typeof createClient>;
+
+/**
+ * The management API by name, typed, for the CLI and the console: no import of Node's. Each method
+ * rejects with a `ClientError`, or with the reason of an aborted signal.
+ */
+export function createClient(options: ClientOptions) {
+  const base = options.url.replace(/\/+$/u, '');
+  const send = options.fetch ?? fetch;
+  const parse = options.parse ?? ((text: string): unknown => JSON.parse(text));
+
+  /** The answer itself, when it is 2xx. */
+  async function open(method: string, path: string, more: RequestOptions = {}): Promise<Response> {
+    const signal = more.signal ?? options.signal ?? null;
+    let response: Response;
+    try {
+      response = await send(`${base}${path}${queryText(more.query)}`, {
+        method,
+        signal,
+        headers: { authorization: `Bearer ${options.apiKey}`, ...typeOf(more), ...more.headers },
+        ...bodyOf(more),
+      });
+    } catch (cause) {
+      if (signal?.aborted === true) throw cause;
+      throw unreachable(base, cause);
+    }
+    if (response.ok) return response;
+    throw new ClientError(response.status, await problemOf(response));
+  }
+
+  async function request<T>(method: string, path: string, more: RequestOptions = {}): Promise<T> {
+    const response = await open(method, path, more);
+    let text: string;
+    try {
+      text = await response.text();
+    } catch (cause) {
+      if ((more.signal ?? options.signal)?.aborted === true) throw cause;
+      throw unreachable(base, cause);
+    }
+    return (text === '' ? null : parse(text)) as T;
+  }
+
+  const get = <T>(path: string, query?: Query): Promise<T> => request<T>('GET', path, { query });
+  const post = <T>(path: string, body?: unknown): Promise<T> => request<T>('POST', path, { body });
+  const consumer = (id: string): string => `/v1/consumers/${encodeURIComponent(id)}`;
+  const letter = (id: string, one: string): string =>
+    `${consumer(id)}/dead-letters/${encodeURIComponent(one)}`;
+  const target = (id: string): string => `/v1/targets/${encodeURIComponent(id)}`;
+
+  return {
+    url: base,
+    open,
+    request,
+    info: () => get<Info>('/v1/info'),
+    syncs: (query?: PageQuery) => get<Page<Sync>>('/v1/syncs', query),
+    collections: (query?: PageQuery & { sync_id?: string }) =>
+      get<Page<Collection>>('/v1/collections', query),
+    changes: (query?: PageQuery & { consumer_id?: string }) =>
+      get<Page<Change>>('/v1/changes', query),
+    alerts: (query?: PageQuery) => get<Page<Alert>>('/v1/alerts', query),
+    append: {
+      records: (records: RecordInput[]) => post<RecordsAppended>('/v1/records', { records }),
+      events: (events: EventInput[]) => post<EventsAppended>('/v1/events', { events }),
+      lines: (stream: StreamName, lines: string | Uint8Array) =>
+        request<RecordsAppended | EventsAppended>('POST', `/v1/${stream}`, { lines }),
+    },
+    targets: {
+      list: (query?: PageQuery) => get<Page<Target>>('/v1/targets', query),
+      get: (id: string) => get<Target>(target(id)),
+      create: (input: Partial<TargetInput>) => post<Target>('/v1/targets', input),
+      update: (id: string, patch: TargetPatch) =>
+        request<Target>('PATCH', target(id), { body: patch }),
+      delete: (id: string) => request<null>('DELETE', target(id)),
+      test: (id: string) => post<TargetTest>(`${target(id)}/test`),
+      testDraft: (input: Partial<TargetInput>) => post<TargetTest>('/v1/targets/test', input),
+      rotateSecret: (id: string, input: { expires_in?: string }) =>
+        post<Target>(`${target(id)}/rotate-secret`, input),
+    },
+    consumers: {
+      list: (query?: PageQuery & { q?: string; status?: string; target_id?: string }) =>
+        get<Page<Consumer>>('/v1/consumers', query),
+      get: (id: string) => get<Consumer>(consumer(id)),
+      create: (input: Partial<ConsumerInput>) => post<Consumer>('/v1/consumers', input),
+      update: (id: string, patch: ConsumerPatch) =>
+        request<Consumer>('PATCH', consumer(id), { body: patch }),
+      delete: (id: string) => request<null>('DELETE', consumer(id)),
+      command: (id: string, verb: ConsumerVerb) => post<Consumer>(`${consumer(id)}/${verb}`),
+      seek: (id: string, to: SeekInput['to']) => post<Consumer>(`${consumer(id)}/seek`, { to }),
+      filter: (id: string, delta: FilterDelta) => post<Consumer>(`${consumer(id)}/filter`, delta),
+      preview: (input: object) => post<Preview>('/v1/consumers/preview', input),
+      attempts: (id: string, query?: Query) =>
+        get<Page<Attempt>>(`${consumer(id)}/attempts`, query),
+      alerts: (id: string, query?: PageQuery) => get<Page<Alert>>(`${consumer(id)}/alerts`, query),
+      metrics: (id: string, query?: Query) => get<unknown>(`${consumer(id)}/metrics`, query),
+      resend: (id: string, position: number) =>
+        post<{ count: number }>(`${consumer(id)}/resend`, { position }),
+    },
+    deadLetters: {
+      list: (id: string, query?: PageQuery) =>
+        get<Page<DeadLetter>>(`${consumer(id)}/dead-letters`, query),
+      get: (id: string, one: string) => get<DeadLetterWithBody>(letter(id, one)),
+      delete: (id: string, one: string) => request<null>('DELETE', letter(id, one)),
+      replay: (id: string, input: { ids: string[] } | { all: true }) =>
+        post<{ count: number }>(`${consumer(id)}/dead-letters/replay`, input),
+    },
+    apiKeys: {
+      list: (query?: PageQuery) => get<Page<ApiKey>>('/v1/api-keys', query),
+      create: (input: object) => post<ApiKey>('/v1/api-keys', input),
+      delete: (id: string) => request<null>('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),
+    },
+  };
+}
+
+function typeOf({ body, lines }: RequestOptions): Record<string, string> {
+  if (lines !== undefined) return { 'content-type': 'application/x-ndjson' };
+  return body === undefined ? {} : { 'content-type': 'application/json' };
+}
+
+function bodyOf({ body, lines }: RequestOptions): { body?: string | Uint8Array<ArrayBuffer> } {
+  if (lines !== undefined) return { body: lines as string };
+  return body === undefined ? {} : { body: JSON.stringify(body) };
+}
+
+function queryText(query: Query = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined) continue;
+    if (Array.isArray(value)) for (const one of value) search.append(name, String(one));
+    else search.append(name, String(value));
+  }
+  const text = search.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+async function problemOf(response: Response): Promise<Partial<Problem> & Record<string, unknown>> {
+  const text = await response.text().catch(() => ''); // cut off: the status is left
+  try {
+    const problem: unknown = JSON.parse(text);
+    if (typeof problem === 'object' && problem !== null && 'detail' in problem) {
+      return problem as Partial<Problem> & Record<string, unknown>;
+    }
+  } catch {
+    // not ours: a proxy's page, for example
+  }
+  return { detail: `status ${response.status} ${response.statusText}`.trim(), code: 'unknown' };
+}
+
+function unreachable(base: string, cause: unknown): ClientError {
+  const deepest = (cause as { cause?: { code?: string; message?: string } }).cause;
+  const why = deepest?.code ?? deepest?.message ?? (cause as Error).message;
+  const detail = `Millrace does not answer at ${base} (${why})`;
+  return new ClientError(0, { detail, code: 'unreachable' }, cause);
+}

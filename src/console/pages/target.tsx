@@ -1,0 +1,4 @@
+/** TargetPage. */
+export function TargetPage() {
+  return <h1 className="text-xl font-semibold">target</h1>;
+}

@@ -1,0 +1,4 @@
+/** TargetsPage. */
+export function TargetsPage() {
+  return <h1 className="text-xl font-semibold">targets</h1>;
+}

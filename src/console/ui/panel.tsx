@@ -1,0 +1,46 @@
+import type { ReactNode } from 'react';
+
+/** A part of a page with its heading. */
+export function Panel(props: { title?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+  return (
+    <section className="flex min-w-0 flex-col gap-3 rounded-lg border border-line bg-panel p-3">
+      {(props.title !== undefined || props.actions !== undefined) && (
+        <header className="flex flex-wrap items-center justify-between gap-2">
+          <h2 className="font-semibold">{props.title}</h2>
+          {props.actions}
+        </header>
+      )}
+      {props.children}
+    </section>
+  );
+}
+
+/** Names and values in two columns. */
+export function Facts({ facts }: { facts: (readonly [name: string, value: ReactNode] | null)[] }) {
+  return (
+    <dl className="grid grid-cols-[max-content_minmax(0,1fr)] gap-x-4 gap-y-1">
+      {facts.map(
+        (fact) =>
+          fact !== null && (
+            <div key={fact[0]} className="contents">
+              <dt className="text-soft">{fact[0]}</dt>
+              <dd className="foreign">{fact[1]}</dd>
+            </div>
+          ),
+      )}
+    </dl>
+  );
+}
+
+/** The head of a page: its name, its actions. */
+export function PageHead(props: { title: ReactNode; below?: ReactNode; children?: ReactNode }) {
+  return (
+    <header className="flex flex-wrap items-start justify-between gap-3">
+      <div className="min-w-0">
+        <h1 className="foreign text-xl font-semibold">{props.title}</h1>
+        {props.below}
+      </div>
+      <div className="flex flex-wrap gap-2">{props.children}</div>
+    </header>
+  );
+}
