@@ -1,7 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useEffect, useState, useSyncExternalStore } from 'react';
-import { api, session } from './api.ts';
+import { session } from './api.ts';
+import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
 import { focusSearch, useKeys } from './keys.ts';
 import { connection } from './queries.ts';
@@ -148,9 +149,4 @@ function Footer() {
       )}
     </footer>
   );
-}
-
-/** What runs: version, region, retention, where Temporal is. */
-export function useInfo() {
-  return useQuery({ queryKey: ['info'], queryFn: api.info, staleTime: 300_000 });
 }

@@ -7,7 +7,7 @@ import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
 import { TargetPage } from './pages/target.tsx';
-import { TargetNewPage } from './pages/targetNew.tsx';
+import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
 import { TargetsPage } from './pages/targets.tsx';
 import { parseSearch, printSearch } from './search.ts';
 
@@ -29,6 +29,7 @@ const targets = createRoute({ getParentRoute: page, path: '/targets', component:
 const targetNew = createRoute({
   getParentRoute: page,
   path: '/targets/new',
+  validateSearch: targetNewSearch,
   component: TargetNewPage,
 });
 const target = createRoute({ getParentRoute: page, path: '/targets/$id', component: TargetPage });
