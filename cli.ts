@@ -1,34 +1,63 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-
-/** Exit codes of the CLI: 0 ok, 1 failed, 2 usage, 69 unavailable, 130 interrupted. */
-const FAILED = 1;
-const USAGE = 2;
+import { addApiKeyCommands } from './src/cli/apiKeys.ts';
+import { addConsumerCommands } from './src/cli/consumers.ts';
+import { openContext } from './src/cli/context.ts';
+import type { GlobalOptions, Run } from './src/cli/context.ts';
+import { addDoctor } from './src/cli/doctorCommand.ts';
+import { describe, EXIT, exitCodeOf } from './src/cli/exit.ts';
+import { addHistoryCommands } from './src/cli/history.ts';
+import { onInterrupt } from './src/cli/interrupt.ts';
+import { addSignatureCommands } from './src/cli/signature.ts';
+import { addStreamCommands } from './src/cli/streams.ts';
+import { addTargetCommands } from './src/cli/targets.ts';
+import { examples } from './src/cli/values.ts';
 
 const { version } = JSON.parse(
   readFileSync(new URL('./package.json', import.meta.url), 'utf8'),
 ) as { version: string };
 
+// Whoever reads us has enough (`| head`): no error of ours.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+}
 process.exitCode = await main(process.argv);
 
 async function main(argv: string[]): Promise<number> {
-  let code = 0;
+  let code: number = EXIT.ok;
+  const interrupted = new AbortController();
   const program = new Command('millrace')
     .description(
       'Sends the changes of a record or event stream to HTTP endpoints, through Temporal.',
     )
     .version(version)
+    .option('--url <url>', 'of the API (MILLRACE_URL, http://127.0.0.1:4600)')
+    .option('--api-key <key>', 'MILLRACE_API_KEY, else the one in ./.millrace/api-key')
+    .option('--json', 'data as JSON, as the API answers it')
     .addHelpText(
       'before',
-      `Examples:
-  millrace dev                  run everything here: Postgres, Temporal, API, worker, a receiver
-  millrace dev --port 8080      the same, with the API on another port
-  millrace demo --once          deliver a real data set and check every webhook
-`,
+      examples(
+        ['millrace dev', 'run everything here: Postgres, Temporal, API, worker, a receiver'],
+        ['millrace dev --port 8080', 'the same, with the API on another port'],
+        ['millrace demo --once', 'deliver a real data set and check every webhook'],
+        ['millrace listen --forward-to http://localhost:3000/hook', 'webhooks to your machine'],
+        ['millrace consumers list', 'who is sent what, and how far it is'],
+        ['millrace doctor', 'what is wrong here'],
+      ),
     )
-    .showHelpAfterError('(millrace --help shows what there is)')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
+
+  const run: Run = async (work) => {
+    onInterrupt({ first: () => interrupted.abort(), again: () => process.exit(EXIT.interrupted) });
+    const context = openContext(program.opts<GlobalOptions>(), process.env, interrupted.signal);
+    code = (await work(context)) ?? EXIT.ok;
+  };
 
   program
     .command('dev')
@@ -57,19 +86,29 @@ async function main(argv: string[]): Promise<number> {
       code = await runDemo({ env: process.env, once: options.once === true });
     });
 
+  addStreamCommands(program, run, version);
+  addTargetCommands(program, run);
+  addConsumerCommands(program, run);
+  addHistoryCommands(program, run);
+  const keys = program.command('keys').description('API keys; the keys that seal secrets');
+  addApiKeyCommands(keys, run);
+  keys
+    .command('rotate')
+    .description('seal every secret with the first of MILLRACE_ENCRYPTION_KEYS')
+    .action(async () => {
+      const { runKeysRotate } = await import('./src/cli/keys.ts');
+      code = await runKeysRotate({ env: process.env });
+    });
+  addSignatureCommands(program, (given) => (code = given));
+  addDoctor(program, (given) => (code = given));
+
   try {
     await program.parseAsync(argv);
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (interrupted.signal.aborted) return EXIT.interrupted;
     process.stderr.write(`${describe(error)}\n`);
-    return FAILED;
+    return exitCodeOf(error);
   }
-}
-
-/** One sentence for what a user can act on, a stack for a fault of ours. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const ours = error instanceof TypeError || error instanceof ReferenceError;
-  return ours ? (error.stack ?? error.message) : error.message;
 }

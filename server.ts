@@ -9,24 +9,31 @@ import { createAccess } from './src/access.ts';
 import { createApp } from './src/api/app.ts';
 import { createApiServer } from './src/api/server.ts';
 import { createAppender } from './src/append.ts';
+import { countAppends } from './src/appendCounts.ts';
 import { createChanges } from './src/changes.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
 import { createCommands } from './src/commands.ts';
 import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
 import { createConsumers } from './src/consumers.ts';
 import { isDatabaseAway, openDb } from './src/db.ts';
+import { createEgress } from './src/egress.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
 import { createEnds } from './src/ends.ts';
 import { infoOf } from './src/info.ts';
+import { sampleLag } from './src/lagSamples.ts';
 import { createLog, type Log } from './src/log.ts';
+import { createMetrics, showPool } from './src/metrics.ts';
+import { serveMetrics } from './src/metricsServer.ts';
 import { migrate } from './src/migrate.ts';
 import { createListener } from './src/notify.ts';
 import { createPages } from './src/pages.ts';
 import { ensurePartitions } from './src/partitions.ts';
 import { createReadiness } from './src/readiness.ts';
+import { createReads } from './src/reads.ts';
 import { createRetention } from './src/retention.ts';
 import { createVault } from './src/secrets.ts';
+import { showStandings } from './src/standingGauges.ts';
 import { createSyncs } from './src/syncs.ts';
 import { createTargets } from './src/targets.ts';
 import { testTarget } from './src/targetTest.ts';
@@ -37,6 +44,7 @@ import manifest from './package.json' with { type: 'json' };
 const DRAIN_MS = 8_000;
 const MIGRATE_AGAIN_MS = 500;
 const MINUTE = 60_000;
+const METRICS_KEPT_MS = 10_000;
 
 await main();
 
@@ -68,9 +76,13 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const client = new Client({ connection, namespace: config.temporalNamespace });
   const queues = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
   const commands = createCommands({ client, ...queues, retryWindowMs: config.retryWindowMs });
-  const appender = createAppender({ db, url, log });
+  const metrics = createMetrics();
+  showPool(metrics, db);
+  showStandings({ metrics, sql: db, limit: config.metricsConsumers, keepMs: METRICS_KEPT_MS, log });
+  const appender = countAppends(metrics, createAppender({ db, url, log }));
   const ends = createEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);
+  const reads = createReads({ sql: db, log });
   const vault = createVault(config.encryptionKeys);
   await using access = createAccess({
     sql: db,
@@ -81,14 +93,16 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     requestsPerSecond: config.apiRateLimit,
     trustProxy: config.trustProxy,
   });
+  const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const app = createApp({
     db,
     appender,
     pages: createPages(db),
     ends,
     syncs,
-    targets: createTargets({ db, vault: vault }),
-    testTarget: (target) => testTarget(target, `Millrace/${manifest.version}`),
+    targets: createTargets({ db, vault, egress }),
+    testTarget: (target) =>
+      testTarget(target, { egress, userAgent: `Millrace/${manifest.version}` }),
     consumers: createConsumers({
       db,
       region: config.region,
@@ -96,6 +110,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
+    reads,
     commands,
     startWorkflow: (consumerId) => commands.start(consumerId),
     access,
@@ -111,10 +126,22 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
         : [],
     }),
     info: infoOf(config, manifest.version),
+    metrics,
     log,
   });
 
   const server = createApiServer(app.fetch);
+  await using stack = new AsyncDisposableStack();
+  if (config.metricsPort !== null) {
+    const shown = await serveMetrics({
+      host: config.metricsHost,
+      port: config.metricsPort,
+      text: metrics.text,
+      onError: (error) => log.warn({ err: error }, 'metrics could not be shown'),
+    });
+    stack.use(shown);
+    log.info({ metrics_port: shown.port }, 'metrics are shown');
+  }
   await listen(server, config);
   log.info({ port: (server.address() as AddressInfo).port }, 'the API listens');
   try {
@@ -122,6 +149,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     if (!stopping.signal.aborted) await serve(stopping.signal);
   } finally {
     ends.close(); // long polls answer
+    reads.waits.close();
     await close(server);
     await appender.close();
     await commands.settled();
@@ -136,6 +164,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       [
         { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
         { name: 'roll-up', everyMs: MINUTE, run: () => syncs.rollUp() },
+        { name: 'lag samples', everyMs: MINUTE, run: () => sampleLag(db) },
         ...access.chores,
         { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
       ],

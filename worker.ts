@@ -9,10 +9,16 @@ import { alertSecrets, alertWebhook } from './src/alertWebhook.ts';
 import { createCommands } from './src/commands.ts';
 import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
 import { openDb } from './src/db.ts';
+import { countDeliveries } from './src/deliveryCounts.ts';
+import { createEgress } from './src/egress.ts';
+import { choosePort } from './src/embedded/state.ts';
 import { createLog, type Log } from './src/log.ts';
+import { createMetrics, showPool } from './src/metrics.ts';
+import { serveMetrics } from './src/metricsServer.ts';
 import { createListener } from './src/notify.ts';
 import { fileMail, smtpMail } from './src/outbox.ts';
 import { createVault } from './src/secrets.ts';
+import { readTemporalMetrics, temporalTelemetry } from './src/temporalMetrics.ts';
 import { createWorkers } from './src/workers.ts';
 import manifest from './package.json' with { type: 'json' };
 
@@ -53,8 +59,11 @@ async function serve(
   if (config.alertEmails.length === 0) {
     log.warn('MILLRACE_ALERT_EMAIL is not set: alerts of consumers that name nobody reach nobody');
   }
+  const metrics = createMetrics();
+  const sdkPort = config.metricsPort === null ? null : await choosePort(undefined);
   Runtime.install({
     shutdownSignals: [], // below
+    ...(sdkPort === null ? {} : { telemetryOptions: temporalTelemetry(sdkPort) }),
     logger: new DefaultLogger('WARN', (entry) => {
       if (entry.message.startsWith('No workflows registered')) return; // as meant: it delivers
       log.warn({ ...entry.meta, source: 'temporal' }, entry.message);
@@ -68,14 +77,17 @@ async function serve(
     applicationName: 'millrace-worker',
     onError,
   });
+  showPool(metrics, db);
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
   const grpc = Connection.lazy(config.temporalConnection);
   const client = new Client({ connection: grpc, namespace: config.temporalNamespace });
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
   const workflows = createCommands({ client, ...queue, retryWindowMs: config.retryWindowMs });
+  const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const workers = await createWorkers({
     db,
+    egress,
     vault: createVault([...config.encryptionKeys]),
     listener,
     connection,
@@ -101,13 +113,31 @@ async function serve(
       config.alertWebhook === null
         ? null
         : alertWebhook({
+            egress,
             url: config.alertWebhook,
             secrets: alertSecrets(config.alertWebhookSecret, config.encryptionKeys),
             userAgent: `Millrace/${manifest.version}`,
           }),
     slots: SLOTS,
+    counts: countDeliveries(metrics),
     log,
   });
+  metrics.gauge('millrace_leader', 'Whether this process wakes idle consumers', () =>
+    workers.leads ? 1 : 0,
+  );
+  await using shown = new AsyncDisposableStack();
+  if (config.metricsPort !== null && sdkPort !== null) {
+    const onError = (error: unknown): void => log.warn({ err: error }, 'metrics are incomplete');
+    const sdk = (): Promise<string> =>
+      readTemporalMetrics(sdkPort).catch((error: unknown) => {
+        onError(error);
+        return ''; // ours are shown all the same
+      });
+    const { metricsHost: host, metricsPort: port } = config;
+    const text = async (): Promise<string> => (await metrics.text()) + (await sdk());
+    const server = shown.use(await serveMetrics({ host, port, text, onError }));
+    log.info({ metrics_port: server.port }, 'metrics are shown');
+  }
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => workers.shutdown());
   log.info({ ...queues, ...queue, region: config.region }, 'worker runs');

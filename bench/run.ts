@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { onInterrupt } from '../src/cli/interrupt.ts';
 import { readOthers } from './cpu.ts';
 import { probeDisk } from './disk.ts';
+import { consumersList } from './consumersList.ts';
 import { drain } from './drain.ts';
 import { reaches, tableOf } from './figures.ts';
 import type { Figure } from './figures.ts';
@@ -19,7 +20,7 @@ import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|consumers|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -40,6 +41,7 @@ const PARTS: Record<string, (session: Session, size: Size) => Promise<Figure[]>>
   wake: (session) => wakes(session),
   poison,
   neighbour: (session) => neighbour(session),
+  consumers: (session) => consumersList(session),
 };
 const USUAL = ['drain', 'push', 'latency', 'ingest'];
 

@@ -1,8 +1,8 @@
 import { hkdfSync } from 'node:crypto';
 
-import { request } from 'undici';
-
+import type { Egress } from './egress.ts';
 import type { Send } from './outbox.ts';
+import { post } from './post.ts';
 import type { VaultKey } from './secrets.ts';
 import { createSigner } from './signing.ts';
 
@@ -13,6 +13,7 @@ const TIMEOUT_MS = 15_000;
  * the same on each attempt. Rejects unless the answer is 2xx within 15 s.
  */
 export function alertWebhook(options: {
+  egress: Egress;
   url: string;
   secrets: readonly string[];
   userAgent: string;
@@ -20,8 +21,7 @@ export function alertWebhook(options: {
   const sign = createSigner(options.secrets);
   return async ({ message_id, body }) => {
     const timestamp = Math.floor(Date.now() / 1000);
-    const answer = await request(options.url, {
-      method: 'POST',
+    const answer = await post(options.egress, options.url, {
       headers: {
         'content-type': 'application/json',
         'user-agent': options.userAgent,
@@ -30,11 +30,10 @@ export function alertWebhook(options: {
         'webhook-signature': sign(message_id, timestamp, body),
       },
       body,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      timeoutMs: TIMEOUT_MS,
     });
-    await answer.body.dump({ limit: 65_536 });
-    if (answer.statusCode < 200 || answer.statusCode > 299) {
-      throw new Error(`the alert webhook answered HTTP ${answer.statusCode}`);
+    if (answer.status < 200 || answer.status > 299) {
+      throw new Error(`the alert webhook answered HTTP ${answer.status}`);
     }
   };
 }

@@ -6,8 +6,8 @@ import type { Attempt, Committed, Outcomes } from './progress.ts';
 function commitText(parked: boolean): string {
   return `
   with input as (
-    select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]${parked ? ', $14::int[]' : ''})
-      as i(consumer_id, epoch, position, ahead, positions, started_at, duration_ms, status${parked ? ', added' : ''})
+    select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[]${parked ? ', $18::int[]' : ''})
+      as i(consumer_id, epoch, position, ahead, positions, started_at, duration_ms, status, entries, low, high, oldest${parked ? ', added' : ''})
   ), moved as (
     update cursors c
        set position    = i.position,
@@ -18,9 +18,9 @@ function commitText(parked: boolean): string {
      where c.consumer_id = i.consumer_id and c.epoch = i.epoch
     returning c.consumer_id
   ), batches as (
-    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status)
+    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
     select i.consumer_id, clock_timestamp(), i.positions::bigint[], i.started_at::bigint[],
-           i.duration_ms::int[], i.status::smallint[]
+           i.duration_ms::int[], i.status::smallint[], i.entries, i.low, i.high, i.oldest
       from input i join moved using (consumer_id)
      where i.positions <> '{}'
   ), single as (
@@ -66,6 +66,10 @@ export async function commit(
       outcomes.map((one) => literal(one.batch.status)),
       leaseMs,
       JSON.stringify(attempts),
+      outcomes.map((one) => one.batch.positions.length),
+      outcomes.map((one) => least(one.batch.positions)),
+      outcomes.map((one) => greatest(one.batch.positions)),
+      outcomes.map((one) => least(one.batch.startedAt)),
       ...(parked ? parkedValues(outcomes) : []),
     ],
   });
@@ -86,6 +90,15 @@ function parkedValues(outcomes: Outcomes[]): unknown[] {
     );
   const added = outcomes.map(({ parked }) => parked?.added ?? 0);
   return [all('inserts'), all('updates'), all('deletes'), added];
+}
+
+/** Not by spreading: a batch may hold more numbers than a call takes. */
+function least(numbers: number[]): number | null {
+  return numbers.length === 0 ? null : numbers.reduce((low, one) => (one < low ? one : low));
+}
+
+function greatest(numbers: number[]): number | null {
+  return numbers.length === 0 ? null : numbers.reduce((high, one) => (one > high ? one : high));
 }
 
 /** A Postgres array literal of integers. */

@@ -36,6 +36,7 @@ export interface Config {
   readonly retryWindowMs: number;
   readonly idleAfterMs: number;
   readonly allowCidrs: readonly string[];
+  readonly egressProxy: string | null;
   readonly alertEmails: readonly string[];
   readonly smtpUrl: string | null;
   readonly mailFrom: string;
@@ -44,6 +45,11 @@ export interface Config {
   readonly eventRetentionMs: number;
   readonly attemptRetentionMs: number;
   readonly logLevel: LogLevel;
+  /** Null: metrics have no port of their own. */
+  readonly metricsPort: number | null;
+  readonly metricsHost: string;
+  /** Consumers with series of their own, those in trouble first. */
+  readonly metricsConsumers: number;
   /** The control task queue, with workflows and short activities. */
   readonly taskQueue: string;
   readonly devReceiverUrl: string | null;
@@ -100,6 +106,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     retryWindowMs: values.MILLRACE_RETRY_WINDOW,
     idleAfterMs: values.MILLRACE_IDLE_AFTER,
     allowCidrs: values.MILLRACE_ALLOW_CIDRS ?? (service ? [] : LOOPBACK),
+    egressProxy: values.MILLRACE_EGRESS_PROXY ?? null,
     alertEmails: values.MILLRACE_ALERT_EMAIL ?? [],
     smtpUrl: values.SMTP_URL ?? null,
     mailFrom: values.MILLRACE_MAIL_FROM,
@@ -108,6 +115,9 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     eventRetentionMs: values.MILLRACE_EVENT_RETENTION,
     attemptRetentionMs: values.MILLRACE_ATTEMPT_RETENTION,
     logLevel: values.LOG_LEVEL,
+    metricsPort: values.MILLRACE_METRICS_PORT ?? null,
+    metricsHost: values.MILLRACE_METRICS_HOST,
+    metricsConsumers: values.MILLRACE_METRICS_CONSUMERS,
     taskQueue: values.MILLRACE_TASK_QUEUE,
     devReceiverUrl: values.MILLRACE_DEV_RECEIVER_URL ?? null,
     supervised: values.MILLRACE_SUPERVISED === '1',
@@ -128,6 +138,7 @@ const SECRET = new Set([
   'SMTP_URL',
   'MILLRACE_API_KEY',
   'MILLRACE_ENCRYPTION_KEYS',
+  'MILLRACE_EGRESS_PROXY', // may carry a password
   'MILLRACE_ALERT_WEBHOOK', // may carry a key
   'MILLRACE_ALERT_WEBHOOK_SECRET',
 ]);
@@ -198,17 +209,19 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/u, {
   error: 'must be 1–63 lower-case letters, digits and hyphens',
 });
 
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/u, { error: 'must be a port from 0 to 65535' })
+  .transform(Number)
+  .refine((value) => value <= 65_535, { error: 'must be a port from 0 to 65535' });
+
+const host = z
+  .string()
+  .regex(/^[\w.:-]+$/u, { error: 'must be an IP address or a host name without a port' });
+
 const Variables = z.object({
-  MILLRACE_PORT: z
-    .string()
-    .regex(/^\d{1,5}$/u, { error: 'must be a port from 0 to 65535' })
-    .transform(Number)
-    .refine((port) => port <= 65_535, { error: 'must be a port from 0 to 65535' })
-    .default(4600),
-  MILLRACE_HOST: z
-    .string()
-    .regex(/^[\w.:-]+$/u, { error: 'must be an IP address or a host name without a port' })
-    .default('127.0.0.1'),
+  MILLRACE_PORT: port.default(4600),
+  MILLRACE_HOST: host.default('127.0.0.1'),
   MILLRACE_DATA_DIR: z.string().default('./.millrace'),
   DATABASE_URL: url(/^postgres(ql)?:$/u, 'must be a postgres:// URL').optional(),
   MILLRACE_API_KEY: z
@@ -229,6 +242,7 @@ const Variables = z.object({
     isCidr,
     'must be a comma list of address ranges such as 10.0.0.0/8,::1/128',
   ).optional(),
+  MILLRACE_EGRESS_PROXY: webUrl.optional(),
   MILLRACE_ALERT_EMAIL: list(
     (part) => z.email().safeParse(part).success,
     'must be a comma list of e-mail addresses',
@@ -250,6 +264,13 @@ const Variables = z.object({
   MILLRACE_EVENT_RETENTION: duration('1s', '3650d').default(toMs('30d')),
   MILLRACE_ATTEMPT_RETENTION: duration('1s', '3650d').default(toMs('7d')),
   LOG_LEVEL: LogLevel.default('info'),
+  MILLRACE_METRICS_PORT: port.optional(),
+  MILLRACE_METRICS_HOST: host.default('127.0.0.1'),
+  MILLRACE_METRICS_CONSUMERS: z
+    .string()
+    .regex(/^\d{1,4}$|^10000$/u, { error: 'must be a number from 0 to 10000' })
+    .transform(Number)
+    .default(1_000),
   // Set by `npm start` for its processes and by tests; not for operators.
   MILLRACE_TASK_QUEUE: name.default('millrace'),
   MILLRACE_TEMPORAL_UI_URL: webUrl.optional(),

@@ -29,7 +29,7 @@ export interface Consumers {
 }
 
 export interface ConsumerQuery {
-  /** Part of the name, in any case. */
+  /** Part of the name, the id or the target's name, in any case. */
   q?: string | undefined;
   status?: ConsumerStatus | undefined;
   targetId?: string | undefined;
@@ -92,7 +92,10 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
   }
   if (query.q !== undefined) {
     const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
-    conditions.push(`name ilike ${bind(pattern)}`);
+    const like = `ilike ${bind(pattern)}`;
+    const any = [`name ${like}`, `target_id in (select id from targets where name ${like})`];
+    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // or it is in no id
+    conditions.push(`(${any.join(' or ')})`);
   }
   if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
   if (query.targetId !== undefined) conditions.push(`target_id = ${bind(query.targetId)}`);

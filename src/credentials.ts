@@ -6,6 +6,7 @@ import { mask } from './secrets.ts';
 export function toHeaders(credentials: Credentials): Record<string, string> {
   switch (credentials.type) {
     case 'none':
+    case 'oauth2': // its token is fetched, and added by the sender
       return {};
     case 'basic': {
       const pair = Buffer.from(`${credentials.username}:${credentials.password}`); // RFC 7617
@@ -18,6 +19,25 @@ export function toHeaders(credentials: Credentials): Record<string, string> {
   }
 }
 
+/** What must not be shown where an endpoint repeats what it was sent. */
+export function secretsOf(credentials: Credentials): string[] {
+  switch (credentials.type) {
+    case 'none':
+      return [];
+    case 'basic':
+      return [
+        credentials.password,
+        toHeaders(credentials)['authorization']!.slice('Basic '.length),
+      ];
+    case 'bearer':
+      return [credentials.token];
+    case 'oauth2':
+      return [credentials.client_secret];
+    default:
+      return [credentials.value];
+  }
+}
+
 /** As the API shows them. */
 export function masked(credentials: Credentials): Credentials {
   switch (credentials.type) {
@@ -27,6 +47,8 @@ export function masked(credentials: Credentials): Credentials {
       return { ...credentials, password: mask(credentials.password) };
     case 'bearer':
       return { ...credentials, token: mask(credentials.token) };
+    case 'oauth2':
+      return { ...credentials, client_secret: mask(credentials.client_secret) };
     default:
       return { ...credentials, value: mask(credentials.value) };
   }
@@ -45,6 +67,16 @@ export function unmasked(sent: Credentials, stored: Credentials): Credentials {
       const kept = stored.type === 'bearer' ? stored.token : null;
       return { ...sent, token: secret(sent.token, kept, 'token') };
     }
+    case 'oauth2': {
+      const kept = stored.type === 'oauth2' ? stored : null;
+      const client_secret = secret(
+        sent.client_secret,
+        kept?.client_secret ?? null,
+        'client_secret',
+      );
+      if (client_secret !== sent.client_secret) refuseMoved(sent.token_url, kept?.token_url);
+      return { ...sent, client_secret };
+    }
     default: {
       const kept = stored.type === 'header' ? stored.value : null;
       return { ...sent, value: secret(sent.value, kept, 'value') };
@@ -62,9 +94,18 @@ function secret(sent: string, stored: string | null, field: string): string {
   );
 }
 
-/** Set by the sender, by HTTP itself, or meant for one hop only (RFC 9110 §7.6.1). */
+/** A secret that whoever changes the target never saw would be sent elsewhere. */
+function refuseMoved(to: string, from: string | undefined): void {
+  if (to === from) return;
+  throw refuseField('/credentials/client_secret', 'must be sent whole with another token_url');
+}
+
+/**
+ * Set by the sender, by HTTP itself, meant for one hop only (RFC 9110 §7.6.1), or changing how the
+ * message is framed or read.
+ */
 const RESERVED =
-  /^(host|content-(length|type|encoding)|user-agent|traceparent|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|proxy-.*|webhook-.*|millrace-.*)$/u;
+  /^(host|content-(length|type|encoding|range)|user-agent|trace(parent|state)|connection|keep-alive|te|trailers?|transfer-encoding|upgrade|http2-settings|expect|proxy-.*|webhook-.*|millrace-.*)$/u;
 
 /** Refuses headers that may not be set, are there twice, or are set by the credentials. */
 export function refuseHeaders(headers: Record<string, string>, credentials: Credentials): void {
@@ -72,6 +113,7 @@ export function refuseHeaders(headers: Record<string, string>, credentials: Cred
     throw refuseField('/credentials/name', `may not be ${credentials.name}: the sender sets it`);
   }
   const taken = new Set(Object.keys(toHeaders(credentials)));
+  if (credentials.type === 'oauth2') taken.add('authorization');
   const seen = new Set<string>();
   for (const name of Object.keys(headers)) {
     const lower = name.toLowerCase();

@@ -36,6 +36,8 @@ export interface Db extends Sql, AsyncDisposable {
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
   /** One shared connection that pipelines single statements (twice a pool's rate). */
   pipe: Pipe;
+  /** Connections of the pool, and those who wait for one. */
+  connections(): { active: number; idle: number; waiting: number };
   close(): Promise<void>;
 }
 
@@ -98,6 +100,11 @@ export function openDb(options: DbOptions): Db {
     query: (query) => pool.query(query as string),
     transaction,
     pipe,
+    connections: () => ({
+      active: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -33,6 +33,19 @@ export const DeadLetterWithBody = DeadLetter.extend({ body: z.string() }).meta({
 });
 export type DeadLetterWithBody = z.infer<typeof DeadLetterWithBody>;
 
+/** Dead letters whose last attempt failed alike. */
+export const DeadLetterGroup = z
+  .object({
+    code: z.string(),
+    status: z.int().nullable(),
+    count: z.int(),
+    records: z.int().meta({ description: 'Distinct records' }),
+    newest_at: Timestamp,
+    example_id: Uuid.meta({ description: 'The newest of them' }),
+  })
+  .meta({ id: 'DeadLetterGroup' });
+export type DeadLetterGroup = z.infer<typeof DeadLetterGroup>;
+
 /** Which dead letters are sent again. */
 export const ReplayInput = z
   .union([

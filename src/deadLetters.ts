@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadLetterWithBody } from './deadLetter.ts';
+import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from './deadLetter.ts';
 import type { Sql } from './db.ts';
 import { toPage, type Key, type KeyPage } from './keyset.ts';
 
@@ -7,9 +7,14 @@ export interface DeadLetters {
   /** Newest first. */
   list(query: {
     consumerId: string;
+    upstreamId?: string | undefined;
+    /** Of the last failure. */
+    code?: string | undefined;
     limit: number;
     after: Key | null;
   }): Promise<KeyPage<DeadLetter>>;
+  /** By what their last failure was, most first. */
+  groups(consumerId: string): Promise<DeadLetterGroup[]>;
   get(consumerId: string, id: string): Promise<DeadLetterWithBody | null>;
   /** False when there was none. */
   remove(consumerId: string, id: string): Promise<boolean>;
@@ -20,16 +25,39 @@ const COLUMNS = `id, consumer_id, position, message_id, sync_id, collection_id, 
 
 export function createDeadLetters(sql: Sql): DeadLetters {
   return {
-    list: async ({ consumerId, limit, after }) => {
+    list: async ({ consumerId, upstreamId, code, limit, after }) => {
       const { rows } = await sql.query<DeadLetter>({
         text: `
           select ${COLUMNS} from dead_letters
            where consumer_id = $1 and ($3::uuid is null or (died_at, id) < ($2::timestamptz, $3))
+             and ($5::text is null or upstream_id = $5)
+             and ($6::text is null or last_failure ->> 'code' = $6)
            order by died_at desc, id desc
            limit $4`,
-        values: [consumerId, after?.at ?? null, after?.id ?? null, limit + 1],
+        values: [
+          consumerId,
+          after?.at ?? null,
+          after?.id ?? null,
+          limit + 1,
+          upstreamId ?? null,
+          code ?? null,
+        ],
       });
       return toPage(rows, limit, (row) => ({ at: row.died_at, id: row.id }));
+    },
+    groups: async (consumerId) => {
+      const { rows } = await sql.query<DeadLetterGroup>({
+        text: `
+          select last_failure ->> 'code' as code, (last_failure ->> 'status')::int as status,
+                 count(*) as count, count(distinct (sync_id, collection_id, upstream_id)) as records,
+                 max(died_at) as newest_at,
+                 (array_agg(id order by died_at desc, id desc))[1] as example_id
+            from dead_letters where consumer_id = $1
+           group by 1, 2
+           order by count desc, code, status`,
+        values: [consumerId],
+      });
+      return rows;
     },
     get: async (consumerId, id) => {
       const { rows } = await sql.query<DeadLetterWithBody>({

@@ -5,14 +5,16 @@ import type { DrainDeps } from './activities/drain.ts';
 import { createBudget } from './budget.ts';
 import { createCommitter } from './committer.ts';
 import type { Db } from './db.ts';
+import type { Egress } from './egress.ts';
 import type { Delivery, Shared } from './shared.ts';
 import type { Listener } from './notify.ts';
+import { createTokens } from './oauth.ts';
 import { createPages } from './pages.ts';
 import { createParkedStore } from './parked.ts';
-import { createProgress } from './progress.ts';
+import { createProgress, type Progress } from './progress.ts';
 import { loadRun, type Run } from './run.ts';
 import type { Vault } from './secrets.ts';
-import { type Ended, type Message, type Sender } from './sender.ts';
+import { type Ended, type Message, type OpenRequests, type Sender } from './sender.ts';
 import { openTargetSender } from './targetSender.ts';
 import { createTail } from './tail.ts';
 
@@ -27,6 +29,7 @@ const SPARE_SLOTS = 20;
 export interface DrainsOptions {
   db: Db;
   vault: Vault;
+  egress: Egress;
   listener: Listener;
   /** Names this process in cursors. */
   holder: string;
@@ -36,7 +39,15 @@ export interface DrainsOptions {
   /** Activities this process runs at once. */
   slots: number;
   tellFailing: DeliverDeps['tellFailing'];
+  /** Counts what is sent and stored; none: nobody asks. */
+  counts?: DeliveryCounts;
   log: Logger;
+}
+
+/** What metrics want to know of deliveries. */
+export interface DeliveryCounts {
+  requests: OpenRequests;
+  counted(progress: Progress): Progress;
 }
 
 export interface Drains extends AsyncDisposable {
@@ -47,9 +58,11 @@ export interface Drains extends AsyncDisposable {
 
 /** What all drains of the process share: tails, committer, budget, clock and connections. */
 export function createDrains(options: DrainsOptions): Drains {
-  const { db, vault, listener, log } = options;
+  const { db, vault, egress, listener, log } = options;
+  const tokens = createTokens({ egress, userAgent: options.userAgent });
   const pages = createPages(db);
-  const progress = createProgress(db);
+  const stored = createProgress(db);
+  const progress = options.counts?.counted(stored) ?? stored;
   const committer = createCommitter({ progress, intervalMs: COMMIT_MS, leaseMs: LEASE_MS, log });
   const tail = { pages: createPages(db.pipe), listener, pollMs: TAIL_POLL_MS, log };
   const tails = {
@@ -86,8 +99,10 @@ export function createDrains(options: DrainsOptions): Drains {
     ended: Ended<M>,
   ): Sender<M> {
     const { path, consumerId } = run;
-    const { userAgent } = options;
-    return openTargetSender(run.target, { path, consumerId, connections, userAgent, ended });
+    const { userAgent, counts } = options;
+    const requests = counts === undefined ? {} : { requests: counts.requests };
+    const how = { egress, tokens, path, consumerId, connections, userAgent, ...requests, ended };
+    return openTargetSender(run.target, how);
   }
 
   return {

@@ -4,8 +4,8 @@ import type { Listener } from './notify.ts';
 import type { StreamName } from './schema.ts';
 
 export interface Ends {
-  /** Resolves when the stream has gone beyond `after`, after `ms`, or when `signal` aborts. */
-  beyond(stream: StreamName, after: number, ms: number, signal: AbortSignal): Promise<void>;
+  /** Resolves when the stream has gone beyond `after`, after `ms`, or when `signal` aborts: whether it has. */
+  beyond(stream: StreamName, after: number, ms: number, signal: AbortSignal): Promise<boolean>;
   /** Lets everyone go; from then on nobody waits. */
   close(): void;
   readonly closed: boolean;
@@ -44,8 +44,8 @@ export function createEnds({ sql, listener, log }: EndsOptions): Ends {
     after: number,
     ms: number,
     signal: AbortSignal,
-  ): Promise<void> {
-    if (closed || ends[stream] > after || signal.aborted) return;
+  ): Promise<boolean> {
+    if (closed || ends[stream] > after || signal.aborted) return ends[stream] > after;
     const { promise, resolve } = Promise.withResolvers<void>();
     const go = (): void => resolve();
     waiting[stream].set(go, after);
@@ -60,6 +60,7 @@ export function createEnds({ sql, listener, log }: EndsOptions): Ends {
       clearInterval(timer);
       timer = null;
     }
+    return ends[stream] > after;
   }
 
   function advance(stream: StreamName, end: number): void {

@@ -15,19 +15,32 @@ export const SyncId = text(255).meta({
 });
 
 /** What people call a sync. */
-export const SyncName = text(255);
+export const SyncName = text(255).meta({ example: 'Production' });
 
 /** `provider:name`; the provider is everything before the first colon. */
 export const CollectionId = text(511)
-  .regex(/^[^:]{1,255}:[^]{1,255}$/u, 'must be provider:name, for example stripe:customer')
+  .regex(/^[^:]{1,255}:[\s\S]{1,255}$/u, 'must be provider:name, for example stripe:customer')
   .meta({ description: 'provider:name', example: 'stripe:customer' });
 
-export const UpstreamId = text(1024).meta({ description: "The record's id at its source" });
+export const UpstreamId = text(1024).meta({
+  description: "The record's id at its source",
+  example: 'cus_1',
+});
 
 export const Timestamp = z.iso
   .datetime({ offset: true })
+  .overwrite(toNearOffset)
   .refine(isFourDigitYear, 'must be in the years 0001 to 9999, UTC')
   .meta({ description: 'RFC 3339', example: '2026-11-23T10:00:00.000Z' });
+
+/** RFC 3339 goes to 23:59 from UTC, Postgres to 15:59: what is farther is written in UTC. */
+function toNearOffset(value: string): string {
+  const [, time = '', fraction = '', hours = ''] =
+    /^(.{19})(\.\d+)?[+-](\d\d):\d\d$/u.exec(value) ?? [];
+  if (Number(hours) < 16) return value;
+  const at = Date.parse(time + value.slice(-6));
+  return `${new Date(at).toISOString().slice(0, 19)}${fraction}Z`;
+}
 
 function isFourDigitYear(value: string): boolean {
   const at = Date.parse(value);
@@ -44,7 +57,10 @@ export const Position = z
 export const Metadata = z
   .record(z.string(), z.unknown())
   .refine(isStorable, 'must not contain U+0000 or a lone surrogate')
-  .meta({ description: 'Free JSON of yours, returned as it was sent' });
+  .meta({
+    description: 'Free JSON of yours, returned as it was sent',
+    example: { team: 'billing' },
+  });
 
 /** Postgres' jsonb takes no escape of NUL or of half a surrogate pair. */
 function isStorable(value: object): boolean {
@@ -52,7 +68,10 @@ function isStorable(value: object): boolean {
 }
 
 /** Any JSON value. Its text is kept; numbers are never rounded. */
-export const Data = z.unknown().meta({ description: 'Any JSON value, at most 1 MiB' });
+export const Data = z.unknown().meta({
+  description: 'Any JSON value, at most 1 MiB',
+  example: { id: 'cus_1', email: 'ada@example.com' },
+});
 
 export const headerName = z
   .string()
@@ -83,3 +102,38 @@ export const path = z
   .max(2048)
   .regex(/^(\/[\x21-\x7e]*)?$/u, 'must be empty or begin with / and be a URL path')
   .refine((value) => !value.includes('#'), 'must not contain a fragment');
+
+const secretText = z.string().min(1).max(4096);
+export const secretHeader = headerValue.min(1);
+/** How a stored secret comes back; sent again it keeps what is stored. */
+export const masked = z.string().regex(/^••••.{0,4}$/u);
+
+/** RFC 6749 §3.3 */
+const scope = z
+  .string()
+  .max(1024)
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/u, 'must be words and blanks')
+  .optional();
+
+/** The kinds of credentials; secrets in headers are of the given form. */
+export const credentialsWith = <T extends z.ZodType<string>>(headerSecret: T) =>
+  z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('none') }),
+    z.strictObject({
+      type: z.literal('basic'),
+      username: z
+        .string()
+        .max(1024)
+        .regex(/^[^:]*$/u, 'must not contain ":" (RFC 7617)'),
+      password: secretText,
+    }),
+    z.strictObject({ type: z.literal('bearer'), token: headerSecret }),
+    z.strictObject({ type: z.literal('header'), name: headerName, value: headerSecret }),
+    z.strictObject({
+      type: z.literal('oauth2'),
+      token_url: httpUrl,
+      client_id: z.string().min(1).max(1024),
+      client_secret: secretText,
+      scope,
+    }),
+  ]);

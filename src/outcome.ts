@@ -52,6 +52,10 @@ const BY_CODE: Record<string, [ErrorCode, string]> = {
   EAI_AGAIN: ['DNS_FAILED', 'host name could not be looked up'],
   ETIMEDOUT: ['TIMEOUT', 'connecting took too long'],
   UND_ERR_CONNECT_TIMEOUT: ['TIMEOUT', 'connecting took too long'],
+  ADDRESS_REFUSED: [
+    'ADDRESS_REFUSED',
+    'the host is not at a public address, nor at one that MILLRACE_ALLOW_CIDRS names',
+  ],
 };
 
 /** The outcome of a request that ended without an answer. */
@@ -60,7 +64,11 @@ export function outcomeOfError(error: unknown): Outcome {
   if (OURS.has(code)) return { kind: 'ours', detail: code };
   const known = BY_CODE[code];
   if (known !== undefined) return failed(known[0], known[1]);
-  if (/TLS|SSL|CERT|EPROTO|SELF_SIGNED|UNABLE_TO|ALTNAME/u.test(code)) {
+  if (
+    /TLS|SSL|CERT|EPROTO|SELF_SIGNED|UNABLE_TO|ALTNAME|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/u.test(
+      code,
+    )
+  ) {
     return failed('TLS_FAILED', `TLS failed: ${code}`);
   }
   return failed('CONNECTION_RESET', `connection lost before an answer${code ? ` (${code})` : ''}`);
@@ -68,6 +76,21 @@ export function outcomeOfError(error: unknown): Outcome {
 
 export function failed(code: ErrorCode, detail: string): Outcome & { kind: 'failed' } {
   return { kind: 'failed', code, status: null, detail, responseHead: null, retryAfter: undefined };
+}
+
+/** As it was, but for secrets that the endpoint has repeated in what is kept of its answer. */
+export function withoutSecrets(
+  outcome: Outcome,
+  secrets: readonly string[],
+  token: string | null,
+): Outcome {
+  if (outcome.kind === 'ours' || outcome.responseHead === null) return outcome;
+  let responseHead = outcome.responseHead;
+  for (const secret of token === null ? secrets : [...secrets, token]) {
+    // What is shorter says nothing by itself, and would be found everywhere.
+    if (secret.length >= 4) responseHead = responseHead.replaceAll(secret, '••••');
+  }
+  return { ...outcome, responseHead };
 }
 
 /** The system's or undici's code; of several tried addresses the first one's. */

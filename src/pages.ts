@@ -59,6 +59,8 @@ export interface Pages {
   read(request: PageRequest): Promise<Page>;
   /** What filters look at, for the next `limit` entries. */
   keys(stream: StreamName, after: number, limit: number): Promise<Key[]>;
+  /** The same for the newest `limit` entries, newest first. */
+  newestKeys(stream: StreamName, limit: number): Promise<Key[]>;
   /** Position of the first entry in (after, until] that passes the filter. */
   first(stream: StreamName, after: number, filter: Filter, until: number): Promise<number | null>;
   entryAt(stream: StreamName, position: number): Promise<Entry | null>;
@@ -72,6 +74,11 @@ const COLUMNS = {
   records:
     'position, version_id, deleted, sync_id, collection_id, upstream_id, data, size, updated_at, upstream_updated_at, upstream_created_at, created_at',
 } as const;
+
+const KEYS: Record<StreamName, string> = {
+  events: 'select position, sync_id, collection_id, event from events',
+  records: 'select position, sync_id, collection_id, null from records',
+};
 
 const FIRST_SCAN_ROWS = 50_000;
 const PREPARED = 50;
@@ -128,19 +135,17 @@ export function createPages(sql: Sql): Pages {
   }
 
   async function keys(stream: StreamName, after: number, limit: number): Promise<Key[]> {
-    const event = stream === 'events' ? 'event' : 'null';
     const rows = await readRows(
       `keys-${stream}`,
-      `select position, sync_id, collection_id, ${event}
-               from ${stream} where position > $1 order by position limit $2`,
+      `${KEYS[stream]} where position > $1 order by position limit $2`,
       [after, limit],
     );
-    return rows.map((row) => ({
-      position: row[0] as number,
-      syncId: row[1] as string,
-      collectionId: row[2] as string,
-      event: row[3] as EventType | null,
-    }));
+    return rows.map(toKey);
+  }
+
+  async function newestKeys(stream: StreamName, limit: number): Promise<Key[]> {
+    const rows = await readRows(null, `${KEYS[stream]} order by position desc limit $1`, [limit]);
+    return rows.map(toKey);
   }
 
   async function first(
@@ -200,7 +205,11 @@ export function createPages(sql: Sql): Pages {
     return low;
   }
 
-  return { read, keys, first, entryAt, positionAtTime };
+  return { read, keys, newestKeys, first, entryAt, positionAtTime };
+}
+
+function toKey([position, syncId, collectionId, event]: unknown[]): Key {
+  return { position, syncId, collectionId, event } as Key;
 }
 
 /** How far a page has looked that ran out of entries before it ran out of room. */

@@ -96,14 +96,14 @@ export function createParkedStore(sql: Sql): ParkedStore {
 }
 
 /**
- * The part of a commit that writes parked entries, for the rows in `moved`: $11 inserts, $12
- * updates, $13 deletes, each a JSON array with the consumer's id in every element.
+ * The part of a commit that writes parked entries, for the rows in `moved`: $15 inserts, $16
+ * updates, $17 deletes, each a JSON array with the consumer's id in every element.
  */
 export const PARKED_CTES = `
   parked_new as (
     insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
                         body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
-    select p.* from json_to_recordset($11::json) as p(
+    select p.* from json_to_recordset($15::json) as p(
              consumer_id uuid, position bigint, message_id text, sync_id text, collection_id text,
              upstream_id text, event text, body text, attempts int, tries int, parked_at timestamptz,
              parked_ms bigint, due_ms bigint, last_failure jsonb)
@@ -112,14 +112,14 @@ export const PARKED_CTES = `
   ), parked_changed as (
     update parked p
        set attempts = u.attempts, tries = u.tries, due_ms = u.due_ms, last_failure = u.last_failure
-      from json_to_recordset($12::json) as u(
+      from json_to_recordset($16::json) as u(
              consumer_id uuid, position bigint, attempts int, tries int, due_ms bigint,
              last_failure jsonb)
       join moved using (consumer_id)
      where p.consumer_id = u.consumer_id and p.position = u.position
   ), parked_gone as (
     delete from parked p
-     using json_to_recordset($13::json) as d(
+     using json_to_recordset($17::json) as d(
              consumer_id uuid, position bigint, id uuid, attempts int, died_at timestamptz,
              last_failure jsonb)
       join moved using (consumer_id)

@@ -15,6 +15,9 @@ import {
   httpUrl,
   filterList,
   path,
+  credentialsWith,
+  masked,
+  secretHeader,
 } from './fields.ts';
 
 /** `records` holds the latest version of each record, `events` every change. */
@@ -153,26 +156,6 @@ export type Collection = z.infer<typeof Collection>;
 
 // ── targets ──────────────────────────────────────────────────────────────────────────────
 
-const secretText = z.string().min(1).max(4096);
-const secretHeader = headerValue.min(1);
-/** How a stored secret comes back; sent again it keeps what is stored. */
-const masked = z.string().regex(/^••••.{0,4}$/u);
-
-const credentialsWith = <T extends z.ZodType<string>>(headerSecret: T) =>
-  z.discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('none') }),
-    z.strictObject({
-      type: z.literal('basic'),
-      username: z
-        .string()
-        .max(1024)
-        .regex(/^[^:]*$/u, 'must not contain ":" (RFC 7617)'),
-      password: secretText,
-    }),
-    z.strictObject({ type: z.literal('bearer'), token: headerSecret }),
-    z.strictObject({ type: z.literal('header'), name: headerName, value: headerSecret }),
-  ]);
-
 export const Credentials = credentialsWith(secretHeader).meta({ id: 'Credentials' });
 export type Credentials = z.infer<typeof Credentials>;
 
@@ -181,9 +164,10 @@ export const MaskedCredentials = credentialsWith(z.union([secretHeader, masked])
   description: 'Secrets come back as ••••last4; sent back like this they keep what is stored',
 });
 
-export const HeaderMap = z.record(headerName, headerValue).meta({
-  description: 'Sent with each webhook',
-});
+export const HeaderMap = z
+  .record(headerName, headerValue)
+  .refine((map) => Object.keys(map).length <= 50, 'must not hold more than 50')
+  .meta({ description: 'Sent with each webhook' });
 
 export const Health = z
   .object({ status: z.enum(['ok', 'warn', 'error']), notes: z.array(z.string()), time: Timestamp })
@@ -195,6 +179,9 @@ const targetFields = {
   base_url: httpUrl.meta({ example: 'https://example.com/hooks' }),
   credentials: Credentials,
   headers: HeaderMap,
+  ca: z.string().min(1).max(65_536).nullable().meta({
+    description: 'PEM certificates to trust instead of the public authorities; null: those',
+  }),
   timeout_ms: z.int().min(500).max(15_000).meta({ description: 'Milliseconds to a status line' }),
   max_in_flight: z.int().min(1).max(1000).meta({ description: 'Open requests, per consumer' }),
   rate_limit: z.int().min(1).max(100_000).nullable().meta({
@@ -209,6 +196,7 @@ export const TargetInput = z
     kind: z.literal('webhook').default('webhook'),
     credentials: targetFields.credentials.default({ type: 'none' }),
     headers: targetFields.headers.default({}),
+    ca: targetFields.ca.default(null),
     timeout_ms: targetFields.timeout_ms.default(15_000),
     max_in_flight: targetFields.max_in_flight.default(64),
     rate_limit: targetFields.rate_limit.default(null),
@@ -220,11 +208,22 @@ export type TargetInput = z.infer<typeof TargetInput>;
 const maskedFields = {
   ...targetFields,
   credentials: MaskedCredentials,
-  signing_secret: z.string().meta({ description: 'Whole once, in the answer to create' }),
+  signing_secret: z
+    .string()
+    .meta({ description: 'Whole once, in the answer to create and to rotate' }),
 };
 
 export const TargetPatch = z.strictObject(maskedFields).partial().meta({ id: 'TargetPatch' });
 export type TargetPatch = z.infer<typeof TargetPatch>;
+
+export const SecretRotation = z
+  .strictObject({
+    expires_in: z.int().min(0).max(2_592_000).default(86_400).meta({
+      description: 'Seconds for which the secret in use until now signs, too; 0: it ends at once',
+    }),
+  })
+  .meta({ id: 'SecretRotation' });
+export type SecretRotation = z.infer<typeof SecretRotation>;
 
 export const Target = z
   .object({

@@ -5,6 +5,8 @@ import type { KeyObject } from 'node:crypto';
 export interface Vault {
   seal(plain: string, aad: string): string;
   open(sealed: string, aad: string): string;
+  /** The id of the key that seals. */
+  readonly activeKey: string;
 }
 
 export interface VaultKey {
@@ -72,7 +74,7 @@ export function createVault(keys: readonly VaultKey[]): Vault {
     }
   }
 
-  return { seal, open };
+  return { seal, open, activeKey: active };
 }
 
 /** `••••` and the last four characters; a short secret shows none of them. */

@@ -1,11 +1,10 @@
 import type { Dispatcher } from 'undici';
 
 import type { Outlet } from './egress.ts';
-import { codeOfStatus, failed, outcomeOfError, type Outcome } from './outcome.ts';
+import { openExchange, type Exchange } from './exchange.ts';
+import { TokenFailure, type TokenSource } from './oauth.ts';
+import { failed, outcomeOfError, withoutSecrets, type Outcome } from './outcome.ts';
 import { newTraceparent } from './trace.ts';
-
-const HEAD_BYTES = 2_048;
-const BODY_BYTES = 65_536;
 
 /** What one webhook carries; the body is sent as it stands. */
 export interface Message {
@@ -40,20 +39,32 @@ export interface SenderOptions<M extends Message> {
   sign: (id: string, timestamp: number, body: Buffer) => string;
   /** Headers of the target, credentials included, as a flat list. */
   headers: string[];
+  /** Secrets that are cut out of answers that repeat them. */
+  hidden?: readonly string[];
+  /** Where its bearer token comes from, where it takes one. */
+  tokens?: TokenSource | null;
   consumerId: string;
   userAgent: string;
   timeoutMs: number;
   /** Keeps the first 2 KB of successful answers too. */
   keepHeads?: boolean;
+  /** Counts the open requests of several senders. */
+  requests?: OpenRequests;
   ended: Ended<M>;
+}
+
+export interface OpenRequests {
+  open: number;
 }
 
 /**
  * Sends webhooks to one target by the rules of Standard Webhooks: the id stays, the timestamp
  * and signature are new each attempt. Success is a 2xx status line within `timeoutMs`; what
- * comes after it is read up to 64 KB and the deadline, then cut off.
+ * comes after it is read up to 64 KB and the deadline, then cut off. A token that is answered 401
+ * is replaced and the request repeated at once, one time, as part of the attempt.
  */
 export function createSender<M extends Message>(options: SenderOptions<M>): Sender<M> {
+  const { tokens = null, hidden = [], requests = { open: 0 } } = options;
   const open = new Set<OpenRequest<M>>();
   const fixed = [
     'content-type',
@@ -67,8 +78,10 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
 
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
-    const durationMs = performance.now() - request.startedMono;
-    options.ended(request.message, outcome, request.startedAt, Math.round(durationMs));
+    requests.open -= 1;
+    const durationMs = Math.round(performance.now() - request.startedMono);
+    const shown = withoutSecrets(outcome, hidden, request.token);
+    options.ended(request.message, shown, request.startedAt, durationMs);
   }
 
   function send(message: M, attempt: number): void {
@@ -92,7 +105,38 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
     ];
     const request = openRequest(message, startedAt, options, finish);
     open.add(request);
-    options.outlet.dispatch({ path: options.path, method: 'POST', headers, body }, request.handler);
+    requests.open += 1;
+    const post = { path: options.path, method: 'POST', headers, body } as const;
+    if (tokens === null) options.outlet.dispatch(post, request.handler());
+    else sendWithToken(request, post, tokens);
+  }
+
+  /** Synchronous while a token is at hand. */
+  function sendWithToken(request: OpenRequest<M>, post: Post, source: TokenSource): void {
+    let used = source.current();
+    request.refused = () => {
+      request.refused = null;
+      fetchToken();
+    };
+    if (used === null) fetchToken();
+    else dispatch(used);
+
+    function dispatch(token: string): void {
+      used = token;
+      request.token = token;
+      const headers = [...post.headers, 'authorization', `Bearer ${token}`];
+      options.outlet.dispatch({ ...post, headers }, request.handler());
+    }
+
+    function fetchToken(): void {
+      source.renew(used).then(
+        (token) => {
+          if (open.has(request)) dispatch(token);
+        },
+        (error: unknown) =>
+          finish(request, error instanceof TokenFailure ? error.outcome : outcomeOfError(error)),
+      );
+    }
   }
 
   function sweep(now: number): void {
@@ -116,11 +160,23 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
   };
 }
 
+interface Post {
+  path: string;
+  method: 'POST';
+  headers: string[];
+  body: Buffer;
+}
+
 interface OpenRequest<M> {
   message: M;
   startedAt: number;
   startedMono: number;
-  handler: Dispatcher.DispatchHandler;
+  /** Hears of one exchange; another one begins with its own. */
+  handler(): Dispatcher.DispatchHandler;
+  /** Makes another exchange of the first one's 401; null: that is the answer. */
+  refused: (() => void) | null;
+  /** The one it was sent with last. */
+  token: string | null;
   /** Ends it before its answer is whole. */
   end(why: 'deadline' | 'cut'): void;
 }
@@ -128,72 +184,36 @@ interface OpenRequest<M> {
 function openRequest<M extends Message>(
   message: M,
   startedAt: number,
-  { timeoutMs, keepHeads = false }: { timeoutMs: number; keepHeads?: boolean },
+  options: { timeoutMs: number; keepHeads?: boolean },
   finish: (request: OpenRequest<M>, outcome: Outcome) => void,
 ): OpenRequest<M> {
+  const { timeoutMs, keepHeads = false } = options;
   const startedMono = performance.now();
-  let controller: Dispatcher.DispatchController | null = null;
-  let status = 0;
-  let retryAfter: string | undefined;
-  let received = 0;
-  let head: Buffer[] | null = null;
-  let given = false; // ended by us: whatever undici says afterwards is its echo
-
-  function answer(): Outcome {
-    const code = codeOfStatus(status);
-    const text = head === null ? null : Buffer.concat(head).toString('utf8').slice(0, HEAD_BYTES);
-    const responseHead = text === null ? null : text.replaceAll('\u0000', '\ufffd');
-    if (code === null) return { kind: 'delivered', status, responseHead };
-    return { kind: 'failed', code, status, detail: `HTTP ${status}`, responseHead, retryAfter };
-  }
-
-  function stop(outcome: Outcome): void {
-    given = true;
-    finish(request, outcome);
-    controller?.abort(new Error('cut off'));
-  }
-
-  const handler: Dispatcher.DispatchHandler = {
-    onRequestStart(started) {
-      controller = started;
-      if (given) started.abort(new Error('cut off'));
-    },
-    onResponseStart(_controller, statusCode, headers) {
-      if (statusCode < 200) return; // informational: the answer is still to come
-      if (performance.now() - startedMono > timeoutMs) {
-        stop(failed('TIMEOUT', `no answer within ${timeoutMs} ms`));
-        return;
-      }
-      status = statusCode;
-      const asked = headers['retry-after'];
-      retryAfter = Array.isArray(asked) ? asked[0] : asked;
-    },
-    onResponseData(_controller, chunk) {
-      if (received < HEAD_BYTES && (keepHeads || codeOfStatus(status) !== null)) {
-        (head ??= []).push(chunk.subarray(0, HEAD_BYTES - received));
-      }
-      received += chunk.length;
-      if (received > BODY_BYTES) stop(answer());
-    },
-    onResponseEnd() {
-      if (!given) finish(request, answer());
-    },
-    onResponseError(_controller, error) {
-      if (given) return;
-      finish(request, status > 0 ? answer() : outcomeOfError(error));
-    },
-  };
+  let exchange: Exchange | null = null;
 
   const request: OpenRequest<M> = {
     message,
     startedAt,
     startedMono,
-    handler,
+    refused: null,
+    token: null,
+    handler: () => {
+      exchange = openExchange({ deadline: startedMono + timeoutMs, timeoutMs, keepHeads, ended });
+      return exchange.handler;
+    },
     end(why) {
-      if (status > 0) stop(answer());
-      else if (why === 'cut') stop({ kind: 'ours', detail: 'the lease ended' });
-      else stop(failed('TIMEOUT', `no answer within ${timeoutMs} ms`));
+      const answer = exchange?.cut() ?? null;
+      if (answer !== null) finish(request, answer);
+      else if (why === 'cut') finish(request, { kind: 'ours', detail: 'the lease ended' });
+      else finish(request, failed('TIMEOUT', `no answer within ${timeoutMs} ms`));
     },
   };
+
+  function ended(outcome: Outcome): void {
+    const is401 = outcome.kind === 'failed' && outcome.status === 401;
+    if (is401 && request.refused !== null) request.refused();
+    else finish(request, outcome);
+  }
+
   return request;
 }

@@ -6,16 +6,20 @@ export type Signer = (id: string, timestamp: number, body: Buffer | string) => s
 /**
  * Signs as Standard Webhooks does (standardwebhooks.com, spec "Signature scheme"): per secret
  * `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, joined by blanks. Keys are imported
- * once; make one signer a target and version.
+ * once; make one signer a target and version. From `previousUntil` (unix ms) on the first one signs alone.
  */
-export function createSigner(secrets: readonly string[]): Signer {
+export function createSigner(
+  secrets: readonly string[],
+  previousUntil: number | null = null,
+): Signer {
   const keys = secrets.map((secret) => createSecretKey(signingKey(secret)));
   if (keys.length === 0) throw new Error('a signer needs at least one signing secret');
+  const until = previousUntil === null ? Infinity : previousUntil / 1_000;
   return (id, timestamp, body) => {
     const prefix = `${id}.${timestamp}.`;
     const one = (key: (typeof keys)[number]): string =>
       `v1,${createHmac('sha256', key).update(prefix).update(body).digest('base64')}`;
-    return keys.length === 1 ? one(keys[0]!) : keys.map(one).join(' ');
+    return keys.length === 1 || timestamp >= until ? one(keys[0]!) : keys.map(one).join(' ');
   };
 }
 

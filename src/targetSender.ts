@@ -1,6 +1,13 @@
-import { openOutlet } from './egress.ts';
+import type { Egress } from './egress.ts';
+import type { Tokens } from './oauth.ts';
 import { requestPath } from './run.ts';
-import { createSender, type Ended, type Message, type Sender } from './sender.ts';
+import {
+  createSender,
+  type Ended,
+  type Message,
+  type OpenRequests,
+  type Sender,
+} from './sender.ts';
 import { createSigner } from './signing.ts';
 import type { OpenTarget } from './targets.ts';
 
@@ -8,6 +15,8 @@ import type { OpenTarget } from './targets.ts';
 export function openTargetSender<M extends Message>(
   target: OpenTarget,
   options: {
+    egress: Egress;
+    tokens: Tokens;
     /** Joined to the target's own. */
     path: string;
     /** What `millrace-consumer` says. */
@@ -16,19 +25,23 @@ export function openTargetSender<M extends Message>(
     userAgent: string;
     /** Keeps the beginning of successful answers too. */
     keepHeads?: boolean;
+    requests?: OpenRequests;
     ended: Ended<M>;
   },
 ): Sender<M> {
-  const { path, connections, ...rest } = options;
+  const { egress, tokens, path, connections, ...rest } = options;
   return createSender({
-    outlet: openOutlet({
+    outlet: egress.open({
       origin: new URL(target.baseUrl).origin,
       connections,
       connectTimeoutMs: target.timeoutMs,
+      ca: target.ca,
     }),
     path: requestPath(target.baseUrl, path),
-    sign: createSigner(target.secrets),
+    sign: createSigner(target.secrets, target.previousUntil),
     headers: Object.entries(target.headers).flat(),
+    hidden: target.hidden,
+    tokens: target.oauth === null ? null : tokens.of(target, target.oauth),
     timeoutMs: target.timeoutMs,
     ...rest,
   });

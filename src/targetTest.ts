@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
+import type { Egress } from './egress.ts';
 import { Uuid } from './fields.ts';
 import { newId } from './ids.ts';
+import { createTokens } from './oauth.ts';
 import type { Outcome } from './outcome.ts';
 import type { Message } from './sender.ts';
 import { openTargetSender } from './targetSender.ts';
@@ -28,14 +30,19 @@ export type TargetTest = z.infer<typeof TargetTest>;
 const SWEEP_MS = 25;
 
 /**
- * Sends one signed webhook with a body of `{"test":{…}}` as a delivery would be sent. Rejects only
- * for a fault of this machine.
+ * Sends one signed webhook with a body of `{"test":{…}}` as a delivery would be sent, a token of its
+ * own included. Rejects only for a fault of this machine.
  */
-export async function testTarget(target: OpenTarget, userAgent: string): Promise<TargetTest> {
+export async function testTarget(
+  target: OpenTarget,
+  { egress, userAgent }: { egress: Egress; userAgent: string },
+): Promise<TargetTest> {
   const messageId = newId();
   const body = JSON.stringify({ test: { id: messageId, sent_at: new Date().toISOString() } });
   const { promise, resolve } = Promise.withResolvers<[outcome: Outcome, durationMs: number]>();
   const sender = openTargetSender<Message>(target, {
+    egress,
+    tokens: createTokens({ egress, userAgent }),
     path: '',
     consumerId: 'test',
     connections: 1,

@@ -1,12 +1,24 @@
-import { masked, refuseHeaders, toHeaders, unmasked } from './credentials.ts';
+import { masked, secretsOf, toHeaders, unmasked } from './credentials.ts';
 import type { Db, Sql } from './db.ts';
+import type { Egress } from './egress.ts';
 import type { Key, KeyPage } from './keyset.ts';
 import { toPage } from './keyset.ts';
 import { newId } from './ids.ts';
+import type { OAuthClient } from './oauth.ts';
 import { Refusal, refuseField } from './refusal.ts';
 import type { Credentials, Health, Target, TargetInput, TargetPatch } from './schema.ts';
 import { mask, newSigningSecret } from './secrets.ts';
 import type { Vault } from './secrets.ts';
+import { refuseSending, type Sending } from './sending.ts';
+import {
+  CREDENTIALS,
+  openCredentials,
+  openPrevious,
+  openSigningSecret,
+  PREVIOUS_SECRET,
+  SIGNING_SECRET,
+  type SealedRow,
+} from './targetSecrets.ts';
 
 /** Endpoints that consumers send to. Credentials and signing secrets are sealed at rest and masked in answers. */
 export interface Targets {
@@ -17,6 +29,11 @@ export interface Targets {
   list(page: { limit: number; after: Key | null }): Promise<KeyPage<Target>>;
   /** Replaces the fields given; a secret that comes masked keeps the stored one. Running senders take it at once. */
   patch(id: string, patch: TargetPatch): Promise<Target | null>;
+  /**
+   * Makes another signing secret, which the answer holds whole; the one until now signs, too, for so
+   * many seconds. Running senders take it at once. Null when there is no such target.
+   */
+  rotateSecret(id: string, expiresInS: number): Promise<Target | null>;
   /** Opened, for sending; null when there is none. */
   open(id: string): Promise<OpenTarget | null>;
   /** A target that is not stored, opened with a signing secret of its own. */
@@ -27,10 +44,18 @@ export interface Targets {
   remove(id: string): Promise<boolean>;
 }
 
-export function createTargets(deps: { db: Db; vault: Vault }): Targets {
+export function createTargets(deps: {
+  db: Db;
+  vault: Vault;
+  egress: Pick<Egress, 'refusal'>;
+}): Targets {
   const { db, vault } = deps;
+  const refuse = (made: Sending): void => refuseSending(made, deps.egress);
   return {
-    create: (input) => create(db, vault, input),
+    create: (input) => {
+      refuse(input);
+      return create(db, vault, input);
+    },
     get: async (id) => {
       const { rows } = await db.query<Row>({
         text: selectTargets('select * from targets where id = $1'),
@@ -39,9 +64,14 @@ export function createTargets(deps: { db: Db; vault: Vault }): Targets {
       return rows[0] === undefined ? null : toTarget(rows[0], vault);
     },
     list: (page) => list(db, vault, page),
-    patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch)),
+    patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
+    rotateSecret: (id, expiresInS) =>
+      db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS)),
     open: (id) => openTarget(db, vault, id),
-    openDraft,
+    openDraft: (input) => {
+      refuse(input);
+      return openDraft(input);
+    },
     tested: async (id) => {
       await db.query({
         text: `
@@ -62,8 +92,16 @@ export interface OpenTarget {
   baseUrl: string;
   /** Lower-case names; credentials included. */
   headers: Record<string, string>;
+  /** Cut out of what the endpoint answers. */
+  hidden: string[];
+  /** Whose token is sent with each request. */
+  oauth: OAuthClient | null;
+  /** PEM. */
+  ca: string | null;
   /** The first one is the newest. */
   secrets: string[];
+  /** Unix ms until which others than the first one sign; null: there are none. */
+  previousUntil: number | null;
   timeoutMs: number;
   maxInFlight: number;
   rateLimit: number | null;
@@ -78,12 +116,18 @@ export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<Op
   });
   const row = rows[0];
   if (row === undefined) return null;
+  const credentials = openCredentials(row, vault);
+  const previous = openPrevious(row, vault);
   return {
     id,
     version: row.version,
     baseUrl: row.base_url,
-    headers: headersOf(row.headers, openCredentials(row, vault)),
-    secrets: [openSigningSecret(row, vault)],
+    headers: headersOf(row.headers, credentials),
+    hidden: secretsOf(credentials),
+    oauth: credentials.type === 'oauth2' ? credentials : null,
+    ca: row.ca,
+    secrets: [openSigningSecret(row, vault), ...(previous === null ? [] : [previous.secret])],
+    previousUntil: previous?.until ?? null,
     timeoutMs: row.timeout_ms,
     maxInFlight: row.max_in_flight,
     rateLimit: row.rate_limit,
@@ -91,13 +135,16 @@ export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<Op
 }
 
 function openDraft(input: TargetInput): OpenTarget {
-  refuseHeaders(input.headers, input.credentials);
   return {
     id: newId(),
     version: 1,
     baseUrl: input.base_url,
     headers: headersOf(input.headers, input.credentials),
+    hidden: secretsOf(input.credentials),
+    oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
+    ca: input.ca,
     secrets: [newSigningSecret()],
+    previousUntil: null,
     timeoutMs: input.timeout_ms,
     maxInFlight: input.max_in_flight,
     rateLimit: input.rate_limit,
@@ -109,14 +156,12 @@ function headersOf(own: Record<string, string>, credentials: Credentials): Recor
   return { ...Object.fromEntries(lower), ...toHeaders(credentials) } as Record<string, string>;
 }
 
-interface Row {
-  id: string;
+interface Row extends SealedRow {
   name: string;
   kind: 'webhook';
   base_url: string;
-  credentials: string;
   headers: Record<string, string>;
-  signing_secret: string;
+  ca: string | null;
   timeout_ms: number;
   max_in_flight: number;
   rate_limit: number | null;
@@ -143,14 +188,13 @@ function selectTargets(rows: string): string {
 }
 
 async function create(sql: Sql, vault: Vault, input: TargetInput): Promise<Target> {
-  refuseHeaders(input.headers, input.credentials);
   const id = newId();
   const secret = newSigningSecret();
   const { rows } = await sql.query<Row>({
     text: `
       insert into targets (id, name, kind, base_url, credentials, headers, signing_secret,
-                           timeout_ms, max_in_flight, rate_limit, metadata, created_at, updated_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now(), now())
+                           timeout_ms, max_in_flight, rate_limit, metadata, ca, created_at, updated_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now(), now())
       returning *`,
     values: [
       id,
@@ -164,6 +208,7 @@ async function create(sql: Sql, vault: Vault, input: TargetInput): Promise<Targe
       input.max_in_flight,
       input.rate_limit,
       JSON.stringify(input.metadata),
+      input.ca,
     ],
   });
   return { ...toTarget(rows[0]!, vault), signing_secret: secret };
@@ -191,6 +236,7 @@ const SENT_WITH = [
   'base_url',
   'credentials',
   'headers',
+  'ca',
   'timeout_ms',
   'max_in_flight',
   'rate_limit',
@@ -201,6 +247,7 @@ async function update(
   vault: Vault,
   id: string,
   patch: TargetPatch,
+  refuse: (made: Sending) => void,
 ): Promise<Target | null> {
   const { rows } = await tx.query<Row>({
     text: 'select * from targets where id = $1 for update',
@@ -217,36 +264,70 @@ async function update(
   const stored = openCredentials(row, vault);
   const credentials =
     patch.credentials === undefined ? stored : unmasked(patch.credentials, stored);
-  refuseHeaders(patch.headers ?? row.headers, credentials);
+  const ca = patch.ca === undefined ? row.ca : patch.ca;
+  const { base_url = row.base_url, headers = row.headers } = patch;
+  refuse({ base_url, headers, credentials, ca });
   await tx.query({
     text: `
       update targets
          set name = $2, base_url = $3, credentials = $4, headers = $5, timeout_ms = $6,
-             max_in_flight = $7, rate_limit = $8, metadata = $9,
+             max_in_flight = $7, rate_limit = $8, metadata = $9, ca = $11,
              version = version + $10, updated_at = now(),
              moved_version = case when base_url = $3 then moved_version else version + 1 end
        where id = $1`,
     values: [
       id,
       patch.name ?? row.name,
-      patch.base_url ?? row.base_url,
+      base_url,
       patch.credentials === undefined
         ? row.credentials
         : vault.seal(JSON.stringify(credentials), CREDENTIALS(id)),
-      JSON.stringify(patch.headers ?? row.headers),
+      JSON.stringify(headers),
       patch.timeout_ms ?? row.timeout_ms,
       patch.max_in_flight ?? row.max_in_flight,
       patch.rate_limit === undefined ? row.rate_limit : patch.rate_limit,
       JSON.stringify(patch.metadata ?? row.metadata),
       SENT_WITH.some((field) => patch[field] !== undefined) ? 1 : 0,
+      ca,
     ],
   });
+  return changed(tx, vault, id);
+}
+
+/** What it is now; running senders are told. */
+async function changed(tx: Sql, vault: Vault, id: string): Promise<Target> {
   await tx.query(`select pg_notify('millrace_consumers', '')`);
   const fresh = await tx.query<Row>({
     text: selectTargets('select * from targets where id = $1'),
     values: [id],
   });
   return toTarget(fresh.rows[0]!, vault);
+}
+
+async function rotateSecret(
+  tx: Sql,
+  vault: Vault,
+  id: string,
+  expiresInS: number,
+): Promise<Target | null> {
+  const { rows } = await tx.query<Row>({
+    text: 'select * from targets where id = $1 for update',
+    values: [id],
+  });
+  const [row] = rows;
+  if (row === undefined) return null;
+  const secret = newSigningSecret();
+  const until = expiresInS === 0 ? null : new Date(Date.now() + expiresInS * 1_000).toISOString();
+  const previous = vault.seal(openSigningSecret(row, vault), PREVIOUS_SECRET(id));
+  await tx.query({
+    text: `
+      update targets
+         set signing_secret = $2, signing_secret_previous = $3, previous_expires_at = $4,
+             version = version + 1, updated_at = now()
+       where id = $1`,
+    values: [id, vault.seal(secret, SIGNING_SECRET(id)), until === null ? null : previous, until],
+  });
+  return { ...(await changed(tx, vault, id)), signing_secret: secret };
 }
 
 async function remove(tx: Sql, id: string): Promise<boolean> {
@@ -278,17 +359,6 @@ async function remove(tx: Sql, id: string): Promise<boolean> {
   return true;
 }
 
-const CREDENTIALS = (id: string): string => `targets:credentials:${id}`;
-const SIGNING_SECRET = (id: string): string => `targets:signing_secret:${id}`;
-
-function openCredentials(row: Row, vault: Vault): Credentials {
-  return JSON.parse(vault.open(row.credentials, CREDENTIALS(row.id))) as Credentials;
-}
-
-function openSigningSecret(row: Row, vault: Vault): string {
-  return vault.open(row.signing_secret, SIGNING_SECRET(row.id));
-}
-
 function toTarget(row: Row, vault: Vault): Target {
   return {
     id: row.id,
@@ -297,6 +367,7 @@ function toTarget(row: Row, vault: Vault): Target {
     base_url: row.base_url,
     credentials: masked(openCredentials(row, vault)),
     headers: row.headers,
+    ca: row.ca,
     signing_secret: mask(openSigningSecret(row, vault)),
     timeout_ms: row.timeout_ms,
     max_in_flight: row.max_in_flight,

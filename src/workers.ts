@@ -11,8 +11,9 @@ import type { Workflows } from './commands.ts';
 import type { Db } from './db.ts';
 import { mailGraceMs } from './alerts.ts';
 import { createDigest } from './digest.ts';
-import { createDrains } from './drains.ts';
+import { createDrains, type DeliveryCounts } from './drains.ts';
 import { createEdits } from './edits.ts';
+import type { Egress } from './egress.ts';
 import { createRetarget } from './retarget.ts';
 import { startUpkeep } from './upkeep.ts';
 import { createLeaderStore } from './leader.ts';
@@ -34,6 +35,8 @@ const OUTBOX_POLL_MS = 5_000;
 export interface WorkersOptions {
   db: Db;
   vault: Vault;
+  /** What deliveries go out through. */
+  egress: Egress;
   listener: Listener;
   connection: NativeConnection;
   client: Client;
@@ -54,6 +57,7 @@ export interface WorkersOptions {
   sendAlertWebhook: Send | null;
   /** Drains and deliveries this process runs at once. */
   slots: number;
+  counts?: DeliveryCounts;
   log: Logger;
 }
 
@@ -64,6 +68,8 @@ export interface WorkersOptions {
 export async function createWorkers(options: WorkersOptions): Promise<{
   run(): Promise<void>;
   shutdown(): void;
+  /** Whether this process wakes idle consumers. */
+  readonly leads: boolean;
 }> {
   const { db, log, listener, queues } = options;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
@@ -191,6 +197,9 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     run,
     shutdown: () => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+    get leads() {
+      return wake.leads;
     },
   };
 }

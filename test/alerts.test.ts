@@ -4,8 +4,10 @@ import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
 import { alertSecrets, alertWebhook } from '../src/alertWebhook.ts';
+import { createEgress } from '../src/egress.ts';
 import { openDb } from '../src/db.ts';
 import { smtpMail } from '../src/outbox.ts';
+import { LOOPBACK } from './support/app.ts';
 import { createDatabase } from './support/database.ts';
 import { createFeed } from './support/feed.ts';
 import { openMailServer } from './support/mailServer.ts';
@@ -148,7 +150,12 @@ test('the alert webhook is signed as any webhook, and tried again until it is ta
   });
   const url = `${operators.url}/alerts`;
   await using world = await openWorld({
-    sendAlertWebhook: alertWebhook({ url, secrets: [secret], userAgent: 'Millrace/test' }),
+    sendAlertWebhook: alertWebhook({
+      egress: createEgress({ allowCidrs: LOOPBACK }),
+      url,
+      secrets: [secret],
+      userAgent: 'Millrace/test',
+    }),
   });
   await using receiver = await openReceiver(gone);
   const consumer = await world.consumer(await world.target(receiver.url), { name: 'orders' });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import { startDelivery } from '../src/delivery.ts';
 import { createDrains } from '../src/drains.ts';
+import { createEgress } from '../src/egress.ts';
 import { createListener } from '../src/notify.ts';
 import type { Shared } from '../src/shared.ts';
 import { openConsumersApi } from './support/consumers.ts';
@@ -16,6 +17,7 @@ test('a page that comes when its delivery has ended takes no memory from the oth
   await using drains = createDrains({
     db,
     vault,
+    egress: createEgress({ allowCidrs: [] }),
     listener,
     holder: 'here',
     userAgent: 'test',

@@ -80,12 +80,20 @@ const CASES: {
 }[] = [
   {
     what: 'the first page of targets',
-    work: (sql) => createTargets({ db: sql, vault: opener(sql) }).list({ limit: 10, after: null }),
+    work: (sql) =>
+      createTargets({ db: sql, vault: opener(sql), egress: { refusal: () => null } }).list({
+        limit: 10,
+        after: null,
+      }),
     by: /Index Scan using targets_newest/u,
   },
   {
     what: 'a page of targets in the middle',
-    work: (sql) => createTargets({ db: sql, vault: opener(sql) }).list({ limit: 10, after: KEY }),
+    work: (sql) =>
+      createTargets({ db: sql, vault: opener(sql), egress: { refusal: () => null } }).list({
+        limit: 10,
+        after: KEY,
+      }),
     by: /Index Scan using targets_newest/u,
   },
   {

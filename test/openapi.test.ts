@@ -3,14 +3,20 @@ import { openApp } from './support/app.ts';
 import { createDatabase } from './support/database.ts';
 
 interface Operation {
+  operationId?: string;
   summary?: string;
+  description?: string;
+  tags?: string[];
   security?: object[];
   parameters?: { name: string; in: string }[];
-  requestBody?: { required?: boolean };
-  responses: Record<string, { content?: Record<string, { schema: object }> }>;
+  requestBody?: { required?: boolean; content?: Content };
+  responses: Record<string, { content?: Content }>;
 }
 
+type Content = Record<string, { schema: object; example?: unknown; examples?: object }>;
+
 interface Document {
+  tags: { name: string; description: string }[];
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
   webhooks: Record<string, Record<string, Operation>>;
@@ -53,17 +59,15 @@ test('every route of /v1 but signing in takes a key or a session, and documents 
     bearer: { type: 'http', scheme: 'bearer' },
     session: { type: 'apiKey', in: 'cookie', name: 'millrace_session' },
   });
-  const problem = {
-    'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
-  };
+  const problem = { $ref: '#/components/schemas/Problem' };
   for (const [name, { security, summary, responses }] of operations()) {
     if (!name.includes(' /v1/')) continue;
     expect({
       name,
       hasSummary: summary !== undefined,
       security: security?.map((one) => Object.keys(one).join()),
-      unauthorized: responses['401']?.content,
-      away: responses['503']?.content,
+      unauthorized: responses['401']?.content?.['application/problem+json']?.schema,
+      away: responses['503']?.content?.['application/problem+json']?.schema,
       checksItsPath: !name.includes('{') || '404' in responses || '422' in responses,
     }).toEqual({
       name,
@@ -129,4 +133,45 @@ test('both webhooks are described with their payload and headers', () => {
       expect.arrayContaining(['webhook-id', 'webhook-timestamp', 'webhook-signature']),
     );
   }
+});
+
+test('every operation has a name of its own, a text, a tag that is described, and examples', () => {
+  const ids = operations().map(([, { operationId }]) => operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  const tags = document.tags.map(({ name }) => name);
+  const faults: string[] = [];
+  for (const [name, operation] of operations()) {
+    const { operationId = '', description = '', tags: own = [] } = operation;
+    if (!/^[a-z][A-Za-z0-9]+$/u.test(operationId)) faults.push(`${name}: id ${operationId}`);
+    if (description === '') faults.push(`${name}: no description`);
+    if (own.length !== 1 || !tags.includes(own[0]!)) faults.push(`${name}: tags ${own.join()}`);
+    for (const body of [operation.requestBody, ...Object.values(operation.responses)]) {
+      for (const [type, { example, examples }] of Object.entries(body?.content ?? {})) {
+        if (!type.includes('json') || type.includes('ndjson')) continue;
+        if (example === undefined && examples === undefined) faults.push(`${name}: ${type}`);
+      }
+    }
+  }
+  expect(faults).toEqual([]);
+});
+
+test('what any route may answer for its parameters and its body is documented', () => {
+  for (const [name, { parameters = [], requestBody, responses, security }] of operations()) {
+    const expected = ['431'];
+    if (security !== undefined) {
+      if (parameters.some((one) => one.in !== 'path')) expected.push('400');
+      if (name.includes('{')) expected.push('404');
+      if (requestBody !== undefined) expected.push('400', '413', '415', '422');
+    }
+    expect({ name, statuses: Object.keys(responses) }).toEqual({
+      name,
+      statuses: expect.arrayContaining(expected),
+    });
+  }
+});
+
+test('patterns are regular expressions of JSON Schema, without the flags of a language', () => {
+  const patterns = [...JSON.stringify(document).matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/gu)];
+  expect(patterns.length).toBeGreaterThan(5);
+  for (const [, pattern = ''] of patterns) expect(pattern).not.toMatch(/\/[a-z]+$|\[\^\]/u);
 });

@@ -108,7 +108,7 @@ test('days of attempts go by age, days to come are there, and what came without 
   const { db } = streams;
   const insert = (at: string) =>
     db.query(
-      `insert into attempt_batches values ('${randomUUID()}', ${at}, '{1}', '{1}', '{1}', '{200}')`,
+      `insert into attempt_batches values ('${randomUUID()}', ${at}, '{1}', '{1}', '{1}', '{200}', 1, 1, 1, 1)`,
     );
   await db.query(
     `create table attempt_batches_20200101 partition of attempt_batches for values from ('2020-01-01') to ('2020-01-02')`,

@@ -11,16 +11,20 @@ import type { DeadLetters } from '../deadLetters.ts';
 import type { Ends } from '../ends.ts';
 import { newId } from '../ids.ts';
 import type { Pages } from '../pages.ts';
+import type { Reads } from '../reads.ts';
 import type { Info } from '../schema.ts';
 import type { Syncs } from '../syncs.ts';
 import type { OpenTarget, Targets } from '../targets.ts';
 import type { TargetTest } from '../targetTest.ts';
+import { createAlertRoutes } from './alerts.ts';
 import { createAsk } from './ask.ts';
 import { createApiKeyRoutes } from './apiKeys.ts';
 import { createGate } from './auth.ts';
 import { JSON_BYTES } from './body.ts';
+import { createAttemptRoutes } from './attempts.ts';
 import { createCommandRoutes } from './commands.ts';
 import { createConsole } from './console.ts';
+import { createConsumerMetricsRoutes } from './consumerMetrics.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
 import type { AppEnv } from './env.ts';
@@ -29,10 +33,14 @@ import type { ErrorLog } from './errors.ts';
 import { createIdempotent } from './idempotency.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
+import { createListenRoutes } from './listen.ts';
+import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
+import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes } from './probes.ts';
 import type { Check } from './probes.ts';
 import { readBody, refuseOversized } from './requests.ts';
+import { createReference } from './reference.ts';
 import { createRoutes } from './route.ts';
 import { needsOf } from './scopes.ts';
 import type { Needs } from './scopes.ts';
@@ -52,12 +60,14 @@ export interface AppDeps {
   consumers: Consumers;
   changes: Changes;
   deadLetters: DeadLetters;
+  reads: Reads;
   commands: Commands;
   startWorkflow: (consumerId: string) => Promise<void>;
   access: Access;
   /** What `/readyz` waits for, by name. */
   checks: Record<string, Check>;
   info: Info;
+  metrics: { text: () => Promise<string> };
   log: ErrorLog;
 }
 
@@ -76,6 +86,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.use(refuseMethods({ app, onMethodNotAllowed: methodNotAllowed }));
 
   app.route('/', createProbeRoutes(deps));
+  app.route('/', createReference());
 
   let needed: Needs = new Map();
   app.use(refuseOversized);
@@ -83,6 +94,11 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     '/v1/*',
     createGate(deps.access, () => needed),
   );
+  app.use(
+    '/metrics',
+    createGate(deps.access, () => needed),
+  );
+  app.route('/', createMetricsRoutes(deps));
   // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
   app.route('/', createIngestRoutes(deps));
   app.use(
@@ -94,11 +110,16 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const ask = createAsk(deps);
   const startWorkflow = startSoon(deps);
   app.route('/', createStreamRoutes({ ...deps, sql: deps.db }));
+  app.route('/', createListenRoutes(deps));
   app.route('/', createSyncRoutes(deps));
   app.route('/', createTargetRoutes(deps));
   app.route('/', createConsumerRoutes({ consumers, ask, startWorkflow }));
   app.route('/', createCommandRoutes({ consumers, ask }));
   app.route('/', createDeadLetterRoutes({ ...deps, ask }));
+  app.route('/', createAttemptRoutes({ consumers, ...deps.reads }));
+  app.route('/', createAlertRoutes({ consumers, ...deps.reads }));
+  app.route('/', createPreviewRoutes(deps));
+  app.route('/', createConsumerMetricsRoutes(deps));
   app.route('/', createInfoRoutes(deps));
   app.route('/', createApiKeyRoutes(deps.access));
   app.route('/', createSessionRoutes(deps.access));

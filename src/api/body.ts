@@ -21,6 +21,12 @@ export function mediaOf(c: Context): Media {
   );
 }
 
+/** Throws a 415 unless the request declares this type. */
+export function needMedia(c: Context, needed: 'application/json'): void {
+  const type = (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+  if (type !== needed) throw unsupported(`The body must be sent as content-type: ${needed}`);
+}
+
 /**
  * The parsed body, its numbers exact. Throws a 413 `ApiError` above 10 MiB, before reading where a
  * length is declared; a 400 for what is not JSON in UTF-8.

@@ -1,4 +1,9 @@
-import type { DeadLetter, DeadLetterWithBody } from '../deadLetter.ts';
+import type { Alert } from '../alert.ts';
+import type { ApiKey, ApiKeyInput, NewApiKey } from '../apiKey.ts';
+import type { Attempt } from '../attempt.ts';
+import type { ConsumerMetrics } from '../consumerMetrics.ts';
+import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../deadLetter.ts';
+import type { Preview, PreviewInput } from '../preview.ts';
 import type {
   Change,
   Collection,
@@ -49,43 +54,6 @@ export type Page<T> = { data: T[]; next_cursor: string | null };
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 export type PageQuery = { limit?: number | undefined; cursor?: string | undefined };
 
-export interface Attempt {
-  id: string;
-  consumer_id: string;
-  position: number;
-  message_id: string;
-  event_id: string | null;
-  attempt: number;
-  started_at: string;
-  duration_ms: number;
-  outcome: 'delivered' | 'failed';
-  status: number | null;
-  error_code: string | null;
-  response_head: string | null;
-  next_attempt_at: string | null;
-}
-
-export interface Alert {
-  id: string;
-  consumer_id: string | null;
-  kind: string;
-  [more: string]: unknown;
-}
-
-export interface ApiKey {
-  id: string;
-  name: string;
-  scopes: string[];
-  expires_at: string | null;
-  [more: string]: unknown;
-}
-
-export interface Preview {
-  scanned: number;
-  matched: number;
-  sample: unknown[];
-}
-
 export type ConsumerVerb = 'pause' | 'resume' | 'retry';
 
 export interface RequestOptions {
@@ -101,7 +69,8 @@ export interface RequestOptions {
 export interface ClientOptions {
   /** Of the API, without a path: http://127.0.0.1:4600. */
   url: string;
-  apiKey: string;
+  /** Null: a session's cookie speaks, as in the console. */
+  apiKey: string | null;
   /** Of every request. */
   signal?: AbortSignal | undefined;
   fetch?: typeof fetch;
@@ -128,7 +97,7 @@ export function createClient(options: ClientOptions) {
       response = await send(`${base}${path}${queryText(more.query)}`, {
         method,
         signal,
-        headers: { authorization: `Bearer ${options.apiKey}`, ...typeOf(more), ...more.headers },
+        headers: { ...keyOf(options), ...typeOf(more), ...more.headers },
         ...bodyOf(more),
       });
     } catch (cause) {
@@ -168,7 +137,8 @@ export function createClient(options: ClientOptions) {
       get<Page<Collection>>('/v1/collections', query),
     changes: (query?: PageQuery & { consumer_id?: string }) =>
       get<Page<Change>>('/v1/changes', query),
-    alerts: (query?: PageQuery) => get<Page<Alert>>('/v1/alerts', query),
+    alerts: (query?: PageQuery & { consumer_id?: string; kind?: string }) =>
+      get<Page<Alert>>('/v1/alerts', query),
     append: {
       records: (records: RecordInput[]) => post<RecordsAppended>('/v1/records', { records }),
       events: (events: EventInput[]) => post<EventsAppended>('/v1/events', { events }),
@@ -184,7 +154,7 @@ export function createClient(options: ClientOptions) {
       delete: (id: string) => request<null>('DELETE', target(id)),
       test: (id: string) => post<TargetTest>(`${target(id)}/test`),
       testDraft: (input: Partial<TargetInput>) => post<TargetTest>('/v1/targets/test', input),
-      rotateSecret: (id: string, input: { expires_in?: string }) =>
+      rotateSecret: (id: string, input: { expires_in?: number }) =>
         post<Target>(`${target(id)}/rotate-secret`, input),
     },
     consumers: {
@@ -198,17 +168,20 @@ export function createClient(options: ClientOptions) {
       command: (id: string, verb: ConsumerVerb) => post<Consumer>(`${consumer(id)}/${verb}`),
       seek: (id: string, to: SeekInput['to']) => post<Consumer>(`${consumer(id)}/seek`, { to }),
       filter: (id: string, delta: FilterDelta) => post<Consumer>(`${consumer(id)}/filter`, delta),
-      preview: (input: object) => post<Preview>('/v1/consumers/preview', input),
+      preview: (input: Partial<PreviewInput>) => post<Preview>('/v1/consumers/preview', input),
       attempts: (id: string, query?: Query) =>
         get<Page<Attempt>>(`${consumer(id)}/attempts`, query),
       alerts: (id: string, query?: PageQuery) => get<Page<Alert>>(`${consumer(id)}/alerts`, query),
-      metrics: (id: string, query?: Query) => get<unknown>(`${consumer(id)}/metrics`, query),
+      metrics: (id: string, query?: Query) =>
+        get<ConsumerMetrics>(`${consumer(id)}/metrics`, query),
       resend: (id: string, position: number) =>
         post<{ count: number }>(`${consumer(id)}/resend`, { position }),
     },
     deadLetters: {
       list: (id: string, query?: PageQuery) =>
         get<Page<DeadLetter>>(`${consumer(id)}/dead-letters`, query),
+      groups: (id: string) =>
+        get<{ data: DeadLetterGroup[] }>(`${consumer(id)}/dead-letters/groups`),
       get: (id: string, one: string) => get<DeadLetterWithBody>(letter(id, one)),
       delete: (id: string, one: string) => request<null>('DELETE', letter(id, one)),
       replay: (id: string, input: { ids: string[] } | { all: true }) =>
@@ -216,10 +189,14 @@ export function createClient(options: ClientOptions) {
     },
     apiKeys: {
       list: (query?: PageQuery) => get<Page<ApiKey>>('/v1/api-keys', query),
-      create: (input: object) => post<ApiKey>('/v1/api-keys', input),
+      create: (input: Partial<ApiKeyInput>) => post<NewApiKey>('/v1/api-keys', input),
       delete: (id: string) => request<null>('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),
     },
   };
+}
+
+function keyOf({ apiKey }: ClientOptions): Record<string, string> {
+  return apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
 }
 
 function typeOf({ body, lines }: RequestOptions): Record<string, string> {

@@ -80,7 +80,10 @@ export async function freshConsumer(consumers: Consumers, id: string): Promise<C
 }
 
 /** Its stream; 404 when there is none. */
-export async function needConsumer(consumers: Consumers, id: string): Promise<StreamName> {
+export async function needConsumer(
+  consumers: Pick<Consumers, 'streamOf'>,
+  id: string,
+): Promise<StreamName> {
   const stream = await consumers.streamOf(id);
   if (stream === null) throw unknownId('consumer', id);
   return stream;
@@ -107,7 +110,9 @@ const LIST = createRoute({
   summary: 'List consumers, newest first',
   request: {
     query: z.strictObject({
-      q: z.string().min(1).max(255).optional().meta({ description: 'Part of the name' }),
+      q: z.string().min(1).max(255).optional().meta({
+        description: 'Part of its name, its id or the name of its target, in any case',
+      }),
       status: ConsumerStatus.optional(),
       target_id: Uuid.optional(),
       ...listFields,

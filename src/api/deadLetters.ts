@@ -1,9 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Consumers } from '../consumers.ts';
-import { DeadLetter, DeadLetterWithBody, Queued, ReplayInput, ResendInput } from '../deadLetter.ts';
+import {
+  DeadLetter,
+  DeadLetterGroup,
+  DeadLetterWithBody,
+  Queued,
+  ReplayInput,
+  ResendInput,
+} from '../deadLetter.ts';
 import type { DeadLetters } from '../deadLetters.ts';
-import { Uuid } from '../fields.ts';
+import { UpstreamId, Uuid } from '../fields.ts';
 import type { AskConsumer } from './ask.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
@@ -14,9 +21,10 @@ import {
   IdParam,
   json,
   jsonBody,
-  ListQuery,
+  listFields,
   pageOf,
   problems,
+  takesOnly,
   toList,
 } from './route.ts';
 import { needs } from './scopes.ts';
@@ -30,11 +38,29 @@ export function createDeadLetterRoutes(deps: {
   const { consumers, deadLetters, ask } = deps;
   const app = createRoutes();
 
+  app.openapi(REPLAY, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    const input = c.req.valid('json');
+    const ids = 'ids' in input ? input.ids : null;
+    return c.json({ count: await ask(c, id, 'replay', { kind: 'replay', ids }) }, 202);
+  });
+
+  takesOnly(app, REPLAY.path, 'POST');
+
   app.openapi(LIST, async (c) => {
     const { id } = c.req.valid('param');
     await needConsumer(consumers, id);
-    const { limit, cursor } = c.req.valid('query');
-    return c.json(toList(await deadLetters.list({ consumerId: id, limit, after: cursor })), 200);
+    const { upstream_id, code, limit, cursor } = c.req.valid('query');
+    const query = { consumerId: id, upstreamId: upstream_id, code, limit, after: cursor };
+    return c.json(toList(await deadLetters.list(query)), 200);
+  });
+
+  // Before the one below, which would take it for an id.
+  app.openapi(GROUPS, async (c) => {
+    const { id } = c.req.valid('param');
+    await needConsumer(consumers, id);
+    return c.json({ data: await deadLetters.groups(id) }, 200);
   });
 
   app.openapi(GET, async (c) => {
@@ -48,14 +74,6 @@ export function createDeadLetterRoutes(deps: {
     const { id, letter } = c.req.valid('param');
     if (!(await deadLetters.remove(id, letter))) throw unknownId('dead letter', letter);
     return c.body(null, 204);
-  });
-
-  app.openapi(REPLAY, async (c) => {
-    const { id } = c.req.valid('param');
-    await needConsumer(consumers, id);
-    const input = c.req.valid('json');
-    const ids = 'ids' in input ? input.ids : null;
-    return c.json({ count: await ask(c, id, 'replay', { kind: 'replay', ids }) }, 202);
   });
 
   app.openapi(RESEND, async (c) => {
@@ -79,8 +97,34 @@ const LIST = createRoute({
   path: base,
   summary: 'List dead letters',
   description: 'Entries that failed by themselves for the whole retry window, newest first.',
-  request: { params: IdParam, query: ListQuery },
+  request: {
+    params: IdParam,
+    query: z.strictObject({
+      upstream_id: UpstreamId.optional(),
+      code: z
+        .string()
+        .min(1)
+        .max(64)
+        .optional()
+        .meta({ description: 'Error code of the last failure', example: 'HTTP_4XX' }),
+      ...listFields,
+    }),
+  },
   responses: { 200: json(pageOf(DeadLetter), 'A page of dead letters'), ...problems(400, 404) },
+});
+
+const GROUPS = createRoute({
+  ...about,
+  method: 'get',
+  security: needs('read'),
+  path: `${base}/groups`,
+  summary: 'Group dead letters by what failed',
+  description: 'By error code and status of the last failure, most first.',
+  request: { params: IdParam },
+  responses: {
+    200: json(z.object({ data: z.array(DeadLetterGroup) }), 'The groups'),
+    ...problems(404),
+  },
 });
 
 const GET = createRoute({

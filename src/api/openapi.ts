@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { StreamEvent, StreamRecord } from '../schema.ts';
+import { complete, type Document } from './document.ts';
 import type { AppEnv } from './env.ts';
 
 /** Serves the OpenAPI 3.1 document of every route registered on `app`. Call it last. */
@@ -19,30 +20,44 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
   });
   registry.registerWebhook(webhook('event', 'An entry of the events stream', StreamEvent));
   registry.registerWebhook(webhook('record', 'An entry of the records stream', StreamRecord));
-  const document = JSON.stringify(
-    withIdempotency(
-      app.getOpenAPI31Document({
-        openapi: '3.1.0',
-        info: {
-          title: 'Millrace',
-          version,
-          description: 'A webhook sender for record and event streams.',
-          license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
-        },
-        servers: [{ url: '/' }],
-        tags: ['Streams', 'Targets', 'Consumers', 'Commands', 'API keys', 'Sign-in', 'Process'].map(
-          (name) => ({ name }),
-        ),
-      }),
-    ),
+  const described = withIdempotency(
+    app.getOpenAPI31Document({
+      openapi: '3.1.0',
+      info: {
+        title: 'Millrace',
+        version,
+        description: 'A webhook sender for record and event streams.',
+        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+      },
+      servers: [{ url: '/' }],
+      tags: TAGS,
+    }),
   );
+  complete(described as unknown as Document);
+  const document = JSON.stringify(described);
   app.get('/v1/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
 }
 
-type Document = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>;
+const TAGS = [
+  {
+    name: 'Streams',
+    description: 'Append records and events, read them, follow them, name their syncs',
+  },
+  { name: 'Targets', description: 'HTTP endpoints with their credentials' },
+  { name: 'Consumers', description: 'Saved subscriptions: one stream, a filter, one target' },
+  { name: 'Commands', description: 'What a running consumer is told' },
+  { name: 'Attempts', description: 'What was sent, when, and how it was answered' },
+  { name: 'Dead letters', description: 'Entries that were given up, and sending them again' },
+  { name: 'Alerts', description: 'What people were told' },
+  { name: 'API keys', description: 'Who may use the API, and for what' },
+  { name: 'Sign-in', description: 'Sessions of the console' },
+  { name: 'Process', description: 'Health, settings and metrics' },
+];
+
+type Described = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>;
 
 /** What holds for every POST with a key, but ingest, is written into the document here. */
-function withIdempotency(document: Document): Document {
+function withIdempotency(document: Described): Described {
   for (const { post } of Object.values(document.paths ?? {})) {
     const [first] = post?.security ?? [];
     if (post === undefined || first?.['bearer'] === undefined) continue;
@@ -88,6 +103,11 @@ function webhook(name: 'event' | 'record', summary: string, schema: z.ZodType) {
     method: 'post' as const,
     path: name,
     summary,
+    description:
+      'Sent to the target by the rules of Standard Webhooks. Success is a 2xx status line within ' +
+      '`timeout_ms`; 410 stops the consumer; anything else is tried again.',
+    operationId: `on${name === 'event' ? 'Event' : 'Record'}`,
+    tags: ['Consumers'],
     request: {
       headers,
       body: {

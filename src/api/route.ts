@@ -1,16 +1,41 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from '@hono/zod-openapi';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import type { RouteConfig } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import { readKey, textOfKey } from '../keyset.ts';
 import type { KeyPage } from '../keyset.ts';
 import { Problem } from '../schema.ts';
 import { Uuid } from '../fields.ts';
+import { needMedia } from './body.ts';
 import type { AppEnv } from './env.ts';
+import { methodNotAllowed } from './errors.ts';
 import { refuseInvalid } from './validation.ts';
 
-/** A sub-app whose schemas answer with problems. */
+/** A sub-app whose schemas answer with problems. A JSON body that must be there is not left out. */
 export function createRoutes(): OpenAPIHono<AppEnv> {
-  return new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
+  const register = app.openapi;
+  app.openapi = ((route: RouteConfig, ...rest: unknown[]) => {
+    const { body } = route.request ?? {};
+    const needs = body?.required === true && Object.keys(body.content).join() === JSON_TYPE;
+    const asked = needs ? { ...route, middleware: needJson } : route;
+    return (register as (...args: unknown[]) => unknown)(asked, ...rest);
+  }) as typeof app.openapi;
+  return app;
+}
+
+const JSON_TYPE = 'application/json';
+
+/** Without a content-type a body would count as `{}`. */
+const needJson: MiddlewareHandler<AppEnv> = (c, next) => {
+  needMedia(c, JSON_TYPE);
+  return next();
+};
+
+/** Answers 405 at `path` to all but `methods`: else a route with an id there would take it. Call it after its routes. */
+export function takesOnly(app: OpenAPIHono<AppEnv>, path: string, ...methods: string[]): void {
+  app.all(path.replaceAll(/\{(\w+)\}/gu, ':$1'), (c) => methodNotAllowed(c, methods));
 }
 
 /** A JSON answer or body, for `createRoute`. */

@@ -1,5 +1,6 @@
 import type { Server, ServerOptions } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
+import { answerClientErrors, MAX_HEADER_BYTES } from '../clientErrors.ts';
 
 /**
  * NDJSON of any length takes its time (other bodies are timed where they are read); a balancer in
@@ -10,7 +11,7 @@ const OPTIONS = {
   keepAliveTimeout: 65_000,
   headersTimeout: 10_000,
   connectionsCheckingInterval: 5_000,
-  maxHeaderSize: 16 * 1024,
+  maxHeaderSize: MAX_HEADER_BYTES,
 } satisfies ServerOptions;
 
 /** Longer than a long poll, which says nothing for 30 s. */
@@ -24,5 +25,6 @@ export function createApiServer(
   const serverOptions = { ...OPTIONS, ...options };
   const server = createAdaptorServer({ fetch, serverOptions }) as Server;
   server.setTimeout(silentMs);
+  answerClientErrors(server);
   return server;
 }

@@ -103,12 +103,12 @@ export function createStreamRoutes({ pages, ends, sql }: StreamDeps): OpenAPIHon
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** `{"event":{…}}` without its wrapper. */
-function bare(body: string): string {
+export function bare(body: string): string {
   return body.slice(body.indexOf(':') + 1, -1);
 }
 
 /** In a query, a cursor that is none is malformed (400); the other stream's is unprocessable (422). */
-function openQueryCursor(cursor: string, stream: StreamName): number {
+export function openQueryCursor(cursor: string, stream: StreamName): number {
   try {
     return openCursor(cursor, stream);
   } catch (error) {
@@ -119,7 +119,8 @@ function openQueryCursor(cursor: string, stream: StreamName): number {
   }
 }
 
-function expired(stream: StreamName, first: number): ApiError {
+/** The 410 of a cursor before the first entry that is left. */
+export function expired(stream: StreamName, first: number): ApiError {
   return new ApiError({
     status: 410,
     code: 'cursor_expired',
@@ -157,7 +158,8 @@ type ListQuery = z.infer<typeof RecordsQuery> & Pick<z.infer<typeof EventsQuery>
 
 const about = { tags: ['Streams'], security: needs('read'), method: 'get' as const };
 const afterwards = 'The cursor of the answer stands at the last position that was looked at.';
-const GONE = {
+/** The 410 that `expired` makes, for `createRoute`. */
+export const GONE = {
   410: {
     content: problems(410)['410']!.content,
     description: '`cursor_expired`; `oldest_cursor` is where what is left begins',

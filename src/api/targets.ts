@@ -1,6 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { Target, TargetInput, TargetPatch } from '../schema.ts';
+import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema.ts';
 import type { OpenTarget, Targets } from '../targets.ts';
 import { TargetTest } from '../targetTest.ts';
 import type { AppEnv } from './env.ts';
@@ -13,6 +13,7 @@ import {
   ListQuery,
   pageOf,
   problems,
+  takesOnly,
   toList,
 } from './route.ts';
 import { needs } from './scopes.ts';
@@ -31,6 +32,8 @@ export function createTargetRoutes({
     c.json(await testTarget(targets.openDraft(c.req.valid('json'))), 200),
   );
 
+  takesOnly(app, TEST_DRAFT.path, 'POST');
+
   app.openapi(TEST, async (c) => {
     const { id } = c.req.valid('param');
     const target = await targets.open(id);
@@ -38,6 +41,14 @@ export function createTargetRoutes({
     const tested = await testTarget(target);
     if (tested.outcome === 'delivered') await targets.tested(id);
     return c.json(tested, 200);
+  });
+
+  app.openapi(ROTATE, async (c) => {
+    const { id } = c.req.valid('param');
+    const { expires_in } = SecretRotation.parse(c.req.valid('json')); // no body: {}
+    const target = await targets.rotateSecret(id, expires_in);
+    if (target === null) throw unknownId('target', id);
+    return c.json(target, 200, { 'cache-control': 'no-store' });
   });
 
   app.openapi(CREATE, async (c) => {
@@ -132,6 +143,21 @@ const DELETE = createRoute({
   description: 'Refused (409, with the names) while a consumer uses it.',
   request: { params: IdParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
+});
+
+const ROTATE = createRoute({
+  ...about,
+  security: needs('manage'),
+  method: 'post',
+  path: '/v1/targets/{id}/rotate-secret',
+  summary: 'Make another signing secret',
+  description:
+    'The secret in use until now signs, too, until it expires; one from an earlier rotation ends at once.',
+  request: { params: IdParam, body: { ...jsonBody(SecretRotation), required: false } },
+  responses: {
+    200: json(Target, 'The target, its new signing secret whole this once'),
+    ...problems(400, 404, 413, 415, 422),
+  },
 });
 
 const TEST = createRoute({

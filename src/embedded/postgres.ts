@@ -97,6 +97,13 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   return ready(state, { pid, port });
 }
 
+/** Where the data folder's Postgres listens, or would; null when the folder has none. */
+export async function keptPostgresUrl(dataDir: string): Promise<string | null> {
+  const state = await readState(join(dataDir, 'postgres.json'), State);
+  if (state === null) return null;
+  return `postgres://${USER}:${state.password}@127.0.0.1:${state.port}/${DATABASE}`;
+}
+
 interface Running {
   pid: number;
   port: number;

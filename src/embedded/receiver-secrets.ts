@@ -4,7 +4,7 @@ import { createVault } from '../secrets.ts';
 import type { Vault } from '../secrets.ts';
 
 export interface SecretReader extends AsyncDisposable {
-  /** Every target's signing secrets. Throws when Postgres is away. */
+  /** Every target's signing secrets, that before a rotation included. Throws when Postgres is away. */
   read(): Promise<string[]>;
 }
 
@@ -34,10 +34,14 @@ export function createSecretReader(options: {
   return {
     read: async () => {
       const db = await database();
-      const { rows } = await db.query<{ id: string; sealed: string }>(
-        'select id, signing_secret as sealed from targets order by created_at desc limit 1000',
-      );
-      return rows.flatMap(({ id, sealed }) => openSecrets(vault, id, sealed));
+      const { rows } = await db.query<{ aad: string; sealed: string }>(`
+        select one.aad, one.sealed
+          from (select * from targets order by created_at desc limit 1000) t,
+               lateral (values
+                 ('targets:signing_secret:' || t.id, t.signing_secret),
+                 ('targets:signing_secret_previous:' || t.id, t.signing_secret_previous)) one (aad, sealed)
+         where one.sealed is not null`);
+      return rows.flatMap(({ aad, sealed }) => openSecret(vault, aad, sealed));
     },
     [Symbol.asyncDispose]: async () => {
       await open.db?.close();
@@ -45,11 +49,9 @@ export function createSecretReader(options: {
   };
 }
 
-/** One, or several in one sealed text while an old one still signs. */
-function openSecrets(vault: Vault, id: string, sealed: string): string[] {
+function openSecret(vault: Vault, aad: string, sealed: string): string[] {
   try {
-    const text = vault.open(sealed, `targets:signing_secret:${id}`);
-    return text.match(/whsec_[A-Za-z0-9+/=]+/gu) ?? [];
+    return [vault.open(sealed, aad)];
   } catch {
     return []; // sealed with a key of another time: its deliveries show as not verified
   }

@@ -124,7 +124,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   });
   const entries = options.entries ?? ENTRIES;
   children.push(
-    keepChild({ name: 'API', file: entries.server, env: childEnv, say }),
+    // One port can't show both: the worker has it, the API shows its metrics at /metrics.
+    keepChild({
+      name: 'API',
+      file: entries.server,
+      env: () => ({ ...childEnv(), MILLRACE_METRICS_PORT: '' }),
+      say,
+    }),
     keepChild({ name: 'worker', file: entries.worker, env: childEnv, say }),
   );
   started.defer(async () => {

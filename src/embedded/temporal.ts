@@ -26,6 +26,12 @@ export interface TemporalOptions {
 const State = z.object({ port: z.int(), uiPort: z.int(), pid: z.int().positive().nullable() });
 const START_MS = 30_000;
 
+/** Where the data folder's Temporal listens, or would; null when the folder has none. */
+export async function keptTemporalAddress(dataDir: string): Promise<string | null> {
+  const state = await readState(join(dataDir, 'temporal.json'), State);
+  return state === null ? null : `127.0.0.1:${state.port}`;
+}
+
 /** Its data is one sqlite file with one connection; the limits of a shared server do not fit one user. */
 const DYNAMIC_CONFIG: Record<string, unknown> = {
   'frontend.rps': 20_000,

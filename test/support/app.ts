@@ -14,9 +14,12 @@ import { Unavailable } from '../../src/command.ts';
 import { createConsumers } from '../../src/consumers.ts';
 import { openDb } from '../../src/db.ts';
 import type { Db } from '../../src/db.ts';
+import { createEgress } from '../../src/egress.ts';
 import { createEnds } from '../../src/ends.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { createListener } from '../../src/notify.ts';
 import { createPages } from '../../src/pages.ts';
+import { createReads } from '../../src/reads.ts';
 import { createVault } from '../../src/secrets.ts';
 import type { Vault } from '../../src/secrets.ts';
 import { createSyncs } from '../../src/syncs.ts';
@@ -24,6 +27,8 @@ import { createTargets } from '../../src/targets.ts';
 import { testTarget } from '../../src/targetTest.ts';
 
 export const KEY = 'test-key-0123456789';
+/** Where the receivers of tests listen. */
+export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 export interface Answer {
   status: number;
@@ -55,7 +60,7 @@ export interface TestApp extends AsyncDisposable {
 export function openApp(
   databaseUrl: string,
   overrides: Partial<AppDeps> = {},
-  settings: Partial<AccessOptions> = {},
+  { allowCidrs = LOOPBACK, ...settings }: Partial<AccessOptions> & { allowCidrs?: string[] } = {},
 ): TestApp {
   const logged: string[] = [];
   const started: string[] = [];
@@ -64,6 +69,7 @@ export function openApp(
   const appender = createAppender({ db, url: databaseUrl, log });
   const listener = createListener({ url: databaseUrl, log });
   const ends = createEnds({ sql: db, listener, log });
+  const reads = createReads({ sql: db, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const access = createAccess({
     sql: db,
@@ -75,17 +81,19 @@ export function openApp(
     trustProxy: false,
     ...settings,
   });
+  const egress = createEgress({ allowCidrs });
   const app = createApp({
     db,
     appender,
     pages: createPages(db),
     ends,
     syncs: createSyncs(db),
-    testTarget: (target) => testTarget(target, 'Millrace/test'),
-    targets: createTargets({ db, vault }),
+    testTarget: (target) => testTarget(target, { egress, userAgent: 'Millrace/test' }),
+    targets: createTargets({ db, vault, egress }),
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
+    reads,
     commands: { ask: () => Promise.reject(new Unavailable('Temporal is away')) },
     startWorkflow: async (id) => void started.push(id),
     access,
@@ -102,6 +110,7 @@ export function openApp(
       },
       dev_receiver_url: null,
     },
+    metrics: createMetrics(),
     log,
     ...overrides,
   });
@@ -132,6 +141,7 @@ export function openApp(
 
   async function dispose(): Promise<void> {
     ends.close();
+    reads.waits.close();
     await appender.close();
     await access[Symbol.asyncDispose]();
     await listener.close();

@@ -27,6 +27,10 @@ export interface Running {
 
 /** The two production processes, as real processes, on real servers. */
 export interface Cluster extends AsyncDisposable {
+  /** Of the API, for a tool that reads the environment. */
+  api: { MILLRACE_URL: string; MILLRACE_API_KEY: string };
+  /** Of its processes. */
+  env: Record<string, string>;
   startServer(): Promise<Running>;
   startWorker(): Promise<Running>;
   /** The answer's body; throws unless it is 2xx. */
@@ -92,7 +96,7 @@ export async function openCluster(
     const response = await fetch(`${url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${KEY}`,
+        authorization: `Bearer ${env.MILLRACE_API_KEY}`,
         'content-type': 'application/json',
         ...headers,
       },
@@ -119,6 +123,8 @@ export async function openCluster(
 
   const get = (id: string): Promise<Consumer> => request('GET', `/v1/consumers/${id}`);
   return {
+    env: env as Record<string, string>,
+    api: { MILLRACE_URL: url, MILLRACE_API_KEY: KEY },
     startServer: () =>
       start('server.ts', () => fetch(`${url}/readyz`).then((response) => response.ok)),
     startWorker: () => start('worker.ts', (run) => run.stderr().includes('worker runs')),

@@ -13,6 +13,7 @@ import { createCommands, workflowIdOf, type Workflows } from '../../src/commands
 import { createConsumers } from '../../src/consumers.ts';
 import { openDb, type Db } from '../../src/db.ts';
 import type { NewEvent } from '../../src/derive.ts';
+import { createEgress } from '../../src/egress.ts';
 import { createListener } from '../../src/notify.ts';
 import { fileMail, type Send } from '../../src/outbox.ts';
 import type { Consumer, ConsumerInput, TargetInput } from '../../src/schema.ts';
@@ -22,7 +23,7 @@ import { createVault } from '../../src/secrets.ts';
 import { createWorkers } from '../../src/workers.ts';
 import { workflowBundle } from './bundle.ts';
 import { createDatabase } from './database.ts';
-import { openApp, type TestApp } from './app.ts';
+import { LOOPBACK, openApp, type TestApp } from './app.ts';
 import { until } from './poll.ts';
 import { createProxy, type Proxy } from './proxy.ts';
 
@@ -86,7 +87,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection: grpc });
   const workflows = createCommands({ client, ...queue, retryWindowMs });
-  const targets = createTargets({ db, vault });
+  const egress = createEgress({ allowCidrs: LOOPBACK });
+  const targets = createTargets({ db, vault, egress });
   const consumers = createConsumers({ db, region: 'test', alertsByDefault: true });
   const api = openApp(database.url, {
     targets,
@@ -104,6 +106,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     const workers = await createWorkers({
       db,
       vault,
+      egress,
       listener,
       connection: native,
       client,

@@ -1,0 +1,106 @@
+import { performance } from 'node:perf_hooks';
+
+import { Agent, request } from 'undici';
+
+import type { Consumer } from '../src/schema.ts';
+import type { Figure } from './figures.ts';
+import { percentilesOf } from './percentiles.ts';
+import type { Session } from './session.ts';
+
+const CONSUMERS = 10_000;
+const REQUESTS = 400;
+const WARM_UP = 40;
+const CONNECTIONS = 4;
+const GOAL_MS = 50;
+
+/** How long `GET /v1/consumers` takes with 10,000 of them, one after another and four at a time. */
+export async function consumersList(session: Session): Promise<Figure[]> {
+  const { id } = await session.consumer({ name: 'first' });
+  // The reconciler would start 10,000 workflows meanwhile; what is measured is the list.
+  const { worker } = session.pids();
+  if (worker != null) process.kill(worker, 'SIGSTOP');
+  try {
+    return await lists(session, id);
+  } finally {
+    if (worker != null) process.kill(worker, 'SIGCONT');
+  }
+}
+
+async function lists(session: Session, id: string): Promise<Figure[]> {
+  await insert(session, id);
+  const { data } = await session.api<{ data: Consumer[] }>('GET', '/v1/consumers');
+  if (data.length !== 100) throw new Error(`a page holds ${data.length} consumers, not 100`);
+  const middle = await middleOf(session);
+  const lists: [what: string, path: string][] = [
+    ['first page', '/v1/consumers'],
+    ['page in the middle', `/v1/consumers?cursor=${middle}`],
+    ['active ones', '/v1/consumers?status=active'],
+    ['by a text of many', '/v1/consumers?q=bench'],
+    ['by a text of one', '/v1/consumers?q=consumer-5000'],
+  ];
+  const figures: Figure[] = [];
+  for (const [what, path] of lists) {
+    for (const connections of [1, CONNECTIONS]) {
+      const { p50, p99 } = percentilesOf(await measure(session, path, connections));
+      const how = `${what}, ${connections} at a time`;
+      figures.push({ name: `${how}, p50`, value: p50, unit: 'ms' });
+      figures.push({ name: `${how}, p99`, value: p99, unit: 'ms', goal: { most: GOAL_MS } });
+    }
+  }
+  return figures;
+}
+
+/** Copies of one, caught up and idle but for one in ten; their workflows are not started. */
+async function insert({ sql }: Session, like: string): Promise<void> {
+  await sql.query(
+    `with made as (
+       insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,
+                              status, filter_version, version, created_at, updated_at, deleted_at)
+       select gen_random_uuid(), 'bench consumer-' || n, k.target_id, k.stream, k.path, k.ordering, k.alert_emails,
+              k.metadata, k.region, case when n % 10 = 0 then 'paused' else 'active' end, 1, 1,
+              k.created_at - n * interval '1 s', k.updated_at, null
+         from consumers k, generate_series(1, ${CONSUMERS}) n
+        where k.id = $1
+       returning id, status
+     ), filters as (
+       insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+       select id, 1, 0, '{*}', '{*}', '{*}' from made
+     )
+     insert into cursors (consumer_id, position, idle) select id, 0, status = 'active' from made`,
+    [like],
+  );
+  await sql.query('vacuum analyze');
+}
+
+async function middleOf(session: Session): Promise<string> {
+  let cursor = '';
+  for (let page = 0; page < 5; page += 1) {
+    const path = `/v1/consumers?limit=1000${cursor === '' ? '' : `&cursor=${cursor}`}`;
+    const answer = await session.api<{ next_cursor: string }>('GET', path);
+    cursor = answer.next_cursor;
+  }
+  return cursor;
+}
+
+async function measure(session: Session, path: string, connections: number): Promise<number[]> {
+  const agent = new Agent({ connections, pipelining: 1, allowH2: false });
+  const headers = { authorization: `Bearer ${session.apiKey}` };
+  const times: number[] = [];
+  let left = REQUESTS + WARM_UP;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const from = performance.now();
+      const { statusCode, body } = await request(`${session.url}${path}`, {
+        dispatcher: agent,
+        headers,
+      });
+      await body.text();
+      if (statusCode !== 200) throw new Error(`GET ${path} answered ${statusCode}`);
+      times.push(performance.now() - from);
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, worker));
+  await agent.close();
+  return times.slice(WARM_UP);
+}

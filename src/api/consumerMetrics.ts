@@ -1,0 +1,62 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+
+import { ConsumerMetrics, MOST_POINTS, pointsOf, readMetrics } from '../consumerMetrics.ts';
+import type { Consumers } from '../consumers.ts';
+import type { Sql } from '../db.ts';
+import { Moment, Seconds } from '../moment.ts';
+import { freshConsumer } from './consumers.ts';
+import type { AppEnv } from './env.ts';
+import { ApiError } from './errors.ts';
+import { createRoutes, IdParam, json, problems } from './route.ts';
+import { needs } from './scopes.ts';
+
+/** A consumer over time. */
+export function createConsumerMetricsRoutes(deps: {
+  consumers: Consumers;
+  db: Sql;
+}): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+
+  app.openapi(METRICS, async (c) => {
+    const { id } = c.req.valid('param');
+    const { since, step } = c.req.valid('query');
+    const consumer = await freshConsumer(deps.consumers, id);
+    refuseTooMany(since, step);
+    const query = { consumerId: id, since, stepSeconds: step, lagNow: consumer.lag.entries };
+    return c.json(await readMetrics(deps.db, query), 200);
+  });
+
+  return app;
+}
+
+function refuseTooMany(since: number, step: number): void {
+  const points = pointsOf(since, step, Date.now());
+  if (points > 0 && points <= MOST_POINTS) return;
+  const detail =
+    points <= 0
+      ? 'since lies in the future; it must be a time before now'
+      : `since and step make ${points} points; at most ${MOST_POINTS} are answered: ask for a later since or a longer step`;
+  throw new ApiError({
+    status: 422,
+    code: points <= 0 ? 'invalid_since' : 'too_many_points',
+    detail,
+  });
+}
+
+const METRICS = createRoute({
+  tags: ['Consumers'],
+  security: needs('read'),
+  method: 'get',
+  path: '/v1/consumers/{id}/metrics',
+  summary: 'Read what a consumer did over time',
+  description: `Attempts by when they ended, in steps of equal length, at most ${MOST_POINTS}. Of more than 500,000 attempts the percentiles are of a sample.`,
+  request: {
+    params: IdParam,
+    query: z.strictObject({
+      since: Moment.default(() => Date.now() - 3_600_000),
+      step: Seconds.default(60),
+    }),
+  },
+  responses: { 200: json(ConsumerMetrics, 'The series'), ...problems(400, 404, 422) },
+});

@@ -1,0 +1,177 @@
+import { STATUS_CODES } from 'node:http';
+import { exampleOf, type Schema } from './example.ts';
+
+export interface Media {
+  schema?: Schema;
+  example?: unknown;
+  examples?: object;
+}
+
+export interface Answer {
+  description: string;
+  content?: Record<string, Media>;
+}
+
+export interface Operation {
+  operationId?: string;
+  summary?: string;
+  description?: string;
+  tags?: string[];
+  security?: object[];
+  parameters?: {
+    name: string;
+    in: string;
+    required?: boolean;
+    schema?: Schema;
+    description?: string;
+  }[];
+  requestBody?: { required?: boolean; content: Record<string, Media> };
+  responses: Record<string, Answer>;
+}
+
+/** The parts of an OpenAPI document that are read or completed here. */
+export interface Document {
+  info: { title: string; description?: string };
+  tags?: { name: string; description?: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  webhooks?: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+const PROBLEM = 'application/problem+json';
+
+/**
+ * Adds what follows from how every route is served: operation ids, the problems of its kind of
+ * parameters, examples. What a route says itself stays. Changes the document in place.
+ */
+export function complete(document: Document): void {
+  repairPatterns(document);
+  const { schemas } = document.components;
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      operation.operationId ??= operationId(method, path);
+      operation.description ??= `${operation.summary}.`;
+      addProblems(operation, path);
+      for (const body of [operation.requestBody, ...Object.values(operation.responses)]) {
+        addExamples(body?.content, schemas);
+      }
+    }
+  }
+  for (const methods of Object.values(document.webhooks ?? {})) {
+    for (const { requestBody } of Object.values(methods))
+      addExamples(requestBody?.content, schemas);
+  }
+}
+
+/** `GET /v1/consumers/{id}` is `getConsumer`, `POST /v1/consumers/{id}/pause` is `pauseConsumer`. */
+export function operationId(method: string, path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== 'v1');
+  const last = parts.at(-1) ?? '';
+  const isPlural = last.endsWith('s');
+  const isOne = last.startsWith('{');
+  const isAction = method === 'post' && !isOne && !isPlural;
+  const verb = isAction
+    ? last
+    : method === 'get'
+      ? !isOne && isPlural
+        ? 'list'
+        : 'get'
+      : ({ post: 'create', patch: 'update', put: 'put', delete: 'delete' }[method] ?? method);
+  const nouns = (isAction ? parts.slice(0, -1) : parts).flatMap((part, index, all) => {
+    if (part.startsWith('{')) return [];
+    const next = all[index + 1];
+    const one = next?.startsWith('{') === true || (method === 'post' && next === undefined);
+    return [one && !(isAction && next === undefined) ? part.replace(/s$/u, '') : part];
+  });
+  return camel([verb, ...nouns].join('-'));
+}
+
+function camel(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9]+([A-Za-z0-9])?/gu, (_, letter: string | undefined) =>
+    (letter ?? '').toUpperCase(),
+  );
+}
+
+/** zod prints regular expressions with their flags; JSON Schema has the expression alone. */
+function repairPatterns(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value)) {
+    if (name === 'pattern' && typeof inner === 'string') {
+      (value as { pattern: string }).pattern = inner.replace(/\/[dgimsuvy]+$/u, '');
+    } else repairPatterns(inner);
+  }
+}
+
+function addProblems(operation: Operation, path: string): void {
+  const { parameters = [], requestBody, responses, security } = operation;
+  const statuses = [431];
+  if (parameters.some((one) => one.in === 'query' || one.in === 'header')) statuses.push(400);
+  if (path.includes('{')) statuses.push(404);
+  if (requestBody !== undefined) statuses.push(400, 413, 415, 422);
+  if (security === undefined) statuses.length = 1;
+  for (const status of statuses) {
+    responses[status] ??= {
+      description: STATUS_CODES[status] ?? 'Error',
+      content: { [PROBLEM]: { schema: { $ref: '#/components/schemas/Problem' } } },
+    };
+  }
+  for (const [status, { content }] of Object.entries(responses)) {
+    const media = content?.[PROBLEM];
+    if (media !== undefined && media.examples === undefined) {
+      media.example ??= problemExample(Number(status));
+    }
+  }
+}
+
+const PROBLEMS: Record<number, { code: string; detail: string; more?: object }> = {
+  400: { code: 'invalid_query', detail: '/limit must be at most 1000' },
+  401: { code: 'unauthorized', detail: 'This API key is not known' },
+  403: { code: 'forbidden', detail: 'This API key may not do that: it lacks the scope manage' },
+  404: {
+    code: 'not_found',
+    detail: 'There is no consumer 0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
+  },
+  409: { code: 'conflict', detail: 'The consumer has stopped: resume it first' },
+  410: { code: 'cursor_expired', detail: 'The cursor is older than what is kept' },
+  413: { code: 'too_large', detail: 'A JSON request may have 10485760 bytes' },
+  415: {
+    code: 'unsupported_media_type',
+    detail: 'The body must be sent as content-type: application/json',
+  },
+  422: {
+    code: 'invalid_request',
+    detail: '/name is required',
+    more: { errors: [{ pointer: '/name', detail: 'is required' }] },
+  },
+  429: { code: 'too_many_requests', detail: 'Too many requests of this key; try again in 2 s' },
+  431: { code: 'headers_too_large', detail: 'Path, query and headers may have 64 KiB together' },
+  503: {
+    code: 'database_unavailable',
+    detail: 'Postgres does not answer; the same request may be repeated',
+  },
+};
+
+function problemExample(status: number): unknown {
+  const { code, detail, more } = PROBLEMS[status] ?? { code: 'error', detail: 'What is wrong' };
+  return {
+    type: `urn:millrace:problem:${code}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    code,
+    request_id: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
+    ...more,
+  };
+}
+
+function addExamples(
+  content: Record<string, Media> | undefined,
+  schemas: Record<string, Schema>,
+): void {
+  for (const [type, media] of Object.entries(content ?? {})) {
+    if (type !== 'application/json' || media.schema === undefined) continue;
+    if (media.example === undefined && media.examples === undefined) {
+      media.example = exampleOf(media.schema, schemas);
+    }
+  }
+}

@@ -1,0 +1,224 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { cursorOf } from '../cursor.ts';
+import { isDatabaseAway } from '../db.ts';
+import type { Ends } from '../ends.ts';
+import { CollectionId, SyncId, Timestamp } from '../fields.ts';
+import type { Page, PageRequest, Pages } from '../pages.ts';
+import { Cursor, EventType, StreamName } from '../schema.ts';
+import type { AppEnv } from './env.ts';
+import { ApiError } from './errors.ts';
+import { createRoutes, problems } from './route.ts';
+import { needs } from './scopes.ts';
+import { expired, GONE, openQueryCursor } from './streams.ts';
+
+export interface ListenDeps {
+  pages: Pages;
+  ends: Ends;
+  /** How long nothing may be sent to a listener, ms; 15 s unless a test says otherwise. */
+  heartbeatMs?: number;
+}
+
+const HEARTBEAT_MS = 15_000;
+/** What a listener is told to wait before it comes again. */
+const RETRY_MS = 1_000;
+/** What a listener that does not read holds in memory: one page, and one chunk of it. */
+const PAGE = { limit: 500, maxBytes: 1024 * 1024, scanRows: 20_000 };
+const CHUNK_CHARACTERS = 64 * 1024;
+const EVERYTHING = ['*'];
+
+/**
+ * `GET /v1/listen`: a stream as server-sent events (WHATWG HTML, 9.2), one frame an entry. The next
+ * page is read when the socket has taken the last; at the stream's end a listener waits without a
+ * query. When the process is to end, so does the answer, between two frames.
+ */
+export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
+  const { pages, ends, heartbeatMs = HEARTBEAT_MS } = deps;
+  const app = createRoutes();
+
+  app.openapi(LISTEN, async (c) => {
+    const query = c.req.valid('query');
+    if (query.stream === 'records' && query.event !== undefined) {
+      throw badQuery('event', 'is of the events stream');
+    }
+    if (query.after_cursor !== undefined && query.since !== undefined) {
+      throw badQuery('since', 'and after_cursor exclude each other');
+    }
+    const after = await startOf(query, c.req.header('last-event-id'));
+    const request: PageRequest = {
+      ...PAGE,
+      stream: query.stream,
+      after,
+      filter: {
+        syncs: query.sync_id ?? EVERYTHING,
+        collections: query.collection_id ?? EVERYTHING,
+        event_types: query.event ?? EVERYTHING,
+      },
+    };
+    const first = await pages.read(request);
+    if (after < first.first - 1) throw expired(query.stream, first.first);
+    const gone = new AbortController();
+    const leave = (): void => gone.abort();
+    c.req.raw.signal.addEventListener('abort', leave, { once: true });
+    return new Response(toStream(frames(request, first, gone.signal), leave), {
+      headers: {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no', // a proxy in front passes each frame on at once
+      },
+    });
+  });
+
+  async function* frames(
+    request: PageRequest,
+    first: Page,
+    signal: AbortSignal,
+  ): AsyncGenerator<string> {
+    const { stream } = request;
+    const isOver = (): boolean => ends.closed || signal.aborted;
+    let page = first;
+    let { after } = request;
+    yield `retry: ${RETRY_MS}\nid: ${cursorOf(stream, after)}\n\n`;
+    for (;;) {
+      let chunk = '';
+      for (const { position, body } of page.entries) {
+        chunk += `id: ${cursorOf(stream, position)}\nevent: entry\ndata: ${body}\n\n`;
+        after = position;
+        if (chunk.length < CHUNK_CHARACTERS) continue;
+        yield chunk;
+        chunk = '';
+        if (isOver()) break;
+      }
+      if (!isOver() && page.scannedTo > after) {
+        after = page.scannedTo;
+        chunk += `id: ${cursorOf(stream, after)}\n\n`; // a filter may pass over much
+      }
+      if (chunk !== '') yield chunk;
+      while (!isOver() && after >= page.last) {
+        if (await ends.beyond(stream, after, heartbeatMs, signal)) break;
+        if (!isOver()) yield ': heartbeat\n\n';
+      }
+      if (isOver()) break;
+      const next = await pages.read({ ...request, after }).catch(absent);
+      if (next === null) break; // Postgres is away: it may come again
+      page = next;
+      if (after < page.first - 1) break; // when it comes again it is told so
+    }
+    yield `retry: ${RETRY_MS}\n\n`;
+  }
+
+  async function startOf(query: ListenQuery, lastEventId: string | undefined): Promise<number> {
+    const { stream, since } = query;
+    const cursor = lastEventId ?? query.after_cursor;
+    if (cursor !== undefined && cursor !== 'end') return openQueryCursor(cursor, stream);
+    if (cursor === undefined && since !== undefined) {
+      if (since === 'beginning') {
+        const { first } = await pages.read({ ...AT_END, stream });
+        return first - 1;
+      }
+      if (since !== 'end') return pages.positionAtTime(stream, timeOf(since));
+    }
+    const { last } = await pages.read({ ...AT_END, stream });
+    return last;
+  }
+
+  return app;
+}
+
+const AT_END = {
+  after: Number.MAX_SAFE_INTEGER,
+  filter: { syncs: EVERYTHING, collections: EVERYTHING, event_types: EVERYTHING },
+  limit: 1,
+  maxBytes: 1,
+  scanRows: 1,
+};
+
+function absent(error: unknown): null {
+  if (isDatabaseAway(error)) return null;
+  throw error;
+}
+
+/** Pulled, never pushed: nothing is read for a listener whose socket is full. */
+function toStream(frames: AsyncGenerator<string>, leave: () => void): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream(
+    {
+      pull: async (controller) => {
+        const next = await frames.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(encoder.encode(next.value));
+      },
+      cancel: async () => {
+        leave();
+        await frames.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90s`, `1h`, `2d` before now, or the time itself. */
+function timeOf(since: string): string {
+  const [, count, unit] = DURATION.exec(since) ?? [];
+  if (count === undefined) return since;
+  return new Date(Date.now() - Number(count) * UNITS[unit as keyof typeof UNITS]).toISOString();
+}
+
+function badQuery(name: string, detail: string): ApiError {
+  return new ApiError({
+    status: 400,
+    code: 'invalid_query',
+    detail: `/${name} ${detail}`,
+    errors: [{ pointer: `/${name}`, detail }],
+  });
+}
+
+const DURATION = /^(\d{1,6})([smhd])$/u;
+
+/** Given once or several times. */
+const several = <T extends z.ZodType<string>>(value: T) =>
+  z
+    .union([z.array(value).min(1).max(1_000), value.transform((one) => [one])])
+    .optional()
+    .meta({ type: 'array', items: { type: 'string' } });
+
+const ListenQuery = z.strictObject({
+  stream: StreamName.default('events'),
+  sync_id: several(SyncId),
+  collection_id: several(CollectionId),
+  event: several(EventType),
+  after_cursor: Cursor.optional().meta({ description: 'Exclusive; `end` for what comes from now' }),
+  since: z
+    .union([z.enum(['beginning', 'end']), z.string().regex(DURATION), Timestamp], {
+      error: 'must be beginning, end, a duration such as 90s, 1h or 2d, or an RFC 3339 time',
+    })
+    .optional()
+    .meta({ description: '`beginning`, `end` (the default), `1h` before now, or a time' }),
+});
+type ListenQuery = z.infer<typeof ListenQuery>;
+
+const LISTEN = createRoute({
+  tags: ['Streams'],
+  security: needs('read'),
+  method: 'get',
+  path: '/v1/listen',
+  summary: 'Follow a stream over server-sent events',
+  description:
+    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with an `id:` alone moves the cursor past what the filter left out. A comment comes at least each 15 s. `Last-Event-ID` wins over the query.',
+  request: {
+    query: ListenQuery,
+    headers: z.object({
+      'last-event-id': Cursor.optional().meta({ description: 'Goes on after this cursor' }),
+    }),
+  },
+  responses: {
+    200: {
+      content: { 'text/event-stream': { schema: z.string() } },
+      description: 'Frames, until either side ends it',
+    },
+    ...problems(400, 422),
+    ...GONE,
+  },
+});

@@ -1,0 +1,39 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+
+import type { Pages } from '../pages.ts';
+import { preview, Preview, PreviewInput } from '../preview.ts';
+import type { AppEnv } from './env.ts';
+import { createRoutes, IdempotencyKey, json, jsonBody, problems } from './route.ts';
+import { needs } from './scopes.ts';
+import { bare } from './streams.ts';
+
+/** What a filter would let through. */
+export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+
+  app.openapi(PREVIEW, async (c) => {
+    const input = c.req.valid('json');
+    const { scanned, matched, newest } = await preview(pages, input);
+    const entries = await Promise.all(
+      newest.map((position) => pages.entryAt(input.stream, position)),
+    );
+    // A record that has moved meanwhile is left out.
+    const sample = entries.flatMap((entry) => (entry === null ? [] : [bare(entry.body)]));
+    const text = `{"scanned":${scanned},"matched":${matched},"sample":[${sample.join(',')}]}`;
+    return c.body(text, 200, { 'content-type': 'application/json' }) as never; // of the documented shape
+  });
+
+  return app;
+}
+
+const PREVIEW = createRoute({
+  tags: ['Consumers'],
+  security: needs('read'),
+  method: 'post',
+  path: '/v1/consumers/preview',
+  summary: 'Try a filter on the newest entries',
+  description: 'Changes nothing. Says how many of the newest entries a filter would let through.',
+  request: { headers: IdempotencyKey, body: jsonBody(PreviewInput) },
+  responses: { 200: json(Preview, 'How many, and a sample'), ...problems(400, 409, 413, 415, 422) },
+});

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { Hono } from 'hono';
+import type { AppEnv } from './env.ts';
+
+/** Swagger UI styles its elements one by one and draws its arrows as data URLs; it runs no inline script. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width" />
+    <title>Millrace API</title>
+    <link rel="icon" type="image/png" href="/docs/favicon-32x32.png" />
+    <link rel="stylesheet" href="/docs/swagger-ui.css" />
+    <link rel="stylesheet" href="/docs/page.css" />
+  </head>
+  <body>
+    <div id="reference"></div>
+    <noscript>This page needs JavaScript; the document is at <a href="/v1/openapi.json">/v1/openapi.json</a>.</noscript>
+    <script src="/docs/swagger-ui-bundle.js"></script>
+    <script src="/docs/page.js"></script>
+  </body>
+</html>
+`;
+
+const STYLE = `body { margin: 0; background: #fafafa; }
+.swagger-ui .info { margin: 24px 0; }
+.swagger-ui .scheme-container { box-shadow: none; border-bottom: 1px solid #ddd; padding: 12px 0; }
+`;
+
+const SCRIPT = `SwaggerUIBundle({
+  url: '/v1/openapi.json',
+  dom_id: '#reference',
+  deepLinking: true,
+  docExpansion: 'list',
+  defaultModelsExpandDepth: 0,
+  displayOperationId: false,
+  filter: true,
+  validatorUrl: null,
+});
+`;
+
+/** By their names in the package; nothing else of it is served. */
+const VENDORED = {
+  'swagger-ui.css': 'text/css',
+  'swagger-ui-bundle.js': 'text/javascript',
+  'favicon-32x32.png': 'image/png',
+};
+
+interface Asset {
+  type: string;
+  body: Buffer;
+  zipped: Buffer;
+  etag: string;
+}
+
+/**
+ * `/docs`: the OpenAPI document for people, with nothing from anywhere else. It takes no key and
+ * knows no data; who tries a request there enters a key.
+ */
+export function createReference(): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  const assets = new Map<string, Promise<Asset>>(); // read once, when first asked for
+
+  app.get('/docs', (c) =>
+    c.html(PAGE, 200, {
+      'content-security-policy': POLICY,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+    }),
+  );
+
+  app.get('/docs/:file', async (c, next) => {
+    const name = c.req.param('file');
+    const load = loaderOf(name);
+    if (load === null) return next();
+    let loading = assets.get(name);
+    if (loading === undefined) assets.set(name, (loading = load()));
+    const { type, body, zipped, etag } = await loading;
+    const headers = {
+      etag,
+      'content-type': type,
+      'cache-control': 'public, max-age=3600',
+      'x-content-type-options': 'nosniff',
+      vary: 'accept-encoding',
+    };
+    if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers);
+    const zips = c.req.header('accept-encoding')?.includes('gzip') === true;
+    return zips
+      ? c.body(new Uint8Array(zipped), 200, { ...headers, 'content-encoding': 'gzip' })
+      : c.body(new Uint8Array(body), 200, headers);
+  });
+
+  return app;
+}
+
+function loaderOf(name: string): (() => Promise<Asset>) | null {
+  if (name === 'page.css') return () => toAsset('text/css', Buffer.from(STYLE));
+  if (name === 'page.js') return () => toAsset('text/javascript', Buffer.from(SCRIPT));
+  if (!Object.hasOwn(VENDORED, name)) return null;
+  return async () => {
+    const file = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
+    return toAsset(VENDORED[name as keyof typeof VENDORED], await readFile(file));
+  };
+}
+
+async function toAsset(type: string, body: Buffer): Promise<Asset> {
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  return { type, body, zipped: await promisify(gzip)(body), etag };
+}

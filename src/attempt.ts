@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+import { Position, Timestamp, Uuid } from './fields.ts';
+
+export const AttemptOutcome = z.enum(['delivered', 'failed']).meta({ id: 'AttemptOutcome' });
+export type AttemptOutcome = z.infer<typeof AttemptOutcome>;
+
+/** One request that was made to deliver an entry. */
+export const Attempt = z
+  .object({
+    id: Uuid.meta({ description: 'The same each time the attempt is read' }),
+    consumer_id: Uuid,
+    position: Position,
+    message_id: z.string().meta({
+      description:
+        'The webhook-id it was sent with; `position:<n>` where the entry has left the stream since',
+    }),
+    event_id: z.string().nullable().meta({
+      description: 'Null on the records stream and once the event is older than the retention',
+    }),
+    attempt: z.int().meta({ description: 'From 1' }),
+    started_at: Timestamp,
+    duration_ms: z.int(),
+    outcome: AttemptOutcome,
+    status: z.int().nullable().meta({ description: 'Null when there was no answer' }),
+    error_code: z.string().nullable(),
+    response_head: z.string().nullable().meta({ description: 'How the answer began' }),
+    next_attempt_at: Timestamp.nullable(),
+  })
+  .meta({ id: 'Attempt' });
+export type Attempt = z.infer<typeof Attempt>;

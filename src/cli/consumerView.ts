@@ -1,0 +1,67 @@
+import type { Consumer } from '../schema.ts';
+import type { Output } from './output.ts';
+
+const SHOWN = 10;
+
+export const CONSUMER_COLUMNS = [
+  { title: 'NAME', of: (one: Consumer) => one.name },
+  { title: 'STATUS', of: (one: Consumer) => one.status },
+  { title: 'STREAM', of: (one: Consumer) => one.stream },
+  { title: 'POSITION', of: (one: Consumer) => one.position, right: true },
+  { title: 'WAITING', of: (one: Consumer) => one.lag.entries, right: true },
+  { title: 'PARKED', of: (one: Consumer) => one.parked, right: true },
+  { title: 'ID', of: (one: Consumer) => one.id },
+  { title: 'WHY', of: (one: Consumer) => one.status_reason ?? '' },
+];
+
+export function showConsumer(out: Output, one: Consumer): void {
+  out.thing(one, consumerFields(one));
+  if (out.isJson || (one.status !== 'stopped' && one.status !== 'blocked')) return;
+  const next = one.status === 'stopped' ? `consumers resume ${one.id}` : `retry ${one.id}`;
+  out.note(`When the endpoint is well again: millrace ${next}`);
+}
+
+/** What people want to know first, then the rest. */
+export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
+  const { entries, seconds } = one.lag;
+  return [
+    ['Name', one.name],
+    ['Status', one.status_reason === null ? one.status : `${one.status}: ${one.status_reason}`],
+    ['Waiting', entries === 0 ? 'nothing' : `up to ${entries}, the oldest for ${span(seconds)}`],
+    ['Parked', one.parked],
+    ['Position', one.position],
+    ['Failing since', one.failing_since],
+    ['Next attempt', one.next_attempt_at],
+    ['Health', [one.health.status, ...one.health.notes].join('; ')],
+    ['ID', one.id],
+    ['Target', `${one.target_id}${one.path === '' ? '' : ` ${one.path}`}`],
+    ['Stream', one.stream],
+    ['Syncs', listed(one.syncs)],
+    ['Collections', listed(one.collections)],
+    ['Event types', listed(one.event_types)],
+    ['Filter', `version ${one.filter_version}, above position ${one.filter_from}`],
+    ['Ordering', one.ordering],
+    ['Alerts to', listed(one.alert_emails)],
+    ['Region', one.region],
+    ['Workflow', one.workflow_id],
+    ['Cursor', one.cursor],
+    ['Metadata', one.metadata],
+    ['Created', one.created_at],
+    ['Updated', one.updated_at],
+  ];
+}
+
+function listed(values: string[]): string {
+  if (values.length === 0) return 'none';
+  const more = values.length > SHOWN ? ` and ${values.length - SHOWN} more` : '';
+  return `${values.slice(0, SHOWN).join(', ')}${more}`;
+}
+
+/** `3 s`, `4 min`, `2 h`, `5 d`. */
+export function span(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800
+    ? `${Math.round(seconds / 3_600)} h`
+    : `${Math.round(seconds / 86_400)} d`;
+}

@@ -1,0 +1,100 @@
+import { ClientError, createClient } from '../api/client.ts';
+import { ConfigError, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
+import { keptPostgresUrl } from '../embedded/postgres.ts';
+import { keptTemporalAddress } from '../embedded/temporal.ts';
+import { apiUrl, keyOf } from './context.ts';
+import { fail, ok, skew, warn } from './finding.ts';
+import type { Finding } from './finding.ts';
+import { examineHere, hostsOf } from './doctorHere.ts';
+import { examinePostgres, examineTemporal } from './doctorServers.ts';
+import { describe } from './exit.ts';
+
+export interface Patient {
+  env: NodeJS.ProcessEnv;
+  url?: string | undefined;
+  apiKey?: string | undefined;
+}
+
+const ANSWER_MS = 3_000;
+
+/** Looks at everything that this environment names, in a few seconds; changes nothing. Never rejects. */
+export async function examine(patient: Patient): Promise<Finding[]> {
+  let config: Config;
+  try {
+    config = loadConfig(patient.env, 'dev');
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [fail('Configuration', error.message, 'Correct the variable and run this again')];
+  }
+  const databaseUrl = config.databaseUrl ?? (await keptPostgresUrl(config.dataDir));
+  const temporal = config.temporalAddress ?? (await keptTemporalAddress(config.dataDir));
+  const api = await examineApi(patient);
+  const parts = await Promise.all([
+    examineHere({ config, env: patient.env, hosts: api.hosts }),
+    examinePostgres({ url: databaseUrl, isOurs: config.databaseUrl === null }),
+    examineTemporal({
+      address: temporal,
+      isOurs: config.temporalAddress === null,
+      connection: config.temporalConnection,
+      namespace: config.temporalNamespace,
+    }),
+  ]);
+  return [ok('Configuration', 'every variable can be used'), ...parts.flat(), ...api.findings];
+}
+
+async function examineApi(patient: Patient): Promise<{ findings: Finding[]; hosts: string[] }> {
+  const findings: Finding[] = [];
+  let hosts: string[] = [];
+  let url: string;
+  try {
+    url = apiUrl(patient, patient.env);
+  } catch (error) {
+    const fix = 'Name the API by --url or MILLRACE_URL';
+    return { findings: [fail('API', describe(error), fix)], hosts };
+  }
+  const asked = Date.now();
+  const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(
+    () => null, // reported as not answering
+  );
+  if (ready === null) {
+    const fix = 'millrace dev starts everything here, node server.ts the API alone';
+    return { findings: [warn('API', `does not answer at ${url}`, fix)], hosts };
+  }
+  if (ready.ok) findings.push(ok('API', `ready at ${url}`));
+  else {
+    const { detail = `status ${ready.status}` } = (await ready.json().catch(() => ({}))) as {
+      detail?: string; // a proxy's page has none
+    };
+    findings.push(fail('API', `${url}: ${detail}`, 'See the lines of what it names, and its log'));
+  }
+  findings.push(...clockOf('the API', ready, asked));
+  const key = keyOf(patient, patient.env);
+  if (key === null) {
+    findings.push(warn('API key', 'none here', 'Give --api-key or MILLRACE_API_KEY'));
+    return { findings, hosts };
+  }
+  const client = createClient({ url, apiKey: key, signal: AbortSignal.timeout(2 * ANSWER_MS) });
+  try {
+    const info = await client.info();
+    findings.push(ok('API key', `taken by Millrace ${info.version}, region ${info.region}`));
+    const ui = info.temporal.ui_url;
+    if (ui !== null) {
+      const before = Date.now();
+      const answer = await fetch(ui, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
+      if (answer !== null) findings.push(...clockOf('Temporal', answer, before));
+    }
+    hosts = hostsOf((await client.targets.list({ limit: 100 })).data);
+  } catch (error) {
+    const isKey = error instanceof ClientError && [401, 403].includes(error.status);
+    const fix = isKey ? 'Give the key that the API was started with' : 'See the lines above';
+    findings.push(fail('API key', describe(error), fix));
+  }
+  return { findings, hosts };
+}
+
+/** By the Date header, which has whole seconds. */
+function clockOf(name: string, response: Response, askedMs: number): Finding[] {
+  const date = Date.parse(response.headers.get('date') ?? '');
+  return Number.isNaN(date) ? [] : [skew(name, date, askedMs - 1_000, Date.now())];
+}

@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import type { GlobalOptions } from './context.ts';
+import { EXIT } from './exit.ts';
+import { createOutput } from './output.ts';
+import { examples } from './values.ts';
+
+/** `millrace doctor`: looks at what this environment names; needs no API. */
+export function addDoctor(program: Command, exit: (code: number) => void): void {
+  program
+    .command('doctor')
+    .description('what is wrong here, and how to put it right; exit 1 when something is')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace doctor', 'with the environment of the processes'],
+        ['millrace doctor --json', 'for a start-up probe or a ticket'],
+      ),
+    )
+    .action(async () => {
+      const { examine } = await import('./doctor.ts');
+      const options = program.opts<GlobalOptions>();
+      const out = createOutput({ isJson: options.json === true });
+      const findings = await examine({ ...options, env: process.env });
+      const worst = findings.some(({ status }) => status === 'fail') ? 'fail' : 'ok';
+      if (out.isJson) out.json({ status: worst, checks: findings });
+      const colour = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
+      for (const { name, status, detail, fix } of out.isJson ? [] : findings) {
+        out.line(`${out.style(colour[status], status.padEnd(4))}  ${name}: ${detail}`);
+        if (fix !== null) out.line(`      ${fix}`);
+      }
+      exit(worst === 'fail' ? EXIT.failed : EXIT.ok);
+    });
+}

@@ -1,0 +1,104 @@
+import { lookup } from 'node:dns/promises';
+import { statfs } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { dirname } from 'node:path';
+import type { Config } from '../config.ts';
+import { isPortFree } from '../embedded/state.ts';
+import type { Target } from '../schema.ts';
+import { fail, ok, warn } from './finding.ts';
+import type { Finding } from './finding.ts';
+import { printable } from './table.ts';
+
+const NEEDED = [24, 13] as const;
+const DISK = { warn: 1024 ** 3, fail: 100 * 1024 ** 2 };
+const HOSTS = 10;
+
+/** Of this machine: Node, the port, the disk, the way out. */
+export async function examineHere(options: {
+  config: Pick<Config, 'port' | 'host' | 'dataDir'>;
+  env: NodeJS.ProcessEnv;
+  /** That deliveries go to. */
+  hosts: string[];
+}): Promise<Finding[]> {
+  const { config, env, hosts } = options;
+  const found = await Promise.all([port(config), disk(config.dataDir), ...hosts.map(resolves)]);
+  return [node(), ...found, proxy(env)];
+}
+
+/** Names of hosts that targets need resolved, each once. */
+export function hostsOf(targets: readonly Pick<Target, 'base_url'>[]): string[] {
+  const names = targets.map(({ base_url }) => URL.parse(base_url)?.hostname ?? '');
+  const needed = names.filter((name) => name !== '' && isIP(name.replaceAll(/[[\]]/gu, '')) === 0);
+  return [...new Set(needed)].slice(0, HOSTS);
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const version = process.versions.node;
+  return major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])
+    ? ok('Node', version)
+    : fail('Node', `${version} is too old`, `Install Node ${NEEDED.join('.')} or newer`);
+}
+
+async function port({ port: number, host }: { port: number; host: string }): Promise<Finding> {
+  const name = `Port ${number}`;
+  if (number === 0) return ok('Port', 'any that is free');
+  const free = await isPortFree(number, host).catch((error: NodeJS.ErrnoException) => error);
+  if (free === true) return ok(name, 'free');
+  if (free !== false) {
+    const fix =
+      'MILLRACE_HOST must be an address of this machine, and the port one that you may use';
+    return fail(name, `${host} can't be listened on (${free.code})`, fix);
+  }
+  const base = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  const text = await fetch(`http://${base}:${number}/healthz`, {
+    signal: AbortSignal.timeout(2_000),
+  })
+    .then((response) => response.text())
+    .catch(() => ''); // whoever it is, it is not ours
+  return text === '{"status":"ok"}'
+    ? ok(name, 'used by Millrace')
+    : fail(name, 'taken by another program', 'Stop it, or set MILLRACE_PORT to another port');
+}
+
+async function disk(dataDir: string): Promise<Finding> {
+  let folder = dataDir;
+  for (;;) {
+    const stats = await statfs(folder).catch(() => null); // not made yet: the one above it counts
+    if (stats !== null) {
+      const free = stats.bavail * stats.bsize;
+      const detail = `${(free / 1024 ** 3).toFixed(1)} GB free for ${dataDir}`;
+      const fix = 'Make room, move MILLRACE_DATA_DIR, or shorten MILLRACE_EVENT_RETENTION';
+      if (free < DISK.fail) return fail('Disk', detail, fix);
+      return free < DISK.warn ? warn('Disk', detail, fix) : ok('Disk', detail);
+    }
+    const above = dirname(folder);
+    if (above === folder) return warn('Disk', `${dataDir} can't be looked at`, 'Check its owner');
+    folder = above;
+  }
+}
+
+async function resolves(host: string): Promise<Finding> {
+  const name = `Name ${printable(host)}`;
+  try {
+    const [first, ...more] = await lookup(host, { all: true });
+    return ok(name, `${first?.address}${more.length > 0 ? ` and ${more.length} more` : ''}`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return warn(
+      name,
+      `does not resolve (${code})`,
+      "Correct the target's URL or this machine's DNS",
+    );
+  }
+}
+
+function proxy(env: NodeJS.ProcessEnv): Finding {
+  const set = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].filter((one) => env[one]);
+  if (set.length === 0) return ok('Proxy', 'none is set: deliveries go out directly');
+  return warn(
+    'Proxy',
+    `${set.join(' and ')} set, which deliveries do not use`,
+    'Allow this machine to reach the targets directly, or point a target at a forwarding proxy',
+  );
+}

@@ -1,0 +1,166 @@
+import { Connection } from '@temporalio/client';
+import type { ConnectionOptions } from '@temporalio/client';
+import { openDb } from '../db.ts';
+import type { Sql } from '../db.ts';
+import { pendingMigrations } from '../migrate.ts';
+import { fail, ok, skew, warn } from './finding.ts';
+import type { Finding } from './finding.ts';
+
+/** The major version that the tests run on. */
+const TESTED = 18;
+const ANSWER_MS = 3_000;
+const ATTRIBUTES = ['ConsumerStatus', 'TargetHost'];
+/** Temporal's `IndexedValueType` (temporal.api.enums.v1). */
+const KEYWORD = 2;
+
+/** Postgres: there, new enough, writable, migrated, its clock. */
+export async function examinePostgres(options: {
+  url: string | null;
+  /** The embedded one. */
+  isOurs: boolean;
+}): Promise<Finding[]> {
+  const { url, isOurs } = options;
+  if (url === null) return [ok('Postgres', 'none yet: millrace dev brings its own')];
+  await using db = openDb({
+    url,
+    max: 1,
+    applicationName: 'millrace doctor',
+    onError: () => undefined, // the query on it fails with the same error
+  });
+  try {
+    const asked = Date.now();
+    const { rows } = await db.query<{
+      version: string;
+      number: number;
+      readonly: boolean;
+      ms: number;
+    }>(
+      `select current_setting('server_version') as version,
+              current_setting('server_version_num')::int as number,
+              pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as readonly,
+              (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
+    );
+    const answered = Date.now();
+    const { version, number, readonly, ms } = rows[0]!;
+    return [
+      Math.floor(number / 10_000) === TESTED
+        ? ok('Postgres', `${version} answers`)
+        : warn('Postgres', `${version} answers, which is not tested`, `Use Postgres ${TESTED}`),
+      readonly
+        ? fail('Postgres writes', 'it is read-only', 'Point DATABASE_URL at the primary')
+        : await writable(db),
+      await migrated(db),
+      skew('Postgres', ms, asked, answered),
+    ];
+  } catch (error) {
+    const why = whyOf(error);
+    return isOurs
+      ? [warn('Postgres', `the embedded one does not run (${why})`, 'millrace dev starts it')]
+      : [
+          fail(
+            'Postgres',
+            `can't be used: ${why}`,
+            'Check DATABASE_URL, the server and the network',
+          ),
+        ];
+  }
+}
+
+async function writable(sql: Sql): Promise<Finding> {
+  try {
+    await sql.query('create temp table millrace_doctor (a int) on commit drop');
+    return ok('Postgres writes', 'it takes them');
+  } catch (error) {
+    return fail('Postgres writes', whyOf(error), 'Give its user the rights of the database owner');
+  }
+}
+
+async function migrated(sql: Sql): Promise<Finding> {
+  const pending = await pendingMigrations(sql);
+  return pending.length === 0
+    ? ok('Migrations', 'all are in')
+    : warn('Migrations', `${pending.length} are not in`, 'server.ts brings them in when it starts');
+}
+
+/** Temporal: there, its namespace, its search attributes. */
+export async function examineTemporal(options: {
+  address: string | null;
+  isOurs: boolean;
+  connection: ConnectionOptions;
+  namespace: string;
+}): Promise<Finding[]> {
+  const { address, isOurs, namespace } = options;
+  if (address === null) return [ok('Temporal', 'none yet: millrace dev brings its own')];
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({
+      ...options.connection,
+      address,
+      connectTimeout: ANSWER_MS,
+    });
+  } catch (error) {
+    const why = whyOf(error);
+    return isOurs
+      ? [warn('Temporal', `the embedded one does not run (${why})`, 'millrace dev starts it')]
+      : [
+          fail(
+            'Temporal',
+            `${address} can't be used: ${why}`,
+            'Check TEMPORAL_ADDRESS, TLS and key',
+          ),
+        ];
+  }
+  try {
+    return await connection.withDeadline(Date.now() + 2 * ANSWER_MS, async () => {
+      const { serverVersion } = await connection.workflowService.getSystemInfo({});
+      return [
+        ok('Temporal', `${serverVersion ?? 'a server'} answers at ${address}`),
+        await hasNamespace(connection, namespace),
+        await hasAttributes(connection, namespace),
+      ];
+    });
+  } catch (error) {
+    return [fail('Temporal', `${address}: ${whyOf(error)}`, 'Check TEMPORAL_ADDRESS, TLS and key')];
+  } finally {
+    await connection.close();
+  }
+}
+
+async function hasNamespace(connection: Connection, namespace: string): Promise<Finding> {
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+    return ok('Temporal namespace', namespace);
+  } catch (error) {
+    const fix = `temporal operator namespace create ${namespace}, or set TEMPORAL_NAMESPACE`;
+    return fail('Temporal namespace', `${namespace}: ${whyOf(error)}`, fix);
+  }
+}
+
+async function hasAttributes(connection: Connection, namespace: string): Promise<Finding> {
+  const name = 'Search attributes';
+  const names = ATTRIBUTES.map((one) => `--name ${one} --type Keyword`).join(' ');
+  const fix = `temporal operator search-attribute create --namespace ${namespace} ${names}`;
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({
+      namespace,
+    });
+    const missing = ATTRIBUTES.filter((one) => Number(customAttributes?.[one]) !== KEYWORD);
+    return missing.length === 0
+      ? ok(name, ATTRIBUTES.join(', '))
+      : fail(name, `${missing.join(' and ')} missing`, fix);
+  } catch (error) {
+    return warn(name, `can't be listed: ${whyOf(error)}`, fix);
+  }
+}
+
+/** One line, and no address with a password in it. */
+function whyOf(error: unknown): string {
+  const { code, message, details } = error as {
+    code?: unknown;
+    message?: string;
+    details?: string;
+  };
+  const text = details || message || String(code);
+  const line = (text.split('\n')[0] ?? '').replaceAll(/:\/\/[^@/\s]*@/gu, '://…@');
+  return line === '' ? String(code) : line;
+}

@@ -1,0 +1,68 @@
+import { ClientError } from '../api/client.ts';
+
+/** What the process ends with; api.md pins them. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  auth: 4,
+  conflict: 5,
+  unavailable: 69,
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Ends the command with one sentence for its user and an exit code; `hint` is what to do about it. */
+export class CliError extends Error {
+  override name = 'CliError';
+  readonly exitCode: ExitCode;
+  readonly hint: string | null;
+
+  constructor(exitCode: ExitCode, message: string, hint: string | null = null) {
+    super(message);
+    this.exitCode = exitCode;
+    this.hint = hint;
+  }
+}
+
+/** A flag or argument that can't be. */
+export function usage(message: string, hint: string | null = null): CliError {
+  return new CliError(EXIT.usage, message, hint);
+}
+
+/** The exit code of what a command threw. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CliError) return error.exitCode;
+  if (!(error instanceof ClientError)) return EXIT.failed;
+  const { status } = error;
+  if (status === 404) return EXIT.notFound;
+  if (status === 401 || status === 403) return EXIT.auth;
+  if (status === 409) return EXIT.conflict;
+  return status === 0 || [502, 503, 504].includes(status) ? EXIT.unavailable : EXIT.failed;
+}
+
+/** One to a few lines for people: a stack only for a fault of ours. */
+export function describe(error: unknown): string {
+  if (error instanceof CliError) return lines(error.message, error.hint);
+  if (error instanceof ClientError) {
+    const faults = (error.problem.errors ?? [])
+      .slice(1)
+      .map((one) => `  ${one.pointer} ${one.detail}`);
+    const id = error.requestId === null ? null : `  (request ${error.requestId})`;
+    return lines(error.detail, ...faults, hintOf(error), error.status >= 500 ? id : null);
+  }
+  if (!(error instanceof Error)) return String(error);
+  const ours = error instanceof TypeError || error instanceof ReferenceError;
+  return ours ? (error.stack ?? error.message) : error.message;
+}
+
+function hintOf({ status }: ClientError): string | null {
+  if (status === 0) return '  millrace dev starts one here; --url or MILLRACE_URL name another';
+  if (status === 401) return '  --api-key or MILLRACE_API_KEY give another key';
+  return null;
+}
+
+function lines(...parts: (string | null)[]): string {
+  return parts.filter((part) => part !== null).join('\n');
+}

@@ -1,0 +1,161 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { ClientError } from '../api/client.ts';
+import type { Client, Query } from '../api/client.ts';
+import { readFrames } from './sse.ts';
+
+/** One entry of a stream, as the webhook would carry it. */
+export interface Entry {
+  /** Of this entry; whoever asks after it gets the next. */
+  cursor: string;
+  /** `event_id` or `version_id`. */
+  messageId: string;
+  position: number;
+  /** `created`, `updated` or `deleted`; of a record, whether it is deleted. */
+  what: string;
+  syncId: string;
+  collectionId: string;
+  upstreamId: string;
+  /** The webhook's body, byte for byte. */
+  body: string;
+}
+
+export interface FollowOptions {
+  client: Pick<Client, 'open'>;
+  /** Stream, filter, and where to begin. */
+  query: Query;
+  signal: AbortSignal;
+  /** Awaited before the next entry is read. */
+  onEntry: (entry: Entry) => Promise<void>;
+  /** Awaited when the connection has gone: all that `onEntry` has begun is over when it resolves. */
+  settled?: () => Promise<void>;
+  /** The connection is lost, and once more there. */
+  onState: (state: { connected: boolean; why: string }) => void;
+}
+
+const AGAIN_MS = 1_000;
+const MOST_MS = 10_000;
+/** Three heartbeats. */
+const SILENT_MS = 45_000;
+
+/**
+ * Every entry once, in order, until the signal: after a connection is lost it goes on after the last
+ * entry that was handed over, however often. Resolves with the cursor after it, null when there was
+ * none. Rejects when the first connection fails, or when the API refuses.
+ */
+export async function followStream(options: FollowOptions): Promise<string | null> {
+  const { client, query, signal, onEntry, onState } = options;
+  let cursor: string | null = null;
+  let isFirst = true;
+  let connected = false;
+  let failures = 0;
+  while (!signal.aborted) {
+    const silence = silenceOf(signal);
+    let why = 'the API ended it';
+    try {
+      const response = await client.open('GET', '/v1/listen', {
+        query,
+        signal: silence.signal,
+        headers: {
+          accept: 'text/event-stream',
+          ...(cursor !== null && { 'last-event-id': cursor }),
+        },
+      });
+      if (!connected) onState({ connected: true, why: isFirst ? '' : 'connected again' });
+      isFirst = false;
+      connected = true;
+      failures = 0;
+      for await (const { id, data } of readFrames(silence.watch(response.body!))) {
+        if (signal.aborted) break;
+        if (data !== null) await onEntry(toEntry(id, data));
+        cursor = id;
+      }
+    } catch (error) {
+      if (signal.aborted) break;
+      if (isFirst || !isPassing(error)) throw error;
+      why = error instanceof Error ? error.message : String(error);
+    } finally {
+      silence.end();
+    }
+    await options.settled?.();
+    if (connected) onState({ connected: false, why });
+    connected = false;
+    const ms = Math.min(MOST_MS, AGAIN_MS * 2 ** failures++);
+    await wait(ms, undefined, { signal }).catch(() => undefined); // told to end
+  }
+  await options.settled?.();
+  return cursor;
+}
+
+/** What may be over soon: nobody answers, a restart, a proxy in between. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof ClientError)) return error instanceof ConnectionLost;
+  return error.status === 0 || error.status >= 500 || error.status === 429;
+}
+
+class ConnectionLost extends Error {
+  override name = 'ConnectionLost';
+}
+
+/** Ends a connection on which nothing comes, not even a heartbeat; reading slowly is no silence. */
+function silenceOf(signal: AbortSignal): {
+  signal: AbortSignal;
+  watch: (body: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array>;
+  end: () => void;
+} {
+  const silent = new AbortController();
+  const tooLong = (): void => silent.abort(new ConnectionLost('nothing came for 45 s'));
+  let timer = setTimeout(tooLong, SILENT_MS);
+  return {
+    signal: AbortSignal.any([signal, silent.signal]),
+    end: () => clearTimeout(timer),
+    watch: async function* watched(body) {
+      const chunks = body[Symbol.asyncIterator]();
+      for (;;) {
+        clearTimeout(timer);
+        timer = setTimeout(tooLong, SILENT_MS);
+        const next = await chunks.next().catch(lost);
+        clearTimeout(timer);
+        if (next.done === true) return;
+        yield next.value;
+      }
+    },
+  };
+}
+
+function lost(cause: unknown): never {
+  const code = (cause as { cause?: { code?: string } }).cause?.code;
+  const why = code ?? (cause instanceof Error ? cause.message : String(cause));
+  throw new ConnectionLost(`the connection was lost (${why})`, { cause });
+}
+
+type Shape = Record<
+  'event' | 'record',
+  | undefined
+  | {
+      event_id?: string;
+      version_id?: string;
+      event?: string;
+      deleted?: boolean;
+      position?: number;
+      updated_idx?: number;
+      sync_id: string;
+      collection_id: string;
+      upstream_id: string;
+    }
+>;
+
+function toEntry(cursor: string, body: string): Entry {
+  const { event, record } = JSON.parse(body) as Shape;
+  const one = event ?? record;
+  if (one === undefined) throw new Error('GET /v1/listen sent something that is no entry');
+  return {
+    cursor,
+    messageId: one.event_id ?? one.version_id ?? '',
+    position: one.position ?? one.updated_idx ?? 0,
+    what: one.event ?? (one.deleted === true ? 'deleted' : 'changed'),
+    syncId: one.sync_id,
+    collectionId: one.collection_id,
+    upstreamId: one.upstream_id,
+    body,
+  };
+}

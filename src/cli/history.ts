@@ -1,0 +1,231 @@
+import type { Command } from 'commander';
+import type { Alert } from '../alert.ts';
+import type { Attempt } from '../attempt.ts';
+import type { DeadLetter } from '../deadLetter.ts';
+import { commandConsumer } from './consumers.ts';
+import type { Context, Run } from './context.ts';
+import { EXIT, usage } from './exit.ts';
+import { findConsumer } from './find.ts';
+import { formatTable } from './table.ts';
+import { collect, examples, given, limit, time } from './values.ts';
+
+const FOLLOW_MS = 10_000;
+
+interface AttemptFlags {
+  failed?: boolean;
+  status?: string;
+  since?: string;
+  until?: string;
+  eventId?: string;
+  upstreamId?: string;
+  follow?: boolean;
+  limit?: number;
+  cursor?: string;
+}
+
+/** What was sent, what failed, what died, and sending it again. */
+export function addHistoryCommands(program: Command, run: Run): void {
+  program
+    .command('attempts <consumer>')
+    .description('what was sent and answered, newest first')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace attempts orders --failed', 'what went wrong'],
+        ['millrace attempts orders --follow', 'as they are made'],
+      ),
+    )
+    .option('--failed', 'only those')
+    .option('--status <status>', 'only this HTTP status')
+    .option('--since <time>', '90s, 1h, 2d before now or a time', time)
+    .option('--until <time>', '90s, 1h, 2d before now or a time', time)
+    .option('--event-id <id>', 'of one event')
+    .option('--upstream-id <id>', 'of one record')
+    .option('--follow', 'as they are made, oldest first, until Ctrl-C')
+    .option('--limit <n>', 'how many', limit)
+    .option('--cursor <cursor>', 'go on after a page')
+    .action((consumer: string, flags: AttemptFlags) =>
+      run(async (context) => {
+        const { client, out } = context;
+        const id = await findConsumer(client, consumer);
+        const query = given({
+          outcome: flags.failed === true ? 'failed' : undefined,
+          status: flags.status,
+          since: flags.since,
+          until: flags.until,
+          event_id: flags.eventId,
+          upstream_id: flags.upstreamId,
+          limit: flags.limit,
+          cursor: flags.cursor,
+        });
+        if (flags.follow === true) return followAttempts(context, id, query);
+        out.page(await client.consumers.attempts(id, query), ATTEMPTS, 'attempts');
+      }),
+    );
+
+  program
+    .command('alerts [consumer]')
+    .description('who was told what, newest first')
+    .option('--limit <n>', 'how many', limit)
+    .option('--cursor <cursor>', 'go on after a page')
+    .action((consumer: string | undefined, query: { limit?: number; cursor?: string }) =>
+      run(async ({ client, out }) => {
+        const page =
+          consumer === undefined
+            ? await client.alerts(query)
+            : await client.consumers.alerts(await findConsumer(client, consumer), query);
+        out.page(page, ALERTS, 'alerts');
+      }),
+    );
+
+  program
+    .command('retry <consumer>')
+    .description('try what waits now; the clock keeps running')
+    .action((consumer: string) => run((context) => commandConsumer(context, consumer, 'retry')));
+
+  program
+    .command('resend <consumer> <position>')
+    .description('send one entry of the stream again')
+    .action((consumer: string, position: string) =>
+      run(async ({ client, out }) => {
+        if (!/^[1-9]\d{0,15}$/u.test(position)) throw usage('<position> is a whole number from 1');
+        const id = await findConsumer(client, consumer);
+        const queued = await client.consumers.resend(id, Number(position));
+        out.thing(queued, [['Queued', queued.count]]);
+      }),
+    );
+
+  addDeadLetterCommands(program, run);
+}
+
+function addDeadLetterCommands(program: Command, run: Run): void {
+  const group = program
+    .command('dead-letters')
+    .description('entries that failed by themselves for the whole retry window')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace dead-letters list orders', ''],
+        ['millrace dead-letters replay orders --all', 'send them again, in order'],
+      ),
+    );
+
+  group
+    .command('list <consumer>')
+    .description('newest first')
+    .option('--limit <n>', 'how many', limit)
+    .option('--cursor <cursor>', 'go on after a page')
+    .action((consumer: string, query: { limit?: number; cursor?: string }) =>
+      run(async ({ client, out }) => {
+        const id = await findConsumer(client, consumer);
+        out.page(await client.deadLetters.list(id, query), LETTERS, 'dead letters');
+      }),
+    );
+
+  group
+    .command('get <consumer> <letter>')
+    .description('with the body that was refused')
+    .action((consumer: string, letter: string) =>
+      run(async ({ client, out }) => {
+        const id = await findConsumer(client, consumer);
+        const one = await client.deadLetters.get(id, letter);
+        out.thing(one, [
+          ['ID', one.id],
+          ['Died', one.died_at],
+          ['Parked', one.parked_at],
+          ['Position', one.position],
+          ['Message', one.message_id],
+          ['Record', `${one.sync_id} ${one.collection_id} ${one.upstream_id}`],
+          ['Event', one.event],
+          ['Attempts', one.attempts],
+          ['Last failure', `${one.last_failure.code}, ${one.last_failure.detail}`],
+          ['Answer', one.last_failure.response_head],
+          ['Body', one.body],
+        ]);
+      }),
+    );
+
+  group
+    .command('replay <consumer>')
+    .description('send them again, in order, with a new retry window')
+    .option('--all', 'all of them')
+    .option('--id <letter>', 'one, several times', collect)
+    .action((consumer: string, options: { all?: boolean; id?: string[] }) =>
+      run(async ({ client, out }) => {
+        const { all, id: ids } = options;
+        if ((all === true) === (ids !== undefined))
+          throw usage('Say which: --all, or --id <letter>');
+        const id = await findConsumer(client, consumer);
+        const queued = await client.deadLetters.replay(
+          id,
+          ids === undefined ? { all: true } : { ids },
+        );
+        out.thing(queued, [['Queued', queued.count]]);
+      }),
+    );
+
+  group
+    .command('delete <consumer> <letter>')
+    .description('it is not sent any more')
+    .action((consumer: string, letter: string) =>
+      run(async ({ client, out }) => {
+        const id = await findConsumer(client, consumer);
+        await client.deadLetters.delete(id, letter);
+        out.note(`Deleted dead letter ${letter}`);
+      }),
+    );
+}
+
+/** By long poll on when attempts ended: one that takes long is not missed. */
+async function followAttempts(
+  { client, out, signal }: Context,
+  id: string,
+  filter: Record<string, string | number>,
+): Promise<number> {
+  const query = { since: new Date().toISOString(), ...filter, wait_for: FOLLOW_MS, limit: 1_000 };
+  try {
+    for (;;) {
+      const { data } = await client.consumers.attempts(id, query);
+      for (const one of data.toReversed()) {
+        if (out.isJson) out.jsonLine(one);
+        else for (const line of formatTable(ATTEMPTS, [one]).slice(1)) out.line(line);
+      }
+      if (data.length > 0) query.since = new Date(Math.max(...data.map(endOf)) + 1).toISOString();
+    }
+  } catch (error) {
+    if (signal.aborted) return EXIT.interrupted;
+    throw error;
+  }
+}
+
+function endOf({ started_at, duration_ms }: Attempt): number {
+  return Date.parse(started_at) + duration_ms;
+}
+
+const ATTEMPTS = [
+  { title: 'STARTED', of: (one: Attempt) => one.started_at },
+  { title: 'POSITION', of: (one: Attempt) => one.position, right: true },
+  { title: 'N', of: (one: Attempt) => one.attempt, right: true },
+  { title: 'OUTCOME', of: (one: Attempt) => one.outcome },
+  { title: 'STATUS', of: (one: Attempt) => one.status, right: true },
+  { title: 'MS', of: (one: Attempt) => one.duration_ms, right: true },
+  { title: 'ERROR', of: (one: Attempt) => one.error_code },
+  { title: 'MESSAGE', of: (one: Attempt) => one.message_id },
+];
+
+const ALERTS = [
+  { title: 'KIND', of: (one: Alert) => one.kind },
+  { title: 'AT', of: (one: Alert) => one.at },
+  { title: 'CONSUMER', of: (one: Alert) => one.consumer_id },
+  { title: 'ID', of: (one: Alert) => one.id },
+];
+
+const LETTERS = [
+  { title: 'DIED', of: (one: DeadLetter) => one.died_at },
+  { title: 'POSITION', of: (one: DeadLetter) => one.position, right: true },
+  { title: 'COLLECTION', of: (one: DeadLetter) => one.collection_id },
+  { title: 'RECORD', of: (one: DeadLetter) => one.upstream_id },
+  { title: 'N', of: (one: DeadLetter) => one.attempts, right: true },
+  { title: 'LAST FAILURE', of: (one: DeadLetter) => one.last_failure.code },
+  { title: 'ID', of: (one: DeadLetter) => one.id },
+];

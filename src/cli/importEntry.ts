@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { toNewEvent, toRecordChange } from '../api/entries.ts';
+import { jsonObject, parseJson } from '../json.ts';
+import type { StreamName } from '../schema.ts';
+import type { SourceLine } from './importSource.ts';
+
+/** How lines become entries; part of a checkpoint. */
+export interface ImportRules {
+  stream: StreamName;
+  sync: string | null;
+  collection: string | null;
+  /** With it a line is an entry's data, and this field of it the record's id; without, an entry. */
+  key: string | null;
+  event: string | null;
+}
+
+/** One line of NDJSON for the API, or why it is none. */
+export type Imported = { text: string } | { reason: string };
+
+/**
+ * Makes entries of lines as the API would take them, numbers as their text. An event without an id
+ * gets one from the file, the line's number and its text: the same line is a duplicate when it is
+ * sent again.
+ */
+export function createLineReader(
+  rules: ImportRules,
+  fileHash: string,
+): (line: SourceLine) => Imported {
+  const check = rules.stream === 'records' ? toRecordChange : toNewEvent;
+
+  return (line) => {
+    if (line.fault !== null) return { reason: line.fault };
+    let value: unknown;
+    try {
+      value = parseJson(line.text);
+    } catch (error) {
+      return { reason: error instanceof RangeError ? 'is nested too deeply' : 'is not JSON' };
+    }
+    const fields = jsonObject(value);
+    if (fields === null) return { reason: 'must be a JSON object' };
+    const entry = rules.key === null ? { ...fields } : wrapped(fields, rules.key);
+    if ('reason' in entry) return entry as { reason: string };
+    if (rules.sync !== null) entry['sync_id'] ??= rules.sync;
+    if (rules.collection !== null) entry['collection_id'] ??= rules.collection;
+    if (rules.stream === 'events') {
+      entry['event'] ??= rules.event ?? 'created';
+      entry['event_id'] ??= eventId(fileHash, line);
+    }
+    const read = check(entry, '');
+    if ('faults' in read) {
+      const [first] = read.faults;
+      return { reason: `${first?.pointer ?? ''} ${first?.detail ?? 'is invalid'}`.trim() };
+    }
+    return { text: JSON.stringify(entry) };
+  };
+}
+
+function wrapped(
+  data: Record<string, unknown>,
+  key: string,
+): Record<string, unknown> | { reason: string } {
+  const id = Object.hasOwn(data, key) ? data[key] : undefined;
+  if (id === undefined || id === null || id === '') return { reason: `has no ${key}` };
+  if (typeof id === 'object' && jsonObject(id) !== null) return { reason: `${key} is an object` };
+  if (Array.isArray(id)) return { reason: `${key} is an array` };
+  return { upstream_id: typeof id === 'string' ? id : JSON.stringify(id), data };
+}
+
+function eventId(fileHash: string, { number, text }: SourceLine): string {
+  const hash = createHash('sha256').update(`${fileHash}\n${number}\n${text}`).digest('base64url');
+  return `imp_${hash.slice(0, 32)}`;
+}

@@ -1,0 +1,37 @@
+import { ConfigError, loadConfig } from '../config.ts';
+import { openDb } from '../db.ts';
+import { reseal } from '../reseal.ts';
+import { createVault } from '../secrets.ts';
+
+/**
+ * `millrace keys rotate`: seals every stored secret under the first of `MILLRACE_ENCRYPTION_KEYS`.
+ * stdout gets one line of JSON: `{ active_key, columns: [{ column, resealed, unopened }] }`. Returns
+ * the exit code: 0 when all is sealed under it, 1 when something did not open, 2 for a wrong variable.
+ */
+export async function runKeysRotate({ env }: { env: NodeJS.ProcessEnv }): Promise<number> {
+  try {
+    const config = loadConfig(env, 'server');
+    const vault = createVault(config.encryptionKeys);
+    await using db = openDb({
+      url: config.databaseUrl,
+      max: 1,
+      applicationName: 'millrace keys',
+      onError: () => undefined, // a lost connection also fails the query on it
+    });
+    const columns = await reseal({ db, vault });
+    for (const { column, resealed, unopened } of columns) {
+      say(`${column}: ${resealed} sealed under "${vault.activeKey}"`);
+      for (const one of unopened) say(`${one} opens with none of MILLRACE_ENCRYPTION_KEYS`);
+    }
+    process.stdout.write(`${JSON.stringify({ active_key: vault.activeKey, columns })}\n`);
+    return columns.every(({ unopened }) => unopened.length === 0) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    say(error.message);
+    return 2;
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,95 @@
+import { styleText } from 'node:util';
+import type { Page } from '../api/client.ts';
+import { cut, formatDetails, formatTable } from './table.ts';
+import type { Column } from './table.ts';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Where a command says things: data on stdout, all else on stderr. */
+export interface Output {
+  /** Data for machines was asked for. */
+  readonly isJson: boolean;
+  /** stdout is a terminal, so that lines can be drawn again. */
+  readonly isTerminal: boolean;
+  /** One JSON document; `JSON.stringify` keeps numbers that are text. */
+  json(value: unknown): void;
+  /** One JSON value on a line of its own. */
+  jsonLine(value: unknown): void;
+  line(text: string): void;
+  /** A list: the answer as it is, or a table. */
+  page<T>(page: Page<T>, columns: readonly Column<T>[], what: string): void;
+  /** A thing: the answer as it is, or aligned lines. */
+  thing(value: object, fields: readonly (readonly [string, unknown])[]): void;
+  details(fields: readonly (readonly [string, unknown])[]): string[];
+  /** For people, on stderr. */
+  note(text: string): void;
+  /** Coloured where stdout is a terminal and NO_COLOR is not set. */
+  style(style: Style, text: string): string;
+  /** A line of progress on stderr: drawn over the last on a terminal, else each 10 s. */
+  progress(text: string): void;
+  /** Leaves the line of progress. */
+  endProgress(): void;
+}
+
+const PLAIN_PROGRESS_MS = 10_000;
+
+export function createOutput(options: { isJson: boolean }): Output {
+  const { stdout, stderr } = process;
+  const isTerminal = stdout.isTTY && process.env['TERM'] !== 'dumb';
+  const isDrawing = stderr.isTTY && process.env['TERM'] !== 'dumb';
+  const width = (): number => (isTerminal ? stdout.columns : Infinity);
+  let drawn = false;
+  let saidAt = 0;
+
+  const write = (text: string): void => {
+    clear();
+    stdout.write(`${text}\n`);
+  };
+  const clear = (): void => {
+    if (drawn) stderr.write('\r\u001B[K');
+    drawn = false;
+  };
+  const style = (how: Style, text: string): string => styleText(how, text, { stream: stdout });
+  const note = (text: string): void => {
+    clear();
+    stderr.write(`${text}\n`);
+  };
+  const details = (fields: readonly (readonly [string, unknown])[]): string[] =>
+    formatDetails(fields).map((line) => cut(line, width()));
+  const json = (value: unknown): void => write(JSON.stringify(value, null, 2));
+
+  return {
+    isJson: options.isJson,
+    isTerminal,
+    json,
+    jsonLine: (value) => write(JSON.stringify(value)),
+    line: write,
+    page: (page, columns, what) => {
+      if (options.isJson) {
+        json(page);
+        return;
+      }
+      const [head, ...rows] = formatTable(columns, page.data, width());
+      if (head === undefined) note(`There are no ${what}.`);
+      else for (const line of [style('bold', head), ...rows]) write(line);
+      if (page.next_cursor !== null) note(`There are more: --cursor ${page.next_cursor}`);
+    },
+    thing: (value, fields) => {
+      if (options.isJson) json(value);
+      else for (const line of details(fields)) write(line);
+    },
+    details,
+    note,
+    style,
+    progress: (text) => {
+      if (isDrawing) {
+        stderr.write(`\r${cut(text, stderr.columns - 1)}\u001B[K`);
+        drawn = true;
+      } else if (performance.now() - saidAt >= PLAIN_PROGRESS_MS) {
+        saidAt = performance.now();
+        stderr.write(`${text}\n`);
+      }
+    },
+    endProgress: clear,
+  };
+}

@@ -1,0 +1,142 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { EventInput, RecordInput } from '../schema.ts';
+import type { Run } from './context.ts';
+import type { ImportFlags } from './import.ts';
+import { collect, examples, given, readJson, streamOption, wholeNumber } from './values.ts';
+import type { ListenFlags, StreamFlags } from './listen.ts';
+
+interface SendFlags {
+  stream?: string;
+  sync: string;
+  collection: string;
+  id: string;
+  event: EventInput['event'];
+  eventId?: string;
+  data?: string;
+}
+
+/** Reading and writing the streams: `listen`, `tail`, `send`, `import`. */
+export function addStreamCommands(program: Command, run: Run, version: string): void {
+  withFilter(program.command('listen'))
+    .description('forward a stream to an endpoint here, signed; no tunnel')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace listen --forward-to http://localhost:3000/hook', 'what comes from now on'],
+        ['millrace listen --forward-to http://localhost:3000/hook --since 1h', ''],
+      ),
+    )
+    .requiredOption('--forward-to <address>', 'where entries are POSTed')
+    .option('--secret <whsec>', 'to sign with; else one that is kept for you and printed')
+    .option('--concurrency <n>', 'records at once (1)', wholeNumber(1, 256))
+    .addHelpText(
+      'after',
+      '\nEach entry is sent once, in order per record; one that fails is said and not tried again.',
+    )
+    .action((flags: ListenFlags) =>
+      run(async (context) => {
+        const { runListen } = await import('./listen.ts');
+        return runListen(context, flags, version);
+      }),
+    );
+
+  withFilter(program.command('tail'))
+    .description('entries of a stream as they come, until Ctrl-C')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace tail --collection stripe:customer', ''],
+        ['millrace tail --since beginning --json', 'one JSON entry a line'],
+      ),
+    )
+    .action((flags: StreamFlags) =>
+      run(async (context) => {
+        const { runTail } = await import('./listen.ts');
+        return runTail(context, flags);
+      }),
+    );
+
+  program
+    .command('send')
+    .description('append a sample entry')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace send', 'a sample event'],
+        ['millrace send --event updated --data \'{"name":"Ada"}\'', ''],
+        ['millrace send --stream records --id cus_1 --data @customer.json', ''],
+      ),
+    )
+    .addOption(streamOption())
+    .option('--sync <sync>', 'its sync', 'sample')
+    .option('--collection <collection>', 'its collection', 'sample:customer')
+    .option('--id <upstream id>', 'its record', 'cus_1')
+    .option('--event <event>', 'created, updated or deleted', 'created')
+    .option('--event-id <id>', 'the same again is a duplicate')
+    .option('--data <json>', 'JSON, @FILE or - for stdin')
+    .action((flags: SendFlags) =>
+      run(async ({ client, out }) => {
+        const record = {
+          sync_id: flags.sync,
+          collection_id: flags.collection,
+          upstream_id: flags.id,
+          data: flags.data === undefined ? sample(flags.id) : await readJson('--data', flags.data),
+        };
+        if (flags.stream === 'records') {
+          const change: RecordInput =
+            flags.event === 'deleted' ? { ...record, deleted: true } : record;
+          const appended = await client.append.records([change]);
+          out.thing(appended, Object.entries(appended));
+        } else {
+          const event = { ...record, event: flags.event, ...given({ event_id: flags.eventId }) };
+          const appended = await client.append.events([event]);
+          out.thing(appended, Object.entries(appended));
+        }
+      }),
+    );
+
+  program
+    .command('import <file>')
+    .description('append a file: NDJSON, a JSON array or CSV, - for stdin')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace import records.ndjson', 'entries as the API takes them'],
+        ['millrace import customers.csv --sync crm --collection crm:customer --key id', ''],
+        ['millrace import customers.csv … --resume', 'go on after an interruption'],
+      ),
+    )
+    .addOption(streamOption().default('records'))
+    .option('--sync <sync>', 'of entries that do not say it')
+    .option('--collection <collection>', 'of entries that do not say it')
+    .option('--key <field>', "each line is an entry's data; this field of it is the record's id")
+    .option('--event <event>', 'of events that do not say it (created)')
+    .addOption(
+      new Option('--format <format>', 'else by the name, then by the first byte').choices([
+        'ndjson',
+        'json',
+        'csv',
+      ]),
+    )
+    .option('--resume', 'go on where an interrupted import of the same file was')
+    .action((file: string, flags: ImportFlags) =>
+      run(async (context) => {
+        const { runImport } = await import('./import.ts');
+        return runImport(context, file, flags);
+      }),
+    );
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .addOption(streamOption())
+    .option('--sync <sync>', 'only of it, several times', collect)
+    .option('--collection <collection>', 'only of it, several times', collect)
+    .option('--event <event>', 'only created, updated or deleted, several times', collect)
+    .option('--since <place>', 'beginning, 1h before now, a time or a cursor (now)');
+}
+
+function sample(id: string): object {
+  return { id, name: 'Ada Lovelace', email: 'ada@example.com', sent_at: new Date().toISOString() };
+}

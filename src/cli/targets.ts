@@ -1,0 +1,202 @@
+import type { Command } from 'commander';
+import type { TargetInput, Target } from '../schema.ts';
+import type { TargetTest } from '../targetTest.ts';
+import type { Run } from './context.ts';
+import { EXIT, usage } from './exit.ts';
+import { findTarget } from './find.ts';
+import type { Output } from './output.ts';
+import { collectPair, examples, limit, seconds, wholeNumber, withInput } from './values.ts';
+
+interface TargetFlags {
+  name?: string;
+  baseUrl?: string;
+  basic?: string;
+  bearerToken?: string;
+  headerKey?: Record<string, string>;
+  credentials?: boolean;
+  header?: Record<string, string>;
+  timeoutMs?: number;
+  maxInFlight?: number;
+  rateLimit?: number | boolean;
+  metadata?: Record<string, string>;
+  input?: string;
+}
+
+/** `millrace targets …`. */
+export function addTargetCommands(program: Command, run: Run): void {
+  const group = program
+    .command('targets')
+    .description('endpoints that webhooks are sent to')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace targets create --name shop --base-url https://example.com/hooks', ''],
+        ['millrace targets test shop', 'send a signed test webhook now'],
+        ['millrace targets rotate-secret shop', 'the old one signs too for 24 h'],
+      ),
+    );
+
+  group
+    .command('list')
+    .description('newest first')
+    .option('--limit <n>', 'how many', limit)
+    .option('--cursor <cursor>', 'go on after a page')
+    .action((options: { limit?: number; cursor?: string }) =>
+      run(async ({ client, out }) => {
+        const page = await client.targets.list(options);
+        out.page(page, COLUMNS, 'targets');
+      }),
+    );
+
+  group
+    .command('get <target>')
+    .description('one, by id, beginning of the id or name')
+    .action((target: string) =>
+      run(async ({ client, out }) => {
+        showTarget(out, await client.targets.get(await findTarget(client, target)));
+      }),
+    );
+
+  withFlags(group.command('create'))
+    .description('the signing secret is shown whole this once')
+    .action((options: TargetFlags) =>
+      run(async ({ client, out }) => {
+        const made = await client.targets.create(await inputOf(options));
+        showTarget(out, made);
+        out.note(`Its signing secret is shown this once: ${made.signing_secret}`);
+      }),
+    );
+
+  withFlags(group.command('update <target>'))
+    .description('change what is given; consumers that are blocked on it try at once')
+    .action((target: string, options: TargetFlags) =>
+      run(async ({ client, out }) => {
+        const id = await findTarget(client, target);
+        showTarget(out, await client.targets.update(id, await inputOf(options)));
+      }),
+    );
+
+  group
+    .command('delete <target>')
+    .description('one that no consumer uses')
+    .action((target: string) =>
+      run(async ({ client, out }) => {
+        const id = await findTarget(client, target);
+        await client.targets.delete(id);
+        out.note(`Deleted target ${id}`);
+      }),
+    );
+
+  group
+    .command('test <target>')
+    .description('send a signed test webhook; exit 1 when it was not taken')
+    .action((target: string) =>
+      run(async ({ client, out }) => {
+        const tested = await client.targets.test(await findTarget(client, target));
+        showTest(out, tested);
+        return tested.outcome === 'delivered' ? EXIT.ok : EXIT.failed;
+      }),
+    );
+
+  group
+    .command('rotate-secret <target>')
+    .description('a new signing secret, shown this once')
+    .option('--expires-in <duration>', 'how long the old one signs too (24h)', seconds)
+    .action((target: string, options: { expiresIn?: number }) =>
+      run(async ({ client, out }) => {
+        const id = await findTarget(client, target);
+        const { expiresIn } = options;
+        const rotated = await client.targets.rotateSecret(
+          id,
+          expiresIn === undefined ? {} : { expires_in: expiresIn },
+        );
+        showTarget(out, rotated);
+        out.note(`Its new signing secret is shown this once: ${rotated.signing_secret}`);
+      }),
+    );
+}
+
+function withFlags(command: Command): Command {
+  return command
+    .option('--name <name>', 'what people call it')
+    .option('--base-url <address>', 'where webhooks are POSTed')
+    .option('--basic <user:password>', 'sent as basic authentication')
+    .option('--bearer-token <token>', 'sent as "Authorization: Bearer …"')
+    .option('--header-key <name: value>', 'a secret header', collectPair)
+    .option('--no-credentials', 'send none')
+    .option('--header <name: value>', 'a plain header, several times', collectPair)
+    .option('--timeout-ms <ms>', 'to a status line', wholeNumber(500, 15_000))
+    .option('--max-in-flight <n>', 'open requests, per consumer', wholeNumber(1, 1_000))
+    .option('--rate-limit <n>', 'requests a second, per consumer', wholeNumber(1, 100_000))
+    .option('--no-rate-limit', 'none')
+    .option('--metadata <name=value>', 'of yours, several times', collectPair)
+    .option('--input <file>', 'a JSON object with the fields, - for stdin; flags win');
+}
+
+async function inputOf(flags: TargetFlags): Promise<Partial<TargetInput>> {
+  const rate = flags.rateLimit;
+  return withInput(flags.input, {
+    name: flags.name,
+    base_url: flags.baseUrl,
+    credentials: credentialsOf(flags),
+    headers: flags.header,
+    timeout_ms: flags.timeoutMs,
+    max_in_flight: flags.maxInFlight,
+    rate_limit: rate === false ? null : rate === true ? undefined : rate,
+    metadata: flags.metadata,
+  });
+}
+
+function credentialsOf(flags: TargetFlags): TargetInput['credentials'] | undefined {
+  const { basic, bearerToken, headerKey } = flags;
+  const kinds = [basic, bearerToken, headerKey].filter((one) => one !== undefined);
+  if (kinds.length + (flags.credentials === false ? 1 : 0) > 1) {
+    throw usage('--basic, --bearer-token, --header-key and --no-credentials exclude each other');
+  }
+  if (basic !== undefined) {
+    const at = basic.indexOf(':');
+    if (at < 0) throw usage('--basic takes user:password');
+    return { type: 'basic', username: basic.slice(0, at), password: basic.slice(at + 1) };
+  }
+  if (bearerToken !== undefined) return { type: 'bearer', token: bearerToken };
+  const [header] = Object.entries(headerKey ?? {});
+  if (header !== undefined) return { type: 'header', name: header[0], value: header[1] };
+  return flags.credentials === false ? { type: 'none' } : undefined;
+}
+
+const COLUMNS = [
+  { title: 'NAME', of: (one: Target) => one.name },
+  { title: 'HEALTH', of: (one: Target) => one.health.status },
+  { title: 'ID', of: (one: Target) => one.id },
+  { title: 'URL', of: (one: Target) => one.base_url },
+];
+
+function showTarget(out: Output, one: Target): void {
+  out.thing(one, [
+    ['Name', one.name],
+    ['ID', one.id],
+    ['URL', one.base_url],
+    ['Health', [one.health.status, ...one.health.notes].join('; ')],
+    ['Credentials', one.credentials.type],
+    ['Headers', one.headers],
+    ['Signing secret', one.signing_secret],
+    ['Timeout', `${one.timeout_ms} ms`],
+    ['In flight', one.max_in_flight],
+    ['Rate limit', one.rate_limit === null ? 'none' : `${one.rate_limit} a second`],
+    ['Metadata', one.metadata],
+    ['Created', one.created_at],
+    ['Updated', one.updated_at],
+  ]);
+}
+
+function showTest(out: Output, tested: TargetTest): void {
+  out.thing(tested, [
+    ['Outcome', tested.outcome],
+    ['Sent to', `POST ${tested.request.url}`],
+    ['Status', tested.status],
+    ['Error', tested.error_code],
+    ['Detail', tested.detail],
+    ['Took', `${tested.duration_ms} ms`],
+    ['Answer', tested.response_head],
+  ]);
+}

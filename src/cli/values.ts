@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { InvalidArgumentError, Option } from 'commander';
+import { parseJson } from '../json.ts';
+import { usage } from './exit.ts';
+
+const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DURATION = /^(\d{1,6})([smhd])$/u;
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/u;
+
+/** For an option that may be given several times. */
+export function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+/** For an option that takes a whole number. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/u.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** For an option that takes a number of lines or a cursor of a list. */
+export const limit = wholeNumber(1, 1_000);
+
+/** `beginning`, `end`, a time, `1h` before now, or a cursor, as the API takes it. */
+export function placeOf(
+  text: string,
+  now = Date.now(),
+): 'beginning' | 'end' | { time: string } | { cursor: string } {
+  if (text === 'beginning' || text === 'end') return text;
+  const time = timeOf(text, now);
+  return time === null ? { cursor: text } : { time };
+}
+
+/** A time or `1h` before now as RFC 3339; null for another text. */
+export function timeOf(text: string, now = Date.now()): string | null {
+  if (TIME.test(text) && !Number.isNaN(Date.parse(text))) return text;
+  const [, count, unit] = DURATION.exec(text) ?? [];
+  if (count === undefined) return null;
+  return new Date(now - Number(count) * UNITS[unit as keyof typeof UNITS]).toISOString();
+}
+
+/** For an option that takes a time or `1h` before now; gives RFC 3339. */
+export function time(text: string): string {
+  const at = timeOf(text);
+  if (at === null) throw new InvalidArgumentError('It takes 90s, 1h, 2d or an RFC 3339 time.');
+  return at;
+}
+
+/** For an option that takes a length of time as `90s` or `1h`; gives seconds. */
+export function seconds(text: string): number {
+  const [, count, unit] = DURATION.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError('It takes 90s, 30m, 24h or 7d.');
+  return (Number(count) * UNITS[unit as keyof typeof UNITS]) / 1_000;
+}
+
+/** `--stream events|records`. */
+export function streamOption(): Option {
+  return new Option('--stream <stream>', 'events or records').choices(['events', 'records']);
+}
+
+/** For an option that takes one of some words, several times. */
+export function collectOf<T extends string>(
+  words: readonly T[],
+): (value: string, before: T[] | undefined) => T[] {
+  return (value, before) => {
+    const word = words.find((one) => one === value);
+    if (word === undefined) {
+      throw new InvalidArgumentError(`It takes ${words.join(', ')}, not "${value}".`);
+    }
+    return [...(before ?? []), word];
+  };
+}
+
+/** `name=value` pairs of an option that may be given several times. */
+export function collectPair(
+  value: string,
+  before: Record<string, string> | undefined,
+): Record<string, string> {
+  const at = value.search(/[=:]/u);
+  if (at <= 0) throw new InvalidArgumentError('It takes name=value or "Name: value".');
+  return { ...before, [value.slice(0, at).trim()]: value.slice(at + 1).trim() };
+}
+
+/** The bytes of a file, or of stdin for `-`. Throws `CliError` for one that can't be read. */
+export async function readBytes(path: string): Promise<Buffer> {
+  if (path === '-') return Buffer.from(await readAll(process.stdin), 'utf8');
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw usage(`${path} can't be read (${code})`);
+  }
+}
+
+/** JSON of an option: the text itself, `@FILE`, or `-` for stdin; numbers keep their text. */
+export async function readJson(name: string, given: string): Promise<unknown> {
+  const path = given === '-' ? '-' : given.startsWith('@') ? given.slice(1) : null;
+  const text = path === null ? given : (await readBytes(path)).toString('utf8');
+  try {
+    return parseJson(text);
+  } catch {
+    throw usage(`${name} takes JSON, @FILE or - for stdin; ${path ?? 'this'} is not JSON`);
+  }
+}
+
+/** Only the fields that were given. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as never;
+}
+
+/** A file's JSON object below the fields that flags name. */
+export async function withInput(
+  input: string | undefined,
+  fields: object,
+): Promise<Record<string, unknown>> {
+  if (input === undefined) return given(fields) as Record<string, unknown>;
+  const base = await readJson('--input', input === '-' ? '-' : `@${input}`);
+  if (typeof base !== 'object' || base === null || Array.isArray(base)) {
+    throw usage('--input takes a JSON object');
+  }
+  return { ...base, ...given(fields) };
+}
+
+/** For help: examples stand before everything else. */
+export function examples(...lines: [command: string, does: string][]): string {
+  const width = Math.max(...lines.map(([command]) => command.length));
+  const text = lines.map(([command, does]) => `  ${command.padEnd(width)}  ${does}`.trimEnd());
+  return `Examples:\n${text.join('\n')}\n`;
+}

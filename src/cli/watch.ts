@@ -1,0 +1,52 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { ClientError } from '../api/client.ts';
+import type { Consumer } from '../schema.ts';
+import { consumerFields } from './consumerView.ts';
+import type { Context } from './context.ts';
+import { EXIT } from './exit.ts';
+
+const EACH_MS = 1_000;
+
+/**
+ * A consumer's status until Ctrl-C: drawn in place on a terminal, else a line for each change,
+ * with `--json` the consumer as JSON. An API that goes away is waited for.
+ */
+export async function watchConsumer(context: Context, id: string): Promise<number> {
+  const { client, out, signal } = context;
+  let before = '';
+  let drawn = 0;
+  for (;;) {
+    try {
+      const one = await client.consumers.get(id);
+      const now = whatMatters(one);
+      if (out.isTerminal && !out.isJson) drawn = draw(out.details(consumerFields(one)), drawn);
+      else if (now !== before && out.isJson) out.jsonLine(one);
+      else if (now !== before) out.line(summary(one));
+      before = now;
+    } catch (error) {
+      if (signal.aborted) return EXIT.interrupted;
+      if (!(error instanceof ClientError) || (error.status !== 0 && error.status < 500))
+        throw error;
+      out.progress(`${error.detail}; trying again`);
+    }
+    await wait(EACH_MS, undefined, { signal }).catch(() => undefined); // Ctrl-C
+    if (signal.aborted) return EXIT.interrupted;
+  }
+}
+
+/** Everything but what moves by itself: the age of the oldest entry, the time of the health check. */
+function whatMatters({ lag, health, ...rest }: Consumer): string {
+  const { status, notes } = health;
+  return JSON.stringify({ ...rest, entries: lag.entries, status_of_health: status, notes });
+}
+
+function draw(lines: string[], before: number): number {
+  const up = before === 0 ? '' : `\u001B[${before}A`;
+  process.stdout.write(`${up}${lines.map((line) => `\u001B[2K${line}\n`).join('')}\u001B[J`);
+  return lines.length;
+}
+
+function summary(one: Consumer): string {
+  const why = one.status_reason === null ? '' : `  ${one.status_reason}`;
+  return `${new Date().toISOString()}  ${one.status}  position ${one.position}  waiting ${one.lag.entries}  parked ${one.parked}${why}`;
+}

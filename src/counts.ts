@@ -1,0 +1,71 @@
+import type { Source } from './metrics.ts';
+
+/** Durations sorted into buckets. */
+export interface Durations extends Source {
+  /** Milliseconds. */
+  add(ms: number): void;
+}
+
+/** 1 ms to 15 s: the longest request. */
+const BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 15_000];
+
+/**
+ * A histogram of seconds that only bumps numbers of an array: a call of a client library for each
+ * delivery would cost more than the delivery's share of the commit.
+ */
+export function createDurations(name: string, help: string): Durations {
+  const buckets = new Float64Array(BOUNDS_MS.length + 1);
+  let sumMs = 0;
+
+  function add(ms: number): void {
+    let index = 0;
+    while (index < BOUNDS_MS.length && ms > BOUNDS_MS[index]!) index += 1;
+    buckets[index]! += 1;
+    sumMs += ms;
+  }
+
+  function get(): ReturnType<Source['get']> {
+    let below = 0;
+    const values = [...buckets].map((count, index) => {
+      below += count;
+      const bound = BOUNDS_MS[index];
+      const le = bound === undefined ? '+Inf' : String(bound / 1_000);
+      return { metricName: `${name}_bucket`, labels: { le }, value: below };
+    });
+    return Promise.resolve({
+      name,
+      help,
+      type: 'histogram',
+      values: [
+        ...values,
+        { metricName: `${name}_sum`, labels: {}, value: sumMs / 1_000 },
+        { metricName: `${name}_count`, labels: {}, value: below },
+      ],
+    });
+  }
+
+  return { name, add, get };
+}
+
+/** Counters that differ by their labels; each is made once and then only bumped. */
+export interface Counts<L extends string> extends Source {
+  of(labels: Record<L, string>): { count: number };
+}
+
+export function createCounts<L extends string>(name: string, help: string): Counts<L> {
+  const counters = new Map<string, { labels: Record<L, string>; count: number }>();
+
+  function of(labels: Record<L, string>): { count: number } {
+    const key = JSON.stringify(labels);
+    let counter = counters.get(key);
+    if (counter === undefined) counters.set(key, (counter = { labels, count: 0 }));
+    return counter;
+  }
+
+  function get(): ReturnType<Source['get']> {
+    const values = [...counters.values()].map(({ labels, count }) => ({ labels, value: count }));
+    return Promise.resolve({ name, help, type: 'counter', values });
+  }
+
+  return { name, of, get };
+}

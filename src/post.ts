@@ -1,0 +1,59 @@
+import { request, type Dispatcher } from 'undici';
+
+import type { Egress } from './egress.ts';
+
+const BODY_BYTES = 65_536;
+
+/** What was answered; the body up to 64 KB. */
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+export interface Posting {
+  headers: Record<string, string>;
+  body: string;
+  /** From the lookup to the end of the answer. */
+  timeoutMs: number;
+}
+
+/**
+ * One POST on a connection of its own, through the guard; for what is seldom sent. Rejects with the
+ * system's or undici's error where no answer came in time.
+ */
+export async function post(egress: Egress, url: string, posting: Posting): Promise<Answer> {
+  const { headers, body, timeoutMs } = posting;
+  const outlet = egress.open({
+    origin: new URL(url).origin,
+    connections: 1,
+    connectTimeoutMs: timeoutMs,
+  });
+  try {
+    const answer = await request(url, {
+      method: 'POST',
+      headers,
+      body,
+      signal: AbortSignal.timeout(timeoutMs),
+      dispatcher: outlet as Dispatcher,
+    });
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      body: await readSome(answer.body),
+    };
+  } finally {
+    await outlet.destroy();
+  }
+}
+
+async function readSome(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, BODY_BYTES).toString('utf8');
+}

@@ -1,0 +1,27 @@
+import type { TelemetryOptions } from '@temporalio/worker';
+
+const SCRAPE_MS = 2_000;
+
+/** Settings with which the SDK shows its own figures on a port of loopback; seconds, `_total`. */
+export function temporalTelemetry(port: number): TelemetryOptions {
+  return {
+    metrics: {
+      prometheus: {
+        bindAddress: `127.0.0.1:${port}`,
+        countersTotalSuffix: true,
+        unitSuffix: true,
+        useSecondsForDurations: true,
+      },
+    },
+  };
+}
+
+/** What the SDK shows there. Throws when it does not answer. */
+export async function readTemporalMetrics(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
+    signal: AbortSignal.timeout(SCRAPE_MS),
+  });
+  if (!response.ok) throw new Error(`the Temporal SDK's metrics answer ${response.status}`);
+  const text = await response.text();
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}
