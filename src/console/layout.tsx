@@ -17,6 +17,7 @@ const PLACES = [
   { to: '/', title: 'Overview' },
   { to: '/consumers', title: 'Consumers' },
   { to: '/targets', title: 'Targets' },
+  { to: '/dead-letters', title: 'Dead letters' },
 ] as const;
 
 /** What is around each page; asks first who is signed in. */

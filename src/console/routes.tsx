@@ -3,6 +3,7 @@ import { Layout } from './layout.tsx';
 import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';
 import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
 import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
+import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
 import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
@@ -51,10 +52,25 @@ const consumer = createRoute({
   validateSearch: consumerSearch,
   component: ConsumerPage,
 });
+const deadLetters = createRoute({
+  getParentRoute: page,
+  path: '/dead-letters',
+  validateSearch: deadLettersSearch,
+  component: DeadLettersPage,
+});
 
 const tree = root.addChildren([
   signIn,
-  inside.addChildren([overview, targets, targetNew, target, consumers, consumerNew, consumer]),
+  inside.addChildren([
+    overview,
+    targets,
+    targetNew,
+    target,
+    consumers,
+    consumerNew,
+    consumer,
+    deadLetters,
+  ]),
 ]);
 
 /** Every page of the console by its address. */
