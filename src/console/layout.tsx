@@ -8,7 +8,6 @@ import { focusSearch, useKeys } from './keys.ts';
 import { connection } from './queries.ts';
 import { theme, timeForm, useSetting } from './settings.ts';
 import type { Setting } from './settings.ts';
-import { Button } from './ui/button.tsx';
 import { Menu } from './ui/menu.tsx';
 import { Failed, Loading } from './ui/notice.tsx';
 
@@ -103,7 +102,7 @@ function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
   };
   return (
     <Menu
-      trigger={<Button kind="quiet">View ▾</Button>}
+      title="View"
       items={[
         ...choices(theme, shownTheme, {
           system: 'Theme of the system',
