@@ -17,6 +17,7 @@ const PLACES = [
   { to: '/consumers', title: 'Consumers' },
   { to: '/targets', title: 'Targets' },
   { to: '/dead-letters', title: 'Dead letters' },
+  { to: '/alerts', title: 'Alerts' },
 ] as const;
 
 /** What is around each page; asks first who is signed in. */

@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router';
 import { Layout } from './layout.tsx';
+import { AlertsPage, alertsSearch } from './pages/alerts.tsx';
 import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';
 import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
 import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
@@ -57,6 +58,12 @@ const deadLetters = createRoute({
   validateSearch: deadLettersSearch,
   component: DeadLettersPage,
 });
+const alerts = createRoute({
+  getParentRoute: page,
+  path: '/alerts',
+  validateSearch: alertsSearch,
+  component: AlertsPage,
+});
 
 const tree = root.addChildren([
   signIn,
@@ -69,6 +76,7 @@ const tree = root.addChildren([
     consumerNew,
     consumer,
     deadLetters,
+    alerts,
   ]),
 ]);
 
