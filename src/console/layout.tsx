@@ -18,6 +18,7 @@ const PLACES = [
   { to: '/targets', title: 'Targets' },
   { to: '/dead-letters', title: 'Dead letters' },
   { to: '/alerts', title: 'Alerts' },
+  { to: '/streams', title: 'Streams' },
 ] as const;
 
 /** What is around each page; asks first who is signed in. */

@@ -8,6 +8,7 @@ import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
 import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
+import { StreamsPage, streamsSearch } from './pages/streams.tsx';
 import { TargetPage } from './pages/target.tsx';
 import { TargetNewPage } from './pages/targetNew.tsx';
 import { TargetsPage } from './pages/targets.tsx';
@@ -64,6 +65,12 @@ const alerts = createRoute({
   validateSearch: alertsSearch,
   component: AlertsPage,
 });
+const streams = createRoute({
+  getParentRoute: page,
+  path: '/streams',
+  validateSearch: streamsSearch,
+  component: StreamsPage,
+});
 
 const tree = root.addChildren([
   signIn,
@@ -77,6 +84,7 @@ const tree = root.addChildren([
     consumer,
     deadLetters,
     alerts,
+    streams,
   ]),
 ]);
 
