@@ -7,6 +7,7 @@ import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
 import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
 import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { SettingsPage, settingsSearch } from './pages/settings.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
 import { StreamsPage, streamsSearch } from './pages/streams.tsx';
 import { TargetPage } from './pages/target.tsx';
@@ -71,6 +72,12 @@ const streams = createRoute({
   validateSearch: streamsSearch,
   component: StreamsPage,
 });
+const settings = createRoute({
+  getParentRoute: page,
+  path: '/settings',
+  validateSearch: settingsSearch,
+  component: SettingsPage,
+});
 
 const tree = root.addChildren([
   signIn,
@@ -85,6 +92,7 @@ const tree = root.addChildren([
     deadLetters,
     alerts,
     streams,
+    settings,
   ]),
 ]);
 

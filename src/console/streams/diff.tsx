@@ -6,7 +6,7 @@ export function Diff({ changes, data }: { changes: Record<string, unknown>; data
   const fields = Object.keys(changes);
   if (fields.length === 0) return <p className="text-soft">No field changed.</p>;
   return (
-    <div className="overflow-x-auto">
+    <div className="shrink-0 overflow-x-auto">
       <table className="w-full table-fixed text-left text-xs">
         <caption className="mb-1 text-left text-sm font-medium">What changed</caption>
         <thead className="text-soft">

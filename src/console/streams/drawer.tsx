@@ -42,7 +42,11 @@ export function EntryDrawer({ entry, onClose }: { entry: StreamEntry; onClose: (
     <Drawer
       open
       onClose={onClose}
-      title={`${isEvent ? typeOf(entry) : 'record'}: ${entry.upstream_id}`}
+      title={
+        <span className="line-clamp-2">
+          {isEvent ? typeOf(entry) : 'record'}: {entry.upstream_id}
+        </span>
+      }
       description={entry.collection_id}
     >
       <Facts

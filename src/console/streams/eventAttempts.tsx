@@ -44,7 +44,7 @@ export function EventAttempts({ eventId }: { eventId: string }) {
               </span>
               <span className="text-xs text-soft">
                 attempt {number(attempt.attempt)} · {number(attempt.duration_ms)} ms
-                {attempt.next_attempt_at !== null && (
+                {isAhead(attempt.next_attempt_at) && (
                   <>
                     {' · next '}
                     <TimeText at={attempt.next_attempt_at} />
@@ -65,4 +65,9 @@ export function EventAttempts({ eventId }: { eventId: string }) {
       )}
     </section>
   );
+}
+
+/** Once it is over, the attempt that followed says when. */
+function isAhead(at: string | null): at is string {
+  return at !== null && Date.parse(at) > Date.now();
 }

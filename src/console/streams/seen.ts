@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { Page } from '../../api/client.ts';
 import { api } from '../api.ts';
 import type { Option } from '../ui/combobox.tsx';
-import { number } from '../words.ts';
+import { amount } from '../words.ts';
 
 const PAGES = 5;
 
@@ -22,7 +22,7 @@ export function useSeen(sync: string | undefined) {
   return {
     syncs: (syncs.data ?? []).map(({ sync_id, name, events, records }): Option => ({
       value: sync_id,
-      about: [name ?? '', `${number(events)} events, ${number(records)} records`]
+      about: [name ?? '', `${amount(events, 'event')}, ${amount(records, 'record')}`]
         .filter((part) => part !== '')
         .join(' · '),
     })),
@@ -36,7 +36,7 @@ export function useSeen(sync: string | undefined) {
 function counted(pairs: (readonly [value: string, events: number])[]): Option[] {
   const sums = new Map<string, number>();
   for (const [value, events] of pairs) sums.set(value, (sums.get(value) ?? 0) + events);
-  return [...sums].map(([value, sum]) => ({ value, about: `${number(sum)} events` }));
+  return [...sums].map(([value, sum]) => ({ value, about: amount(sum, 'event') }));
 }
 
 async function readAll<T>(read: (cursor: string | undefined) => Promise<Page<T>>): Promise<T[]> {
