@@ -1,15 +1,11 @@
 import { ClientError, createClient } from '../api/client.ts';
-import type { Attempt as SharedAttempt } from '../api/client.ts';
 
 export { ClientError };
-export type Attempt = SharedAttempt;
+export type { Attempt } from '../attempt.ts';
 
-/** The session's cookie says who we are; a key in a header would be another caller. */
-const withCookie: typeof fetch = (input, init) => {
-  const headers = new Headers(init?.headers);
-  headers.delete('authorization');
-  return fetch(input, { ...init, headers, credentials: 'same-origin' });
-};
+/** The session's cookie says who we are. */
+const withCookie: typeof fetch = (input, init) =>
+  fetch(input, { ...init, credentials: 'same-origin' });
 
 /** Keeps each digit: a number that a double cannot hold comes as its text. */
 function parseKeepingDigits(text: string): unknown {
@@ -26,7 +22,7 @@ function isExact(value: number, source: string): boolean {
 /** The management API as the page sees it. */
 export const api = createClient({
   url: '',
-  apiKey: '',
+  apiKey: null,
   fetch: withCookie,
   parse: parseKeepingDigits,
 });

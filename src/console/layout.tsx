@@ -1,7 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useEffect, useState, useSyncExternalStore } from 'react';
-import { api, session } from './api.ts';
+import { session } from './api.ts';
+import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
 import { focusSearch, useKeys } from './keys.ts';
 import { connection } from './queries.ts';
@@ -16,6 +17,7 @@ const PLACES = [
   { to: '/', title: 'Overview' },
   { to: '/consumers', title: 'Consumers' },
   { to: '/targets', title: 'Targets' },
+  { to: '/dead-letters', title: 'Dead letters' },
 ] as const;
 
 /** What is around each page; asks first who is signed in. */
@@ -148,9 +150,4 @@ function Footer() {
       )}
     </footer>
   );
-}
-
-/** What runs: version, region, retention, where Temporal is. */
-export function useInfo() {
-  return useQuery({ queryKey: ['info'], queryFn: api.info, staleTime: 300_000 });
 }

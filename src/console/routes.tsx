@@ -3,11 +3,12 @@ import { Layout } from './layout.tsx';
 import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';
 import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
 import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
+import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
 import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
 import { TargetPage } from './pages/target.tsx';
-import { TargetNewPage } from './pages/targetNew.tsx';
+import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
 import { TargetsPage } from './pages/targets.tsx';
 import { parseSearch, printSearch } from './search.ts';
 
@@ -29,6 +30,7 @@ const targets = createRoute({ getParentRoute: page, path: '/targets', component:
 const targetNew = createRoute({
   getParentRoute: page,
   path: '/targets/new',
+  validateSearch: targetNewSearch,
   component: TargetNewPage,
 });
 const target = createRoute({ getParentRoute: page, path: '/targets/$id', component: TargetPage });
@@ -50,10 +52,25 @@ const consumer = createRoute({
   validateSearch: consumerSearch,
   component: ConsumerPage,
 });
+const deadLetters = createRoute({
+  getParentRoute: page,
+  path: '/dead-letters',
+  validateSearch: deadLettersSearch,
+  component: DeadLettersPage,
+});
 
 const tree = root.addChildren([
   signIn,
-  inside.addChildren([overview, targets, targetNew, target, consumers, consumerNew, consumer]),
+  inside.addChildren([
+    overview,
+    targets,
+    targetNew,
+    target,
+    consumers,
+    consumerNew,
+    consumer,
+    deadLetters,
+  ]),
 ]);
 
 /** Every page of the console by its address. */

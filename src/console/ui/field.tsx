@@ -1,7 +1,8 @@
 import { useId } from 'react';
 import type { ComponentProps, ReactNode } from 'react';
 
-const BOX =
+/** The look of a field. */
+export const BOX =
   'min-h-8 w-full min-w-0 rounded-md border border-line-strong bg-panel px-2 py-1 text-ink aria-invalid:border-bad';
 
 interface FieldProps {
