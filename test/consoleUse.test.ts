@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { browserOfFile } from './support/browser.ts';
 import type { Tab } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';
+import { openReceiver } from './support/receiver.ts';
 
 const ROUNDS = 3;
 const MOST_MS = 1_000;
@@ -38,6 +39,47 @@ test('the first paint comes within a second on loopback, with nothing in the cac
   );
   expect(best(paints.signin)).toBeLessThan(MOST_MS);
   expect(best(paints.consumers)).toBeLessThan(MOST_MS);
+});
+
+test('the keyboard searches, walks through rows, opens one and tells its keys', async () => {
+  const { url, signIn, cluster } = site();
+  await using receiver = await openReceiver();
+  for (const name of ['Third', 'Second', 'First']) await cluster.consumer(receiver.url, { name });
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  await page.goto(`${url}/consumers`);
+  const row = (name: string) => page.getByRole('row').filter({ hasText: name });
+  await row('Second').waitFor();
+
+  await page.keyboard.press('/');
+  const search = page.getByRole('searchbox');
+  await expect.poll(() => search.evaluate((box) => box.matches(':focus'))).toBe(true);
+  await page.keyboard.type('ir');
+  await page.waitForURL(/[?&]q=ir$/u);
+  await row('Second').waitFor({ state: 'detached' });
+  await row('First').waitFor();
+
+  await search.blur();
+  const current = page.locator('[role="row"][aria-current="true"]');
+  await page.keyboard.press('j');
+  await current.filter({ hasText: 'First' }).waitFor();
+  await page.keyboard.press('j');
+  await current.filter({ hasText: 'Third' }).waitFor();
+  await page.keyboard.press('k');
+  await current.filter({ hasText: 'First' }).waitFor();
+
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
+  await page.getByRole('heading', { level: 1 }).getByText('First').waitFor();
+  await page.goBack();
+  await page.waitForURL(/[?&]q=ir$/u);
+  expect(await search.inputValue()).toBe('ir');
 });
 
 async function paintOf({ page }: Tab, url: string): Promise<number> {
