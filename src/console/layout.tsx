@@ -1,14 +1,14 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet } from '@tanstack/react-router';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { session } from './api.ts';
 import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
 import { focusSearch, useKeys } from './keys.ts';
 import { connection } from './queries.ts';
+import { useSignOut } from './signOut.ts';
 import { theme, timeForm, useSetting } from './settings.ts';
 import type { Setting } from './settings.ts';
-import { Button } from './ui/button.tsx';
 import { Menu } from './ui/menu.tsx';
 import { Failed, Loading } from './ui/notice.tsx';
 
@@ -18,6 +18,9 @@ const PLACES = [
   { to: '/consumers', title: 'Consumers' },
   { to: '/targets', title: 'Targets' },
   { to: '/dead-letters', title: 'Dead letters' },
+  { to: '/alerts', title: 'Alerts' },
+  { to: '/streams', title: 'Streams' },
+  { to: '/settings', title: 'Settings' },
 ] as const;
 
 /** What is around each page; asks first who is signed in. */
@@ -92,18 +95,12 @@ function Connection() {
 }
 
 function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
-  const navigate = useNavigate();
-  const queries = useQueryClient();
+  const signOut = useSignOut();
   const shownTheme = useSetting(theme);
   const shownTimes = useSetting(timeForm);
-  const signOut = async (): Promise<void> => {
-    await session.signOut().catch(() => undefined); // the cookie may have ended by itself
-    await navigate({ to: '/signin' });
-    queries.clear();
-  };
   return (
     <Menu
-      trigger={<Button kind="quiet">View ▾</Button>}
+      title="View"
       items={[
         ...choices(theme, shownTheme, {
           system: 'Theme of the system',
@@ -116,7 +113,7 @@ function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
           local: 'Times local',
         }),
         { label: 'Keys  ?', onSelect: onHelp },
-        { label: `Sign out (${name.slice(0, 40)})`, onSelect: () => void signOut() },
+        { label: `Sign out (${name.slice(0, 40)})`, onSelect: signOut },
       ]}
     />
   );

@@ -1,12 +1,15 @@
 import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router';
 import { Layout } from './layout.tsx';
+import { AlertsPage, alertsSearch } from './pages/alerts.tsx';
 import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';
 import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
 import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
 import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
 import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { SettingsPage, settingsSearch } from './pages/settings.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
+import { StreamsPage, streamsSearch } from './pages/streams.tsx';
 import { TargetPage } from './pages/target.tsx';
 import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
 import { TargetsPage } from './pages/targets.tsx';
@@ -58,6 +61,24 @@ const deadLetters = createRoute({
   validateSearch: deadLettersSearch,
   component: DeadLettersPage,
 });
+const alerts = createRoute({
+  getParentRoute: page,
+  path: '/alerts',
+  validateSearch: alertsSearch,
+  component: AlertsPage,
+});
+const streams = createRoute({
+  getParentRoute: page,
+  path: '/streams',
+  validateSearch: streamsSearch,
+  component: StreamsPage,
+});
+const settings = createRoute({
+  getParentRoute: page,
+  path: '/settings',
+  validateSearch: settingsSearch,
+  component: SettingsPage,
+});
 
 const tree = root.addChildren([
   signIn,
@@ -70,6 +91,9 @@ const tree = root.addChildren([
     consumerNew,
     consumer,
     deadLetters,
+    alerts,
+    streams,
+    settings,
   ]),
 ]);
 

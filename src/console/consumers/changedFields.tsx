@@ -1,4 +1,4 @@
-import { pretty } from '../jsonText.ts';
+import { parseExactly, prettyValue } from '../pretty.ts';
 
 interface Parts {
   /** Field, value before, value after, as their JSON text; null where it was not there. */
@@ -31,10 +31,10 @@ export function ChangedFields({ text }: { text: string }) {
               <tr key={field} className="border-t border-line align-top">
                 <th className="foreign px-2 py-1 font-medium">{field}</th>
                 <td className="foreign bg-bad-soft px-2 py-1 font-mono whitespace-pre-wrap">
-                  {pretty(before)}
+                  {before}
                 </td>
                 <td className="foreign bg-ok-soft px-2 py-1 font-mono whitespace-pre-wrap">
-                  {after === null ? '(gone)' : pretty(after)}
+                  {after === null ? '(gone)' : after}
                 </td>
               </tr>
             ))}
@@ -46,36 +46,18 @@ export function ChangedFields({ text }: { text: string }) {
 }
 
 function partsOf(text: string): Parts {
-  const event = parse(text) as { data?: unknown; changes?: unknown };
+  const event = parseExactly(text) as { data?: unknown; changes?: unknown };
   const { data, changes } = event;
   if (!isObject(changes)) return { rows: [] };
   return {
     rows: Object.entries(changes).map(([field, before]) => [
       field,
-      print(before),
-      isObject(data) && Object.hasOwn(data, field) ? print(data[field]) : null,
+      prettyValue(before),
+      isObject(data) && Object.hasOwn(data, field) ? prettyValue(data[field]) : null,
     ]),
   };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A number as it was written; browsers without this round it. */
-interface Raw {
-  rawJSON?: (text: string) => unknown;
-}
-
-function parse(text: string): unknown {
-  const { rawJSON } = JSON as Raw;
-  if (rawJSON === undefined) return JSON.parse(text);
-  return JSON.parse(text, ((_key: string, value: unknown, context?: { source?: string }) =>
-    typeof value === 'number' && context?.source !== undefined
-      ? rawJSON(context.source)
-      : value) as (key: string, value: unknown) => unknown);
-}
-
-function print(value: unknown): string {
-  return JSON.stringify(value) ?? 'null';
 }

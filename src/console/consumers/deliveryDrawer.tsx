@@ -3,7 +3,7 @@ import type { Consumer } from '../../schema.ts';
 import { api, messageOf } from '../api.ts';
 import type { Attempt } from '../api.ts';
 import { useInfo } from '../info.ts';
-import { pretty } from '../jsonText.ts';
+import { prettyText } from '../pretty.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Code, CopyButton } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
@@ -128,7 +128,7 @@ function endOf({ started_at, duration_ms }: Attempt): string {
 
 function requestText({ url, headers, messageId, body }: Sent): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', pretty(body)].join('\n');
+  return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', prettyText(body)].join('\n');
 }
 
 /** As deliveries join them: the path goes to the URL's path, its query is kept. */

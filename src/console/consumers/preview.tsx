@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
 import type { Filter, StreamName } from '../../schema.ts';
 import { api, messageOf } from '../api.ts';
+import { useSettled } from '../settled.ts';
 import { Hint } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { number } from '../words.ts';
@@ -17,11 +17,11 @@ interface Entry {
 }
 
 const LAST = 1_000;
-const TYPING_MS = 250;
 
 /** What a filter would have matched among the last 1,000 entries, as it is edited. */
 export function FilterPreview({ stream, filter }: { stream: StreamName; filter: Filter }) {
-  const asked = useSettled({ stream, ...filter, last: LAST }, TYPING_MS);
+  const text = JSON.stringify({ stream, ...filter, last: LAST });
+  const asked = JSON.parse(useSettled(text)) as Filter & { stream: StreamName; last: number };
   const { data, error, isFetching } = useQuery({
     queryKey: ['preview', asked],
     queryFn: () => api.consumers.preview(asked),
@@ -66,15 +66,4 @@ export function FilterPreview({ stream, filter }: { stream: StreamName; filter: 
       )}
     </Panel>
   );
-}
-
-/** The value once it has not changed for a moment. */
-function useSettled<T>(value: T, ms: number): T {
-  const text = JSON.stringify(value);
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), ms);
-    return () => clearTimeout(timer);
-  }, [text, ms]);
-  return JSON.parse(settled) as T;
 }

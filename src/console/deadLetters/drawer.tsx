@@ -26,7 +26,11 @@ export function LetterDrawer(props: {
     <Drawer
       open
       onClose={props.onClose}
-      title={data === undefined ? 'Dead letter' : `Dead letter of ${data.upstream_id}`}
+      title={
+        <span className="line-clamp-2">
+          {data === undefined ? 'Dead letter' : `Dead letter of ${data.upstream_id}`}
+        </span>
+      }
       description={data?.collection_id}
     >
       {data === undefined && error !== null && (

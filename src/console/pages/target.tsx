@@ -121,9 +121,8 @@ function Settings({ target }: { target: Target }) {
   const [draft, setDraft] = useState(() => draftOf(target));
   const queries = useQueryClient();
   const toasts = useToasts();
-  const hadCa = ((target as { ca?: string | null }).ca ?? null) !== null;
   const save = useMutation({
-    mutationFn: () => api.targets.update(target.id, changeable(bodyOf(draft, hadCa))),
+    mutationFn: () => api.targets.update(target.id, changeable(bodyOf(draft))),
     onSuccess: (saved) => {
       queries.setQueryData(['target', target.id], saved);
       setDraft(draftOf(saved));

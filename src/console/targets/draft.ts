@@ -73,17 +73,17 @@ export function draftOf(target: Target): TargetDraft {
     name: target.name,
     base_url: target.base_url,
     credentialsType: type,
-    credentials: fields,
+    credentials: { ...fields } as Record<string, string>,
     headers: Object.entries(target.headers).map(([name, value]) => ({ name, value })),
     timeout_ms: String(target.timeout_ms),
     max_in_flight: String(target.max_in_flight),
     rate_limit: target.rate_limit === null ? '' : String(target.rate_limit),
-    ca: (target as { ca?: string | null }).ca ?? '',
+    ca: target.ca ?? '',
   };
 }
 
-/** What is sent; the API checks it. `ca` is left out where there never was one. */
-export function bodyOf(draft: TargetDraft, hadCa = false): TargetInput {
+/** What is sent; the API checks it. */
+export function bodyOf(draft: TargetDraft): TargetInput {
   const type = draft.credentialsType;
   const fields = CREDENTIALS[type].fields.flatMap(({ name, isOptional }) => {
     const value = draft.credentials[name] ?? '';
@@ -99,6 +99,6 @@ export function bodyOf(draft: TargetDraft, hadCa = false): TargetInput {
     timeout_ms: Number(draft.timeout_ms),
     max_in_flight: Number(draft.max_in_flight),
     rate_limit: draft.rate_limit === '' ? null : Number(draft.rate_limit),
-    ...(draft.ca.trim() !== '' || hadCa ? { ca: draft.ca.trim() === '' ? null : draft.ca } : {}),
+    ca: draft.ca.trim() === '' ? null : draft.ca,
   } as TargetInput;
 }
