@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useState, useSyncExternalStore } from 'react';
 import { session } from './api.ts';
 import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
@@ -129,9 +129,6 @@ function choices<W extends string>(setting: Setting<W>, shown: W, labels: Record
 
 function Footer() {
   const { data: info } = useInfo();
-  useEffect(() => {
-    document.title = info === undefined ? 'Millrace' : `Millrace ${info.region}`;
-  }, [info]);
   if (info === undefined) return null;
   return (
     <footer className="flex flex-wrap justify-center gap-x-4 gap-y-1 border-t border-line px-3 py-3 text-xs text-soft">
