@@ -6,9 +6,10 @@ import { expect, test } from 'vitest';
 import { createApiServer } from '../src/api/server.ts';
 import { KEY, openApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
-import { openBrowser } from './support/browser.ts';
+import { browserOfFile } from './support/browser.ts';
 import { createDatabase } from './support/database.ts';
 
+const openTab = browserOfFile();
 const ASSETS = new URL('../dist/console/assets/', import.meta.url);
 
 test('all JavaScript of the console is at most 200 KB gzip', () => {
@@ -46,8 +47,8 @@ test('signing in leads to where one was going; a link signs in once and leaves t
   await using database = await createDatabase();
   await using api = openApp(database.url);
   await using site = await serve(api);
-  await using browser = await openBrowser();
-  const { page } = browser;
+  await using tab = await openTab({ expected: [/401/u] });
+  const { page } = tab;
   await page.goto(`${site.url}/targets`);
   await page.waitForURL(/\/signin\?next=%2Ftargets$/u);
   await page.getByLabel('API key').fill('wrong-key-0123456789');

@@ -1,14 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { api, session } from './api.ts';
+import { session } from './api.ts';
+import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
 import { focusSearch, useKeys } from './keys.ts';
 import { connection } from './queries.ts';
 import { useSignOut } from './signOut.ts';
 import { theme, timeForm, useSetting } from './settings.ts';
 import type { Setting } from './settings.ts';
-import { Button } from './ui/button.tsx';
 import { Menu } from './ui/menu.tsx';
 import { Failed, Loading } from './ui/notice.tsx';
 
@@ -109,7 +109,7 @@ function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
   const shownTimes = useSetting(timeForm);
   return (
     <Menu
-      trigger={<Button kind="quiet">View ▾</Button>}
+      title="View"
       items={[
         ...choices(theme, shownTheme, {
           system: 'Theme of the system',
@@ -156,9 +156,4 @@ function Footer() {
       )}
     </footer>
   );
-}
-
-/** What runs: version, region, retention, where Temporal is. */
-export function useInfo() {
-  return useQuery({ queryKey: ['info'], queryFn: api.info, staleTime: 300_000 });
 }

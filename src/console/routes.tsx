@@ -11,7 +11,7 @@ import { SettingsPage, settingsSearch } from './pages/settings.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
 import { StreamsPage, streamsSearch } from './pages/streams.tsx';
 import { TargetPage } from './pages/target.tsx';
-import { TargetNewPage } from './pages/targetNew.tsx';
+import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
 import { TargetsPage } from './pages/targets.tsx';
 import { parseSearch, printSearch } from './search.ts';
 
@@ -33,6 +33,7 @@ const targets = createRoute({ getParentRoute: page, path: '/targets', component:
 const targetNew = createRoute({
   getParentRoute: page,
   path: '/targets/new',
+  validateSearch: targetNewSearch,
   component: TargetNewPage,
 });
 const target = createRoute({ getParentRoute: page, path: '/targets/$id', component: TargetPage });

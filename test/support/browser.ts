@@ -1,49 +1,72 @@
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
-import type { Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { launchChromium } from './chromium.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+/** An installation by apt-get may be part of the start. */
+const START_MS = 300_000;
+/** Below the time a test may take, so that what is waited for is named. */
+const PATIENCE_MS = 15_000;
 
-export interface BrowserPage extends AsyncDisposable {
+export interface Tab extends AsyncDisposable {
   page: Page;
-  /** What the browser complained of: errors, refused loads, failed requests. */
+  context: BrowserContext;
+  /** What the browser complained of so far: errors, warnings, refused loads, failed requests. */
   complaints: string[];
 }
 
-/** A browser with one empty page of its own. Throws where there is no Chromium, and says how to get one. */
-export async function openBrowser(size = { width: 1280, height: 800 }): Promise<BrowserPage> {
-  const executablePath = process.env['CHROMIUM'] ?? CHROMIUM.find((path) => existsSync(path));
-  if (executablePath === undefined) {
-    throw new Error(
-      `There is no Chromium at ${CHROMIUM.join(', ')}: apt-get install chromium, or set CHROMIUM to one.`,
-    );
-  }
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
-  const context = await browser.newContext({ viewport: size });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
-  page.on('console', (message) => {
+export interface TabOptions extends BrowserContextOptions {
+  /** Complaints that the test provokes. */
+  expected?: RegExp[];
+}
+
+/**
+ * Gives the tests of a file one Chromium; each tab has a fresh profile. Closing a tab fails its test
+ * on any complaint that was not expected.
+ */
+export function browserOfFile(): (options?: TabOptions) => Promise<Tab> {
+  let browser: Browser | null = null;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  }, START_MS);
+  afterAll(() => browser?.close());
+
+  return async ({ expected = [], ...options } = {}) => {
+    if (browser === null) throw new Error('Tabs are opened inside of a test');
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      ...options,
+    });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const complaints: string[] = [];
+    await listen(context, complaints);
+    return {
+      page: await context.newPage(),
+      context,
+      complaints,
+      [Symbol.asyncDispose]: async () => {
+        await context.close();
+        const unexpected = complaints.filter((one) => !expected.some((known) => known.test(one)));
+        // Soft: what the test itself failed with is shown too.
+        expect.soft(unexpected, 'complaints of the browser').toEqual([]);
+      },
+    };
+  };
+}
+
+async function listen(context: BrowserContext, complaints: string[]): Promise<void> {
+  context.on('weberror', (error) => complaints.push(`error: ${error.error().message}`));
+  context.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) {
       complaints.push(`${message.type()}: ${message.text()} ${message.location().url}`);
     }
   });
-  page.on('requestfailed', (request) => {
-    if (request.failure()?.errorText === 'net::ERR_ABORTED') return; // the page was left
-    complaints.push(`${request.url()}: ${request.failure()?.errorText}`);
+  context.on('requestfailed', (request) => {
+    const text = request.failure()?.errorText;
+    if (text === 'net::ERR_ABORTED') return; // the page was left
+    complaints.push(`${request.url()}: ${text}`);
   });
-  await page.addInitScript({
+  await context.addInitScript({
     content: `document.addEventListener('securitypolicyviolation', (event) =>
       console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI + ' ' + event.sample));`,
   });
-  return { page, complaints, [Symbol.asyncDispose]: () => browser.close() };
 }
