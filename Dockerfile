@@ -1,4 +1,11 @@
 # The two production processes in one image: `node server.ts` (the default) and `node worker.ts`.
+FROM node:24.21.0-slim AS console
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm install
+COPY . .
+RUN npm run build
+
 FROM node:24.21.0-slim
 
 WORKDIR /app
@@ -15,6 +22,7 @@ RUN npm install --omit=dev --ignore-scripts \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 
 COPY . .
+COPY --from=console /app/dist/console dist/console
 RUN install -d -o node -g node -m 0700 /data
 ENV NODE_ENV=production MILLRACE_DATA_DIR=/data
 VOLUME /data

@@ -27,7 +27,7 @@ export async function consumersList(session: Session): Promise<Figure[]> {
 }
 
 async function lists(session: Session, id: string): Promise<Figure[]> {
-  await insert(session, id);
+  await insertConsumers(session, id);
   const { data } = await session.api<{ data: Consumer[] }>('GET', '/v1/consumers');
   if (data.length !== 100) throw new Error(`a page holds ${data.length} consumers, not 100`);
   const middle = await middleOf(session);
@@ -51,7 +51,7 @@ async function lists(session: Session, id: string): Promise<Figure[]> {
 }
 
 /** Copies of one, caught up and idle but for one in ten; their workflows are not started. */
-async function insert({ sql }: Session, like: string): Promise<void> {
+export async function insertConsumers({ sql }: Session, like: string): Promise<void> {
   await sql.query(
     `with made as (
        insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,

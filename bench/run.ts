@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { onInterrupt } from '../src/cli/interrupt.ts';
 import { readOthers } from './cpu.ts';
 import { probeDisk } from './disk.ts';
+import { consolePages } from './consolePages.ts';
 import { consumersList } from './consumersList.ts';
 import { drain } from './drain.ts';
 import { reaches, tableOf } from './figures.ts';
@@ -20,7 +21,7 @@ import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|consumers|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|consumers|console|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -42,6 +43,7 @@ const PARTS: Record<string, (session: Session, size: Size) => Promise<Figure[]>>
   poison,
   neighbour: (session) => neighbour(session),
   consumers: (session) => consumersList(session),
+  console: (session) => consolePages(session),
 };
 const USUAL = ['drain', 'push', 'latency', 'ingest'];
 

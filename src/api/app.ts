@@ -23,13 +23,13 @@ import { createGate } from './auth.ts';
 import { JSON_BYTES } from './body.ts';
 import { createAttemptRoutes } from './attempts.ts';
 import { createCommandRoutes } from './commands.ts';
+import { createConsole } from './console.ts';
 import { createConsumerMetricsRoutes } from './consumerMetrics.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
 import type { AppEnv } from './env.ts';
 import { createOnError, methodNotAllowed, notFound } from './errors.ts';
 import type { ErrorLog } from './errors.ts';
-import { createHome } from './home.ts';
 import { createIdempotent } from './idempotency.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
@@ -81,11 +81,10 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const { consumers } = deps;
   const app = createRoutes();
   app.onError(createOnError(deps.log));
-  app.notFound(notFound);
+  app.notFound(createConsole(notFound));
   app.use(requestId({ generator: newId }));
   app.use(refuseMethods({ app, onMethodNotAllowed: methodNotAllowed }));
 
-  app.get('/', createHome(deps.info));
   app.route('/', createProbeRoutes(deps));
   app.route('/', createReference());
 

@@ -133,11 +133,11 @@ export function createClient(options: ClientOptions) {
     request,
     info: () => get<Info>('/v1/info'),
     syncs: (query?: PageQuery) => get<Page<Sync>>('/v1/syncs', query),
-    collections: (query?: PageQuery & { sync_id?: string }) =>
+    collections: (query?: PageQuery & { sync_id?: string | undefined }) =>
       get<Page<Collection>>('/v1/collections', query),
-    changes: (query?: PageQuery & { consumer_id?: string }) =>
+    changes: (query?: PageQuery & { consumer_id?: string | undefined }) =>
       get<Page<Change>>('/v1/changes', query),
-    alerts: (query?: PageQuery & { consumer_id?: string; kind?: string }) =>
+    alerts: (query?: PageQuery & { consumer_id?: string | undefined; kind?: string | undefined }) =>
       get<Page<Alert>>('/v1/alerts', query),
     append: {
       records: (records: RecordInput[]) => post<RecordsAppended>('/v1/records', { records }),
@@ -178,8 +178,10 @@ export function createClient(options: ClientOptions) {
         post<{ count: number }>(`${consumer(id)}/resend`, { position }),
     },
     deadLetters: {
-      list: (id: string, query?: PageQuery) =>
-        get<Page<DeadLetter>>(`${consumer(id)}/dead-letters`, query),
+      list: (
+        id: string,
+        query?: PageQuery & { code?: string | undefined; upstream_id?: string | undefined },
+      ) => get<Page<DeadLetter>>(`${consumer(id)}/dead-letters`, query),
       groups: (id: string) =>
         get<{ data: DeadLetterGroup[] }>(`${consumer(id)}/dead-letters/groups`),
       get: (id: string, one: string) => get<DeadLetterWithBody>(letter(id, one)),

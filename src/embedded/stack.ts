@@ -5,6 +5,7 @@ import { loadConfig } from '../config.ts';
 import type { Config } from '../config.ts';
 import { keepChild } from './children.ts';
 import type { Child } from './children.ts';
+import { ensureConsole } from './console.ts';
 import { developmentKeys } from './keys.ts';
 import { keepServer } from './keep-server.ts';
 import { lockDataDir } from './lock.ts';
@@ -80,6 +81,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const lock = started.use(await lockDataDir(dataDir, url));
   await waitForPort(port, config.host, lock.takenOver, say);
   const keys = await developmentKeys(dataDir);
+  await ensureConsole(say).catch((error: Error) => say(`No console this time. ${error.message}`));
 
   const children: Child[] = [];
   const restart = (): void => children.forEach((child) => child.restart());

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
+import { ensureConsole } from '../../src/embedded/console.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { identityOf } from '../../src/embedded/processes.ts';
 import { startTemporal } from '../../src/embedded/temporal.ts';
@@ -31,6 +32,7 @@ const SETTINGS = {
 /** One Postgres with a migrated template database and one Temporal server for the whole run. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await sweep();
+  await ensureConsole((line) => void process.stderr.write(`${line}\n`));
   const dataDir = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
   const [postgres, temporal] = await start(dataDir);

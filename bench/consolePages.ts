@@ -1,0 +1,157 @@
+import { performance } from 'node:perf_hooks';
+
+import type { Browser, Page, Request } from 'playwright-core';
+
+import { launchChromium } from '../test/support/chromium.ts';
+import { insertPast, PAST } from './consolePast.ts';
+import { insertConsumers } from './consumersList.ts';
+import type { Figure } from './figures.ts';
+import { percentilesOf } from './percentiles.ts';
+import type { Session } from './session.ts';
+
+const VISITS = 20;
+const ANSWER_MS = 300;
+const MOST_ROWS = 60;
+/** Of the list of consumers, while it is scrolled. */
+const SCROLL_TO = 3_000;
+const SCROLL_STEPS = 400;
+
+/** The console in a browser, with 10,000 consumers and a million attempts behind it. */
+export async function consolePages(session: Session): Promise<Figure[]> {
+  const { id } = await session.consumer({ name: 'The busy one' });
+  // The reconciler would start 10,000 workflows meanwhile; what is measured is the reading.
+  const { worker } = session.pids();
+  if (worker != null) process.kill(worker, 'SIGSTOP');
+  const browser = await launchChromium();
+  try {
+    await insertConsumers(session, id);
+    await insertPast(session.sql, id);
+    return await measure(session, browser, id);
+  } finally {
+    await browser.close();
+    if (worker != null) process.kill(worker, 'SIGCONT');
+  }
+}
+
+async function measure(session: Session, browser: Browser, id: string): Promise<Figure[]> {
+  const { data: targets } = await session.api<{ data: { id: string }[] }>('GET', '/v1/targets');
+  const pages: [name: string, path: string][] = [
+    ['overview', '/'],
+    ['targets', '/targets'],
+    ['target', `/targets/${targets[0]?.id ?? ''}`],
+    ['consumers', '/consumers'],
+    ['consumers, searched', '/consumers?q=consumer-5000'],
+    ['consumers, paused', '/consumers?status=paused'],
+    ['new consumer', '/consumers/new'],
+    ['busy consumer', `/consumers/${id}`],
+    ['dead letters', `/dead-letters?consumer=${id}`],
+    ['alerts', '/alerts'],
+    ['streams', '/streams'],
+    ['settings', '/settings'],
+  ];
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const data = { api_key: session.apiKey };
+  await context.request.post(`${session.url}/v1/session`, { data });
+  const page = await context.newPage();
+  const attempts = PAST.failures + PAST.batches * PAST.batchSize;
+  const figures: Figure[] = [
+    { name: 'attempts in the database', value: attempts, unit: '' },
+    ...(await scroll(page, `${session.url}/consumers`)),
+  ];
+  for (const [name, path] of pages) {
+    const { answers, shown, slowest } = await visit(page, `${session.url}${path}`);
+    const { count, p95 } = percentilesOf(answers);
+    figures.push(
+      {
+        name: `${name}, an answer of the API, p95`,
+        value: p95,
+        unit: 'ms',
+        goal: { most: ANSWER_MS },
+        note: `${count} answers, slowest ${slowest}`,
+      },
+      { name: `${name}, shown with its data, p95`, value: percentilesOf(shown).p95, unit: 'ms' },
+    );
+  }
+  return figures;
+}
+
+/** Opens the page some times, and notes how long each of its requests took. */
+async function visit(
+  page: Page,
+  url: string,
+): Promise<{ answers: number[]; shown: number[]; slowest: string }> {
+  const answers: number[] = [];
+  const shown: number[] = [];
+  let slowest = { ms: -1, what: 'none' };
+  const note = (request: Request): void => {
+    const { pathname, search } = new URL(request.url());
+    if (!pathname.startsWith('/v1/') || search.includes('wait_for=')) return; // it waits on purpose
+    const { requestStart, responseEnd } = request.timing();
+    const ms = responseEnd - requestStart;
+    answers.push(ms);
+    if (ms > slowest.ms) slowest = { ms, what: `${Math.round(ms)} ms: ${pathname}${search}` };
+  };
+  page.on('requestfinished', note);
+  for (let count = 0; count < VISITS; count += 1) {
+    const from = performance.now();
+    await open(page, url);
+    shown.push(performance.now() - from);
+  }
+  page.off('requestfinished', note);
+  return { answers, shown, slowest: slowest.what.slice(0, 120) };
+}
+
+async function open(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.locator('main h1').first().waitFor();
+  const reading = page.getByRole('status').filter({ hasText: /^Reading/u });
+  await reading.first().waitFor({ state: 'hidden' });
+}
+
+/** Scrolls through the list of consumers: how many rows it draws at most, and how long a frame took. */
+async function scroll(page: Page, url: string): Promise<Figure[]> {
+  await open(page, url);
+  await page.evaluate(FRAMES);
+  let most = 0;
+  let last = 0;
+  await page.mouse.move(640, 500);
+  for (let step = 0; step < SCROLL_STEPS && last < SCROLL_TO; step += 1) {
+    await page.mouse.wheel(0, 800);
+    const rows = await page.evaluate<{ count: number; last: number }>(ROWS);
+    most = Math.max(most, rows.count);
+    last = Math.max(last, rows.last);
+  }
+  const frames = percentilesOf(await page.evaluate<number[]>('benchFrames'));
+  return [
+    { name: 'consumers scrolled through', value: last, unit: 'rows', goal: { least: SCROLL_TO } },
+    {
+      name: 'rows in the document meanwhile, at most',
+      value: most,
+      unit: 'rows',
+      goal: { most: MOST_ROWS },
+    },
+    {
+      name: 'a frame meanwhile, p95',
+      value: frames.p95,
+      unit: 'ms',
+      note: `worst ${Math.round(frames.max)}`,
+    },
+  ];
+}
+
+/** Each frame's length from now on, in the page. */
+const FRAMES = `(() => {
+  window.benchFrames = [];
+  let before = performance.now();
+  const next = (now) => {
+    window.benchFrames.push(now - before);
+    before = now;
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+})()`;
+
+const ROWS = `(() => {
+  const rows = [...document.querySelectorAll('[role=row]')];
+  return { count: rows.length, last: Number(rows.at(-1)?.getAttribute('aria-rowindex') ?? 0) };
+})()`;

@@ -1,0 +1,51 @@
+import { Link } from '@tanstack/react-router';
+import type { Alert } from '../../alert.ts';
+import { ConsumerName } from '../consumerName.tsx';
+import { buttonLook } from '../ui/button.tsx';
+import { Code } from '../ui/copyText.tsx';
+import { Drawer } from '../ui/dialog.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+import { gist, KindBadge, said } from './kind.tsx';
+import { MailFacts, OutboxHint } from './mail.tsx';
+
+/** One alert: what it said and whether it was sent. */
+export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => void }) {
+  const { kind, consumer_id, at, mail } = alert;
+  return (
+    <Drawer
+      open
+      onClose={onClose}
+      title={
+        <span className="flex items-center gap-2">
+          Alert <KindBadge kind={kind} />
+        </span>
+      }
+      description={gist(alert)}
+    >
+      <Facts
+        facts={[
+          ['Consumer', <ConsumerName key="consumer" id={consumer_id} />],
+          ['At', <TimeText key="at" at={at} />],
+        ]}
+      />
+      <div className="flex flex-wrap gap-2">
+        <Link to="/consumers/$id" params={{ id: consumer_id }} className={buttonLook('main')}>
+          To the consumer
+        </Link>
+        {kind === 'dead-letters' && (
+          <Link to="/dead-letters" search={{ consumer: consumer_id }} className={buttonLook()}>
+            To its dead letters
+          </Link>
+        )}
+      </div>
+      <Code label="What it said" text={said(alert)} />
+      <MailFacts mail={mail} />
+      <OutboxHint />
+      <details>
+        <summary className="text-soft">As JSON</summary>
+        <Code label="Detail" text={JSON.stringify(alert, null, 2)} />
+      </details>
+    </Drawer>
+  );
+}

@@ -1,0 +1,55 @@
+import type { Alert, AlertKind } from '../../alert.ts';
+import { mailText } from '../../alertText.ts';
+import type { AlertItem } from '../../alerts.ts';
+import { Badge } from '../ui/statusBadge.tsx';
+import type { Tone } from '../ui/statusBadge.tsx';
+
+export const ALERT_KINDS = [
+  'warning',
+  'stopped',
+  'gone',
+  'recovered',
+  'dead-letters',
+  'retention',
+] as const satisfies readonly AlertKind[];
+
+const LOOKS: Record<AlertKind, [Tone, string]> = {
+  warning: ['warn', '▲'],
+  stopped: ['bad', '■'],
+  gone: ['bad', '■'],
+  recovered: ['ok', '●'],
+  'dead-letters': ['bad', '✕'],
+  retention: ['warn', '◆'],
+};
+
+export function KindBadge({ kind }: { kind: AlertKind }) {
+  const [tone, shape] = LOOKS[kind];
+  return <Badge tone={tone} shape={shape} text={kind} />;
+}
+
+/** What an alert is about, in a line. */
+export function gist({ kind, detail }: Alert): string {
+  if (kind === 'retention') return missed(detail);
+  return textIn(detail, 'reason') ?? '';
+}
+
+/** The name of its consumer when it was written. */
+export function nameIn({ detail }: Alert): string | undefined {
+  return textIn(detail, 'name');
+}
+
+/** What was said, in the mail's words: the part about this consumer where it tells of several. */
+export function said({ kind, detail }: Alert): string {
+  if (kind === 'retention') return missed(detail);
+  return mailText(kind, [detail as unknown as AlertItem]);
+}
+
+function missed(detail: Record<string, unknown>): string {
+  const { count, first, last } = detail;
+  return `${String(count)} entries, positions ${String(first)} to ${String(last)}, left the stream by its retention before they were sent.`;
+}
+
+function textIn(detail: Record<string, unknown>, name: string): string | undefined {
+  const value = detail[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,51 @@
+import type { Alert } from '../../alert.ts';
+import { useInfo } from '../info.ts';
+import { Hint } from '../ui/notice.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { Badge } from '../ui/statusBadge.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+import { amount } from '../words.ts';
+
+type Mail = Alert['mail'];
+
+/** Whether people were told. */
+export function MailBadge({ mail }: { mail: Mail }) {
+  if (mail === null) return <Badge tone="idle" shape="○" text="no mail" />;
+  if (mail.recipients === 0) return <Badge tone="warn" shape="▲" text="for nobody" />;
+  if (mail.sent_at !== null) return <Badge tone="ok" shape="✓" text="sent" />;
+  if (mail.given_up_at !== null) return <Badge tone="bad" shape="✕" text="given up" />;
+  if (mail.last_error !== null) return <Badge tone="warn" shape="▲" text="tried again" />;
+  if (mail.recipients === null) return <Badge tone="idle" shape="○" text="long ago" />;
+  return <Badge tone="accent" shape="…" text="to be sent" />;
+}
+
+/** What became of an alert's mail. */
+export function MailFacts({ mail }: { mail: Mail }) {
+  if (mail === null) return <p className="text-soft">No mail is sent for this one.</p>;
+  return (
+    <Facts
+      facts={[
+        ['Mail', <MailBadge key="state" mail={mail} />],
+        mail.recipients === null ? null : ['To', amount(mail.recipients, 'person', 'people')],
+        mail.sent_at === null ? null : ['Sent', <TimeText key="sent" at={mail.sent_at} />],
+        mail.given_up_at === null
+          ? null
+          : ['Given up', <TimeText key="given" at={mail.given_up_at} />],
+        mail.last_error === null ? null : ['Last error', mail.last_error],
+        ['Message-ID', <code key="id">{mail.message_id}</code>],
+      ]}
+    />
+  );
+}
+
+/** Where mails are when no mail server is set; shown in development alone. */
+export function OutboxHint() {
+  const { data: info } = useInfo();
+  if (info?.dev_receiver_url == null) return null;
+  return (
+    <Hint>
+      In development, without <code>SMTP_URL</code>, mails are <code>.eml</code> files in{' '}
+      <code>&lt;data folder&gt;/outbox</code>; <code>npm start</code> prints the data folder.
+    </Hint>
+  );
+}

@@ -1,0 +1,157 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { ApiKey } from '../../apiKey.ts';
+import { api, messageOf } from '../api.ts';
+import { useList } from '../queries.ts';
+import { Button } from '../ui/button.tsx';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Badge } from '../ui/statusBadge.tsx';
+import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { CreateKeyDialog } from './create.tsx';
+
+/** Who else may use the API, and a key for someone new. */
+export function ApiKeys() {
+  const list = useList(['api-keys'], (cursor) => api.apiKeys.list({ limit: 100, cursor }));
+  const [isCreating, setCreating] = useState(false);
+  const [revoking, setRevoking] = useState<ApiKey | null>(null);
+  const create = (
+    <Button kind="main" onClick={() => setCreating(true)}>
+      Create a key…
+    </Button>
+  );
+  return (
+    <>
+      <div className="flex flex-wrap items-center justify-between gap-2">
+        <p className="max-w-prose text-soft">
+          Each person or program has its own: what they change is recorded under its name. A key is
+          shown once, and kept as a hash.
+        </p>
+        {create}
+      </div>
+      <DataTable
+        what="API keys"
+        columns={columnsOf(setRevoking, useTimeWidth())}
+        list={list}
+        rowKey={({ id }) => id}
+        empty={{
+          title: 'No API keys yet',
+          text: 'Only the key of MILLRACE_API_KEY is in use, which may do everything. It is not listed here.',
+          action: create,
+        }}
+      />
+      {isCreating && <CreateKeyDialog onClose={() => setCreating(false)} />}
+      {revoking !== null && <RevokeDialog apiKey={revoking} onClose={() => setRevoking(null)} />}
+    </>
+  );
+}
+
+function columnsOf(onRevoke: (key: ApiKey) => void, timeWidth: string): Column<ApiKey>[] {
+  return [
+    {
+      id: 'name',
+      title: 'Name',
+      width: 'minmax(0,2fr)',
+      cell: ({ name, last4 }) => (
+        <div className="min-w-0">
+          <span className="foreign line-clamp-2 font-medium">{name}</span>
+          <code className="text-xs text-soft">…{last4}</code>
+        </div>
+      ),
+    },
+    {
+      id: 'scopes',
+      title: 'May',
+      width: 'minmax(0,1.5fr)',
+      isExtra: true,
+      cell: ({ scopes }) => scopes.join(', '),
+    },
+    { id: 'state', title: 'State', width: '5.5rem', cell: (key) => <State apiKey={key} /> },
+    {
+      id: 'used',
+      title: 'Last used',
+      width: timeWidth,
+      isExtra: true,
+      cell: ({ last_used_at: at }) =>
+        at === null ? <span className="text-soft">never</span> : <TimeText at={at} />,
+    },
+    {
+      id: 'expires',
+      title: 'Expires',
+      width: timeWidth,
+      isExtra: true,
+      cell: ({ expires_at: at }) =>
+        at === null ? <span className="text-soft">never</span> : <TimeText at={at} />,
+    },
+    {
+      id: 'created',
+      title: 'Created',
+      width: 'minmax(0,1.5fr)',
+      isExtra: true,
+      cell: ({ created_at, created_by }) => (
+        <span className="foreign line-clamp-2">
+          <TimeText at={created_at} /> by {created_by}
+        </span>
+      ),
+    },
+    {
+      id: 'act',
+      title: 'Action',
+      width: '6rem',
+      cell: (key) =>
+        key.revoked_at === null ? (
+          <Button
+            kind="quiet"
+            aria-label={`Revoke ${key.name.slice(0, 60)}`}
+            onClick={() => onRevoke(key)}
+          >
+            Revoke…
+          </Button>
+        ) : (
+          <TimeText at={key.revoked_at} />
+        ),
+    },
+  ];
+}
+
+function State({ apiKey }: { apiKey: ApiKey }) {
+  const now = useNow();
+  const { revoked_at, expires_at } = apiKey;
+  if (revoked_at !== null) return <Badge tone="idle" shape="✕" text="revoked" />;
+  if (expires_at !== null && Date.parse(expires_at) <= now) {
+    return <Badge tone="warn" shape="▲" text="expired" />;
+  }
+  return <Badge tone="ok" shape="●" text="valid" />;
+}
+
+function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
+  const toasts = useToasts();
+  const queries = useQueryClient();
+  const revoke = useMutation({
+    mutationFn: () => api.apiKeys.delete(apiKey.id),
+    onSuccess: () => toasts.done(`The key “${apiKey.name}” is revoked`),
+    onError: (error) => toasts.failed(messageOf(error)),
+    onSettled: () => {
+      onClose();
+      void queries.invalidateQueries({ queryKey: ['api-keys'] });
+    },
+  });
+  return (
+    <Dialog
+      open
+      onClose={() => !revoke.isPending && onClose()}
+      title={`Revoke “${apiKey.name}”?`}
+      description="Whoever uses it is refused from now on, and so are the sessions that were signed in with it. It cannot be taken back; make a new key instead."
+      actions={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="danger" busy={revoke.isPending} onClick={() => revoke.mutate()}>
+            Revoke 1 key
+          </Button>
+        </>
+      }
+    />
+  );
+}

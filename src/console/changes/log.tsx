@@ -1,0 +1,107 @@
+import { useState } from 'react';
+import type { Change } from '../../schema.ts';
+import { api } from '../api.ts';
+import { ConsumerChoice } from '../consumerChoice.tsx';
+import { ConsumerName } from '../consumerName.tsx';
+import { prettyValue } from '../pretty.ts';
+import { useList } from '../queries.ts';
+import { Code } from '../ui/copyText.tsx';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { Drawer } from '../ui/dialog.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
+
+/** Who did what to which consumer, newest first. */
+export function ChangesLog(props: {
+  consumer: string | undefined;
+  onFilter: (consumer: string | undefined) => void;
+}) {
+  const { consumer, onFilter } = props;
+  const list = useList(
+    ['changes', consumer],
+    (cursor) => api.changes({ limit: 100, cursor, consumer_id: consumer }),
+    { everyMs: 5_000 },
+  );
+  const [open, setOpen] = useState<Change | null>(null);
+  return (
+    <>
+      <div className="sm:max-w-96">
+        <ConsumerChoice
+          value={consumer ?? ''}
+          placeholder="All consumers"
+          onPick={(id) => onFilter(id === '' ? undefined : id)}
+        />
+      </div>
+      <DataTable
+        what="changes"
+        columns={columnsOf(setOpen, useTimeWidth())}
+        list={list}
+        rowKey={({ id }) => id}
+        onOpen={setOpen}
+        isFiltered={consumer !== undefined}
+        onClearFilters={() => onFilter(undefined)}
+        empty={{
+          title: 'Nothing was changed yet',
+          text: 'Whoever creates, edits, pauses, resumes or seeks a consumer stands here, with when.',
+        }}
+      />
+      {open !== null && (
+        <Drawer open onClose={() => setOpen(null)} title={`${open.action} by ${open.actor}`}>
+          <Facts
+            facts={[
+              ['At', <TimeText key="at" at={open.at} />],
+              ['By', open.actor],
+              ['Consumer', <ConsumerName key="consumer" id={open.consumer_id} />],
+            ]}
+          />
+          <Code label="Detail" text={prettyValue(open.detail)} />
+        </Drawer>
+      )}
+    </>
+  );
+}
+
+function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<Change>[] {
+  return [
+    { id: 'at', title: 'When', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
+    {
+      id: 'action',
+      title: 'What',
+      width: 'minmax(0,1fr)',
+      cell: (change) => (
+        <button
+          type="button"
+          className="foreign text-left underline"
+          onClick={() => onOpen(change)}
+        >
+          {change.action}
+        </button>
+      ),
+    },
+    {
+      id: 'actor',
+      title: 'Who',
+      width: 'minmax(0,1fr)',
+      isExtra: true,
+      cell: ({ actor }) => <span className="foreign line-clamp-2">{actor}</span>,
+    },
+    {
+      id: 'consumer',
+      title: 'Consumer',
+      width: 'minmax(0,2fr)',
+      cell: ({ consumer_id }) => <ConsumerName id={consumer_id} />,
+    },
+    {
+      id: 'detail',
+      title: 'Detail',
+      width: 'minmax(0,2.5fr)',
+      isExtra: true,
+      cell: ({ detail }) => (
+        <code className="foreign line-clamp-2 text-xs text-soft">
+          {Object.keys(detail).length === 0 ? '' : JSON.stringify(detail).slice(0, 300)}
+        </code>
+      ),
+    },
+  ];
+}

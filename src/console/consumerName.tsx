@@ -1,0 +1,21 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { api, ClientError } from './api.ts';
+
+/** A consumer by its name, as a link; its id while it is read and once it is deleted. */
+export function ConsumerName({ id, known }: { id: string; known?: string | undefined }) {
+  const { data, error } = useQuery({
+    queryKey: ['consumer', id, 'name'],
+    queryFn: () => api.consumers.get(id),
+    enabled: known === undefined,
+    staleTime: 300_000,
+  });
+  if (error instanceof ClientError && error.status === 404) {
+    return <span className="foreign text-soft">{id} (deleted)</span>;
+  }
+  return (
+    <Link to="/consumers/$id" params={{ id }} className="foreign line-clamp-2 underline">
+      {known ?? data?.name ?? id}
+    </Link>
+  );
+}

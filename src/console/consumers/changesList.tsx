@@ -1,0 +1,43 @@
+import type { Change } from '../../schema.ts';
+import { api } from '../api.ts';
+import { useList } from '../queries.ts';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+
+const COLUMNS: Column<Change>[] = [
+  { id: 'at', title: 'Time', width: '11rem', cell: ({ at }) => <TimeText at={at} /> },
+  { id: 'action', title: 'Action', width: '7rem', cell: ({ action }) => action },
+  {
+    id: 'actor',
+    title: 'By',
+    width: 'minmax(4rem,10rem)',
+    cell: ({ actor }) => <span className="foreign block truncate">{actor}</span>,
+  },
+  {
+    id: 'detail',
+    title: 'Detail',
+    isExtra: true,
+    cell: ({ detail }) => (
+      <span className="foreign block truncate font-mono text-xs">{JSON.stringify(detail)}</span>
+    ),
+  },
+];
+
+/** Who paused, edited, moved, resumed it, and when. */
+export function ChangesList({ consumerId }: { consumerId: string }) {
+  const list = useList(
+    ['changes', consumerId],
+    (cursor) => api.changes({ consumer_id: consumerId, cursor }),
+    { everyMs: 5_000 },
+  );
+  return (
+    <DataTable
+      what="changes"
+      columns={COLUMNS}
+      list={list}
+      rowKey={({ id }) => id}
+      empty={{ title: 'Nothing was changed yet', text: 'Commands and edits are noted here.' }}
+    />
+  );
+}

@@ -1,0 +1,69 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { Consumer } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { planOf, TITLES, verbsOf } from './commands.ts';
+import type { Verb } from './commands.ts';
+import { SeekDialog } from './seekDialog.tsx';
+
+/** Pause, resume, retry now, seek: each asks first and says what it will do. */
+export function CommandBar({ consumer }: { consumer: Consumer }) {
+  const [open, setOpen] = useState<Verb | 'seek' | null>(null);
+  const [verb, setVerb] = useState<Verb>('pause');
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const close = (): void => setOpen(null);
+  const command = useMutation({
+    mutationFn: (which: Verb) => api.consumers.command(consumer.id, which),
+    onSuccess: (changed, which) => {
+      queries.setQueryData(['consumer', consumer.id], changed);
+      toasts.done(`${TITLES[which]}: done. It is ${changed.status}.`);
+      close();
+    },
+  });
+  const ask = (which: Verb): void => {
+    command.reset();
+    setVerb(which);
+    setOpen(which);
+  };
+  const plan = planOf(verb, consumer);
+  return (
+    <>
+      {verbsOf(consumer).map((which) => (
+        <Button
+          key={which}
+          kind={
+            which === 'resume' || (which === 'retry' && consumer.status === 'blocked')
+              ? 'main'
+              : 'plain'
+          }
+          onClick={() => ask(which)}
+        >
+          {TITLES[which]}
+        </Button>
+      ))}
+      <Button onClick={() => setOpen('seek')}>Seek</Button>
+      <Dialog
+        open={open !== null && open !== 'seek'}
+        onClose={close}
+        title={plan.title}
+        description={plan.text}
+        actions={
+          <>
+            <Button onClick={close}>Cancel</Button>
+            <Button kind="main" busy={command.isPending} onClick={() => command.mutate(verb)}>
+              {plan.button}
+            </Button>
+          </>
+        }
+      >
+        {command.error !== null && <Hint tone="bad">{messageOf(command.error)}</Hint>}
+      </Dialog>
+      <SeekDialog consumer={consumer} open={open === 'seek'} onClose={close} />
+    </>
+  );
+}

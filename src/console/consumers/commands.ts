@@ -1,0 +1,59 @@
+import type { Consumer } from '../../schema.ts';
+import { amount, number } from '../words.ts';
+
+export type Verb = 'pause' | 'resume' | 'retry';
+
+interface Plan {
+  title: string;
+  /** What will happen, with how many entries it concerns. */
+  text: string;
+  button: string;
+}
+
+/** The commands that mean something now. */
+export function verbsOf({ status }: Consumer): Verb[] {
+  if (status === 'active' || status === 'blocked') return ['retry', 'pause'];
+  return ['resume'];
+}
+
+export const TITLES: Record<Verb, string> = {
+  pause: 'Pause',
+  resume: 'Resume',
+  retry: 'Retry now',
+};
+
+/** What a command will do to this consumer, before it is given. */
+export function planOf(verb: Verb, consumer: Consumer): Plan {
+  const { name, lag, parked, position, status } = consumer;
+  const waiting = amount(lag.entries, 'entry waits', 'entries wait');
+  const parkedText = amount(parked, 'parked entry', 'parked entries');
+  if (verb === 'pause') {
+    return {
+      title: `Pause ${name}?`,
+      text: `No request starts any more; those in flight end. ${waiting} now, and what comes waits too. Nothing is lost: it goes on at position ${number(position)}.${status === 'blocked' ? ' The clock of its retries stops.' : ''}`,
+      button: 'Pause',
+    };
+  }
+  if (verb === 'resume') {
+    return {
+      title: `Resume ${name}?`,
+      text: `It goes on after position ${number(position)}: at most ${amount(lag.entries, 'entry', 'entries')} now, and ${parkedText} when due. A failing endpoint gets a new retry window.`,
+      button: 'Resume',
+    };
+  }
+  if (status === 'blocked') {
+    return {
+      title: `Retry ${name} now?`,
+      text: `The entry at the head and ${parkedText} are tried at once, also before the time the endpoint asked for. If they succeed, ${waiting} and follow. The clock of the retries keeps running.`,
+      button: 'Retry now',
+    };
+  }
+  return {
+    title: `Retry ${name} now?`,
+    text:
+      parked === 0
+        ? 'Nothing waits for a retry: this changes nothing.'
+        : `${parkedText} ${parked === 1 ? 'is' : 'are'} tried at once; the clock of the retries keeps running.`,
+    button: 'Retry now',
+  };
+}

@@ -1,0 +1,35 @@
+/** What a request is made of. */
+export interface Sent {
+  url: string;
+  headers: Record<string, string>;
+  messageId: string;
+  body: string;
+}
+
+/**
+ * A shell script that sends it again, signed anew: the secret is asked for in its first line, as
+ * the page does not know it.
+ */
+export function curlOf({ url, headers, messageId, body }: Sent): string {
+  const flags = Object.entries(headers).map(
+    ([name, value]) => `  -H ${quote(`${name}: ${value}`)} \\`,
+  );
+  return [
+    `secret='whsec_…' # the target's signing secret`,
+    `id=${quote(messageId)}`,
+    'at=$(date +%s)',
+    `body=${quote(body)}`,
+    `key=$(printf %s "\${secret#whsec_}" | base64 -d | od -An -vtx1 | tr -d ' \\n')`,
+    `signature=$(printf %s "$id.$at.$body" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64)`,
+    `curl -i -X POST ${quote(url)} \\`,
+    ...flags,
+    `  -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature" \\`,
+    '  --data-binary "$body"',
+    '',
+  ].join('\n');
+}
+
+/** One word for a POSIX shell, whatever it holds. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,186 @@
+import { useMemo, useState } from 'react';
+import type { Consumer } from '../../schema.ts';
+import { api } from '../api.ts';
+import type { Attempt } from '../api.ts';
+import { useList } from '../queries.ts';
+import { Button } from '../ui/button.tsx';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { SelectField, TextField } from '../ui/field.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TimeText, useNow } from '../ui/timeText.tsx';
+import { number } from '../words.ts';
+import { DeliveryDrawer } from './deliveryDrawer.tsx';
+import { useLiveAttempts } from './liveAttempts.ts';
+import type { AttemptFilter } from './liveAttempts.ts';
+
+/** A retry that is due may take a moment to begin. */
+const GRACE_MS = 10_000;
+
+const OUTCOMES = [
+  { value: '', text: 'All' },
+  { value: 'delivered', text: 'Delivered' },
+  { value: 'failed', text: 'Failed' },
+];
+
+interface Props {
+  consumer: Consumer;
+  filter: AttemptFilter;
+  onFilter: (filter: AttemptFilter) => void;
+  /** The id of the attempt whose drawer is open. */
+  opened: string | undefined;
+  onOpen: (id: string | undefined) => void;
+}
+
+/** What was tried, newest first, as it happens. */
+export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props) {
+  const [isLive, setLive] = useState(true);
+  const isStatus = /^[1-5]\d\d$/u.test(filter.status ?? '');
+  const asked: AttemptFilter = {
+    ...(filter.outcome !== undefined && { outcome: filter.outcome }),
+    ...(isStatus && filter.status !== undefined && { status: filter.status }),
+  };
+  const list = useList(['attempts', consumer.id, asked], (cursor) =>
+    api.consumers.attempts(consumer.id, { ...asked, cursor, limit: 100 }),
+  );
+  const isKnown = !list.isLoading && list.error === null;
+  const fresh = useLiveAttempts(
+    consumer.id,
+    asked,
+    isLive && isKnown ? list.rows : null,
+    list.again,
+  );
+  const rows = useMemo(() => together(fresh, list.rows), [fresh, list.rows]);
+  const columns = useMemo(() => columnsOf(onOpen), [onOpen]);
+  const chosen = rows.find(({ id }) => id === opened);
+  return (
+    <>
+      <div className="flex flex-wrap items-end gap-2">
+        <SelectField
+          label="Outcome"
+          value={filter.outcome ?? ''}
+          onChange={(outcome) => onFilter({ ...filter, outcome })}
+          options={OUTCOMES}
+        />
+        <div className="w-28">
+          <TextField
+            label="HTTP status"
+            data-search
+            inputMode="numeric"
+            placeholder="503"
+            value={filter.status ?? ''}
+            onChange={(event) => onFilter({ ...filter, status: event.target.value })}
+          />
+        </div>
+        <Button
+          aria-pressed={isLive}
+          onClick={() => {
+            if (!isLive) list.again();
+            setLive(!isLive);
+          }}
+        >
+          <span aria-hidden className={isLive ? 'text-ok' : 'text-soft'}>
+            {isLive ? '●' : '○'}
+          </span>
+          {isLive ? 'Live' : 'Held'}
+        </Button>
+      </div>
+      <DataTable
+        what="deliveries"
+        columns={columns}
+        list={{ ...list, rows }}
+        rowKey={({ id }) => id}
+        onOpen={({ id }) => onOpen(id)}
+        isFiltered={filter.outcome !== undefined || filter.status !== undefined}
+        onClearFilters={() => onFilter({})}
+        empty={{
+          title: 'Nothing was sent yet',
+          text: 'The first entry that matches the filter appears here by itself.',
+        }}
+      />
+      {chosen !== undefined && (
+        <DeliveryDrawer attempt={chosen} consumer={consumer} onClose={() => onOpen(undefined)} />
+      )}
+    </>
+  );
+}
+
+function together(fresh: Attempt[], known: Attempt[]): Attempt[] {
+  const ids = new Set(known.map(({ id }) => id));
+  return [...fresh.filter(({ id }) => !ids.has(id)), ...known];
+}
+
+function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
+  return [
+    {
+      id: 'outcome',
+      title: 'Outcome',
+      width: '6.5rem',
+      cell: ({ outcome }) => <StatusBadge status={outcome} />,
+    },
+    {
+      id: 'status',
+      title: 'Status',
+      width: 'minmax(4rem,11rem)',
+      cell: ({ status, error_code }) => (
+        <span className="block truncate">
+          {status ?? ''}{' '}
+          {status === null || error_code !== null ? (
+            <span className="text-soft">{error_code}</span>
+          ) : (
+            ''
+          )}
+        </span>
+      ),
+    },
+    {
+      id: 'started',
+      title: 'Time',
+      width: 'minmax(5.5rem,11rem)',
+      cell: ({ started_at }) => <TimeText at={started_at} />,
+    },
+    {
+      id: 'duration',
+      title: 'Took',
+      width: '5rem',
+      align: 'right',
+      isExtra: true,
+      cell: ({ duration_ms }) => `${number(duration_ms)} ms`,
+    },
+    {
+      id: 'attempt',
+      title: 'Attempt',
+      width: '4rem',
+      align: 'right',
+      isExtra: true,
+      cell: ({ attempt }) => attempt,
+    },
+    {
+      id: 'next',
+      title: 'Next attempt',
+      width: 'minmax(5rem,11rem)',
+      isExtra: true,
+      cell: ({ next_attempt_at }) => <Planned at={next_attempt_at} />,
+    },
+    {
+      id: 'message',
+      title: 'Message',
+      width: 'minmax(4rem,1fr)',
+      cell: ({ id, message_id, position }) => (
+        <button
+          type="button"
+          className="foreign block max-w-full truncate text-left font-mono text-xs hover:underline"
+          onClick={() => onOpen(id)}
+        >
+          {number(position)} · {message_id}
+        </button>
+      ),
+    },
+  ];
+}
+
+/** What was planned then and is past has been tried since. */
+function Planned({ at }: { at: string | null }) {
+  const now = useNow();
+  return <TimeText at={at !== null && Date.parse(at) > now - GRACE_MS ? at : null} />;
+}

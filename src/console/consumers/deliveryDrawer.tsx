@@ -1,0 +1,142 @@
+import { useMutation, useQuery } from '@tanstack/react-query';
+import type { Consumer } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import type { Attempt } from '../api.ts';
+import { useInfo } from '../info.ts';
+import { prettyText } from '../pretty.ts';
+import { Button, buttonLook } from '../ui/button.tsx';
+import { Code, CopyButton } from '../ui/copyText.tsx';
+import { Drawer } from '../ui/dialog.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { number } from '../words.ts';
+import { AttemptsTimeline } from './attemptsTimeline.tsx';
+import { ChangedFields } from './changedFields.tsx';
+import { curlOf } from './curl.ts';
+import type { Sent } from './curl.ts';
+import { workflowUrl } from './workflowUrl.ts';
+
+/** One attempt: what was sent, what came back, what else was and will be tried. */
+export function DeliveryDrawer(props: {
+  attempt: Attempt;
+  consumer: Consumer;
+  onClose: () => void;
+}) {
+  const { attempt, consumer, onClose } = props;
+  const { data: info } = useInfo();
+  const toasts = useToasts();
+  const target = useQuery({
+    queryKey: ['target', consumer.target_id],
+    queryFn: () => api.targets.get(consumer.target_id),
+  });
+  const entry = useQuery({
+    queryKey: ['event-text', attempt.event_id],
+    queryFn: () => readEvent(attempt.event_id ?? ''),
+    enabled: attempt.event_id !== null,
+    staleTime: Infinity,
+  });
+  const resend = useMutation({
+    mutationFn: () => api.consumers.resend(consumer.id, attempt.position),
+    onSuccess: () => toasts.done('The entry is sent again.'),
+    onError: (error) => toasts.failed(messageOf(error)),
+  });
+  const url = joined(target.data?.base_url ?? '', consumer.path);
+  const sent: Sent | null =
+    entry.data === undefined
+      ? null
+      : {
+          url,
+          headers: {
+            'content-type': 'application/json',
+            ...target.data?.headers,
+            'millrace-consumer': consumer.id,
+            'millrace-position': String(attempt.position),
+            'millrace-attempt': String(attempt.attempt),
+          },
+          messageId: attempt.message_id,
+          body: `{"event":${entry.data}}`,
+        };
+  const temporal = workflowUrl(info, consumer);
+  return (
+    <Drawer
+      open
+      onClose={onClose}
+      title={
+        <span className="inline-flex items-center gap-2">
+          <StatusBadge status={attempt.outcome} />
+          {attempt.status ?? attempt.error_code} at position {number(attempt.position)}
+        </span>
+      }
+      description={<span className="font-mono text-xs">{attempt.message_id}</span>}
+    >
+      <div className="flex flex-wrap gap-2">
+        {sent !== null && <CopyButton text={curlOf(sent)} label="Copy as cURL" />}
+        <Button busy={resend.isPending} onClick={() => resend.mutate()}>
+          Send this entry again
+        </Button>
+        {temporal !== null && (
+          <a href={temporal} target="_blank" rel="noreferrer" className={buttonLook()}>
+            Workflow in Temporal
+          </a>
+        )}
+      </div>
+      <Facts
+        facts={[
+          ['Started', <TimeText key="s" at={attempt.started_at} />],
+          ['Ended', <TimeText key="e" at={endOf(attempt)} />],
+          ['Took', `${number(attempt.duration_ms)} ms`],
+          ['Attempt', String(attempt.attempt)],
+          attempt.error_code === null ? null : ['Error', attempt.error_code],
+          ['Next attempt', <TimeText key="n" at={attempt.next_attempt_at} />],
+        ]}
+      />
+      <AttemptsTimeline attempt={attempt} consumer={consumer} />
+      {entry.data !== undefined && <ChangedFields text={entry.data} />}
+      {sent !== null && <Code label="Request" text={requestText(sent)} />}
+      {entry.error !== null && <Hint tone="warn">{messageOf(entry.error)}</Hint>}
+      {attempt.event_id === null && (
+        <Hint>
+          {consumer.stream === 'records'
+            ? 'The body is the latest version of the record; the Streams page shows it.'
+            : 'The event is older than the retention: its body is gone.'}
+        </Hint>
+      )}
+      <Code
+        label="How the answer began"
+        text={
+          attempt.response_head ??
+          (attempt.outcome === 'delivered'
+            ? '(not kept: answers to deliveries are dropped)'
+            : '(no answer)')
+        }
+      />
+    </Drawer>
+  );
+}
+
+async function readEvent(id: string): Promise<string> {
+  const response = await api.open('GET', `/v1/events/${encodeURIComponent(id)}`);
+  return response.text();
+}
+
+function endOf({ started_at, duration_ms }: Attempt): string {
+  return new Date(Date.parse(started_at) + duration_ms).toISOString();
+}
+
+function requestText({ url, headers, messageId, body }: Sent): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', prettyText(body)].join('\n');
+}
+
+/** As deliveries join them: the path goes to the URL's path, its query is kept. */
+function joined(base: string, path: string): string {
+  const url = URL.parse(base);
+  if (url === null || path === '') return base;
+  const [added = '', query] = path.split('?');
+  url.pathname = url.pathname.replace(/\/$/u, '') + added;
+  if (query !== undefined) url.search = [url.search.slice(1), query].filter(Boolean).join('&');
+  return url.href;
+}

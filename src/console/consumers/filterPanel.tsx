@@ -1,0 +1,107 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { Consumer, Filter } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import { Button } from '../ui/button.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { Facts, Panel } from '../ui/panel.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { listed, number } from '../words.ts';
+import { CollectionsField, EventTypesField, SyncsField } from './filterFields.tsx';
+import { deltaOf, isSameFilter } from './filterDelta.ts';
+import { FilterPreview } from './preview.tsx';
+
+/** The filter, edited where it stands: in force at once, for what was not read yet. */
+export function FilterPanel({ consumer }: { consumer: Consumer }) {
+  const [draft, setDraft] = useState<Filter | null>(null);
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const save = useMutation({
+    mutationFn: (wanted: Filter) => send(consumer, wanted),
+    onSuccess: (changed) => {
+      queries.setQueryData(['consumer', consumer.id], changed);
+      setDraft(null);
+      toasts.done(
+        `In force as version ${changed.filter_version}, for what comes after position ${number(changed.filter_from)}.`,
+      );
+    },
+  });
+  if (draft === null) {
+    return (
+      <Panel
+        title="Filter"
+        actions={<Button onClick={() => setDraft(filterOf(consumer))}>Edit filter</Button>}
+      >
+        <Facts
+          facts={[
+            ['Stream', consumer.stream],
+            ['Syncs', listed(consumer.syncs, 12)],
+            ['Collections', listed(consumer.collections, 12)],
+            [
+              'Event types',
+              consumer.stream === 'records' ? 'do not apply' : listed(consumer.event_types, 3),
+            ],
+            [
+              'Version',
+              `${consumer.filter_version}, above position ${number(consumer.filter_from)}`,
+            ],
+          ]}
+        />
+      </Panel>
+    );
+  }
+  const set = (change: Partial<Filter>): void => setDraft({ ...draft, ...change });
+  const field = { filter: draft, onChange: set, stream: consumer.stream };
+  return (
+    <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+      <div className="flex min-w-0 flex-col gap-3">
+        <Panel title="Syncs">
+          <SyncsField {...field} />
+        </Panel>
+        <Panel title="Collections">
+          <CollectionsField {...field} />
+        </Panel>
+        <Panel title="Event types">
+          <EventTypesField {...field} />
+        </Panel>
+      </div>
+      <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
+        <FilterPreview stream={consumer.stream} filter={draft} />
+        <Hint>
+          Saving takes effect at once, without a restart. Nothing is sent again, nothing from before
+          is added; a removal also closes what waits and no longer matches.
+        </Hint>
+        {save.error !== null && (
+          <div role="alert">
+            <Hint tone="bad">{messageOf(save.error)}</Hint>
+          </div>
+        )}
+        <div className="flex gap-2">
+          <Button
+            kind="main"
+            busy={save.isPending}
+            disabled={isSameFilter(consumer, draft)}
+            onClick={() => save.mutate(draft)}
+          >
+            Save filter
+          </Button>
+          <Button kind="quiet" onClick={() => setDraft(null)}>
+            Cancel
+          </Button>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function filterOf({ syncs, collections, event_types }: Consumer): Filter {
+  return { syncs, collections, event_types };
+}
+
+/** What changed only, so that another edit made meanwhile is kept; whole lists where they stop being `*`. */
+async function send(consumer: Consumer, wanted: Filter): Promise<Consumer> {
+  const delta = deltaOf(consumer, wanted);
+  return delta === null
+    ? api.consumers.update(consumer.id, wanted)
+    : api.consumers.filter(consumer.id, delta);
+}

@@ -1,0 +1,6 @@
+/** In which order entries are sent, for people. */
+export const ORDERINGS = [
+  { value: 'record', text: 'By record: changes of one record in order' },
+  { value: 'stream', text: 'By stream: strictly one after another' },
+  { value: 'none', text: 'None: as fast as it goes' },
+] as const;

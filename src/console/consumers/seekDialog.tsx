@@ -1,0 +1,118 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { Consumer } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import type { Metrics } from '../api.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { SelectField, TextField } from '../ui/field.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { amount, local, number } from '../words.ts';
+
+type To = 'end' | 'beginning' | 'time';
+
+const PLACES = [
+  { value: 'end', text: 'The end: skip what waits' },
+  { value: 'beginning', text: 'The beginning: everything that is kept' },
+  { value: 'time', text: 'A time' },
+] as const;
+
+/** Moves the position; says first how many entries are skipped or sent (again). */
+export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: () => void }) {
+  const { consumer, open, onClose } = props;
+  const [to, setTo] = useState<To>('end');
+  const [time, setTime] = useState(() =>
+    local(Date.now() - 3_600_000)
+      .replace(' ', 'T')
+      .slice(0, 16),
+  );
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const at = new Date(time);
+  const isTime = to === 'time' && !Number.isNaN(at.getTime());
+  const seek = useMutation({
+    mutationFn: () =>
+      api.consumers.seek(consumer.id, to === 'time' ? { time: at.toISOString() } : to),
+    onSuccess: (changed) => {
+      queries.setQueryData(['consumer', consumer.id], changed);
+      toasts.done(`It stands at position ${number(changed.position)} now.`);
+      onClose();
+    },
+  });
+  const concerns = useConcerned(consumer, to, isTime ? at : null, open);
+  return (
+    <Dialog
+      open={open}
+      onClose={onClose}
+      title={`Move ${consumer.name}?`}
+      description={`It stands at position ${number(consumer.position)}. Requests in flight end first; a failing head and its window are left behind.`}
+      actions={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button
+            kind="main"
+            busy={seek.isPending}
+            disabled={to === 'time' && !isTime}
+            onClick={() => seek.mutate()}
+          >
+            Move it
+          </Button>
+        </>
+      }
+    >
+      <SelectField label="To" value={to} onChange={setTo} options={PLACES} />
+      {to === 'time' && (
+        <TextField
+          label="Time, in your zone"
+          type="datetime-local"
+          value={time}
+          onChange={(event) => setTime(event.target.value)}
+          hint="The first entry that arrived then or later is sent first"
+        />
+      )}
+      <Hint tone={to === 'end' && consumer.lag.entries > 0 ? 'warn' : 'accent'}>{concerns}</Hint>
+      {seek.error !== null && <Hint tone="bad">{messageOf(seek.error)}</Hint>}
+    </Dialog>
+  );
+}
+
+const LAST = 10_000;
+
+/** How many entries a seek concerns, in words. */
+function useConcerned(consumer: Consumer, to: To, at: Date | null, open: boolean): string {
+  const { id, lag, parked, stream, syncs, collections, event_types } = consumer;
+  const preview = useQuery({
+    queryKey: ['preview', 'seek', id, consumer.filter_version],
+    queryFn: () => api.consumers.preview({ stream, syncs, collections, event_types, last: LAST }),
+    enabled: open && to === 'beginning',
+  });
+  const seconds = at === null ? 0 : Math.max(60, (Date.now() - at.getTime()) / 1_000);
+  const traffic = useQuery({
+    queryKey: ['metrics', id, 'seek', at?.toISOString()],
+    queryFn: () =>
+      api.consumers.metrics(id, {
+        since: at?.toISOString(),
+        step: String(Math.ceil(seconds / 400)),
+      }) as Promise<Metrics>,
+    enabled: open && at !== null && to === 'time',
+    retry: false,
+  });
+  if (to === 'end') {
+    const skipped = `At most ${amount(lag.entries, 'entry that waits is', 'entries that wait are')} skipped: never sent.`;
+    return parked === 0 ? skipped : `${skipped} The ${number(parked)} parked stay.`;
+  }
+  if (to === 'beginning') {
+    if (preview.error !== null) return messageOf(preview.error);
+    if (preview.data === undefined) return 'Counting…';
+    const { matched, scanned } = preview.data;
+    const more = scanned < LAST ? '' : ' More may match before those.';
+    return `${amount(matched, 'entry', 'entries')} of the ${scanned < LAST ? '' : 'last '}${number(scanned)} kept match and are sent, those that were sent before once more.${more} Parked entries are closed, and sent in their turn.`;
+  }
+  if (at === null) return 'A time is needed.';
+  if (traffic.data === undefined) {
+    return traffic.error === null ? 'Counting…' : messageOf(traffic.error);
+  }
+  const sent = traffic.data.data.reduce((sum, point) => sum + point.delivered, 0);
+  return `About ${amount(sent, 'delivery was', 'deliveries were')} made since then and would be made again, if the time lies before the position; at most ${amount(lag.entries, 'entry waits', 'entries wait')} after it.`;
+}

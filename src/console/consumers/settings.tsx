@@ -1,0 +1,134 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { Consumer, ConsumerPatch, Ordering } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import { errorsOf } from '../fieldErrors.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { AreaField, SelectField, TextField } from '../ui/field.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { Panel } from '../ui/panel.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { amount } from '../words.ts';
+import { ORDERINGS } from './orderings.ts';
+
+interface Draft {
+  name: string;
+  path: string;
+  ordering: Ordering;
+  emails: string;
+}
+
+/** What a consumer is called, how it sends, who is told; and its end. */
+export function ConsumerSettings({ consumer }: { consumer: Consumer }) {
+  const [draft, setDraft] = useState(() => draftOf(consumer));
+  const [isDeleting, setDeleting] = useState(false);
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change });
+  const save = useMutation({
+    mutationFn: () => api.consumers.update(consumer.id, patchOf(draft)),
+    onSuccess: (changed) => {
+      queries.setQueryData(['consumer', consumer.id], changed);
+      setDraft(draftOf(changed));
+      toasts.done('Saved');
+    },
+  });
+  const errorAt = errorsOf(save.error);
+  const isChanged = JSON.stringify(draft) !== JSON.stringify(draftOf(consumer));
+  return (
+    <Panel title="Settings">
+      <form
+        className="flex flex-col gap-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          save.mutate();
+        }}
+      >
+        <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
+          <TextField
+            label="Name"
+            required
+            value={draft.name}
+            onChange={(event) => set({ name: event.target.value })}
+            error={errorAt('/name')}
+          />
+          <TextField
+            label="Path"
+            value={draft.path}
+            onChange={(event) => set({ path: event.target.value })}
+            hint="Joined to the target's base URL; empty, or begins with /"
+            error={errorAt('/path')}
+          />
+          <SelectField
+            label="Order"
+            value={draft.ordering}
+            onChange={(ordering) => set({ ordering })}
+            options={ORDERINGS}
+          />
+        </div>
+        <AreaField
+          label="Who gets its alerts"
+          rows={2}
+          value={draft.emails}
+          onChange={(event) => set({ emails: event.target.value })}
+          hint="Email addresses, one a line; empty: the operators' own"
+          error={errorAt('/alert_emails')}
+        />
+        {save.error !== null && <Hint tone="bad">{messageOf(save.error)}</Hint>}
+        <div className="flex flex-wrap gap-2">
+          <Button type="submit" kind="main" busy={save.isPending} disabled={!isChanged}>
+            Save changes
+          </Button>
+          <Button kind="danger" onClick={() => setDeleting(true)}>
+            Delete consumer
+          </Button>
+        </div>
+      </form>
+      <DeleteDialog consumer={consumer} open={isDeleting} onClose={() => setDeleting(false)} />
+    </Panel>
+  );
+}
+
+function draftOf({ name, path, ordering, alert_emails }: Consumer): Draft {
+  return { name, path, ordering, emails: alert_emails.join('\n') };
+}
+
+function patchOf({ name, path, ordering, emails }: Draft): ConsumerPatch {
+  const alert_emails = emails.split(/[\s,]+/u).filter((email) => email !== '');
+  return { name: name.trim(), path, ordering, alert_emails };
+}
+
+function DeleteDialog(props: { consumer: Consumer; open: boolean; onClose: () => void }) {
+  const { consumer, open, onClose } = props;
+  const { lag, parked, name, id } = consumer;
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const remove = useMutation({
+    mutationFn: () => api.consumers.delete(id),
+    onSuccess: async () => {
+      await navigate({ to: '/consumers' });
+      queries.removeQueries({ queryKey: ['consumer', id] });
+      await queries.invalidateQueries({ queryKey: ['consumers'] });
+    },
+  });
+  return (
+    <Dialog
+      open={open}
+      onClose={onClose}
+      title={`Delete ${name}?`}
+      description={`It stops sending at once. ${amount(lag.entries, 'entry that waits', 'entries that wait')} and ${amount(parked, 'parked one', 'parked ones')} are not sent; its position, dead letters and attempts are gone. The streams keep their entries.`}
+      actions={
+        <>
+          <Button onClick={onClose}>Keep it</Button>
+          <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
+            Delete
+          </Button>
+        </>
+      }
+    >
+      {remove.error !== null && <Hint tone="bad">{messageOf(remove.error)}</Hint>}
+    </Dialog>
+  );
+}

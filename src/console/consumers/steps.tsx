@@ -1,0 +1,215 @@
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { Filter, Ordering, Start, StreamName, Target } from '../../schema.ts';
+import { api } from '../api.ts';
+import { errorsOf } from '../fieldErrors.ts';
+import { useList } from '../queries.ts';
+import { Button, buttonLook } from '../ui/button.tsx';
+import { SelectField, TextField } from '../ui/field.tsx';
+import { Failed, Loading, Notice } from '../ui/notice.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { listed } from '../words.ts';
+import { ORDERINGS } from './orderings.ts';
+
+/** What the six steps fill in. */
+export interface Draft extends Filter {
+  name: string;
+  target_id: string;
+  stream: StreamName;
+  path: string;
+  ordering: Ordering;
+  start: Start;
+}
+
+interface StepProps {
+  draft: Draft;
+  onChange: (change: Partial<Draft>) => void;
+}
+
+/** One of the targets, or a new one first. */
+export function TargetStep({ draft, onChange }: StepProps) {
+  const list = useList(['targets'], (cursor) => api.targets.list({ cursor }));
+  const [text, setText] = useState('');
+  const add = (
+    <Link to="/targets/new" className={buttonLook(list.rows.length === 0 ? 'main' : 'plain')}>
+      New webhook endpoint
+    </Link>
+  );
+  if (list.error !== null) return <Failed error={list.error} again={list.again} />;
+  if (list.isLoading) return <Loading what="targets" />;
+  if (list.rows.length === 0) {
+    return (
+      <Notice title="No target yet" text="Create the endpoint first; it leads back here.">
+        {add}
+      </Notice>
+    );
+  }
+  const wanted = text.trim().toLowerCase();
+  const found = list.rows.filter(({ name, base_url }) =>
+    `${name} ${base_url}`.toLowerCase().includes(wanted),
+  );
+  return (
+    <>
+      <div className="flex flex-wrap items-end gap-2">
+        <div className="flex-1">
+          <TextField
+            label="Search targets"
+            data-search
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        </div>
+        {add}
+      </div>
+      <fieldset className="flex max-h-96 min-w-0 flex-col overflow-y-auto rounded-md border border-line">
+        <legend className="sr-only">Target</legend>
+        {found.map(({ id, name, base_url, health }) => (
+          <label
+            key={id}
+            className="flex items-center gap-3 border-b border-line px-3 py-2 hover:bg-sunk"
+          >
+            <input
+              type="radio"
+              name="target"
+              checked={draft.target_id === id}
+              onChange={() => onChange({ target_id: id })}
+            />
+            <span className="min-w-0 flex-1">
+              <span className="foreign block truncate font-medium">{name}</span>
+              <span className="foreign block truncate text-xs text-soft">{base_url}</span>
+            </span>
+            <StatusBadge status={health.status} />
+          </label>
+        ))}
+        {found.length === 0 && <p className="p-3 text-soft">No target read so far matches.</p>}
+      </fieldset>
+      {list.hasMore && (
+        <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
+          Read more targets
+        </Button>
+      )}
+    </>
+  );
+}
+
+const STREAMS = [
+  { value: 'events', title: 'Events', text: 'Every change: created, updated, deleted' },
+  { value: 'records', title: 'Records', text: 'The latest version of each record' },
+] as const;
+
+/** Which stream, on top of the syncs. */
+export function StreamChoice({ draft, onChange }: StepProps) {
+  return (
+    <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
+      <legend className="mb-1 font-medium">Stream</legend>
+      {STREAMS.map(({ value, title, text }) => (
+        <Card
+          key={value}
+          name="stream"
+          title={title}
+          text={text}
+          checked={draft.stream === value}
+          onChoose={() =>
+            onChange({ stream: value, ...(value === 'records' && { event_types: ['*'] }) })
+          }
+        />
+      ))}
+    </fieldset>
+  );
+}
+
+/** From where it reads. */
+export function StartStep({ draft, onChange }: StepProps) {
+  return (
+    <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
+      <legend className="sr-only">Start</legend>
+      <Card
+        name="start"
+        title="End"
+        text="Sends what is appended from now on"
+        checked={draft.start === 'end'}
+        onChoose={() => onChange({ start: 'end' })}
+      />
+      <Card
+        name="start"
+        title="Beginning"
+        text="Sends every entry that is kept and matches first, then what comes"
+        checked={draft.start === 'beginning'}
+        onChoose={() => onChange({ start: 'beginning' })}
+      />
+    </fieldset>
+  );
+}
+
+function Card(props: {
+  name: string;
+  title: string;
+  text: string;
+  checked: boolean;
+  onChoose: () => void;
+}) {
+  return (
+    <label
+      className={`flex items-start gap-2 rounded-md border p-2 ${props.checked ? 'border-accent bg-accent-soft' : 'border-line'}`}
+    >
+      <input
+        type="radio"
+        name={props.name}
+        checked={props.checked}
+        onChange={props.onChoose}
+        className="mt-1"
+      />
+      <span>
+        <span className="font-medium">{props.title}</span>
+        <span className="block text-soft">{props.text}</span>
+      </span>
+    </label>
+  );
+}
+
+/** What it is called, and once more what it will do. */
+export function SaveStep(props: StepProps & { target: Target | undefined; error: unknown }) {
+  const { draft, onChange, target } = props;
+  const errorAt = errorsOf(props.error);
+  return (
+    <>
+      <TextField
+        label="Name"
+        required
+        autoFocus
+        value={draft.name}
+        onChange={(event) => onChange({ name: event.target.value })}
+        error={errorAt('/name')}
+      />
+      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
+        <TextField
+          label="Path (optional)"
+          value={draft.path}
+          onChange={(event) => onChange({ path: event.target.value })}
+          hint="Joined to the target's base URL; begins with /"
+          error={errorAt('/path')}
+        />
+        <SelectField
+          label="Order"
+          value={draft.ordering}
+          onChange={(ordering) => onChange({ ordering })}
+          options={ORDERINGS}
+        />
+      </div>
+      <Facts
+        facts={[
+          ['Sends to', `${target?.name ?? '…'} (${target?.base_url ?? ''}${draft.path})`],
+          ['Stream', draft.stream],
+          ['Syncs', listed(draft.syncs, 4)],
+          ['Collections', listed(draft.collections, 4)],
+          [
+            'Event types',
+            draft.stream === 'records' ? 'do not apply' : listed(draft.event_types, 4),
+          ],
+          ['Start', draft.start === 'end' ? 'what comes from now on' : 'the first entry kept'],
+        ]}
+      />
+    </>
+  );
+}

@@ -1,0 +1,131 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import type { Consumer } from '../../schema.ts';
+import { api, ClientError, messageOf } from '../api.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { amount } from '../words.ts';
+
+/** What is about to be done with which letters; `ids` null: with all of the consumer. */
+export interface Act {
+  kind: 'replay' | 'delete';
+  ids: string[] | null;
+  count: number;
+}
+
+/** The API takes so many ids at once. */
+const BATCH = 1_000;
+const DELETES_AT_ONCE = 4;
+
+/** Asks before letters are sent again or deleted, with their exact count and what comes of it. */
+export function ActDialog(props: {
+  act: Act | null;
+  consumer: Consumer;
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const { act, consumer, onClose, onDone } = props;
+  const toasts = useToasts();
+  const queries = useQueryClient();
+  const run = useMutation({
+    mutationFn: (wanted: Act) =>
+      wanted.kind === 'replay' ? replay(consumer.id, wanted.ids) : remove(consumer.id, wanted.ids),
+    onSuccess: (count, { kind }) => {
+      const letters = amount(count, 'dead letter');
+      toasts.done(kind === 'replay' ? `${letters} put to be sent again` : `${letters} deleted`);
+      onDone();
+    },
+    onError: (error) => toasts.failed(messageOf(error)),
+    onSettled: () => {
+      onClose();
+      void queries.invalidateQueries({ queryKey: ['dead-letters', consumer.id] });
+      void queries.invalidateQueries({ queryKey: ['consumer', consumer.id] });
+    },
+  });
+  if (act === null) return null;
+  const letters = amount(act.count, 'dead letter');
+  const verb = act.kind === 'replay' ? 'Send' : 'Delete';
+  return (
+    <Dialog
+      open
+      onClose={() => !run.isPending && onClose()}
+      title={act.kind === 'replay' ? `Send ${letters} again?` : `Delete ${letters}?`}
+      description={act.kind === 'replay' ? <Replayed act={act} consumer={consumer} /> : <Deleted />}
+      actions={
+        <>
+          <Button onClick={onClose} disabled={run.isPending}>
+            Cancel
+          </Button>
+          <Button
+            kind={act.kind === 'replay' ? 'main' : 'danger'}
+            busy={run.isPending}
+            onClick={() => run.mutate(act)}
+          >
+            {run.isPending ? 'Working…' : `${verb} ${letters}`}
+          </Button>
+        </>
+      }
+    />
+  );
+}
+
+function Replayed({ act, consumer }: { act: Act; consumer: Consumer }) {
+  const { name, status } = consumer;
+  return (
+    <div className="flex flex-col gap-2">
+      <ul className="list-disc pl-5">
+        <li>To the endpoint of “{name}”, with the same webhook ids and in stream order.</li>
+        <li>Each gets a new retry window. One that fails for all of it comes back here.</li>
+        <li>Later entries of the same records wait until theirs is taken.</li>
+        {act.ids === null && <li>Letters that die in the meantime are not among them.</li>}
+      </ul>
+      {status !== 'active' && (
+        <Hint tone="warn">
+          The consumer is {status}.{' '}
+          {status === 'blocked'
+            ? 'They are sent when its endpoint takes webhooks again.'
+            : 'They wait until it is resumed.'}
+        </Hint>
+      )}
+    </div>
+  );
+}
+
+function Deleted() {
+  return (
+    <p>
+      They are never sent again, and their bodies are gone. The streams keep their entries as long
+      as their retention says.
+    </p>
+  );
+}
+
+async function replay(consumer: string, ids: string[] | null): Promise<number> {
+  if (ids === null) return (await api.deadLetters.replay(consumer, { all: true })).count;
+  let count = 0;
+  for (let from = 0; from < ids.length; from += BATCH) {
+    const batch = ids.slice(from, from + BATCH);
+    count += (await api.deadLetters.replay(consumer, { ids: batch })).count;
+  }
+  return count;
+}
+
+/** Several at once, each by itself: the API deletes one at a time. */
+async function remove(consumer: string, ids: string[] | null): Promise<number> {
+  const left = [...(ids ?? [])];
+  let count = 0;
+  const work = async (): Promise<void> => {
+    for (let id = left.pop(); id !== undefined; id = left.pop()) {
+      try {
+        await api.deadLetters.delete(consumer, id);
+        count += 1;
+      } catch (error) {
+        // Someone else was faster: it is gone, as was wanted.
+        if (!(error instanceof ClientError && error.status === 404)) throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: DELETES_AT_ONCE }, work));
+  return count;
+}

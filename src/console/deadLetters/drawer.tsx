@@ -1,0 +1,79 @@
+import { useQuery } from '@tanstack/react-query';
+import { api } from '../api.ts';
+import { prettyText } from '../pretty.ts';
+import { Button } from '../ui/button.tsx';
+import { Code, CopyButton } from '../ui/copyText.tsx';
+import { Drawer } from '../ui/dialog.tsx';
+import { Failed, Loading } from '../ui/notice.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+import { number } from '../words.ts';
+import { failureOf } from './failure.ts';
+
+/** One dead letter: what was sent, what was answered, when. */
+export function LetterDrawer(props: {
+  consumer: string;
+  id: string;
+  onClose: () => void;
+  onAct: (kind: 'replay' | 'delete') => void;
+}) {
+  const { consumer, id } = props;
+  const { data, error, refetch } = useQuery({
+    queryKey: ['dead-letters', consumer, 'one', id],
+    queryFn: () => api.deadLetters.get(consumer, id),
+  });
+  return (
+    <Drawer
+      open
+      onClose={props.onClose}
+      title={
+        <span className="line-clamp-2">
+          {data === undefined ? 'Dead letter' : `Dead letter of ${data.upstream_id}`}
+        </span>
+      }
+      description={data?.collection_id}
+    >
+      {data === undefined && error !== null && (
+        <Failed error={error} again={() => void refetch()} />
+      )}
+      {data === undefined && error === null && <Loading what="the dead letter" />}
+      {data !== undefined && (
+        <>
+          <div className="flex flex-wrap gap-2">
+            <Button kind="main" onClick={() => props.onAct('replay')}>
+              Send again…
+            </Button>
+            <Button kind="danger" onClick={() => props.onAct('delete')}>
+              Delete…
+            </Button>
+          </div>
+          <Facts
+            facts={[
+              ['Last failure', <b key="failure">{failureOf(data.last_failure)}</b>],
+              ['What it said', data.last_failure.detail],
+              ['At', <TimeText key="at" at={data.last_failure.at} />],
+              ['Attempts', number(data.attempts)],
+              ['Parked', <TimeText key="parked" at={data.parked_at} />],
+              ['Died', <TimeText key="died" at={data.died_at} />],
+              ['Record', <code key="record">{data.upstream_id}</code>],
+              ['Sync', <code key="sync">{data.sync_id}</code>],
+              data.event === null ? null : ['Event type', data.event],
+              ['Position', number(data.position)],
+              ['webhook-id', <code key="message">{data.message_id}</code>],
+            ]}
+          />
+          {data.last_failure.response_head === null ? (
+            <p className="text-soft">There was no answer to show.</p>
+          ) : (
+            <Code label="How the last answer began" text={data.last_failure.response_head} />
+          )}
+          <Code label="The body that was refused" text={prettyText(data.body)} />
+          <div className="flex flex-wrap items-center gap-2 text-soft">
+            <CopyButton text={data.body} label="Copy as it was sent" />
+            Byte for byte, as it was signed.
+          </div>
+        </>
+      )}
+    </Drawer>
+  );
+}

@@ -1,0 +1,16 @@
+import type { DeadLetter, DeadLetterGroup } from '../../deadLetter.ts';
+
+/** `HTTP_4XX 404`, `TIMEOUT`. */
+export function failureOf({ code, status }: Pick<DeadLetterGroup, 'code' | 'status'>): string {
+  return status === null ? code : `${code} ${status}`;
+}
+
+/** How a group stands in the address. */
+export function statusText(status: number | null): string {
+  return status === null ? 'none' : String(status);
+}
+
+/** Whether a letter is of the group that is chosen; the API filters by code alone. */
+export function isOf(letter: DeadLetter, status: string | undefined): boolean {
+  return status === undefined || statusText(letter.last_failure.status) === status;
+}

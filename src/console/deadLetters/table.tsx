@@ -1,0 +1,110 @@
+import type { DeadLetter } from '../../deadLetter.ts';
+import type { List } from '../queries.ts';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
+import { number } from '../words.ts';
+import { failureOf } from './failure.ts';
+
+/** Dead letters, newest first; a box each, to act on several. */
+export function LetterTable(props: {
+  list: List<DeadLetter>;
+  chosen: ReadonlySet<string>;
+  onChoose: (chosen: ReadonlySet<string>) => void;
+  onOpen: (id: string) => void;
+  isFiltered: boolean;
+  onClearFilters: () => void;
+}) {
+  const { list, chosen, onChoose, onOpen } = props;
+  const timeWidth = useTimeWidth();
+  const toggle = (id: string): void => {
+    const next = new Set(chosen);
+    if (!next.delete(id)) next.add(id);
+    onChoose(next);
+  };
+  const columns: Column<DeadLetter>[] = [
+    {
+      id: 'choose',
+      title: 'Choose',
+      width: '3.25rem',
+      cell: ({ id, upstream_id }) => (
+        <label className="flex min-h-8 items-center justify-center">
+          <input
+            type="checkbox"
+            aria-label={`Choose the dead letter of ${upstream_id.slice(0, 60)}`}
+            checked={chosen.has(id)}
+            onChange={() => toggle(id)}
+          />
+        </label>
+      ),
+    },
+    {
+      id: 'record',
+      title: 'Record',
+      width: 'minmax(0,2fr)',
+      cell: ({ id, upstream_id }) => (
+        <button
+          type="button"
+          onClick={() => onOpen(id)}
+          className="foreign line-clamp-2 text-left font-mono underline"
+        >
+          {upstream_id}
+        </button>
+      ),
+    },
+    {
+      id: 'collection',
+      title: 'Collection',
+      width: 'minmax(0,1.5fr)',
+      isExtra: true,
+      cell: ({ collection_id }) => <span className="foreign line-clamp-2">{collection_id}</span>,
+    },
+    {
+      id: 'event',
+      title: 'Type',
+      width: '5rem',
+      isExtra: true,
+      cell: ({ event }) => event ?? <span className="text-soft">record</span>,
+    },
+    {
+      id: 'failure',
+      title: 'Last failure',
+      width: 'minmax(0,2fr)',
+      cell: ({ last_failure }) => (
+        <span className="foreign line-clamp-2">
+          <b className="font-mono text-xs text-bad">{failureOf(last_failure)}</b>{' '}
+          <span className="text-soft">{last_failure.detail}</span>
+        </span>
+      ),
+    },
+    {
+      id: 'attempts',
+      title: 'Attempts',
+      width: '5rem',
+      align: 'right',
+      isExtra: true,
+      cell: ({ attempts }) => number(attempts),
+    },
+    {
+      id: 'died',
+      title: 'Died',
+      width: timeWidth,
+      cell: ({ died_at }) => <TimeText at={died_at} />,
+    },
+  ];
+  return (
+    <DataTable
+      what="dead letters"
+      columns={columns}
+      list={list}
+      rowKey={({ id }) => id}
+      onOpen={({ id }) => onOpen(id)}
+      isFiltered={props.isFiltered}
+      onClearFilters={props.onClearFilters}
+      empty={{
+        title: 'No dead letters',
+        text: 'This consumer has none: what was sent was taken, or is still tried.',
+      }}
+    />
+  );
+}

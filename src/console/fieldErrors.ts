@@ -1,0 +1,8 @@
+import { ClientError } from './api.ts';
+
+/** What the API said of a field, by the pointer into the body; a field also shows what is wrong inside it. */
+export function errorsOf(error: unknown): (pointer: string) => string | undefined {
+  const errors = error instanceof ClientError ? (error.problem.errors ?? []) : [];
+  return (pointer) =>
+    errors.find((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`))?.detail;
+}

@@ -1,0 +1,156 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { session } from './api.ts';
+import { useInfo } from './info.ts';
+import { KeyHelp } from './keyHelp.tsx';
+import { focusSearch, useKeys } from './keys.ts';
+import { connection } from './queries.ts';
+import { useSignOut } from './signOut.ts';
+import { theme, timeForm, useSetting } from './settings.ts';
+import type { Setting } from './settings.ts';
+import { Menu } from './ui/menu.tsx';
+import { Failed, Loading } from './ui/notice.tsx';
+
+/** The navigation's entries, in its order. */
+const PLACES = [
+  { to: '/', title: 'Overview' },
+  { to: '/consumers', title: 'Consumers' },
+  { to: '/targets', title: 'Targets' },
+  { to: '/dead-letters', title: 'Dead letters' },
+  { to: '/alerts', title: 'Alerts' },
+  { to: '/streams', title: 'Streams' },
+  { to: '/settings', title: 'Settings' },
+] as const;
+
+/** What is around each page; asks first who is signed in. */
+export function Layout() {
+  const who = useQuery({ queryKey: ['session'], queryFn: session.who, staleTime: 60_000 });
+  const [isHelping, setHelping] = useState(false);
+  const nav = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  useEffect(() => {
+    // On a phone the navigation is wider than the screen: the place one is at is in sight.
+    nav.current
+      ?.querySelector('[aria-current]')
+      ?.scrollIntoView({ inline: 'center', block: 'nearest' });
+  }, [pathname, who.isSuccess]);
+  useKeys({ '/': focusSearch, '?': () => setHelping(true) });
+  if (who.isPending) return <Loading what="the session" />;
+  if (who.data === undefined) {
+    return (
+      <main className="mx-auto max-w-xl p-4">
+        <Failed error={who.error} again={() => void who.refetch()} />
+      </main>
+    );
+  }
+  return (
+    <div className="flex min-h-dvh flex-col">
+      <a
+        href="#main"
+        className="sr-only focus:not-sr-only focus:absolute focus:z-60 focus:bg-panel focus:p-2"
+      >
+        To the content
+      </a>
+      <header className="sticky top-0 z-30 border-b border-line bg-panel">
+        <div className="mx-auto flex max-w-[90rem] flex-wrap items-center gap-x-4 px-3 sm:px-5">
+          <Link to="/" className="flex items-center gap-2 py-2 font-semibold">
+            <img src={logo} alt="" width={20} height={20} />
+            Millrace
+          </Link>
+          <nav
+            ref={nav}
+            aria-label="Pages"
+            className="order-last -mx-1 flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
+          >
+            {PLACES.map(({ to, title }) => (
+              <Link
+                key={to}
+                to={to}
+                activeOptions={{ exact: to === '/' }}
+                className="border-b-2 border-transparent px-2 py-2 text-soft whitespace-nowrap hover:text-ink aria-[current=page]:border-accent aria-[current=page]:font-semibold aria-[current=page]:text-ink"
+              >
+                {title}
+              </Link>
+            ))}
+          </nav>
+          <div className="ml-auto flex items-center gap-1">
+            <Connection />
+            <ViewMenu onHelp={() => setHelping(true)} name={who.data.name} />
+          </div>
+        </div>
+      </header>
+      <main
+        id="main"
+        className="mx-auto flex w-full max-w-[90rem] flex-1 flex-col gap-4 px-3 py-4 sm:px-5"
+      >
+        <Outlet />
+      </main>
+      <Footer />
+      <KeyHelp open={isHelping} onClose={() => setHelping(false)} />
+    </div>
+  );
+}
+
+const logo = new URL('./icon.svg', import.meta.url).href;
+
+function Connection() {
+  const isUp = useSyncExternalStore(connection.subscribe, connection.get);
+  return (
+    <span role="status" className={`px-1 text-xs ${isUp ? 'text-soft' : 'font-semibold text-bad'}`}>
+      {isUp ? '● Connected' : '■ No answer; trying again'}
+    </span>
+  );
+}
+
+function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
+  const signOut = useSignOut();
+  const shownTheme = useSetting(theme);
+  const shownTimes = useSetting(timeForm);
+  return (
+    <Menu
+      title="View"
+      items={[
+        ...choices(theme, shownTheme, {
+          system: 'Theme of the system',
+          light: 'Light',
+          dark: 'Dark',
+        }),
+        ...choices(timeForm, shownTimes, {
+          relative: 'Times relative',
+          utc: 'Times in UTC',
+          local: 'Times local',
+        }),
+        { label: 'Keys  ?', onSelect: onHelp },
+        { label: `Sign out (${name.slice(0, 40)})`, onSelect: signOut },
+      ]}
+    />
+  );
+}
+
+function choices<W extends string>(setting: Setting<W>, shown: W, labels: Record<W, string>) {
+  return setting.words.map((word) => ({
+    label: labels[word],
+    isChosen: word === shown,
+    onSelect: () => setting.set(word),
+  }));
+}
+
+function Footer() {
+  const { data: info } = useInfo();
+  if (info === undefined) return null;
+  return (
+    <footer className="flex flex-wrap justify-center gap-x-4 gap-y-1 border-t border-line px-3 py-3 text-xs text-soft">
+      <span>Millrace {info.version}</span>
+      <span>Region {info.region}</span>
+      <a className="underline" href="/docs">
+        API
+      </a>
+      {info.temporal.ui_url !== null && (
+        <a className="underline" href={info.temporal.ui_url} target="_blank" rel="noreferrer">
+          Temporal
+        </a>
+      )}
+    </footer>
+  );
+}

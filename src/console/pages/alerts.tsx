@@ -1,0 +1,128 @@
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { Alert, AlertKind } from '../../alert.ts';
+import { AlertDrawer } from '../alerts/drawer.tsx';
+import { ALERT_KINDS, gist, KindBadge, nameIn } from '../alerts/kind.tsx';
+import { MailBadge, OutboxHint } from '../alerts/mail.tsx';
+import { api } from '../api.ts';
+import { ConsumerChoice } from '../consumerChoice.tsx';
+import { ConsumerName } from '../consumerName.tsx';
+import { useList } from '../queries.ts';
+import { textOf, wordOf } from '../search.ts';
+import { buttonLook } from '../ui/button.tsx';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { SelectField } from '../ui/field.tsx';
+import { PageHead } from '../ui/panel.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
+
+interface Search {
+  kind?: AlertKind | undefined;
+  consumer?: string | undefined;
+}
+
+export function alertsSearch(search: Record<string, unknown>): Search {
+  return { kind: wordOf(search, 'kind', ALERT_KINDS), consumer: textOf(search, 'consumer') };
+}
+
+/** What people were to be told, and whether they were. */
+export function AlertsPage() {
+  const search = useSearch({ from: '/inside/alerts' });
+  const { kind, consumer } = search;
+  const navigate = useNavigate();
+  const set = (change: Search): void =>
+    void navigate({ to: '/alerts', search: { ...search, ...change }, replace: true });
+  const list = useList(
+    ['alerts', kind, consumer],
+    (cursor) => api.alerts({ limit: 100, cursor, kind, consumer_id: consumer }),
+    { everyMs: 5_000 },
+  );
+  const [open, setOpen] = useState<Alert | null>(null);
+  return (
+    <>
+      <PageHead
+        title="Alerts"
+        below={<p className="text-soft">What people were told about consumers, and when.</p>}
+      />
+      <OutboxHint />
+      <div className="grid gap-3 sm:max-w-2xl sm:grid-cols-[12rem_1fr]">
+        <SelectField
+          label="Kind"
+          value={kind ?? ''}
+          onChange={(next) => set({ kind: next === '' ? undefined : next })}
+          options={[
+            { value: '', text: 'All kinds' },
+            ...ALERT_KINDS.map((value) => ({ value, text: value })),
+          ]}
+        />
+        <ConsumerChoice
+          value={consumer ?? ''}
+          placeholder="All consumers"
+          onPick={(next) => set({ consumer: next })}
+        />
+      </div>
+      <DataTable
+        what="alerts"
+        columns={columnsOf(setOpen, useTimeWidth())}
+        list={list}
+        rowKey={({ id }) => id}
+        onOpen={setOpen}
+        isFiltered={kind !== undefined || consumer !== undefined}
+        onClearFilters={() => set({ kind: undefined, consumer: undefined })}
+        empty={{
+          title: 'No alerts yet',
+          text: 'One is written when an endpoint fails for a while, a consumer stops or recovers, or entries become dead letters.',
+          action: (
+            <Link to="/consumers" className={buttonLook()}>
+              To the consumers
+            </Link>
+          ),
+        }}
+      />
+      {open !== null && <AlertDrawer alert={open} onClose={() => setOpen(null)} />}
+    </>
+  );
+}
+
+function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Alert>[] {
+  return [
+    { id: 'at', title: 'When', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
+    {
+      id: 'kind',
+      title: 'Kind',
+      width: '8rem',
+      cell: (alert) => (
+        <button type="button" onClick={() => onOpen(alert)} aria-label={`Open: ${alert.kind}`}>
+          <KindBadge kind={alert.kind} />
+        </button>
+      ),
+    },
+    {
+      id: 'consumer',
+      title: 'Consumer',
+      width: 'minmax(0,1.5fr)',
+      cell: (alert) => <ConsumerName id={alert.consumer_id} known={nameIn(alert)} />,
+    },
+    {
+      id: 'gist',
+      title: 'What it said',
+      width: 'minmax(0,3fr)',
+      isExtra: true,
+      cell: (alert) => <span className="foreign line-clamp-2">{gist(alert)}</span>,
+    },
+    {
+      id: 'mail',
+      title: 'Mail',
+      width: '7.5rem',
+      isExtra: true,
+      cell: ({ mail }) => <MailBadge mail={mail} />,
+    },
+    {
+      id: 'sent',
+      title: 'Sent',
+      width: timeWidth,
+      isExtra: true,
+      cell: ({ mail }) => <TimeText at={mail?.sent_at ?? null} />,
+    },
+  ];
+}

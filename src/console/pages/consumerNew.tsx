@@ -1,0 +1,159 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { ConsumerInput } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
+import { FilterPreview } from '../consumers/preview.tsx';
+import { textOf } from '../search.ts';
+import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
+import type { Draft } from '../consumers/steps.tsx';
+import { Button, buttonLook } from '../ui/button.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { PageHead, Panel } from '../ui/panel.tsx';
+
+const STEPS = ['Target', 'Syncs', 'Collections', 'Event types', 'Start', 'Save'] as const;
+
+export function consumerNewSearch(search: Record<string, unknown>): {
+  target?: string;
+  step?: string;
+} {
+  const target = textOf(search, 'target');
+  const step = textOf(search, 'step');
+  return { ...(target !== undefined && { target }), ...(step !== undefined && { step }) };
+}
+
+/** A new consumer in six steps; each can be returned to, the back button goes one back. */
+export function ConsumerNewPage() {
+  const search: { target?: string; step?: string } = useSearch({ from: '/inside/consumers/new' });
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const [draft, setDraft] = useState<Draft>({
+    name: '',
+    target_id: search.target ?? '',
+    stream: 'events',
+    path: '',
+    syncs: ['*'],
+    collections: ['*'],
+    event_types: ['*'],
+    ordering: 'record',
+    start: 'end',
+  });
+  const set = (change: Partial<Draft>): void => setDraft((before) => ({ ...before, ...change }));
+  const target = useQuery({
+    queryKey: ['target', draft.target_id],
+    queryFn: () => api.targets.get(draft.target_id),
+    enabled: draft.target_id !== '',
+  });
+  const wanted = Math.min(Math.max(Number(search.step ?? 1) || 1, 1), STEPS.length);
+  const step = draft.target_id === '' ? 1 : wanted;
+  const isBlank = draft.name.trim() === '';
+  const go = (to: number): void =>
+    void navigate({ to: '/consumers/new', search: { ...search, step: String(to) } });
+  const save = useMutation({
+    mutationFn: () => api.consumers.create(inputOf(draft)),
+    onSuccess: async (consumer) => {
+      queries.setQueryData(['consumer', consumer.id], consumer);
+      await queries.invalidateQueries({ queryKey: ['consumers'] });
+      await navigate({ to: '/consumers/$id', params: { id: consumer.id }, replace: true });
+    },
+  });
+  const field = { filter: draft, onChange: set, stream: draft.stream };
+
+  return (
+    <>
+      <PageHead title="New consumer: webhooks" />
+      <Progress step={step} onGo={go} isReady={draft.target_id !== ''} />
+      <form
+        className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (step < STEPS.length) go(step + 1);
+          else save.mutate();
+        }}
+      >
+        <div className="flex min-w-0 flex-col gap-3">
+          <Panel title={`${step}. ${STEPS[step - 1]}`}>
+            {step === 1 && <TargetStep draft={draft} onChange={set} />}
+            {step === 2 && (
+              <>
+                <StreamChoice draft={draft} onChange={set} />
+                <SyncsField {...field} />
+              </>
+            )}
+            {step === 3 && <CollectionsField {...field} />}
+            {step === 4 && <EventTypesField {...field} />}
+            {step === 5 && <StartStep draft={draft} onChange={set} />}
+            {step === 6 && (
+              <SaveStep draft={draft} onChange={set} target={target.data} error={save.error} />
+            )}
+          </Panel>
+          {save.error !== null && (
+            <div role="alert">
+              <Hint tone="bad">{messageOf(save.error)}</Hint>
+            </div>
+          )}
+          <div className="flex flex-wrap gap-2">
+            {step > 1 && <Button onClick={() => go(step - 1)}>Back</Button>}
+            <Button
+              type="submit"
+              kind="main"
+              busy={save.isPending}
+              disabled={draft.target_id === '' || (step === STEPS.length && isBlank)}
+            >
+              {step === STEPS.length
+                ? 'Save: start sending'
+                : `Next: ${STEPS[step]?.toLowerCase()}`}
+            </Button>
+            <Link to="/consumers" className={buttonLook('quiet')}>
+              Cancel
+            </Link>
+          </div>
+        </div>
+        {step > 1 && (
+          <div className="lg:sticky lg:top-16">
+            <FilterPreview stream={draft.stream} filter={filterOf(draft)} />
+          </div>
+        )}
+      </form>
+    </>
+  );
+}
+
+function filterOf({ syncs, collections, event_types }: Draft) {
+  return { syncs, collections, event_types };
+}
+
+function inputOf(draft: Draft): Partial<ConsumerInput> {
+  return { ...draft, name: draft.name.trim() };
+}
+
+function Progress(props: { step: number; onGo: (step: number) => void; isReady: boolean }) {
+  const { step, onGo, isReady } = props;
+  return (
+    <nav aria-label="Steps">
+      <ol className="flex flex-wrap gap-1">
+        {STEPS.map((title, index) => {
+          const at = index + 1;
+          const look =
+            at === step
+              ? 'border-accent bg-accent-soft font-semibold text-accent'
+              : 'border-line bg-panel text-soft';
+          return (
+            <li key={title}>
+              <button
+                type="button"
+                aria-current={at === step ? 'step' : undefined}
+                disabled={!isReady && at > 1}
+                onClick={() => onGo(at)}
+                className={`min-h-8 rounded-md border px-2 disabled:opacity-60 ${look}`}
+              >
+                {at}. {title}
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+    </nav>
+  );
+}

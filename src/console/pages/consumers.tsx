@@ -1,0 +1,157 @@
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import type { Consumer, ConsumerStatus } from '../../schema.ts';
+import { api } from '../api.ts';
+import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
+import { useList } from '../queries.ts';
+import { textOf, wordOf } from '../search.ts';
+import { buttonLook } from '../ui/button.tsx';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { SearchBox } from '../ui/field.tsx';
+import { PageHead } from '../ui/panel.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { duration, number } from '../words.ts';
+
+const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
+
+export interface ConsumersSearch {
+  q?: string;
+  status?: ConsumerStatus;
+}
+
+export function consumersSearch(search: Record<string, unknown>): ConsumersSearch {
+  const q = textOf(search, 'q');
+  const status = wordOf(search, 'status', STATUSES);
+  return { ...(q !== undefined && { q }), ...(status !== undefined && { status }) };
+}
+
+const COLUMNS: Column<Consumer>[] = [
+  {
+    id: 'name',
+    title: 'Name',
+    width: 'minmax(0,3fr)',
+    cell: (consumer) => (
+      <Link
+        to="/consumers/$id"
+        params={{ id: consumer.id }}
+        className="foreign block truncate font-medium hover:underline"
+      >
+        {consumer.name}
+      </Link>
+    ),
+  },
+  {
+    id: 'status',
+    title: 'Status',
+    width: '5.5rem',
+    cell: ({ status }) => <StatusBadge status={status} />,
+  },
+  {
+    id: 'stream',
+    title: 'Stream',
+    width: '5rem',
+    isExtra: true,
+    cell: ({ stream }) => stream,
+  },
+  {
+    id: 'lag',
+    title: 'Lag',
+    width: '6rem',
+    align: 'right',
+    cell: ({ lag }) => (
+      <span className={lag.entries === 0 ? 'text-soft' : ''}>
+        {number(lag.entries)}
+        {lag.entries > 0 && (
+          <span className="block text-xs text-soft">{duration(lag.seconds)}</span>
+        )}
+      </span>
+    ),
+  },
+  {
+    id: 'rate',
+    title: 'Last 30 min',
+    width: '10rem',
+    isExtra: true,
+    cell: ({ id }) => <Rate consumerId={id} />,
+  },
+  {
+    id: 'failure',
+    title: 'Last failure',
+    width: 'minmax(0,3fr)',
+    isExtra: true,
+    cell: (consumer) => <LastFailure consumer={consumer} />,
+  },
+];
+
+const TYPING_MS = 200;
+
+/** Every consumer: how it is, how far behind, what it does. */
+export function ConsumersPage() {
+  const search: ConsumersSearch = useSearch({ from: '/inside/consumers' });
+  const navigate = useNavigate();
+  const [text, setText] = useState(search.q ?? '');
+  useEffect(() => setText(search.q ?? ''), [search.q]);
+  useEffect(() => {
+    if (text === (search.q ?? '')) return;
+    const timer = setTimeout(
+      () => void navigate({ to: '/consumers', search: { ...search, q: text }, replace: true }),
+      TYPING_MS,
+    );
+    return () => clearTimeout(timer);
+  }, [text, search, navigate]);
+  const list = useList(
+    ['consumers', search.q ?? '', search.status ?? ''],
+    (cursor) => api.consumers.list({ ...search, cursor }),
+    { everyMs: 3_000 },
+  );
+  const clear = (): void => void navigate({ to: '/consumers', search: {} });
+  const add = (
+    <Link to="/consumers/new" className={buttonLook('main')}>
+      Add new: webhooks
+    </Link>
+  );
+  return (
+    <>
+      <PageHead title="Consumers">{add}</PageHead>
+      <div className="flex flex-wrap items-center gap-2">
+        <SearchBox label="Search names" value={text} onChange={setText} />
+        <StatusFilter chosen={search.status} search={search} />
+      </div>
+      <DataTable
+        what="consumers"
+        columns={COLUMNS}
+        list={list}
+        rowKey={({ id }) => id}
+        rowHref={({ id }) => `/consumers/${id}`}
+        isFiltered={search.q !== undefined || search.status !== undefined}
+        onClearFilters={clear}
+        empty={{
+          title: 'No consumer yet',
+          text: 'A consumer sends what matches its filter to a target, from the moment it is saved.',
+          action: add,
+        }}
+      />
+    </>
+  );
+}
+
+function StatusFilter(props: { chosen: ConsumerStatus | undefined; search: ConsumersSearch }) {
+  const { chosen, search } = props;
+  const { status: _status, ...others } = search;
+  return (
+    <nav aria-label="Status" className="flex flex-wrap gap-1">
+      {[undefined, ...STATUSES].map((status) => (
+        <Link
+          key={status ?? 'all'}
+          to="/consumers"
+          search={status === undefined ? others : { ...others, status }}
+          aria-current={status === chosen ? 'true' : undefined}
+          className={`min-h-8 rounded-md border px-2 py-1 ${status === chosen ? 'border-accent bg-accent-soft font-semibold text-accent' : 'border-line bg-panel text-soft hover:bg-sunk'}`}
+        >
+          {status ?? 'all'}
+        </Link>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,86 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useNavigate, useRouter, useSearch } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { messageOf, session } from '../api.ts';
+import { textOf } from '../search.ts';
+import { Button } from '../ui/button.tsx';
+import { TextField } from '../ui/field.tsx';
+import { Hint } from '../ui/notice.tsx';
+
+export function signInSearch(search: Record<string, unknown>): { next?: string } {
+  const next = textOf(search, 'next');
+  // Only our own pages: //host and /\host are other sites.
+  return next !== undefined && /^\/(?![/\\])/u.test(next) ? { next } : {};
+}
+
+/** The token of a sign-in link, which leaves the address before anything else happens. */
+const token = takeToken();
+
+function takeToken(): string | null {
+  const { pathname, hash } = location;
+  if (pathname !== '/signin' || !hash.startsWith('#token=')) return null;
+  history.replaceState(null, '', pathname + location.search);
+  return hash.slice('#token='.length);
+}
+
+/** Signs in with an API key or a link's token; the answer is a cookie that no script reads. */
+export function SignInPage() {
+  const { next } = useSearch({ from: '/signin' });
+  const navigate = useNavigate();
+  const router = useRouter();
+  const queries = useQueryClient();
+  const [key, setKey] = useState('');
+  const signIn = useMutation({
+    mutationFn: session.signIn,
+    onSuccess: async (who) => {
+      setKey('');
+      queries.clear();
+      queries.setQueryData(['session'], who);
+      if (next === undefined) await navigate({ to: '/', replace: true });
+      else router.history.replace(next);
+    },
+  });
+  const { mutate } = signIn;
+  useEffect(() => {
+    if (token !== null && !tried.has(token)) {
+      tried.add(token);
+      mutate({ token });
+    }
+  }, [mutate]);
+
+  return (
+    <main className="mx-auto flex min-h-dvh max-w-sm flex-col justify-center gap-4 p-4">
+      <h1 className="text-xl font-semibold">Sign in to Millrace</h1>
+      <form
+        className="flex flex-col gap-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          mutate({ api_key: key.trim() });
+        }}
+      >
+        <TextField
+          label="API key"
+          type="password"
+          name="api_key"
+          autoComplete="current-password"
+          autoFocus
+          required
+          value={key}
+          onChange={(event) => setKey(event.target.value)}
+          hint="npm start prints it, and a link that signs in once."
+        />
+        {signIn.error !== null && (
+          <div role="alert">
+            <Hint tone="bad">{messageOf(signIn.error)}</Hint>
+          </div>
+        )}
+        <Button type="submit" kind="main" busy={signIn.isPending}>
+          {signIn.isPending ? 'Signing in…' : 'Sign in'}
+        </Button>
+      </form>
+    </main>
+  );
+}
+
+/** A token signs in once, however often the page is drawn. */
+const tried = new Set<string>();

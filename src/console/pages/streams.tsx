@@ -1,0 +1,177 @@
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { EventType, StreamName } from '../../schema.ts';
+import type { List } from '../queries.ts';
+import { textOf, wordOf } from '../search.ts';
+import { STARTS, useEntries } from '../streams/browse.ts';
+import type { Start } from '../streams/browse.ts';
+import { EntryDrawer, EventDrawer } from '../streams/drawer.tsx';
+import type { StreamEntry } from '../streams/entry.ts';
+import { EVENT_TYPES, Filters } from '../streams/filters.tsx';
+import { SampleDialog } from '../streams/sample.tsx';
+import { EntryTable } from '../streams/table.tsx';
+import { useTail } from '../streams/tail.ts';
+import { Button } from '../ui/button.tsx';
+import { PageHead } from '../ui/panel.tsx';
+import { Tabs } from '../ui/tabs.tsx';
+
+interface Search {
+  stream?: StreamName | undefined;
+  sync?: string | undefined;
+  provider?: string | undefined;
+  collection?: string | undefined;
+  event?: EventType | undefined;
+  from?: Start | undefined;
+  live?: '1' | undefined;
+  /** The id of the event that is open. */
+  entry?: string | undefined;
+}
+
+export function streamsSearch(search: Record<string, unknown>): Search {
+  return {
+    stream: wordOf(search, 'stream', ['events', 'records'] as const),
+    sync: textOf(search, 'sync'),
+    provider: textOf(search, 'provider'),
+    collection: textOf(search, 'collection'),
+    event: wordOf(search, 'event', EVENT_TYPES),
+    from: wordOf(search, 'from', STARTS),
+    live: wordOf(search, 'live', ['1'] as const),
+    entry: textOf(search, 'entry'),
+  };
+}
+
+/** What was appended: records and events by their cursor, or as they come. */
+export function StreamsPage() {
+  const search = useSearch({ from: '/inside/streams' });
+  const navigate = useNavigate();
+  const set = (change: Search): void =>
+    void navigate({ to: '/streams', search: { ...search, ...change }, replace: true });
+  const [isSending, setSending] = useState(false);
+  const stream = search.stream ?? 'events';
+  const tab = (id: StreamName, title: string) => ({
+    id,
+    title,
+    content:
+      id === stream ? (
+        <Stream key={id} stream={id} search={search} set={set} onSample={() => setSending(true)} />
+      ) : null,
+  });
+  return (
+    <>
+      <PageHead
+        title="Streams"
+        below={<p className="text-soft">What was appended, in its order, with its data.</p>}
+      >
+        <Button
+          aria-pressed={search.live === '1'}
+          kind={search.live === '1' ? 'main' : 'plain'}
+          onClick={() => set({ live: search.live === '1' ? undefined : '1' })}
+        >
+          {search.live === '1' ? '● Live: stop' : '○ Follow live'}
+        </Button>
+        <Button kind={search.live === '1' ? 'plain' : 'main'} onClick={() => setSending(true)}>
+          Send a sample…
+        </Button>
+      </PageHead>
+      <Tabs
+        label="Streams"
+        chosen={stream}
+        onChoose={(next) => set({ stream: next, event: undefined, entry: undefined })}
+        tabs={[tab('events', 'Events'), tab('records', 'Records')]}
+      />
+      {isSending && (
+        <SampleDialog
+          stream={stream}
+          sync={search.sync}
+          collection={search.collection}
+          onClose={() => setSending(false)}
+        />
+      )}
+    </>
+  );
+}
+
+function Stream(props: {
+  stream: StreamName;
+  search: Search;
+  set: (change: Search) => void;
+  onSample: () => void;
+}) {
+  const { stream, search, set } = props;
+  const { sync, provider, collection, event } = search;
+  const filter = { sync, provider, collection, event };
+  const isLive = search.live === '1';
+  const start = search.from ?? '1h';
+  const read = useEntries({ stream, filter, start, enabled: !isLive });
+  const tail = useTail({ stream, filter, isOn: isLive });
+  const [record, setRecord] = useState<StreamEntry | null>(null);
+  const list: List<StreamEntry> = isLive ? liveList(tail) : read;
+  const open = (entry: StreamEntry): void => {
+    if (entry.event_id === undefined) setRecord(entry);
+    else set({ entry: entry.event_id });
+  };
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
+  const sample = <Button onClick={props.onSample}>Send a sample…</Button>;
+  return (
+    <>
+      <Filters stream={stream} filter={filter} start={start} isLive={isLive} onChange={set} />
+      {isLive && (
+        <p role="status" className="text-soft">
+          Following {stream}: the newest stand on top, the last 500 are kept here.
+        </p>
+      )}
+      <EntryTable
+        stream={stream}
+        list={list}
+        onOpen={open}
+        isFiltered={isFiltered && !isLive}
+        onClearFilters={() =>
+          set({ sync: undefined, provider: undefined, collection: undefined, event: undefined })
+        }
+        empty={
+          isLive
+            ? {
+                title: `Waiting for ${stream}`,
+                text: 'What is appended from now on, and passes the filters, appears here at once.',
+                action: sample,
+              }
+            : {
+                title: start === 'beginning' ? `No ${stream} yet` : `No ${stream} in this time`,
+                text: 'Append with POST /v1/events or /v1/records, with millrace import, or by hand.',
+                action: (
+                  <>
+                    {start !== 'beginning' && (
+                      <Button onClick={() => set({ from: 'beginning' })}>
+                        Read from the beginning
+                      </Button>
+                    )}
+                    {sample}
+                  </>
+                ),
+              }
+        }
+      />
+      {search.entry !== undefined && (
+        <EventDrawer
+          key={search.entry}
+          id={search.entry}
+          known={list.rows.find((one) => one.event_id === search.entry)}
+          onClose={() => set({ entry: undefined })}
+        />
+      )}
+      {record !== null && <EntryDrawer entry={record} onClose={() => setRecord(null)} />}
+    </>
+  );
+}
+
+function liveList({ entries, error }: ReturnType<typeof useTail>): List<StreamEntry> {
+  return {
+    rows: entries,
+    isLoading: false,
+    error: error instanceof Error ? error : null,
+    hasMore: false,
+    isLoadingMore: false,
+    more: () => undefined,
+    again: () => undefined, // it goes on by itself, or the filters are at fault
+  };
+}

@@ -1,0 +1,195 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { Target } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import { errorsOf } from '../fieldErrors.ts';
+import { useList } from '../queries.ts';
+import { bodyOf, draftOf } from '../targets/draft.ts';
+import { TargetForm } from '../targets/form.tsx';
+import { RotateDialog } from '../targets/rotate.tsx';
+import { TestResult } from '../targets/testResult.tsx';
+import { Button, buttonLook } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Failed, Hint, Loading } from '../ui/notice.tsx';
+import { Facts, PageHead, Panel } from '../ui/panel.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+import { useToasts } from '../ui/toast.tsx';
+
+/** One target: how it is, who sends to it, its settings, its secret. */
+export function TargetPage() {
+  const { id } = useParams({ from: '/inside/targets/$id' });
+  const query = useQuery({
+    queryKey: ['target', id],
+    queryFn: () => api.targets.get(id),
+    refetchInterval: 10_000,
+  });
+  if (query.data === undefined) {
+    if (query.error === null) return <Loading what="the target" />;
+    return <Failed error={query.error} again={() => void query.refetch()} />;
+  }
+  return <Loaded target={query.data} key={id} />;
+}
+
+function Loaded({ target }: { target: Target }) {
+  const [open, setOpen] = useState<'rotate' | 'delete' | null>(null);
+  const test = useMutation({ mutationFn: () => api.targets.test(target.id) });
+  return (
+    <>
+      <PageHead title={target.name} below={<p className="foreign text-soft">{target.base_url}</p>}>
+        <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
+          New consumer
+        </Link>
+        <Button busy={test.isPending} onClick={() => test.mutate()}>
+          Send test webhook
+        </Button>
+        <Button onClick={() => setOpen('rotate')}>Rotate secret</Button>
+        <Button kind="danger" onClick={() => setOpen('delete')}>
+          Delete
+        </Button>
+      </PageHead>
+      {test.error !== null && <Hint tone="bad">{messageOf(test.error)}</Hint>}
+      {test.data !== undefined && (
+        <Panel title="Test webhook">
+          <TestResult
+            test={test.data}
+            headers={Object.entries(target.headers).map(([name, value]) => `${name}: ${value}`)}
+          />
+        </Panel>
+      )}
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
+        <Panel title="Health">
+          <Facts
+            facts={[
+              ['State', <StatusBadge key="s" status={target.health.status} />],
+              ['As of', <TimeText key="t" at={target.health.time} />],
+              ['Signing secret', <code key="c">{target.signing_secret}</code>],
+              ['Created', <TimeText key="n" at={target.created_at} />],
+              ['Changed', <TimeText key="u" at={target.updated_at} />],
+            ]}
+          />
+          {target.health.notes.map((note) => (
+            <Hint key={note} tone={target.health.status === 'error' ? 'bad' : 'warn'}>
+              {note}
+            </Hint>
+          ))}
+        </Panel>
+        <UsedBy targetId={target.id} />
+      </div>
+      <Settings target={target} />
+      <RotateDialog target={target} open={open === 'rotate'} onClose={() => setOpen(null)} />
+      <DeleteDialog target={target} open={open === 'delete'} onClose={() => setOpen(null)} />
+    </>
+  );
+}
+
+function UsedBy({ targetId }: { targetId: string }) {
+  const list = useList(['consumers', 'of-target', targetId], (cursor) =>
+    api.consumers.list({ target_id: targetId, cursor, limit: 50 }),
+  );
+  return (
+    <Panel title="Consumers that send to it">
+      {list.error !== null && <Failed error={list.error} again={list.again} />}
+      {!list.isLoading && list.rows.length === 0 && list.error === null && (
+        <p className="text-soft">None yet: nothing is sent to it.</p>
+      )}
+      <ul className="flex max-h-72 flex-col gap-1 overflow-y-auto">
+        {list.rows.map(({ id, name, status }) => (
+          <li key={id} className="flex items-center gap-2">
+            <StatusBadge status={status} />
+            <Link
+              to="/consumers/$id"
+              params={{ id }}
+              className="foreign min-w-0 truncate hover:underline"
+            >
+              {name}
+            </Link>
+          </li>
+        ))}
+      </ul>
+      {list.hasMore && (
+        <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
+          Show more
+        </Button>
+      )}
+    </Panel>
+  );
+}
+
+function Settings({ target }: { target: Target }) {
+  const [draft, setDraft] = useState(() => draftOf(target));
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const save = useMutation({
+    mutationFn: () => api.targets.update(target.id, changeable(bodyOf(draft))),
+    onSuccess: (saved) => {
+      queries.setQueryData(['target', target.id], saved);
+      setDraft(draftOf(saved));
+      toasts.done('Saved: the next requests go by it');
+    },
+  });
+  const isChanged = JSON.stringify(draft) !== JSON.stringify(draftOf(target));
+  return (
+    <form
+      className="flex flex-col gap-3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save.mutate();
+      }}
+    >
+      <h2 className="text-base font-semibold">Settings</h2>
+      <TargetForm draft={draft} onChange={setDraft} errorAt={errorsOf(save.error)} />
+      {save.error !== null && (
+        <div role="alert">
+          <Hint tone="bad">{messageOf(save.error)}</Hint>
+        </div>
+      )}
+      <div className="flex gap-2">
+        <Button type="submit" kind="main" busy={save.isPending} disabled={!isChanged}>
+          Save changes
+        </Button>
+        <Button kind="quiet" disabled={!isChanged} onClick={() => setDraft(draftOf(target))}>
+          Undo
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** The kind of a target does not change. */
+function changeable({ kind: _kind, ...rest }: ReturnType<typeof bodyOf>) {
+  const { metadata: _metadata, ...patch } = rest as typeof rest & { metadata?: unknown };
+  return patch;
+}
+
+function DeleteDialog(props: { target: Target; open: boolean; onClose: () => void }) {
+  const { target, open, onClose } = props;
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const remove = useMutation({
+    mutationFn: () => api.targets.delete(target.id),
+    onSuccess: async () => {
+      await navigate({ to: '/targets' });
+      await queries.invalidateQueries({ queryKey: ['targets'] });
+    },
+  });
+  return (
+    <Dialog
+      open={open}
+      onClose={onClose}
+      title={`Delete ${target.name}?`}
+      description="Its credentials and its signing secret are gone then. A target that consumers use is not deleted."
+      actions={
+        <>
+          <Button onClick={onClose}>Keep it</Button>
+          <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
+            Delete
+          </Button>
+        </>
+      }
+    >
+      {remove.error !== null && <Hint tone="bad">{messageOf(remove.error)}</Hint>}
+    </Dialog>
+  );
+}

@@ -1,0 +1,114 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { Target } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import { errorsOf } from '../fieldErrors.ts';
+import { textOf } from '../search.ts';
+import { bodyOf, emptyDraft } from '../targets/draft.ts';
+import { TargetForm } from '../targets/form.tsx';
+import { WholeSecret } from '../targets/secret.tsx';
+import { TestResult } from '../targets/testResult.tsx';
+import { Button, buttonLook } from '../ui/button.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { PageHead, Panel } from '../ui/panel.tsx';
+
+export function targetNewSearch(search: Record<string, unknown>) {
+  const url = textOf(search, 'url');
+  const name = textOf(search, 'name');
+  return { ...(url !== undefined && { url }), ...(name !== undefined && { name }) };
+}
+
+/** A new webhook endpoint: filled in, tried, saved. */
+export function TargetNewPage() {
+  const known: { url?: string; name?: string } = useSearch({ from: '/inside/targets/new' });
+  const [draft, setDraft] = useState(() =>
+    emptyDraft({ name: known.name ?? '', base_url: known.url ?? '' }),
+  );
+  const queries = useQueryClient();
+  const test = useMutation({ mutationFn: () => api.targets.testDraft(testable()) });
+  const save = useMutation({
+    mutationFn: () => api.targets.create(bodyOf(draft)),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['targets'] }),
+  });
+  /** A test needs no name yet. */
+  const testable = () => ({ ...bodyOf(draft), name: draft.name.trim() || 'Test' });
+  const problem = save.error ?? test.error;
+
+  if (save.data !== undefined) return <Saved target={save.data} />;
+  return (
+    <>
+      <PageHead title="New webhook endpoint" />
+      <form
+        className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
+        onSubmit={(event) => {
+          event.preventDefault();
+          test.reset();
+          save.mutate();
+        }}
+      >
+        <div className="flex min-w-0 flex-col gap-3">
+          <TargetForm draft={draft} onChange={setDraft} errorAt={errorsOf(problem)} />
+        </div>
+        <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
+          <Panel title="Try it before you save it">
+            <p className="text-soft">
+              Sends one signed webhook with the body {'{"test":{…}}'} and shows what comes back.
+            </p>
+            <div>
+              <Button
+                busy={test.isPending}
+                onClick={() => {
+                  save.reset();
+                  test.mutate();
+                }}
+              >
+                {test.isPending ? 'Sending…' : 'Send test webhook'}
+              </Button>
+            </div>
+            {test.data !== undefined && (
+              <TestResult
+                test={test.data}
+                headers={Object.entries(bodyOf(draft).headers).map(
+                  ([name, value]) => `${name}: ${value}`,
+                )}
+              />
+            )}
+          </Panel>
+          {problem !== null && (
+            <div role="alert">
+              <Hint tone="bad">{messageOf(problem)}</Hint>
+            </div>
+          )}
+          <div className="flex gap-2">
+            <Button type="submit" kind="main" busy={save.isPending}>
+              Save target
+            </Button>
+            <Link to="/targets" className={buttonLook('quiet')}>
+              Cancel
+            </Link>
+          </div>
+        </div>
+      </form>
+    </>
+  );
+}
+
+function Saved({ target }: { target: Target }) {
+  return (
+    <>
+      <PageHead title={`${target.name} is saved`} />
+      <Panel title="Signing secret">
+        <WholeSecret secret={target.signing_secret} />
+      </Panel>
+      <div className="flex flex-wrap gap-2">
+        <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
+          Next: create a consumer for it
+        </Link>
+        <Link to="/targets/$id" params={{ id: target.id }} className={buttonLook()}>
+          To the target
+        </Link>
+      </div>
+    </>
+  );
+}

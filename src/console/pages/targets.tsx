@@ -1,0 +1,80 @@
+import { Link } from '@tanstack/react-router';
+import type { Target } from '../../schema.ts';
+import { api } from '../api.ts';
+import { useList } from '../queries.ts';
+import { buttonLook } from '../ui/button.tsx';
+import { DataTable } from '../ui/dataTable.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { PageHead } from '../ui/panel.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+
+const COLUMNS: Column<Target>[] = [
+  {
+    id: 'name',
+    title: 'Name',
+    width: 'minmax(0,2fr)',
+    cell: (target) => (
+      <Link
+        to="/targets/$id"
+        params={{ id: target.id }}
+        className="foreign block truncate font-medium hover:underline"
+      >
+        {target.name}
+      </Link>
+    ),
+  },
+  {
+    id: 'url',
+    title: 'Base URL',
+    width: 'minmax(0,3fr)',
+    cell: ({ base_url }) => <span className="foreign block truncate">{base_url}</span>,
+  },
+  {
+    id: 'credentials',
+    title: 'Credentials',
+    width: '7rem',
+    isExtra: true,
+    cell: ({ credentials }) => credentials.type,
+  },
+  {
+    id: 'health',
+    title: 'Health',
+    width: '5.5rem',
+    cell: ({ health }) => <StatusBadge status={health.status} />,
+  },
+  {
+    id: 'changed',
+    title: 'Changed',
+    width: '11rem',
+    isExtra: true,
+    cell: ({ updated_at }) => <TimeText at={updated_at} />,
+  },
+];
+
+/** Every endpoint that webhooks go to. */
+export function TargetsPage() {
+  const list = useList(['targets'], (cursor) => api.targets.list({ cursor }), { everyMs: 10_000 });
+  const add = (
+    <Link to="/targets/new" className={buttonLook('main')}>
+      Add new: webhook endpoint
+    </Link>
+  );
+  return (
+    <>
+      <PageHead title="Targets">{add}</PageHead>
+      <DataTable
+        what="targets"
+        columns={COLUMNS}
+        list={list}
+        rowKey={({ id }) => id}
+        rowHref={({ id }) => `/targets/${id}`}
+        empty={{
+          title: 'No target yet',
+          text: 'A target is an HTTP endpoint with its credentials. Consumers send to it.',
+          action: add,
+        }}
+      />
+    </>
+  );
+}

@@ -1,0 +1,85 @@
+import { MutationCache, QueryCache, QueryClient, useInfiniteQuery } from '@tanstack/react-query';
+import type { QueryKey } from '@tanstack/react-query';
+import type { Page } from '../api/client.ts';
+import { ClientError } from './api.ts';
+
+/** Whether the API answered last time; the layout shows it. */
+export const connection = createFlag(true);
+
+function createFlag(initial: boolean) {
+  let value = initial;
+  const listeners = new Set<() => void>();
+  return {
+    get: () => value,
+    set: (next: boolean) => {
+      if (next === value) return;
+      value = next;
+      listeners.forEach((listener) => listener());
+    },
+    subscribe: (listener: () => void) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+/** Reads are repeated while nobody answers; a 401 anywhere calls `onSignedOut`. */
+export function createQueries(onSignedOut: () => void): QueryClient {
+  const onError = (error: unknown): void => {
+    if (!(error instanceof ClientError)) return;
+    if (error.status === 401) onSignedOut();
+    connection.set(error.status !== 0);
+  };
+  return new QueryClient({
+    queryCache: new QueryCache({ onError, onSuccess: () => connection.set(true) }),
+    mutationCache: new MutationCache({ onError, onSuccess: () => connection.set(true) }),
+    defaultOptions: {
+      queries: {
+        staleTime: 1_000,
+        retry: (count, error) => isPassing(error) && count < 2,
+        retryDelay: (count) => 500 * 2 ** count,
+        networkMode: 'always',
+      },
+      mutations: { networkMode: 'always' },
+    },
+  });
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof ClientError && (error.status === 0 || error.status >= 500);
+}
+
+export interface ListOptions {
+  /** Reads the newest page again each so many ms, as long as no further page was opened. */
+  everyMs?: number;
+  enabled?: boolean;
+}
+
+/** A list of the API by its cursor: `rows` so far, `more()` for the next page. */
+export function useList<T>(
+  key: QueryKey,
+  read: (cursor: string | undefined) => Promise<Page<T>>,
+  { everyMs, enabled = true }: ListOptions = {},
+) {
+  const query = useInfiniteQuery({
+    queryKey: key,
+    enabled,
+    queryFn: ({ pageParam }) => read(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last: Page<T>) => last.next_cursor ?? undefined,
+    refetchInterval: ({ state }) =>
+      everyMs !== undefined && (state.data?.pages.length ?? 0) < 2 ? everyMs : false,
+  });
+  return {
+    rows: query.data?.pages.flatMap((page) => page.data) ?? [],
+    isLoading: query.isPending && enabled,
+    error: query.error,
+    hasMore: query.hasNextPage,
+    isLoadingMore: query.isFetchingNextPage,
+    more: () => void query.fetchNextPage(),
+    again: () => void query.refetch(),
+  };
+}
+
+/** What a table shows. */
+export type List<T> = Omit<ReturnType<typeof useList>, 'rows'> & { rows: T[] };

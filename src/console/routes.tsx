@@ -1,0 +1,116 @@
+import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router';
+import { Layout } from './layout.tsx';
+import { AlertsPage, alertsSearch } from './pages/alerts.tsx';
+import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';
+import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
+import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
+import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
+import { NotFoundPage } from './pages/notFound.tsx';
+import { OverviewPage } from './pages/overview.tsx';
+import { SettingsPage, settingsSearch } from './pages/settings.tsx';
+import { SignInPage, signInSearch } from './pages/signIn.tsx';
+import { StreamsPage, streamsSearch } from './pages/streams.tsx';
+import { TargetPage } from './pages/target.tsx';
+import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
+import { TargetsPage } from './pages/targets.tsx';
+import { parseSearch, printSearch } from './search.ts';
+
+// One entry a page: import it above, add it here and to `inside.addChildren` below.
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage });
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/signin',
+  validateSearch: signInSearch,
+  component: SignInPage,
+});
+/** Pages for whoever is signed in; with the navigation around them. */
+const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: Layout });
+const page = () => inside;
+
+const overview = createRoute({ getParentRoute: page, path: '/', component: OverviewPage });
+const targets = createRoute({ getParentRoute: page, path: '/targets', component: TargetsPage });
+const targetNew = createRoute({
+  getParentRoute: page,
+  path: '/targets/new',
+  validateSearch: targetNewSearch,
+  component: TargetNewPage,
+});
+const target = createRoute({ getParentRoute: page, path: '/targets/$id', component: TargetPage });
+const consumers = createRoute({
+  getParentRoute: page,
+  path: '/consumers',
+  validateSearch: consumersSearch,
+  component: ConsumersPage,
+});
+const consumerNew = createRoute({
+  getParentRoute: page,
+  path: '/consumers/new',
+  validateSearch: consumerNewSearch,
+  component: ConsumerNewPage,
+});
+const consumer = createRoute({
+  getParentRoute: page,
+  path: '/consumers/$id',
+  validateSearch: consumerSearch,
+  component: ConsumerPage,
+});
+const deadLetters = createRoute({
+  getParentRoute: page,
+  path: '/dead-letters',
+  validateSearch: deadLettersSearch,
+  component: DeadLettersPage,
+});
+const alerts = createRoute({
+  getParentRoute: page,
+  path: '/alerts',
+  validateSearch: alertsSearch,
+  component: AlertsPage,
+});
+const streams = createRoute({
+  getParentRoute: page,
+  path: '/streams',
+  validateSearch: streamsSearch,
+  component: StreamsPage,
+});
+const settings = createRoute({
+  getParentRoute: page,
+  path: '/settings',
+  validateSearch: settingsSearch,
+  component: SettingsPage,
+});
+
+const tree = root.addChildren([
+  signIn,
+  inside.addChildren([
+    overview,
+    targets,
+    targetNew,
+    target,
+    consumers,
+    consumerNew,
+    consumer,
+    deadLetters,
+    alerts,
+    streams,
+    settings,
+  ]),
+]);
+
+/** Every page of the console by its address. */
+export function createConsoleRouter() {
+  return createRouter({
+    routeTree: tree,
+    parseSearch,
+    stringifySearch: printSearch,
+    defaultPreload: false,
+    scrollRestoration: true,
+    defaultNotFoundComponent: NotFoundPage,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createConsoleRouter>;
+  }
+}

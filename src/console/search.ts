@@ -1,0 +1,28 @@
+/** Search parameters as they stand in the address: texts, so that a filter of digits stays one. */
+export function parseSearch(text: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(text));
+}
+
+/** The address of a search; empty ones are left out. */
+export function printSearch(search: Record<string, unknown>): string {
+  const kept = Object.entries(search).filter(
+    ([, value]) => value !== undefined && value !== null && value !== '',
+  );
+  const text = new URLSearchParams(kept.map(([name, value]) => [name, String(value)])).toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+/** One parameter as text. */
+export function textOf(search: Record<string, unknown>, name: string): string | undefined {
+  const value = search[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** One parameter that is one of a few words; anything else is as if it were not there. */
+export function wordOf<W extends string>(
+  search: Record<string, unknown>,
+  name: string,
+  words: readonly W[],
+): W | undefined {
+  return words.find((word) => word === search[name]);
+}

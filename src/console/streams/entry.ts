@@ -1,0 +1,109 @@
+import type { EventType, StreamName } from '../../schema.ts';
+import { api } from '../api.ts';
+import { parseExactly } from '../pretty.ts';
+
+/** An event or a record as the API answers it; `data` keeps all digits of its numbers. */
+export interface StreamEntry {
+  sync_id: string;
+  collection_id: string;
+  upstream_id: string;
+  data: unknown;
+  upstream_updated_at: string | null;
+  /** Of an event. */
+  event_id?: string;
+  event?: EventType;
+  changes?: Record<string, unknown> | null;
+  event_inserted_at?: string;
+  position?: number;
+  /** Of a record. */
+  version_id?: string;
+  updated_idx?: number;
+  deleted?: boolean;
+  upstream_created_at?: string | null;
+  created_at?: string;
+  updated_at?: string;
+}
+
+/** The id of one change: of the event, or of the record's version. */
+export function idOf(entry: StreamEntry): string {
+  return entry.event_id ?? entry.version_id ?? '';
+}
+
+export function positionOf(entry: StreamEntry): number {
+  return entry.position ?? entry.updated_idx ?? 0;
+}
+
+export function timeOf(entry: StreamEntry): string | null {
+  return entry.event_inserted_at ?? entry.updated_at ?? null;
+}
+
+/** What happened: the event's type, or what a record is now. */
+export function typeOf(entry: StreamEntry): string {
+  return entry.event ?? (entry.deleted === true ? 'deleted' : 'record');
+}
+
+export interface Filter {
+  sync?: string | undefined;
+  collection?: string | undefined;
+  provider?: string | undefined;
+  event?: EventType | undefined;
+}
+
+export interface EntryPage {
+  entries: StreamEntry[];
+  /** After the last position that was looked at. */
+  cursor: string;
+}
+
+/** One page of a stream; with `waitMs` it is answered when there is something, or the time is over. */
+export async function readEntries(request: {
+  stream: StreamName;
+  filter: Filter;
+  cursor: string | undefined;
+  waitMs?: number;
+  signal?: AbortSignal | undefined;
+}): Promise<EntryPage> {
+  const { stream, filter, cursor, waitMs = 0, signal } = request;
+  const response = await api.open('GET', `/v1/${stream}`, {
+    query: {
+      sync_id: filter.sync,
+      collection_id: filter.collection,
+      provider: filter.provider,
+      event: stream === 'events' ? filter.event : undefined,
+      after_cursor: cursor,
+      wait_for: waitMs,
+      limit: 100,
+    },
+    signal,
+  });
+  const answer = parseExactly(await response.text()) as Record<StreamName, StreamEntry[]> & {
+    cursor: string;
+  };
+  return { entries: answer[stream], cursor: answer.cursor };
+}
+
+/** One event, all digits kept. */
+export async function readEvent(id: string): Promise<StreamEntry> {
+  const response = await api.open('GET', `/v1/events/${encodeURIComponent(id)}`);
+  return parseExactly(await response.text()) as StreamEntry;
+}
+
+/** The cursor of a time, `1h` before now: the first frame of a listener says it, who leaves then. */
+export async function cursorSince(stream: StreamName, since: string): Promise<string> {
+  const leave = new AbortController();
+  try {
+    const query = { stream, since };
+    const response = await api.open('GET', '/v1/listen', { query, signal: leave.signal });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    for (;;) {
+      const part = await reader?.read();
+      text += part?.value ?? '';
+      const [, cursor] = /^id: (\S+)\n/mu.exec(text) ?? [];
+      if (cursor !== undefined) return cursor;
+      if (part === undefined || part.done) throw new Error('The stream was cut off; try again.');
+    }
+  } finally {
+    leave.abort();
+  }
+}

@@ -1,0 +1,73 @@
+import type { Attempt } from '../api.ts';
+import { api } from '../api.ts';
+import { ConsumerName } from '../consumerName.tsx';
+import type { Page } from '../../api/client.ts';
+import { useList } from '../queries.ts';
+import { Button } from '../ui/button.tsx';
+import { Failed, Loading } from '../ui/notice.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+import { number } from '../words.ts';
+
+/** What all consumers tried with one event, newest first. */
+export function EventAttempts({ eventId }: { eventId: string }) {
+  const list = useList(
+    ['attempts', 'of-event', eventId],
+    (cursor) =>
+      api.request<Page<Attempt>>('GET', '/v1/attempts', {
+        query: { event_id: eventId, limit: 50, cursor },
+      }),
+    { everyMs: 3_000 },
+  );
+  if (list.isLoading) return <Loading what="attempts" />;
+  if (list.error !== null && list.rows.length === 0) {
+    return <Failed error={list.error} again={list.again} />;
+  }
+  return (
+    <section className="flex flex-col gap-2">
+      <h3 className="font-medium">Attempts of all consumers</h3>
+      {list.rows.length === 0 ? (
+        <p className="text-soft">
+          None yet. A consumer sends it when its filter lets it pass and its turn has come; attempts
+          older than their retention are gone.
+        </p>
+      ) : (
+        <ul className="flex flex-col divide-y divide-line rounded-md border border-line">
+          {list.rows.map((attempt) => (
+            <li key={attempt.id} className="grid gap-x-3 gap-y-1 p-2 sm:grid-cols-[1fr_auto]">
+              <ConsumerName id={attempt.consumer_id} />
+              <span className="flex flex-wrap items-center gap-2 sm:justify-end">
+                <StatusBadge status={attempt.outcome} />
+                <span className="foreign font-mono text-xs">
+                  {attempt.status ?? attempt.error_code ?? ''}
+                </span>
+              </span>
+              <span className="text-xs text-soft">
+                attempt {number(attempt.attempt)} · {number(attempt.duration_ms)} ms
+                {isAhead(attempt.next_attempt_at) && (
+                  <>
+                    {' · next '}
+                    <TimeText at={attempt.next_attempt_at} />
+                  </>
+                )}
+              </span>
+              <span className="text-xs text-soft sm:text-right">
+                <TimeText at={attempt.started_at} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {list.hasMore && (
+        <Button busy={list.isLoadingMore} onClick={list.more}>
+          Older attempts
+        </Button>
+      )}
+    </section>
+  );
+}
+
+/** Once it is over, the attempt that followed says when. */
+function isAhead(at: string | null): at is string {
+  return at !== null && Date.parse(at) > Date.now();
+}

@@ -1,0 +1,104 @@
+import type { Target, TargetInput } from '../../schema.ts';
+
+export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2';
+
+/** What a form holds: texts, until they are sent. */
+export interface TargetDraft {
+  name: string;
+  base_url: string;
+  credentialsType: CredentialsType;
+  /** Of every type, so that a look at another one loses nothing. */
+  credentials: Record<string, string>;
+  headers: { name: string; value: string }[];
+  timeout_ms: string;
+  max_in_flight: string;
+  rate_limit: string;
+  ca: string;
+}
+
+/** The fields of each type, in the order in which they are asked for. */
+export const CREDENTIALS: Record<
+  CredentialsType,
+  { title: string; fields: { name: string; title: string; isSecret?: true; isOptional?: true }[] }
+> = {
+  none: { title: 'None', fields: [] },
+  basic: {
+    title: 'User name and password (Basic)',
+    fields: [
+      { name: 'username', title: 'User name' },
+      { name: 'password', title: 'Password', isSecret: true },
+    ],
+  },
+  bearer: {
+    title: 'Token (Authorization: Bearer)',
+    fields: [{ name: 'token', title: 'Token', isSecret: true }],
+  },
+  header: {
+    title: 'A header with a secret',
+    fields: [
+      { name: 'name', title: 'Header name' },
+      { name: 'value', title: 'Header value', isSecret: true },
+    ],
+  },
+  oauth2: {
+    title: 'OAuth 2 client credentials',
+    fields: [
+      { name: 'token_url', title: 'Token URL' },
+      { name: 'client_id', title: 'Client id' },
+      { name: 'client_secret', title: 'Client secret', isSecret: true },
+      { name: 'scope', title: 'Scope', isOptional: true },
+    ],
+  },
+};
+
+/** A form that was not touched yet; with the API's own defaults. */
+export function emptyDraft(known: { name?: string; base_url?: string } = {}): TargetDraft {
+  return {
+    name: known.name ?? '',
+    base_url: known.base_url ?? '',
+    credentialsType: 'none',
+    credentials: {},
+    headers: [],
+    timeout_ms: '15000',
+    max_in_flight: '64',
+    rate_limit: '',
+    ca: '',
+  };
+}
+
+/** A stored target as a form; its secrets are masked, and stay what they are when sent back. */
+export function draftOf(target: Target): TargetDraft {
+  const { type, ...fields } = target.credentials;
+  return {
+    name: target.name,
+    base_url: target.base_url,
+    credentialsType: type,
+    credentials: { ...fields } as Record<string, string>,
+    headers: Object.entries(target.headers).map(([name, value]) => ({ name, value })),
+    timeout_ms: String(target.timeout_ms),
+    max_in_flight: String(target.max_in_flight),
+    rate_limit: target.rate_limit === null ? '' : String(target.rate_limit),
+    ca: target.ca ?? '',
+  };
+}
+
+/** What is sent; the API checks it. */
+export function bodyOf(draft: TargetDraft): TargetInput {
+  const type = draft.credentialsType;
+  const fields = CREDENTIALS[type].fields.flatMap(({ name, isOptional }) => {
+    const value = draft.credentials[name] ?? '';
+    return value === '' && isOptional === true ? [] : [[name, value] as const];
+  });
+  const headers = draft.headers.filter(({ name }) => name !== '');
+  return {
+    name: draft.name.trim(),
+    kind: 'webhook',
+    base_url: draft.base_url.trim(),
+    credentials: { type, ...Object.fromEntries(fields) } as TargetInput['credentials'],
+    headers: Object.fromEntries(headers.map(({ name, value }) => [name, value])),
+    timeout_ms: Number(draft.timeout_ms),
+    max_in_flight: Number(draft.max_in_flight),
+    rate_limit: draft.rate_limit === '' ? null : Number(draft.rate_limit),
+    ca: draft.ca.trim() === '' ? null : draft.ca,
+  } as TargetInput;
+}

@@ -1,0 +1,163 @@
+import { Button } from '../ui/button.tsx';
+import { AreaField, SelectField, TextField } from '../ui/field.tsx';
+import { Panel } from '../ui/panel.tsx';
+import { CREDENTIALS } from './draft.ts';
+import type { CredentialsType, TargetDraft } from './draft.ts';
+
+interface Props {
+  draft: TargetDraft;
+  onChange: (draft: TargetDraft) => void;
+  errorAt: (pointer: string) => string | undefined;
+}
+
+/** Everything that a target is made of. */
+export function TargetForm({ draft, onChange, errorAt }: Props) {
+  const set = (change: Partial<TargetDraft>): void => onChange({ ...draft, ...change });
+  return (
+    <>
+      <Panel title="Where to">
+        <TextField
+          label="Name"
+          required
+          value={draft.name}
+          onChange={(event) => set({ name: event.target.value })}
+          hint="What people call it, for example: CRM of ACME"
+          error={errorAt('/name')}
+        />
+        <TextField
+          label="Base URL"
+          type="url"
+          required
+          value={draft.base_url}
+          onChange={(event) => set({ base_url: event.target.value })}
+          hint="http:// or https://; each consumer may add a path to it"
+          error={errorAt('/base_url')}
+        />
+      </Panel>
+      <Panel title="Credentials">
+        <Credentials draft={draft} onChange={set} errorAt={errorAt} />
+      </Panel>
+      <Panel title="Headers">
+        <Headers draft={draft} onChange={set} errorAt={errorAt} />
+      </Panel>
+      <Panel title="Limits">
+        <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
+          <TextField
+            label="Timeout, ms"
+            inputMode="numeric"
+            value={draft.timeout_ms}
+            onChange={(event) => set({ timeout_ms: event.target.value })}
+            hint="500–15,000, to the status line"
+            error={errorAt('/timeout_ms')}
+          />
+          <TextField
+            label="Requests at once"
+            inputMode="numeric"
+            value={draft.max_in_flight}
+            onChange={(event) => set({ max_in_flight: event.target.value })}
+            hint="1–1,000, for each consumer"
+            error={errorAt('/max_in_flight')}
+          />
+          <TextField
+            label="Requests a second"
+            inputMode="numeric"
+            value={draft.rate_limit}
+            onChange={(event) => set({ rate_limit: event.target.value })}
+            hint="For each consumer; empty: no limit"
+            error={errorAt('/rate_limit')}
+          />
+        </div>
+        <details>
+          <summary>Own certificate authority</summary>
+          <div className="pt-2">
+            <AreaField
+              label="CA certificates, PEM"
+              rows={4}
+              value={draft.ca}
+              onChange={(event) => set({ ca: event.target.value })}
+              hint="Trusted instead of the public authorities; empty: those"
+              error={errorAt('/ca')}
+            />
+          </div>
+        </details>
+      </Panel>
+    </>
+  );
+}
+
+interface PartProps {
+  draft: TargetDraft;
+  onChange: (change: Partial<TargetDraft>) => void;
+  errorAt: (pointer: string) => string | undefined;
+}
+
+function Credentials({ draft, onChange, errorAt }: PartProps) {
+  const types = Object.entries(CREDENTIALS) as [CredentialsType, { title: string }][];
+  const { fields } = CREDENTIALS[draft.credentialsType];
+  return (
+    <>
+      <SelectField
+        label="Type"
+        value={draft.credentialsType}
+        onChange={(credentialsType) => onChange({ credentialsType })}
+        options={types.map(([value, { title }]) => ({ value, text: title }))}
+        hint="Each webhook is signed as well, whatever is chosen here"
+      />
+      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
+        {fields.map(({ name, title, isSecret, isOptional }) => (
+          <TextField
+            key={`${draft.credentialsType}.${name}`}
+            label={isOptional === true ? `${title} (optional)` : title}
+            type={isSecret === true ? 'password' : 'text'}
+            autoComplete={isSecret === true ? 'new-password' : 'off'}
+            value={draft.credentials[name] ?? ''}
+            onChange={(event) =>
+              onChange({ credentials: { ...draft.credentials, [name]: event.target.value } })
+            }
+            error={errorAt(`/credentials/${name}`)}
+          />
+        ))}
+      </div>
+    </>
+  );
+}
+
+function Headers({ draft, onChange, errorAt }: PartProps) {
+  const { headers } = draft;
+  const change = (at: number, part: Partial<(typeof headers)[number]>): void =>
+    onChange({ headers: headers.map((one, index) => (index === at ? { ...one, ...part } : one)) });
+  const error = errorAt('/headers');
+  return (
+    <>
+      {headers.length === 0 && <p className="text-soft">None. They are sent with each webhook.</p>}
+      {headers.map(({ name, value }, index) => (
+        // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while they are typed
+        <div key={index} className="grid grid-cols-[1fr_1fr_auto] items-end gap-2">
+          <TextField
+            label={`Header ${index + 1}`}
+            value={name}
+            onChange={(event) => change(index, { name: event.target.value })}
+          />
+          <TextField
+            label="Value"
+            value={value}
+            onChange={(event) => change(index, { value: event.target.value })}
+          />
+          <Button
+            kind="quiet"
+            aria-label={`Remove header ${index + 1}`}
+            onClick={() => onChange({ headers: headers.filter((_, at) => at !== index) })}
+          >
+            ✕
+          </Button>
+        </div>
+      ))}
+      {error !== undefined && <p className="foreign text-bad">{error}</p>}
+      <div>
+        <Button onClick={() => onChange({ headers: [...headers, { name: '', value: '' }] })}>
+          Add a header
+        </Button>
+      </div>
+    </>
+  );
+}

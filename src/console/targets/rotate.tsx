@@ -1,0 +1,73 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { Target } from '../../schema.ts';
+import { api, messageOf } from '../api.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { SelectField } from '../ui/field.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { WholeSecret } from './secret.tsx';
+
+const ENDS = [
+  { value: '86400', text: 'for 24 hours' },
+  { value: '3600', text: 'for an hour' },
+  { value: '604800', text: 'for 7 days' },
+  { value: '0', text: 'not at all: it ends now' },
+];
+
+/** A new signing secret; the old one signs beside it for a while. */
+export function RotateDialog(props: { target: Target; open: boolean; onClose: () => void }) {
+  const { target, open, onClose } = props;
+  const queries = useQueryClient();
+  const [ends, setEnds] = useState('86400');
+  const rotate = useMutation({
+    mutationFn: () =>
+      api.request<Target>('POST', `/v1/targets/${target.id}/rotate-secret`, {
+        body: { expires_in: Number(ends) },
+      }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['target', target.id] }),
+  });
+  const close = (): void => {
+    onClose();
+    rotate.reset();
+  };
+  const isDone = rotate.data !== undefined;
+  return (
+    <Dialog
+      open={open}
+      onClose={close}
+      title={isDone ? 'The new secret signs from now on' : 'Rotate the signing secret?'}
+      description={
+        isDone
+          ? undefined
+          : `Webhooks to ${target.name} are signed with a new secret at once. As long as the old one signs too, receivers with either one accept them.`
+      }
+      actions={
+        isDone ? (
+          <Button kind="main" onClick={close}>
+            I have copied it
+          </Button>
+        ) : (
+          <>
+            <Button onClick={close}>Cancel</Button>
+            <Button kind="main" busy={rotate.isPending} onClick={() => rotate.mutate()}>
+              Rotate
+            </Button>
+          </>
+        )
+      }
+    >
+      {isDone ? (
+        <WholeSecret secret={rotate.data.signing_secret} />
+      ) : (
+        <SelectField
+          label="The old secret signs too"
+          value={ends}
+          onChange={setEnds}
+          options={ENDS}
+        />
+      )}
+      {rotate.error !== null && <Hint tone="bad">{messageOf(rotate.error)}</Hint>}
+    </Dialog>
+  );
+}

@@ -1,0 +1,45 @@
+import type { TargetTest } from '../../targetTest.ts';
+import { Code } from '../ui/copyText.tsx';
+import { Hint } from '../ui/notice.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { number } from '../words.ts';
+
+/** A test webhook: exactly what was sent and what came back. */
+export function TestResult({ test, headers }: { test: TargetTest; headers: string[] }) {
+  return (
+    <div className="flex min-w-0 flex-col gap-3" role="status">
+      <Facts
+        facts={[
+          ['Outcome', <StatusBadge key="o" status={test.outcome} />],
+          ['Status', test.status === null ? 'No answer' : String(test.status)],
+          ['Time', `${number(test.duration_ms)} ms`],
+          test.error_code === null ? null : ['Error', test.error_code],
+        ]}
+      />
+      {test.detail !== null && <Hint tone="bad">{test.detail}</Hint>}
+      <Code label="Request" text={requestText(test, headers)} />
+      <Code
+        label="How the answer began"
+        text={
+          test.response_head === null || test.response_head === ''
+            ? '(nothing)'
+            : test.response_head
+        }
+      />
+    </div>
+  );
+}
+
+function requestText({ request, message_id }: TargetTest, headers: string[]): string {
+  return [
+    `${request.method} ${request.url}`,
+    'content-type: application/json',
+    `webhook-id: ${message_id}`,
+    'webhook-timestamp: (unix seconds)',
+    'webhook-signature: v1,(of id.timestamp.body)',
+    ...headers,
+    '',
+    request.body,
+  ].join('\n');
+}

@@ -1,0 +1,187 @@
+import { useEffect, useRef, useState } from 'react';
+import uPlot from 'uplot';
+import { useShownTheme } from '../settings.ts';
+import { local, number, utc } from '../words.ts';
+
+export interface Series {
+  title: string;
+  /** A token of styles.css: `ok`, `bad`, `accent`, `chart-2`. */
+  colour: string;
+  values: (number | null)[];
+}
+
+export interface ChartProps {
+  title: string;
+  /** Unix seconds, ascending. */
+  times: number[];
+  series: Series[];
+  /** `bars` stand on each other, in the order given. */
+  kind: 'bars' | 'lines';
+  unit?: string;
+  height?: number;
+}
+
+/** Values over time: resizes, follows the theme, shows values under the pointer, and as a table. */
+export function Chart({ title, times, series, kind, unit = '', height = 150 }: ChartProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const [pointed, setPointed] = useState<number | null>(null);
+  const theme = useShownTheme();
+  const data = dataOf(times, series, kind);
+  const latest = useRef(data);
+  latest.current = data;
+  const shape = JSON.stringify([kind, unit, height, series.map((one) => [one.title, one.colour])]);
+
+  useEffect(() => {
+    const place = host.current;
+    if (place === null) return;
+    const options = optionsOf({ series, kind, unit, height, width: place.clientWidth });
+    options.hooks = { setCursor: [({ cursor }) => setPointed(cursor.idx ?? null)] };
+    const made = new uPlot(options, latest.current, place);
+    plot.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: place.clientWidth, height }));
+    observer.observe(place);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- `shape` says all that `series` decides here
+  }, [shape, theme]);
+  useEffect(() => plot.current?.setData(latest.current), [times, series]);
+
+  return (
+    <figure className="min-w-0">
+      <figcaption className="mb-1 flex flex-wrap items-center gap-x-3 text-soft">
+        <span className="font-medium text-ink">{title}</span>
+        {series.map((one) => (
+          <span key={one.title} className="inline-flex items-center gap-1 text-xs">
+            <span
+              aria-hidden
+              className="size-2 rounded-xs"
+              style={{ background: `var(--${one.colour})` }}
+            />
+            {one.title}
+            {pointed !== null && (
+              <span className="text-ink tabular-nums">
+                {print(one.values[pointed] ?? null, unit)}
+              </span>
+            )}
+          </span>
+        ))}
+        {pointed !== null && times[pointed] !== undefined && (
+          <span className="text-xs">{local(times[pointed] * 1_000).slice(5, 16)}</span>
+        )}
+      </figcaption>
+      <div ref={host} aria-hidden style={{ height }} />
+      <details className="text-xs">
+        <summary className="text-soft">As a table</summary>
+        <div
+          tabIndex={0}
+          role="region"
+          aria-label={`${title} as a table`}
+          className="max-h-48 overflow-auto"
+        >
+          <table className="w-full text-right tabular-nums">
+            <thead>
+              <tr>
+                <th className="text-left">Time</th>
+                {series.map((one) => (
+                  <th key={one.title}>{one.title}</th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {times.map((time, index) => (
+                <tr key={time}>
+                  <td className="text-left">{utc(time * 1_000)}</td>
+                  {series.map((one) => (
+                    <td key={one.title}>{print(one.values[index] ?? null, unit)}</td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </figure>
+  );
+}
+
+/** Bars stand on each other: each is drawn from the ground up to its own top, the tallest first. */
+function dataOf(times: number[], series: Series[], kind: ChartProps['kind']): uPlot.AlignedData {
+  const rows = series.map(({ values }) => values);
+  if (kind === 'lines') return [times, ...rows];
+  const tops = rows.map((_, at) =>
+    times.map((_, index) => rows.slice(at).reduce((sum, row) => sum + (row[index] ?? 0), 0)),
+  );
+  return [times, ...tops];
+}
+
+function optionsOf({
+  series,
+  kind,
+  unit,
+  height,
+  width,
+}: Pick<ChartProps, 'series' | 'kind' | 'unit'> & {
+  height: number;
+  width: number;
+}): uPlot.Options {
+  const colour = (name: string): string =>
+    getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const axis = {
+    stroke: colour('soft'),
+    grid: { stroke: colour('line'), width: 1 },
+    ticks: { stroke: colour('line'), width: 1 },
+    font: '11px system-ui, sans-serif',
+  };
+  const bars = uPlot.paths.bars?.({ size: [0.8, 40], align: 1 });
+  return {
+    width: Math.max(width, 50),
+    height,
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false } },
+    padding: [8, 8, 0, 0],
+    scales: {
+      x: { time: true, range: wholeSteps },
+      y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 1)] },
+    },
+    axes: [
+      { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
+      { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => print(tick, unit ?? '')) },
+    ],
+    series: [
+      {},
+      ...series.map((one) => {
+        const stroke = colour(one.colour);
+        return kind === 'bars'
+          ? {
+              stroke,
+              fill: stroke,
+              width: 0,
+              points: { show: false },
+              ...(bars && { paths: bars }),
+            }
+          : { stroke, width: 1.5, spanGaps: false, points: { show: true, size: 4, fill: stroke } };
+      }),
+    ],
+  };
+}
+
+/** The last step is drawn to its end. */
+function wholeSteps({ data }: uPlot, low: number, high: number): uPlot.Range.MinMax {
+  const [first = low, second = first + 60] = data[0];
+  return [low, high + second - first];
+}
+
+function clock(seconds: number): string {
+  const date = new Date(seconds * 1_000);
+  return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
+}
+
+function print(value: number | null, unit: string): string {
+  if (value === null) return '–';
+  const text = value >= 1_000_000 ? `${number(value / 1_000_000)}M` : number(value);
+  return unit === '' ? text : `${text} ${unit}`;
+}

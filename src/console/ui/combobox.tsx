@@ -1,0 +1,163 @@
+import { useEffect, useId, useState } from 'react';
+import type { KeyboardEvent } from 'react';
+import { number } from '../words.ts';
+import { Button } from './button.tsx';
+import { BOX, Field } from './field.tsx';
+
+export interface Option {
+  value: string;
+  /** What it is called; the value itself unless given. */
+  text?: string | undefined;
+  /** Beside it: a count, a state. */
+  about?: string | undefined;
+}
+
+interface Props {
+  label: string;
+  /** Empty: none is chosen. */
+  value: string;
+  /** What the value is called. */
+  shown?: string | undefined;
+  /** Said while none is chosen. */
+  placeholder: string;
+  options: readonly Option[];
+  onPick: (value: string) => void;
+  /** What is typed, where the options are found by whoever gives them; else they are filtered here. */
+  onText?: (text: string) => void;
+  isLoading?: boolean;
+  /** Whether a text may be taken that is no option. */
+  isOpen?: boolean;
+}
+
+const SHOWN = 100;
+
+/** One of many, found by typing: arrows move, Enter takes, Escape leaves it as it was. */
+export function Combobox(props: Props) {
+  const { label, value, shown = value, placeholder, options, onPick, onText } = props;
+  const id = useId();
+  const [text, setText] = useState<string | null>(null);
+  const [active, setActive] = useState(-1);
+  const isTyping = text !== null;
+  const found = isTyping && onText === undefined ? matching(options, text) : options;
+  const listed = found.slice(0, SHOWN);
+
+  const close = (): void => {
+    setText(null);
+    setActive(-1);
+    onText?.('');
+  };
+  const take = (next: string): void => {
+    close();
+    if (next !== value) onPick(next);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      setText(text ?? '');
+      setActive(Math.max(0, Math.min(listed.length - 1, active + step)));
+    } else if (event.key === 'Escape') close();
+    else if (event.key === 'Enter' && isTyping) {
+      event.preventDefault();
+      const chosen = listed[active]?.value ?? typed();
+      if (chosen !== null) take(chosen);
+    }
+  };
+  /** What Enter takes when no option was moved to. */
+  const typed = (): string | null => {
+    const trimmed = (text ?? '').trim();
+    if (props.isOpen === true) return trimmed;
+    return trimmed === '' ? null : (listed[0]?.value ?? null);
+  };
+  useEffect(() => {
+    if (active >= 0)
+      document.getElementById(`${id}-${active}`)?.scrollIntoView({ block: 'nearest' });
+  }, [active, id]);
+
+  return (
+    <Field label={label}>
+      {(attributes) => (
+        <div className="relative flex gap-1">
+          <input
+            {...attributes}
+            role="combobox"
+            aria-autocomplete="list"
+            aria-expanded={isTyping}
+            aria-controls={`${id}-list`}
+            aria-activedescendant={active >= 0 ? `${id}-${active}` : undefined}
+            autoComplete="off"
+            spellCheck={false}
+            placeholder={placeholder}
+            value={text ?? shown}
+            onFocus={(event) => event.target.select()}
+            onClick={() => !isTyping && setText('')}
+            onChange={(event) => {
+              setText(event.target.value);
+              setActive(-1);
+              onText?.(event.target.value);
+            }}
+            onKeyDown={onKeyDown}
+            onBlur={() => {
+              if (isTyping && props.isOpen === true && text.trim() !== '') take(text.trim());
+              else close();
+            }}
+            className={`${BOX} text-ellipsis`}
+          />
+          {value !== '' && (
+            <Button kind="quiet" aria-label={`Clear ${label}`} onClick={() => take('')}>
+              ✕
+            </Button>
+          )}
+          {isTyping && (
+            <div
+              id={`${id}-list`}
+              role="listbox"
+              aria-label={label}
+              className="absolute top-full left-0 z-30 mt-1 max-h-72 w-full min-w-56 overflow-y-auto rounded-md border border-line bg-panel p-1 shadow-pop"
+              // Keeps the focus in the field, so that a click comes before it is left.
+              onMouseDown={(event) => event.preventDefault()}
+            >
+              {listed.map((option, index) => (
+                <div
+                  key={option.value}
+                  id={`${id}-${index}`}
+                  role="option"
+                  aria-selected={option.value === value}
+                  onClick={() => take(option.value)}
+                  className={`flex min-h-8 cursor-pointer items-center gap-2 rounded px-2 hover:bg-sunk ${index === active ? 'bg-sunk' : ''}`}
+                >
+                  <span className="foreign min-w-0 flex-1 truncate">
+                    {option.text ?? option.value}
+                  </span>
+                  <span className="foreign max-w-[45%] truncate text-xs text-soft">
+                    {option.about}
+                  </span>
+                </div>
+              ))}
+              <p role="presentation" className="px-2 py-1 text-xs text-soft empty:hidden">
+                {below(props, found.length, text)}
+              </p>
+            </div>
+          )}
+        </div>
+      )}
+    </Field>
+  );
+}
+
+function below({ isLoading, isOpen }: Props, found: number, text: string): string {
+  if (found > SHOWN) return `and ${number(found - SHOWN)} more: type to narrow`;
+  if (isLoading === true) return 'Reading…';
+  if (found > 0) return '';
+  return isOpen === true && text.trim() !== ''
+    ? 'Not seen yet. Enter takes it all the same.'
+    : 'None found';
+}
+
+function matching(options: readonly Option[], text: string): readonly Option[] {
+  const wanted = text.trim().toLowerCase();
+  if (wanted === '') return options;
+  return options.filter(({ value, text: name = '', about = '' }) =>
+    `${value} ${name} ${about}`.toLowerCase().includes(wanted),
+  );
+}

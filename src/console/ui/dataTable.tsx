@@ -1,0 +1,205 @@
+import { useNavigate } from '@tanstack/react-router';
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useRef, useState } from 'react';
+import type { MouseEvent, ReactNode } from 'react';
+import { useKeys } from '../keys.ts';
+import { useNarrow } from '../narrow.ts';
+import type { List } from '../queries.ts';
+import { amount } from '../words.ts';
+import { Button } from './button.tsx';
+import { Failed, Loading, Notice } from './notice.tsx';
+
+export interface Column<T> {
+  id: string;
+  title: string;
+  /** A track of a CSS grid: `8rem`, `minmax(10rem, 2fr)`; `1fr` unless given. */
+  width?: string;
+  align?: 'right';
+  /** Left out on a narrow screen. */
+  isExtra?: boolean;
+  cell: (row: T) => ReactNode;
+}
+
+export interface DataTableProps<T> {
+  /** What the rows are: `consumers`. */
+  what: string;
+  columns: Column<T>[];
+  list: List<T>;
+  rowKey: (row: T) => string;
+  /** Where a row leads; its first cell should hold the link for it. */
+  rowHref?: (row: T) => string;
+  /** What a row opens, where it is no page. */
+  onOpen?: (row: T) => void;
+  /** Whether filters are set; with none, there is nothing at all. */
+  isFiltered?: boolean;
+  onClearFilters?: () => void;
+  empty: { title: string; text: ReactNode; action?: ReactNode };
+}
+
+const ROW = 40;
+
+/**
+ * A table of any length: rows in sight alone are drawn, further pages are read on the way down.
+ * `j` and `k` move, Enter opens. Says in words when it reads, fails, holds nothing or matches nothing.
+ */
+export function DataTable<T>(props: DataTableProps<T>) {
+  const { list, what, isFiltered = false } = props;
+  if (list.error !== null && list.rows.length === 0) {
+    return <Failed error={list.error} again={list.again} />;
+  }
+  if (list.isLoading) return <Loading what={what} />;
+  if (list.rows.length > 0) return <Rows {...props} />;
+  if (list.hasMore) {
+    return (
+      <Notice
+        title={`No ${what} match so far`}
+        text="The newest ones were looked at; older ones are read in parts."
+      >
+        <Button busy={list.isLoadingMore} onClick={list.more}>
+          Look further
+        </Button>
+      </Notice>
+    );
+  }
+  if (isFiltered) {
+    return (
+      <Notice title={`No ${what} match`} text="Change the search or the filters to see more.">
+        {props.onClearFilters && <Button onClick={props.onClearFilters}>Clear filters</Button>}
+      </Notice>
+    );
+  }
+  return (
+    <Notice title={props.empty.title} text={props.empty.text}>
+      {props.empty.action}
+    </Notice>
+  );
+}
+
+function Rows<T>({ what, columns, list, rowKey, rowHref, onOpen }: DataTableProps<T>) {
+  const isNarrow = useNarrow();
+  const navigate = useNavigate();
+  const body = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState(-1);
+  const { rows, hasMore } = list;
+  const shown = columns.filter((column) => !isNarrow || column.isExtra !== true);
+  const grid = {
+    gridTemplateColumns: shown.map(({ width }) => width ?? 'minmax(0,1fr)').join(' '),
+  };
+  const virtual = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: () => ROW,
+    overscan: 12,
+    scrollMargin: body.current?.offsetTop ?? 0,
+    getItemKey: (index) => rowKey(rows[index] as T),
+  });
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  const isNearEnd =
+    hasMore && !list.isLoadingMore && list.error === null && last >= rows.length - 20;
+  useEffect(() => {
+    if (isNearEnd) list.more();
+  }, [isNearEnd, list.more]);
+
+  const open = (row: T): void => {
+    if (onOpen !== undefined) onOpen(row);
+    else if (rowHref !== undefined) void navigate({ href: rowHref(row) });
+  };
+  const move = (by: number): void => {
+    const next = Math.min(rows.length - 1, Math.max(0, active + by));
+    setActive(next);
+    virtual.scrollToIndex(next, { align: 'auto' });
+  };
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    Enter: (event) => {
+      const row = rows[active];
+      if (isControl(event.target)) (event.target as HTMLElement).click();
+      else if (row !== undefined) open(row);
+    },
+  });
+  const onClick = (event: MouseEvent, row: T): void => {
+    if (isControl(event.target) || getSelection()?.isCollapsed === false) return;
+    open(row);
+  };
+
+  return (
+    <div>
+      <div
+        role="table"
+        aria-label={what}
+        aria-rowcount={hasMore ? -1 : rows.length + 1}
+        className="overflow-hidden rounded-lg border border-line bg-panel"
+      >
+        <div role="rowgroup">
+          <div
+            role="row"
+            aria-rowindex={1}
+            style={grid}
+            className="grid gap-x-3 border-b border-line bg-sunk px-3 py-1.5 text-xs font-semibold text-soft"
+          >
+            {shown.map(({ id, title, align }) => (
+              <span role="columnheader" key={id} className={align === 'right' ? 'text-right' : ''}>
+                {title}
+              </span>
+            ))}
+          </div>
+        </div>
+        <div
+          role="rowgroup"
+          ref={body}
+          className="relative"
+          style={{ height: virtual.getTotalSize() }}
+        >
+          {items.map(({ key, index, start }) => {
+            const row = rows[index] as T;
+            return (
+              <div
+                role="row"
+                key={key}
+                ref={virtual.measureElement}
+                data-index={index}
+                aria-rowindex={index + 2}
+                aria-current={index === active}
+                onClick={(event) => onClick(event, row)}
+                style={{
+                  ...grid,
+                  transform: `translateY(${start - virtual.options.scrollMargin}px)`,
+                }}
+                className={`absolute top-0 left-0 grid min-h-10 w-full items-center gap-x-3 border-b border-line px-3 py-1 ${rowHref || onOpen ? 'cursor-pointer hover:bg-sunk' : ''} ${index === active ? 'bg-accent-soft' : ''}`}
+              >
+                {shown.map(({ id, align, cell }) => (
+                  <div
+                    role="cell"
+                    key={id}
+                    className={`min-w-0 ${align === 'right' ? 'text-right tabular-nums' : ''}`}
+                  >
+                    {cell(row)}
+                  </div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      <footer className="flex min-h-9 items-center gap-3 px-1 pt-2 text-soft">
+        <span>
+          {amount(rows.length, 'row')}
+          {hasMore ? ', more below' : ''}
+        </span>
+        {hasMore && (
+          <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
+            Load more
+          </Button>
+        )}
+        {list.error !== null && (
+          <span role="alert">Could not be read again; what is shown is older.</span>
+        )}
+      </footer>
+    </div>
+  );
+}
+
+function isControl(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('a,button,input,select,summary') !== null;
+}

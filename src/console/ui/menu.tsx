@@ -1,0 +1,93 @@
+import { useEffect, useId, useRef, useState } from 'react';
+import type { KeyboardEvent } from 'react';
+import { Button } from './button.tsx';
+
+export interface MenuItem {
+  label: string;
+  onSelect: () => void;
+  /** Says what is chosen among several. */
+  isChosen?: boolean;
+}
+
+/**
+ * A menu under its button: arrows move, Enter chooses, Escape and a click elsewhere close it.
+ * By hand, as radix-ui's would be a twentieth of all our JavaScript.
+ */
+export function Menu({ title, items }: { title: string; items: MenuItem[] }) {
+  const id = useId();
+  const [isOpen, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (!isOpen) return;
+    entries(box.current)[0]?.focus();
+    const onPress = (event: PointerEvent): void => {
+      if (!box.current?.contains(event.target as Node)) setOpen(false);
+    };
+    addEventListener('pointerdown', onPress);
+    return () => removeEventListener('pointerdown', onPress);
+  }, [isOpen]);
+
+  const close = (): void => {
+    setOpen(false);
+    button.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (!isOpen) return;
+    if (event.key === 'Tab') return setOpen(false);
+    const all = entries(box.current);
+    const at = all.indexOf(document.activeElement as HTMLElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined && event.key !== 'Escape') return;
+    event.preventDefault();
+    if (to === undefined) close();
+    else all.at(to % all.length)?.focus();
+  };
+
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- keys of the menu inside it
+    <div ref={box} className="relative" onKeyDown={onKeyDown}>
+      <Button
+        kind="quiet"
+        ref={button}
+        id={id}
+        aria-haspopup="menu"
+        aria-expanded={isOpen}
+        onClick={() => setOpen(!isOpen)}
+      >
+        {title} <span aria-hidden>▾</span>
+      </Button>
+      {isOpen && (
+        <div
+          role="menu"
+          aria-labelledby={id}
+          className="absolute top-full right-0 z-50 mt-1 min-w-48 rounded-md border border-line bg-panel p-1 shadow-pop"
+        >
+          {items.map(({ label, onSelect, isChosen }) => (
+            <button
+              key={label}
+              type="button"
+              role={isChosen === undefined ? 'menuitem' : 'menuitemradio'}
+              {...(isChosen === undefined ? {} : { 'aria-checked': isChosen })}
+              tabIndex={-1}
+              onClick={() => {
+                close();
+                onSelect();
+              }}
+              className="flex min-h-8 w-full items-center gap-2 rounded px-2 text-left whitespace-nowrap hover:bg-sunk focus:bg-sunk focus:outline-none"
+            >
+              <span aria-hidden className="w-3">
+                {isChosen === true ? '✓' : ''}
+              </span>
+              {label}
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function entries(box: HTMLElement | null): HTMLElement[] {
+  return [...(box?.querySelectorAll<HTMLElement>('[role^="menuitem"]') ?? [])];
+}

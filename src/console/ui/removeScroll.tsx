@@ -1,0 +1,24 @@
+import { Slot } from 'radix-ui';
+import { useEffect } from 'react';
+import type { ReactNode, Ref } from 'react';
+
+/**
+ * Stands in for react-remove-scroll, whose <style> element our policy forbids: what is behind a
+ * dialog does not scroll, by a class.
+ */
+export function RemoveScroll({
+  children,
+  enabled = true,
+  ref,
+}: {
+  children: ReactNode;
+  enabled?: boolean;
+  ref?: Ref<HTMLElement>;
+}) {
+  useEffect(() => {
+    if (!enabled) return;
+    document.documentElement.classList.add('overflow-hidden');
+    return () => document.documentElement.classList.remove('overflow-hidden');
+  }, [enabled]);
+  return <Slot.Root ref={ref}>{children}</Slot.Root>;
+}

@@ -1,0 +1,65 @@
+import { useSyncExternalStore } from 'react';
+import { useNarrow } from '../narrow.ts';
+import { timeForm, useSetting } from '../settings.ts';
+import { local, relative, utc } from '../words.ts';
+import { Tooltip } from './tooltip.tsx';
+
+let now = Date.now();
+const listeners = new Set<() => void>();
+
+/** All times on a page move with one timer, which runs while any is shown. */
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  if (listeners.size === 1) tick();
+  return () => void listeners.delete(listener);
+}
+
+function tick(): void {
+  if (listeners.size === 0) return;
+  now = Date.now();
+  listeners.forEach((listener) => listener());
+  setTimeout(tick, 1_000);
+}
+
+/** The time of day, a second exact. */
+export function useNow(): number {
+  return useSyncExternalStore(subscribe, () => now);
+}
+
+/** A time as the reader wants it: relative, UTC or local; the other forms on hover. */
+export function TimeText({ at }: { at: string | null }) {
+  const form = useSetting(timeForm);
+  const current = useNow();
+  if (at === null) return <span className="text-soft">–</span>;
+  const time = Date.parse(at);
+  const text =
+    form === 'relative' ? relative(time, current) : form === 'utc' ? utc(time) : local(time);
+  return (
+    <Tooltip
+      text={
+        <span className="font-mono text-xs">
+          {utc(time)}
+          <br />
+          {local(time)} here
+          <br />
+          {relative(time, current)}
+        </span>
+      }
+    >
+      <time
+        dateTime={at}
+        className={`tabular-nums ${form === 'relative' ? 'whitespace-nowrap' : ''}`}
+      >
+        {text}
+      </time>
+    </Tooltip>
+  );
+}
+
+/** How wide a table's column of times is, in the form that is chosen: a track of its grid. */
+export function useTimeWidth(): string {
+  const form = useSetting(timeForm);
+  const isNarrow = useNarrow();
+  if (form === 'relative') return '5.75rem';
+  return isNarrow ? '6rem' : '13rem'; // on a phone the date and the time stand in two lines
+}

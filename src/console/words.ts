@@ -1,0 +1,62 @@
+/** `1 entry`, `1,204 entries`. */
+export function amount(count: number, one: string, more = `${one}s`): string {
+  return `${number(count)} ${count === 1 ? one : more}`;
+}
+
+/** `1,204`. */
+export function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+] as const;
+
+/** A length of time in its two largest units: `3 h 12 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 1) return seconds <= 0 ? '0 s' : '< 1 s';
+  let left = Math.round(seconds);
+  const parts: string[] = [];
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(left / size);
+    if (count === 0 && parts.length === 0) continue;
+    if (count > 0) parts.push(`${count} ${unit}`);
+    left -= count * size;
+    if (parts.length === 2 || count === 0) break;
+  }
+  return parts.join(' ');
+}
+
+/** `in 4 min`, `12 s ago`, `now`. */
+export function relative(time: number, now: number): string {
+  const seconds = (time - now) / 1_000;
+  const size = Math.abs(seconds);
+  if (size < 1) return 'now';
+  const [unit, length] = UNITS.find(([, least]) => size >= least) ?? ['s', 1];
+  const text = `${Math.floor(size / length)} ${unit}`;
+  return seconds > 0 ? `in ${text}` : `${text} ago`;
+}
+
+/** `2026-11-22 14:02:07 UTC`. */
+export function utc(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** The same in the browser's zone. */
+export function local(time: number): string {
+  const date = new Date(time);
+  const two = (part: number): string => String(part).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+/** A filter's list in a few words: `everything`, `nothing`, `a, b and 12 more`. */
+export function listed(values: readonly string[], shown = 2): string {
+  if (values.length === 0) return 'nothing';
+  if (values[0] === '*') return 'everything';
+  const first = values.slice(0, shown).join(', ');
+  return values.length <= shown ? first : `${first} and ${number(values.length - shown)} more`;
+}

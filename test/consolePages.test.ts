@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { createApiServer } from '../src/api/server.ts';
+import { KEY, openApp } from './support/app.ts';
+import type { TestApp } from './support/app.ts';
+import { browserOfFile } from './support/browser.ts';
+import { createDatabase } from './support/database.ts';
+
+const openTab = browserOfFile();
+const ASSETS = new URL('../dist/console/assets/', import.meta.url);
+
+test('all JavaScript of the console is at most 200 KB gzip', () => {
+  const sizes = readdirSync(ASSETS)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => gzipSync(readFileSync(new URL(name, ASSETS)), { level: 9 }).length);
+  expect(sizes.length).toBeGreaterThan(0);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(200 * 1024);
+});
+
+test('the page may load nothing from elsewhere, hashed files are kept for ever, and the API stays the API', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  const page = await api.app.request('/consumers/new?step=2');
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-security-policy')).toBe(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  );
+  expect(page.headers.get('cache-control')).toBe('no-cache');
+  const script = /src="(\/assets\/[^"]+\.js)"/u.exec(await page.text())?.[1] ?? '';
+  const file = await api.app.request(script);
+  expect(file.status).toBe(200);
+  expect(file.headers.get('content-type')).toContain('text/javascript');
+  expect(file.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+
+  const html = { accept: 'text/html' };
+  expect((await api.app.request('/nothing', { headers: html })).status).toBe(200);
+  expect((await api.app.request('/nothing')).status).toBe(404);
+  expect((await api.app.request('/v1/nothing', { headers: html })).status).toBe(401);
+  expect((await api.app.request('/assets/nothing.js', { headers: html })).status).toBe(404);
+  expect((await api.app.request('/consumers', { method: 'POST' })).status).toBe(404);
+});
+
+test('signing in leads to where one was going; a link signs in once and leaves the address; signing out ends it', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using site = await serve(api);
+  await using tab = await openTab({ expected: [/401/u] });
+  const { page } = tab;
+  await page.goto(`${site.url}/targets`);
+  await page.waitForURL(/\/signin\?next=%2Ftargets$/u);
+  await page.getByLabel('API key').fill('wrong-key-0123456789');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').waitFor();
+  await page.getByLabel('API key').fill(KEY);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL(`${site.url}/targets`);
+  const kept = await page.evaluate('JSON.stringify([localStorage, sessionStorage])');
+  expect(kept).toBe('[{},{}]');
+
+  await page.getByRole('button', { name: 'View' }).click();
+  await page.getByRole('menuitem', { name: /Sign out/u }).click();
+  await page.waitForURL(/\/signin/u);
+  const link = await api.request('POST', '/v1/session/links');
+  const { hash } = new URL(link.body.url);
+  await page.goto('about:blank');
+  await page.goto(`${site.url}/signin${hash}`);
+  await page.waitForURL(`${site.url}/`);
+  await page.getByRole('link', { name: 'Consumers' }).waitFor();
+  expect(page.url()).not.toContain('token');
+});
+
+interface Site extends AsyncDisposable {
+  url: string;
+}
+
+async function serve(api: TestApp): Promise<Site> {
+  const server = createApiServer(api.app.fetch);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
