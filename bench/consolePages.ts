@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { Browser, Page, Request } from 'playwright-core';
 
 import { launchChromium } from '../test/support/chromium.ts';
+import { openPage } from '../test/support/consolePage.ts';
 import { insertPast, PAST } from './consolePast.ts';
 import { insertConsumers } from './consumersList.ts';
 import type { Figure } from './figures.ts';
@@ -94,23 +95,16 @@ async function visit(
   page.on('requestfinished', note);
   for (let count = 0; count < VISITS; count += 1) {
     const from = performance.now();
-    await open(page, url);
+    await openPage(page, url);
     shown.push(performance.now() - from);
   }
   page.off('requestfinished', note);
   return { answers, shown, slowest: slowest.what.slice(0, 120) };
 }
 
-async function open(page: Page, url: string): Promise<void> {
-  await page.goto(url);
-  await page.locator('main h1').first().waitFor();
-  const reading = page.getByRole('status').filter({ hasText: /^Reading/u });
-  await reading.first().waitFor({ state: 'hidden' });
-}
-
 /** Scrolls through the list of consumers: how many rows it draws at most, and how long a frame took. */
 async function scroll(page: Page, url: string): Promise<Figure[]> {
-  await open(page, url);
+  await openPage(page, url);
   await page.evaluate(FRAMES);
   let most = 0;
   let last = 0;

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { session } from './api.ts';
-import { useInfo } from './layout.tsx';
+import { useInfo } from './info.ts';
 import { theme, timeForm, useSetting } from './settings.ts';
 import { useSignOut } from './signOut.ts';
 import { Button } from './ui/button.tsx';

@@ -1,5 +1,5 @@
 import type { Alert } from '../../alert.ts';
-import { useInfo } from '../layout.tsx';
+import { useInfo } from '../info.ts';
 import { Hint } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { Badge } from '../ui/statusBadge.tsx';
