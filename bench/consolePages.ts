@@ -14,8 +14,8 @@ const VISITS = 20;
 const ANSWER_MS = 300;
 const MOST_ROWS = 60;
 /** Of the list of consumers, while it is scrolled. */
-const SCROLL_TO = 3_000;
-const SCROLL_STEPS = 400;
+const SCROLL_TO = 1_000;
+const SCROLL_MS = 60_000;
 
 /** The console in a browser, with 10,000 consumers and a million attempts behind it. */
 export async function consolePages(session: Session): Promise<Figure[]> {
@@ -109,7 +109,8 @@ async function scroll(page: Page, url: string): Promise<Figure[]> {
   let most = 0;
   let last = 0;
   await page.mouse.move(640, 500);
-  for (let step = 0; step < SCROLL_STEPS && last < SCROLL_TO; step += 1) {
+  const from = performance.now();
+  while (last < SCROLL_TO && performance.now() - from < SCROLL_MS) {
     await page.mouse.wheel(0, 800);
     const rows = await page.evaluate<{ count: number; last: number }>(ROWS);
     most = Math.max(most, rows.count);
@@ -117,7 +118,13 @@ async function scroll(page: Page, url: string): Promise<Figure[]> {
   }
   const frames = percentilesOf(await page.evaluate<number[]>('benchFrames'));
   return [
-    { name: 'consumers scrolled through', value: last, unit: 'rows', goal: { least: SCROLL_TO } },
+    {
+      name: 'consumers scrolled through',
+      value: last,
+      unit: 'rows',
+      goal: { least: SCROLL_TO },
+      note: `in ${((performance.now() - from) / 1_000).toFixed(1)} s`,
+    },
     {
       name: 'rows in the document meanwhile, at most',
       value: most,
