@@ -121,7 +121,9 @@ export function FirstRun() {
           isDone={arrived?.outcome === 'delivered'}
           isWaiting={!sample.isSuccess && arrived === undefined}
           text={
-            sample.isSuccess ? 'Waiting for the delivery…' : 'The delivery appears here by itself.'
+            arrived === undefined && sample.isSuccess
+              ? 'Waiting for the delivery…'
+              : 'The delivery appears here by itself.'
           }
           done="delivered"
         />

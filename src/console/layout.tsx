@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, Outlet } from '@tanstack/react-router';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { session } from './api.ts';
 import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
@@ -27,6 +27,14 @@ const PLACES = [
 export function Layout() {
   const who = useQuery({ queryKey: ['session'], queryFn: session.who, staleTime: 60_000 });
   const [isHelping, setHelping] = useState(false);
+  const nav = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  useEffect(() => {
+    // On a phone the navigation is wider than the screen: the place one is at is in sight.
+    nav.current
+      ?.querySelector('[aria-current]')
+      ?.scrollIntoView({ inline: 'center', block: 'nearest' });
+  }, [pathname, who.isSuccess]);
   useKeys({ '/': focusSearch, '?': () => setHelping(true) });
   if (who.isPending) return <Loading what="the session" />;
   if (who.data === undefined) {
@@ -51,6 +59,7 @@ export function Layout() {
             Millrace
           </Link>
           <nav
+            ref={nav}
             aria-label="Pages"
             className="order-last -mx-1 flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
           >
@@ -129,9 +138,6 @@ function choices<W extends string>(setting: Setting<W>, shown: W, labels: Record
 
 function Footer() {
   const { data: info } = useInfo();
-  useEffect(() => {
-    document.title = info === undefined ? 'Millrace' : `Millrace ${info.region}`;
-  }, [info]);
   if (info === undefined) return null;
   return (
     <footer className="flex flex-wrap justify-center gap-x-4 gap-y-1 border-t border-line px-3 py-3 text-xs text-soft">

@@ -7,7 +7,6 @@ import { createConsoleRouter } from './routes.tsx';
 import { applyTheme } from './settings.ts';
 import './styles.css';
 import { ToastProvider } from './ui/toast.tsx';
-import { TooltipProvider } from './ui/tooltip.tsx';
 
 applyTheme();
 
@@ -23,11 +22,9 @@ if (place === null) throw new Error('index.html holds an element with the id roo
 createRoot(place).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <TooltipProvider>
-        <ToastProvider>
-          <RouterProvider router={router} />
-        </ToastProvider>
-      </TooltipProvider>
+      <ToastProvider>
+        <RouterProvider router={router} />
+      </ToastProvider>
     </QueryClientProvider>
   </StrictMode>,
 );

@@ -12,7 +12,7 @@ import { TimeText } from './ui/timeText.tsx';
 /** What runs, where its other doors are, and how this browser shows it. */
 export function ThisConsole() {
   return (
-    <div className="grid items-start gap-4 lg:grid-cols-2">
+    <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
       <Runs />
       <Doors />
       <Looks />

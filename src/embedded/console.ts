@@ -45,6 +45,7 @@ async function build(outDir: string): Promise<void> {
   const flags = ['--configLoader', 'native', '--outDir', outDir, '--emptyOutDir'];
   const child = spawn(process.execPath, [vite, 'build', '--config', config, ...flags], {
     cwd: ROOT,
+    env: { ...process.env, NODE_ENV: 'production' }, // else React's own checks are built in
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';

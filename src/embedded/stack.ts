@@ -81,7 +81,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const lock = started.use(await lockDataDir(dataDir, url));
   await waitForPort(port, config.host, lock.takenOver, say);
   const keys = await developmentKeys(dataDir);
-  await ensureConsole(say);
+  await ensureConsole(say).catch((error: Error) => say(`No console this time. ${error.message}`));
 
   const children: Child[] = [];
   const restart = (): void => children.forEach((child) => child.restart());

@@ -8,7 +8,7 @@ import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Badge } from '../ui/statusBadge.tsx';
-import { TimeText, useNow } from '../ui/timeText.tsx';
+import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { CreateKeyDialog } from './create.tsx';
 
@@ -33,7 +33,7 @@ export function ApiKeys() {
       </div>
       <DataTable
         what="API keys"
-        columns={columnsOf(setRevoking)}
+        columns={columnsOf(setRevoking, useTimeWidth())}
         list={list}
         rowKey={({ id }) => id}
         empty={{
@@ -48,7 +48,7 @@ export function ApiKeys() {
   );
 }
 
-function columnsOf(onRevoke: (key: ApiKey) => void): Column<ApiKey>[] {
+function columnsOf(onRevoke: (key: ApiKey) => void, timeWidth: string): Column<ApiKey>[] {
   return [
     {
       id: 'name',
@@ -72,7 +72,7 @@ function columnsOf(onRevoke: (key: ApiKey) => void): Column<ApiKey>[] {
     {
       id: 'used',
       title: 'Last used',
-      width: '7rem',
+      width: timeWidth,
       isExtra: true,
       cell: ({ last_used_at: at }) =>
         at === null ? <span className="text-soft">never</span> : <TimeText at={at} />,
@@ -80,7 +80,7 @@ function columnsOf(onRevoke: (key: ApiKey) => void): Column<ApiKey>[] {
     {
       id: 'expires',
       title: 'Expires',
-      width: '7rem',
+      width: timeWidth,
       isExtra: true,
       cell: ({ expires_at: at }) =>
         at === null ? <span className="text-soft">never</span> : <TimeText at={at} />,

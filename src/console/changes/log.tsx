@@ -10,7 +10,7 @@ import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { Drawer } from '../ui/dialog.tsx';
 import { Facts } from '../ui/panel.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 
 /** Who did what to which consumer, newest first. */
 export function ChangesLog(props: {
@@ -35,7 +35,7 @@ export function ChangesLog(props: {
       </div>
       <DataTable
         what="changes"
-        columns={columnsOf(setOpen)}
+        columns={columnsOf(setOpen, useTimeWidth())}
         list={list}
         rowKey={({ id }) => id}
         onOpen={setOpen}
@@ -62,9 +62,9 @@ export function ChangesLog(props: {
   );
 }
 
-function columnsOf(onOpen: (change: Change) => void): Column<Change>[] {
+function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<Change>[] {
   return [
-    { id: 'at', title: 'When', width: '6.5rem', cell: ({ at }) => <TimeText at={at} /> },
+    { id: 'at', title: 'When', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
     {
       id: 'action',
       title: 'What',

@@ -80,7 +80,7 @@ function Series({ metrics }: { metrics: Metrics }) {
   }, [metrics]);
   const { times } = shown;
   return (
-    <div className="grid gap-4 lg:grid-cols-3">
+    <div className="grid grid-cols-1 gap-4 lg:grid-cols-3">
       <Chart title="Attempts a step" kind="bars" times={times} series={shown.outcomes} />
       <Chart title="Answer time" kind="lines" unit="ms" times={times} series={shown.answers} />
       <Chart title="Lag" kind="lines" times={times} series={shown.lag} />

@@ -8,11 +8,14 @@ import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { TimeText, useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { DeliveryDrawer } from './deliveryDrawer.tsx';
 import { useLiveAttempts } from './liveAttempts.ts';
 import type { AttemptFilter } from './liveAttempts.ts';
+
+/** A retry that is due may take a moment to begin. */
+const GRACE_MS = 10_000;
 
 const OUTCOMES = [
   { value: '', text: 'All' },
@@ -41,7 +44,12 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
     api.consumers.attempts(consumer.id, { ...asked, cursor, limit: 100 }),
   );
   const isKnown = !list.isLoading && list.error === null;
-  const fresh = useLiveAttempts(consumer.id, asked, isLive && isKnown ? list.rows : null);
+  const fresh = useLiveAttempts(
+    consumer.id,
+    asked,
+    isLive && isKnown ? list.rows : null,
+    list.again,
+  );
   const rows = useMemo(() => together(fresh, list.rows), [fresh, list.rows]);
   const columns = useMemo(() => columnsOf(onOpen), [onOpen]);
   const chosen = rows.find(({ id }) => id === opened);
@@ -64,7 +72,13 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
             onChange={(event) => onFilter({ ...filter, status: event.target.value })}
           />
         </div>
-        <Button aria-pressed={isLive} onClick={() => setLive(!isLive)}>
+        <Button
+          aria-pressed={isLive}
+          onClick={() => {
+            if (!isLive) list.again();
+            setLive(!isLive);
+          }}
+        >
           <span aria-hidden className={isLive ? 'text-ok' : 'text-soft'}>
             {isLive ? '●' : '○'}
           </span>
@@ -146,7 +160,7 @@ function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
       title: 'Next attempt',
       width: 'minmax(5rem,11rem)',
       isExtra: true,
-      cell: ({ next_attempt_at }) => <TimeText at={next_attempt_at} />,
+      cell: ({ next_attempt_at }) => <Planned at={next_attempt_at} />,
     },
     {
       id: 'message',
@@ -163,4 +177,10 @@ function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
       ),
     },
   ];
+}
+
+/** What was planned then and is past has been tried since. */
+function Planned({ at }: { at: string | null }) {
+  const now = useNow();
+  return <TimeText at={at !== null && Date.parse(at) > now - GRACE_MS ? at : null} />;
 }

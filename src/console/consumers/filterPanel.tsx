@@ -53,7 +53,7 @@ export function FilterPanel({ consumer }: { consumer: Consumer }) {
   const set = (change: Partial<Filter>): void => setDraft({ ...draft, ...change });
   const field = { filter: draft, onChange: set, stream: consumer.stream };
   return (
-    <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+    <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <div className="flex min-w-0 flex-col gap-3">
         <Panel title="Syncs">
           <SyncsField {...field} />

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Page } from '../../api/client.ts';
 import { api, ClientError } from '../api.ts';
 import type { Attempt } from '../api.ts';
@@ -17,13 +17,17 @@ const FIRST = '1970-01-01T00:00:00.000Z';
 
 /**
  * What was tried since `known` was read, newest first, at most 300, as it happens: a long poll that
- * asks on from the newest end it has seen. Empty while off.
+ * asks on from the newest end it has seen. Off while `known` is null. `onGap`: more came than one
+ * answer holds, so that `known` must be read again.
  */
 export function useLiveAttempts(
   consumerId: string,
   filter: AttemptFilter,
   known: Attempt[] | null,
+  onGap: () => void,
 ): Attempt[] {
+  const gap = useRef(onGap);
+  gap.current = onGap;
   const [fresh, setFresh] = useState<Attempt[]>([]);
   const { outcome, status } = filter;
   const isOn = known !== null;
@@ -48,7 +52,9 @@ export function useLiveAttempts(
           );
           since = sinceOf(page.data, since);
           if (page.data.length > 0) setFresh((before) => merge(page.data, before));
-          await pause(LEAST_MS - (performance.now() - begun), signal);
+          const isGap = page.next_cursor !== null;
+          if (isGap) gap.current();
+          await pause((isGap ? AGAIN_MS : LEAST_MS) - (performance.now() - begun), signal);
         } catch (error) {
           if (signal.aborted || (error instanceof ClientError && error.status === 401)) return;
           await pause(AGAIN_MS, signal);

@@ -11,8 +11,8 @@ export function sentenceOf(consumer: Consumer): string {
   if (status === 'blocked' || status === 'stopped')
     return health.notes[0] ?? status_reason ?? status;
   if (status === 'paused') {
-    const why = status_reason === null ? '' : ` (${status_reason})`;
-    return `Paused${why}: ${waiting}, and nothing is lost.`;
+    const why = status_reason ?? 'paused';
+    return `${why.charAt(0).toUpperCase()}${why.slice(1)}: ${waiting}, and nothing is lost.`;
   }
   if (lag.entries === 0) return 'Caught up: all that matches has been sent.';
   return `Sending: ${waiting}.`;

@@ -46,7 +46,7 @@ export function ConsumerSettings({ consumer }: { consumer: Consumer }) {
           save.mutate();
         }}
       >
-        <div className="grid gap-3 sm:grid-cols-3">
+        <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
           <TextField
             label="Name"
             required

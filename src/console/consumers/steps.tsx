@@ -62,7 +62,7 @@ export function TargetStep({ draft, onChange }: StepProps) {
         </div>
         {add}
       </div>
-      <fieldset className="flex max-h-96 flex-col overflow-y-auto rounded-md border border-line">
+      <fieldset className="flex max-h-96 min-w-0 flex-col overflow-y-auto rounded-md border border-line">
         <legend className="sr-only">Target</legend>
         {found.map(({ id, name, base_url, health }) => (
           <label
@@ -101,7 +101,7 @@ const STREAMS = [
 /** Which stream, on top of the syncs. */
 export function StreamChoice({ draft, onChange }: StepProps) {
   return (
-    <fieldset className="grid gap-2 sm:grid-cols-2">
+    <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
       <legend className="mb-1 font-medium">Stream</legend>
       {STREAMS.map(({ value, title, text }) => (
         <Card
@@ -122,7 +122,7 @@ export function StreamChoice({ draft, onChange }: StepProps) {
 /** From where it reads. */
 export function StartStep({ draft, onChange }: StepProps) {
   return (
-    <fieldset className="grid gap-2 sm:grid-cols-2">
+    <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
       <legend className="sr-only">Start</legend>
       <Card
         name="start"
@@ -182,7 +182,7 @@ export function SaveStep(props: StepProps & { target: Target | undefined; error:
         onChange={(event) => onChange({ name: event.target.value })}
         error={errorAt('/name')}
       />
-      <div className="grid gap-3 sm:grid-cols-2">
+      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
         <TextField
           label="Path (optional)"
           value={draft.path}

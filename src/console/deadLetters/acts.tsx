@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Consumer } from '../../schema.ts';
-import { api, messageOf } from '../api.ts';
+import { api, ClientError, messageOf } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Hint } from '../ui/notice.tsx';
@@ -117,8 +117,13 @@ async function remove(consumer: string, ids: string[] | null): Promise<number> {
   let count = 0;
   const work = async (): Promise<void> => {
     for (let id = left.pop(); id !== undefined; id = left.pop()) {
-      await api.deadLetters.delete(consumer, id);
-      count += 1;
+      try {
+        await api.deadLetters.delete(consumer, id);
+        count += 1;
+      } catch (error) {
+        // Someone else was faster: it is gone, as was wanted.
+        if (!(error instanceof ClientError && error.status === 404)) throw error;
+      }
     }
   };
   await Promise.all(Array.from({ length: DELETES_AT_ONCE }, work));

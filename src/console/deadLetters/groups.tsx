@@ -11,7 +11,10 @@ export function Groups(props: {
 }) {
   const { groups, chosen, onChoose } = props;
   return (
-    <ul aria-label="Groups by failure" className="grid gap-2 sm:grid-cols-2 lg:grid-cols-4">
+    <ul
+      aria-label="Groups by failure"
+      className="grid grid-cols-1 gap-2 sm:grid-cols-2 lg:grid-cols-4"
+    >
       {groups.map((group) => {
         const status = statusText(group.status);
         const isChosen = chosen.code === group.code && chosen.status === status;

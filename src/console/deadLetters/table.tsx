@@ -2,7 +2,7 @@ import type { DeadLetter } from '../../deadLetter.ts';
 import type { List } from '../queries.ts';
 import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { failureOf } from './failure.ts';
 
@@ -16,6 +16,7 @@ export function LetterTable(props: {
   onClearFilters: () => void;
 }) {
   const { list, chosen, onChoose, onOpen } = props;
+  const timeWidth = useTimeWidth();
   const toggle = (id: string): void => {
     const next = new Set(chosen);
     if (!next.delete(id)) next.add(id);
@@ -25,7 +26,7 @@ export function LetterTable(props: {
     {
       id: 'choose',
       title: 'Choose',
-      width: '3.5rem',
+      width: '3.25rem',
       cell: ({ id, upstream_id }) => (
         <label className="flex min-h-8 items-center justify-center">
           <input
@@ -87,7 +88,7 @@ export function LetterTable(props: {
     {
       id: 'died',
       title: 'Died',
-      width: '6.5rem',
+      width: timeWidth,
       cell: ({ died_at }) => <TimeText at={died_at} />,
     },
   ];

@@ -14,7 +14,7 @@ import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { SelectField } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 
 interface Search {
   kind?: AlertKind | undefined;
@@ -63,7 +63,7 @@ export function AlertsPage() {
       </div>
       <DataTable
         what="alerts"
-        columns={columnsOf(setOpen)}
+        columns={columnsOf(setOpen, useTimeWidth())}
         list={list}
         rowKey={({ id }) => id}
         onOpen={setOpen}
@@ -84,9 +84,9 @@ export function AlertsPage() {
   );
 }
 
-function columnsOf(onOpen: (alert: Alert) => void): Column<Alert>[] {
+function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Alert>[] {
   return [
-    { id: 'at', title: 'When', width: '6.5rem', cell: ({ at }) => <TimeText at={at} /> },
+    { id: 'at', title: 'When', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
     {
       id: 'kind',
       title: 'Kind',
@@ -120,7 +120,7 @@ function columnsOf(onOpen: (alert: Alert) => void): Column<Alert>[] {
     {
       id: 'sent',
       title: 'Sent',
-      width: '6.5rem',
+      width: timeWidth,
       isExtra: true,
       cell: ({ mail }) => <TimeText at={mail?.sent_at ?? null} />,
     },

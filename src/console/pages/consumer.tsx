@@ -78,6 +78,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   return (
     <>
       <PageHead
+        name={consumer.name}
         title={
           <span className="flex flex-wrap items-center gap-2">
             {consumer.name} <StatusBadge status={consumer.status} />

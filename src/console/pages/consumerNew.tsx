@@ -65,7 +65,7 @@ export function ConsumerNewPage() {
       <PageHead title="New consumer: webhooks" />
       <Progress step={step} onGo={go} isReady={draft.target_id !== ''} />
       <form
-        className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
+        className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
         onSubmit={(event) => {
           event.preventDefault();
           if (step < STEPS.length) go(step + 1);

@@ -64,7 +64,7 @@ const PARTS: { status: ConsumerStatus; title: string; none: string }[] = [
 
 function Needing() {
   return (
-    <div className="grid items-start gap-4 lg:grid-cols-3">
+    <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-3">
       {PARTS.map((part) => (
         <Standing key={part.status} {...part} />
       ))}

@@ -58,7 +58,7 @@ function Loaded({ target }: { target: Target }) {
           />
         </Panel>
       )}
-      <div className="grid items-start gap-4 lg:grid-cols-2">
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
         <Panel title="Health">
           <Facts
             facts={[

@@ -40,7 +40,7 @@ export function TargetNewPage() {
     <>
       <PageHead title="New webhook endpoint" />
       <form
-        className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
+        className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
         onSubmit={(event) => {
           event.preventDefault();
           test.reset();

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { ChangedFields } from '../consumers/changedFields.tsx';
 import { prettyValue } from '../pretty.ts';
 import { Code } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
@@ -6,7 +7,6 @@ import { Failed, Loading } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
-import { Diff } from './diff.tsx';
 import { idOf, positionOf, readEvent, timeOf, typeOf } from './entry.ts';
 import type { StreamEntry } from './entry.ts';
 import { EventAttempts } from './eventAttempts.tsx';
@@ -66,7 +66,7 @@ export function EntryDrawer({ entry, onClose }: { entry: StreamEntry; onClose: (
           entry.deleted === undefined ? null : ['Deleted', entry.deleted ? 'yes' : 'no'],
         ]}
       />
-      {entry.changes != null && <Diff changes={entry.changes} data={entry.data} />}
+      <ChangedFields text={prettyValue(entry)} />
       <Code label="Data" text={prettyValue(entry.data)} />
       {isEvent && <EventAttempts eventId={idOf(entry)} />}
       <details>

@@ -25,7 +25,7 @@ export function Filters(props: {
   const { stream, filter, start, isLive, onChange } = props;
   const seen = useSeen(filter.sync);
   return (
-    <div role="search" className="grid gap-3 sm:grid-cols-2 lg:grid-cols-5">
+    <div role="search" className="grid grid-cols-2 gap-3 lg:grid-cols-5">
       <Combobox
         label="Sync"
         value={filter.sync ?? ''}

@@ -5,7 +5,7 @@ import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { Badge } from '../ui/statusBadge.tsx';
 import type { Tone } from '../ui/statusBadge.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { idOf, positionOf, timeOf, typeOf } from './entry.ts';
 import type { StreamEntry } from './entry.ts';
@@ -28,7 +28,7 @@ export function EntryTable(props: {
   return (
     <DataTable
       what={props.stream}
-      columns={columnsOf(props.onOpen)}
+      columns={columnsOf(props.onOpen, useTimeWidth())}
       list={props.list}
       rowKey={idOf}
       onOpen={props.onOpen}
@@ -39,7 +39,7 @@ export function EntryTable(props: {
   );
 }
 
-function columnsOf(onOpen: (entry: StreamEntry) => void): Column<StreamEntry>[] {
+function columnsOf(onOpen: (entry: StreamEntry) => void, timeWidth: string): Column<StreamEntry>[] {
   return [
     {
       id: 'position',
@@ -98,7 +98,7 @@ function columnsOf(onOpen: (entry: StreamEntry) => void): Column<StreamEntry>[] 
     {
       id: 'at',
       title: 'Appended',
-      width: '6rem',
+      width: timeWidth,
       cell: (entry) => <TimeText at={timeOf(entry)} />,
     },
   ];

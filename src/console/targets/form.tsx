@@ -41,7 +41,7 @@ export function TargetForm({ draft, onChange, errorAt }: Props) {
         <Headers draft={draft} onChange={set} errorAt={errorAt} />
       </Panel>
       <Panel title="Limits">
-        <div className="grid gap-3 sm:grid-cols-3">
+        <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
           <TextField
             label="Timeout, ms"
             inputMode="numeric"
@@ -103,7 +103,7 @@ function Credentials({ draft, onChange, errorAt }: PartProps) {
         options={types.map(([value, { title }]) => ({ value, text: title }))}
         hint="Each webhook is signed as well, whatever is chosen here"
       />
-      <div className="grid gap-3 sm:grid-cols-2">
+      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
         {fields.map(({ name, title, isSecret, isOptional }) => (
           <TextField
             key={`${draft.credentialsType}.${name}`}

@@ -1,7 +1,7 @@
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import { useShownTheme } from '../settings.ts';
-import { number, utc } from '../words.ts';
+import { local, number, utc } from '../words.ts';
 
 export interface Series {
   title: string;
@@ -25,6 +25,7 @@ export interface ChartProps {
 export function Chart({ title, times, series, kind, unit = '', height = 150 }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const [pointed, setPointed] = useState<number | null>(null);
   const theme = useShownTheme();
   const data = dataOf(times, series, kind);
   const latest = useRef(data);
@@ -35,6 +36,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
     const place = host.current;
     if (place === null) return;
     const options = optionsOf({ series, kind, unit, height, width: place.clientWidth });
+    options.hooks = { setCursor: [({ cursor }) => setPointed(cursor.idx ?? null)] };
     const made = new uPlot(options, latest.current, place);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: place.clientWidth, height }));
@@ -60,8 +62,16 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
               style={{ background: `var(--${one.colour})` }}
             />
             {one.title}
+            {pointed !== null && (
+              <span className="text-ink tabular-nums">
+                {print(one.values[pointed] ?? null, unit)}
+              </span>
+            )}
           </span>
         ))}
+        {pointed !== null && times[pointed] !== undefined && (
+          <span className="text-xs">{local(times[pointed] * 1_000).slice(5, 16)}</span>
+        )}
       </figcaption>
       <div ref={host} aria-hidden style={{ height }} />
       <details className="text-xs">
@@ -133,7 +143,10 @@ function optionsOf({
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     padding: [8, 8, 0, 0],
-    scales: { x: { time: true }, y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+    scales: {
+      x: { time: true, range: wholeSteps },
+      y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 1)] },
+    },
     axes: [
       { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
       { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => print(tick, unit ?? '')) },
@@ -150,10 +163,16 @@ function optionsOf({
               points: { show: false },
               ...(bars && { paths: bars }),
             }
-          : { stroke, width: 1.5, spanGaps: false };
+          : { stroke, width: 1.5, spanGaps: false, points: { show: true, size: 4, fill: stroke } };
       }),
     ],
   };
+}
+
+/** The last step is drawn to its end. */
+function wholeSteps({ data }: uPlot, low: number, high: number): uPlot.Range.MinMax {
+  const [first = low, second = first + 60] = data[0];
+  return [low, high + second - first];
 }
 
 function clock(seconds: number): string {

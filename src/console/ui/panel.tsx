@@ -1,3 +1,4 @@
+import { useEffect } from 'react';
 import type { ReactNode } from 'react';
 
 /** A part of a page with its heading. */
@@ -32,8 +33,21 @@ export function Facts({ facts }: { facts: (readonly [name: string, value: ReactN
   );
 }
 
-/** The head of a page: its name, its actions. */
-export function PageHead(props: { title: ReactNode; below?: ReactNode; children?: ReactNode }) {
+interface PageHeadProps {
+  title: ReactNode;
+  /** Where the title is more than text. */
+  name?: string;
+  below?: ReactNode;
+  /** Its actions. */
+  children?: ReactNode;
+}
+
+/** The head of a page; names the browser's tab as well. */
+export function PageHead(props: PageHeadProps) {
+  const name = props.name ?? (typeof props.title === 'string' ? props.title : '');
+  useEffect(() => {
+    document.title = name === '' ? 'Millrace' : `${name} · Millrace`;
+  }, [name]);
   return (
     <header className="flex flex-wrap items-start justify-between gap-3">
       <div className="min-w-0">

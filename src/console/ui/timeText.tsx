@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { useNarrow } from '../narrow.ts';
 import { timeForm, useSetting } from '../settings.ts';
 import { local, relative, utc } from '../words.ts';
 import { Tooltip } from './tooltip.tsx';
@@ -45,9 +46,20 @@ export function TimeText({ at }: { at: string | null }) {
         </span>
       }
     >
-      <time dateTime={at} className="whitespace-nowrap tabular-nums">
+      <time
+        dateTime={at}
+        className={`tabular-nums ${form === 'relative' ? 'whitespace-nowrap' : ''}`}
+      >
         {text}
       </time>
     </Tooltip>
   );
+}
+
+/** How wide a table's column of times is, in the form that is chosen: a track of its grid. */
+export function useTimeWidth(): string {
+  const form = useSetting(timeForm);
+  const isNarrow = useNarrow();
+  if (form === 'relative') return '5.75rem';
+  return isNarrow ? '6rem' : '13rem'; // on a phone the date and the time stand in two lines
 }

@@ -1,22 +1,84 @@
-import { Tooltip as Radix } from 'radix-ui';
+import { Slot } from 'radix-ui';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
 import type { ReactElement, ReactNode } from 'react';
+import { createPortal } from 'react-dom';
 
-/** Further words at an element, on hover and focus; never the only place where they stand. */
+const DELAY_MS = 250;
+const GAP = 4;
+
+/**
+ * Further words at an element, on hover and focus; never the only place where they stand. By hand,
+ * as radix-ui's would be a tenth of all our JavaScript.
+ */
 export function Tooltip({ text, children }: { text: ReactNode; children: ReactElement }) {
+  const id = useId();
+  const [place, setPlace] = useState<DOMRect | null>(null);
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const show = (element: Element, ms: number): void => {
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => setPlace(element.getBoundingClientRect()), ms);
+  };
+  const hide = (): void => {
+    clearTimeout(timer.current);
+    setPlace(null);
+  };
   return (
-    <Radix.Root delayDuration={250}>
-      <Radix.Trigger asChild>{children}</Radix.Trigger>
-      <Radix.Portal>
-        <Radix.Content
-          sideOffset={4}
-          collisionPadding={8}
-          className="foreign z-50 max-w-80 rounded-md border border-line bg-panel px-2 py-1 text-ink shadow-pop"
-        >
-          {text}
-        </Radix.Content>
-      </Radix.Portal>
-    </Radix.Root>
+    <>
+      <Slot.Root
+        onPointerEnter={(event) => show(event.currentTarget, DELAY_MS)}
+        onPointerLeave={hide}
+        onFocus={(event) => show(event.currentTarget, 0)}
+        onBlur={hide}
+        {...(place === null ? {} : { 'aria-describedby': id })}
+      >
+        {children}
+      </Slot.Root>
+      {place !== null &&
+        createPortal(
+          <Bubble id={id} place={place} onHide={hide}>
+            {text}
+          </Bubble>,
+          document.body,
+        )}
+    </>
   );
 }
 
-export const TooltipProvider = Radix.Provider;
+function Bubble(props: { id: string; place: DOMRect; onHide: () => void; children: ReactNode }) {
+  const { id, place, onHide } = props;
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const { offsetWidth: width, offsetHeight: height } = element;
+    const below = place.bottom + GAP;
+    const top = below + height > innerHeight ? place.top - GAP - height : below;
+    const left = Math.max(GAP, Math.min(place.left, innerWidth - width - GAP));
+    element.style.transform = `translate(${left}px, ${Math.max(GAP, top)}px)`;
+  }, [place]);
+  const hide = useRef(onHide);
+  hide.current = onHide;
+  useEffect(() => {
+    const away = (): void => hide.current();
+    const onKey = ({ key }: KeyboardEvent): void => {
+      if (key === 'Escape') away();
+    };
+    addEventListener('scroll', away, true);
+    addEventListener('keydown', onKey);
+    return () => {
+      removeEventListener('scroll', away, true);
+      removeEventListener('keydown', onKey);
+    };
+  }, []);
+  return (
+    <div
+      ref={box}
+      id={id}
+      role="tooltip"
+      className="foreign pointer-events-none fixed top-0 left-0 z-60 max-w-80 rounded-md border border-line bg-panel px-2 py-1 text-ink shadow-pop"
+    >
+      {props.children}
+    </div>
+  );
+}
