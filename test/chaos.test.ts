@@ -64,14 +64,16 @@ test('chaos: endpoints that fail in every way, workers killed, filters edited: n
   }
 
   const over = performance.now() + SIZE.seconds * 1_000;
-  const isOver = (): boolean => performance.now() >= over;
+  let killing = true; // on a busy machine another worker takes its time
+  const isOver = (): boolean => !killing && performance.now() >= over;
   const sent = new Map<string, { position: number; record: string }>();
   const kills: number[] = [];
   await Promise.all([
     append(cluster, sent, isOver),
     ...subjects.map((subject) => leaveAndReturn(subject.endpoint, random, isOver)),
     edit(cluster, subjects, random, isOver),
-    killWorkers(cluster, worker, isOver).then((last) => {
+    killWorkers(cluster, worker).then((last) => {
+      killing = false;
       worker = last.worker;
       kills.push(...last.at);
     }),
@@ -187,7 +189,6 @@ async function toggle(cluster: Cluster, { consumer, edits }: Subject): Promise<v
 async function killWorkers(
   cluster: Cluster,
   first: Running,
-  isOver: () => boolean,
 ): Promise<{ worker: Running; at: number[] }> {
   let worker = first;
   const at: number[] = [];
@@ -197,7 +198,6 @@ async function killWorkers(
     at.push(performance.now());
     worker = await cluster.startWorker();
   }
-  expect(isOver()).toBe(false);
   return { worker, at };
 }
 

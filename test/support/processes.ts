@@ -82,7 +82,7 @@ export async function openCluster(
         if (commandLine(run.pid) === null) throw new Error(`${entry} ended: ${run.stderr()}`);
         return isUp(run);
       },
-      { timeoutMs: 30_000, what: `${entry} is up` },
+      { timeoutMs: 60_000, what: `${entry} is up` },
     );
     return run;
   }
