@@ -12,8 +12,8 @@ import { openReceiver } from './support/receiver.ts';
 const run = promisify(execFile);
 
 const list: fc.Arbitrary<string[]> = fc.oneof(
-  fc.constant(['*']),
-  fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 4 }),
+  fc.constant<string[]>(['*']),
+  fc.uniqueArray(fc.constantFrom<string[]>('a', 'b', 'c', 'd'), { maxLength: 4 }),
 );
 const filter = fc.record({ syncs: list, collections: list, event_types: list });
 
