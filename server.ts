@@ -20,6 +20,7 @@ import { createEgress } from './src/egress.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
 import { createEnds } from './src/ends.ts';
+import { keepHeapSmall } from './src/heap.ts';
 import { infoOf } from './src/info.ts';
 import { sampleLag } from './src/lagSamples.ts';
 import { createLog, type Log } from './src/log.ts';
@@ -46,6 +47,7 @@ const MIGRATE_AGAIN_MS = 500;
 const MINUTE = 60_000;
 const METRICS_KEPT_MS = 10_000;
 
+keepHeapSmall();
 await main();
 
 async function main(): Promise<void> {

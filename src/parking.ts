@@ -258,6 +258,8 @@ export function createParking(options: ParkingOptions): Parking {
     if (next.due === WAITS || next.failure === null) {
       setDue(next, 0);
       dirty.add(next);
+    } else {
+      setDue(next, next.due); // nobody looked at it while it was behind another
     }
   }
 

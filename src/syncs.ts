@@ -48,11 +48,20 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
       const from = rows[0]!.counted;
       const to = Math.max(from, Math.min(last, from + STEP));
       await tx.query({
-        text: `insert into collections as old (sync_id, collection_id, events, last_at)
-               select sync_id, collection_id, count(*), max(event_inserted_at)
-                 from events
-                where position > $1 and position <= $2
-                group by sync_id, collection_id
+        text: `with counted as (
+                 select sync_id, collection_id, count(*) as events, max(event_inserted_at) as last_at
+                   from events
+                  where position > $1 and position <= $2
+                  group by sync_id, collection_id
+               ), by_sync as (
+                 insert into syncs as old (sync_id, events, last_at)
+                 select sync_id, sum(events), max(last_at) from counted group by sync_id
+                     on conflict (sync_id) do update
+                    set events  = old.events + excluded.events,
+                        last_at = greatest(old.last_at, excluded.last_at)
+               )
+               insert into collections as old (sync_id, collection_id, events, last_at)
+               select sync_id, collection_id, events, last_at from counted
                on conflict (sync_id, collection_id) do update
                   set events  = old.events + excluded.events,
                       last_at = greatest(old.last_at, excluded.last_at)`,
@@ -76,21 +85,16 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
   }): Promise<Listing<Sync>> {
     const [at, syncId] = after ?? BEGINNING;
     const { rows } = await db.query<Sync & { place: string }>({
-      text: `with seen as (
-               select sync_id, sum(events)::bigint as events, max(last_at) as last_at
-                 from collections group by sync_id
-             ), page as (
-               select sync_id, coalesce(seen.events, 0) as events, seen.last_at, syncs.name, syncs.metadata,
-                      coalesce(seen.last_at, '-infinity') as place
-                 from seen full join syncs using (sync_id)
-                where (coalesce(seen.last_at, '-infinity'), sync_id) < ($1::timestamptz, $2)
-                order by place desc, sync_id desc
+      text: `with page as materialized (
+               select * from syncs
+                where (last_at, sync_id) < ($1::timestamptz, $2)
+                order by last_at desc, sync_id desc
                 limit $3
              )
-             select sync_id, name, coalesce(metadata, '{}') as metadata, events, records.count as records,
-                    last_at, place::text
+             select sync_id, name, metadata, events, records.count as records,
+                    nullif(last_at, '-infinity') as last_at, last_at::text as place
                from page, lateral (select count(*) from records r where r.sync_id = page.sync_id) records
-              order by page.place desc, sync_id desc`,
+              order by page.last_at desc, sync_id desc`,
       values: [at, syncId, limit + 1],
     });
     return toListing(
@@ -148,14 +152,11 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
                on conflict (sync_id) do update
                   set name     = case when $4 then $2 else old.name end,
                       metadata = coalesce($3::jsonb, old.metadata)
-               returning name, metadata
+               returning *
              )
-             select $1::text as sync_id, stored.name, stored.metadata,
-                    coalesce(seen.events, 0)::bigint as events, records.count as records, seen.last_at
-               from stored,
-                    (select sum(events) as events, max(last_at) as last_at
-                       from collections where sync_id = $1) seen,
-                    (select count(*) from records where sync_id = $1) records`,
+             select sync_id, name, metadata, events, records.count as records,
+                    nullif(last_at, '-infinity') as last_at
+               from stored, (select count(*) from records where sync_id = $1) records`,
       values: [
         syncId,
         name ?? null,

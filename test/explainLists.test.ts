@@ -52,6 +52,7 @@ beforeAll(async () => {
     select ${uuid('1 + n % 100')}, now() - (4 * ${MANY} - n) * interval '12 ms', array[n / 4, n / 4 + 1], array[b.ms, b.ms], '{1,2}', '{200,200}', 2, n / 4, n / 4 + 1, b.ms
       from generate_series(1, 4 * ${MANY}) n, lateral (select extract(epoch from now() - (4 * ${MANY} - n) * interval '12 ms')::bigint * 1000 as ms) b;
     insert into collections select 's' || n % 500, 'a:' || n, 1, timestamptz '2026-01-01' + n * interval '1 min' from generate_series(1, ${MANY}) n;
+    insert into syncs (sync_id, events, last_at) select 's' || n, 1, timestamptz '2026-01-01' + n * interval '1 min' from generate_series(1, ${MANY}) n;
     insert into lag_samples select ${uuid('1 + n % 20')}, now() - n * interval '1 min', 1 from generate_series(1, ${MANY}) n;
   `);
   await db.query('vacuum analyze');
@@ -147,6 +148,15 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; by: RegExp[] 
       /(using|on) attempt_batches_\d+_/u,
       /using lag_samples_pkey/u,
     ],
+  },
+  {
+    what: 'syncs',
+    work: (sql) =>
+      createSyncs({ ...db, query: sql.query }).list({
+        limit: 10,
+        after: ['2026-01-05T00:00:00Z', 's7'],
+      }),
+    by: [/using syncs_newest/u],
   },
   {
     what: 'collections',

@@ -66,6 +66,25 @@ test('a parked entry that was delivered does not come back by a reading that is 
   expect(parking.size).toBe(2);
 });
 
+test('of two entries of one record that are sent again at once, the second follows when the first is taken', () => {
+  const last_failure = { code: 'HTTP_4XX', detail: 'HTTP 422', status: 422 } as const;
+  const { parking } = openParking([
+    row(1, {
+      upstream_id: 'u',
+      last_failure: { ...last_failure, at: '2026-01-01T00:00:00Z', response_head: null },
+    }),
+    row(2, {
+      upstream_id: 'u',
+      last_failure: { ...last_failure, at: '2026-01-01T00:00:00Z', response_head: null },
+    }),
+  ]);
+  const [first] = parking.due();
+  expect(first?.entry.position).toBe(1);
+  expect(parking.due()).toEqual([]);
+  parking.delivered(first!);
+  expect(send(parking)).toEqual([2]);
+});
+
 test('one that is in flight when an edit removes it is sent no more after that, and its record goes on', () => {
   const { parking } = openParking([
     row(1, { upstream_id: 'u', event: 'created' }),

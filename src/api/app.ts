@@ -113,12 +113,12 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createListenRoutes(deps));
   app.route('/', createSyncRoutes(deps));
   app.route('/', createTargetRoutes(deps));
+  app.route('/', createPreviewRoutes(deps)); // before /v1/consumers/{id}
   app.route('/', createConsumerRoutes({ consumers, ask, startWorkflow }));
   app.route('/', createCommandRoutes({ consumers, ask }));
   app.route('/', createDeadLetterRoutes({ ...deps, ask }));
   app.route('/', createAttemptRoutes({ consumers, ...deps.reads }));
   app.route('/', createAlertRoutes({ consumers, ...deps.reads }));
-  app.route('/', createPreviewRoutes(deps));
   app.route('/', createConsumerMetricsRoutes(deps));
   app.route('/', createInfoRoutes(deps));
   app.route('/', createApiKeyRoutes(deps.access));

@@ -63,6 +63,8 @@ export function createDeadLetterRoutes(deps: {
     return c.json({ data: await deadLetters.groups(id) }, 200);
   });
 
+  takesOnly(app, GROUPS.path, 'GET', 'HEAD');
+
   app.openapi(GET, async (c) => {
     const { id, letter } = c.req.valid('param');
     const found = await deadLetters.get(id, letter);

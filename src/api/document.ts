@@ -104,11 +104,11 @@ function repairPatterns(value: unknown): void {
 
 function addProblems(operation: Operation, path: string): void {
   const { parameters = [], requestBody, responses, security } = operation;
-  const statuses = [431];
+  const statuses = [414, 431];
   if (parameters.some((one) => one.in === 'query' || one.in === 'header')) statuses.push(400);
   if (path.includes('{')) statuses.push(404);
   if (requestBody !== undefined) statuses.push(400, 413, 415, 422);
-  if (security === undefined) statuses.length = 1;
+  if (security === undefined) statuses.length = 2;
   for (const status of statuses) {
     responses[status] ??= {
       description: STATUS_CODES[status] ?? 'Error',

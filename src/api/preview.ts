@@ -4,7 +4,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Pages } from '../pages.ts';
 import { preview, Preview, PreviewInput } from '../preview.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, IdempotencyKey, json, jsonBody, problems } from './route.ts';
+import { createRoutes, IdempotencyKey, json, jsonBody, problems, takesOnly } from './route.ts';
 import { needs } from './scopes.ts';
 import { bare } from './streams.ts';
 
@@ -23,6 +23,8 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
     const text = `{"scanned":${scanned},"matched":${matched},"sample":[${sample.join(',')}]}`;
     return c.body(text, 200, { 'content-type': 'application/json' }) as never; // of the documented shape
   });
+
+  takesOnly(app, PREVIEW.path, 'POST');
 
   return app;
 }

@@ -1,4 +1,5 @@
 import { appendFile, rm, truncate } from 'node:fs/promises';
+import { keepHeapSmall } from '../heap.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT, usage } from './exit.ts';
 import {
@@ -42,6 +43,7 @@ export async function runImport(
   file: string,
   flags: ImportFlags,
 ): Promise<number> {
+  keepHeapSmall();
   const { out, signal } = context;
   const { checkpoint, size, isResumed } = await begin(file, flags);
   const path = file === '-' ? null : checkpointPath(file);

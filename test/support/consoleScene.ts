@@ -8,23 +8,27 @@ import type { TestReceiver } from './receiver.ts';
 /** Short enough that a test sees an entry die; for `siteOfFile`. */
 export const SHORT_WINDOW = { MILLRACE_RETRY_WINDOW: '4s' };
 
+/** Records whose first version `refused` is not rid of. */
+export const REFUSED = 2;
+
 /** Consumers of every kind on one endpoint, with a past. */
 export interface Scene extends AsyncDisposable {
   receiver: TestReceiver;
   target: Target;
   /** Delivers everything. */
   healthy: Consumer;
-  /** Has dead letters. */
+  /** Has `REFUSED` dead letters. */
   refused: Consumer;
   /** Its endpoint was away for the whole window: stopped, with alerts. */
   stopped: Consumer;
   paused: Consumer;
 }
 
-/** Resolves once something has died and someone was stopped; the site must have a `SHORT_WINDOW`. */
+/** Resolves once they have died and someone was stopped; the site must have a `SHORT_WINDOW`. */
 export async function openScene(cluster: Cluster): Promise<Scene> {
   const receiver = await openReceiver((received, response) => {
-    const isRefused = received.path.endsWith('/refused') && received.body.includes('poison');
+    const isRefused =
+      received.path.endsWith('/refused') && received.body.includes('"data":{"name":"poison"');
     if (received.path.endsWith('/down')) answer(503)(received, response);
     else if (isRefused) answer(422)(received, response);
     else accept(received, response);
@@ -55,9 +59,11 @@ export async function openScene(cluster: Cluster): Promise<Scene> {
         'GET',
         `/v1/consumers/${refused.id}/dead-letters`,
       );
-      return letters.data.length > 0 && (await cluster.get(stopped.id)).status === 'stopped';
+      return (
+        letters.data.length === REFUSED && (await cluster.get(stopped.id)).status === 'stopped'
+      );
     },
-    { timeoutMs: 30_000, what: 'an entry dies and a consumer stops' },
+    { timeoutMs: 30_000, what: 'two entries die and a consumer stops' },
   );
   return {
     receiver,
@@ -76,7 +82,7 @@ async function append(cluster: Cluster, version: number): Promise<void> {
     sync_id: n % 2 === 0 ? 'shop' : 'crm',
     collection_id: n % 2 === 0 ? 'stripe:charge' : 'hubspot:contact',
     upstream_id: `r-${n}`,
-    data: { name: n === 7 ? 'poison' : `Record ${n}`, amount: n * version },
+    data: { name: version === 1 && n < REFUSED ? 'poison' : `Record ${n}`, amount: n * version },
   }));
   await cluster.request('POST', '/v1/records', { records });
 }

@@ -111,7 +111,7 @@ export function ConsumerNewPage() {
           </div>
         </div>
         {step > 1 && (
-          <div className="lg:sticky lg:top-16">
+          <div className="min-w-0 lg:sticky lg:top-16">
             <FilterPreview stream={draft.stream} filter={filterOf(draft)} />
           </div>
         )}

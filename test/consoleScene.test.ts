@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import type { AxeResults } from 'axe-core';
+import type { Page } from 'playwright-core';
+import { beforeAll, afterAll, expect, test } from 'vitest';
+import { browserOfFile } from './support/browser.ts';
+import { openPage } from './support/consolePage.ts';
+import { openScene, REFUSED, SHORT_WINDOW } from './support/consoleScene.ts';
+import type { Scene } from './support/consoleScene.ts';
+import { siteOfFile } from './support/consoleSite.ts';
+import { until } from './support/poll.ts';
+import { accept } from './support/receiver.ts';
+
+const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+
+const openTab = browserOfFile();
+const site = siteOfFile(SHORT_WINDOW);
+let scene: Scene;
+/** What drawers show. */
+const opened = { attempt: '', letter: '' };
+beforeAll(async () => {
+  const { cluster } = site();
+  scene = await openScene(cluster);
+  opened.attempt = await firstOf(`/v1/consumers/${scene.stopped.id}/attempts`);
+  opened.letter = await firstOf(`/v1/consumers/${scene.refused.id}/dead-letters`);
+}, 60_000);
+afterAll(() => scene[Symbol.asyncDispose]());
+
+/** Every page, in the states that show most of it. */
+const pages = (): [name: string, path: string][] => [
+  ['overview', '/'],
+  ['targets', '/targets'],
+  ['new target', '/targets/new'],
+  ['target', `/targets/${scene.target.id}`],
+  ['consumers', '/consumers'],
+  ['consumers, none match', '/consumers?q=nobody'],
+  ['new consumer', '/consumers/new'],
+  ['new consumer, syncs', `/consumers/new?target=${scene.target.id}&step=2`],
+  ['new consumer, saving', `/consumers/new?target=${scene.target.id}&step=6`],
+  ['healthy consumer', `/consumers/${scene.healthy.id}`],
+  ['consumer with dead letters', `/consumers/${scene.refused.id}`],
+  ['stopped consumer', `/consumers/${scene.stopped.id}`],
+  ['its filter', `/consumers/${scene.stopped.id}?tab=filter`],
+  ['its settings', `/consumers/${scene.stopped.id}?tab=settings`],
+  ['its changes', `/consumers/${scene.paused.id}?tab=changes`],
+  ['a delivery', `/consumers/${scene.stopped.id}?delivery=${opened.attempt}`],
+  ['a dead letter', `/dead-letters?consumer=${scene.refused.id}&letter=${opened.letter}`],
+  ['paused consumer', `/consumers/${scene.paused.id}`],
+  ['dead letters, none chosen', '/dead-letters'],
+  ['dead letters', `/dead-letters?consumer=${scene.refused.id}`],
+  ['alerts', '/alerts'],
+  ['streams', '/streams'],
+  ['settings', '/settings'],
+  ['not found', '/nothing/here'],
+];
+
+test.each(['light', 'dark'] as const)(
+  'axe finds nothing serious on any page in the %s theme',
+  async (colorScheme) => {
+    await using tab = await openTab({ colorScheme });
+    const { page, context } = tab;
+    const found: string[] = [];
+    await page.goto(`${site().url}/signin`);
+    found.push(...(await violationsOf(page, 'sign-in')));
+    await site().signIn(context);
+    for (const [name, path] of pages()) {
+      await openPage(page, `${site().url}${path}`);
+      expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
+      found.push(...(await violationsOf(page, name)));
+    }
+    expect(found).toEqual([]);
+  },
+);
+
+test('at 400 pixels no page has to be moved sideways', async () => {
+  await using tab = await openTab({ viewport: { width: 400, height: 800 } });
+  const { page, context } = tab;
+  await site().signIn(context);
+  const wide: string[] = [];
+  for (const [name, path] of pages()) {
+    await openPage(page, `${site().url}${path}`);
+    const width = await page.evaluate('document.documentElement.scrollWidth');
+    if (Number(width) > 400) wide.push(`${name}: ${String(width)}`);
+  }
+  expect(wide).toEqual([]);
+});
+
+test('dead letters are grouped, counted before they are sent again, and gone once they were taken', async () => {
+  const { url, signIn, cluster } = site();
+  const { refused, receiver } = scene;
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  await openPage(page, `${url}/dead-letters?consumer=${refused.id}`);
+  const groups = page.getByRole('list', { name: 'Groups by failure' });
+  await groups.getByText('422').waitFor();
+  expect(await groups.getByRole('listitem').count()).toBe(1);
+
+  const before = receiver.received.length;
+  receiver.respond = accept;
+  await page.getByRole('button', { name: `Send all ${REFUSED} dead letters again` }).click();
+  const dialog = page.getByRole('dialog', { name: `Send ${REFUSED} dead letters again?` });
+  await dialog.getByRole('button', { name: `Send ${REFUSED} dead letters` }).click();
+  await page.getByText(`${REFUSED} dead letters put to be sent again`).waitFor();
+  await until(() => receiver.received.length >= before + REFUSED);
+  const sent = receiver.received.slice(before);
+  expect(sent.every(({ body }) => body.includes('poison'))).toBe(true);
+  expect(new Set(sent.map(({ id }) => id)).size).toBe(REFUSED);
+  await page.getByText('No dead letters').waitFor();
+  await until(async () => (await cluster.get(refused.id)).parked === 0);
+});
+
+async function firstOf(path: string): Promise<string> {
+  const page = await site().cluster.request<{ data: { id: string }[] }>('GET', path);
+  return page.data[0]?.id ?? '';
+}
+
+/** What axe calls serious or critical, a line each. */
+async function violationsOf(page: Page, name: string): Promise<string[]> {
+  await page.evaluate(AXE);
+  const results = await page.evaluate<AxeResults>(
+    "axe.run(document, { resultTypes: ['violations'] })",
+  );
+  expect(results.passes.length).toBeGreaterThan(10); // it has looked
+  return results.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${name}: ${id} ${html} ${failureSummary}`),
+    );
+}

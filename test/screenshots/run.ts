@@ -1,0 +1,117 @@
+// `npm run screenshots`: the console's pages with the demo's data, as docs/images/console-*.png.
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { startStack } from '../../src/embedded/stack.ts';
+import type { Stack } from '../../src/embedded/stack.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { openPage } from '../support/consolePage.ts';
+import { openShowEndpoint, playPast, playPresent } from './show.ts';
+import type { Shown } from './show.ts';
+
+const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
+const MOST_BYTES = 150 * 1_024;
+/** Charts and live tails have drawn. */
+const SETTLED_MS = 1_500;
+/** In which what fails in the show's past dies. */
+const SHORT_WINDOW = '5s';
+
+interface Picture {
+  name: string;
+  path: string;
+  dark?: boolean;
+  /** A button that is pressed first. */
+  press?: RegExp;
+}
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const dataDir = await mkdtemp(join(tmpdir(), 'millrace-pictures-'));
+await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+try {
+  await using endpoint = await openShowEndpoint();
+  await withStack({ MILLRACE_RETRY_WINDOW: SHORT_WINDOW }, (stack) =>
+    playPast(stack, endpoint.url),
+  );
+  await withStack({}, async (stack) => {
+    const shown = await playPresent(stack, endpoint.url);
+    const browser = await launchChromium();
+    try {
+      for (const picture of picturesOf(shown)) await take(browser, stack, picture);
+    } finally {
+      await browser.close();
+    }
+  });
+} finally {
+  await rm(dataDir, { recursive: true, force: true });
+}
+
+function picturesOf({ live, blocked, strict, target }: Shown): Picture[] {
+  return [
+    { name: 'overview', path: '/' },
+    { name: 'targets', path: '/targets' },
+    { name: 'target', path: `/targets/${target}` },
+    { name: 'target-new', path: '/targets/new', press: /Send test webhook/u },
+    { name: 'consumers', path: '/consumers' },
+    { name: 'consumers-dark', path: '/consumers', dark: true },
+    { name: 'wizard', path: `/consumers/new?target=${target}&step=2` },
+    { name: 'consumer', path: `/consumers/${live}` },
+    { name: 'consumer-dark', path: `/consumers/${live}`, dark: true },
+    { name: 'filter', path: `/consumers/${live}?tab=filter`, press: /Edit filter/u },
+    { name: 'blocked', path: `/consumers/${blocked}`, press: /· / },
+    { name: 'dead-letters', path: `/dead-letters?consumer=${strict}` },
+    { name: 'alerts', path: '/alerts' },
+    { name: 'streams', path: '/streams' },
+    { name: 'settings', path: '/settings' },
+  ];
+}
+
+async function take(browser: Browser, stack: Stack, picture: Picture): Promise<void> {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    colorScheme: picture.dark === true ? 'dark' : 'light',
+    reducedMotion: 'reduce',
+  });
+  await context.request.post(`${stack.url}/v1/session`, { data: { api_key: stack.apiKey } });
+  const page = await context.newPage();
+  await openPage(page, `${stack.url}${picture.path}`);
+  if (picture.press !== undefined) {
+    await page.getByRole('button', { name: picture.press }).first().click();
+  }
+  await page.waitForTimeout(SETTLED_MS);
+  const path = join(IMAGES, `console-${picture.name}.png`);
+  await page.screenshot({ path });
+  await context.close();
+  const { size } = await stat(path);
+  say(`${path} ${Math.round(size / 1_024)} KB`);
+  if (size > MOST_BYTES) throw new Error(`${path} has ${size} bytes, more than ${MOST_BYTES}`);
+}
+
+/** On the one data folder; nothing of the user's own settings. */
+async function withStack(
+  more: Record<string, string>,
+  work: (stack: Stack) => Promise<void>,
+): Promise<void> {
+  const { PATH, HOME, XDG_CACHE_HOME } = process.env;
+  const stack = await startStack({
+    env: {
+      ...(PATH !== undefined && { PATH }),
+      ...(HOME !== undefined && { HOME }),
+      ...(XDG_CACHE_HOME !== undefined && { XDG_CACHE_HOME }),
+      MILLRACE_PORT: '0',
+      MILLRACE_DATA_DIR: join(dataDir, 'data'),
+      MILLRACE_ALERT_EMAIL: 'night@example.com',
+      LOG_LEVEL: 'error',
+      ...more,
+    },
+    receiver: true,
+    say,
+  });
+  try {
+    await work(stack);
+  } finally {
+    await stack.stop();
+  }
+}
