@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,24 +17,24 @@ if (import.meta.main) await ensureConsole((line) => process.stderr.write(`${line
 
 /**
  * Builds the console into dist/console where it is missing, or older than its sources or packages;
- * says so. Rejects with what the build printed when it fails.
+ * says so. Several at once do no harm: whoever is last finds it made. Rejects with what the build
+ * printed when it fails.
  */
-export async function ensureConsole(say: (line: string) => void): Promise<void> {
+export async function ensureConsole(say: (line: string) => void, built = BUILT): Promise<void> {
   const stamp = await stampOfSources();
-  if ((await stampOfBuild()) === stamp) return;
+  if ((await stampOfBuild(built)) === stamp) return;
   const begun = performance.now();
   say('Building the console (once; again when its sources change)');
-  const made = `${BUILT}.${process.pid}`;
-  await rm(made, { recursive: true, force: true });
+  const made = `${built}.${process.pid}.${randomUUID()}`;
   await mkdir(made, { recursive: true });
   await build(made);
   await writeFile(join(made, STAMP), stamp);
-  await rm(BUILT, { recursive: true, force: true });
+  await rm(built, { recursive: true, force: true });
   try {
-    await rename(made, BUILT);
+    await rename(made, built);
   } catch (error) {
     await rm(made, { recursive: true, force: true });
-    if ((await stampOfBuild()) !== stamp) throw error; // else another process was faster
+    if ((await stampOfBuild(built)) !== stamp) throw error; // else another process was faster
   }
   say(`Built the console in ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
 }
@@ -57,8 +57,8 @@ async function build(outDir: string): Promise<void> {
   throw new Error(`The console does not build; npm install brings what it needs:\n${printed}`);
 }
 
-async function stampOfBuild(): Promise<string | null> {
-  return readFile(join(BUILT, STAMP), 'utf8').catch(() => null); // not built yet
+async function stampOfBuild(built: string): Promise<string | null> {
+  return readFile(join(built, STAMP), 'utf8').catch(() => null); // not built yet
 }
 
 /** A change of any of these makes another console. */
