@@ -1,5 +1,5 @@
 // `npm run screenshots`: the console's pages with the demo's data, as docs/images/console-*.png.
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { startStack } from '../../src/embedded/stack.ts';
 import type { Stack } from '../../src/embedded/stack.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { openPage } from '../support/consolePage.ts';
+import { toPalette } from './palette.ts';
 import { openShowEndpoint, playPast, playPresent } from './show.ts';
 import type { Shown } from './show.ts';
 
@@ -22,7 +23,7 @@ interface Picture {
   name: string;
   path: string;
   dark?: boolean;
-  /** A button that is pressed first. */
+  /** A button or a choice that is pressed first. */
   press?: RegExp;
 }
 
@@ -48,7 +49,7 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 
-function picturesOf({ live, blocked, strict, target }: Shown): Picture[] {
+function picturesOf({ live, blocked, attempt, strict, target }: Shown): Picture[] {
   return [
     { name: 'overview', path: '/' },
     { name: 'targets', path: '/targets' },
@@ -56,11 +57,12 @@ function picturesOf({ live, blocked, strict, target }: Shown): Picture[] {
     { name: 'target-new', path: '/targets/new', press: /Send test webhook/u },
     { name: 'consumers', path: '/consumers' },
     { name: 'consumers-dark', path: '/consumers', dark: true },
-    { name: 'wizard', path: `/consumers/new?target=${target}&step=2` },
+    { name: 'wizard', path: `/consumers/new?target=${target}&step=3`, press: /Only some/u },
     { name: 'consumer', path: `/consumers/${live}` },
     { name: 'consumer-dark', path: `/consumers/${live}`, dark: true },
     { name: 'filter', path: `/consumers/${live}?tab=filter`, press: /Edit filter/u },
-    { name: 'blocked', path: `/consumers/${blocked}`, press: /· / },
+    { name: 'blocked', path: `/consumers/${blocked}` },
+    { name: 'delivery', path: `/consumers/${blocked}?delivery=${attempt}` },
     { name: 'dead-letters', path: `/dead-letters?consumer=${strict}` },
     { name: 'alerts', path: '/alerts' },
     { name: 'streams', path: '/streams' },
@@ -78,15 +80,18 @@ async function take(browser: Browser, stack: Stack, picture: Picture): Promise<v
   const page = await context.newPage();
   await openPage(page, `${stack.url}${picture.path}`);
   if (picture.press !== undefined) {
-    await page.getByRole('button', { name: picture.press }).first().click();
+    const name = picture.press;
+    await page.getByRole('button', { name }).or(page.getByRole('radio', { name })).first().click();
   }
   await page.waitForTimeout(SETTLED_MS);
   const path = join(IMAGES, `console-${picture.name}.png`);
-  await page.screenshot({ path });
+  const bytes = toPalette(await page.screenshot());
   await context.close();
-  const { size } = await stat(path);
-  say(`${path} ${Math.round(size / 1_024)} KB`);
-  if (size > MOST_BYTES) throw new Error(`${path} has ${size} bytes, more than ${MOST_BYTES}`);
+  say(`${path} ${Math.round(bytes.length / 1_024)} KB`);
+  if (bytes.length > MOST_BYTES) {
+    throw new Error(`${path} would have ${bytes.length} bytes, more than ${MOST_BYTES}`);
+  }
+  await writeFile(path, bytes);
 }
 
 /** On the one data folder; nothing of the user's own settings. */
