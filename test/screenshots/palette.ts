@@ -2,9 +2,10 @@ import { crc32, deflateSync, inflateSync } from 'node:zlib';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const COLOURS = 256;
+const FREQUENT = 176;
 
 /**
- * The same picture with a palette of its 256 most frequent colours, about half as many bytes. Takes
+ * The same picture with a palette of 256 of its colours, about half as many bytes. Takes
  * what a browser's screenshot is: 8 bits a channel, RGB or RGBA, not interlaced; else throws.
  */
 export function toPalette(png: Buffer): Buffer {
@@ -17,10 +18,7 @@ export function toPalette(png: Buffer): Buffer {
     pixels[pixel] = colour;
     counts.set(colour, (counts.get(colour) ?? 0) + 1);
   }
-  const palette = [...counts]
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, COLOURS)
-    .map(([colour]) => colour);
+  const palette = choose(counts);
   const indexes = new Map([...counts.keys()].map((colour) => [colour, nearest(palette, colour)]));
   const lines = Buffer.alloc(height * (width + 1)); // each begins with filter 0
   for (let y = 0; y < height; y += 1) {
@@ -42,19 +40,39 @@ export function toPalette(png: Buffer): Buffer {
   ]);
 }
 
+/** The most frequent ones, then those that are farthest from all so far: a rare hue keeps its own. */
+function choose(counts: Map<number, number>): number[] {
+  const colours = [...counts].sort((a, b) => b[1] - a[1]).map(([colour]) => colour);
+  const palette = colours.slice(0, FREQUENT);
+  const rest = colours.slice(FREQUENT).map((colour) => {
+    return { colour, far: distance(colour, palette[nearest(palette, colour)] ?? 0) };
+  });
+  while (palette.length < COLOURS && rest.length > 0) {
+    const farthest = rest.reduce((best, one) => (one.far > best.far ? one : best));
+    if (farthest.far === 0) break;
+    palette.push(farthest.colour);
+    for (const one of rest) one.far = Math.min(one.far, distance(one.colour, farthest.colour));
+  }
+  return palette;
+}
+
 function nearest(palette: number[], colour: number): number {
   let best = 0;
   let least = Infinity;
   for (const [index, one] of palette.entries()) {
-    const red = (one >> 16) - (colour >> 16);
-    const green = ((one >> 8) & 255) - ((colour >> 8) & 255);
-    const blue = (one & 255) - (colour & 255);
-    const distance = red * red + green * green + blue * blue;
-    if (distance >= least) continue;
-    least = distance;
+    const far = distance(one, colour);
+    if (far >= least) continue;
+    least = far;
     best = index;
   }
   return best;
+}
+
+function distance(one: number, other: number): number {
+  const red = (one >> 16) - (other >> 16);
+  const green = ((one >> 8) & 255) - ((other >> 8) & 255);
+  const blue = (one & 255) - (other & 255);
+  return red * red + green * green + blue * blue;
 }
 
 function decode(png: Buffer) {

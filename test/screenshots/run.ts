@@ -23,8 +23,8 @@ interface Picture {
   name: string;
   path: string;
   dark?: boolean;
-  /** A button or a choice that is pressed first. */
-  press?: RegExp;
+  /** Buttons and choices that are pressed first. */
+  press?: RegExp[];
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -40,7 +40,7 @@ try {
     const shown = await playPresent(stack, endpoint.url);
     const browser = await launchChromium();
     try {
-      for (const picture of picturesOf(shown)) await take(browser, stack, picture);
+      for (const picture of picturesOf(shown, endpoint.url)) await take(browser, stack, picture);
     } finally {
       await browser.close();
     }
@@ -49,18 +49,24 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 
-function picturesOf({ live, blocked, attempt, strict, target }: Shown): Picture[] {
+function picturesOf(shown: Shown, endpoint: string): Picture[] {
+  const { live, blocked, attempt, strict, target } = shown;
+  const draft = new URLSearchParams({ name: 'Warehouse', url: `${endpoint}/warehouse` }).toString();
   return [
     { name: 'overview', path: '/' },
     { name: 'targets', path: '/targets' },
     { name: 'target', path: `/targets/${target}` },
-    { name: 'target-new', path: '/targets/new', press: /Send test webhook/u },
+    { name: 'target-new', path: `/targets/new?${draft}`, press: [/Send test webhook/u] },
     { name: 'consumers', path: '/consumers' },
     { name: 'consumers-dark', path: '/consumers', dark: true },
-    { name: 'wizard', path: `/consumers/new?target=${target}&step=3`, press: /Only some/u },
+    {
+      name: 'wizard',
+      path: `/consumers/new?target=${target}&step=3`,
+      press: [/Only some/u, /market:stock/u],
+    },
     { name: 'consumer', path: `/consumers/${live}` },
     { name: 'consumer-dark', path: `/consumers/${live}`, dark: true },
-    { name: 'filter', path: `/consumers/${live}?tab=filter`, press: /Edit filter/u },
+    { name: 'filter', path: `/consumers/${live}?tab=filter`, press: [/Edit filter/u] },
     { name: 'blocked', path: `/consumers/${blocked}` },
     { name: 'delivery', path: `/consumers/${blocked}?delivery=${attempt}` },
     { name: 'dead-letters', path: `/dead-letters?consumer=${strict}` },
@@ -79,9 +85,13 @@ async function take(browser: Browser, stack: Stack, picture: Picture): Promise<v
   await context.request.post(`${stack.url}/v1/session`, { data: { api_key: stack.apiKey } });
   const page = await context.newPage();
   await openPage(page, `${stack.url}${picture.path}`);
-  if (picture.press !== undefined) {
-    const name = picture.press;
-    await page.getByRole('button', { name }).or(page.getByRole('radio', { name })).first().click();
+  for (const name of picture.press ?? []) {
+    await page
+      .getByRole('button', { name })
+      .or(page.getByRole('radio', { name }))
+      .or(page.getByRole('checkbox', { name }))
+      .first()
+      .click();
   }
   await page.waitForTimeout(SETTLED_MS);
   const path = join(IMAGES, `console-${picture.name}.png`);
