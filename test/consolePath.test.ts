@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+import { medianOf } from '../bench/percentiles.ts';
 import { browserOfFile } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';
 import { until } from './support/poll.ts';
@@ -7,6 +8,7 @@ import { accept, answer, openReceiver } from './support/receiver.ts';
 
 /** From the request that appends an entry to its delivery on the page. */
 const LIVE_MS = 2_000;
+const FIRST = ['first', 'second', 'third'];
 
 const openTab = browserOfFile();
 const site = siteOfFile();
@@ -24,20 +26,27 @@ test('from nothing to a delivery, an edited filter, a failing endpoint and its r
   expect(arrived, 'the test webhook').toBe(1);
   const id = await createConsumer(page);
 
-  const began = performance.now();
-  await event('shop', 'first');
-  await shows(page, 'first', LIVE_MS);
-  expect(performance.now() - began).toBeLessThan(LIVE_MS);
+  const times: number[] = [];
+  for (const id of FIRST) {
+    const began = performance.now();
+    await event('shop', id);
+    await shows(page, id);
+    times.push(performance.now() - began);
+  }
   process.stderr.write(
-    `from an append to its delivery in the live tail: ${Math.round(performance.now() - began)} ms\n`,
+    `from an append to its delivery in the live tail: ${times.map(Math.round).join(', ')} ms\n`,
   );
+  expect(medianOf(times)).toBeLessThan(LIVE_MS);
 
   await event('crm', 'not-wanted-yet');
   await addSync(page, 'crm');
   await event('crm', 'wanted');
-  await shows(page, 'wanted', LIVE_MS);
+  await shows(page, 'wanted');
   expect(await page.getByText('not-wanted-yet').count()).toBe(0);
-  expect(receiver.received.slice(arrived).map(({ id: sent }) => sent)).toEqual(['first', 'wanted']);
+  expect(receiver.received.slice(arrived).map(({ id: sent }) => sent)).toEqual([
+    ...FIRST,
+    'wanted',
+  ]);
 
   receiver.respond = answer(503, { 'retry-after': '3600' });
   await event('shop', 'late');
@@ -47,7 +56,7 @@ test('from nothing to a delivery, an edited filter, a failing endpoint and its r
     .filter({ hasText: /^in 59 min/u })
     .waitFor();
   await page.getByText(/failing since/u).waitFor();
-  await shows(page, 'late', LIVE_MS);
+  await shows(page, 'late');
   await page.getByRole('row').filter({ hasText: 'late' }).getByText('503').waitFor();
 
   receiver.respond = accept;
@@ -126,12 +135,12 @@ async function heading(page: Page, status: string): Promise<void> {
   await page.getByRole('heading', { level: 1 }).getByText(status).waitFor();
 }
 
-/** Its delivery is in the table within the time. */
-async function shows(page: Page, eventId: string, timeout: number): Promise<void> {
+/** Its delivery is in the table. */
+async function shows(page: Page, eventId: string): Promise<void> {
   const cell = page
     .getByRole('table', { name: 'deliveries' })
     .getByText(new RegExp(`· ${eventId}$`, 'u'));
-  await cell.first().waitFor({ timeout });
+  await cell.first().waitFor();
 }
 
 /** One event through the API; its id is what the tables show. */

@@ -86,7 +86,7 @@ test('a page of another origin changes nothing with the session of whoever opens
   await using evil = await openForeignSite();
   const { id } = await cluster.consumer(receiver.url);
   // What the browser says of requests that were refused to the foreign page.
-  await using tab = await openTab({ expected: [/CORS|ERR_FAILED|403|401/u] });
+  await using tab = await openTab({ expected: [/CORS|ERR_FAILED|403|401|favicon/u] });
   const { page, context } = tab;
   await signIn(context);
   const pause = `${url}/v1/consumers/${id}/pause`;

@@ -1,5 +1,5 @@
 // `npm run screenshots`: the console's pages with the demo's data, as docs/images/console-*.png.
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { startStack } from '../../src/embedded/stack.ts';
 import type { Stack } from '../../src/embedded/stack.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { openPage } from '../support/consolePage.ts';
+import { toPalette } from './palette.ts';
 import { openShowEndpoint, playPast, playPresent } from './show.ts';
 import type { Shown } from './show.ts';
 
@@ -22,8 +23,8 @@ interface Picture {
   name: string;
   path: string;
   dark?: boolean;
-  /** A button that is pressed first. */
-  press?: RegExp;
+  /** Buttons and choices that are pressed first. */
+  press?: RegExp[];
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -39,7 +40,7 @@ try {
     const shown = await playPresent(stack, endpoint.url);
     const browser = await launchChromium();
     try {
-      for (const picture of picturesOf(shown)) await take(browser, stack, picture);
+      for (const picture of picturesOf(shown, endpoint.url)) await take(browser, stack, picture);
     } finally {
       await browser.close();
     }
@@ -48,19 +49,26 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 
-function picturesOf({ live, blocked, strict, target }: Shown): Picture[] {
+function picturesOf(shown: Shown, endpoint: string): Picture[] {
+  const { live, blocked, attempt, strict, target } = shown;
+  const draft = new URLSearchParams({ name: 'Warehouse', url: `${endpoint}/warehouse` }).toString();
   return [
     { name: 'overview', path: '/' },
     { name: 'targets', path: '/targets' },
     { name: 'target', path: `/targets/${target}` },
-    { name: 'target-new', path: '/targets/new', press: /Send test webhook/u },
+    { name: 'target-new', path: `/targets/new?${draft}`, press: [/Send test webhook/u] },
     { name: 'consumers', path: '/consumers' },
     { name: 'consumers-dark', path: '/consumers', dark: true },
-    { name: 'wizard', path: `/consumers/new?target=${target}&step=2` },
+    {
+      name: 'wizard',
+      path: `/consumers/new?target=${target}&step=3`,
+      press: [/Only some/u, /market:stock/u],
+    },
     { name: 'consumer', path: `/consumers/${live}` },
     { name: 'consumer-dark', path: `/consumers/${live}`, dark: true },
-    { name: 'filter', path: `/consumers/${live}?tab=filter`, press: /Edit filter/u },
-    { name: 'blocked', path: `/consumers/${blocked}`, press: /· / },
+    { name: 'filter', path: `/consumers/${live}?tab=filter`, press: [/Edit filter/u] },
+    { name: 'blocked', path: `/consumers/${blocked}` },
+    { name: 'delivery', path: `/consumers/${blocked}?delivery=${attempt}` },
     { name: 'dead-letters', path: `/dead-letters?consumer=${strict}` },
     { name: 'alerts', path: '/alerts' },
     { name: 'streams', path: '/streams' },
@@ -77,16 +85,23 @@ async function take(browser: Browser, stack: Stack, picture: Picture): Promise<v
   await context.request.post(`${stack.url}/v1/session`, { data: { api_key: stack.apiKey } });
   const page = await context.newPage();
   await openPage(page, `${stack.url}${picture.path}`);
-  if (picture.press !== undefined) {
-    await page.getByRole('button', { name: picture.press }).first().click();
+  for (const name of picture.press ?? []) {
+    await page
+      .getByRole('button', { name })
+      .or(page.getByRole('radio', { name }))
+      .or(page.getByRole('checkbox', { name }))
+      .first()
+      .click();
   }
   await page.waitForTimeout(SETTLED_MS);
   const path = join(IMAGES, `console-${picture.name}.png`);
-  await page.screenshot({ path });
+  const bytes = toPalette(await page.screenshot());
   await context.close();
-  const { size } = await stat(path);
-  say(`${path} ${Math.round(size / 1_024)} KB`);
-  if (size > MOST_BYTES) throw new Error(`${path} has ${size} bytes, more than ${MOST_BYTES}`);
+  say(`${path} ${Math.round(bytes.length / 1_024)} KB`);
+  if (bytes.length > MOST_BYTES) {
+    throw new Error(`${path} would have ${bytes.length} bytes, more than ${MOST_BYTES}`);
+  }
+  await writeFile(path, bytes);
 }
 
 /** On the one data folder; nothing of the user's own settings. */
