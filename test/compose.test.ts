@@ -122,7 +122,9 @@ test('every variable that it sets for us is one that the configuration knows, an
 
 test('the image is pinned, runs as a user without rights, holds no secret, and copies what exists', async () => {
   const dockerfile = await read('Dockerfile');
-  expect(dockerfile).toMatch(/^FROM node:\d+\.\d+\.\d+-slim$/mu);
+  const stages = [...dockerfile.matchAll(/^FROM (\S+)(?: AS (\w+))?$/gmu)];
+  expect(stages.length).toBe([...dockerfile.matchAll(/^FROM /gmu)].length);
+  for (const [, image] of stages) expect(image).toMatch(/^node:\d+\.\d+\.\d+-slim$/u);
   const { optionalDependencies } = JSON.parse(await read('package.json')) as {
     optionalDependencies: Record<string, string>;
   };
@@ -131,8 +133,10 @@ test('the image is pinned, runs as a user without rights, holds no secret, and c
   expect(users.at(-1)).toBe('node');
   expect(dockerfile).not.toMatch(/^(ENV|ARG).*(PASSWORD|SECRET|KEY|TOKEN)/imu);
   expect(dockerfile).not.toMatch(/apt-get install|build-essential|\bgcc\b|\bg\+\+/u);
-  for (const [, paths = ''] of dockerfile.matchAll(/^COPY (.+) \S+$/gmu)) {
-    for (const path of paths.split(' ')) await stat(join(ROOT, path));
+  for (const [, stage, paths = ''] of dockerfile.matchAll(/^COPY (?:--from=(\w+) )?(.+) \S+$/gmu)) {
+    // What an earlier stage has built is not in the tree.
+    if (stage !== undefined) expect(stages.map(([, , name]) => name)).toContain(stage);
+    else for (const path of paths.split(' ')) await stat(join(ROOT, path));
   }
   const ignored = (await read('.dockerignore')).trim().split('\n');
   expect(ignored[0]).toBe('*'); // nothing that is not named: no .env, no data folder

@@ -50,7 +50,7 @@ const METRICS = createRoute({
   method: 'get',
   path: '/v1/consumers/{id}/metrics',
   summary: 'Read what a consumer did over time',
-  description: `Attempts by when they ended, in steps of equal length, at most ${MOST_POINTS}. Of more than 500,000 attempts the percentiles are of a sample.`,
+  description: `Attempts by when they ended, in steps of equal length, at most ${MOST_POINTS}. Of more than 30,000 attempts the percentiles are of a sample.`,
   request: {
     params: IdParam,
     query: z.strictObject({
