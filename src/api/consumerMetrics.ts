@@ -54,8 +54,8 @@ const METRICS = createRoute({
   request: {
     params: IdParam,
     query: z.strictObject({
-      since: Moment.default(() => Date.now() - 3_600_000),
-      step: Seconds.default(60),
+      since: Moment.prefault('1h'),
+      step: Seconds.prefault('60'),
     }),
   },
   responses: { 200: json(ConsumerMetrics, 'The series'), ...problems(400, 404, 422) },
