@@ -32,7 +32,10 @@ test('a dead letter is found by its failure, read whole, and sent again after it
   await page.getByRole('button', { name: /HTTP_4XX 422/u }).click();
   await page.waitForURL(/consumer=[0-9a-f-]+&code=HTTP_4XX&status=422$/u);
 
-  await page.getByRole('button', { name: /^r-\d+$/u }).first().click();
+  await page
+    .getByRole('button', { name: /^r-\d+$/u })
+    .first()
+    .click();
   const drawer = page.getByRole('dialog');
   await drawer.getByLabel('The body that was refused').getByText('"poison"').waitFor();
   await page.keyboard.press('Escape');
