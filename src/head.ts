@@ -20,27 +20,18 @@ export interface HeadRequest {
   parked: ReadonlySet<string>;
 }
 
-export interface Head {
-  /** The first entry that may be tried; null when nothing waits. */
-  entry: Entry | null;
-  /** Everything up to here is settled or does not pass. */
-  settledTo: number;
-}
-
-/** The first entry of a consumer that is not settled and has no parked one of its record before it. */
-export async function findHead(request: HeadRequest): Promise<Head> {
-  let skipped: Entry | null = null;
+/**
+ * The first entry of a consumer that may be tried: it is not settled and has no parked one of its
+ * record before it. Null when nothing waits.
+ */
+export async function findHead(request: HeadRequest): Promise<Entry | null> {
   let found: Entry | null = null;
-  const scannedTo = await eachUnsettled(request, request.position, (entry) => {
-    if (request.parked.has(recordOf(entry))) {
-      skipped ??= entry;
-      return true;
-    }
+  await eachUnsettled(request, request.position, (entry) => {
+    if (request.parked.has(recordOf(entry))) return true;
     found = entry;
     return false;
   });
-  const first = (skipped ?? found) as Entry | null;
-  return { entry: found, settledTo: first === null ? scannedTo : first.position - 1 };
+  return found;
 }
 
 /**
@@ -72,13 +63,13 @@ export async function findProbe(
   return position === undefined ? null : request.pages.entryAt(request.stream, position);
 }
 
-/** Visits unsettled entries that pass, in order, until told to stop; returns how far was looked. */
+/** Visits unsettled entries that pass, in order, until told to stop. */
 async function eachUnsettled(
   request: HeadRequest,
   from: number,
   visit: (entry: Entry) => boolean,
   pagesAtMost = Infinity,
-): Promise<number> {
+): Promise<void> {
   const { pages, stream } = request;
   const settled = new Set(request.ahead);
   const filters = request.filters.map((one) => ({
@@ -98,11 +89,9 @@ async function eachUnsettled(
     const also = now.also.map(compile);
     for (const entry of page.entries) {
       if (settled.has(entry.position) || !also.every((passes) => passes(entry))) continue;
-      if (!visit(entry)) return entry.position - 1;
+      if (!visit(entry)) return;
     }
-    if (page.scannedTo <= after || page.scannedTo >= page.last || read >= pagesAtMost) {
-      return Math.max(after, page.scannedTo);
-    }
+    if (page.scannedTo <= after || page.scannedTo >= page.last || read >= pagesAtMost) return;
     after = page.scannedTo;
   }
 }

@@ -88,14 +88,14 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       const { stream, filters } = run;
       const waiting = await parked.rows(consumerId);
       if (waiting.length > 0) return true; // one of them is tried when nothing else waits
-      const { entry } = await findHead({
+      const head = await findHead({
         pages: deps.pages,
         stream,
         filters,
         ...cursor,
         parked: new Set(),
       });
-      return entry !== null;
+      return head !== null;
     },
   };
 }

@@ -86,7 +86,7 @@ async function attemptHead(
     const scene = { deps, session, consumerId, run, parking, last, began };
     const request = headRequest(scene, new Set(rows.map(recordOfRow)));
     // What does not pass is left to the drain: a version that comes meanwhile may let it pass.
-    const { entry } = await findHead(request);
+    const entry = await findHead(request);
     const tried = entry === null ? await tryParked(scene) : await tryHead(scene, request, entry);
     if (tried !== 'again') return { outcome: tried, position };
   }
@@ -148,7 +148,7 @@ async function tryHead(scene: Scene, request: HeadRequest, entry: Entry): Promis
   if (!mayBeMessage(decided)) return fails(scene, entry.position, second, decided);
   scene.parking.park(entry, recordOf(entry), attempt + 1, decided);
   session.note(run, second, null);
-  session.settle(0, [entry.position]);
+  session.settle(entry.position);
   await session.commit(scene.parking);
   await session.release(null, run);
   return 'parked';
@@ -156,7 +156,7 @@ async function tryHead(scene: Scene, request: HeadRequest, entry: Entry): Promis
 
 async function deliveredHead(scene: Scene, entry: Entry, tried: Tried): Promise<Result> {
   scene.session.note(scene.run, tried, null);
-  scene.session.settle(0, [entry.position]);
+  scene.session.settle(entry.position);
   await scene.session.commit(null);
   await scene.session.release(null, scene.run);
   return 'delivered';
@@ -183,7 +183,7 @@ async function probe(
   session.note(run, probed, null);
   if (failed !== null) return failed;
   session.note(run, tried, null);
-  session.settle(0, [entry.position]);
+  session.settle(entry.position);
   await session.commit(null);
   deps.shared.log.info({ consumer_id: consumerId, position: entry.position }, 'a probe succeeded');
   return 'speaks';

@@ -50,8 +50,8 @@ export interface Session {
   send(run: Run, message: Message, attempt: number): Promise<Tried>;
   /** Notes an attempt; it is stored with the next `commit`. */
   note(run: Run, tried: Tried, nextAttemptAt: number | null): void;
-  /** These positions are settled, and everything up to `settledTo`. */
-  settle(settledTo: number, positions: number[]): void;
+  /** This position is settled. */
+  settle(settled: number): void;
   /** Stores what was noted and settled, and renews the lease; waits while Postgres is away. */
   commit(parking: Parking | null): Promise<void>;
   release(head: Release['head'], run: Run | null): Promise<void>;
@@ -100,9 +100,8 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
     }
   }
 
-  function settle(settledTo: number, positions: number[]): void {
-    for (const settled of positions) ahead.add(settled);
-    position = Math.max(position, settledTo);
+  function settle(settled: number): void {
+    ahead.add(settled);
     while (ahead.has(position + 1)) position += 1;
     ahead = new Set([...ahead].filter((one) => one > position));
   }
