@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -31,6 +35,19 @@ async function query(url: string, text: string): Promise<Record<string, unknown>
     return (await client.query(text)).rows as Record<string, unknown>[];
   } finally {
     await client.end();
+  }
+}
+
+async function holdPort(port: number): Promise<Server> {
+  const server = createServer();
+  for (;;) {
+    try {
+      await once(server.listen({ port, host: '127.0.0.1', exclusive: true }), 'listening');
+      return server;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      await wait(5); // its children hold it
+    }
   }
 }
 
@@ -103,7 +120,11 @@ describe('the embedded Postgres', () => {
     await query(first.url, 'create table kept as select 42 as answer');
     process.kill(first.pid, 'SIGKILL');
     await first.gone();
-    const second = await startPostgres({ dataDir, say });
+    // As its children do, for longer: they have the socket until they notice that it is gone.
+    const holder = await holdPort(Number(new URL(first.url).port));
+    const starting = startPostgres({ dataDir, say });
+    setTimeout(() => holder.close(), 500);
+    const second = await starting;
     try {
       expect(second.url).toBe(first.url);
       expect(await query(second.url, 'select answer from kept')).toEqual([{ answer: 42 }]);

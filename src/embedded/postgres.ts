@@ -10,7 +10,7 @@ import { findPostgres, giveTo, placeCluster, PLACES, postgresOwner } from './pos
 import type { Places, PostgresBinaries } from './postgres-files.ts';
 import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
 import type { Owner } from './processes.ts';
-import { choosePort, openDataDir, readState, writeState } from './state.ts';
+import { choosePort, isPortFree, openDataDir, readState, writeState } from './state.ts';
 
 /** A server of ours that may outlive this process. */
 export interface EmbeddedServer {
@@ -39,6 +39,7 @@ const DATABASE = 'millrace';
 const LOG_LIMIT = 10 * 1024 * 1024;
 /** Recovery after a crash replays at most `max_wal_size`. */
 const START_MS = 60_000;
+const LEAVING_MS = 5_000;
 
 const State = z.object({ port: z.int(), password: z.string(), cluster: z.string() });
 type State = z.infer<typeof State>;
@@ -88,6 +89,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     if (running.port !== state.port) await writeState(stateFile, { ...state, port: running.port });
     return ready(state, running);
   }
+  await leftBy(state);
   const port = await choosePort(state.port);
   if (port !== state.port) {
     options.say(`Port ${state.port} is taken: Postgres moves to ${port}`);
@@ -247,6 +249,12 @@ async function findRunning(cluster: string): Promise<Running | null> {
   const port = Number((await readPidFile(data))?.lines[3]);
   if (up && Number.isInteger(port)) return { pid, port };
   throw new Error(`Postgres (process ${pid}) runs on ${data} but has not become ready`);
+}
+
+/** After kill -9 of a postmaster its children hold the port for some milliseconds more. */
+async function leftBy({ cluster, port }: State): Promise<void> {
+  if ((await readPidFile(join(cluster, 'data'))) === null) return; // it ended cleanly, or never ran
+  await until(() => isPortFree(port), LEAVING_MS, 5);
 }
 
 /** Never signal a pid that this has not confirmed. */
