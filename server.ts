@@ -103,8 +103,8 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     ends,
     syncs,
     targets: createTargets({ db, vault, egress }),
-    testTarget: (target) =>
-      testTarget(target, { egress, userAgent: `Millrace/${manifest.version}` }),
+    testTarget: (target, messageId) =>
+      testTarget(target, { egress, userAgent: `Millrace/${manifest.version}`, messageId }),
     consumers: createConsumers({
       db,
       region: config.region,

@@ -1,10 +1,11 @@
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ApiKey, ApiKeyInput, NewApiKey, Scope } from './apiKey.ts';
 import { textArray } from './arrays.ts';
 import type { Sql } from './db.ts';
-import { newId } from './ids.ts';
 import { toPage } from './keyset.ts';
 import type { Key, KeyPage } from './keyset.ts';
+import { newMaking, secretFor } from './making.ts';
+import type { Making } from './making.ts';
 import { refuseField } from './refusal.ts';
 
 /** NOTIFY's channel for keys that were revoked. */
@@ -22,8 +23,8 @@ export interface StoredKey {
 
 /** Keys of the API; what is stored is their hash. Revoked ones stay, to be seen. */
 export interface ApiKeys {
-  /** The only answer that holds the key. */
-  create(input: ApiKeyInput, createdBy: string): Promise<NewApiKey>;
+  /** The only answer that holds the key. Of the same making it is the same one. */
+  create(input: ApiKeyInput, createdBy: string, making?: Making): Promise<NewApiKey>;
   get(id: string): Promise<ApiKey | null>;
   /** Newest first. */
   list(page: { limit: number; after: Key | null }): Promise<KeyPage<ApiKey>>;
@@ -40,14 +41,8 @@ const COLUMNS =
 
 export function createApiKeys(sql: Sql): ApiKeys {
   return {
-    create: (input, createdBy) => create(sql, input, createdBy),
-    get: async (id) => {
-      const { rows } = await sql.query<ApiKey>({
-        text: `select ${COLUMNS} from api_keys where id = $1`,
-        values: [id],
-      });
-      return rows[0] ?? null;
-    },
+    create: (input, createdBy, making = newMaking()) => create(sql, input, createdBy, making),
+    get: (id) => find(sql, id),
     list: async ({ limit, after }) => {
       const { rows } = await sql.query<ApiKey>({
         text: `
@@ -89,19 +84,33 @@ export function createApiKeys(sql: Sql): ApiKeys {
   };
 }
 
-async function create(sql: Sql, input: ApiKeyInput, createdBy: string): Promise<NewApiKey> {
+async function find(sql: Sql, id: string): Promise<ApiKey | null> {
+  const { rows } = await sql.query<ApiKey>({
+    text: `select ${COLUMNS} from api_keys where id = $1`,
+    values: [id],
+  });
+  return rows[0] ?? null;
+}
+
+async function create(
+  sql: Sql,
+  input: ApiKeyInput,
+  createdBy: string,
+  making: Making,
+): Promise<NewApiKey> {
   const expiresAt = input.expires_at ?? null;
   if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) {
     throw refuseField('/expires_at', 'must be in the future');
   }
-  const key = `mk_${randomBytes(32).toString('base64url')}`;
+  const key = `mk_${secretFor('api key', making).toString('base64url')}`;
   const { rows } = await sql.query<ApiKey>({
     text: `
       insert into api_keys (id, name, scopes, hash, last4, created_by, expires_at)
       values ($1, $2, $3::text[], $4, $5, $6, $7)
+          on conflict do nothing -- its hash is the same, too
       returning ${COLUMNS}`,
     values: [
-      newId(),
+      making.id,
       input.name,
       textArray(input.scopes),
       digestOf(key),
@@ -110,7 +119,8 @@ async function create(sql: Sql, input: ApiKeyInput, createdBy: string): Promise<
       expiresAt,
     ],
   });
-  return { ...rows[0]!, key };
+  const made = rows[0] ?? (await find(sql, making.id));
+  return { ...made!, key };
 }
 
 /** SHA-256: what is stored of a key, of a session's cookie and of a sign-in token. */

@@ -5,6 +5,8 @@ import type { ConsumerRow } from './consumerView.ts';
 import { openCursor } from './cursor.ts';
 import type { Db, Sql } from './db.ts';
 import { newId } from './ids.ts';
+import { newMaking } from './making.ts';
+import type { Making } from './making.ts';
 import { toPage } from './keyset.ts';
 import type { Key, KeyPage } from './keyset.ts';
 import { createPages } from './pages.ts';
@@ -13,8 +15,11 @@ import type { Consumer, ConsumerInput, ConsumerStatus, Start, StreamName } from 
 
 /** Saved subscriptions, as the API creates and shows them. After the insert their workflows alone write them. */
 export interface Consumers {
-  /** Stores it with its start resolved to a position in the same transaction; returns its id. */
-  create(input: ConsumerInput, actor: string): Promise<string>;
+  /**
+   * Stores it with its start resolved to a position in the same transaction; returns its id. Of the
+   * same making it is the same one, which is left as it is now; refuses (409) one that was deleted since.
+   */
+  create(input: ConsumerInput, actor: string, making?: Making): Promise<string>;
   get(id: string): Promise<Consumer | null>;
   /** Newest first. */
   list(query: ConsumerQuery): Promise<KeyPage<Consumer>>;
@@ -69,7 +74,11 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   }
 
   return {
-    create: (input, actor) => db.transaction((tx) => insert(tx, deps.region, input, actor)),
+    create: (input, actor, { id } = newMaking()) =>
+      db.transaction(async (tx) => {
+        if (!(await isMade(tx, id))) await insert(tx, id, deps.region, input, actor);
+        return id;
+      }),
     get,
     list,
     streamOf: (id) => streamOf(db, id),
@@ -109,13 +118,27 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
   };
 }
 
+/** Looked up first: what it was made with, its target or its place in the stream, may be gone since. */
+async function isMade(tx: Sql, id: string): Promise<boolean> {
+  const { rows } = await tx.query<{ deleted: boolean }>({
+    text: 'select deleted_at is not null as deleted from consumers where id = $1',
+    values: [id],
+  });
+  if (rows[0]?.deleted === true) {
+    const detail = `Consumer ${id} was made by this request before, and deleted since`;
+    throw new Refusal({ status: 409, code: 'deleted_since', detail });
+  }
+  return rows.length > 0;
+}
+
+/** Without effect where another run of the same request has just made it. */
 async function insert(
   tx: Sql,
+  id: string,
   region: string,
   input: ConsumerInput,
   actor: string,
-): Promise<string> {
-  const id = newId();
+): Promise<void> {
   await needTarget(tx, input.target_id);
   const position = await startPosition(tx, input.stream, input.start);
   await tx.query({
@@ -124,16 +147,18 @@ async function insert(
         insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata,
                                region, status, filter_version, version, created_at, updated_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', 1, 1, now(), now())
+            on conflict (id) do nothing
+        returning id
       ), filter as (
         insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
-        values ($1, 1, $10, $11, $12, $13)
+        select id, 1, $10, $11, $12, $13 from consumer
       ), cursor as (
-        insert into cursors (consumer_id, position, idle) values ($1, $10, $14)
+        insert into cursors (consumer_id, position, idle) select id, $10, $14 from consumer
       ), change as (
         insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
-        values ($15, $1, 'create', 'created', $16, $17, 1, now())
+        select $15, id, 'create', 'created', $16, $17, 1, now() from consumer
       )
-      select pg_notify('millrace_consumers', $1::text)`,
+      select pg_notify('millrace_consumers', id::text) from consumer`,
     values: [
       id,
       input.name,
@@ -154,7 +179,6 @@ async function insert(
       JSON.stringify({ start: input.start, position }),
     ],
   });
-  return id;
 }
 
 async function startPosition(tx: Sql, stream: StreamName, start: Start): Promise<number> {

@@ -1,6 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Sql } from './db.ts';
 import { newId } from './ids.ts';
+import { newMaking } from './making.ts';
+import type { Making } from './making.ts';
 import type { Vault } from './secrets.ts';
 
 /** A request that its caller may repeat. */
@@ -20,9 +22,9 @@ export interface StoredAnswer {
   body: string;
 }
 
-/** `run`: do it, and say so with that run. */
+/** `run`: do it of that making, and say so with that run. */
 export type Begun =
-  | { kind: 'run'; run: string }
+  | { kind: 'run'; run: string; making: Making }
   | { kind: 'running' }
   | { kind: 'mismatch'; method: string; path: string }
   | { kind: 'done'; answer: StoredAnswer };
@@ -32,7 +34,10 @@ export interface Idempotency {
   begin(request: Repeatable): Promise<Begun>;
   /** Without effect when another run has taken it over. */
   finish(request: Repeatable, run: string, answer: StoredAnswer): Promise<void>;
-  /** It did not work out on our side: the next one runs it anew. */
+  /**
+   * It did not work out on our side: the next one runs it anew, of the same making where the request
+   * is the same, as something may have been made.
+   */
   release(request: Repeatable, run: string): Promise<void>;
   /** Removes what is older. */
   clean(): Promise<void>;
@@ -53,8 +58,11 @@ interface Row {
 export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): Idempotency {
   async function begin(request: Repeatable): Promise<Begun> {
     const run = newId();
+    const fresh = newMaking();
+    const seed = vault.seal(fresh.seed.toString('base64'), aad(request, 'seed'));
     for (;;) {
-      if (await claim(sql, request, run)) return { kind: 'run', run };
+      const claimed = await claim(sql, request, run, { id: fresh.id, seed });
+      if (claimed !== null) return { kind: 'run', run, making: toMaking(request, claimed) };
       const { rows } = await sql.query<Row>({
         text: `
           select method, path, request, state, status, answer from idempotency_keys
@@ -68,29 +76,38 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
   function readRow(request: Repeatable, row: Row): Begun {
     if (!isSame(request, row)) return { kind: 'mismatch', method: row.method, path: row.path };
     if (row.state === 'running') return { kind: 'running' };
-    const sealed = JSON.parse(vault.open(row.answer, aad(request))) as Omit<StoredAnswer, 'status'>;
+    const sealed = JSON.parse(vault.open(row.answer, aad(request, 'answer'))) as Omit<
+      StoredAnswer,
+      'status'
+    >;
     return { kind: 'done', answer: { status: row.status, ...sealed } };
+  }
+
+  function toMaking(request: Repeatable, { id, seed }: Claimed): Making {
+    return { id, seed: Buffer.from(vault.open(seed, aad(request, 'seed')), 'base64') };
   }
 
   async function finish(request: Repeatable, run: string, answer: StoredAnswer): Promise<void> {
     const { status, ...sealed } = answer;
     await sql.query({
       text: `
-        update idempotency_keys set state = 'done', status = $4, answer = $5
+        update idempotency_keys set state = 'done', status = $4, answer = $5, seed = null
          where caller = $1 and key = $2 and run = $3`,
       values: [
         request.caller,
         request.key,
         run,
         status,
-        vault.seal(JSON.stringify(sealed), aad(request)),
+        vault.seal(JSON.stringify(sealed), aad(request, 'answer')),
       ],
     });
   }
 
   async function release(request: Repeatable, run: string): Promise<void> {
     await sql.query({
-      text: 'delete from idempotency_keys where caller = $1 and key = $2 and run = $3',
+      text: `
+        update idempotency_keys set taken_at = '-infinity'
+         where caller = $1 and key = $2 and run = $3`,
       values: [request.caller, request.key, run],
     });
   }
@@ -102,24 +119,53 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
   return { begin, finish, release, clean };
 }
 
-/** Whether this run has it: it is new, or too old to count, or whoever ran the same request has died. */
-async function claim(sql: Sql, request: Repeatable, run: string): Promise<boolean> {
-  const { rows } = await sql.query({
+/** A making whose seed is sealed. */
+interface Claimed {
+  id: string;
+  seed: string;
+}
+
+/** The same request, of a run that has ended without an answer. */
+const SAME =
+  'kept.expires_at > now() and kept.method = excluded.method and kept.request = excluded.request';
+
+/**
+ * What to make it of, if this run has it: it is new, or too old to count, or whoever ran the same
+ * request has died, or it failed on our side. Null: somebody else has it.
+ */
+async function claim(
+  sql: Sql,
+  request: Repeatable,
+  run: string,
+  fresh: Claimed,
+): Promise<Claimed | null> {
+  const { rows } = await sql.query<Claimed>({
     text: `
       insert into idempotency_keys as kept
-             (caller, key, method, path, request, state, run, expires_at)
-      values ($1, $2, $3, $4, $5, 'running', $6, now() + interval '24 hours')
+             (caller, key, method, path, request, state, run, making, seed, expires_at)
+      values ($1, $2, $3, $4, $5, 'running', $6, $7, $8, now() + interval '24 hours')
           on conflict (caller, key) do update
          set method = excluded.method, path = excluded.path, request = excluded.request,
              state = 'running', run = excluded.run, taken_at = now(), status = null, answer = null,
-             created_at = now(), expires_at = excluded.expires_at
+             created_at = now(), expires_at = excluded.expires_at,
+             making = case when ${SAME} then coalesce(kept.making, excluded.making) else excluded.making end,
+             seed = case when ${SAME} then coalesce(kept.seed, excluded.seed) else excluded.seed end
        where kept.expires_at <= now()
-          or (kept.state = 'running' and kept.taken_at <= now() - ${TAKEN_OVER}
-              and kept.method = excluded.method and kept.request = excluded.request)
-      returning 1`,
-    values: [request.caller, request.key, request.method, request.path, request.request, run],
+          or (kept.state = 'running' and kept.taken_at = '-infinity')
+          or (kept.state = 'running' and kept.taken_at <= now() - ${TAKEN_OVER} and ${SAME})
+      returning making as id, seed`,
+    values: [
+      request.caller,
+      request.key,
+      request.method,
+      request.path,
+      request.request,
+      run,
+      fresh.id,
+      fresh.seed,
+    ],
   });
-  return rows.length > 0;
+  return rows[0] ?? null;
 }
 
 function isSame(request: Repeatable, row: Row): boolean {
@@ -127,6 +173,6 @@ function isSame(request: Repeatable, row: Row): boolean {
 }
 
 /** The row: a caller has no `:` in it, so that two rows never share one. */
-function aad({ caller, key, request }: Repeatable): string {
-  return `idempotency_keys:answer:${caller}:${request.toString('hex')}:${key}`;
+function aad({ caller, key, request }: Repeatable, column: 'answer' | 'seed'): string {
+  return `idempotency_keys:${column}:${caller}:${request.toString('hex')}:${key}`;
 }

@@ -83,6 +83,6 @@ export function mask(secret: string): string {
 }
 
 /** A fresh Standard Webhooks secret: `whsec_` and the base64 of 32 random bytes. */
-export function newSigningSecret(): string {
-  return `whsec_${randomBytes(32).toString('base64')}`;
+export function newSigningSecret(bytes: Buffer = randomBytes(32)): string {
+  return `whsec_${bytes.toString('base64')}`;
 }

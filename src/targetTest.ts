@@ -27,6 +27,9 @@ export const TargetTest = z
   .meta({ id: 'TargetTest' });
 export type TargetTest = z.infer<typeof TargetTest>;
 
+/** The id is the webhook's: a test that is repeated after a crash has the same. */
+export type TestTarget = (target: OpenTarget, messageId: string) => Promise<TargetTest>;
+
 const SWEEP_MS = 25;
 
 /**
@@ -35,9 +38,9 @@ const SWEEP_MS = 25;
  */
 export async function testTarget(
   target: OpenTarget,
-  { egress, userAgent }: { egress: Egress; userAgent: string },
+  options: { egress: Egress; userAgent: string; messageId?: string },
 ): Promise<TargetTest> {
-  const messageId = newId();
+  const { egress, userAgent, messageId = newId() } = options;
   const body = JSON.stringify({ test: { id: messageId, sent_at: new Date().toISOString() } });
   const { promise, resolve } = Promise.withResolvers<[outcome: Outcome, durationMs: number]>();
   const sender = openTargetSender<Message>(target, {

@@ -4,8 +4,11 @@ import type { Egress } from './egress.ts';
 import type { Key, KeyPage } from './keyset.ts';
 import { toPage } from './keyset.ts';
 import { newId } from './ids.ts';
+import { newMaking } from './making.ts';
+import type { Making } from './making.ts';
 import type { OAuthClient } from './oauth.ts';
 import { Refusal, refuseField } from './refusal.ts';
+import { rotate } from './rotation.ts';
 import type { Credentials, Health, Target, TargetInput, TargetPatch } from './schema.ts';
 import { mask, newSigningSecret } from './secrets.ts';
 import type { Vault } from './secrets.ts';
@@ -15,15 +18,14 @@ import {
   openCredentials,
   openPrevious,
   openSigningSecret,
-  PREVIOUS_SECRET,
   SIGNING_SECRET,
   type SealedRow,
 } from './targetSecrets.ts';
 
 /** Endpoints that consumers send to. Credentials and signing secrets are sealed at rest and masked in answers. */
 export interface Targets {
-  /** The only answer that holds the whole signing secret. */
-  create(input: TargetInput): Promise<Target>;
+  /** The only answer that holds the whole signing secret. Of the same making it is the same one, as it is now. */
+  create(input: TargetInput, making?: Making): Promise<Target>;
   get(id: string): Promise<Target | null>;
   /** Newest first. */
   list(page: { limit: number; after: Key | null }): Promise<KeyPage<Target>>;
@@ -31,9 +33,10 @@ export interface Targets {
   patch(id: string, patch: TargetPatch): Promise<Target | null>;
   /**
    * Makes another signing secret, which the answer holds whole; the one until now signs, too, for so
-   * many seconds. Running senders take it at once. Null when there is no such target.
+   * many seconds. Running senders take it at once. Of the same making it is the same secret, and ends
+   * none. Null when there is no such target.
    */
-  rotateSecret(id: string, expiresInS: number): Promise<Target | null>;
+  rotateSecret(id: string, expiresInS: number, making?: Making): Promise<Target | null>;
   /** Opened, for sending; null when there is none. */
   open(id: string): Promise<OpenTarget | null>;
   /** A target that is not stored, opened with a signing secret of its own. */
@@ -52,21 +55,18 @@ export function createTargets(deps: {
   const { db, vault } = deps;
   const refuse = (made: Sending): void => refuseSending(made, deps.egress);
   return {
-    create: (input) => {
+    create: (input, making = newMaking()) => {
       refuse(input);
-      return create(db, vault, input);
+      return create(db, vault, input, making);
     },
     get: async (id) => {
-      const { rows } = await db.query<Row>({
-        text: selectTargets('select * from targets where id = $1'),
-        values: [id],
-      });
-      return rows[0] === undefined ? null : toTarget(rows[0], vault);
+      const row = await find(db, id);
+      return row === null ? null : toTarget(row, vault);
     },
     list: (page) => list(db, vault, page),
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
-    rotateSecret: (id, expiresInS) =>
-      db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS)),
+    rotateSecret: (id, expiresInS, making = newMaking()) =>
+      db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, making)),
     open: (id) => openTarget(db, vault, id),
     openDraft: (input) => {
       refuse(input);
@@ -187,14 +187,22 @@ function selectTargets(rows: string): string {
      order by t.created_at desc, t.id desc`;
 }
 
-async function create(sql: Sql, vault: Vault, input: TargetInput): Promise<Target> {
-  const id = newId();
+async function find(sql: Sql, id: string): Promise<Row | null> {
+  const { rows } = await sql.query<Row>({
+    text: selectTargets('select * from targets where id = $1'),
+    values: [id],
+  });
+  return rows[0] ?? null;
+}
+
+async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Making): Promise<Target> {
   const secret = newSigningSecret();
   const { rows } = await sql.query<Row>({
     text: `
       insert into targets (id, name, kind, base_url, credentials, headers, signing_secret,
                            timeout_ms, max_in_flight, rate_limit, metadata, ca, created_at, updated_at)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now(), now())
+          on conflict (id) do nothing
       returning *`,
     values: [
       id,
@@ -211,7 +219,9 @@ async function create(sql: Sql, vault: Vault, input: TargetInput): Promise<Targe
       input.ca,
     ],
   });
-  return { ...toTarget(rows[0]!, vault), signing_secret: secret };
+  const row = rows[0] ?? (await find(sql, id));
+  if (row === null) throw new Error(`target ${id} was deleted while it was made again`);
+  return { ...toTarget(row, vault), signing_secret: openSigningSecret(row, vault) };
 }
 
 async function list(
@@ -297,11 +307,7 @@ async function update(
 /** What it is now; running senders are told. */
 async function changed(tx: Sql, vault: Vault, id: string): Promise<Target> {
   await tx.query(`select pg_notify('millrace_consumers', '')`);
-  const fresh = await tx.query<Row>({
-    text: selectTargets('select * from targets where id = $1'),
-    values: [id],
-  });
-  return toTarget(fresh.rows[0]!, vault);
+  return toTarget((await find(tx, id))!, vault);
 }
 
 async function rotateSecret(
@@ -309,6 +315,7 @@ async function rotateSecret(
   vault: Vault,
   id: string,
   expiresInS: number,
+  making: Making,
 ): Promise<Target | null> {
   const { rows } = await tx.query<Row>({
     text: 'select * from targets where id = $1 for update',
@@ -316,17 +323,7 @@ async function rotateSecret(
   });
   const [row] = rows;
   if (row === undefined) return null;
-  const secret = newSigningSecret();
-  const until = expiresInS === 0 ? null : new Date(Date.now() + expiresInS * 1_000).toISOString();
-  const previous = vault.seal(openSigningSecret(row, vault), PREVIOUS_SECRET(id));
-  await tx.query({
-    text: `
-      update targets
-         set signing_secret = $2, signing_secret_previous = $3, previous_expires_at = $4,
-             version = version + 1, updated_at = now()
-       where id = $1`,
-    values: [id, vault.seal(secret, SIGNING_SECRET(id)), until === null ? null : previous, until],
-  });
+  const secret = await rotate(tx, vault, row, { expiresInS, making });
   return { ...(await changed(tx, vault, id)), signing_secret: secret };
 }
 

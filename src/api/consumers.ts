@@ -34,7 +34,7 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   const app = createRoutes();
 
   app.openapi(CREATE, async (c) => {
-    const id = await consumers.create(c.req.valid('json'), c.var.actor);
+    const id = await consumers.create(c.req.valid('json'), c.var.actor, c.var.making);
     await deps.startWorkflow(id);
     const consumer = await freshConsumer(consumers, id);
     return c.json(consumer, 201, { location: `/v1/consumers/${id}` });
@@ -99,7 +99,7 @@ const CREATE = createRoute({
   summary: 'Create a consumer',
   description: 'It sends from the moment it is saved.',
   request: { body: jsonBody(ConsumerInput) },
-  responses: { 201: json(Consumer, 'The consumer'), ...problems(400, 413, 415, 422) },
+  responses: { 201: json(Consumer, 'The consumer'), ...problems(400, 409, 413, 415, 422) },
 });
 
 const LIST = createRoute({

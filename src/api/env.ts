@@ -1,4 +1,5 @@
 import type { Caller } from '../apiKey.ts';
+import type { Making } from '../making.ts';
 
 /** What the middlewares leave for the handlers. */
 export interface AppEnv {
@@ -9,6 +10,8 @@ export interface AppEnv {
     actor: string;
     /** Whoever passed the gate. */
     caller: Caller;
+    /** Of each POST but ingest: the same when it is repeated. */
+    making: Making;
     /** Set where the caller came by a session's cookie. */
     sessionEndsAt: string | undefined;
   };

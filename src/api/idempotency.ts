@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { newMaking } from '../making.ts';
 import type { Begun, Idempotency, Repeatable, StoredAnswer } from '../idempotency.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
@@ -18,6 +19,7 @@ const ANSWER_BYTES = 4 * 1024 * 1024;
  * A POST with an `Idempotency-Key` is done once for its caller: repeated within 24 hours it gets the
  * stored answer, with `idempotency-replayed: true`. 409 while it runs, 422 when the key was used for
  * another request. A failure on our side (5xx) is not stored. Comes after the gate and the body.
+ * What a handler makes of `c.var.making` is there once, also when no answer was stored.
  */
 export function createIdempotent(
   idempotency: Idempotency,
@@ -27,10 +29,15 @@ export function createIdempotent(
     const key = c.req.header('idempotency-key');
     // A sign-in has no caller yet; and who lacks every scope must not fill the table with 404s.
     const hasCaller = c.var.caller !== undefined && isServed(c);
-    if (c.req.method !== 'POST' || key === undefined || !hasCaller) return next();
+    if (c.req.method !== 'POST') return next();
+    if (key === undefined || !hasCaller) {
+      c.set('making', newMaking());
+      return next();
+    }
     const request = await repeatable(c, c.var.caller.id, key);
     const begun = await idempotency.begin(request);
     if (begun.kind !== 'run') return answerOf(c, begun, key);
+    c.set('making', begun.making);
     await next();
     await keep(c, idempotency, request, begun.run).catch((error: unknown) => {
       log.warn({ err: error, path: c.req.path }, 'an answer was not stored: it is not replayed');

@@ -1,8 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema.ts';
-import type { OpenTarget, Targets } from '../targets.ts';
+import type { Targets } from '../targets.ts';
 import { TargetTest } from '../targetTest.ts';
+import type { TestTarget } from '../targetTest.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
 import {
@@ -24,12 +25,12 @@ export function createTargetRoutes({
   testTarget,
 }: {
   targets: Targets;
-  testTarget: (target: OpenTarget) => Promise<TargetTest>;
+  testTarget: TestTarget;
 }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 
   app.openapi(TEST_DRAFT, async (c) =>
-    c.json(await testTarget(targets.openDraft(c.req.valid('json'))), 200),
+    c.json(await testTarget(targets.openDraft(c.req.valid('json')), c.var.making.id), 200),
   );
 
   takesOnly(app, TEST_DRAFT.path, 'POST');
@@ -38,7 +39,7 @@ export function createTargetRoutes({
     const { id } = c.req.valid('param');
     const target = await targets.open(id);
     if (target === null) throw unknownId('target', id);
-    const tested = await testTarget(target);
+    const tested = await testTarget(target, c.var.making.id);
     if (tested.outcome === 'delivered') await targets.tested(id);
     return c.json(tested, 200);
   });
@@ -46,13 +47,13 @@ export function createTargetRoutes({
   app.openapi(ROTATE, async (c) => {
     const { id } = c.req.valid('param');
     const { expires_in } = SecretRotation.parse(c.req.valid('json')); // no body: {}
-    const target = await targets.rotateSecret(id, expires_in);
+    const target = await targets.rotateSecret(id, expires_in, c.var.making);
     if (target === null) throw unknownId('target', id);
     return c.json(target, 200, { 'cache-control': 'no-store' });
   });
 
   app.openapi(CREATE, async (c) => {
-    const target = await targets.create(c.req.valid('json'));
+    const target = await targets.create(c.req.valid('json'), c.var.making);
     // The one answer with a secret in it: nothing on the way may keep it.
     return c.json(target, 201, {
       location: `/v1/targets/${target.id}`,

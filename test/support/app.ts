@@ -88,7 +88,8 @@ export function openApp(
     pages: createPages(db),
     ends,
     syncs: createSyncs(db),
-    testTarget: (target) => testTarget(target, { egress, userAgent: 'Millrace/test' }),
+    testTarget: (target, messageId) =>
+      testTarget(target, { egress, userAgent: 'Millrace/test', messageId }),
     targets: createTargets({ db, vault, egress }),
     consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
     changes: createChanges(db),
