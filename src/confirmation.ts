@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Db, Sql } from './db.ts';
 import type { Row } from './editRows.ts';
+import { SLOWEST } from './progress.ts';
 
 /** A sender that found its consumer `blocked` starts its request within this time, or looks again. */
 export const SEND_WITHIN_MS = 250;
@@ -45,7 +46,8 @@ async function takeForNobody(sql: Sql, consumerId: string): Promise<void> {
   await sql.query({
     text: `
       with fenced as (
-        update cursors set epoch = epoch + 1, holder = null, lease_until = null
+        update cursors set epoch = epoch + 1, holder = null, lease_until = null,
+                           paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
          where consumer_id = $1 and (holder is null or lease_until <= clock_timestamp())
         returning position, ahead
       )

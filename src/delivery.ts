@@ -11,7 +11,7 @@ import type { ParkedRow } from './parked.ts';
 import type { Lease, Outcomes } from './progress.ts';
 import { createReader } from './reader.ts';
 import { createReady } from './ready.ts';
-import { mostInFlight, ownClock, type Run } from './run.ts';
+import { goesTheSameWay, mostInFlight, ownClock, type Run } from './run.ts';
 import { createSenders } from './senders.ts';
 import type { Delivery, Ended, EndReason, Sent, Shared } from './shared.ts';
 import { createTaking } from './taking.ts';
@@ -74,7 +74,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     found: lease.flow,
     ramp: lease.ramp,
   });
-  let pace = createPace(options.run.target.rateLimit);
+  const pace = createPace(options.run.target.rateLimit, lease.sendFrom);
   const clock = (): number => ownClock(options.run, nowMs());
   const mark = (): void => committer.mark(committing);
   const failing = createFailing({
@@ -280,16 +280,12 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   }
 
   function apply(next: Run, before: Run): void {
-    const sameWay =
-      next.target.version === before.target.version &&
-      next.path === before.path &&
-      next.target.id === before.target.id;
     if (next.filterVersion !== before.filterVersion) refilter(next);
     if (next.parkedVersion !== before.parkedVersion) void failing.reload();
-    if (sameWay) return;
+    if (goesTheSameWay(next, before)) return;
     senders.replace(shared.openSender(next, ended), log);
     flow.setMax(mostInFlight(next));
-    if (next.target.rateLimit !== before.target.rateLimit) pace = createPace(next.target.rateLimit);
+    pace.change(next.target.rateLimit);
   }
 
   function refilter(next: Run): void {
@@ -331,6 +327,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
           idle: stopping === 'idle',
           head: head === null ? null : toRelease(head),
           flow: { found: flow.found, ramping: flow.ramping },
+          paceMs: pace.waitMs(performance.now()),
           ...(head === null ? {} : { triedTarget: taking.run.target }),
         });
       }
@@ -345,7 +342,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function failingHead(): FailingHead | null {
     if (stopping !== 'blocked' && stopping !== 'gone') return null;
-    return failing.head(nowMs());
+    return failing.head(nowMs(), pace.waitMs(performance.now()));
   }
 
   function isFenced(): boolean {

@@ -60,7 +60,7 @@ export interface Failing {
   closed(slot: Sent): void;
   reload(): Promise<void>;
   /** The lowest failing entry, when failing ends the run. */
-  head(now: number): FailingHead | null;
+  head(now: number, paceMs: number): FailingHead | null;
   readonly suspected: boolean;
   readonly tooMany: boolean;
   readonly parking: Parking;
@@ -224,9 +224,9 @@ export function createFailing(options: FailingOptions): Failing {
       putBack(slot);
     },
     reload,
-    head: (now) => {
+    head: (now, paceMs) => {
       for (const { made, outcome } of unexplained.values()) outcomes.failing(made, outcome, true);
-      return outcomes.failingHead(now);
+      return outcomes.failingHead(now, paceMs);
     },
     get suspected() {
       return suspects.size > 0;

@@ -34,9 +34,9 @@ export interface OutcomeLog {
   take(): { batch: Batch; attempts: Attempt[] };
   /**
    * Of several failing entries the lowest is the head; its next attempt is planned from here, no
-   * earlier than any of them was asked to wait for. `now` in unix ms.
+   * earlier than any of them was asked to wait for, nor than `paceMs` from now (unix ms).
    */
-  failingHead(now: number): FailingHead | null;
+  failingHead(now: number, paceMs: number): FailingHead | null;
 }
 
 export function createOutcomeLog(stream: StreamName, retryWindowMs: number): OutcomeLog {
@@ -55,7 +55,7 @@ export function createOutcomeLog(stream: StreamName, retryWindowMs: number): Out
     batch.status.push(status);
   }
 
-  function failingHead(now: number): FailingHead | null {
+  function failingHead(now: number, paceMs: number): FailingHead | null {
     failures.sort((a, b) => a.attempt.position - b.attempt.position);
     for (const { attempt, handedOver } of failures) if (!handedOver) rows.push(attempt);
     const head = failures.find(({ outcome }) => outcome.code === 'GONE') ?? failures[0];
@@ -68,6 +68,7 @@ export function createOutcomeLog(stream: StreamName, retryWindowMs: number): Out
       windowMs: retryWindowMs,
       retryAfterMs: asked,
       random: Math.random(),
+      leastMs: paceMs,
     });
     attempt.nextAttemptAt = now + (delay ?? 1);
     const { position, nextAttemptAt, startedAt } = attempt;

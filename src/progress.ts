@@ -37,6 +37,8 @@ export interface Lease {
   flow: number | null;
   /** The endpoint has just come back. */
   ramp: boolean;
+  /** Where a rate limits, no request starts before (monotonic ms): the predecessor made one just now. */
+  sendFrom: number;
   /** There are parked entries. */
   parked: boolean;
   /** How many were parked since the last resume. */
@@ -111,6 +113,8 @@ export interface Release {
       };
   /** What was learned of the endpoint's limits; undefined: nothing. */
   flow?: { found: number | null; ramping: boolean };
+  /** Until the next request may start, ms; undefined: as it was. */
+  paceMs?: number;
   /** The target that was tried, by one that found it failing. */
   triedTarget?: { id: string; version: number };
 }
@@ -138,6 +142,9 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
   };
 }
 
+/** A sender that did not let go may have made a request until its lease was over; no rate is below one a second. */
+export const SLOWEST = `interval '1 second'`;
+
 async function acquire(
   sql: Sql,
   consumerId: string,
@@ -156,6 +163,7 @@ async function acquire(
     last_failure: Failure | null;
     flow: number | null;
     ramp: boolean;
+    pace_ms: number;
     parked: boolean;
     parked_total: number;
   }>({
@@ -170,12 +178,15 @@ async function acquire(
              idle           = false,
              indexed_epoch  = null,
              wanted         = null,
-             wanted_version = null
+             wanted_version = null,
+             paced_until    = coalesce(old.lease_until + ${SLOWEST}, old.paced_until)
         from (select * from cursors where consumer_id = $1 for update) old
         join consumers k on k.id = old.consumer_id
        where c.consumer_id = old.consumer_id
       returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.last_failure, c.flow,
                 c.ramp, c.parked_total,
+                coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
+                  as pace_ms,
                 exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
                 case when old.holder is null then 0
                      else greatest(0, extract(epoch from old.lease_until - clock_timestamp()) * 1000)::float8
@@ -184,8 +195,15 @@ async function acquire(
   });
   const row = rows[0];
   if (row === undefined) return null;
-  const { wait_ms: waitMs, parked_total: parkedTotal, last_failure: lastFailure, ...rest } = row;
-  return { ...rest, waitMs, parkedTotal, lastFailure };
+  const {
+    wait_ms: waitMs,
+    pace_ms: paceMs,
+    parked_total: parkedTotal,
+    last_failure: lastFailure,
+    ...rest
+  } = row;
+  const sendFrom = performance.now() + paceMs;
+  return { ...rest, waitMs, sendFrom, parkedTotal, lastFailure };
 }
 
 async function confirm(sql: Sql, taken: Taken): Promise<void> {
@@ -222,7 +240,8 @@ async function letGo(sql: Sql, release: Release): Promise<boolean> {
              tried_target    = coalesce($12, tried_target),
              tried_target_id = coalesce($13, tried_target_id),
              tries           = case when $8 then tries else $14 end,
-             asked_until     = case when $8 then asked_until else $15 end
+             asked_until     = case when $8 then asked_until else $15 end,
+             paced_until     = coalesce(clock_timestamp() + make_interval(secs => $16 / 1000.0), paced_until)
        where consumer_id = $1 and epoch = $2
       returning consumer_id
       )
@@ -243,6 +262,7 @@ async function letGo(sql: Sql, release: Release): Promise<boolean> {
       release.triedTarget?.id ?? null,
       head?.tries ?? 0,
       head?.askedUntil == null ? null : new Date(head.askedUntil),
+      release.paceMs ?? null,
     ],
   });
   return rows.length === 1;

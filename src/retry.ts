@@ -11,6 +11,8 @@ export interface RetryRequest {
   retryAfterMs: number | null;
   /** Between 0 and 1. */
   random: number;
+  /** What a rate limit asks for, ms; none unless given. */
+  leastMs?: number;
 }
 
 /**
@@ -29,7 +31,7 @@ export function nextDelayMs(request: RetryRequest): number | null {
   // "At once" is not the next millisecond: a floor under Retry-After: 0 and dates in the past.
   const asked = request.retryAfterMs === null ? null : Math.max(1_000, request.retryAfterMs);
   const delay = asked ?? step * 1000 * (0.9 + 0.2 * request.random);
-  return Math.max(1, Math.min(delay, room));
+  return Math.max(1, Math.min(Math.max(delay, request.leastMs ?? 0), room));
 }
 
 /** How long before the window's end its last attempt is made: 30 s of 24 h, at least 250 ms. */

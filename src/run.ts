@@ -35,6 +35,15 @@ export function mostInFlight({ ordering, target }: Pick<Run, 'ordering' | 'targe
   return ordering === 'stream' ? 1 : target.maxInFlight;
 }
 
+/** Whether requests are made alike by both. */
+export function goesTheSameWay(next: Run, before: Run): boolean {
+  return (
+    next.target.version === before.target.version &&
+    next.path === before.path &&
+    next.target.id === before.target.id
+  );
+}
+
 interface Row {
   stream: StreamName;
   path: string;

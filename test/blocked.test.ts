@@ -71,6 +71,31 @@ test('Retry-After is honoured exactly', async () => {
   expect(waited).toBeLessThan(6_000);
 });
 
+test('rate_limit spaces every request: of a drain, of what is tried while blocked, and between the two', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(answer(503));
+  const consumer = await world.consumer(await world.target(receiver.url, { rate_limit: 2 }));
+  await world.append.events(someEvents(5));
+  // The head and a probe, after the drain's own attempt.
+  await until(() => receiver.received.length === 3);
+  // The head is a poisoned message: tried, a probe, tried once more, parked; then a drain goes on.
+  receiver.respond = (one, response) =>
+    one.position === 1 ? answer(500)(one, response) : accept(one, response);
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  await until(() => receiver.received.filter((one) => one.status === 204).length === 4);
+  await until(async () => (await world.get(consumer)).parked === 1);
+
+  const { body } = await world.api.request('GET', `/v1/consumers/${consumer}/attempts`);
+  const starts = body.data.map((one: { started_at: string }) => Date.parse(one.started_at)).sort();
+  expect(starts.length).toBeGreaterThanOrEqual(9);
+  const gaps = starts.slice(1).map((start: number, index: number) => start - starts[index]);
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(500 - 50 - 5); // a tick, and parts of a ms
+  for (const from of starts) {
+    const within = starts.filter((one: number) => one >= from && one < from + 1_000 - 55);
+    expect(within.length).toBeLessThanOrEqual(2);
+  }
+});
+
 test('after the retry window the consumer stops, someone is told, and resume goes on exactly there', async () => {
   await using world = await openWorld({ retryWindowMs: 4_000 });
   await using receiver = await openReceiver(answer(500));

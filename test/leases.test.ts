@@ -1,5 +1,9 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import pino from 'pino';
 import { expect, test } from 'vitest';
 
+import { deliver } from '../src/activities/deliver.ts';
 import type { Command } from '../src/command.ts';
 import { createEdits } from '../src/edits.ts';
 import { emptyBatch } from '../src/outcomes.ts';
@@ -7,6 +11,7 @@ import { createPages } from '../src/pages.ts';
 import { createProgress } from '../src/progress.ts';
 import { openConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
+import { openProcess } from './support/process.ts';
 
 const COMMANDS: Command[] = [
   { kind: 'pause' },
@@ -51,6 +56,68 @@ for (const command of COMMANDS) {
     expect([...renewed.keys()]).toEqual([]);
   });
 }
+
+test('a rate limit holds from one sender to the next, also from one that did not let go', async () => {
+  await using opened = await openConsumersApi();
+  const progress = createProgress(opened.api.db);
+  const { id: consumerId } = await opened.create({ start: 'beginning' });
+  const acquire = async (leaseMs: number) => {
+    const lease = await progress.acquire(consumerId, 'test', leaseMs);
+    return { epoch: lease?.epoch ?? 0, paceMs: (lease?.sendFrom ?? 0) - performance.now() };
+  };
+  const first = await acquire(60_000);
+  expect(first.paceMs).toBeLessThanOrEqual(0);
+  const release = { consumerId, idle: false, head: null };
+  await progress.release({ ...release, epoch: first.epoch, paceMs: 40_000 });
+  const second = await acquire(60_000);
+  expect(second.paceMs).toBeGreaterThan(20_000);
+  await progress.release({ ...release, epoch: second.epoch }); // it made no request
+  const third = await acquire(80_000);
+  expect(third.paceMs).toBeGreaterThan(20_000);
+  expect(third.paceMs).toBeLessThan(40_000);
+  // It dies: what it did until the end of its lease is not known.
+  const fourth = await acquire(60_000);
+  expect(fourth.paceMs).toBeGreaterThan(60_000);
+});
+
+test('a try that waits for its turn by a rate limit sends nothing and lets go when it is cancelled', async () => {
+  await using opened = await openConsumersApi();
+  const { db, vault } = opened.api;
+  const { id: consumerId } = await opened.create({ start: 'beginning' });
+  await opened.append('s');
+  await opened.api.request('PATCH', `/v1/targets/${opened.targetId}`, { rate_limit: 1 });
+  await db.query(`update consumers set status = 'blocked', failing_since = now()`);
+  await opened.setCursor(consumerId, `paced_until = now() + interval '1 hour', idle = false`);
+  let arrived = 0;
+  const process = openProcess({
+    db,
+    vault,
+    log: pino({ level: 'silent' }),
+    consumerId,
+    idleAfterMs: 60_000,
+    listener: { on: () => () => undefined },
+    tellFailing: () => Promise.resolve(),
+    wire: {
+      arrives: () => {
+        arrived += 1;
+        return null;
+      },
+      over: () => undefined,
+      died: () => undefined,
+    },
+  });
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  const trying = environment.run(() => deliver(process.deps, { consumerId, last: false }));
+  const holder = async (): Promise<string | null> => {
+    const { rows } = await db.query<{ holder: string | null }>('select holder from cursors');
+    return rows[0]?.holder ?? null;
+  };
+  await until(async () => (await holder()) === process.deps.holder);
+  environment.cancel('CANCELLED');
+  expect(await trying).toMatchObject({ outcome: 'changed' });
+  expect([arrived, await holder()]).toEqual([0, null]);
+  await process.close();
+});
 
 test('an edit does not disturb a sender whose lease holds', async () => {
   await using opened = await openConsumersApi();

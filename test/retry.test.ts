@@ -82,6 +82,13 @@ describe('nextDelayMs', () => {
     );
   });
 
+  test('waits at least as long as a rate asks for, within the window', () => {
+    const request = { attempt: 1, windowMs: DAY_MS, retryAfterMs: null, random: 0.5 };
+    expect(nextDelayMs({ ...request, remainingMs: DAY_MS, leastMs: 900 })).toBe(900);
+    expect(nextDelayMs({ ...request, remainingMs: DAY_MS, leastMs: 100 })).toBe(500);
+    expect(nextDelayMs({ ...request, remainingMs: 60_500, leastMs: 90_000 })).toBe(30_500);
+  });
+
   test('makes the last attempt of any window within the margin before its end', () => {
     fc.assert(
       fc.property(windowMs, fc.infiniteStream(random), (window, draws) => {

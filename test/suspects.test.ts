@@ -93,6 +93,20 @@ test('a rate of requests is kept over any second, but for one tick', () => {
   );
 });
 
+test('a pace goes on from its predecessor, and from its last request when its rate changes', () => {
+  const pace = createPace(2, 700);
+  expect([pace.waitMs(0), pace.may(649), pace.may(650)]).toEqual([700, false, true]);
+  pace.started(700);
+  expect([pace.waitMs(900), pace.may(900)]).toEqual([300, false]);
+  pace.change(4);
+  expect(pace.waitMs(900)).toBe(50);
+  pace.change(null);
+  expect([pace.waitMs(900), pace.may(900)]).toEqual([0, true]);
+  pace.started(900);
+  pace.change(1);
+  expect(pace.waitMs(1_000)).toBe(900);
+});
+
 test('what says something of the endpoint, of the message, and for good', () => {
   const http = (status: number, retryAfter?: string) =>
     blameOf({ ...failed('HTTP_5XX', ''), status, retryAfter });

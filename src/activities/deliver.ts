@@ -69,7 +69,7 @@ async function attemptHead(
   if (session === null) return { outcome: 'changed', position: 0 };
   const { position } = session.lease;
   for (let looks = 0; looks < LOOKS; looks += 1) {
-    const run = await loadBlocked(deps, consumerId);
+    const run = isCancelled() ? null : await loadBlocked(deps, consumerId);
     if (run === null) {
       await session.release('keep', null);
       return { outcome: 'changed', position };
@@ -94,12 +94,18 @@ async function attemptHead(
   throw new Error('the consumer changes too often to be tried');
 }
 
+function isCancelled(): boolean {
+  return Context.current().cancellationSignal.aborted;
+}
+
 /**
- * Right before a request: whether the consumer is still as it was looked up, so that none starts
- * after a pause was answered, nor by an older filter or target. Whoever makes a change waits
- * `SEND_WITHIN_MS` for a request that is about to start by what was seen before.
+ * Right before a request, when its turn has come by the target's rate: whether the consumer is still
+ * as it was looked up, so that none starts after a pause was answered, nor by an older filter or
+ * target. Whoever makes a change waits `SEND_WITHIN_MS` for a request that is about to start by what
+ * was seen before.
  */
-async function isInForce({ deps, run }: Scene): Promise<boolean> {
+async function isInForce({ deps, session, run }: Scene): Promise<boolean> {
+  if (!(await session.mayStart(run))) return false;
   for (let looks = 0; looks < LOOKS; looks += 1) {
     const lookedAt = performance.now();
     const seen = await deps.shared.progress.versions(run.consumerId);
@@ -174,6 +180,7 @@ async function probe(
   if (entry === null) return null;
   const before = await attemptNumber(scene, entry);
   if (!(await isInForce(scene))) {
+    if (isCancelled()) return null; // the head has failed, whoever comes next
     session.note(run, tried, null);
     await session.commit(null);
     return 'again';
@@ -259,6 +266,7 @@ async function fails(
         windowMs: deps.shared.retryWindowMs,
         retryAfterMs: asked,
         random: Math.random(),
+        leastMs: session.paceMs(),
       });
   const gone = [failed, probed].some((one) => one !== null && blameOf(one) === 'gone');
   const nextAttemptAt = delay === null || gone ? null : nowMs() + delay;

@@ -5,6 +5,7 @@ import { Context } from '@temporalio/activity';
 import { isDatabaseAway } from '../db.ts';
 import { emptyBatch, failedAttempt, toAttempt, type Made } from '../outcomes.ts';
 import type { Outcome } from '../outcome.ts';
+import { createPace, type Pace } from '../pace.ts';
 import type { Parking } from '../parking.ts';
 import type { Attempt, Lease, Release } from '../progress.ts';
 import type { Run } from '../run.ts';
@@ -44,7 +45,14 @@ export interface Session {
   /** What is settled by now. */
   progress(): { position: number; ahead: number[] };
   /**
-   * One attempt; our own trouble is an outcome too. No request starts after the lease's deadline, and
+   * Waits until the target's rate lets a request start, and renews a lease that it could outlast.
+   * False: the activity was cancelled meanwhile.
+   */
+  mayStart(run: Run): Promise<boolean>;
+  /** Until the next request may start, ms. */
+  paceMs(): number;
+  /**
+   * One attempt, right after `mayStart`; our own trouble is an outcome too. No request starts after the lease's deadline, and
    * one that is open then is cut. Throws when another sender has taken the cursor.
    */
   send(run: Run, message: Message, attempt: number): Promise<Tried>;
@@ -67,9 +75,25 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
   let { position } = lease;
   let ahead = new Set(lease.ahead);
   let attempts: Attempt[] = [];
+  let pace: Pace | null = null; // once the rate is known
+  const signal = Context.current().cancellationSignal;
+
+  async function mayStart({ target }: Run): Promise<boolean> {
+    if (pace === null) pace = createPace(target.rateLimit, lease?.sendFrom);
+    else pace.change(target.rateLimit);
+    for (let ms = paceMs(); ms > 0 && !signal.aborted; ms = paceMs()) {
+      await sleep(ms, undefined, { signal }).catch((error: unknown) => {
+        if (!signal.aborted) throw error; // cancelled: the caller lets go
+      });
+    }
+    if (signal.aborted) return false;
+    if (leaseUntil - performance.now() < target.timeoutMs + MARGIN_MS) await commit(null);
+    return true;
+  }
+
+  const paceMs = (): number => pace?.waitMs(performance.now()) ?? 0;
 
   async function send(run: Run, message: Message, attempt: number): Promise<Tried> {
-    if (leaseUntil - performance.now() < run.target.timeoutMs + MARGIN_MS) await commit(null);
     const { promise, resolve } = Promise.withResolvers<Tried>();
     const sender = deps.openSingle(run, ({ messageId }, outcome, startedAt, durationMs) => {
       const made = { position: message.position, messageId, attempt, startedAt, durationMs };
@@ -83,6 +107,7 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
     try {
       // One that was frozen until here finds its deadline past.
       if (performance.now() > leaseUntil - CUT_MS) throw new Error('the lease is over');
+      pace?.started(performance.now());
       sender.send(message, attempt);
       return await promise;
     } finally {
@@ -128,7 +153,7 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
         return;
       } catch (error) {
         // What was delivered must be stored, also when nobody waits for this activity any more.
-        if (Context.current().cancellationSignal.aborted) givenUpAt = Math.min(givenUpAt, sentAt);
+        if (signal.aborted) givenUpAt = Math.min(givenUpAt, sentAt);
         if (!isDatabaseAway(error) || sentAt > givenUpAt + KEEP_MS) throw error;
         await sleep(500);
       }
@@ -137,7 +162,8 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
 
   async function release(head: Release['head'], run: Run | null): Promise<void> {
     const tried = run === null ? {} : { triedTarget: run.target };
-    await progress.release({ consumerId, epoch, idle: false, head, ...tried });
+    const paced = pace === null ? {} : { paceMs: paceMs() };
+    await progress.release({ consumerId, epoch, idle: false, head, ...paced, ...tried });
   }
 
   if (lease.waitMs > 0) {
@@ -147,6 +173,8 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
   return {
     lease,
     progress: () => ({ position, ahead: [...ahead] }),
+    mayStart,
+    paceMs,
     send,
     note,
     settle,

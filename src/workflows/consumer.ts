@@ -178,7 +178,8 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   function deliver(windowMs: number, last: boolean): Promise<Delivered> {
     const { deliver: activity } = proxyActivities<DeliveryActivities>({
       taskQueue: deliveryQueue,
-      // Waiting out a lease, three requests of 15 s (the head, a probe, the head), and a minute to commit.
+      // Waiting out a lease, three requests of 15 s (the head, a probe, the head) with up to a second
+      // before each, and a minute to commit.
       startToCloseTimeout: '150s',
       ...(last ? {} : { scheduleToCloseTimeout: windowMs }),
       heartbeatTimeout: '20s',
