@@ -31,6 +31,8 @@ export interface Standing {
   /** When the next parked entry is due, while active; RFC 3339. */
   parkedDueAt: string | null;
   deleted: boolean;
+  /** How long the worker that said so lets an endpoint fail; histories from before it lack it. */
+  retryWindowMs?: number;
 }
 
 interface Row extends Omit<Standing, 'targetHost'> {

@@ -122,6 +122,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
           edits: createEdits({ db, pages: createPages }),
           lifecycle: createLifecycle(alerts),
           loadRun: drains.deps.shared.loadRun,
+          retryWindowMs: options.retryWindowMs,
           mailWaits: () => outbox.hint(),
         }),
         maxConcurrentActivityTaskExecutions: 200,

@@ -27,11 +27,18 @@ export interface DeliveryActivities {
   /** Delivers until something ends it. Returns positions and names only. */
   drain(input: Of): Promise<Drained>;
   /** One attempt at the failing head; Temporal's retry policy repeats it. */
-  deliver(input: Of & { last: boolean }): Promise<Delivered>;
+  deliver(input: DeliverInput): Promise<Delivered>;
 }
 
 export interface Of {
   consumerId: string;
+}
+
+export interface DeliverInput extends Of {
+  /** Whatever comes of it, no retry follows. */
+  last: boolean;
+  /** What the workflow planned with; histories from before it lack it. */
+  windowMs?: number;
 }
 
 export interface Drained {
@@ -46,7 +53,7 @@ export interface Drained {
 export interface Delivered {
   /**
    * `delivered`: the endpoint took it. `clear`: nothing is left to try. `parked`: the endpoint takes others, so it was the message.
-   * `changed`: the consumer is not blocked any more. `gone`: the endpoint answered 410.
+   * `changed`: the consumer is not blocked any more, or the window is another one. `gone`: the endpoint answered 410.
    */
   outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone';
   position: number;

@@ -17,6 +17,7 @@ export interface ControlDeps {
   edits: Edits;
   lifecycle: Lifecycle;
   loadRun: (consumerId: string) => Promise<Run | null>;
+  retryWindowMs: number;
   /** There is a mail to send. */
   mailWaits: () => void;
 }
@@ -32,13 +33,13 @@ function giveUp(error: unknown): never {
 
 /** The workflow's hand on its consumer's row; each is one transaction and repeatable. */
 export function createControlActivities(deps: ControlDeps): ControlActivities {
-  const { db, edits, lifecycle } = deps;
+  const { db, edits, lifecycle, retryWindowMs } = deps;
   const parked = createParkedStore(db);
 
   async function standingOf(consumerId: string): Promise<Standing> {
     const standing = await loadStanding(db, consumerId);
     if (standing === null) throw new Error(`there is no consumer ${consumerId}`);
-    return standing;
+    return { ...standing, retryWindowMs };
   }
 
   return {
@@ -46,7 +47,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       await edits.unhold(consumerId);
       const standing = await loadStanding(db, consumerId);
       if (standing === null || standing.deleted) return null;
-      return { standing, ...(await loadFilter(db, consumerId)) };
+      return { standing: { ...standing, retryWindowMs }, ...(await loadFilter(db, consumerId)) };
     },
     look: ({ consumerId }) => standingOf(consumerId),
     apply: async ({ consumerId, ask, at }) => {

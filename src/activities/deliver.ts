@@ -12,7 +12,7 @@ import { isSameAnswer } from '../parkedEntry.ts';
 import { createParking, type Parking } from '../parking.ts';
 import { nextDelayMs, parseRetryAfter } from '../retry.ts';
 import { ownClock, type Run } from '../run.ts';
-import type { Delivered, DeliverFailure, Failing, Of } from './contract.ts';
+import type { Delivered, DeliverFailure, DeliverInput, Failing } from './contract.ts';
 import { openSession, type DeliverDeps, type Session, type Tried } from './session.ts';
 
 export type { DeliverDeps } from './session.ts';
@@ -24,10 +24,7 @@ export type { DeliverDeps } from './session.ts';
  * failing endpoint. Throws an `ApplicationFailure` when the endpoint failed; its details say whether
  * it was the window's last attempt.
  */
-export async function deliver(
-  deps: DeliverDeps,
-  input: Of & { last: boolean },
-): Promise<Delivered> {
+export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<Delivered> {
   const context = Context.current();
   context.heartbeat();
   const beat = setInterval(() => context.heartbeat(), 4_000);
@@ -62,9 +59,10 @@ interface Scene {
 
 async function attemptHead(
   deps: DeliverDeps,
-  { consumerId, last }: Of & { last: boolean },
+  { consumerId, last, windowMs }: DeliverInput,
 ): Promise<Delivered> {
   const began = performance.now();
+  if (isOutdated(deps, windowMs)) return { outcome: 'changed', position: 0 };
   const session = await openSession(deps, consumerId);
   if (session === null) return { outcome: 'changed', position: 0 };
   const { position } = session.lease;
@@ -92,6 +90,14 @@ async function attemptHead(
   }
   await session.release('keep', null);
   throw new Error('the consumer changes too often to be tried');
+}
+
+/**
+ * Planned by a window that is not in force here. The first attempt is made nevertheless: workers that
+ * differ would send the workflow to and fro.
+ */
+function isOutdated({ shared }: DeliverDeps, windowMs = shared.retryWindowMs): boolean {
+  return windowMs !== shared.retryWindowMs && Context.current().info.attempt > 1;
 }
 
 function isCancelled(): boolean {

@@ -1,7 +1,5 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import {
-  ActivityFailure,
-  ApplicationFailure,
   CancellationScope,
   allHandlersFinished,
   condition,
@@ -18,7 +16,6 @@ import {
 
 import type {
   ControlActivities,
-  DeliverFailure,
   Delivered,
   DeliveryActivities,
   Drained,
@@ -31,11 +28,13 @@ import type { Standing } from '../standing.ts';
 import { details } from './details.ts';
 import { openMailbox, type Letter } from './mailbox.ts';
 import * as messages from './messages.ts';
+import { wasFinal } from './wasFinal.ts';
 
 export interface ConsumerArgs {
   consumerId: string;
   /** Task queue of the consumer's region. */
   deliveryQueue: string;
+  /** Until a worker has said what holds. */
   retryWindowMs: number;
   /** Carried over a continue-as-new. */
   carried?: { wanted: number; note: string | null; published: string; retryNow?: boolean };
@@ -62,7 +61,7 @@ interface Sending {
  * commands one by one in the order they came. The row in Postgres is the truth.
  */
 export async function consumer(args: ConsumerArgs): Promise<void> {
-  const { consumerId, deliveryQueue, retryWindowMs } = args;
+  const { consumerId, deliveryQueue } = args;
   const mailbox = openMailbox();
   mailbox.wanted = args.carried?.wanted ?? 0;
   mailbox.note = args.carried?.note ?? null;
@@ -112,7 +111,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       await condition(() => mailbox.letters.length > 0 || allHandlersFinished());
       if (mailbox.letters.length === 0) {
         const carried = { wanted: mailbox.wanted, note: mailbox.note, published, retryNow };
-        await continueAsNew<typeof consumer>({ ...args, carried });
+        await continueAsNew<typeof consumer>({ ...args, retryWindowMs: windowMs(), carried });
       }
     } else {
       startSending();
@@ -134,7 +133,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       retryNow = false;
       // Where the window ended without an attempt (we were down ourselves), one more decides.
       const leftMs = remainingMs();
-      const last = leftMs <= lastAttemptMarginMs(retryWindowMs);
+      const last = leftMs <= lastAttemptMarginMs(windowMs());
       start('deliver', () => deliver(leftMs, last));
     }
   }
@@ -175,13 +174,13 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     return activity({ consumerId });
   }
 
-  function deliver(windowMs: number, last: boolean): Promise<Delivered> {
+  function deliver(leftMs: number, last: boolean): Promise<Delivered> {
     const { deliver: activity } = proxyActivities<DeliveryActivities>({
       taskQueue: deliveryQueue,
       // Waiting out a lease, three requests of 15 s (the head, a probe, the head) with up to a second
       // before each, and a minute to commit.
       startToCloseTimeout: '150s',
-      ...(last ? {} : { scheduleToCloseTimeout: windowMs }),
+      ...(last ? {} : { scheduleToCloseTimeout: leftMs }),
       heartbeatTimeout: '20s',
       retry: last
         ? { maximumAttempts: 1 }
@@ -189,7 +188,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
           { initialInterval: '2s', backoffCoefficient: 1 },
       summary: `the failing head, to ${now().targetHost}`.slice(0, 100),
     });
-    return activity({ consumerId, last });
+    return activity({ consumerId, last, windowMs: windowMs() });
   }
 
   async function conclude(ended: Sending): Promise<void> {
@@ -345,7 +344,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   function untilWarning(): number {
     const { status, failingSince, warned } = now();
     if (status !== 'blocked' || failingSince === null || warned) return Infinity;
-    return Date.parse(failingSince) + retryWindowMs / 24 - Date.now();
+    return Date.parse(failingSince) + windowMs() / 24 - Date.now();
   }
 
   /** Until the next parked entry of an idle consumer is due, ms; Infinity: none is parked. */
@@ -362,7 +361,12 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
 
   function remainingMs(): number {
     const since = now().failingSince;
-    return since === null ? retryWindowMs : retryWindowMs - (Date.now() - Date.parse(since));
+    return since === null ? windowMs() : windowMs() - (Date.now() - Date.parse(since));
+  }
+
+  /** As its worker has it: another setting holds from the next thing that the workflow hears of its row. */
+  function windowMs(): number {
+    return now().retryWindowMs ?? args.retryWindowMs;
   }
 
   /** Workflow time, which follows time skipping. */
@@ -387,12 +391,4 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       { key: HOST, value: current.targetHost },
     ]);
   }
-}
-
-/** Whether the failed `deliver` was an attempt in the last minute of the window. */
-function wasFinal(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure))
-    return false;
-  const [failure] = (error.cause.details ?? []) as DeliverFailure[];
-  return failure?.final === true;
 }

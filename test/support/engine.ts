@@ -155,6 +155,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       retryWindowMs: WINDOW_MS,
     }),
     loadRun: (id) => loadRun(db.pipe, vault, id),
+    retryWindowMs: WINDOW_MS,
     mailWaits: () => undefined,
   });
   const args = { consumerId, deliveryQueue: 'deliver', retryWindowMs: WINDOW_MS };

@@ -49,7 +49,7 @@ export interface World extends AsyncDisposable {
   handle(consumerId: string): ReturnType<Client['workflow']['getHandle']>;
   /** Stops this world's worker gracefully, or starts another one. */
   stopWorker(): Promise<void>;
-  startWorker(): Promise<void>;
+  startWorker(retryWindowMs?: number): Promise<void>;
 }
 
 export interface WorldOptions {
@@ -81,12 +81,12 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const db = openDb({ url: database.url, onError: () => undefined });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const queue = { taskQueue: `test-${id}`, deliveryQueue: `test-${id}-deliver` };
-  const retryWindowMs = options.retryWindowMs ?? 86_400_000;
+  const createdWithMs = options.retryWindowMs ?? 86_400_000;
   const address = temporal === null ? inject('temporalAddress') : new URL(temporal.url).host;
   const grpc = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection: grpc });
-  const workflows = createCommands({ client, ...queue, retryWindowMs });
+  const workflows = createCommands({ client, ...queue, retryWindowMs: createdWithMs });
   const egress = createEgress({ allowCidrs: LOOPBACK });
   const targets = createTargets({ db, vault, egress });
   const consumers = createConsumers({ db, region: 'test', alertsByDefault: true });
@@ -101,7 +101,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const made: string[] = [];
   let worker: { stop: () => Promise<void> } | null = null;
 
-  async function startWorker(): Promise<void> {
+  async function startWorker(retryWindowMs = createdWithMs): Promise<void> {
     const listener = createListener({ url: database.url, log });
     const workers = await createWorkers({
       db,
