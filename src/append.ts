@@ -177,6 +177,7 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
       } catch (error) {
         if (!isDatabaseAway(error) || performance.now() > until || closing.signal.aborted)
           throw error;
+        if (next === write && isOutOfRoom(error)) throw error; // rolled back, for sure
         next = find;
         await setTimeout(RETRY_MS, undefined, { signal: closing.signal }).catch(() => {
           throw error; // closing: whoever waits must know that it is not known
@@ -266,6 +267,12 @@ function refusal(cause?: unknown): ApiError {
 function isTimeout(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === '57014' || code === '55P03';
+}
+
+/** Postgres 53100 and 53200: its answer where the disk or the memory is full. */
+function isOutOfRoom(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === '53100' || code === '53200';
 }
 
 /** Postgres 23514: no partition of relation "events" found for row. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -233,7 +233,9 @@ async function disownStalePid(data: string): Promise<void> {
   const file = await readPidFile(data);
   if (file === null || isPostmaster(file.pid, data)) return;
   const noProcess = '2147483646';
-  await writeFile(join(data, 'postmaster.pid'), [noProcess, ...file.lines.slice(1)].join('\n'));
+  // In place: on a full disk a file that was cut first would stay empty, and Postgres refuses that.
+  await using handle = await open(join(data, 'postmaster.pid'), 'r+');
+  await handle.write([noProcess, ...file.lines.slice(1)].join('\n'), 0);
 }
 
 async function findRunning(cluster: string): Promise<Running | null> {
