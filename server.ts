@@ -10,6 +10,7 @@ import { createApp } from './src/api/app.ts';
 import { createApiServer } from './src/api/server.ts';
 import { createAppender } from './src/append.ts';
 import { countAppends } from './src/appendCounts.ts';
+import { createAttemptRetention } from './src/attemptRetention.ts';
 import { createChanges } from './src/changes.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
 import { createCommands } from './src/commands.ts';
@@ -162,12 +163,19 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   async function serve(signal: AbortSignal): Promise<void> {
     const { eventRetentionMs: eventMs, attemptRetentionMs: attemptMs } = config;
     const retention = createRetention({ db, eventMs, attemptMs, log });
+    const attempts = createAttemptRetention({
+      db,
+      ageMs: attemptMs,
+      maxBytes: config.attemptBytes,
+      log,
+    });
     const upkeep = startUpkeep(
       [
         { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
         { name: 'roll-up', everyMs: MINUTE, run: () => syncs.rollUp() },
         { name: 'lag samples', everyMs: MINUTE, run: () => sampleLag(db) },
         ...access.chores,
+        { name: 'attempt retention', everyMs: MINUTE, run: () => attempts.run() },
         { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
       ],
       log,

@@ -44,6 +44,8 @@ export interface Config {
   readonly alertWebhookSecret: string | null;
   readonly eventRetentionMs: number;
   readonly attemptRetentionMs: number;
+  /** Bytes of both tables of attempts with their indexes. */
+  readonly attemptBytes: number;
   readonly logLevel: LogLevel;
   /** Null: metrics have no port of their own. */
   readonly metricsPort: number | null;
@@ -114,6 +116,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     alertWebhookSecret: values.MILLRACE_ALERT_WEBHOOK_SECRET ?? null,
     eventRetentionMs: values.MILLRACE_EVENT_RETENTION,
     attemptRetentionMs: values.MILLRACE_ATTEMPT_RETENTION,
+    attemptBytes: values.MILLRACE_ATTEMPT_SIZE,
     logLevel: values.LOG_LEVEL,
     metricsPort: values.MILLRACE_METRICS_PORT ?? null,
     metricsHost: values.MILLRACE_METRICS_HOST,
@@ -127,6 +130,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
 const DEFAULT_TEMPORAL_ADDRESS = '127.0.0.1:7233';
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 const KEYS_FORM = 'a comma list of id:key, each key 32 bytes in base64';
+/** As Postgres counts. */
+const SIZE_UNITS = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
@@ -157,6 +162,22 @@ const duration = (min: string, max: string) =>
 function toMs(text: string): number {
   const unit = /[a-z]+$/u.exec(text)?.[0] as keyof typeof DURATION_UNITS;
   return Math.round(Number(text.slice(0, -unit.length)) * DURATION_UNITS[unit]);
+}
+
+const NOT_A_SIZE = { error: 'must be a size such as 500MB, 10GB or 1.5TB' };
+/** `500MB`, `10GB`, `1.5TB` to bytes. */
+const size = (min: string, max: string) =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?(MB|GB|TB)$/u, NOT_A_SIZE)
+    .transform(toBytes)
+    .refine((bytes) => bytes >= toBytes(min) && bytes <= toBytes(max), {
+      error: `must be a size from ${min} to ${max}`,
+    });
+
+function toBytes(text: string): number {
+  const unit = text.slice(-2) as keyof typeof SIZE_UNITS;
+  return Math.round(Number(text.slice(0, -2)) * SIZE_UNITS[unit]);
 }
 
 const url = (protocol: RegExp, error: string) =>
@@ -263,6 +284,7 @@ const Variables = z.object({
     .optional(),
   MILLRACE_EVENT_RETENTION: duration('1s', '3650d').default(toMs('30d')),
   MILLRACE_ATTEMPT_RETENTION: duration('1s', '3650d').default(toMs('7d')),
+  MILLRACE_ATTEMPT_SIZE: size('10MB', '1000TB').default(toBytes('10GB')),
   LOG_LEVEL: LogLevel.default('info'),
   MILLRACE_METRICS_PORT: port.optional(),
   MILLRACE_METRICS_HOST: host.default('127.0.0.1'),

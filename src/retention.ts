@@ -5,8 +5,9 @@ import { EVENTS_A_PARTITION } from './partitions.ts';
 
 export interface RetentionOptions {
   db: Pick<Db, 'query' | 'transaction'>;
-  /** How long events and attempts are kept, ms. */
+  /** How long events are kept, ms. */
   eventMs: number;
+  /** How long attempts are, and with them what only tells of the past, ms. */
   attemptMs: number;
   log: Pick<Logger, 'info' | 'warn'>;
 }
@@ -18,8 +19,7 @@ export interface Retention {
 
 /** Any constant: one process at a time drops. */
 const ADVISORY_LOCK = 4_600_004;
-const DAILY = ['attempts', 'attempt_batches'] as const;
-/** What nobody asks for any more: it goes as attempts do. */
+/** What nobody asks for any more. */
 const LEFTOVERS = [
   `delete from outbox where coalesce(sent_at, given_up_at) < now() - $1 * interval '1 ms'`,
   `delete from stored_edits where created_at < now() - $1 * interval '1 ms'`,
@@ -29,17 +29,15 @@ const LEFTOVERS = [
   `delete from dead_letters d using consumers k
     where k.id = d.consumer_id and k.deleted_at < now() - $1 * interval '1 ms'`,
 ];
-const COLUMN = { attempts: 'started_at', attempt_batches: 'committed_at' } as const;
 
 /**
- * Drops whole partitions by age. An events partition goes when its newest event is older than
- * `eventMs`; each consumer that had still to pass entries of it gets an alert that counts them, in
+ * Drops events by age, whole partitions at a time: one goes when its newest event is older than
+ * `eventMs`. Each consumer that had still to pass entries of it gets an alert that counts them, in
  * the same transaction.
  */
 export function createRetention({ db, eventMs, attemptMs, log }: RetentionOptions): Retention {
   async function run(): Promise<void> {
     for (let dropped = true; dropped;) dropped = await dropOldestEvents();
-    for (const parent of DAILY) await dropAttempts(parent);
     for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
   }
 
@@ -80,22 +78,6 @@ export function createRetention({ db, eventMs, attemptMs, log }: RetentionOption
       values: [from + EVENTS_A_PARTITION, eventMs],
     });
     return rows[0]?.due === true;
-  }
-
-  async function dropAttempts(parent: (typeof DAILY)[number]): Promise<void> {
-    const partitions = (await partitionsOf(db, parent)).filter((name) => /_\d{8}$/u.test(name));
-    const oldest = new Date(Date.now() - attemptMs).toISOString().slice(0, 10).replaceAll('-', '');
-    for (const name of partitions.filter((one) => one.slice(-8) < oldest)) {
-      await db.transaction(async (tx) => {
-        await tx.query(`set local lock_timeout = '2s'`);
-        await tx.query(`drop table if exists ${name}`);
-      });
-      log.info({ partition: name }, 'attempts older than the retention were dropped');
-    }
-    await db.query({
-      text: `delete from ${parent}_other where ${COLUMN[parent]} < now() - $1 * interval '1 ms'`,
-      values: [attemptMs],
-    });
   }
 
   return { run };

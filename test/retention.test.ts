@@ -102,28 +102,3 @@ test('a partition whose newest event is young stays', async () => {
   await createRetention({ db, eventMs: 30 * DAY, attemptMs: DAY, log: silent }).run();
   expect(await partitions(db, 'events')).toContain('events_0');
 });
-
-test('days of attempts go by age, days to come are there, and what came without its day finds one', async () => {
-  await using streams = await openStreams();
-  const { db } = streams;
-  const insert = (at: string) =>
-    db.query(
-      `insert into attempt_batches values ('${randomUUID()}', ${at}, '{1}', '{1}', '{1}', '{200}', 1, 1, 1, 1)`,
-    );
-  await db.query(
-    `create table attempt_batches_20200101 partition of attempt_batches for values from ('2020-01-01') to ('2020-01-02')`,
-  );
-  await insert(`'2020-01-01'`);
-  await insert(`'2020-06-01'`); // no such day
-  const today = new Date().toISOString().slice(0, 10).replaceAll('-', '');
-  await db.query(`drop table attempt_batches_${today}`);
-  await insert('now()');
-  await ensurePartitions(db);
-  const held = await db.query<{ n: number }>(`select count(*) as n from attempt_batches_${today}`);
-  expect(held.rows[0]!.n).toBe(1);
-  await createRetention({ db, eventMs: DAY, attemptMs: 7 * DAY, log: silent }).run();
-  expect(await partitions(db, 'attempt_batches')).not.toContain('attempt_batches_20200101');
-  const { rows } = await db.query<{ n: number }>('select count(*) as n from attempt_batches');
-  expect(rows[0]!.n).toBe(1);
-  expect(await partitions(db, 'attempts')).toHaveLength(4); // today, two more, and the rest
-});
