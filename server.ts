@@ -14,7 +14,13 @@ import { createAttemptRetention } from './src/attemptRetention.ts';
 import { createChanges } from './src/changes.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
 import { createCommands } from './src/commands.ts';
-import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
+import {
+  ConfigError,
+  deliveryQueue,
+  loadConfig,
+  publicUrl,
+  type ServiceConfig,
+} from './src/config.ts';
 import { createConsumers } from './src/consumers.ts';
 import { isDatabaseAway, openDb } from './src/db.ts';
 import { createEgress } from './src/egress.ts';
@@ -162,7 +168,13 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
 
   async function serve(signal: AbortSignal): Promise<void> {
     const { eventRetentionMs: eventMs, attemptRetentionMs: attemptMs } = config;
-    const retention = createRetention({ db, eventMs, attemptMs, log });
+    const alerts = {
+      alertEmails: [...config.alertEmails],
+      publicUrl: publicUrl(config),
+      alertWebhook: config.alertWebhook !== null,
+      retryWindowMs: config.retryWindowMs,
+    };
+    const retention = createRetention({ db, eventMs, attemptMs, alerts, log });
     const attempts = createAttemptRetention({
       db,
       ageMs: attemptMs,

@@ -7,7 +7,13 @@ import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@t
 
 import { alertSecrets, alertWebhook } from './src/alertWebhook.ts';
 import { createCommands } from './src/commands.ts';
-import { ConfigError, deliveryQueue, loadConfig, type ServiceConfig } from './src/config.ts';
+import {
+  ConfigError,
+  deliveryQueue,
+  loadConfig,
+  publicUrl,
+  type ServiceConfig,
+} from './src/config.ts';
 import { openDb } from './src/db.ts';
 import { countDeliveries } from './src/deliveryCounts.ts';
 import { createEgress } from './src/egress.ts';
@@ -104,7 +110,7 @@ async function serve(
     idleAfterMs: config.idleAfterMs,
     retryWindowMs: config.retryWindowMs,
     alertEmails: [...config.alertEmails],
-    publicUrl: `http://${config.host}:${config.port}`,
+    publicUrl: publicUrl(config),
     sendMail:
       config.smtpUrl === null
         ? fileMail(join(config.dataDir, 'outbox'), config.mailFrom)

@@ -14,7 +14,8 @@ export const Alert = z
     consumer_id: Uuid,
     kind: AlertKind,
     detail: z.record(z.string(), z.unknown()).meta({
-      description: 'What the mail says; of `retention`: count, first and last of what was missed',
+      description:
+        'What the mail says; of `retention`: that events will be lost or, with their count, first and last, were',
     }),
     at: Timestamp,
     mail: z

@@ -1,20 +1,27 @@
-import type { AlertItem, AlertKind } from './alerts.ts';
+import type { AlertKind } from './alert.ts';
+import type { AlertItem } from './alerts.ts';
 
 /** What a kind of alert says; `all` is said of several consumers at once. */
 interface Saying {
   subject: string;
   lead: (item: AlertItem) => string;
   all: string;
+  /** Each of several has a reason of its own. */
+  apart?: true;
+  /** What follows on how much waits; null: that is not said. */
+  waits: string | null;
   next: string;
   command: ((consumerId: string) => string) | null;
 }
 
 const resume = (consumerId: string): string => `millrace consumers resume ${consumerId}`;
-const SAYS: Record<AlertKind, Saying> = {
+const show = (consumerId: string): string => `millrace consumers get ${consumerId}`;
+const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost', Saying> = {
   warning: {
     subject: 'Failing',
     lead: ({ name, reason }) => `Consumer "${name}" has been failing for a while: ${reason}.`,
     all: 'have been failing for a while',
+    waits: 'Nothing is lost.',
     next: 'It is tried again by itself until the retry window ends. To try at once:',
     command: (consumerId) => `millrace retry ${consumerId}`,
   },
@@ -22,6 +29,7 @@ const SAYS: Record<AlertKind, Saying> = {
     subject: 'Stopped',
     lead: ({ name, reason }) => `Consumer "${name}" has stopped: ${reason}.`,
     all: 'have stopped',
+    waits: 'Nothing is lost.',
     next: 'Nothing more is sent until someone resumes it. When the endpoint is well again:',
     command: resume,
   },
@@ -29,6 +37,7 @@ const SAYS: Record<AlertKind, Saying> = {
     subject: 'Stopped, the endpoint is gone',
     lead: ({ name, reason }) => `Consumer "${name}" has stopped: ${reason}.`,
     all: 'have stopped: the endpoint is gone',
+    waits: 'Nothing is lost.',
     next: 'Nothing more is sent until someone resumes it. When there is an endpoint again:',
     command: resume,
   },
@@ -36,6 +45,7 @@ const SAYS: Record<AlertKind, Saying> = {
     subject: 'Recovered',
     lead: ({ name, reason }) => `Consumer "${name}" has recovered: ${reason}.`,
     all: 'have recovered',
+    waits: 'Nothing is lost.',
     next: 'What waits is being sent now. There is nothing to do.',
     command: null,
   },
@@ -43,16 +53,40 @@ const SAYS: Record<AlertKind, Saying> = {
     subject: 'Dead letters',
     lead: ({ name, reason }) => `Consumer "${name}": ${reason}.`,
     all: 'have new dead letters',
+    waits: 'Nothing is lost.',
     next: 'They are kept with their bodies. When the receiver takes them, send them again in order:',
     command: (consumerId) => `millrace dead-letters replay ${consumerId} --all`,
   },
+  aging: {
+    subject: 'Events will be lost',
+    lead: ({ name, reason }) => `Consumer "${name}" is about to lose events: ${reason}.`,
+    all: 'are about to lose events',
+    apart: true,
+    waits: 'Nothing is lost yet.',
+    next: 'Have them sent before, or set MILLRACE_EVENT_RETENTION higher. To see what holds them up:',
+    command: show,
+  },
+  lost: {
+    subject: 'Events lost',
+    lead: ({ name, reason }) => `Consumer "${name}" has lost events: ${reason}.`,
+    all: 'have lost events',
+    apart: true,
+    waits: null,
+    next: 'They are gone from the stream; what came after them is kept. To see what holds it up:',
+    command: show,
+  },
 };
+
+function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying {
+  if (kind !== 'retention') return SAYS[kind];
+  return first?.first === undefined ? SAYS.aging : SAYS.lost;
+}
 
 /** Says it all in a list of mails. */
 export function mailSubject(kind: AlertKind, items: readonly AlertItem[]): string {
   const [first] = items;
   const who = items.length === 1 ? first?.name : `${items.length} consumers`;
-  return `${SAYS[kind].subject}: ${who} → ${first?.target}`.replaceAll(/\p{Cc}/gu, ' ');
+  return `${sayingOf(kind, first).subject}: ${who} → ${first?.target}`.replaceAll(/\p{Cc}/gu, ' ');
 }
 
 export function mailText(kind: AlertKind, items: readonly AlertItem[]): string {
@@ -94,7 +128,8 @@ interface Section {
 
 /** One section for one consumer; for several of one target, what they share comes first. */
 function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
-  const { lead, next, command, all } = SAYS[kind];
+  const saying = sayingOf(kind, items[0]);
+  const { lead, next, command, all, apart } = saying;
   const of = ({ consumer_id, url }: AlertItem) => ({
     command: command === null ? null : command(consumer_id),
     link: url,
@@ -102,11 +137,11 @@ function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
   const [first] = items;
   if (first === undefined) return [];
   if (items.length === 1) {
-    const facts: Section['facts'] = [...sharedFacts(first), ...ownFacts(first)];
+    const facts: Section['facts'] = [...sharedFacts(first), ...ownFacts(first, saying)];
     return [{ lead: lead(first), facts, next, ...of(first) }];
   }
   const head = {
-    lead: `${items.length} consumers of "${first.target}" ${all}: ${first.reason}.`,
+    lead: `${items.length} consumers of "${first.target}" ${all}${apart ? '' : `: ${first.reason}`}.`,
     facts: [['Endpoint', first.endpoint]] as Section['facts'],
     next,
     command: null,
@@ -114,7 +149,8 @@ function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
   };
   const each = items.map((item): Section => {
     const facts: Section['facts'] = [['Consumer', item.name], ...sharedFacts(item).slice(1)];
-    return { lead: null, facts: [...facts, ...ownFacts(item)], next: null, ...of(item) };
+    if (apart) facts.push(['Events', item.reason]);
+    return { lead: null, facts: [...facts, ...ownFacts(item, saying)], next: null, ...of(item) };
   });
   return [head, ...each];
 }
@@ -127,9 +163,10 @@ function sharedFacts({ endpoint, failing_since, last_failure }: AlertItem): Sect
   return [...facts, ['Last answer', `${code}, ${detail} (${at})`]];
 }
 
-function ownFacts({ waiting, position }: AlertItem): Section['facts'] {
+function ownFacts({ waiting, position }: AlertItem, { waits }: Saying): Section['facts'] {
+  if (waits === null) return [];
   const from = waiting === 0 ? '' : `, from position ${position + 1}`;
-  return [['Waiting', `up to ${waiting} entries${from}. Nothing is lost.`]];
+  return [['Waiting', `up to ${waiting} entries${from}. ${waits}`]];
 }
 
 const ENTITIES: Record<string, string> = {

@@ -1,8 +1,8 @@
+import type { Lost } from './agingText.ts';
+import type { AlertKind } from './alert.ts';
 import { mailHtml, mailSubject, mailText } from './alertText.ts';
 import type { Sql } from './db.ts';
 import { newId } from './ids.ts';
-
-export type AlertKind = 'warning' | 'stopped' | 'gone' | 'recovered' | 'dead-letters';
 
 export interface AlertOptions {
   /** Who gets alerts of consumers that name nobody. */
@@ -28,8 +28,8 @@ export interface Troubled {
   last_failure: { code: string; detail: string; at: string } | null;
 }
 
-/** What a mail or webhook says of one consumer. */
-export interface AlertItem {
+/** What a mail or webhook says of one consumer; with what it lost, where it lost events to retention. */
+export interface AlertItem extends Partial<Lost> {
   consumer_id: string;
   name: string;
   /** Why, as the consumer's status says it. */
@@ -162,10 +162,12 @@ async function putWebhook(sql: Sql, mail: MailRow, item: AlertItem, at: Date): P
   });
 }
 
-/** items, subject, body, html and headers. */
-function written(kind: AlertKind, items: AlertItem[]): string[] {
+type Written = [items: string, subject: string, body: string, html: string, headers: string];
+
+/** What a mail's row holds of what it says. */
+export function written(kind: AlertKind, items: AlertItem[]): Written {
   const headers = {
-    'X-Millrace-Alert': kind,
+    'X-Millrace-Alert': kind === 'retention' ? 'warning' : kind, // readers know five kinds of mail
     'X-Millrace-Consumer': items.map((item) => item.consumer_id).join(', '),
   };
   return [
@@ -177,7 +179,11 @@ function written(kind: AlertKind, items: AlertItem[]): string[] {
   ];
 }
 
-function itemOf({ consumerId, reason, troubled }: Alert, publicUrl: string): AlertItem {
+/** What is said of one consumer. */
+export function itemOf(
+  { consumerId, reason, troubled }: Pick<Alert, 'consumerId' | 'reason' | 'troubled'>,
+  publicUrl: string,
+): AlertItem {
   const { origin, pathname } = new URL(troubled.target_url); // the rest often carries keys
   return {
     consumer_id: consumerId,

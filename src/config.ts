@@ -65,6 +65,12 @@ export type ServiceConfig = Config & {
   readonly temporalAddress: string;
 };
 
+/** Where a browser on this machine finds the API, and where links in mails lead. */
+export function publicUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host;
+  return `http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
+}
+
 /** The region's own task queue: its drains and deliveries. */
 export function deliveryQueue(config: Pick<Config, 'taskQueue' | 'region'>): string {
   return `${config.taskQueue}-deliver-${config.region}`;

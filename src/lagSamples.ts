@@ -1,4 +1,5 @@
 import type { Sql } from './db.ts';
+import { STANDS_AT } from './standsAt.ts';
 
 /**
  * Notes for each minute how much waits for every consumer that has something to do, as an upper
@@ -11,11 +12,7 @@ export async function sampleLag(sql: Sql): Promise<void> {
     select id, date_trunc('minute', clock_timestamp()), entries
       from (
         select k.id, c.idle,
-               greatest(0, s.last_position - cardinality(c.ahead) - case
-                 when c.idle and c.wanted is null and c.indexed_epoch = l.epoch
-                   then greatest(c.position, t.position)
-                 when c.wanted is not null then greatest(c.position, c.wanted - 1)
-                 else c.position end) as entries
+               greatest(0, s.last_position - cardinality(c.ahead) - ${STANDS_AT}) as entries
           from consumers k
           join cursors c on c.consumer_id = k.id
           join streams s on s.name = k.stream

@@ -1,10 +1,5 @@
-import {
-  TROUBLED,
-  writeAlert,
-  type AlertKind,
-  type AlertOptions,
-  type Troubled,
-} from './alerts.ts';
+import type { AlertKind } from './alert.ts';
+import { TROUBLED, writeAlert, type AlertOptions, type Troubled } from './alerts.ts';
 import type { Db, Sql } from './db.ts';
 
 /** The turns a consumer takes by itself; each one transaction, without effect when repeated. */

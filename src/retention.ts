@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
+import type { AlertOptions } from './alerts.ts';
 import type { Db, Sql } from './db.ts';
-import { newId } from './ids.ts';
+import { tellOfMissed } from './missed.ts';
 import { EVENTS_A_PARTITION } from './partitions.ts';
 
 export interface RetentionOptions {
@@ -9,6 +10,8 @@ export interface RetentionOptions {
   eventMs: number;
   /** How long attempts are, and with them what only tells of the past, ms. */
   attemptMs: number;
+  /** How those hear of it that miss some. */
+  alerts: AlertOptions;
   log: Pick<Logger, 'info' | 'warn'>;
 }
 
@@ -32,10 +35,12 @@ const LEFTOVERS = [
 
 /**
  * Drops events by age, whole partitions at a time: one goes when its newest event is older than
- * `eventMs`. Each consumer that had still to pass entries of it gets an alert that counts them, in
- * the same transaction.
+ * `eventMs`. Each consumer that had still to pass entries of it gets an alert that counts
+ * them, and its mail, in the same transaction.
  */
-export function createRetention({ db, eventMs, attemptMs, log }: RetentionOptions): Retention {
+export function createRetention(options: RetentionOptions): Retention {
+  const { db, eventMs, attemptMs, alerts, log } = options;
+
   async function run(): Promise<void> {
     for (let dropped = true; dropped;) dropped = await dropOldestEvents();
     for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
@@ -50,7 +55,7 @@ export function createRetention({ db, eventMs, attemptMs, log }: RetentionOption
       const name = `events_${from}`;
       const to = from + EVENTS_A_PARTITION;
       await tx.query(`set local statement_timeout = '10min'`);
-      const missed = await alertOfMissed(tx, name);
+      const missed = await tellOfMissed(tx, alerts, { name, last: to - 1, keptMs: eventMs });
       await tx.query({ text: 'delete from event_ids where position < $1', values: [to] });
       // Lines before tables, as appends lock them; neither may keep appends and reads waiting long.
       await tx.query(`set local lock_timeout = '2s'`);
@@ -96,39 +101,4 @@ async function partitionsOf(sql: Sql, parent: string): Promise<string[]> {
     values: [parent],
   });
   return rows.map(({ name }) => name);
-}
-
-/**
- * Counts for each consumer the entries of the partition that are ahead of it, unsettled, and pass
- * every filter version in force for them. Returns how many consumers miss some.
- */
-async function alertOfMissed(tx: Sql, partition: string): Promise<number> {
-  const { rows } = await tx.query<{
-    consumer_id: string;
-    count: number;
-    first: number;
-    last: number;
-  }>(
-    `select c.id as consumer_id, count(*) as count, min(e.position) as first, max(e.position) as last
-       from consumers c
-       join cursors k on k.consumer_id = c.id
-       join ${partition} e on e.position > k.position and not e.position = any (k.ahead)
-      where c.stream = 'events' and c.deleted_at is null
-        and not exists (
-              select from filter_versions f
-               where f.consumer_id = c.id
-                 and e.position > coalesce(f.filter_from, -1)
-                 and not ((f.syncs = '{*}' or e.sync_id = any (f.syncs))
-                      and (f.collections = '{*}' or e.collection_id = any (f.collections))
-                      and (f.event_types = '{*}' or e.event = any (f.event_types)))
-            )
-      group by c.id`,
-  );
-  for (const { consumer_id, count, first, last } of rows) {
-    await tx.query({
-      text: `insert into alerts (id, consumer_id, kind, detail, at) values ($1, $2, 'retention', $3, now())`,
-      values: [newId(), consumer_id, JSON.stringify({ count, first, last })],
-    });
-  }
-  return rows.length;
 }

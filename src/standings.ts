@@ -1,5 +1,6 @@
 import type { Sql } from './db.ts';
 import type { ConsumerStatus, StreamName } from './schema.ts';
+import { STANDS_AT } from './standsAt.ts';
 
 /** How one consumer stands, for operators. */
 export interface ConsumerStanding {
@@ -69,10 +70,7 @@ const CONSUMERS = `
       join tails t on t.stream = k.stream
       join leader l on l.name = 'wake'
      cross join lateral (
-        select case when c.idle and c.wanted is null and c.indexed_epoch = l.epoch
-                    then greatest(c.position, t.position)
-                    when c.wanted is not null then greatest(c.position, c.wanted - 1)
-                    else c.position end as shown
+        select ${STANDS_AT} as shown
      ) stand
      where k.deleted_at is null
   ), oldest as ( -- consumers that stand at the same place share the look-up

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -70,6 +71,48 @@ test('signing in leads to where one was going; a link signs in once and leaves t
   await page.waitForURL(`${site.url}/`);
   await page.getByRole('link', { name: 'Consumers' }).waitFor();
   expect(page.url()).not.toContain('token');
+});
+
+test('an alert of events that were lost, or will be, is shown in the words of its mail', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using site = await serve(api);
+  const target = await api.request('POST', '/v1/targets', {
+    name: 't',
+    base_url: 'https://a.test',
+  });
+  const made = await api.request('POST', '/v1/consumers', {
+    name: 'orders',
+    target_id: target.body.id,
+    stream: 'events',
+  });
+  const add = (detail: object) =>
+    api.db.query({
+      text: `insert into alerts (id, consumer_id, kind, detail, at) values ($1, $2, 'retention', $3, now())`,
+      values: [randomUUID(), made.body.id, JSON.stringify(detail)],
+    });
+  const said = { name: 'orders', target: 'orders', endpoint: 'https://a.test/', position: 4 };
+  const item = { ...said, consumer_id: made.body.id, failing_since: null, last_failure: null };
+  await add({ ...item, waiting: 9, reason: 'the oldest is old' });
+  await add({ ...item, waiting: 9, reason: 'they were dropped', count: 3, first: 5, last: 7 });
+  await add({ count: 8, first: 1, last: 8 }); // of a version that sent no mail of it
+  await using tab = await openTab();
+  const { page } = tab;
+  const link = await api.request('POST', '/v1/session/links');
+  await page.goto(`${site.url}/signin${new URL(link.body.url).hash}`);
+  await page.waitForURL(`${site.url}/`);
+  await page.goto(`${site.url}/alerts`);
+  await page.getByText('8 entries, positions 1 to 8, left the stream').waitFor();
+  const drawer = page.getByRole('dialog');
+  const shows = async (row: string, text: string[]): Promise<void> => {
+    await page.getByText(row).click();
+    await drawer.waitFor();
+    for (const one of text) expect(await drawer.textContent()).toContain(one);
+    await page.keyboard.press('Escape');
+    await drawer.waitFor({ state: 'detached' });
+  };
+  await shows('the oldest is old', ['is about to lose events', 'Nothing is lost yet.']);
+  await shows('they were dropped', ['has lost events', 'They are gone from the stream']);
 });
 
 interface Site extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createReceiver } from '../cli/receiver.ts';
 import type { Receiver } from '../cli/receiver.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig, publicUrl } from '../config.ts';
 import type { Config } from '../config.ts';
 import { keepChild } from './children.ts';
 import type { Child } from './children.ts';
@@ -71,7 +71,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const config = loadConfig(env, 'dev');
   const dataDir = await openDataDir(config.dataDir);
   const port = config.port === 0 ? await choosePort(undefined) : config.port;
-  const url = baseUrl(config.host, port);
+  const url = publicUrl({ host: config.host, port });
   const stopping = new AbortController();
   const timing = { deadline: Infinity };
   const patience = (): number =>
@@ -225,10 +225,4 @@ function localTemporal(env: NodeJS.ProcessEnv, address: string, config: Config):
     TEMPORAL_NAMESPACE: config.temporalNamespace,
     TEMPORAL_CONFIG_FILE: join(config.dataDir, 'no-temporal.toml'), // absent: the user's own is not read
   };
-}
-
-/** Where a browser on this machine finds it. */
-function baseUrl(host: string, port: number): string {
-  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host;
-  return `http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
 }

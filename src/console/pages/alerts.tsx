@@ -71,7 +71,7 @@ export function AlertsPage() {
         onClearFilters={() => set({ kind: undefined, consumer: undefined })}
         empty={{
           title: 'No alerts yet',
-          text: 'One is written when an endpoint fails for a while, a consumer stops or recovers, or entries become dead letters.',
+          text: 'One is written when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, or events get too old to be kept.',
           action: (
             <Link to="/consumers" className={buttonLook()}>
               To the consumers

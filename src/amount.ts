@@ -1,0 +1,21 @@
+/** `1 entry`, `1,204 entries`. */
+export function amount(count: number, one: string, more = `${one}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
+}
+
+const UNITS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+] as const;
+/** What a unit may leave out, as a part of the whole. */
+const NEARLY = 0.05;
+
+/** A length of time in whole units, rounded down, in the largest that is near: `24 days`, `60 hours`. */
+export function inWords(ms: number): string {
+  const [unit, size] = UNITS.find(([, size]) => ms >= 2 * size && (ms % size) / ms < NEARLY) ?? [
+    'second',
+    1_000,
+  ];
+  return amount(Math.floor(ms / size), unit);
+}
