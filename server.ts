@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 
 import { createAccess } from './src/access.ts';
+import { createAging } from './src/aging.ts';
 import { createApp } from './src/api/app.ts';
 import { createApiServer } from './src/api/server.ts';
 import { createAppender } from './src/append.ts';
@@ -116,6 +117,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       db,
       region: config.region,
       alertsByDefault: config.alertEmails.length > 0,
+      eventRetentionMs: config.eventRetentionMs,
     }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
@@ -174,6 +176,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       alertWebhook: config.alertWebhook !== null,
       retryWindowMs: config.retryWindowMs,
     };
+    const aging = createAging({ db, eventMs, alerts, log });
     const retention = createRetention({ db, eventMs, attemptMs, alerts, log });
     const attempts = createAttemptRetention({
       db,
@@ -188,6 +191,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
         { name: 'lag samples', everyMs: MINUTE, run: () => sampleLag(db) },
         ...access.chores,
         { name: 'attempt retention', everyMs: MINUTE, run: () => attempts.run() },
+        { name: 'aging events', everyMs: 5 * MINUTE, run: () => aging.run() },
         { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
       ],
       log,

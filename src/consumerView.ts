@@ -1,9 +1,11 @@
+import { OVER_AT, type Aging } from './agingText.ts';
 import { cursorOf } from './cursor.ts';
 import type { Sql } from './db.ts';
 import { compile } from './filter.ts';
 import { consumerHealth } from './health.ts';
 import type { Pages } from './pages.ts';
 import type { Consumer, Filter, StreamName } from './schema.ts';
+import { STANDS_AT } from './standsAt.ts';
 
 /** A consumer's row with everything its view is made of, of one snapshot. */
 export interface ConsumerRow {
@@ -35,6 +37,8 @@ export interface ConsumerRow {
   updated_at: string;
   parked: number;
   dead: number;
+  /** It has been warned that events which wait for it are old. */
+  aging: boolean;
   /** When the next parked entry is due, while active. */
   parked_due_at: string | null;
   /** Age in seconds of the first entry after `shown`, whether it matches or not. */
@@ -53,6 +57,7 @@ export function selectConsumers(rows: string): string {
            s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
            p.parked, p.parked_due_at,
            (select count(*) from dead_letters d where d.consumer_id = k.id) as dead,
+           exists (select from aging a where a.consumer_id = k.id and a.warned_at is not null) as aging,
            f.version as filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
            greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds
       from page k
@@ -73,10 +78,7 @@ export function selectConsumers(rows: string): string {
       join tails t on t.stream = k.stream
       join leader l on l.name = 'wake'
      cross join lateral (
-        select case when c.idle and c.wanted is null and c.indexed_epoch = l.epoch
-                    then greatest(c.position, t.position)
-                    when c.wanted is not null then greatest(c.position, c.wanted - 1)
-                    else c.position end as shown
+        select ${STANDS_AT} as shown
      ) stand
       left join lateral (
         select event_inserted_at as at from events
@@ -131,8 +133,15 @@ async function ageOf(sql: Sql, stream: StreamName, position: number): Promise<nu
   return rows[0]?.seconds ?? 0; // a record that moved on meanwhile
 }
 
+export interface ViewSettings {
+  /** Whether alerts of a consumer that names nobody reach an operator. */
+  alertsByDefault: boolean;
+  /** How long events are kept, ms. */
+  eventRetentionMs: number;
+}
+
 /** The API's consumer. */
-export function toConsumer(row: ConsumerRow, lag: Lag, alertsByDefault: boolean): Consumer {
+export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): Consumer {
   const nextAttemptAt = row.status === 'blocked' ? row.next_attempt_at : row.parked_due_at;
   return {
     id: row.id,
@@ -165,14 +174,22 @@ export function toConsumer(row: ConsumerRow, lag: Lag, alertsByDefault: boolean)
       waiting: lag.entries,
       parked: row.parked,
       deadLetters: row.dead,
+      aging: agingOf(row, lag, settings.eventRetentionMs),
       filter: filterOf(row),
-      alertsReachSomeone: alertsByDefault || row.alert_emails.length > 0,
+      alertsReachSomeone: settings.alertsByDefault || row.alert_emails.length > 0,
       now: new Date(),
     }),
     metadata: row.metadata,
     created_at: row.created_at,
     updated_at: row.updated_at,
   };
+}
+
+/** It may have passed them since it was warned. */
+function agingOf({ aging }: ConsumerRow, { entries, seconds }: Lag, keptMs: number): Aging | null {
+  const ageMs = seconds * 1_000;
+  if (!aging || entries === 0 || ageMs < keptMs * OVER_AT) return null;
+  return { waiting: entries, ageMs, keptMs };
 }
 
 function filterOf(row: ConsumerRow): Filter {

@@ -1,7 +1,7 @@
 import { ApiError } from './api/errors.ts';
 import type { Command } from './command.ts';
 import { countLag, lagOfRow, selectConsumers, toConsumer } from './consumerView.ts';
-import type { ConsumerRow } from './consumerView.ts';
+import type { ConsumerRow, ViewSettings } from './consumerView.ts';
 import { openCursor } from './cursor.ts';
 import type { Db, Sql } from './db.ts';
 import { newId } from './ids.ts';
@@ -42,15 +42,13 @@ export interface ConsumerQuery {
   after: Key | null;
 }
 
-export interface ConsumersDeps {
+export interface ConsumersDeps extends ViewSettings {
   db: Db;
   region: string;
-  /** Whether alerts of a consumer that names nobody reach an operator. */
-  alertsByDefault: boolean;
 }
 
 export function createConsumers(deps: ConsumersDeps): Consumers {
-  const { db, alertsByDefault } = deps;
+  const { db } = deps;
   const pages = createPages(db);
 
   async function get(id: string): Promise<Consumer | null> {
@@ -59,9 +57,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
       values: [id],
     });
     const row = rows[0];
-    return row === undefined
-      ? null
-      : toConsumer(row, await countLag(db, pages, row), alertsByDefault);
+    return row === undefined ? null : toConsumer(row, await countLag(db, pages, row), deps);
   }
 
   async function list(query: ConsumerQuery): Promise<KeyPage<Consumer>> {
@@ -69,7 +65,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
     return {
       ...page,
-      data: page.data.map((row) => toConsumer(row, lagOfRow(row), alertsByDefault)),
+      data: page.data.map((row) => toConsumer(row, lagOfRow(row), deps)),
     };
   }
 

@@ -1,3 +1,5 @@
+import { agingText, type Aging } from './agingText.ts';
+import { amount } from './amount.ts';
 import type { ConsumerStatus, Filter, Health } from './schema.ts';
 
 export interface HealthInput {
@@ -13,6 +15,8 @@ export interface HealthInput {
   waiting: number;
   parked: number;
   deadLetters: number;
+  /** Null: nothing that waits is old enough to be lost soon. */
+  aging: Aging | null;
   filter: Filter;
   /** Whether an alert would reach anyone. */
   alertsReachSomeone: boolean;
@@ -24,6 +28,7 @@ export function consumerHealth(input: HealthInput): Health {
   const notes: string[] = [];
   if (input.status === 'stopped') notes.push(stopped(input));
   if (input.status === 'blocked') notes.push(blocked(input));
+  if (input.aging !== null) notes.push(capital(agingText(input.aging)));
   if (input.parked > 0) notes.push(parked(input));
   if (input.deadLetters > 0) {
     notes.push(`${amount(input.deadLetters, 'dead letter')}: replay or delete them`);
@@ -63,9 +68,8 @@ function parked({ status, parked: count, nextAttemptAt, now }: HealthInput): str
     : `${many}; the next attempt is at ${clock(nextAttemptAt, now)}`;
 }
 
-/** `1 entry`, `1,204 entries`. */
-function amount(count: number, one: string, more = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
+function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
 function isAre(count: number): string {

@@ -12,6 +12,7 @@ const well: HealthInput = {
   waiting: 0,
   parked: 0,
   deadLetters: 0,
+  aging: null,
   filter: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
   alertsReachSomeone: true,
   now: new Date('2026-11-23T14:20:00Z'),
@@ -89,5 +90,22 @@ test('parked entries and dead letters are counted, with the next attempt', () =>
   });
   expect(consumerHealth({ ...parked, status: 'paused', deadLetters: 0 }).notes).toEqual([
     '1 entry is parked until it is active',
+  ]);
+});
+
+test('events that are old enough to be lost soon are counted, with both ages in whole units', () => {
+  const hour = 3_600_000;
+  const aging = { waiting: 1_204, ageMs: 24.3 * 24 * hour, keptMs: 720 * hour };
+  expect(consumerHealth({ ...well, status: 'paused', aging })).toMatchObject({
+    status: 'warn',
+    notes: ['The oldest of 1,204 waiting events is 24 days old; events are dropped after 30 days'],
+  });
+  const notes = (waiting: number, ageMs: number, keptMs: number): string[] =>
+    consumerHealth({ ...well, aging: { waiting, ageMs, keptMs } }).notes;
+  expect(notes(1, 50.6 * hour, 60 * hour)).toEqual([
+    'The event that waits is 50 hours old; events are dropped after 60 hours',
+  ]);
+  expect(notes(2, 95_000, 120_000)).toEqual([
+    'The oldest of 2 waiting events is 95 seconds old; events are dropped after 2 minutes',
   ]);
 });

@@ -91,7 +91,13 @@ describe('what was made without an answer', () => {
   const target = { name: 't', base_url: 'https://example.com' };
   const createTarget = async (): Promise<string> =>
     (await api.request('POST', '/v1/targets', target)).body.id;
-  const consumersOf = () => createConsumers({ db: api.db, region: 'r', alertsByDefault: true });
+  const consumersOf = () =>
+    createConsumers({
+      db: api.db,
+      region: 'r',
+      alertsByDefault: true,
+      eventRetentionMs: 30 * 86_400_000,
+    });
   const consumer = async () => ({
     name: 'c',
     target_id: await createTarget(),

@@ -91,7 +91,12 @@ export function openApp(
     testTarget: (target, messageId) =>
       testTarget(target, { egress, userAgent: 'Millrace/test', messageId }),
     targets: createTargets({ db, vault, egress }),
-    consumers: createConsumers({ db, region: 'us-west-2', alertsByDefault: true }),
+    consumers: createConsumers({
+      db,
+      region: 'us-west-2',
+      alertsByDefault: true,
+      eventRetentionMs: 30 * 86_400_000,
+    }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
     reads,

@@ -138,7 +138,12 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       max_in_flight: setup.maxInFlight,
     }),
   );
-  const consumers = createConsumers({ db, region: 'test', alertsByDefault: true });
+  const consumers = createConsumers({
+    db,
+    region: 'test',
+    alertsByDefault: true,
+    eventRetentionMs: 30 * 86_400_000,
+  });
   const consumerId = await consumers.create(
     ConsumerInput.parse({ name: 'model', target_id: target.id, stream: 'events', ...setup.input }),
     'test',

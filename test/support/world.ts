@@ -89,7 +89,12 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const workflows = createCommands({ client, ...queue, retryWindowMs: createdWithMs });
   const egress = createEgress({ allowCidrs: LOOPBACK });
   const targets = createTargets({ db, vault, egress });
-  const consumers = createConsumers({ db, region: 'test', alertsByDefault: true });
+  const consumers = createConsumers({
+    db,
+    region: 'test',
+    alertsByDefault: true,
+    eventRetentionMs: 30 * 86_400_000,
+  });
   const api = openApp(database.url, {
     targets,
     consumers,
