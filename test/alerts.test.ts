@@ -21,7 +21,7 @@ const TWO_HOURS = 7_200_000;
 const FROM = 'Millrace <millrace@example.com>';
 const gone: Respond = (_one, response) => void response.writeHead(410).end();
 
-test('stops of one target within its minute share a mail where they go to the same people', async () => {
+test.concurrent('stops of one target within its minute share a mail where they go to the same people', async () => {
   await using smtp = await openMailServer();
   await using world = await openWorld({
     retryWindowMs: TWO_HOURS,
@@ -58,7 +58,7 @@ test('stops of one target within its minute share a mail where they go to the sa
   });
 });
 
-test('a worker killed between the stop and its mail: exactly one mail goes out', async () => {
+test.concurrent('a worker killed between the stop and its mail: exactly one mail goes out', async () => {
   await using smtp = await openMailServer();
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });
@@ -91,7 +91,7 @@ test('a worker killed between the stop and its mail: exactly one mail goes out',
 
 const UNSENT = 'select count(*) from outbox where sent_at is null';
 
-test('a mail server that is away gets the mail when it is back, once', async () => {
+test.concurrent('a mail server that is away gets the mail when it is back, once', async () => {
   const away = await openMailServer();
   await away[Symbol.asyncDispose]();
   await using world = await openWorld({
@@ -116,7 +116,7 @@ test('a mail server that is away gets the mail when it is back, once', async () 
   expect(away.mails).toHaveLength(0);
 }, 60_000);
 
-test('dead letters are told of once, in a digest, with the command that replays them', async () => {
+test.concurrent('dead letters are told of once, in a digest, with the command that replays them', async () => {
   await using smtp = await openMailServer();
   await using world = await openWorld({
     retryWindowMs: 4_000,
@@ -141,7 +141,7 @@ test('dead letters are told of once, in a digest, with the command that replays 
   expect((await world.db.query('select from dead_letters where not told')).rows).toEqual([]);
 }, 60_000);
 
-test('the alert webhook is signed as any webhook, and tried again until it is taken', async () => {
+test.concurrent('the alert webhook is signed as any webhook, and tried again until it is taken', async () => {
   const keys = [{ id: 'k', key: randomBytes(32) }];
   const [secret = ''] = alertSecrets(null, keys);
   await using operators = await openReceiver((one, response) => {

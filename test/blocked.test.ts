@@ -7,7 +7,7 @@ import { until } from './support/poll.ts';
 import { accept, answer, openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';
 
-test('a failing endpoint blocks the consumer, only its head is tried, and a success goes on from there', async () => {
+test.concurrent('a failing endpoint blocks the consumer, only its head is tried, and a success goes on from there', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(answer(429));
   const target = await world.target(receiver.url, { max_in_flight: 4 });
@@ -43,7 +43,7 @@ test('a failing endpoint blocks the consumer, only its head is tried, and a succ
   expect(rows.at(-1)).toMatchObject({ outcome: 'delivered' });
 });
 
-test('webhook-id stays the same over attempts and the attempt number rises', async () => {
+test.concurrent('webhook-id stays the same over attempts and the attempt number rises', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((one, response) => {
     response.writeHead(one.attempt < 3 ? 500 : 200).end();
@@ -56,7 +56,7 @@ test('webhook-id stays the same over attempts and the attempt number rises', asy
   expect(receiver.received.map((one) => one.attempt)).toEqual([1, 2, 3]);
 });
 
-test('Retry-After is honoured exactly', async () => {
+test.concurrent('Retry-After is honoured exactly', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((one, response) => {
     if (one.attempt === 1) response.writeHead(429, { 'retry-after': '3' }).end();
@@ -71,7 +71,7 @@ test('Retry-After is honoured exactly', async () => {
   expect(waited).toBeLessThan(6_000);
 });
 
-test('rate_limit spaces every request: of a drain, of what is tried while blocked, and between the two', async () => {
+test.concurrent('rate_limit spaces every request: of a drain, of what is tried while blocked, and between the two', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(answer(503));
   const consumer = await world.consumer(await world.target(receiver.url, { rate_limit: 2 }));
@@ -96,7 +96,7 @@ test('rate_limit spaces every request: of a drain, of what is tried while blocke
   }
 });
 
-test('after the retry window the consumer stops, someone is told, and resume goes on exactly there', async () => {
+test.concurrent('after the retry window the consumer stops, someone is told, and resume goes on exactly there', async () => {
   await using world = await openWorld({ retryWindowMs: 4_000 });
   await using receiver = await openReceiver(answer(500));
   const target = await world.target(receiver.url);
@@ -129,7 +129,7 @@ test('after the retry window the consumer stops, someone is told, and resume goe
   expect(receiver.received.slice(tries).map((one) => one.position)).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('another retry window holds for consumers that were made under the one before, also for those that fail', async () => {
+test.concurrent('another retry window holds for consumers that were made under the one before, also for those that fail', async () => {
   const before = 8_000;
   await using world = await openWorld({ retryWindowMs: before });
   await using receiver = await openReceiver((one, response) =>
@@ -163,7 +163,7 @@ test('another retry window holds for consumers that were made under the one befo
   }
 });
 
-test('an endpoint that nobody listens at is named as such', async () => {
+test.concurrent('an endpoint that nobody listens at is named as such', async () => {
   await using world = await openWorld();
   const receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -174,7 +174,7 @@ test('an endpoint that nobody listens at is named as such', async () => {
   expect(blocked.status_reason).toBe('CONNECTION_REFUSED: connection refused');
 });
 
-test('an endpoint that does not answer in time has timed out', async () => {
+test.concurrent('an endpoint that does not answer in time has timed out', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(() => undefined);
   const consumer = await world.consumer(await world.target(receiver.url, { timeout_ms: 500 }));
@@ -183,7 +183,7 @@ test('an endpoint that does not answer in time has timed out', async () => {
   expect(blocked.status_reason).toBe('TIMEOUT: no answer within 500 ms');
 });
 
-test('pausing a blocked consumer ends its attempts; resuming gives it a new window', async () => {
+test.concurrent('pausing a blocked consumer ends its attempts; resuming gives it a new window', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(answer(500));
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -200,7 +200,7 @@ test('pausing a blocked consumer ends its attempts; resuming gives it a new wind
   expect(receiver.received.length - before).toBe(3);
 });
 
-test('a blocked consumer whose target changes tries the new place at once', async () => {
+test.concurrent('a blocked consumer whose target changes tries the new place at once', async () => {
   await using world = await openWorld();
   await using old = await openReceiver(answer(503, { 'retry-after': '3600' }));
   await using fresh = await openReceiver();

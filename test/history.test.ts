@@ -3,9 +3,8 @@ import { dirname, join } from 'node:path';
 
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 
-import { workflowBundle } from './support/bundle.ts';
 import { until } from './support/poll.ts';
 import { accept, answer, openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents, type World } from './support/world.ts';
@@ -70,7 +69,7 @@ test('histories of a whole life replay, hold no secret and no data, and continue
     syncs: ['sync-1'],
   });
 
-  const bundle = await workflowBundle();
+  const bundle = { codePath: inject('workflowBundle') };
   for (const [index, runId] of runs.entries()) {
     const history = await world.client.workflow
       .getHandle(`consumer/${consumer}`, runId)
@@ -91,7 +90,7 @@ test('histories of a whole life replay, hold no secret and no data, and continue
 test('stored histories of earlier versions replay', async () => {
   const files = (await readdir(STORED)).filter((name) => name.endsWith('.json'));
   expect(files.length).toBeGreaterThanOrEqual(2);
-  const bundle = await workflowBundle();
+  const bundle = { codePath: inject('workflowBundle') };
   for (const file of files) {
     const history = historyFromJSON(JSON.parse(await readFile(join(STORED, file), 'utf8')));
     await Worker.runReplayHistory({ workflowBundle: bundle }, history, file);

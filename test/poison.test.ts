@@ -136,7 +136,7 @@ test('a message that makes a gateway answer 502 is found out and parked, and its
   expect(receiver.received.filter((one) => one.status === 204)).toHaveLength(38);
 });
 
-test('after its window a parked entry is a dead letter, and the next of its record goes out', async () => {
+test.concurrent('after its window a parked entry is a dead letter, and the next of its record goes out', async () => {
   await using world = await openWorld({ retryWindowMs: 4_000 });
   await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -179,7 +179,7 @@ test('after its window a parked entry is a dead letter, and the next of its reco
   expect(absent.status).toBe(409);
 });
 
-test('on the records stream a poisoned version that is superseded is dropped, and the new one delivered', async () => {
+test.concurrent('on the records stream a poisoned version that is superseded is dropped, and the new one delivered', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(poison((body) => body.includes('"bad"')));
   const consumer = await world.consumer(await world.target(receiver.url), { stream: 'records' });
@@ -203,7 +203,7 @@ test('on the records stream a poisoned version that is superseded is dropped, an
   expect((await world.db.query('select from dead_letters')).rows).toHaveLength(0);
 });
 
-test('410 stops the consumer at once, and nothing more is sent', async () => {
+test.concurrent('410 stops the consumer at once, and nothing more is sent', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => void response.writeHead(410).end());
   const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 1 }));
@@ -213,7 +213,7 @@ test('410 stops the consumer at once, and nothing more is sent', async () => {
   expect(receiver.received).toHaveLength(1);
 });
 
-test('Retry-After on a burst: nothing is sent until then, then everything, in order', async () => {
+test.concurrent('Retry-After on a burst: nothing is sent until then, then everything, in order', async () => {
   await using world = await openWorld();
   let asked = 0;
   await using receiver = await openReceiver((one, response) => {
@@ -240,7 +240,7 @@ test('Retry-After on a burst: nothing is sent until then, then everything, in or
   }
 });
 
-test('a consumer that was warned of and works again tells so, once', async () => {
+test.concurrent('a consumer that was warned of and works again tells so, once', async () => {
   await using world = await openWorld({ retryWindowMs: 48_000 }); // warns after 2 s
   await using receiver = await openReceiver((_one, response) => void response.writeHead(503).end());
   const consumer = await world.consumer(await world.target(receiver.url));

@@ -1,6 +1,8 @@
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { ensureConsole } from '../../src/embedded/console.ts';
@@ -17,6 +19,8 @@ declare module 'vitest' {
     /** host:port of the run's Temporal server, with time skipping allowed; namespace `default`. */
     temporalAddress: string;
     temporalUi: string;
+    /** File of the workflows, bundled. */
+    workflowBundle: string;
   }
 }
 
@@ -29,7 +33,7 @@ const SETTINGS = {
   'system.workflowTimeSkippingEnabled': true,
 };
 
-/** One Postgres with a migrated template database and one Temporal server for the whole run. */
+/** One Postgres with a migrated template database, one Temporal server and one bundle of the workflows for the whole run. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await sweep();
   await ensureConsole((line) => void process.stderr.write(`${line}\n`));
@@ -40,6 +44,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('databaseUrl', postgres.url);
   project.provide('temporalAddress', temporal.address);
   project.provide('temporalUi', temporal.uiUrl);
+  project.provide('workflowBundle', await bundleWorkflows(dataDir));
   return async () => {
     await Promise.all([postgres.stop(), temporal.stop()]);
     await rm(dataDir, { recursive: true });
@@ -52,6 +57,16 @@ function start(dataDir: string) {
     startPostgres({ dataDir, say }),
     startTemporal({ dataDir, say, env: process.env, dynamicConfig: SETTINGS }),
   ]);
+}
+
+async function bundleWorkflows(folder: string): Promise<string> {
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
+  const path = join(folder, 'workflows.cjs');
+  await writeFile(path, code);
+  return path;
 }
 
 async function makeTemplate(url: string): Promise<void> {

@@ -21,7 +21,6 @@ import { ConsumerInput as ConsumerSchema, TargetInput as TargetSchema } from '..
 import { createTargets } from '../../src/targets.ts';
 import { createVault } from '../../src/secrets.ts';
 import { createWorkers } from '../../src/workers.ts';
-import { workflowBundle } from './bundle.ts';
 import { createDatabase } from './database.ts';
 import { LOOPBACK, openApp, type TestApp } from './app.ts';
 import { until } from './poll.ts';
@@ -118,7 +117,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       workflows,
       namespace: 'default',
       ...queue,
-      workflowBundle: await workflowBundle(),
+      workflowBundle: { codePath: inject('workflowBundle') },
       queues: { control: true, deliver: true },
       version: 'test',
       idleAfterMs: options.idleAfterMs ?? 60_000,
