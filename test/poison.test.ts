@@ -37,7 +37,7 @@ test('300 poisoned records of 10,000 are parked, and the other 9,700 arrive with
   expect([status, failing_since]).toEqual(['active', null]);
 });
 
-test('later entries of a parked record wait behind it untried, and go out in order once it is taken', async () => {
+test.concurrent('later entries of a parked record wait behind it untried, and go out in order once it is taken', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(poison((body) => body.includes('"n":3}')));
   const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 4 }));
@@ -64,7 +64,7 @@ test('later entries of a parked record wait behind it untried, and go out in ord
   expect(numbers).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33]);
 });
 
-test('an outage that answers 500 to everything parks nothing, and all arrive in order after it', async () => {
+test.concurrent('an outage that answers 500 to everything parks nothing, and all arrive in order after it', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => void response.writeHead(500).end());
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -87,7 +87,7 @@ test('an outage that answers 500 to everything parks nothing, and all arrive in 
   }
 });
 
-test('a poisoned head is found out by a probe of another record', async () => {
+test.concurrent('a poisoned head is found out by a probe of another record', async () => {
   await using world = await openWorld();
   let down = true;
   await using receiver = await openReceiver((one, response) => {
@@ -109,7 +109,7 @@ test('a poisoned head is found out by a probe of another record', async () => {
   ).toBe(19);
 });
 
-test('a message that makes a gateway answer 502 is found out and parked, and its retries block nothing', async () => {
+test.concurrent('a message that makes a gateway answer 502 is found out and parked, and its retries block nothing', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((one, response) => {
     if (one.body.includes('"n":0}')) response.writeHead(502).end();
