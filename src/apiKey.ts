@@ -55,8 +55,3 @@ export interface Caller {
   scopes: readonly Scope[];
   expiresAt: string | null;
 }
-
-/** Whether a caller's scopes hold the one that is needed. */
-export function mayDo(scopes: readonly Scope[], needed: Scope): boolean {
-  return scopes.includes(needed) || (needed === 'read' && scopes.includes('manage'));
-}

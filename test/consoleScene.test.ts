@@ -12,6 +12,9 @@ import { accept } from './support/receiver.ts';
 
 const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
+const MAY_READ = 'This key can only read: it lacks the scope manage.';
+const MAY_NOT_APPEND = 'This key can only read: it lacks the scope ingest.';
+
 const openTab = browserOfFile();
 const site = siteOfFile(SHORT_WINDOW);
 let scene: Scene;
@@ -85,6 +88,83 @@ test('at 400 pixels no page has to be moved sideways', async () => {
   expect(wide).toEqual([]);
 });
 
+test('a key that may only read is offered no act: each says why, also to who hears the page, and nothing refused is asked for', async () => {
+  const { url, signIn, cluster } = site();
+  const { target, healthy, refused, stopped } = scene;
+  const acts: [path: string, names: string[]][] = [
+    ['/', ['New consumer']],
+    ['/targets', ['Add new: webhook endpoint']],
+    [
+      `/targets/${target.id}`,
+      ['New consumer', 'Send test webhook', 'Rotate secret', 'Delete', 'Save changes'],
+    ],
+    ['/consumers', ['Add new: webhooks']],
+    [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],
+    [
+      `/consumers/${stopped.id}?tab=settings`,
+      ['Resume', 'Seek', 'Save changes', 'Delete consumer'],
+    ],
+    [`/consumers/${stopped.id}?delivery=${opened.attempt}`, ['Send this entry again']],
+    [`/dead-letters?consumer=${refused.id}&letter=${opened.letter}`, ['Send again…', 'Delete…']],
+    ['/streams', ['Send a sample…']],
+    ['/settings?tab=keys', []],
+    ['/consumers/new', []],
+    ['/targets/new', []],
+  ];
+  await using tab = await openTab(); // a 403 would be a complaint
+  const { page, context } = tab;
+  await signIn(context, await keyOf(['read']));
+  const found: string[] = [];
+  for (const [path, names] of acts) {
+    await openPage(page, `${url}${path}`);
+    await expect.poll(() => refusedButtons(page), { message: path }).toEqual(names);
+    if (names.length === 0) await page.getByText(MAY_READ).waitFor();
+    if (/settings|new/u.test(path)) found.push(...(await violationsOf(page, path, null)));
+  }
+  expect(found).toEqual([]);
+
+  await openPage(page, `${url}/consumers/${healthy.id}`);
+  await page.getByRole('button', { name: 'Pause' }).focus();
+  await page.getByRole('tooltip').getByText(MAY_READ).waitFor();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  expect(await page.getByRole('button', { name: 'Seek' }).evaluate(isFocused)).toBe(true);
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  expect((await cluster.get(healthy.id)).status).toBe('active');
+});
+
+test('the way out of a page that a key may not use leads back to it with another key', async () => {
+  const { url, signIn, apiKey } = site();
+  await using tab = await openTab({ expected: [/401/u] });
+  const { page, context } = tab;
+  await signIn(context, await keyOf(['read']));
+  await page.goto(`${url}/consumers/new`);
+  await page.getByRole('button', { name: 'Sign in with another key' }).click();
+  await page.getByLabel('API key').fill(apiKey);
+  await page.getByLabel('API key').press('Enter');
+  await page.getByRole('heading', { name: '1. Target' }).waitFor();
+  expect(page.url()).toBe(`${url}/consumers/new`);
+});
+
+test('a key that may only append is told so, asks for nothing it may not have, and appends', async () => {
+  const { url, signIn, cluster } = site();
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context, await keyOf(['ingest']));
+  await page.goto(`${url}/consumers`);
+  await page
+    .getByText('This key can only append to the streams: it lacks the scope read.')
+    .waitFor();
+  await page.getByRole('button', { name: 'Send a sample…' }).click();
+  await page.getByRole('button', { name: 'Append it' }).click();
+  await page.getByText(/^Appended to events/u).waitFor();
+  const { events } = await cluster.request<{ events: unknown[] }>(
+    'GET',
+    '/v1/events?sync_id=sample',
+  );
+  expect(events).toHaveLength(1);
+});
+
 test('dead letters are grouped, counted before they are sent again, and gone once they were taken', async () => {
   const { url, signIn, cluster } = site();
   const { refused, receiver } = scene;
@@ -109,6 +189,30 @@ test('dead letters are grouped, counted before they are sent again, and gone onc
   await page.getByText('No dead letters').waitFor();
   await until(async () => (await cluster.get(refused.id)).parked === 0);
 });
+
+async function keyOf(scopes: string[]): Promise<string> {
+  const input = { name: scopes.join(), scopes };
+  return (await site().cluster.request<{ key: string }>('POST', '/v1/api-keys', input)).key;
+}
+
+/** The names of buttons that may not be pressed and say so, as the browser tells a screen reader. */
+async function refusedButtons(page: Page): Promise<string[]> {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send('Accessibility.getFullAXTree');
+  await session.detach();
+  return nodes
+    .filter(
+      ({ role, description, properties = [] }) =>
+        role?.value === 'button' &&
+        [MAY_READ, MAY_NOT_APPEND].includes(String(description?.value)) &&
+        properties.some(({ name, value }) => name === 'disabled' && value.value === true) &&
+        properties.some(({ name }) => name === 'focusable'),
+    )
+    .map(({ name }) => String(name?.value));
+}
+
+const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
+  element.matches(':focus');
 
 async function firstOf(path: string): Promise<string> {
   const page = await site().cluster.request<{ data: { id: string }[] }>('GET', path);

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Access } from '../access.ts';
-import { mayDo } from '../apiKey.ts';
 import type { Caller } from '../apiKey.ts';
+import { mayDo } from '../mayDo.ts';
 import { readSession, sendSession } from './cookie.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';

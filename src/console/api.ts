@@ -1,4 +1,5 @@
 import { ClientError, createClient } from '../api/client.ts';
+import type { Scope } from '../apiKey.ts';
 
 export { ClientError };
 export type { Attempt } from '../attempt.ts';
@@ -29,7 +30,7 @@ export const api = createClient({
 
 export interface Session {
   name: string;
-  scopes: string[];
+  scopes: Scope[];
   via: 'session' | 'key';
   expires_at: string | null;
 }

@@ -2,9 +2,10 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { Consumer, Target } from '../schema.ts';
+import { ActButton, ActLink } from './act.tsx';
 import { api, messageOf } from './api.ts';
 import { useInfo } from './info.ts';
-import { Button, buttonLook } from './ui/button.tsx';
+import { buttonLook } from './ui/button.tsx';
 import { Hint } from './ui/notice.tsx';
 import { PageHead } from './ui/panel.tsx';
 import { StatusBadge } from './ui/statusBadge.tsx';
@@ -66,17 +67,20 @@ export function FirstRun() {
           done={target?.name}
         >
           {receiver !== null && (
-            <Button
+            <ActButton
+              needs="manage"
               kind="main"
               busy={makeTarget.isPending}
               onClick={() => makeTarget.mutate(receiver)}
             >
               Use the built-in receiver
-            </Button>
+            </ActButton>
           )}
-          <Link to="/targets/new" className={buttonLook(receiver === null ? 'main' : 'plain')}>
-            My own endpoint
-          </Link>
+          <ActLink needs="manage" title="My own endpoint">
+            <Link to="/targets/new" className={buttonLook(receiver === null ? 'main' : 'plain')}>
+              My own endpoint
+            </Link>
+          </ActLink>
         </Step>
         <Step
           at={2}
@@ -88,16 +92,19 @@ export function FirstRun() {
         >
           {target !== undefined && (
             <>
-              <Button
+              <ActButton
+                needs="manage"
                 kind="main"
                 busy={makeConsumer.isPending}
                 onClick={() => makeConsumer.mutate(target)}
               >
                 Send every event to {target.name.slice(0, 40)}
-              </Button>
-              <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook()}>
-                Choose what is sent
-              </Link>
+              </ActButton>
+              <ActLink needs="manage" title="Choose what is sent">
+                <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook()}>
+                  Choose what is sent
+                </Link>
+              </ActLink>
             </>
           )}
         </Step>
@@ -110,9 +117,14 @@ export function FirstRun() {
           done="sent"
         >
           {consumer !== undefined && (
-            <Button kind="main" busy={sample.isPending} onClick={() => sample.mutate(consumer)}>
+            <ActButton
+              needs="ingest"
+              kind="main"
+              busy={sample.isPending}
+              onClick={() => sample.mutate(consumer)}
+            >
               Send a sample event
-            </Button>
+            </ActButton>
           )}
         </Step>
         <Step

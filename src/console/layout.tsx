@@ -1,14 +1,18 @@
-import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { session } from './api.ts';
+import type { ReactNode } from 'react';
 import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
 import { focusSearch, useKeys } from './keys.ts';
 import { connection } from './queries.ts';
+import { refusalOf } from './refusal.ts';
+import { Refused } from './refused.tsx';
+import { useSession } from './session.ts';
 import { useSignOut } from './signOut.ts';
 import { theme, timeForm, useSetting } from './settings.ts';
 import type { Setting } from './settings.ts';
+import { SampleDialog } from './streams/sample.tsx';
+import { Button } from './ui/button.tsx';
 import { Menu } from './ui/menu.tsx';
 import { Failed, Loading } from './ui/notice.tsx';
 
@@ -23,9 +27,9 @@ const PLACES = [
   { to: '/settings', title: 'Settings' },
 ] as const;
 
-/** What is around each page; asks first who is signed in. */
-export function Layout() {
-  const who = useQuery({ queryKey: ['session'], queryFn: session.who, staleTime: 60_000 });
+/** What is around each page; asks first who is signed in. `children` instead of the page's own. */
+export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
+  const who = useSession();
   const [isHelping, setHelping] = useState(false);
   const nav = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
@@ -44,6 +48,7 @@ export function Layout() {
       </main>
     );
   }
+  const refusal = refusalOf(who.data.scopes, 'read');
   return (
     <div className="flex min-h-dvh flex-col">
       <a
@@ -58,22 +63,24 @@ export function Layout() {
             <img src={logo} alt="" width={20} height={20} />
             Millrace
           </Link>
-          <nav
-            ref={nav}
-            aria-label="Pages"
-            className="order-last -mx-1 flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
-          >
-            {PLACES.map(({ to, title }) => (
-              <Link
-                key={to}
-                to={to}
-                activeOptions={{ exact: to === '/' }}
-                className="border-b-2 border-transparent px-2 py-2 text-soft whitespace-nowrap hover:text-ink aria-[current=page]:border-accent aria-[current=page]:font-semibold aria-[current=page]:text-ink"
-              >
-                {title}
-              </Link>
-            ))}
-          </nav>
+          {refusal === null && (
+            <nav
+              ref={nav}
+              aria-label="Pages"
+              className="order-last -mx-1 flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
+            >
+              {PLACES.map(({ to, title }) => (
+                <Link
+                  key={to}
+                  to={to}
+                  activeOptions={{ exact: to === '/' }}
+                  className="border-b-2 border-transparent px-2 py-2 text-soft whitespace-nowrap hover:text-ink aria-[current=page]:border-accent aria-[current=page]:font-semibold aria-[current=page]:text-ink"
+                >
+                  {title}
+                </Link>
+              ))}
+            </nav>
+          )}
           <div className="ml-auto flex items-center gap-1">
             <Connection />
             <ViewMenu onHelp={() => setHelping(true)} name={who.data.name} />
@@ -84,11 +91,24 @@ export function Layout() {
         id="main"
         className="mx-auto flex w-full max-w-[90rem] flex-1 flex-col gap-4 px-3 py-4 sm:px-5"
       >
-        <Outlet />
+        {refusal === null ? children : <AppendOnly refusal={refusal} />}
       </main>
-      <Footer />
+      {refusal === null && <Footer />}
       <KeyHelp open={isHelping} onClose={() => setHelping(false)} />
     </div>
+  );
+}
+
+/** All that a key can do here that may not read. */
+function AppendOnly({ refusal }: { refusal: string }) {
+  const [isSending, setSending] = useState(false);
+  return (
+    <Refused title="Nothing to show" refusal={refusal}>
+      <Button kind="main" onClick={() => setSending(true)}>
+        Send a sample…
+      </Button>
+      {isSending && <SampleDialog stream="events" onClose={() => setSending(false)} />}
+    </Refused>
   );
 }
 

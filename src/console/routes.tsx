@@ -17,7 +17,7 @@ import { parseSearch, printSearch } from './search.ts';
 
 // One entry a page: import it above, add it here and to `inside.addChildren` below.
 
-const root = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage });
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/signin',
@@ -97,6 +97,14 @@ const tree = root.addChildren([
   ]),
 ]);
 
+function NotFound() {
+  return (
+    <Layout>
+      <NotFoundPage />
+    </Layout>
+  );
+}
+
 /** Every page of the console by its address. */
 export function createConsoleRouter() {
   return createRouter({
@@ -105,7 +113,7 @@ export function createConsoleRouter() {
     stringifySearch: printSearch,
     defaultPreload: false,
     scrollRestoration: true,
-    defaultNotFoundComponent: NotFoundPage,
+    defaultNotFoundComponent: NotFound,
   });
 }
 

@@ -2,14 +2,14 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { session } from './api.ts';
 
-/** Ends the session, and forgets what was read in it. */
-export function useSignOut(): () => void {
+/** Ends the session, and forgets what was read in it; whoever signs in next is led on to `next`. */
+export function useSignOut(): (next?: string) => void {
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const signOut = async (): Promise<void> => {
+  const signOut = async (next?: string): Promise<void> => {
     await session.signOut().catch(() => undefined); // the cookie may have ended by itself
-    await navigate({ to: '/signin' });
+    await navigate({ to: '/signin', search: next === undefined ? {} : { next } });
     queries.clear();
   };
-  return () => void signOut();
+  return (next) => void signOut(next);
 }

@@ -1,6 +1,5 @@
-import { useQuery } from '@tanstack/react-query';
-import { session } from './api.ts';
 import { useInfo } from './info.ts';
+import { useSession } from './session.ts';
 import { theme, timeForm, useSetting } from './settings.ts';
 import { useSignOut } from './signOut.ts';
 import { Button } from './ui/button.tsx';
@@ -103,11 +102,11 @@ function Looks() {
 }
 
 function SignedIn() {
-  const { data: who } = useQuery({ queryKey: ['session'], queryFn: session.who });
+  const { data: who } = useSession();
   const signOut = useSignOut();
   if (who === undefined) return null;
   return (
-    <Panel title="Signed in" actions={<Button onClick={signOut}>Sign out</Button>}>
+    <Panel title="Signed in" actions={<Button onClick={() => signOut()}>Sign out</Button>}>
       <Facts
         facts={[
           ['As', who.name],

@@ -3,10 +3,12 @@ import { useState } from 'react';
 import type { ApiKey } from '../../apiKey.ts';
 import { api, messageOf } from '../api.ts';
 import { useList } from '../queries.ts';
+import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { Notice } from '../ui/notice.tsx';
 import { Badge } from '../ui/statusBadge.tsx';
 import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
 import { useToasts } from '../ui/toast.tsx';
@@ -14,6 +16,12 @@ import { CreateKeyDialog } from './create.tsx';
 
 /** Who else may use the API, and a key for someone new. */
 export function ApiKeys() {
+  const refusal = useRefusal('manage');
+  if (refusal === null) return <Keys />;
+  return <Notice title={refusal} text="Keys are listed, made and revoked with one that has it." />;
+}
+
+function Keys() {
   const list = useList(['api-keys'], (cursor) => api.apiKeys.list({ limit: 100, cursor }));
   const [isCreating, setCreating] = useState(false);
   const [revoking, setRevoking] = useState<ApiKey | null>(null);

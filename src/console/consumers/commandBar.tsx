@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Consumer } from '../../schema.ts';
+import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -34,8 +35,9 @@ export function CommandBar({ consumer }: { consumer: Consumer }) {
   return (
     <>
       {verbsOf(consumer).map((which) => (
-        <Button
+        <ActButton
           key={which}
+          needs="manage"
           kind={
             which === 'resume' || (which === 'retry' && consumer.status === 'blocked')
               ? 'main'
@@ -44,9 +46,11 @@ export function CommandBar({ consumer }: { consumer: Consumer }) {
           onClick={() => ask(which)}
         >
           {TITLES[which]}
-        </Button>
+        </ActButton>
       ))}
-      <Button onClick={() => setOpen('seek')}>Seek</Button>
+      <ActButton needs="manage" onClick={() => setOpen('seek')}>
+        Seek
+      </ActButton>
       <Dialog
         open={open !== null && open !== 'seek'}
         onClose={close}

@@ -1,10 +1,11 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import type { Consumer } from '../../schema.ts';
+import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import type { Attempt } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { prettyText } from '../pretty.ts';
-import { Button, buttonLook } from '../ui/button.tsx';
+import { buttonLook } from '../ui/button.tsx';
 import { Code, CopyButton } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
 import { Hint } from '../ui/notice.tsx';
@@ -74,9 +75,9 @@ export function DeliveryDrawer(props: {
     >
       <div className="flex flex-wrap gap-2">
         {sent !== null && <CopyButton text={curlOf(sent)} label="Copy as cURL" />}
-        <Button busy={resend.isPending} onClick={() => resend.mutate()}>
+        <ActButton needs="manage" busy={resend.isPending} onClick={() => resend.mutate()}>
           Send this entry again
-        </Button>
+        </ActButton>
         {temporal !== null && (
           <a href={temporal} target="_blank" rel="noreferrer" className={buttonLook()}>
             Workflow in Temporal

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Consumer, Filter } from '../../schema.ts';
+import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Hint } from '../ui/notice.tsx';
@@ -30,7 +31,11 @@ export function FilterPanel({ consumer }: { consumer: Consumer }) {
     return (
       <Panel
         title="Filter"
-        actions={<Button onClick={() => setDraft(filterOf(consumer))}>Edit filter</Button>}
+        actions={
+          <ActButton needs="manage" onClick={() => setDraft(filterOf(consumer))}>
+            Edit filter
+          </ActButton>
+        }
       >
         <Facts
           facts={[

@@ -2,8 +2,10 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Consumer, ConsumerPatch, Ordering } from '../../schema.ts';
+import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
+import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
@@ -24,6 +26,7 @@ interface Draft {
 export function ConsumerSettings({ consumer }: { consumer: Consumer }) {
   const [draft, setDraft] = useState(() => draftOf(consumer));
   const [isDeleting, setDeleting] = useState(false);
+  const refusal = useRefusal('manage');
   const queries = useQueryClient();
   const toasts = useToasts();
   const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change });
@@ -46,44 +49,53 @@ export function ConsumerSettings({ consumer }: { consumer: Consumer }) {
           save.mutate();
         }}
       >
-        <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
-          <TextField
-            label="Name"
-            required
-            value={draft.name}
-            onChange={(event) => set({ name: event.target.value })}
-            error={errorAt('/name')}
+        {refusal !== null && <Hint>{refusal}</Hint>}
+        <fieldset disabled={refusal !== null} className="contents">
+          <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
+            <TextField
+              label="Name"
+              required
+              value={draft.name}
+              onChange={(event) => set({ name: event.target.value })}
+              error={errorAt('/name')}
+            />
+            <TextField
+              label="Path"
+              value={draft.path}
+              onChange={(event) => set({ path: event.target.value })}
+              hint="Joined to the target's base URL; empty, or begins with /"
+              error={errorAt('/path')}
+            />
+            <SelectField
+              label="Order"
+              value={draft.ordering}
+              onChange={(ordering) => set({ ordering })}
+              options={ORDERINGS}
+            />
+          </div>
+          <AreaField
+            label="Who gets its alerts"
+            rows={2}
+            value={draft.emails}
+            onChange={(event) => set({ emails: event.target.value })}
+            hint="Email addresses, one a line; empty: the operators' own"
+            error={errorAt('/alert_emails')}
           />
-          <TextField
-            label="Path"
-            value={draft.path}
-            onChange={(event) => set({ path: event.target.value })}
-            hint="Joined to the target's base URL; empty, or begins with /"
-            error={errorAt('/path')}
-          />
-          <SelectField
-            label="Order"
-            value={draft.ordering}
-            onChange={(ordering) => set({ ordering })}
-            options={ORDERINGS}
-          />
-        </div>
-        <AreaField
-          label="Who gets its alerts"
-          rows={2}
-          value={draft.emails}
-          onChange={(event) => set({ emails: event.target.value })}
-          hint="Email addresses, one a line; empty: the operators' own"
-          error={errorAt('/alert_emails')}
-        />
+        </fieldset>
         {save.error !== null && <Hint tone="bad">{messageOf(save.error)}</Hint>}
         <div className="flex flex-wrap gap-2">
-          <Button type="submit" kind="main" busy={save.isPending} disabled={!isChanged}>
+          <ActButton
+            needs="manage"
+            type="submit"
+            kind="main"
+            busy={save.isPending}
+            disabled={!isChanged}
+          >
             Save changes
-          </Button>
-          <Button kind="danger" onClick={() => setDeleting(true)}>
+          </ActButton>
+          <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
             Delete consumer
-          </Button>
+          </ActButton>
         </div>
       </form>
       <DeleteDialog consumer={consumer} open={isDeleting} onClose={() => setDeleting(false)} />

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
+import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { prettyText } from '../pretty.ts';
-import { Button } from '../ui/button.tsx';
 import { Code, CopyButton } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
@@ -40,12 +40,12 @@ export function LetterDrawer(props: {
       {data !== undefined && (
         <>
           <div className="flex flex-wrap gap-2">
-            <Button kind="main" onClick={() => props.onAct('replay')}>
+            <ActButton needs="manage" kind="main" onClick={() => props.onAct('replay')}>
               Send again…
-            </Button>
-            <Button kind="danger" onClick={() => props.onAct('delete')}>
+            </ActButton>
+            <ActButton needs="manage" kind="danger" onClick={() => props.onAct('delete')}>
               Delete…
-            </Button>
+            </ActButton>
           </div>
           <Facts
             facts={[

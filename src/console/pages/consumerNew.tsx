@@ -5,13 +5,16 @@ import type { ConsumerInput } from '../../schema.ts';
 import { api, messageOf } from '../api.ts';
 import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
 import { FilterPreview } from '../consumers/preview.tsx';
-import { textOf } from '../search.ts';
 import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
 import type { Draft } from '../consumers/steps.tsx';
+import { Refused } from '../refused.tsx';
+import { textOf } from '../search.ts';
+import { useRefusal } from '../session.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 
+const TITLE = 'New consumer: webhooks';
 const STEPS = ['Target', 'Syncs', 'Collections', 'Event types', 'Start', 'Save'] as const;
 
 export function consumerNewSearch(search: Record<string, unknown>): {
@@ -23,8 +26,21 @@ export function consumerNewSearch(search: Record<string, unknown>): {
   return { ...(target !== undefined && { target }), ...(step !== undefined && { step }) };
 }
 
-/** A new consumer in six steps; each can be returned to, the back button goes one back. */
+/** A new consumer, for whoever may make one. */
 export function ConsumerNewPage() {
+  const refusal = useRefusal('manage');
+  if (refusal === null) return <Wizard />;
+  return (
+    <Refused title={TITLE} refusal={refusal}>
+      <Link to="/consumers" className={buttonLook('main')}>
+        To the consumers
+      </Link>
+    </Refused>
+  );
+}
+
+/** Six steps; each can be returned to, the back button goes one back. */
+function Wizard() {
   const search: { target?: string; step?: string } = useSearch({ from: '/inside/consumers/new' });
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -62,7 +78,7 @@ export function ConsumerNewPage() {
 
   return (
     <>
-      <PageHead title="New consumer: webhooks" />
+      <PageHead title={TITLE} />
       <Progress step={step} onGo={go} isReady={draft.target_id !== ''} />
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"

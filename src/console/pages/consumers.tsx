@@ -1,6 +1,7 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import type { Consumer, ConsumerStatus } from '../../schema.ts';
+import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
 import { useList } from '../queries.ts';
@@ -107,9 +108,11 @@ export function ConsumersPage() {
   );
   const clear = (): void => void navigate({ to: '/consumers', search: {} });
   const add = (
-    <Link to="/consumers/new" className={buttonLook('main')}>
-      Add new: webhooks
-    </Link>
+    <ActLink needs="manage" kind="main" title="Add new: webhooks">
+      <Link to="/consumers/new" className={buttonLook('main')}>
+        Add new: webhooks
+      </Link>
+    </ActLink>
   );
   return (
     <>

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import type { Consumer } from '../../schema.ts';
+import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { ConsumerChoice, useConsumer } from '../consumerChoice.tsx';
 import { ActDialog } from '../deadLetters/acts.tsx';
@@ -142,24 +143,30 @@ function Letters({ consumer }: { consumer: Consumer }) {
         <span className="sm:ml-auto" />
         {kept.length > 0 ? (
           <>
-            <Button
+            <ActButton
+              needs="manage"
               kind="main"
               onClick={() => setAct({ kind: 'replay', ids: kept, count: kept.length })}
             >
               Send {amount(kept.length, 'chosen one')} again…
-            </Button>
-            <Button
+            </ActButton>
+            <ActButton
+              needs="manage"
               kind="danger"
               onClick={() => setAct({ kind: 'delete', ids: kept, count: kept.length })}
             >
               Delete {amount(kept.length, 'chosen one')}…
-            </Button>
+            </ActButton>
           </>
         ) : (
           all > 0 && (
-            <Button kind="main" onClick={() => setAct({ kind: 'replay', ids: null, count: all })}>
+            <ActButton
+              needs="manage"
+              kind="main"
+              onClick={() => setAct({ kind: 'replay', ids: null, count: all })}
+            >
               Send all {amount(all, 'dead letter')} again…
-            </Button>
+            </ActButton>
           )
         )}
       </div>

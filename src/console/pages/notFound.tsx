@@ -1,17 +1,18 @@
 import { Link } from '@tanstack/react-router';
 import { buttonLook } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
+import { PageHead } from '../ui/panel.tsx';
 
 /** An address that has no page. */
 export function NotFoundPage() {
   return (
-    <main className="mx-auto w-full max-w-xl p-4">
-      <h1 className="sr-only">Not found</h1>
+    <div className="mx-auto w-full max-w-xl">
+      <PageHead title="Not found" />
       <Notice title="There is no such page" text="The address may be old, or cut off.">
         <Link to="/" className={buttonLook('main')}>
           To the overview
         </Link>
       </Notice>
-    </main>
+    </div>
   );
 }

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Consumer, ConsumerStatus } from '../../schema.ts';
+import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { sentenceOf } from '../consumers/sentence.ts';
 import { FirstRun } from '../firstRun.tsx';
@@ -39,9 +40,11 @@ export function OverviewPage() {
   return (
     <>
       <PageHead title="Overview">
-        <Link to="/consumers/new" className={buttonLook('main')}>
-          New consumer
-        </Link>
+        <ActLink needs="manage" kind="main" title="New consumer">
+          <Link to="/consumers/new" className={buttonLook('main')}>
+            New consumer
+          </Link>
+        </ActLink>
       </PageHead>
       <Needing />
     </>

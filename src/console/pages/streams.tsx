@@ -1,6 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { EventType, StreamName } from '../../schema.ts';
+import { ActButton } from '../act.tsx';
 import type { List } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { STARTS, useEntries } from '../streams/browse.ts';
@@ -69,9 +70,13 @@ export function StreamsPage() {
         >
           {search.live === '1' ? '● Live: stop' : '○ Follow live'}
         </Button>
-        <Button kind={search.live === '1' ? 'plain' : 'main'} onClick={() => setSending(true)}>
+        <ActButton
+          needs="ingest"
+          kind={search.live === '1' ? 'plain' : 'main'}
+          onClick={() => setSending(true)}
+        >
           Send a sample…
-        </Button>
+        </ActButton>
       </PageHead>
       <Tabs
         label="Streams"
@@ -111,7 +116,11 @@ function Stream(props: {
     else set({ entry: entry.event_id });
   };
   const isFiltered = Object.values(filter).some((value) => value !== undefined);
-  const sample = <Button onClick={props.onSample}>Send a sample…</Button>;
+  const sample = (
+    <ActButton needs="ingest" onClick={props.onSample}>
+      Send a sample…
+    </ActButton>
+  );
   return (
     <>
       <Filters stream={stream} filter={filter} start={start} isLive={isLive} onChange={set} />

@@ -2,9 +2,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Target } from '../../schema.ts';
+import { ActButton, ActLink } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useList } from '../queries.ts';
+import { useRefusal } from '../session.ts';
 import { bodyOf, draftOf } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { RotateDialog } from '../targets/rotate.tsx';
@@ -38,16 +40,20 @@ function Loaded({ target }: { target: Target }) {
   return (
     <>
       <PageHead title={target.name} below={<p className="foreign text-soft">{target.base_url}</p>}>
-        <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
-          New consumer
-        </Link>
-        <Button busy={test.isPending} onClick={() => test.mutate()}>
+        <ActLink needs="manage" kind="main" title="New consumer">
+          <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
+            New consumer
+          </Link>
+        </ActLink>
+        <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate()}>
           Send test webhook
-        </Button>
-        <Button onClick={() => setOpen('rotate')}>Rotate secret</Button>
-        <Button kind="danger" onClick={() => setOpen('delete')}>
+        </ActButton>
+        <ActButton needs="manage" onClick={() => setOpen('rotate')}>
+          Rotate secret
+        </ActButton>
+        <ActButton needs="manage" kind="danger" onClick={() => setOpen('delete')}>
           Delete
-        </Button>
+        </ActButton>
       </PageHead>
       {test.error !== null && <Hint tone="bad">{messageOf(test.error)}</Hint>}
       {test.data !== undefined && (
@@ -119,6 +125,7 @@ function UsedBy({ targetId }: { targetId: string }) {
 
 function Settings({ target }: { target: Target }) {
   const [draft, setDraft] = useState(() => draftOf(target));
+  const refusal = useRefusal('manage');
   const queries = useQueryClient();
   const toasts = useToasts();
   const save = useMutation({
@@ -139,16 +146,25 @@ function Settings({ target }: { target: Target }) {
       }}
     >
       <h2 className="text-base font-semibold">Settings</h2>
-      <TargetForm draft={draft} onChange={setDraft} errorAt={errorsOf(save.error)} />
+      {refusal !== null && <Hint>{refusal}</Hint>}
+      <fieldset disabled={refusal !== null} className="contents">
+        <TargetForm draft={draft} onChange={setDraft} errorAt={errorsOf(save.error)} />
+      </fieldset>
       {save.error !== null && (
         <div role="alert">
           <Hint tone="bad">{messageOf(save.error)}</Hint>
         </div>
       )}
       <div className="flex gap-2">
-        <Button type="submit" kind="main" busy={save.isPending} disabled={!isChanged}>
+        <ActButton
+          needs="manage"
+          type="submit"
+          kind="main"
+          busy={save.isPending}
+          disabled={!isChanged}
+        >
           Save changes
-        </Button>
+        </ActButton>
         <Button kind="quiet" disabled={!isChanged} onClick={() => setDraft(draftOf(target))}>
           Undo
         </Button>

@@ -4,7 +4,9 @@ import { useState } from 'react';
 import type { Target } from '../../schema.ts';
 import { api, messageOf } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
+import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
+import { useRefusal } from '../session.ts';
 import { bodyOf, emptyDraft } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { WholeSecret } from '../targets/secret.tsx';
@@ -13,14 +15,29 @@ import { Button, buttonLook } from '../ui/button.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 
+const TITLE = 'New webhook endpoint';
+
 export function targetNewSearch(search: Record<string, unknown>) {
   const url = textOf(search, 'url');
   const name = textOf(search, 'name');
   return { ...(url !== undefined && { url }), ...(name !== undefined && { name }) };
 }
 
-/** A new webhook endpoint: filled in, tried, saved. */
+/** A new webhook endpoint, for whoever may make one. */
 export function TargetNewPage() {
+  const refusal = useRefusal('manage');
+  if (refusal === null) return <NewTarget />;
+  return (
+    <Refused title={TITLE} refusal={refusal}>
+      <Link to="/targets" className={buttonLook('main')}>
+        To the targets
+      </Link>
+    </Refused>
+  );
+}
+
+/** Filled in, tried, saved. */
+function NewTarget() {
   const known: { url?: string; name?: string } = useSearch({ from: '/inside/targets/new' });
   const [draft, setDraft] = useState(() =>
     emptyDraft({ name: known.name ?? '', base_url: known.url ?? '' }),
@@ -38,7 +55,7 @@ export function TargetNewPage() {
   if (save.data !== undefined) return <Saved target={save.data} />;
   return (
     <>
-      <PageHead title="New webhook endpoint" />
+      <PageHead title={TITLE} />
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
         onSubmit={(event) => {

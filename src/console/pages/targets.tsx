@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { Target } from '../../schema.ts';
+import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -56,9 +57,11 @@ const COLUMNS: Column<Target>[] = [
 export function TargetsPage() {
   const list = useList(['targets'], (cursor) => api.targets.list({ cursor }), { everyMs: 10_000 });
   const add = (
-    <Link to="/targets/new" className={buttonLook('main')}>
-      Add new: webhook endpoint
-    </Link>
+    <ActLink needs="manage" kind="main" title="Add new: webhook endpoint">
+      <Link to="/targets/new" className={buttonLook('main')}>
+        Add new: webhook endpoint
+      </Link>
+    </ActLink>
   );
   return (
     <>

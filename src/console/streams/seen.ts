@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Page } from '../../api/client.ts';
 import { api } from '../api.ts';
+import { useRefusal } from '../session.ts';
 import type { Option } from '../ui/combobox.tsx';
 import { amount } from '../words.ts';
 
@@ -8,13 +9,16 @@ const PAGES = 5;
 
 /** Syncs, collections and providers that the streams have seen, the newest 5,000, to choose from. */
 export function useSeen(sync: string | undefined) {
+  const enabled = useRefusal('read') === null;
   const syncs = useQuery({
     queryKey: ['syncs', 'seen'],
+    enabled,
     queryFn: () => readAll((cursor) => api.syncs({ limit: 1_000, cursor })),
     staleTime: 30_000,
   });
   const collections = useQuery({
     queryKey: ['collections', 'seen', sync],
+    enabled,
     queryFn: () => readAll((cursor) => api.collections({ limit: 1_000, cursor, sync_id: sync })),
     staleTime: 30_000,
   });

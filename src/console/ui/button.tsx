@@ -1,4 +1,6 @@
+import { useId } from 'react';
 import type { ComponentProps } from 'react';
+import { Tooltip } from './tooltip.tsx';
 
 export type ButtonKind = 'main' | 'plain' | 'quiet' | 'danger';
 
@@ -11,23 +13,54 @@ const KINDS: Record<ButtonKind, string> = {
 
 /** The look of a button, for links that act like one. */
 export function buttonLook(kind: ButtonKind = 'plain'): string {
-  return `inline-flex min-h-8 items-center justify-center gap-1.5 rounded-md border px-2.5 py-1 font-medium whitespace-nowrap disabled:opacity-50 ${KINDS[kind]}`;
+  return `inline-flex min-h-8 items-center justify-center gap-1.5 rounded-md border px-2.5 py-1 font-medium whitespace-nowrap disabled:opacity-50 aria-disabled:cursor-default aria-disabled:opacity-50 ${KINDS[kind]}`;
+}
+
+interface ButtonProps extends ComponentProps<'button'> {
+  kind?: ButtonKind;
+  busy?: boolean;
+  /** Why it may not be pressed. */
+  refusal?: string | null;
 }
 
 /** A button; `busy` keeps it from being pressed twice. */
-export function Button({
-  kind = 'plain',
-  busy = false,
-  className = '',
-  ...rest
-}: ComponentProps<'button'> & { kind?: ButtonKind; busy?: boolean }) {
+export function Button(props: ButtonProps) {
+  const { kind = 'plain', busy = false, refusal = null, className = '', ...rest } = props;
+  const look = `${buttonLook(kind)} ${className}`;
+  if (refusal !== null) return <RefusedButton {...rest} refusal={refusal} className={look} />;
   return (
     <button
       type="button"
       {...rest}
       aria-busy={busy}
       disabled={busy || rest.disabled === true}
-      className={`${buttonLook(kind)} ${className}`}
+      className={look}
     />
+  );
+}
+
+/** Stays in the order of Tab, so that its reason is heard; the attribute `disabled` would take it out. */
+function RefusedButton({
+  refusal,
+  children,
+  disabled: _disabled,
+  ...rest
+}: ComponentProps<'button'> & { refusal: string }) {
+  const id = useId();
+  return (
+    <Tooltip text={refusal}>
+      <button
+        {...rest}
+        type="button"
+        aria-disabled
+        aria-describedby={id}
+        onClick={(event) => event.preventDefault()}
+      >
+        {children}
+        <span id={id} hidden>
+          {refusal}
+        </span>
+      </button>
+    </Tooltip>
   );
 }

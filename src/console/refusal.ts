@@ -1,0 +1,16 @@
+import type { Scope } from '../apiKey.ts';
+import { mayDo } from '../mayDo.ts';
+
+const VERBS: [verb: string, by: Scope[]][] = [
+  ['append to the streams', ['ingest']],
+  ['read', ['read', 'manage']],
+  ['change', ['manage']],
+];
+
+/** Why a session of these scopes may not do what needs one, in a sentence; null where it may. */
+export function refusalOf(scopes: readonly Scope[], needed: Scope): string | null {
+  if (mayDo(scopes, needed)) return null;
+  const verbs = VERBS.filter(([, by]) => by.some((scope) => scopes.includes(scope)));
+  const able = verbs.map(([verb]) => verb).join(' and ');
+  return `This key can only ${able}: it lacks the scope ${needed}.`;
+}

@@ -1,0 +1,23 @@
+import type { ReactNode } from 'react';
+import { useLocation } from '@tanstack/react-router';
+import { useSignOut } from './signOut.ts';
+import { Button } from './ui/button.tsx';
+import { Notice } from './ui/notice.tsx';
+import { PageHead } from './ui/panel.tsx';
+
+/** Stands for a page that the session may do nothing on: why, and the ways out. */
+export function Refused(props: { title: string; refusal: string; children?: ReactNode }) {
+  const signOut = useSignOut();
+  const { href } = useLocation();
+  return (
+    <>
+      <PageHead title={props.title} />
+      <Notice title={props.refusal} text="Sign in with one that has it.">
+        <div className="flex flex-wrap justify-center gap-2">
+          {props.children}
+          <Button onClick={() => signOut(href)}>Sign in with another key</Button>
+        </div>
+      </Notice>
+    </>
+  );
+}
