@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { createApiServer } from '../src/api/server.ts';
 import { KEY, openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
 import { browserOfFile } from './support/browser.ts';
 import { createDatabase } from './support/database.ts';
+import { serve } from './support/serve.ts';
 
 const openTab = browserOfFile();
 const ASSETS = new URL('../dist/console/assets/', import.meta.url);
@@ -114,22 +111,3 @@ test('an alert of events that were lost, or will be, is shown in the words of it
   await shows('the oldest is old', ['is about to lose events', 'Nothing is lost yet.']);
   await shows('they were dropped', ['has lost events', 'They are gone from the stream']);
 });
-
-interface Site extends AsyncDisposable {
-  url: string;
-}
-
-async function serve(api: TestApp): Promise<Site> {
-  const server = createApiServer(api.app.fetch);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}

@@ -1,39 +1,64 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
+import { useRef } from 'react';
 import type { Consumer } from '../../schema.ts';
 import { api } from '../api.ts';
-import type { Metrics } from '../api.ts';
+import type { Attempt, Metrics } from '../api.ts';
+import { useInSight } from '../inSight.ts';
+import { createTurns } from '../turns.ts';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { TimeText } from '../ui/timeText.tsx';
-import { amount } from '../words.ts';
+import { amount, number } from '../words.ts';
 
-const KEPT_MS = 30_000;
+/** How old a line may get: it spans half an hour. */
+const KEPT_MS = 60_000;
+/** So many rows are asked about at once: a browser has six connections, and the page needs some. */
+const turn = createTurns(3);
 
-/** Of a row that is in sight: deliveries of the last half hour as a line. */
-export function Rate({ consumerId }: { consumerId: string }) {
-  const { data } = useTraffic(consumerId);
-  if (data === undefined) return <span className="text-soft">–</span>;
-  const values = data.data.map(({ delivered }) => delivered);
+/** Deliveries of the last half hour as a line; read while the row is in sight. */
+export function Rate({ consumer }: { consumer: Consumer }) {
+  const cell = useRef<HTMLDivElement>(null);
+  const isInSight = useInSight(cell);
+  const { data } = useQuery({
+    ...trafficOf(consumer),
+    enabled: isInSight,
+    // Who sends nothing has no new line.
+    refetchInterval: isSending(consumer) ? KEPT_MS : false,
+  });
+  return <div ref={cell}>{data === undefined ? <None /> : <Line metrics={data} />}</div>;
+}
+
+function Line({ metrics }: { metrics: Metrics }) {
+  const values = metrics.data.map(({ delivered }) => delivered);
   const sum = values.reduce((total, value) => total + value, 0);
-  const failed = data.data.reduce((total, point) => total + point.failed, 0);
-  if (sum + failed === 0) return <span className="text-soft">nothing sent</span>;
+  const failed = metrics.data.reduce((total, point) => total + point.failed, 0);
+  if (sum === 0) {
+    return failed === 0 ? (
+      <span className="text-soft">nothing sent</span>
+    ) : (
+      <span className="text-bad">{number(failed)} failed</span>
+    );
+  }
   const label = `${amount(sum, 'delivery', 'deliveries')}, ${failed} failed`;
   return (
     <span className="flex items-center gap-2">
       <Sparkline values={values} label={label} />
-      <span className="text-xs text-soft tabular-nums">{sum.toLocaleString('en-US')}</span>
+      <span className="text-xs text-soft tabular-nums">{number(sum)}</span>
     </span>
   );
 }
 
 /** Why it last failed: in the words of its health, or its last failed attempt of the half hour. */
 export function LastFailure({ consumer }: { consumer: Consumer }) {
-  const { data } = useTraffic(consumer.id);
-  const hasFailed = data?.data.some(({ failed }) => failed > 0) === true;
+  // What `Rate` has read; nothing is asked for here.
+  const { data } = useQuery({ ...trafficOf(consumer), enabled: false });
+  const failedAt = data?.data.findLast(({ failed }) => failed > 0)?.at;
   const isFailing = consumer.status === 'blocked' || consumer.status === 'stopped';
   const failure = useQuery({
-    queryKey: ['attempts', consumer.id, 'last-failure'],
-    queryFn: () => api.consumers.attempts(consumer.id, { outcome: 'failed', limit: 1 }),
-    enabled: hasFailed && !isFailing,
+    queryKey: ['attempts', consumer.id, 'last-failure', failedAt],
+    queryFn: ({ signal }) =>
+      turn(() => api.consumers.attempts(consumer.id, { outcome: 'failed', limit: 1 }), signal),
+    enabled: failedAt !== undefined && !isFailing,
+    placeholderData: keepPreviousData,
     staleTime: KEPT_MS,
     retry: false,
   });
@@ -45,21 +70,35 @@ export function LastFailure({ consumer }: { consumer: Consumer }) {
     );
   }
   const last = failure.data?.data[0];
-  if (last === undefined) return <span className="text-soft">–</span>;
+  if (last === undefined) return <None />;
   return (
     <span className="text-xs">
-      {last.error_code ?? last.status} <TimeText at={last.started_at} />
+      {causeOf(last)} <TimeText at={last.started_at} />
     </span>
   );
 }
 
-function useTraffic(consumerId: string) {
-  return useQuery({
-    queryKey: ['metrics', consumerId, 'row'],
-    queryFn: () =>
-      api.consumers.metrics(consumerId, { since: '30m', step: '60' }) as Promise<Metrics>,
+function None() {
+  return <span className="text-soft">–</span>;
+}
+
+function causeOf({ status, error_code }: Attempt): string {
+  return status === null ? (error_code ?? '') : `HTTP ${status}`;
+}
+
+function isSending({ status }: Consumer): boolean {
+  return status === 'active' || status === 'blocked';
+}
+
+function trafficOf({ id }: Consumer) {
+  return queryOptions({
+    queryKey: ['metrics', id, 'row'],
+    queryFn: ({ signal }) =>
+      turn(
+        () => api.consumers.metrics(id, { since: '30m', step: '60' }) as Promise<Metrics>,
+        signal,
+      ),
     staleTime: KEPT_MS,
-    refetchInterval: KEPT_MS,
     retry: false,
   });
 }

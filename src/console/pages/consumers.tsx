@@ -74,7 +74,7 @@ const COLUMNS: Column<Consumer>[] = [
     title: 'Last 30 min',
     width: '10rem',
     isExtra: true,
-    cell: ({ id }) => <Rate consumerId={id} />,
+    cell: (consumer) => <Rate consumer={consumer} />,
   },
   {
     id: 'failure',

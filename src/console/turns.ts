@@ -1,0 +1,38 @@
+/** Runs what it is given, at most `most` at once, in the order asked for. */
+export type Turns = <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+
+/** What is aborted before its turn never runs; its promise rejects with the reason. */
+export function createTurns(most: number): Turns {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+
+  const next = (): void => {
+    running -= 1;
+    waiting.shift()?.();
+  };
+  const turn = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const start = (): void => {
+        running += 1;
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = (): void => {
+        waiting.splice(waiting.indexOf(start), 1);
+        reject(signal.reason as Error);
+      };
+      if (running < most) return start();
+      signal.addEventListener('abort', leave, { once: true });
+      waiting.push(start);
+    });
+
+  return async (work, signal) => {
+    signal.throwIfAborted();
+    await turn(signal);
+    try {
+      return await work();
+    } finally {
+      next();
+    }
+  };
+}
