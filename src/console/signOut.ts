@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { session } from './api.ts';
+import { dropForms } from './useForm.ts';
 
 /** Ends the session, and forgets what was read in it; whoever signs in next is led on to `next`. */
 export function useSignOut(): (next?: string) => void {
@@ -10,6 +11,7 @@ export function useSignOut(): (next?: string) => void {
     await session.signOut().catch(() => undefined); // the cookie may have ended by itself
     await navigate({ to: '/signin', search: next === undefined ? {} : { next } });
     queries.clear();
+    dropForms();
   };
   return (next) => void signOut(next);
 }

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import type { Filter, Ordering, Start, StreamName, Target } from '../../schema.ts';
+import type { Target } from '../../schema.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useList } from '../queries.ts';
@@ -10,17 +10,8 @@ import { Failed, Loading, Notice } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { listed } from '../words.ts';
+import type { Draft } from './draft.ts';
 import { ORDERINGS } from './orderings.ts';
-
-/** What the six steps fill in. */
-export interface Draft extends Filter {
-  name: string;
-  target_id: string;
-  stream: StreamName;
-  path: string;
-  ordering: Ordering;
-  start: Start;
-}
 
 interface StepProps {
   draft: Draft;

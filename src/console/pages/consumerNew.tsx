@@ -1,18 +1,19 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
 import type { ConsumerInput } from '../../schema.ts';
-import { api, messageOf } from '../api.ts';
+import { api, ClientError, messageOf } from '../api.ts';
+import { BLANK, CONSUMER_FORM } from '../consumers/draft.ts';
+import type { Draft } from '../consumers/draft.ts';
 import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
 import { FilterPreview } from '../consumers/preview.tsx';
 import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
-import type { Draft } from '../consumers/steps.tsx';
 import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
+import { useForm } from '../useForm.ts';
 
 const TITLE = 'New consumer: webhooks';
 const STEPS = ['Target', 'Syncs', 'Collections', 'Event types', 'Start', 'Save'] as const;
@@ -39,36 +40,44 @@ export function ConsumerNewPage() {
   );
 }
 
-/** Six steps; each can be returned to, the back button goes one back. */
+/** Six steps; each can be returned to, the back button goes one back, a reload loses nothing. */
 function Wizard() {
   const search: { target?: string; step?: string } = useSearch({ from: '/inside/consumers/new' });
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const [draft, setDraft] = useState<Draft>({
-    name: '',
-    target_id: search.target ?? '',
-    stream: 'events',
-    path: '',
-    syncs: ['*'],
-    collections: ['*'],
-    event_types: ['*'],
-    ordering: 'record',
-    start: 'end',
+  const form = useForm(CONSUMER_FORM, BLANK, (kept) => {
+    // A link names the target it is for; once a step is in the address, it is older than what was chosen.
+    const isMeant = search.step === undefined || !kept.target_id;
+    return search.target !== undefined && isMeant ? { target_id: search.target } : {};
   });
-  const set = (change: Partial<Draft>): void => setDraft((before) => ({ ...before, ...change }));
+  const { values: draft, set } = form;
   const target = useQuery({
     queryKey: ['target', draft.target_id],
     queryFn: () => api.targets.get(draft.target_id),
     enabled: draft.target_id !== '',
   });
+  const isGone = target.error instanceof ClientError && target.error.status < 500;
+  const hasTarget = draft.target_id !== '' && !isGone;
   const wanted = Math.min(Math.max(Number(search.step ?? 1) || 1, 1), STEPS.length);
-  const step = draft.target_id === '' ? 1 : wanted;
+  const step = hasTarget ? wanted : 1;
   const isBlank = draft.name.trim() === '';
   const go = (to: number): void =>
-    void navigate({ to: '/consumers/new', search: { ...search, step: String(to) } });
+    void navigate({ to: '/consumers/new', search: { target: draft.target_id, step: String(to) } });
+  /** The address goes along, so that a reload goes on with what was chosen last. */
+  const pick = (change: Partial<Draft>): void => {
+    set(change);
+    const picked = { target: change.target_id ?? draft.target_id, step: '1' };
+    void navigate({ to: '/consumers/new', search: picked, replace: true });
+  };
+  const startOver = (): void => {
+    form.startOver();
+    save.reset();
+    void navigate({ to: '/consumers/new', search: {} });
+  };
   const save = useMutation({
     mutationFn: () => api.consumers.create(inputOf(draft)),
     onSuccess: async (consumer) => {
+      form.drop();
       queries.setQueryData(['consumer', consumer.id], consumer);
       await queries.invalidateQueries({ queryKey: ['consumers'] });
       await navigate({ to: '/consumers/$id', params: { id: consumer.id }, replace: true });
@@ -79,7 +88,8 @@ function Wizard() {
   return (
     <>
       <PageHead title={TITLE} />
-      <Progress step={step} onGo={go} isReady={draft.target_id !== ''} />
+      {form.isRestored && <Hint>This goes on with what you filled in before.</Hint>}
+      <Progress step={step} onGo={go} isReady={hasTarget} />
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
         onSubmit={(event) => {
@@ -90,7 +100,12 @@ function Wizard() {
       >
         <div className="flex min-w-0 flex-col gap-3">
           <Panel title={`${step}. ${STEPS[step - 1]}`}>
-            {step === 1 && <TargetStep draft={draft} onChange={set} />}
+            {step === 1 && (
+              <>
+                {isGone && <Hint tone="warn">The target that was chosen is not there.</Hint>}
+                <TargetStep draft={draft} onChange={pick} />
+              </>
+            )}
             {step === 2 && (
               <>
                 <StreamChoice draft={draft} onChange={set} />
@@ -115,7 +130,7 @@ function Wizard() {
               type="submit"
               kind="main"
               busy={save.isPending}
-              disabled={draft.target_id === '' || (step === STEPS.length && isBlank)}
+              disabled={!hasTarget || (step === STEPS.length && isBlank)}
             >
               {step === STEPS.length
                 ? 'Save: start sending'
@@ -124,6 +139,11 @@ function Wizard() {
             <Link to="/consumers" className={buttonLook('quiet')}>
               Cancel
             </Link>
+            {form.isFilled && (
+              <Button kind="quiet" onClick={startOver}>
+                Start over
+              </Button>
+            )}
           </div>
         </div>
         {step > 1 && (

@@ -1,19 +1,19 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
 import type { Target } from '../../schema.ts';
 import { api, messageOf } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
-import { bodyOf, emptyDraft } from '../targets/draft.ts';
+import { BLANK, bodyOf, TARGET_FORM } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { WholeSecret } from '../targets/secret.tsx';
 import { TestResult } from '../targets/testResult.tsx';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
+import { useForm } from '../useForm.ts';
 
 const TITLE = 'New webhook endpoint';
 
@@ -38,15 +38,20 @@ export function TargetNewPage() {
 
 /** Filled in, tried, saved. */
 function NewTarget() {
-  const known: { url?: string; name?: string } = useSearch({ from: '/inside/targets/new' });
-  const [draft, setDraft] = useState(() =>
-    emptyDraft({ name: known.name ?? '', base_url: known.url ?? '' }),
-  );
+  const { url, name }: { url?: string; name?: string } = useSearch({ from: '/inside/targets/new' });
+  const form = useForm(TARGET_FORM, BLANK, () => ({
+    ...(name !== undefined && { name }),
+    ...(url !== undefined && { base_url: url }),
+  }));
+  const { values: draft } = form;
   const queries = useQueryClient();
   const test = useMutation({ mutationFn: () => api.targets.testDraft(testable()) });
   const save = useMutation({
     mutationFn: () => api.targets.create(bodyOf(draft)),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['targets'] }),
+    onSuccess: () => {
+      form.drop();
+      return queries.invalidateQueries({ queryKey: ['targets'] });
+    },
   });
   /** A test needs no name yet. */
   const testable = () => ({ ...bodyOf(draft), name: draft.name.trim() || 'Test' });
@@ -56,6 +61,12 @@ function NewTarget() {
   return (
     <>
       <PageHead title={TITLE} />
+      {form.isRestored && (
+        <Hint>
+          This goes on with what you filled in before. Credentials and headers were not kept: fill
+          them in again.
+        </Hint>
+      )}
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
         onSubmit={(event) => {
@@ -65,7 +76,7 @@ function NewTarget() {
         }}
       >
         <div className="flex min-w-0 flex-col gap-3">
-          <TargetForm draft={draft} onChange={setDraft} errorAt={errorsOf(problem)} />
+          <TargetForm draft={draft} onChange={form.set} errorAt={errorsOf(problem)} />
         </div>
         <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
           <Panel title="Try it before you save it">
@@ -97,13 +108,25 @@ function NewTarget() {
               <Hint tone="bad">{messageOf(problem)}</Hint>
             </div>
           )}
-          <div className="flex gap-2">
+          <div className="flex flex-wrap gap-2">
             <Button type="submit" kind="main" busy={save.isPending}>
               Save target
             </Button>
             <Link to="/targets" className={buttonLook('quiet')}>
               Cancel
             </Link>
+            {form.isFilled && (
+              <Button
+                kind="quiet"
+                onClick={() => {
+                  form.startOver();
+                  save.reset();
+                  test.reset();
+                }}
+              >
+                Start over
+              </Button>
+            )}
           </div>
         </div>
       </form>

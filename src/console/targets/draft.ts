@@ -1,4 +1,6 @@
 import type { Target, TargetInput } from '../../schema.ts';
+import { isText, oneOf } from '../keptForm.ts';
+import type { Form } from '../keptForm.ts';
 
 export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2';
 
@@ -52,19 +54,32 @@ export const CREDENTIALS: Record<
 };
 
 /** A form that was not touched yet; with the API's own defaults. */
-export function emptyDraft(known: { name?: string; base_url?: string } = {}): TargetDraft {
-  return {
-    name: known.name ?? '',
-    base_url: known.base_url ?? '',
-    credentialsType: 'none',
-    credentials: {},
-    headers: [],
-    timeout_ms: '15000',
-    max_in_flight: '64',
-    rate_limit: '',
-    ca: '',
-  };
-}
+export const BLANK: TargetDraft = {
+  name: '',
+  base_url: '',
+  credentialsType: 'none',
+  credentials: {},
+  headers: [],
+  timeout_ms: '15000',
+  max_in_flight: '64',
+  rate_limit: '',
+  ca: '',
+};
+
+/** Neither credentials nor headers, and no URL that carries some: what is kept is no secret. */
+export const TARGET_FORM: Form<TargetDraft> = {
+  name: 'target',
+  version: 1,
+  fields: {
+    name: isText,
+    base_url: (value) => isText(value) && !/^[^/?#]*\/\/[^/?#]*@/u.test(value),
+    credentialsType: oneOf(...Object.keys(CREDENTIALS)),
+    timeout_ms: isText,
+    max_in_flight: isText,
+    rate_limit: isText,
+    ca: (value) => isText(value) && !value.includes('PRIVATE KEY'),
+  },
+};
 
 /** A stored target as a form; its secrets are masked, and stay what they are when sent back. */
 export function draftOf(target: Target): TargetDraft {
