@@ -9,6 +9,9 @@ import { browserOfFile } from './support/browser.ts';
 import { createDatabase } from './support/database.ts';
 import { serve } from './support/serve.ts';
 
+/** On a machine that is busy. */
+const PATIENT = { timeout: 15_000 };
+
 const openTab = browserOfFile();
 
 test('the wizard goes on after a reload and after other pages; saving it or starting over forgets it', async () => {
@@ -32,13 +35,13 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   const name = page.getByLabel('Name', { exact: true });
   await name.fill('Shop to first');
   await page.reload();
-  await expect.poll(() => name.inputValue()).toBe('Shop to first');
+  await expect.poll(() => name.inputValue(), PATIENT).toBe('Shop to first');
   await page.getByRole('definition').getByText('shop', { exact: true }).waitFor();
 
   await page.getByRole('link', { name: 'Alerts' }).click();
   await page.getByRole('heading', { name: 'Alerts' }).waitFor();
   await page.goBack();
-  await expect.poll(() => name.inputValue()).toBe('Shop to first');
+  await expect.poll(() => name.inputValue(), PATIENT).toBe('Shop to first');
 
   await page.getByRole('link', { name: 'Consumers' }).click();
   await page.getByRole('link', { name: 'Add new: webhooks' }).first().click();
@@ -46,10 +49,12 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   expect(await page.getByRole('radio', { name: /First/u }).isChecked()).toBe(true);
   await page.getByRole('radio', { name: /Second/u }).check();
   await page.reload();
-  await expect.poll(() => page.getByRole('radio', { name: /Second/u }).isChecked()).toBe(true);
+  await expect
+    .poll(() => page.getByRole('radio', { name: /Second/u }).isChecked(), PATIENT)
+    .toBe(true);
 
   await page.getByRole('button', { name: 'Start over' }).click();
-  await expect.poll(() => page.getByRole('radio', { checked: true }).count()).toBe(0);
+  await expect.poll(() => page.getByRole('radio', { checked: true }).count(), PATIENT).toBe(0);
   expect(await kept(page)).toBe('{}');
 
   await page.getByRole('radio', { name: /Second/u }).check();
@@ -76,7 +81,7 @@ test('the form of a new target is kept without its secrets, and nothing of it fo
   await page.getByRole('button', { name: 'Add a header' }).click();
   await page.getByLabel('Header 1', { exact: true }).fill('x-planted');
   await page.getByLabel('Value').fill('planted-header');
-  await expect.poll(() => kept(page)).toContain('5000');
+  await expect.poll(() => kept(page), PATIENT).toContain('5000');
   expect(await kept(page)).not.toContain('planted');
 
   await page.reload();
@@ -90,7 +95,40 @@ test('the form of a new target is kept without its secrets, and nothing of it fo
   await page.getByRole('button', { name: 'View' }).click();
   await page.getByRole('menuitem', { name: /Sign out/u }).click();
   await page.waitForURL(/\/signin/u);
-  await expect.poll(() => kept(page)).toBe('{}');
+  await expect.poll(() => kept(page), PATIENT).toBe('{}');
+});
+
+test('what others change of a target stays, and of two headers of one name none is lost', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using site = await serve(api);
+  const id = await targetNamed(api, 'Shared');
+  await using tab = await openTab({ expected: [/ERR_INTERNET_DISCONNECTED/u] });
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/targets/${id}`);
+  await page.getByLabel('Name', { exact: true }).fill('Named here');
+  await api.request('PATCH', `/v1/targets/${id}`, { timeout_ms: 9_000 });
+  for (const [at, name] of ['x-team', 'X-Team'].entries()) {
+    await page.getByRole('button', { name: 'Add a header' }).click();
+    await page.getByLabel(`Header ${at + 1}`, { exact: true }).fill(name);
+  }
+  await page.getByText('Stands above already').waitFor();
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  expect(await page.getByLabel('Header 2', { exact: true }).evaluate(isInvalid)).toBe(true);
+  await page.getByRole('button', { name: 'Remove header 2' }).click();
+
+  await context.setOffline(true);
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByRole('alert').getByText('Try again in a moment').waitFor();
+  await context.setOffline(false);
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByRole('heading', { level: 1 }).getByText('Named here').waitFor();
+  expect((await api.request('GET', `/v1/targets/${id}`)).body).toMatchObject({
+    name: 'Named here',
+    timeout_ms: 9_000,
+    headers: { 'x-team': '' },
+  });
 });
 
 test('what was kept counts only in its version, and only its fields of the right shape', () => {
@@ -148,6 +186,9 @@ async function targetNamed(api: TestApp, name: string): Promise<string> {
   const input = { name, base_url: 'http://127.0.0.1:9' };
   return (await api.request('POST', '/v1/targets', input)).body.id;
 }
+
+const isInvalid = (input: { matches(selectors: string): boolean }): boolean =>
+  input.matches(':invalid');
 
 /** What the tab keeps of forms. */
 async function kept(page: Page): Promise<string> {

@@ -117,7 +117,9 @@ test('a key that may only read is offered no act: each says why, also to who hea
   const found: string[] = [];
   for (const [path, names] of acts) {
     await openPage(page, `${url}${path}`);
-    await expect.poll(() => refusedButtons(page), { message: path }).toEqual(names);
+    await expect
+      .poll(() => refusedButtons(page), { message: path, timeout: 15_000 })
+      .toEqual(names);
     if (names.length === 0) await page.getByText(MAY_READ).waitFor();
     if (/settings|new/u.test(path)) found.push(...(await violationsOf(page, path, null)));
   }

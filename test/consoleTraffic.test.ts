@@ -40,7 +40,7 @@ test('of 100 consumers only the rows in sight ask for their traffic, three at on
     await route.continue();
   });
   await page.goto(`${site.url}/consumers`);
-  await expect.poll(() => asked.length).toBe(AT_ONCE);
+  await expect.poll(() => asked.length, { timeout: 15_000 }).toBe(AT_ONCE);
   await listIsRead();
   expect(asked).toHaveLength(AT_ONCE);
 

@@ -82,6 +82,72 @@ test('the keyboard searches, walks through rows, opens one and tells its keys', 
   expect(await search.inputValue()).toBe('ir');
 });
 
+test('what two people change of one consumer is both kept, a look elsewhere loses no edit, and a deleted one says so', async () => {
+  const { url, signIn, cluster } = site();
+  await using receiver = await openReceiver();
+  const { id } = await cluster.consumer(receiver.url, { name: 'Shared' });
+  await using tab = await openTab({ expected: [/404/u] });
+  const { page, context } = tab;
+  await signIn(context);
+  await page.goto(`${url}/consumers/${id}?tab=settings`);
+  const name = page.getByLabel('Name', { exact: true });
+  await name.fill('Named here');
+  await cluster.request('PATCH', `/v1/consumers/${id}`, { path: '/set-elsewhere' });
+  await expect
+    .poll(() => page.getByLabel('Path').inputValue(), { timeout: 15_000 })
+    .toBe('/set-elsewhere');
+
+  await page.getByRole('tab', { name: 'Filter' }).click();
+  await page.getByRole('button', { name: 'Edit filter' }).click();
+  await page.getByLabel('Only some syncs').check();
+  await page.getByLabel('Search syncs').fill('shop');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Remove shop' }).waitFor();
+  await page.getByRole('tab', { name: 'Settings, unsaved' }).click();
+  expect(await name.inputValue()).toBe('Named here');
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByRole('heading', { level: 1 }).getByText('Named here').waitFor();
+  await page.getByRole('tab', { name: 'Filter, unsaved' }).click();
+  await page.getByRole('button', { name: 'Remove shop' }).waitFor();
+  expect(await cluster.get(id)).toMatchObject({ name: 'Named here', path: '/set-elsewhere' });
+
+  await cluster.request('DELETE', `/v1/consumers/${id}`);
+  await page.getByRole('alert').getByText('This is not there').waitFor();
+  await page.getByRole('link', { name: 'To the consumers' }).click();
+  await page.waitForURL(`${url}/consumers`);
+});
+
+test('the back button closes a drawer, and closing it leaves no step for that button', async () => {
+  const { url, signIn, cluster } = site();
+  const event = {
+    sync_id: 'shop',
+    collection_id: 'stripe:charge',
+    upstream_id: 'back-and-forth',
+    event: 'created',
+    data: {},
+  };
+  await cluster.request('POST', '/v1/events', { events: [event] });
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  await page.goto(`${url}/alerts`);
+  await page.getByRole('link', { name: 'Streams' }).click();
+  const drawer = page.getByRole('dialog');
+  const row = page.getByRole('button', { name: 'back-and-forth' });
+  await row.click();
+  await drawer.waitFor();
+  await page.goBack();
+  await drawer.waitFor({ state: 'detached' });
+  expect(new URL(page.url()).pathname).toBe('/streams');
+
+  await row.click();
+  await drawer.waitFor();
+  await page.keyboard.press('Escape');
+  await drawer.waitFor({ state: 'detached' });
+  await page.goBack();
+  await page.waitForURL(`${url}/alerts`);
+});
+
 async function paintOf({ page }: Tab, url: string): Promise<number> {
   await page.goto(url);
   return Number(await page.evaluate(PAINT));

@@ -61,7 +61,32 @@ export interface Metrics {
 export function messageOf(error: unknown): string {
   if (!(error instanceof ClientError))
     return error instanceof Error ? error.message : String(error);
-  const fields = (error.problem.errors ?? []).map(({ pointer, detail }) => `${pointer} ${detail}`);
-  const words = fields.length > 0 ? fields.join('; ') : error.detail;
-  return error.status === 0 ? 'Millrace does not answer. It is tried again by itself.' : words;
+  if (error.status === 0) return 'Millrace does not answer. Try again in a moment.';
+  const fields = (error.problem.errors ?? []).map(
+    ({ pointer, detail }) => `${pointer.slice(1).replaceAll('/', '.')} ${plainly(detail)}`,
+  );
+  return fields.length > 0 ? fields.join('; ') : error.detail;
+}
+
+/** Whether what was asked for is not, or no longer, there. */
+export function isGone(error: unknown): boolean {
+  return error instanceof ClientError && error.status === 404;
+}
+
+const PLAIN: [technical: RegExp, plain: string][] = [
+  [/^Too small: expected string to have >=1 characters$/u, 'must not be empty'],
+  [/^Too small: expected string to have >=(\d+) characters$/u, 'must have at least $1 characters'],
+  [/^Too big: expected string to have <=(\d+) characters$/u, 'must have at most $1 characters'],
+  [/^Too small: expected number to be >=(\d+)$/u, 'must be at least $1'],
+  [/^Too big: expected number to be <=(\d+)$/u, 'must be at most $1'],
+  [/^Invalid input: expected (number|int)\b.*$/u, 'must be a number'],
+  [/^Invalid email address$/u, 'must be email addresses'],
+];
+
+/** What is wrong with a field, in the words of who fills it in. */
+export function plainly(detail: string): string {
+  for (const [technical, plain] of PLAIN) {
+    if (technical.test(detail)) return detail.replace(technical, plain);
+  }
+  return detail;
 }

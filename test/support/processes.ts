@@ -104,7 +104,7 @@ export async function openCluster(
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text) as T;
+    return JSON.parse(text === '' ? 'null' : text) as T; // a 204 has none
   }
 
   /** A connection for each query: Postgres may have been killed since the last. */

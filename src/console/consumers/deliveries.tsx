@@ -7,6 +7,7 @@ import { Button } from '../ui/button.tsx';
 import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
+import { Hint } from '../ui/notice.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText, useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
@@ -62,7 +63,7 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
           onChange={(outcome) => onFilter({ ...filter, outcome })}
           options={OUTCOMES}
         />
-        <div className="w-28">
+        <div className="w-32">
           <TextField
             label="HTTP status"
             data-search
@@ -70,6 +71,7 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
             placeholder="503"
             value={filter.status ?? ''}
             onChange={(event) => onFilter({ ...filter, status: event.target.value })}
+            error={isStatus || !filter.status ? undefined : 'Three digits'}
           />
         </div>
         <Button
@@ -85,6 +87,12 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
           {isLive ? 'Live' : 'Held'}
         </Button>
       </div>
+      {opened !== undefined && chosen === undefined && isKnown && (
+        <Hint tone="warn">
+          The delivery of this address is not among those read so far: read further below, or it is
+          no longer kept.
+        </Hint>
+      )}
       <DataTable
         what="deliveries"
         columns={columns}

@@ -1,5 +1,4 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
 import type { Consumer, Filter } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
@@ -13,8 +12,13 @@ import { deltaOf, isSameFilter } from './filterDelta.ts';
 import { FilterPreview } from './preview.tsx';
 
 /** The filter, edited where it stands: in force at once, for what was not read yet. */
-export function FilterPanel({ consumer }: { consumer: Consumer }) {
-  const [draft, setDraft] = useState<Filter | null>(null);
+export function FilterPanel(props: {
+  consumer: Consumer;
+  /** The filter while it is edited. */
+  draft: Filter | null;
+  onEdit: (draft: Filter | null) => void;
+}) {
+  const { consumer, draft, onEdit: setDraft } = props;
   const queries = useQueryClient();
   const toasts = useToasts();
   const save = useMutation({

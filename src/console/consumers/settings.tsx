@@ -4,6 +4,7 @@ import { useState } from 'react';
 import type { Consumer, ConsumerPatch, Ordering } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
+import { changedOf, edited } from '../edits.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
@@ -15,7 +16,7 @@ import { useToasts } from '../ui/toast.tsx';
 import { amount } from '../words.ts';
 import { ORDERINGS } from './orderings.ts';
 
-interface Draft {
+export interface SettingsDraft {
   name: string;
   path: string;
   ordering: Ordering;
@@ -23,23 +24,30 @@ interface Draft {
 }
 
 /** What a consumer is called, how it sends, who is told; and its end. */
-export function ConsumerSettings({ consumer }: { consumer: Consumer }) {
-  const [draft, setDraft] = useState(() => draftOf(consumer));
+export function ConsumerSettings(props: {
+  consumer: Consumer;
+  /** What is not saved yet. */
+  edits: Partial<SettingsDraft>;
+  onEdit: (edits: Partial<SettingsDraft>) => void;
+}) {
+  const { consumer, edits, onEdit } = props;
   const [isDeleting, setDeleting] = useState(false);
   const refusal = useRefusal('manage');
   const queries = useQueryClient();
   const toasts = useToasts();
-  const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change });
+  const stored = draftOf(consumer);
+  const draft = { ...stored, ...edits };
+  const changed = changedOf(stored, edits);
+  const set = (change: Partial<SettingsDraft>): void => onEdit(edited(stored, edits, change));
   const save = useMutation({
-    mutationFn: () => api.consumers.update(consumer.id, patchOf(draft)),
-    onSuccess: (changed) => {
-      queries.setQueryData(['consumer', consumer.id], changed);
-      setDraft(draftOf(changed));
+    mutationFn: () => api.consumers.update(consumer.id, patchOf(draft, changed)),
+    onSuccess: (saved) => {
+      queries.setQueryData(['consumer', consumer.id], saved);
+      onEdit({});
       toasts.done('Saved');
     },
   });
   const errorAt = errorsOf(save.error);
-  const isChanged = JSON.stringify(draft) !== JSON.stringify(draftOf(consumer));
   return (
     <Panel title="Settings">
       <form
@@ -82,14 +90,18 @@ export function ConsumerSettings({ consumer }: { consumer: Consumer }) {
             error={errorAt('/alert_emails')}
           />
         </fieldset>
-        {save.error !== null && <Hint tone="bad">{messageOf(save.error)}</Hint>}
+        {save.error !== null && (
+          <div role="alert">
+            <Hint tone="bad">{messageOf(save.error)}</Hint>
+          </div>
+        )}
         <div className="flex flex-wrap gap-2">
           <ActButton
             needs="manage"
             type="submit"
             kind="main"
             busy={save.isPending}
-            disabled={!isChanged}
+            disabled={changed.length === 0}
           >
             Save changes
           </ActButton>
@@ -103,13 +115,16 @@ export function ConsumerSettings({ consumer }: { consumer: Consumer }) {
   );
 }
 
-function draftOf({ name, path, ordering, alert_emails }: Consumer): Draft {
+function draftOf({ name, path, ordering, alert_emails }: Consumer): SettingsDraft {
   return { name, path, ordering, emails: alert_emails.join('\n') };
 }
 
-function patchOf({ name, path, ordering, emails }: Draft): ConsumerPatch {
-  const alert_emails = emails.split(/[\s,]+/u).filter((email) => email !== '');
-  return { name: name.trim(), path, ordering, alert_emails };
+function patchOf(draft: SettingsDraft, changed: (keyof SettingsDraft)[]): ConsumerPatch {
+  const alert_emails = draft.emails.split(/[\s,]+/u).filter((email) => email !== '');
+  const all = { ...draft, name: draft.name.trim() };
+  return Object.fromEntries(
+    changed.map((name) => (name === 'emails' ? ['alert_emails', alert_emails] : [name, all[name]])),
+  );
 }
 
 function DeleteDialog(props: { consumer: Consumer; open: boolean; onClose: () => void }) {

@@ -12,6 +12,7 @@ import { isOf } from '../deadLetters/failure.ts';
 import { Groups } from '../deadLetters/groups.tsx';
 import { Lately } from '../deadLetters/lately.tsx';
 import { LetterTable } from '../deadLetters/table.tsx';
+import { useOpened } from '../opened.ts';
 import { useList } from '../queries.ts';
 import { textOf } from '../search.ts';
 import { useSettled } from '../settled.ts';
@@ -77,8 +78,9 @@ function Letters({ consumer }: { consumer: Consumer }) {
   const navigate = useNavigate();
   const { id } = consumer;
   const { code, status, record, letter } = search;
-  const set = (change: Search): void =>
-    void navigate({ to: '/dead-letters', search: { ...search, ...change }, replace: true });
+  const set = (change: Search, replace = true): void =>
+    void navigate({ to: '/dead-letters', search: { ...search, ...change }, replace });
+  const open = useOpened((one, replace) => set({ letter: one }, replace));
   const [text, setText] = useState(record ?? '');
   const settled = useSettled(text.trim());
   useEffect(() => {
@@ -174,7 +176,7 @@ function Letters({ consumer }: { consumer: Consumer }) {
         list={list}
         chosen={chosen}
         onChoose={setChosen}
-        onOpen={(one) => set({ letter: one })}
+        onOpen={open}
         isFiltered={isFiltered}
         onClearFilters={clear}
       />
@@ -182,7 +184,7 @@ function Letters({ consumer }: { consumer: Consumer }) {
         <LetterDrawer
           consumer={id}
           id={letter}
-          onClose={() => set({ letter: undefined })}
+          onClose={() => open(undefined)}
           onAct={(kind) => setAct({ kind, ids: [letter], count: 1 })}
         />
       )}
@@ -192,7 +194,7 @@ function Letters({ consumer }: { consumer: Consumer }) {
         onClose={() => setAct(null)}
         onDone={() => {
           setChosen(new Set());
-          set({ letter: undefined });
+          if (letter !== undefined) open(undefined);
         }}
       />
     </>

@@ -2,6 +2,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { EventType, StreamName } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
+import { useOpened } from '../opened.ts';
 import type { List } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { STARTS, useEntries } from '../streams/browse.ts';
@@ -45,8 +46,9 @@ export function streamsSearch(search: Record<string, unknown>): Search {
 export function StreamsPage() {
   const search = useSearch({ from: '/inside/streams' });
   const navigate = useNavigate();
-  const set = (change: Search): void =>
-    void navigate({ to: '/streams', search: { ...search, ...change }, replace: true });
+  const set = (change: Search, replace = true): void =>
+    void navigate({ to: '/streams', search: { ...search, ...change }, replace });
+  const onOpen = useOpened((entry, replace) => set({ entry }, replace));
   const [isSending, setSending] = useState(false);
   const stream = search.stream ?? 'events';
   const tab = (id: StreamName, title: string) => ({
@@ -54,7 +56,14 @@ export function StreamsPage() {
     title,
     content:
       id === stream ? (
-        <Stream key={id} stream={id} search={search} set={set} onSample={() => setSending(true)} />
+        <Stream
+          key={id}
+          stream={id}
+          search={search}
+          set={set}
+          onOpen={onOpen}
+          onSample={() => setSending(true)}
+        />
       ) : null,
   });
   return (
@@ -100,9 +109,10 @@ function Stream(props: {
   stream: StreamName;
   search: Search;
   set: (change: Search) => void;
+  onOpen: (entry: string | undefined) => void;
   onSample: () => void;
 }) {
-  const { stream, search, set } = props;
+  const { stream, search, set, onOpen } = props;
   const { sync, provider, collection, event } = search;
   const filter = { sync, provider, collection, event };
   const isLive = search.live === '1';
@@ -113,7 +123,7 @@ function Stream(props: {
   const list: List<StreamEntry> = isLive ? liveList(tail) : read;
   const open = (entry: StreamEntry): void => {
     if (entry.event_id === undefined) setRecord(entry);
-    else set({ entry: entry.event_id });
+    else onOpen(entry.event_id);
   };
   const isFiltered = Object.values(filter).some((value) => value !== undefined);
   const sample = (
@@ -165,7 +175,7 @@ function Stream(props: {
           key={search.entry}
           id={search.entry}
           known={list.rows.find((one) => one.event_id === search.entry)}
-          onClose={() => set({ entry: undefined })}
+          onClose={() => onOpen(undefined)}
         />
       )}
       {record !== null && <EntryDrawer entry={record} onClose={() => setRecord(null)} />}

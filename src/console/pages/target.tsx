@@ -3,11 +3,13 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Target } from '../../schema.ts';
 import { ActButton, ActLink } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api, isGone, messageOf } from '../api.ts';
+import { changedOf, edited } from '../edits.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useList } from '../queries.ts';
 import { useRefusal } from '../session.ts';
-import { bodyOf, draftOf } from '../targets/draft.ts';
+import { draftOf, patchOf } from '../targets/draft.ts';
+import type { TargetDraft } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { RotateDialog } from '../targets/rotate.tsx';
 import { TestResult } from '../targets/testResult.tsx';
@@ -27,9 +29,15 @@ export function TargetPage() {
     queryFn: () => api.targets.get(id),
     refetchInterval: 10_000,
   });
-  if (query.data === undefined) {
+  if (query.data === undefined || isGone(query.error)) {
     if (query.error === null) return <Loading what="the target" />;
-    return <Failed error={query.error} again={() => void query.refetch()} />;
+    return (
+      <Failed error={query.error} again={() => void query.refetch()}>
+        <Link to="/targets" className={buttonLook()}>
+          To the targets
+        </Link>
+      </Failed>
+    );
   }
   return <Loaded target={query.data} key={id} />;
 }
@@ -39,7 +47,10 @@ function Loaded({ target }: { target: Target }) {
   const test = useMutation({ mutationFn: () => api.targets.test(target.id) });
   return (
     <>
-      <PageHead title={target.name} below={<p className="foreign text-soft">{target.base_url}</p>}>
+      <PageHead
+        title={target.name}
+        below={<p className="foreign line-clamp-2 text-soft">{target.base_url}</p>}
+      >
         <ActLink needs="manage" kind="main" title="New consumer">
           <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
             New consumer
@@ -124,19 +135,21 @@ function UsedBy({ targetId }: { targetId: string }) {
 }
 
 function Settings({ target }: { target: Target }) {
-  const [draft, setDraft] = useState(() => draftOf(target));
+  const [edits, setEdits] = useState<Partial<TargetDraft>>({});
   const refusal = useRefusal('manage');
   const queries = useQueryClient();
   const toasts = useToasts();
+  const stored = draftOf(target);
+  const draft = { ...stored, ...edits };
+  const changed = changedOf(stored, edits);
   const save = useMutation({
-    mutationFn: () => api.targets.update(target.id, changeable(bodyOf(draft))),
+    mutationFn: () => api.targets.update(target.id, patchOf(draft, changed)),
     onSuccess: (saved) => {
       queries.setQueryData(['target', target.id], saved);
-      setDraft(draftOf(saved));
+      setEdits({});
       toasts.done('Saved: the next requests go by it');
     },
   });
-  const isChanged = JSON.stringify(draft) !== JSON.stringify(draftOf(target));
   return (
     <form
       className="flex flex-col gap-3"
@@ -148,7 +161,11 @@ function Settings({ target }: { target: Target }) {
       <h2 className="text-base font-semibold">Settings</h2>
       {refusal !== null && <Hint>{refusal}</Hint>}
       <fieldset disabled={refusal !== null} className="contents">
-        <TargetForm draft={draft} onChange={setDraft} errorAt={errorsOf(save.error)} />
+        <TargetForm
+          draft={draft}
+          onChange={(change) => setEdits(edited(stored, edits, change))}
+          errorAt={errorsOf(save.error)}
+        />
       </fieldset>
       {save.error !== null && (
         <div role="alert">
@@ -161,22 +178,16 @@ function Settings({ target }: { target: Target }) {
           type="submit"
           kind="main"
           busy={save.isPending}
-          disabled={!isChanged}
+          disabled={changed.length === 0}
         >
           Save changes
         </ActButton>
-        <Button kind="quiet" disabled={!isChanged} onClick={() => setDraft(draftOf(target))}>
+        <Button kind="quiet" disabled={changed.length === 0} onClick={() => setEdits({})}>
           Undo
         </Button>
       </div>
     </form>
   );
-}
-
-/** The kind of a target does not change. */
-function changeable({ kind: _kind, ...rest }: ReturnType<typeof bodyOf>) {
-  const { metadata: _metadata, ...patch } = rest as typeof rest & { metadata?: unknown };
-  return patch;
 }
 
 function DeleteDialog(props: { target: Target; open: boolean; onClose: () => void }) {

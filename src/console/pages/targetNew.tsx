@@ -86,9 +86,9 @@ function NewTarget() {
             <div>
               <Button
                 busy={test.isPending}
-                onClick={() => {
+                onClick={(event) => {
                   save.reset();
-                  test.mutate();
+                  if (isTestable(event.currentTarget.form)) test.mutate();
                 }}
               >
                 {test.isPending ? 'Sending…' : 'Send test webhook'}
@@ -151,4 +151,10 @@ function Saved({ target }: { target: Target }) {
       </div>
     </>
   );
+}
+
+/** Whether all but the name is filled in; says by itself what is not. */
+function isTestable(form: HTMLFormElement | null): boolean {
+  const inputs = form?.querySelectorAll<HTMLInputElement>('input:not([name="name"])') ?? [];
+  return [...inputs].every((input) => input.reportValidity());
 }

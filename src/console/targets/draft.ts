@@ -97,6 +97,16 @@ export function draftOf(target: Target): TargetDraft {
   };
 }
 
+/** What is sent of a stored target: what someone has changed. */
+export function patchOf(draft: TargetDraft, changed: (keyof TargetDraft)[]): Partial<TargetInput> {
+  const body = bodyOf(draft);
+  return Object.fromEntries(
+    changed
+      .map((name) => (name === 'credentialsType' ? 'credentials' : name))
+      .map((name) => [name, body[name]]),
+  );
+}
+
 /** What is sent; the API checks it. */
 export function bodyOf(draft: TargetDraft): TargetInput {
   const type = draft.credentialsType;

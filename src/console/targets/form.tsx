@@ -6,18 +6,38 @@ import type { CredentialsType, TargetDraft } from './draft.ts';
 
 interface Props {
   draft: TargetDraft;
-  onChange: (draft: TargetDraft) => void;
+  onChange: (change: Partial<TargetDraft>) => void;
   errorAt: (pointer: string) => string | undefined;
 }
 
+const LIMITS = [
+  {
+    name: 'timeout_ms',
+    title: 'Timeout, ms',
+    hint: '500–15,000, to the status line',
+    required: true,
+  },
+  {
+    name: 'max_in_flight',
+    title: 'Requests at once',
+    hint: '1–1,000, for each consumer',
+    required: true,
+  },
+  {
+    name: 'rate_limit',
+    title: 'Requests a second',
+    hint: 'For each consumer; empty: no limit',
+  },
+] as const;
+
 /** Everything that a target is made of. */
-export function TargetForm({ draft, onChange, errorAt }: Props) {
-  const set = (change: Partial<TargetDraft>): void => onChange({ ...draft, ...change });
+export function TargetForm({ draft, onChange: set, errorAt }: Props) {
   return (
     <>
       <Panel title="Where to">
         <TextField
           label="Name"
+          name="name"
           required
           value={draft.name}
           onChange={(event) => set({ name: event.target.value })}
@@ -42,30 +62,17 @@ export function TargetForm({ draft, onChange, errorAt }: Props) {
       </Panel>
       <Panel title="Limits">
         <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
-          <TextField
-            label="Timeout, ms"
-            inputMode="numeric"
-            value={draft.timeout_ms}
-            onChange={(event) => set({ timeout_ms: event.target.value })}
-            hint="500–15,000, to the status line"
-            error={errorAt('/timeout_ms')}
-          />
-          <TextField
-            label="Requests at once"
-            inputMode="numeric"
-            value={draft.max_in_flight}
-            onChange={(event) => set({ max_in_flight: event.target.value })}
-            hint="1–1,000, for each consumer"
-            error={errorAt('/max_in_flight')}
-          />
-          <TextField
-            label="Requests a second"
-            inputMode="numeric"
-            value={draft.rate_limit}
-            onChange={(event) => set({ rate_limit: event.target.value })}
-            hint="For each consumer; empty: no limit"
-            error={errorAt('/rate_limit')}
-          />
+          {LIMITS.map(({ name, title, ...limits }) => (
+            <TextField
+              key={name}
+              label={title}
+              type="number"
+              value={draft[name]}
+              onChange={(event) => set({ [name]: event.target.value })}
+              error={errorAt(`/${name}`)}
+              {...limits}
+            />
+          ))}
         </div>
         <details>
           <summary>Own certificate authority</summary>
@@ -85,13 +92,7 @@ export function TargetForm({ draft, onChange, errorAt }: Props) {
   );
 }
 
-interface PartProps {
-  draft: TargetDraft;
-  onChange: (change: Partial<TargetDraft>) => void;
-  errorAt: (pointer: string) => string | undefined;
-}
-
-function Credentials({ draft, onChange, errorAt }: PartProps) {
+function Credentials({ draft, onChange, errorAt }: Props) {
   const types = Object.entries(CREDENTIALS) as [CredentialsType, { title: string }][];
   const { fields } = CREDENTIALS[draft.credentialsType];
   return (
@@ -103,13 +104,14 @@ function Credentials({ draft, onChange, errorAt }: PartProps) {
         options={types.map(([value, { title }]) => ({ value, text: title }))}
         hint="Each webhook is signed as well, whatever is chosen here"
       />
-      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
+      <div className="grid grid-cols-1 gap-3 empty:hidden sm:grid-cols-2">
         {fields.map(({ name, title, isSecret, isOptional }) => (
           <TextField
             key={`${draft.credentialsType}.${name}`}
             label={isOptional === true ? `${title} (optional)` : title}
             type={isSecret === true ? 'password' : 'text'}
             autoComplete={isSecret === true ? 'new-password' : 'off'}
+            required={isOptional !== true}
             value={draft.credentials[name] ?? ''}
             onChange={(event) =>
               onChange({ credentials: { ...draft.credentials, [name]: event.target.value } })
@@ -122,11 +124,13 @@ function Credentials({ draft, onChange, errorAt }: PartProps) {
   );
 }
 
-function Headers({ draft, onChange, errorAt }: PartProps) {
+function Headers({ draft, onChange, errorAt }: Props) {
   const { headers } = draft;
   const change = (at: number, part: Partial<(typeof headers)[number]>): void =>
     onChange({ headers: headers.map((one, index) => (index === at ? { ...one, ...part } : one)) });
   const error = errorAt('/headers');
+  const repeated = (at: number): boolean =>
+    headers.slice(0, at).some(({ name }) => name !== '' && sameName(name, headers[at]?.name));
   return (
     <>
       {headers.length === 0 && <p className="text-soft">None. They are sent with each webhook.</p>}
@@ -137,6 +141,11 @@ function Headers({ draft, onChange, errorAt }: PartProps) {
             label={`Header ${index + 1}`}
             value={name}
             onChange={(event) => change(index, { name: event.target.value })}
+            // Of two with one name the first would be lost.
+            ref={(input) =>
+              input?.setCustomValidity(repeated(index) ? 'This header stands above already' : '')
+            }
+            error={repeated(index) ? 'Stands above already' : undefined}
           />
           <TextField
             label="Value"
@@ -160,4 +169,8 @@ function Headers({ draft, onChange, errorAt }: PartProps) {
       </div>
     </>
   );
+}
+
+function sameName(one: string, other = ''): boolean {
+  return one.toLowerCase() === other.toLowerCase();
 }

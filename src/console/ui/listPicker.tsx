@@ -45,6 +45,16 @@ export function ListPicker(props: Props) {
   const toggle = (value: string): void =>
     onChange(picked.has(value) ? chosen.filter((one) => one !== value) : [...chosen, value]);
 
+  /** Enter: the typed value itself, or the only one that is found. */
+  const take = (): void => {
+    const known = choices.some(({ value }) => value === typed) ? typed : undefined;
+    const only = found.length === 1 ? found[0]?.value : undefined;
+    const value = known ?? (isNew && refusal === null ? typed : only);
+    if (typed === '' || value === undefined) return;
+    if (!picked.has(value)) onChange([...chosen, value]);
+    setText('');
+  };
+
   return (
     <fieldset className="flex min-w-0 flex-col gap-2">
       <legend className="sr-only">{what}</legend>
@@ -68,16 +78,16 @@ export function ListPicker(props: Props) {
             placeholder={`Search ${number(choices.length)} ${what}${isOpen ? ', or type a new one' : ''}`}
             value={text}
             onChange={(event) => setText(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key !== 'Enter') return;
+              event.preventDefault(); // it is not the form's
+              take();
+            }}
             className="min-h-8 rounded-md border border-line-strong bg-panel px-2 py-1"
           />
           <div className="flex flex-wrap gap-2">
             {isNew && refusal === null && (
-              <Button
-                onClick={() => {
-                  onChange([...chosen, typed]);
-                  setText('');
-                }}
-              >
+              <Button onClick={take}>
                 <span className="foreign max-w-60 truncate">Add “{typed}”</span>
               </Button>
             )}

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { messageOf } from '../api.ts';
+import { isGone, messageOf } from '../api.ts';
 import { Button } from './button.tsx';
 
 /** What stands where there is nothing to show: why, and what to do next. */
@@ -16,11 +16,22 @@ export function Notice(props: { title: string; text?: ReactNode; children?: Reac
 }
 
 /** What failed, in the API's words, and another try. */
-export function Failed({ error, again }: { error: unknown; again?: () => void }) {
+export function Failed(props: {
+  error: unknown;
+  again?: () => void;
+  /** Ways to elsewhere. */
+  children?: ReactNode;
+}) {
+  const { error, again, children } = props;
+  const isMissing = isGone(error);
   return (
     <div role="alert">
-      <Notice title="This could not be read" text={messageOf(error)}>
-        {again !== undefined && <Button onClick={again}>Try again</Button>}
+      <Notice
+        title={isMissing ? 'This is not there' : 'This could not be read'}
+        text={messageOf(error)}
+      >
+        {again !== undefined && !isMissing && <Button onClick={again}>Try again</Button>}
+        {children}
       </Notice>
     </div>
   );

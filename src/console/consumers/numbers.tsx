@@ -1,0 +1,84 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import type { Consumer } from '../../schema.ts';
+import { api } from '../api.ts';
+import { useInfo } from '../info.ts';
+import { TimeText } from '../ui/timeText.tsx';
+import { duration, number } from '../words.ts';
+import { useCatchUp } from './catchUp.ts';
+import { workflowUrl } from './workflowUrl.ts';
+
+/** Where a consumer stands, and where else it is looked at. */
+export function Numbers({ consumer }: { consumer: Consumer }) {
+  const { lag, position, parked, next_attempt_at, failing_since } = consumer;
+  const { data: info } = useInfo();
+  const eta = useCatchUp(consumer);
+  const target = useQuery({
+    queryKey: ['target', consumer.target_id],
+    queryFn: () => api.targets.get(consumer.target_id),
+  });
+  const temporal = workflowUrl(info, consumer);
+  return (
+    <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-3 lg:grid-cols-6">
+      <Figure
+        title="Position"
+        value={number(position)}
+        about={`in the ${consumer.stream} stream`}
+      />
+      <Figure
+        title="Lag"
+        value={number(lag.entries)}
+        about={
+          lag.entries === 0 ? 'caught up' : [duration(lag.seconds), eta].filter(Boolean).join(', ')
+        }
+      />
+      <Figure title="Parked" value={number(parked)} about="waiting for a retry" />
+      <Figure
+        title="Next attempt"
+        value={<TimeText at={next_attempt_at} />}
+        about={
+          failing_since === null ? (
+            'not failing'
+          ) : (
+            <>
+              failing since <TimeText at={failing_since} />
+            </>
+          )
+        }
+      />
+      <Figure
+        title="Target"
+        value={
+          <Link to="/targets/$id" params={{ id: consumer.target_id }} className="hover:underline">
+            {target.data?.name ?? '…'}
+          </Link>
+        }
+        about={target.data?.base_url}
+      />
+      <Figure
+        title="Workflow"
+        value={
+          temporal === null ? (
+            consumer.region
+          ) : (
+            <a href={temporal} target="_blank" rel="noreferrer" className="underline">
+              in Temporal
+            </a>
+          )
+        }
+        about={consumer.workflow_id}
+      />
+    </dl>
+  );
+}
+
+function Figure(props: { title: string; value: ReactNode; about: ReactNode }) {
+  return (
+    <div className="min-w-0 bg-panel px-3 py-2">
+      <dt className="text-xs text-soft">{props.title}</dt>
+      <dd className="foreign truncate text-base font-semibold tabular-nums">{props.value}</dd>
+      <dd className="foreign truncate text-xs text-soft">{props.about}</dd>
+    </div>
+  );
+}

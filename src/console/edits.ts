@@ -1,0 +1,20 @@
+/**
+ * Which fields someone has changed of what is stored. Only these are sent: what others have changed in
+ * the meantime stays.
+ */
+export function changedOf<T extends object>(stored: T, edits: Partial<T>): (keyof T)[] {
+  const names = Object.keys(edits) as (keyof T)[];
+  return names.filter((name) => JSON.stringify(edits[name]) !== JSON.stringify(stored[name]));
+}
+
+/** Edits with one more; what is as it was stored is none. */
+export function edited<T extends object>(
+  stored: T,
+  edits: Partial<T>,
+  change: Partial<T>,
+): Partial<T> {
+  const next = { ...edits, ...change };
+  return Object.fromEntries(
+    changedOf(stored, next).map((name) => [name, next[name]]),
+  ) as Partial<T>;
+}

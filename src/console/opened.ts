@@ -1,0 +1,21 @@
+import { useRouter } from '@tanstack/react-router';
+import { useCallback, useRef } from 'react';
+
+/**
+ * Opens and closes what the address names, such as a drawer: the back button closes it, as on a phone
+ * everyone tries, and closing it leaves no step behind for that button.
+ */
+export function useOpened(show: (id: string | undefined, replace: boolean) => void) {
+  const { history } = useRouter();
+  const isStep = useRef(false);
+  const latest = useRef(show);
+  latest.current = show;
+  return useCallback(
+    (id: string | undefined): void => {
+      if (id === undefined && isStep.current) history.back();
+      else latest.current(id, id === undefined);
+      isStep.current = id !== undefined;
+    },
+    [history],
+  );
+}
