@@ -91,7 +91,12 @@ export function DeliveryDrawer(props: {
           ['Took', `${number(attempt.duration_ms)} ms`],
           ['Attempt', String(attempt.attempt)],
           attempt.error_code === null ? null : ['Error', attempt.error_code],
-          ['Next attempt', <TimeText key="n" at={attempt.next_attempt_at} />],
+          attempt.next_attempt_at === null
+            ? null
+            : [
+                Date.parse(attempt.next_attempt_at) > Date.now() ? 'Next attempt' : 'Next was due',
+                <TimeText key="n" at={attempt.next_attempt_at} />,
+              ],
         ]}
       />
       <AttemptsTimeline attempt={attempt} consumer={consumer} />

@@ -40,7 +40,8 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
       onClose();
     },
   });
-  const concerns = useConcerned(consumer, to, isTime ? at : null, open);
+  const isToCome = to === 'time' && isTime && at.getTime() > Date.now();
+  const concerns = useConcerned(consumer, isToCome ? 'end' : to, isTime ? at : null, open);
   return (
     <Dialog
       open={open}
@@ -71,7 +72,10 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
           hint="The first entry that arrived then or later is sent first"
         />
       )}
-      <Hint tone={to === 'end' && consumer.lag.entries > 0 ? 'warn' : 'accent'}>{concerns}</Hint>
+      <Hint tone={(to === 'end' || isToCome) && consumer.lag.entries > 0 ? 'warn' : 'accent'}>
+        {isToCome && 'This time is still to come: the same as the end. '}
+        {concerns}
+      </Hint>
       {seek.error !== null && <Hint tone="bad">{messageOf(seek.error)}</Hint>}
     </Dialog>
   );

@@ -5,6 +5,11 @@ export function failureOf({ code, status }: Pick<DeadLetterGroup, 'code' | 'stat
   return status === null ? code : `${code} ${status}`;
 }
 
+/** What a failure's detail says beyond its status. */
+export function furtherOf({ status, detail }: DeadLetter['last_failure']): string {
+  return detail === `HTTP ${status}` ? '' : detail;
+}
+
 /** How a group stands in the address. */
 export function statusText(status: number | null): string {
   return status === null ? 'none' : String(status);

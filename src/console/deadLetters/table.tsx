@@ -4,7 +4,7 @@ import { DataTable } from '../ui/dataTable.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, furtherOf } from './failure.ts';
 
 /** Dead letters, newest first; a box each, to act on several. */
 export function LetterTable(props: {
@@ -73,7 +73,7 @@ export function LetterTable(props: {
       cell: ({ last_failure }) => (
         <span className="foreign line-clamp-2">
           <b className="font-mono text-xs text-bad">{failureOf(last_failure)}</b>{' '}
-          <span className="text-soft">{last_failure.detail}</span>
+          <span className="text-soft">{furtherOf(last_failure)}</span>
         </span>
       ),
     },

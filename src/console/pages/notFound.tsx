@@ -6,7 +6,7 @@ import { PageHead } from '../ui/panel.tsx';
 /** An address that has no page. */
 export function NotFoundPage() {
   return (
-    <div className="mx-auto w-full max-w-xl">
+    <div className="mx-auto flex w-full max-w-xl flex-col gap-3">
       <PageHead title="Not found" />
       <Notice title="There is no such page" text="The address may be old, or cut off.">
         <Link to="/" className={buttonLook('main')}>

@@ -14,6 +14,12 @@ const START_TEXTS: Record<Start, string> = {
 };
 export const EVENT_TYPES = ['created', 'updated', 'deleted'] as const satisfies EventType[];
 
+const LISTS = [
+  { field: 'sync', label: 'Sync', placeholder: 'All syncs', of: 'syncs' },
+  { field: 'provider', label: 'Provider', placeholder: 'All providers', of: 'providers' },
+  { field: 'collection', label: 'Collection', placeholder: 'All collections', of: 'collections' },
+] as const;
+
 /** What of a stream is shown. */
 export function Filters(props: {
   stream: StreamName;
@@ -26,33 +32,18 @@ export function Filters(props: {
   const seen = useSeen(filter.sync);
   return (
     <div role="search" className="grid grid-cols-2 gap-3 lg:grid-cols-5">
-      <Combobox
-        label="Sync"
-        value={filter.sync ?? ''}
-        placeholder="All syncs"
-        options={seen.syncs}
-        isLoading={seen.isLoading}
-        isOpen
-        onPick={(sync) => onChange({ sync })}
-      />
-      <Combobox
-        label="Provider"
-        value={filter.provider ?? ''}
-        placeholder="All providers"
-        options={seen.providers}
-        isLoading={seen.isLoading}
-        isOpen
-        onPick={(provider) => onChange({ provider })}
-      />
-      <Combobox
-        label="Collection"
-        value={filter.collection ?? ''}
-        placeholder="All collections"
-        options={seen.collections}
-        isLoading={seen.isLoading}
-        isOpen
-        onPick={(collection) => onChange({ collection })}
-      />
+      {LISTS.map(({ field, label, placeholder, of }) => (
+        <Combobox
+          key={field}
+          label={label}
+          value={filter[field] ?? ''}
+          placeholder={placeholder}
+          options={seen[of]}
+          isLoading={seen.isLoading}
+          isOpen
+          onPick={(value) => onChange({ [field]: value })}
+        />
+      ))}
       {stream === 'events' && (
         <SelectField
           label="Event type"

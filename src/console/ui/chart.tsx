@@ -142,14 +142,19 @@ function optionsOf({
     height,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: {
       x: { time: true, range: wholeSteps },
       y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
       { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
-      { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => print(tick, unit ?? '')) },
+      {
+        ...axis,
+        size: 58,
+        incrs: WHOLE,
+        values: (_, ticks) => ticks.map((tick) => print(tick, unit ?? '')),
+      },
     ],
     series: [
       {},
@@ -168,6 +173,11 @@ function optionsOf({
     ],
   };
 }
+
+/** Steps of the axis: there is no half of an entry or of a millisecond. */
+const WHOLE = [1, 2, 5]
+  .flatMap((digit) => Array.from({ length: 13 }, (_, zeros) => digit * 10 ** zeros))
+  .toSorted((a, b) => a - b);
 
 /** The last step is drawn to its end. */
 function wholeSteps({ data }: uPlot, low: number, high: number): uPlot.Range.MinMax {

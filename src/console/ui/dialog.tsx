@@ -25,7 +25,9 @@ export function Dialog({ open, onClose, title, description, children, actions }:
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
           className="fixed top-1/2 left-1/2 z-50 flex max-h-[90dvh] w-[min(34rem,calc(100vw-1.5rem))] -translate-1/2 flex-col gap-3 overflow-y-auto rounded-lg border border-line bg-panel p-4 shadow-pop"
         >
-          <Radix.Title className="foreign text-lg font-semibold">{title}</Radix.Title>
+          <Radix.Title className="foreign line-clamp-4 shrink-0 text-lg font-semibold">
+            {title}
+          </Radix.Title>
           {description !== undefined && (
             <Radix.Description asChild>
               <div className="foreign text-soft">{description}</div>

@@ -3,7 +3,7 @@ import type { ComponentProps, ReactNode } from 'react';
 
 /** The look of a field. */
 export const BOX =
-  'min-h-8 w-full min-w-0 rounded-md border border-line-strong bg-panel px-2 py-1 text-ink aria-invalid:border-bad';
+  'min-h-8 w-full min-w-0 rounded-md border border-line-strong bg-panel px-2 py-1 text-ink disabled:bg-sunk disabled:text-soft aria-invalid:border-bad';
 
 interface FieldProps {
   label: string;

@@ -51,7 +51,13 @@ export function PageHead(props: PageHeadProps) {
   return (
     <header className="flex flex-wrap items-start justify-between gap-3">
       <div className="min-w-0">
-        <h1 className="foreign text-xl font-semibold">{props.title}</h1>
+        <h1 className="foreign text-xl font-semibold">
+          {typeof props.title === 'string' ? (
+            <span className="line-clamp-3">{props.title}</span>
+          ) : (
+            props.title
+          )}
+        </h1>
         {props.below}
       </div>
       <div className="flex flex-wrap gap-2">{props.children}</div>
