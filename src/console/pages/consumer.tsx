@@ -10,6 +10,7 @@ import { CommandBar } from '../consumers/commandBar.tsx';
 import { ConsumerSettings } from '../consumers/settings.tsx';
 import type { SettingsDraft } from '../consumers/settings.tsx';
 import { Deliveries } from '../consumers/deliveries.tsx';
+import { isSameFilter } from '../consumers/filterDelta.ts';
 import { FilterPanel } from '../consumers/filterPanel.tsx';
 import { Numbers } from '../consumers/numbers.tsx';
 import { furtherNotes, sentenceOf } from '../consumers/sentence.ts';
@@ -136,7 +137,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
           },
           {
             id: 'filter',
-            title: filter === null ? 'Filter' : 'Filter, unsaved',
+            title: filter === null || isSameFilter(consumer, filter) ? 'Filter' : 'Filter, unsaved',
             content: <FilterPanel consumer={consumer} draft={filter} onEdit={setFilter} />,
           },
           {
