@@ -136,6 +136,8 @@ export async function createWorkers(options: WorkersOptions): Promise<{
         taskQueue: options.deliveryQueue,
         activities: createDelivery(drains.deps),
         maxConcurrentActivityTaskExecutions: options.slots,
+        // A frozen process is given a task by each long poll it has open: 15 s lost with each.
+        activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 20 },
         maxHeartbeatThrottleInterval: '6s',
       }),
     );

@@ -8,7 +8,7 @@ import { ownerOf } from './support/sockets.ts';
 
 /** Far longer than the lease (8 s) and the heartbeat timeout (15 s). */
 const FROZEN_MS = 32_000;
-/** Temporal goes on giving tasks to the frozen one until its long polls end, which last a minute. */
+/** Temporal may give the task to the frozen one's long polls, which last a minute; mostly it takes 16 s. */
 const TAKEOVER_MS = 100_000;
 /** `max_in_flight`, and what comes between two commits. */
 const IN_FLIGHT = 64;

@@ -84,7 +84,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   }));
 
   const control = proxyActivities<ControlActivities>({
-    startToCloseTimeout: '60s',
+    startToCloseTimeout: '30s',
     retry: { initialInterval: '250ms', maximumInterval: '5s' },
   });
 
