@@ -7,6 +7,7 @@ import type { Consumer } from '../src/schema.ts';
 import { createDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
 import { openCluster, type Cluster, type Running } from './support/processes.ts';
+import { drawFrom } from './support/seeded.ts';
 import { openUnruly, type Unruly } from './support/unruly.ts';
 
 /** `npm run chaos` runs the long form; SEED repeats one. */
@@ -18,17 +19,6 @@ const SIZE = LONG
 const IN_FLIGHT = 64;
 const WINDOW_S = 20;
 const BATCH = 100;
-
-/** mulberry32, so that a run can be repeated by its seed. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const recordOf = (n: number): string => `r${n % SIZE.records}`;
 /** One record of a hundred is refused by every endpoint, always. */
@@ -51,7 +41,7 @@ interface Subject {
 
 test('chaos: endpoints that fail in every way, workers killed, filters edited: nothing is lost, doubled or out of order', async () => {
   process.stderr.write(`chaos: SEED=${SEED} ${JSON.stringify(SIZE)}\n`);
-  const random = createRandom(SEED);
+  const random = drawFrom(SEED);
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url, { MILLRACE_RETRY_WINDOW: `${WINDOW_S}s` });
   let [worker] = await Promise.all([cluster.startWorker(), cluster.startServer()]);

@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { browserOfFile } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';
+import { listening } from './support/listening.ts';
+import type { Listening } from './support/listening.ts';
 import { openReceiver } from './support/receiver.ts';
 
 const openTab = browserOfFile();
@@ -131,12 +131,8 @@ test('a page of another origin changes nothing with the session of whoever opens
   expect((await cluster.get(id)).status).toBe('paused');
 });
 
-interface ForeignSite extends AsyncDisposable {
-  url: string;
-}
-
 /** A page with a form that posts to whatever its address says. */
-async function openForeignSite(): Promise<ForeignSite> {
+function openForeignSite(): Promise<Listening> {
   const server = createServer((request, response) => {
     const to = new URL(request.url ?? '/', 'http://site').searchParams.get('to') ?? '';
     response.writeHead(200, { 'content-type': 'text/html' });
@@ -144,15 +140,5 @@ async function openForeignSite(): Promise<ForeignSite> {
       `<!doctype html><link rel="icon" href="data:,"><form method="post" action="${to}"><button>Win</button></form>`,
     );
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return listening(server);
 }

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { browserOfFile } from './support/browser.ts';
 import type { Tab } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';
+import { listening } from './support/listening.ts';
+import type { Listening } from './support/listening.ts';
 import { openReceiver } from './support/receiver.ts';
 
 const ROUNDS = 3;
@@ -153,25 +153,11 @@ async function paintOf({ page }: Tab, url: string): Promise<number> {
   return Number(await page.evaluate(PAINT));
 }
 
-interface BarePage extends AsyncDisposable {
-  url: string;
-}
-
 /** What the machine needs for a page with a word on it. */
-async function openBarePage(): Promise<BarePage> {
+function openBarePage(): Promise<Listening> {
   const server = createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' });
     response.end('<!doctype html><link rel="icon" href="data:,"><title>bare</title><p>Hello');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return listening(server);
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startPostgres } from '../src/embedded/postgres.ts';
 import type { EmbeddedPostgres } from '../src/embedded/postgres.ts';
 import { commandLine } from '../src/embedded/processes.ts';
+import type { Consumer } from '../src/schema.ts';
 import { createDatabase } from './support/database.ts';
 import { createFeed, tally } from './support/feed.ts';
 import type { Feed } from './support/feed.ts';
@@ -119,70 +120,80 @@ beforeAll(async () => {
 afterAll(() => rm(dataDir, { recursive: true }));
 
 test('kill -9 of Postgres while appending and delivering: every 2xx is on disk, nothing is lost, the order stays', async () => {
-  const start = (): Promise<EmbeddedPostgres> => startPostgres({ dataDir, say: () => undefined });
-  let postgres = await start();
-  try {
-    await using cluster = await openCluster(postgres.url);
-    await using receiver = await openReceiver();
-    await Promise.all([cluster.startWorker(), cluster.startServer()]);
-    const { id } = await cluster.consumer(receiver.url);
-    const feed = createFeed(cluster, 'a');
-    const appending = feed.append(0, TOTAL);
+  await using job = await openJob('a');
+  const { cluster, receiver, feed } = job;
+  const killedAt = performance.now();
+  await killAll(job.postgres.pid);
+  await job.restart();
 
-    await inTheMiddle(receiver, feed);
-    const killedAt = performance.now();
-    await killAll(postgres.pid);
-    postgres = await start();
-    await appending;
-    await until(() => receiver.received.length >= TOTAL, { timeoutMs: TAKEOVER_MS });
-    await cluster.caughtUp(id, TAKEOVER_MS);
-
-    const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
-    expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
-    // The worker kept its outcomes, unless Postgres was away for longer than its lease.
-    expect(repeated.length).toBeLessThanOrEqual(repeatable(receiver, killedAt));
-    expect(new Set(await storedIds(cluster))).toEqual(feed.accepted);
-  } finally {
-    await postgres.stop();
-  }
+  const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+  expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
+  // The worker kept its outcomes, unless Postgres was away for longer than its lease.
+  expect(repeated.length).toBeLessThanOrEqual(repeatable(receiver, killedAt));
+  expect(new Set(await storedIds(cluster))).toEqual(feed.accepted);
 }, 120_000);
 
 test('Postgres stopped for 10 s: nothing is lost, at most what was in flight is repeated, and nobody is blamed', async () => {
-  const start = (): Promise<EmbeddedPostgres> => startPostgres({ dataDir, say: () => undefined });
-  let postgres = await start();
-  try {
-    await using cluster = await openCluster(postgres.url);
-    await using receiver = await openReceiver();
-    await Promise.all([cluster.startWorker(), cluster.startServer()]);
-    const { id } = await cluster.consumer(receiver.url);
-    const feed = createFeed(cluster, 'p');
-    const appending = feed.append(0, TOTAL);
+  await using job = await openJob('p');
+  const { receiver, feed } = job;
+  const stoppedAt = performance.now();
+  await job.postgres.stop();
+  await until(() => performance.now() > stoppedAt + 10_000);
+  expect(receiver.received.length).toBeLessThan(TOTAL);
+  const consumer = await job.restart();
 
-    await inTheMiddle(receiver, feed);
-    const stoppedAt = performance.now();
-    await postgres.stop();
-    await until(() => performance.now() > stoppedAt + 10_000);
-    const { length } = receiver.received;
-    expect(length).toBeLessThan(TOTAL);
-    postgres = await start();
-    await appending;
-    await until(() => receiver.received.length >= TOTAL, { timeoutMs: TAKEOVER_MS });
-    const consumer = await cluster.caughtUp(id, TAKEOVER_MS);
-
-    const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
-    expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
-    expect(repeated.length).toBeLessThanOrEqual(IN_FLIGHT);
-    process.stderr.write(`Postgres away for 10 s: ${repeated.length} repeated\n`);
-    expect(consumer).toMatchObject({ status: 'active', failing_since: null, parked: 0 });
-    const client = new Client({ connectionString: postgres.url });
-    await client.connect();
-    const { rows } = await client.query(`select from attempts where outcome = 'failed'`);
-    await client.end();
-    expect(rows).toEqual([]);
-  } finally {
-    await postgres.stop();
-  }
+  const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+  expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
+  expect(repeated.length).toBeLessThanOrEqual(IN_FLIGHT);
+  process.stderr.write(`Postgres away for 10 s: ${repeated.length} repeated\n`);
+  expect(consumer).toMatchObject({ status: 'active', failing_since: null, parked: 0 });
+  const client = new Client({ connectionString: job.postgres.url });
+  await client.connect();
+  const { rows } = await client.query(`select from attempts where outcome = 'failed'`);
+  await client.end();
+  expect(rows).toEqual([]);
 }, 120_000);
+
+/** `TOTAL` entries on a Postgres of its own that are being appended and delivered. */
+interface Job extends AsyncDisposable {
+  cluster: Cluster;
+  receiver: TestReceiver;
+  feed: Feed;
+  /** The newest. */
+  readonly postgres: EmbeddedPostgres;
+  /** Starts it again, and resolves when everything is appended and delivered. */
+  restart(): Promise<Consumer>;
+}
+
+async function openJob(name: string): Promise<Job> {
+  const start = (): Promise<EmbeddedPostgres> => startPostgres({ dataDir, say: () => undefined });
+  await using opened = new AsyncDisposableStack();
+  let postgres = await start();
+  opened.defer(() => postgres.stop());
+  const cluster = opened.use(await openCluster(postgres.url));
+  const receiver = opened.use(await openReceiver());
+  await Promise.all([cluster.startWorker(), cluster.startServer()]);
+  const { id } = await cluster.consumer(receiver.url);
+  const feed = createFeed(cluster, name);
+  const appending = feed.append(0, TOTAL);
+  await inTheMiddle(receiver, feed);
+  const all = opened.move();
+  return {
+    cluster,
+    receiver,
+    feed,
+    get postgres() {
+      return postgres;
+    },
+    restart: async () => {
+      postgres = await start();
+      await appending;
+      await until(() => receiver.received.length >= TOTAL, { timeoutMs: TAKEOVER_MS });
+      return cluster.caughtUp(id, TAKEOVER_MS);
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
 
 /** The postmaster and every backend at once, as when the machine runs out of memory. */
 async function killAll(postmaster: number): Promise<void> {

@@ -4,23 +4,13 @@ import { expect, test } from 'vitest';
 
 import { until } from './support/poll.ts';
 import { openReceiver, type TestReceiver } from './support/receiver.ts';
+import { drawFrom } from './support/seeded.ts';
 import { openWorld, someEvents, type World } from './support/world.ts';
 
 const COLLECTIONS = ['t:a', 't:b', 't:c'];
 const IDLE_AFTER_MS = 50;
 const TURNS = 40;
 const AT_ONCE = 4;
-
-/** mulberry32: the same seed, the same turns. */
-function drawFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** What the contract says about one consumer: how often each entry may and must arrive. */
 function createModel(filter: Set<string>) {

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import { createClient } from '../../src/api/client.ts';
@@ -10,6 +8,7 @@ import type { DemoChange } from '../../src/cli/demo-plan.ts';
 import type { Stack } from '../../src/embedded/stack.ts';
 import type { Consumer, ConsumerInput } from '../../src/schema.ts';
 import { until } from '../support/poll.ts';
+import { listening } from '../support/listening.ts';
 
 /** What the pictures need to know of what was made. */
 export interface Shown {
@@ -44,17 +43,7 @@ export async function openShowEndpoint(): Promise<{ url: string } & AsyncDisposa
       setTimeout(() => response.writeHead(status, { 'content-type': 'text/plain' }).end(text), ms);
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return listening(server);
 }
 
 function judge(path: string, body: string): [status: number, text: string] {
