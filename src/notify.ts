@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
 
-/** `payload` is null where something may have been missed: after the connection was lost. */
+/** `payload` is null where something may have been missed: when a channel is listened to first, and again. */
 export type Hear = (payload: string | null) => void;
 
 export interface Listener extends AsyncDisposable {
@@ -22,7 +22,7 @@ const LAST_RETRY_MS = 5_000;
 
 /**
  * One LISTEN connection for the process. What it hears only hurries what a poll would find: while
- * the connection is away nothing is heard, and once it is back each listener is called once.
+ * there is no connection nothing is heard, and once there is one each listener is called once.
  */
 export function createListener({ url, log }: ListenerOptions): Listener {
   const hearers = new Map<string, Set<Hear>>();
@@ -35,19 +35,23 @@ export function createListener({ url, log }: ListenerOptions): Listener {
     const known = hearers.get(channel);
     const set = known ?? new Set();
     hearers.set(channel, set.add(hear));
-    // A failure ends the connection, and the next one listens to every channel.
-    if (known === undefined) client?.query(`listen ${channel}`).catch(() => undefined);
+    if (known === undefined) {
+      // A failure ends the connection, and the next one listens to every channel.
+      client?.query(`listen ${channel}`).then(
+        () => tell(channel, null),
+        () => undefined,
+      );
+    }
     return () => set.delete(hear);
   }
 
   async function run(): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
-    let lost = false;
     while (!closing.signal.aborted) {
       try {
         await hold(() => {
           retryMs = FIRST_RETRY_MS;
-          if (lost) for (const [channel] of hearers) tell(channel, null);
+          for (const channel of hearers.keys()) tell(channel, null);
         });
       } catch (error) {
         log.warn(
@@ -55,7 +59,6 @@ export function createListener({ url, log }: ListenerOptions): Listener {
           'the LISTEN connection is away; polls find what it would have said',
         );
       }
-      lost = true;
       await pause(retryMs, undefined, { signal: closing.signal }).catch(() => undefined); // closing
       retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
     }
