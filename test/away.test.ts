@@ -6,7 +6,7 @@ import { until } from './support/poll.ts';
 import { accept, openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';
 
-test('with Postgres away sending stops, outcomes are kept, nobody is blamed, and it goes on without a repetition', async () => {
+test.concurrent('with Postgres away sending stops, outcomes are kept, nobody is blamed, and it goes on without a repetition', async () => {
   await using world = await openWorld({ proxied: true });
   await using receiver = await openReceiver(
     (one, response) => void setTimeout(() => accept(one, response), 3),
@@ -45,7 +45,7 @@ test('with Postgres away sending stops, outcomes are kept, nobody is blamed, and
   expect(rows).toEqual([]);
 });
 
-test('with Temporal away reads and creating work, commands answer 503 and work when repeated', async () => {
+test.concurrent('with Temporal away reads and creating work, commands answer 503 and work when repeated', async () => {
   await using world = await openWorld({ proxied: true });
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -81,7 +81,7 @@ test('with Temporal away reads and creating work, commands answer 503 and work w
   expect(paused.body.status).toBe('paused');
 }, 60_000);
 
-test('without a worker that polls commands answer 503, and the same one repeated takes effect once', async () => {
+test.concurrent('without a worker that polls commands answer 503, and the same one repeated takes effect once', async () => {
   await using world = await openWorld({ worker: false });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));

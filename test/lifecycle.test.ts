@@ -4,7 +4,7 @@ import { until } from './support/poll.ts';
 import { accept, openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';
 
-test('nothing starts after a pause was answered, and resume goes on without loss or repetition', async () => {
+test.concurrent('nothing starts after a pause was answered, and resume goes on without loss or repetition', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((one, response) => {
     setImmediate(() => accept(one, response));
@@ -31,7 +31,7 @@ test('nothing starts after a pause was answered, and resume goes on without loss
   expect(receiver.received).toHaveLength(20_000);
 });
 
-test('seek moves a running consumer after what is in flight has ended; everything comes again', async () => {
+test.concurrent('seek moves a running consumer after what is in flight has ended; everything comes again', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   await world.append.events(someEvents(500, { records: 5 }));
@@ -58,7 +58,7 @@ test('seek moves a running consumer after what is in flight has ended; everythin
   expect(end.body.position).toBe(500);
 });
 
-test('ordering "stream" sends strictly one after another, "none" lets entries of one record overlap', async () => {
+test.concurrent('ordering "stream" sends strictly one after another, "none" lets entries of one record overlap', async () => {
   await using world = await openWorld();
   await using strict = await openReceiver(
     (one, response) => void setImmediate(() => accept(one, response)),
@@ -77,7 +77,7 @@ test('ordering "stream" sends strictly one after another, "none" lets entries of
   expect(loose.mostOpen).toBeGreaterThan(3);
 });
 
-test('changing the ordering waits until nothing is in flight', async () => {
+test.concurrent('changing the ordering waits until nothing is in flight', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   await world.append.events(someEvents(5_000, { records: 50 }));
@@ -99,7 +99,7 @@ test('changing the ordering waits until nothing is in flight', async () => {
   expect(receiver.received).toHaveLength(5_000);
 });
 
-test('a graceful stop of the worker makes no duplicate, and another one goes on', async () => {
+test.concurrent('a graceful stop of the worker makes no duplicate, and another one goes on', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(
     (one, response) => void setTimeout(() => accept(one, response), 5),
@@ -118,7 +118,7 @@ test('a graceful stop of the worker makes no duplicate, and another one goes on'
   expect(new Set(receiver.received.map((one) => one.position)).size).toBe(5_000);
 });
 
-test('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
+test.concurrent('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
   await using world = await openWorld({ idleAfterMs: 100 });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), {
@@ -149,7 +149,7 @@ test('an idle consumer runs no activity, stands at the end of its stream, and is
   await until(() => receiver.received.length === 3);
 });
 
-test('two consumers on two targets both get everything', async () => {
+test.concurrent('two consumers on two targets both get everything', async () => {
   await using world = await openWorld();
   await using one = await openReceiver();
   await using two = await openReceiver();
@@ -161,7 +161,7 @@ test('two consumers on two targets both get everything', async () => {
     expect(new Set(received.map((each) => each.position)).size).toBe(200);
 });
 
-test('a deleted consumer sends nothing more and its workflow ends', async () => {
+test.concurrent('a deleted consumer sends nothing more and its workflow ends', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -172,7 +172,7 @@ test('a deleted consumer sends nothing more and its workflow ends', async () => 
   expect(receiver.received).toEqual([]);
 });
 
-test('a target whose URL changes is sent to at its new place at once', async () => {
+test.concurrent('a target whose URL changes is sent to at its new place at once', async () => {
   await using world = await openWorld();
   await using one = await openReceiver();
   await using two = await openReceiver();
