@@ -4,7 +4,8 @@
 'use strict';
 const { spawn } = require('node:child_process');
 const { existsSync } = require('node:fs');
-const { dirname, join } = require('node:path');
+const { homedir } = require('node:os');
+const { dirname, isAbsolute, join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 
 const NEEDED = [24, 13];
@@ -13,6 +14,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])) {
   process.argv[1] = cli;
+  require('node:module').enableCompileCache(compileCache());
   void import(pathToFileURL(cli).href);
 } else {
   const node = process.env.MILLRACE_REEXEC === '1' ? null : nearestNode(__dirname);
@@ -24,7 +26,7 @@ if (major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])) {
   }
   const child = spawn(node, [cli, ...process.argv.slice(2)], {
     stdio: 'inherit',
-    env: { ...process.env, MILLRACE_REEXEC: '1' },
+    env: { NODE_COMPILE_CACHE: compileCache(), ...process.env, MILLRACE_REEXEC: '1' },
   });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const forward = (signal) => child.kill(signal);
@@ -34,6 +36,12 @@ if (major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])) {
     if (signal === null) process.exit(code);
     process.kill(process.pid, signal);
   });
+}
+
+/** In the user's cache folder, where nobody else writes: code read from it runs as the user. */
+function compileCache() {
+  const base = process.env.XDG_CACHE_HOME || '';
+  return join(isAbsolute(base) ? base : join(homedir(), '.cache'), 'millrace', 'compiled');
 }
 
 function nearestNode(folder) {

@@ -7,6 +7,7 @@ import { commandLine } from '../src/embedded/processes.ts';
 import { startStack } from '../src/embedded/stack.ts';
 import type { Stack } from '../src/embedded/stack.ts';
 import type { Consumer, Target } from '../src/schema.ts';
+import { COMPILE_CACHE } from './support/compileCache.ts';
 import { until } from './support/poll.ts';
 import { accept, answer, openReceiver } from './support/receiver.ts';
 import type { TestReceiver } from './support/receiver.ts';
@@ -22,6 +23,7 @@ afterEach(() => rm(dataDir, { recursive: true }));
 async function up(): Promise<AsyncDisposable & Api & { stack: Stack }> {
   const stack = await startStack({
     env: {
+      ...COMPILE_CACHE,
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       MILLRACE_DATA_DIR: dataDir,

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { COMPILE_CACHE } from './support/compileCache.ts';
 import { createDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
 
@@ -35,6 +36,7 @@ interface Running extends AsyncDisposable {
 async function start(env: Record<string, string>): Promise<Running> {
   const child = spawn(process.execPath, [ENTRY], {
     env: {
+      ...COMPILE_CACHE,
       PATH: process.env['PATH'],
       MILLRACE_PORT: '0',
       MILLRACE_DATA_DIR: dataDir,

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { commandLine } from '../src/embedded/processes.ts';
 import { choosePort } from '../src/embedded/state.ts';
 import { killHard, runAside } from './support/aside.ts';
+import { COMPILE_CACHE } from './support/compileCache.ts';
 import { until } from './support/poll.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -46,6 +47,7 @@ function start(
     cwd: ROOT,
     detached: true, // a group of its own, as a terminal makes one
     env: {
+      ...COMPILE_CACHE,
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'],

@@ -7,6 +7,10 @@ export interface UntilOptions {
   what?: string;
 }
 
+const FIRST_MS = 10;
+/** What takes long is not asked so often: a probe that asks a server takes its time from what it waits for. */
+const LAST_MS = 100;
+
 /** Polls until `probe` gives something truthy and returns that; an error of its last try is the cause. */
 export async function until<T>(
   probe: () => T | Promise<T>,
@@ -15,9 +19,12 @@ export async function until<T>(
   const timeoutMs = options.timeoutMs ?? 20_000;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
+  let pauseMs = FIRST_MS;
   for (;;) {
     try {
-      const found = await probe();
+      const asked = probe();
+      if (asked instanceof Promise) pauseMs = Math.min(LAST_MS, pauseMs * 1.2);
+      const found = await asked;
       if (found) return found as Exclude<T, false | null | undefined | 0 | ''>;
       cause = undefined;
     } catch (error) {
@@ -26,6 +33,6 @@ export async function until<T>(
     if (performance.now() > deadline) {
       throw new Error(`not within ${timeoutMs} ms: ${options.what ?? probe.toString()}`, { cause });
     }
-    await wait(10);
+    await wait(pauseMs);
   }
 }

@@ -10,6 +10,7 @@ import { inject } from 'vitest';
 import { commandLine } from '../../src/embedded/processes.ts';
 import { choosePort } from '../../src/embedded/state.ts';
 import type { Consumer, Target } from '../../src/schema.ts';
+import { COMPILE_CACHE } from './compileCache.ts';
 import { until } from './poll.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -59,6 +60,7 @@ export async function openCluster(
   const port = await choosePort(undefined);
   const url = `http://127.0.0.1:${port}`;
   const env = {
+    ...COMPILE_CACHE,
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
     DATABASE_URL: databaseUrl,
