@@ -7,6 +7,8 @@ export interface Taken {
   id: string;
   position: number;
   record: string;
+  /** When, monotonic ms. */
+  at: number;
 }
 
 /** An endpoint that misbehaves by chance, and a list of what it took nevertheless. */
@@ -76,7 +78,7 @@ export async function openUnruly(options: {
         const record = /"upstream_id":"([^"]*)"/u.exec(Buffer.concat(chunks).toString())?.[1];
         const id = String(headers['webhook-id']);
         const position = Number(headers['millrace-position']);
-        answer({ id, position, record: record ?? '' }, response);
+        answer({ id, position, record: record ?? '', at: performance.now() }, response);
       });
     });
     server.listen(port, '127.0.0.1');
