@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createChanges } from '../src/changes.ts';
-import { openDb, type Db, type Pipe, type Sql } from '../src/db.ts';
+import { openDb, type Db } from '../src/db.ts';
 import { createLeaderStore } from '../src/leader.ts';
 import { createPages } from '../src/pages.ts';
 import { createProgress } from '../src/progress.ts';
 import { createTargets } from '../src/targets.ts';
 import { createVault } from '../src/secrets.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
+import { plansOf } from './support/plans.ts';
 import { EVERYTHING } from './support/streams.ts';
 
 const MANY = 20_000;
@@ -44,32 +45,6 @@ afterAll(async () => {
   await db.close();
   await database[Symbol.asyncDispose]();
 });
-
-/** The plan of each statement that `work` runs, as Postgres carries it out. */
-async function plansOf(work: (sql: Db) => Promise<unknown>): Promise<string> {
-  const plans: string[] = [];
-  const explained: Sql = {
-    query: async (query) => {
-      const { text, values } = typeof query === 'string' ? { text: query } : query;
-      const plan = await db.query<Record<'QUERY PLAN', string>>({
-        text: `explain (analyze, timing off) ${text}`,
-        ...(values === undefined ? {} : { values }),
-      });
-      plans.push(plan.rows.map((row) => row['QUERY PLAN']).join('\n'));
-      return db.query(query);
-    },
-  };
-  const pipe: Pipe = {
-    ...db.pipe,
-    query: explained.query,
-    transaction: async (queries) => {
-      for (const query of queries) await explained.query(query);
-      return [];
-    },
-  };
-  await work({ ...db, query: explained.query, pipe });
-  return plans.join('\n\n');
-}
 
 const vault = createVault([{ id: 'test', key: Buffer.alloc(32, 1) }]);
 const page = { after: 10_000, limit: 100, maxBytes: 1_000_000, scanRows: 10_000 };
@@ -145,7 +120,7 @@ function opener(_sql: Db): typeof vault {
 
 for (const { what, work, by } of CASES) {
   test(`${what} is read by index`, async () => {
-    const plans = await plansOf(work);
+    const plans = await plansOf(db, work);
     expect(plans).toMatch(by);
     expect(plans).not.toMatch(/Seq Scan on (targets|consumers|cursors|changes|records)/u);
   });

@@ -3,8 +3,9 @@ import { expect, test, vi } from 'vitest';
 
 import type { FilterDelta, Ordering, StreamName } from '../src/schema.ts';
 import { openEngine, type Engine } from './support/engine.ts';
-import { createModel, drawFrom, RECORDS, type Mode } from './support/model.ts';
+import { createModel, RECORDS, type Mode } from './support/model.ts';
 import { aChange, anEvent } from './support/streams.ts';
+import { drawFrom } from './support/seeded.ts';
 
 vi.mock('@temporalio/workflow', () => import('./support/temporal.ts'));
 

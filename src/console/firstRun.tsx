@@ -3,10 +3,10 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { Consumer, Target } from '../schema.ts';
 import { ActButton, ActLink } from './act.tsx';
-import { api, messageOf } from './api.ts';
+import { api } from './api.ts';
 import { useInfo } from './info.ts';
 import { buttonLook } from './ui/button.tsx';
-import { Hint } from './ui/notice.tsx';
+import { Unsaved } from './ui/notice.tsx';
 import { PageHead } from './ui/panel.tsx';
 import { StatusBadge } from './ui/statusBadge.tsx';
 
@@ -53,11 +53,7 @@ export function FirstRun() {
         title="Send your first webhook"
         below={<p className="text-soft">Four steps, about a minute.</p>}
       />
-      {error !== null && (
-        <div role="alert">
-          <Hint tone="bad">{messageOf(error)}</Hint>
-        </div>
-      )}
+      <Unsaved error={error} />
       <ol className="flex max-w-3xl flex-col gap-3">
         <Step
           at={1}

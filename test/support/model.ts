@@ -5,6 +5,7 @@ import type { StopReason } from '../../src/lifecycle.ts';
 import type { ConsumerStatus, Filter, Ordering, StreamName } from '../../src/schema.ts';
 import type { Life, Watcher } from './engine.ts';
 import { WINDOW_MS, type Arrival, type Reply } from './process.ts';
+import { drawFrom } from './seeded.ts';
 
 const MINUTE = 60_000;
 /** What has happened is stored within this time: an interval of the committer, and some. */
@@ -60,17 +61,6 @@ interface Snapshot {
   filter_from: number | null;
   parked: number[];
   dead: { position: number; parked_at: string; died_at: string }[];
-}
-
-/** mulberry32: the same seed, the same draws. */
-export function drawFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 /** What the contract says of one consumer, told of everything that happens on the wire. */

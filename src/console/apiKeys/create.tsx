@@ -1,12 +1,12 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { NewApiKey, Scope } from '../../apiKey.ts';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Code } from '../ui/copyText.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { Unsaved } from '../ui/notice.tsx';
 
 const SCOPES: Record<Scope, string> = {
   ingest: 'ingest: appends to the streams',
@@ -101,11 +101,7 @@ function Ask({ onClose, onMade }: { onClose: () => void; onMade: (key: NewApiKey
           ))}
         </fieldset>
         <SelectField label="Expires" value={days} onChange={setDays} options={ENDS} />
-        {create.error !== null && (
-          <div role="alert">
-            <Hint tone="bad">{messageOf(create.error)}</Hint>
-          </div>
-        )}
+        <Unsaved error={create.error} />
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>Cancel</Button>
           <Button

@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Consumer, Filter } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { Hint, Unsaved } from '../ui/notice.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { listed, number } from '../words.ts';
@@ -80,11 +80,7 @@ export function FilterPanel(props: {
           Saving takes effect at once, without a restart. Nothing is sent again, nothing from before
           is added; a removal also closes what waits and no longer matches.
         </Hint>
-        {save.error !== null && (
-          <div role="alert">
-            <Hint tone="bad">{messageOf(save.error)}</Hint>
-          </div>
-        )}
+        <Unsaved error={save.error} />
         <div className="flex gap-2">
           <Button
             kind="main"

@@ -10,7 +10,7 @@ import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { Hint, Unsaved } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount } from '../words.ts';
@@ -90,11 +90,7 @@ export function ConsumerSettings(props: {
             error={errorAt('/alert_emails')}
           />
         </fieldset>
-        {save.error !== null && (
-          <div role="alert">
-            <Hint tone="bad">{messageOf(save.error)}</Hint>
-          </div>
-        )}
+        <Unsaved error={save.error} />
         <div className="flex flex-wrap gap-2">
           <ActButton
             needs="manage"

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ConsumerInput } from '../../schema.ts';
-import { api, ClientError, messageOf } from '../api.ts';
+import { api, ClientError } from '../api.ts';
 import { BLANK, CONSUMER_FORM } from '../consumers/draft.ts';
 import type { Draft } from '../consumers/draft.ts';
 import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
@@ -11,7 +11,7 @@ import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { Hint, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 import { useForm } from '../useForm.ts';
 
@@ -119,11 +119,7 @@ function Wizard() {
               <SaveStep draft={draft} onChange={set} target={target.data} error={save.error} />
             )}
           </Panel>
-          {save.error !== null && (
-            <div role="alert">
-              <Hint tone="bad">{messageOf(save.error)}</Hint>
-            </div>
-          )}
+          <Unsaved error={save.error} />
           <div className="flex flex-wrap gap-2">
             {step > 1 && <Button onClick={() => go(step - 1)}>Back</Button>}
             <Button

@@ -1,11 +1,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
-import { messageOf, session } from '../api.ts';
+import { session } from '../api.ts';
 import { textOf } from '../search.ts';
 import { Button } from '../ui/button.tsx';
 import { TextField } from '../ui/field.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { Unsaved } from '../ui/notice.tsx';
 
 export function signInSearch(search: Record<string, unknown>): { next?: string } {
   const next = textOf(search, 'next');
@@ -69,11 +69,7 @@ export function SignInPage() {
           onChange={(event) => setKey(event.target.value)}
           hint="npm start prints it, and a link that signs in once."
         />
-        {signIn.error !== null && (
-          <div role="alert">
-            <Hint tone="bad">{messageOf(signIn.error)}</Hint>
-          </div>
-        )}
+        <Unsaved error={signIn.error} />
         <Button type="submit" kind="main" busy={signIn.isPending}>
           {signIn.isPending ? 'Signing in…' : 'Sign in'}
         </Button>

@@ -15,7 +15,7 @@ import { RotateDialog } from '../targets/rotate.tsx';
 import { TestResult } from '../targets/testResult.tsx';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Failed, Hint, Loading } from '../ui/notice.tsx';
+import { Failed, Hint, Loading, Unsaved } from '../ui/notice.tsx';
 import { Facts, PageHead, Panel } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';
@@ -167,11 +167,7 @@ function Settings({ target }: { target: Target }) {
           errorAt={errorsOf(save.error)}
         />
       </fieldset>
-      {save.error !== null && (
-        <div role="alert">
-          <Hint tone="bad">{messageOf(save.error)}</Hint>
-        </div>
-      )}
+      <Unsaved error={save.error} />
       <div className="flex gap-2">
         <ActButton
           needs="manage"

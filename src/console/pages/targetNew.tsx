@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
 import type { Target } from '../../schema.ts';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
@@ -11,7 +11,7 @@ import { TargetForm } from '../targets/form.tsx';
 import { WholeSecret } from '../targets/secret.tsx';
 import { TestResult } from '../targets/testResult.tsx';
 import { Button, buttonLook } from '../ui/button.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { Hint, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 import { useForm } from '../useForm.ts';
 
@@ -103,11 +103,7 @@ function NewTarget() {
               />
             )}
           </Panel>
-          {problem !== null && (
-            <div role="alert">
-              <Hint tone="bad">{messageOf(problem)}</Hint>
-            </div>
-          )}
+          <Unsaved error={problem} />
           <div className="flex flex-wrap gap-2">
             <Button type="submit" kind="main" busy={save.isPending}>
               Save target

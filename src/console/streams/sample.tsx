@@ -1,12 +1,12 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 import type { EventType, StreamName } from '../../schema.ts';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { parseExactly } from '../pretty.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { Unsaved } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { number } from '../words.ts';
 import { EVENT_TYPES } from './filters.tsx';
@@ -123,11 +123,7 @@ export function SampleDialog(props: {
             <option key={value} value={value} />
           ))}
         </datalist>
-        {send.error !== null && (
-          <div role="alert">
-            <Hint tone="bad">{messageOf(send.error)}</Hint>
-          </div>
-        )}
+        <Unsaved error={send.error} />
         <div className="flex justify-end gap-2">
           <Button onClick={props.onClose}>Cancel</Button>
           <Button type="submit" kind="main" busy={send.isPending} disabled={wrong !== undefined}>

@@ -61,3 +61,13 @@ export function Hint({
   }[tone];
   return <div className={`foreign rounded-md border-l-4 px-3 py-2 ${look}`}>{children}</div>;
 }
+
+/** Why an act of a form did not work, in the API's words; nothing while it has not failed. */
+export function Unsaved({ error }: { error: Error | null }) {
+  if (error === null) return null;
+  return (
+    <div role="alert">
+      <Hint tone="bad">{messageOf(error)}</Hint>
+    </div>
+  );
+}
