@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Client, Connection } from '@temporalio/client';
@@ -35,6 +34,7 @@ import { createLog, type Log } from './src/log.ts';
 import { createMetrics, showPool } from './src/metrics.ts';
 import { serveMetrics } from './src/metricsServer.ts';
 import { migrate } from './src/migrate.ts';
+import { listenOn } from './src/listenOn.ts';
 import { createListener } from './src/notify.ts';
 import { createPages } from './src/pages.ts';
 import { ensurePartitions } from './src/partitions.ts';
@@ -153,8 +153,8 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     stack.use(shown);
     log.info({ metrics_port: shown.port }, 'metrics are shown');
   }
-  await listen(server, config);
-  log.info({ port: (server.address() as AddressInfo).port }, 'the API listens');
+  const port = await listenOn(server, config, 'MILLRACE_HOST and MILLRACE_PORT');
+  log.info({ port }, 'the API listens');
   try {
     await migrateOnceItIsThere(url, log, stopping.signal);
     if (!stopping.signal.aborted) await serve(stopping.signal);
@@ -204,18 +204,6 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
 /** The operator's, or one of our own making that stays in the data folder. */
 async function apiKeyOf(config: ServiceConfig): Promise<string> {
   return config.apiKey ?? keepApiKey(await openDataDir(config.dataDir));
-}
-
-async function listen(server: Server, { host, port }: ServiceConfig): Promise<void> {
-  server.listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ConfigError(
-      `MILLRACE_HOST and MILLRACE_PORT must name an address that is free: ${host}:${port} is not (${code}).`,
-    );
-  }
 }
 
 /** Postgres may come up after us; a migration that fails for another reason ends the process. */

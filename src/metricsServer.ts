@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
-import { ConfigError } from './config.ts';
+import { listenOn } from './listenOn.ts';
 import { METRICS_TYPE } from './metrics.ts';
 
 export interface MetricsServer extends AsyncDisposable {
@@ -34,17 +33,13 @@ export async function serveMetrics(options: {
       },
     );
   });
-  server.listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ConfigError(
-      `MILLRACE_METRICS_HOST and MILLRACE_METRICS_PORT must name an address that is free: ${host}:${port} is not (${code}).`,
-    );
-  }
+  const bound = await listenOn(
+    server,
+    { host, port },
+    'MILLRACE_METRICS_HOST and MILLRACE_METRICS_PORT',
+  );
   return {
-    port: (server.address() as AddressInfo).port,
+    port: bound,
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, 'close');
       server.close();

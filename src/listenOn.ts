@@ -1,0 +1,26 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { ConfigError } from './config.ts';
+
+/**
+ * Resolves with the port once the server listens. Throws a `ConfigError` that names the variables
+ * (`MILLRACE_HOST and MILLRACE_PORT`) when the address is not free, or not of this machine.
+ */
+export async function listenOn(
+  server: Server,
+  { host, port }: { host: string; port: number },
+  variables: string,
+): Promise<number> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigError(
+      `${variables} must name an address that is free: ${host}:${port} is not (${code}).`,
+    );
+  }
+  return (server.address() as AddressInfo).port;
+}
