@@ -147,14 +147,23 @@ async function serve(
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => workers.shutdown());
   log.info({ ...queues, ...queue, region: config.region }, 'worker runs');
+  let unstored: ReadonlySet<string>;
   try {
-    await workers.run();
+    ({ unstored } = await workers.run());
   } finally {
     await workflows.settled();
     await grpc.close();
     await connection.close();
   }
-  log.info('worker has stopped; everything in flight is stored');
+  if (unstored.size === 0) {
+    log.info('worker has stopped; everything in flight is stored');
+    return;
+  }
+  process.exitCode = 1;
+  log.error(
+    { count: unstored.size, consumers: [...unstored].slice(0, 100) },
+    'worker has stopped, but Postgres was away: what these consumers sent last is not stored and may be sent again',
+  );
 }
 
 /** Temporal or Postgres is away at the start: one sentence, and whoever supervises starts it again. */

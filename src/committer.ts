@@ -26,6 +26,12 @@ export interface Committer extends AsyncDisposable {
   flush(one: Committing): Promise<void>;
   /** The rows of all drains here may have changed. */
   markAll(): void;
+  /** The process is to end: what can't be stored by then (monotonic ms), as Postgres is away, is given up. */
+  endBy(at: number): void;
+  /** Infinity until the process is to end. */
+  readonly endsAt: number;
+  /** Consumers whose last outcomes were given up: what they sent may be sent again. */
+  readonly unstored: Set<string>;
   /** False while Postgres is away: nothing may be sent that could not be recorded. */
   readonly healthy: boolean;
 }
@@ -41,7 +47,7 @@ export interface CommitterOptions {
 /**
  * Stores the outcomes of all drains of the process, set-based, one statement at a time, every
  * `intervalMs` while there is anything. While Postgres is away it keeps what it took and tries
- * again until it is stored.
+ * again until it is stored, or the process has to end.
  */
 export function createCommitter(options: CommitterOptions): Committer {
   const { progress, leaseMs, log } = options;
@@ -50,6 +56,8 @@ export function createCommitter(options: CommitterOptions): Committer {
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> | null = null;
   let healthy = true;
+  let endsAt = Infinity;
+  const unstored = new Set<string>();
 
   const renewal = setInterval(() => {
     const due = performance.now() - leaseMs / 2;
@@ -99,9 +107,17 @@ export function createCommitter(options: CommitterOptions): Committer {
         if (healthy)
           log.warn({ err: error }, 'Postgres is away: sending stops until outcomes are stored');
         healthy = false;
+        if (sentAt >= endsAt) return giveUp(taken, error as Error);
         await new Promise((resolve) => setTimeout(resolve, wait));
         wait = Math.min(wait * 2, 1_000);
       }
+    }
+  }
+
+  function giveUp(taken: Taken[], error: Error): void {
+    for (const { one } of taken) {
+      unstored.add(one.consumerId);
+      one.broken(error);
     }
   }
 
@@ -147,6 +163,13 @@ export function createCommitter(options: CommitterOptions): Committer {
       schedule();
     },
     flush,
+    endBy: (at) => {
+      endsAt = at;
+    },
+    get endsAt() {
+      return endsAt;
+    },
+    unstored,
     markAll: () => {
       for (const one of joined.keys()) dirty.add(one);
       schedule();

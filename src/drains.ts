@@ -54,6 +54,10 @@ export interface Drains extends AsyncDisposable {
   deps: DrainDeps & DeliverDeps;
   /** Consumers being drained here. */
   readonly running: number;
+  /** The process is to end: Postgres, if it is away, is waited for no longer than this. */
+  endWithin(ms: number): void;
+  /** Consumers whose last outcomes could not be stored by then. */
+  readonly unstored: ReadonlySet<string>;
 }
 
 /** What all drains of the process share: tails, committer, budget, clock and connections. */
@@ -120,6 +124,8 @@ export function createDrains(options: DrainsOptions): Drains {
     get running() {
       return deliveries.size;
     },
+    endWithin: (ms) => committer.endBy(performance.now() + ms),
+    unstored: committer.unstored,
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       unlisten();

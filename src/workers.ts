@@ -27,6 +27,8 @@ import { startWake } from './wake.ts';
 
 /** Requests end within 15 s; then outcomes are stored. */
 const FORCE_AFTER_MS = 30_000;
+/** Postgres, where it is away, has this long to come back and store them. */
+const STORE_WITHIN_MS = 20_000;
 const RECONCILE_MS = 60_000;
 const RETARGET_MS = 500;
 const WAKE_POLL_MS = 500;
@@ -63,10 +65,11 @@ export interface WorkersOptions {
 
 /**
  * The workers of one process and what runs beside them: the wake leader, the reconciler and the
- * outbox. `run` resolves after `shutdown`, when everything in flight has ended and is stored.
+ * outbox. `run` resolves after `shutdown`, when everything in flight has ended and is stored, with
+ * the consumers of whom this failed because Postgres stayed away.
  */
 export async function createWorkers(options: WorkersOptions): Promise<{
-  run(): Promise<void>;
+  run(): Promise<{ unstored: ReadonlySet<string> }>;
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
@@ -180,7 +183,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
       });
   }
 
-  async function run(): Promise<void> {
+  async function run(): Promise<{ unstored: ReadonlySet<string> }> {
     const timer = every(look, RECONCILE_MS);
     const first = setTimeout(look, 1_000);
     try {
@@ -194,11 +197,13 @@ export async function createWorkers(options: WorkersOptions): Promise<{
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
     }
+    return { unstored: drains.unstored };
   }
 
   return {
     run,
     shutdown: () => {
+      drains.endWithin(STORE_WITHIN_MS);
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     },
     get leads() {

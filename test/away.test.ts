@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 
 import { reconcile } from '../src/reconcile.ts';
 import pino from 'pino';
+import { createDatabase } from './support/database.ts';
+import { createFeed, tally } from './support/feed.ts';
 import { until } from './support/poll.ts';
+import { openCluster } from './support/processes.ts';
+import { createProxy } from './support/proxy.ts';
 import { accept, openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';
 
@@ -97,3 +101,38 @@ test.concurrent('without a worker that polls commands answer 503, and the same o
   const { rows } = await world.db.query(`select from changes where action = 'paused'`);
   expect(rows).toHaveLength(1);
 }, 60_000);
+
+test.concurrent('processes that are to end while Postgres is away end in time, the worker says what may be sent again, and nothing is lost', async () => {
+  await using database = await createDatabase();
+  await using postgres = await createProxy(database.url);
+  await using cluster = await openCluster(postgres.url);
+  await using receiver = await openReceiver();
+  const [worker, server] = await Promise.all([cluster.startWorker(), cluster.startServer()]);
+  const { id } = await cluster.consumer(receiver.url);
+  const feed = createFeed(cluster, 'a');
+  const appending = feed.append(0, 5_000);
+  await until(() => receiver.received.length > 500);
+
+  postgres.setAway(true);
+  await until(() => worker.stderr().includes('Postgres is away'));
+  const at = performance.now();
+  const took = (code: number | null) => ({ code, ms: performance.now() - at });
+  const [api, sender] = await Promise.all([server.stop().then(took), worker.stop().then(took)]);
+  expect([api.code, sender.code]).toEqual([0, 1]);
+  expect(api.ms).toBeLessThan(15_000); // as docs/operating.md says, and its start on a loaded machine
+  expect(sender.ms).toBeLessThan(45_000);
+  const last = JSON.parse(worker.stderr().trim().split('\n').at(-1) ?? '') as object;
+  expect(last).toMatchObject({
+    level: 'error',
+    msg: 'worker has stopped, but Postgres was away: what these consumers sent last is not stored and may be sent again',
+    consumers: [id],
+  });
+
+  postgres.setAway(false);
+  await Promise.all([cluster.startWorker(), cluster.startServer()]);
+  await appending;
+  await cluster.caughtUp(id, 40_000);
+  const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+  expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
+  expect(repeated.length).toBeGreaterThan(0); // it was honest
+}, 120_000);

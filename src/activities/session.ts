@@ -67,7 +67,7 @@ export interface Session {
 
 /** Takes the cursor, waiting out a predecessor that did not let go; null when there is none. */
 export async function openSession(deps: DeliverDeps, consumerId: string): Promise<Session | null> {
-  const { progress } = deps.shared;
+  const { progress, committer } = deps.shared;
   let leaseUntil = performance.now() + LEASE_MS;
   const lease = await progress.acquire(consumerId, deps.holder, LEASE_MS);
   if (lease === null) return null;
@@ -154,7 +154,11 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
       } catch (error) {
         // What was delivered must be stored, also when nobody waits for this activity any more.
         if (signal.aborted) givenUpAt = Math.min(givenUpAt, sentAt);
-        if (!isDatabaseAway(error) || sentAt > givenUpAt + KEEP_MS) throw error;
+        if (!isDatabaseAway(error)) throw error;
+        if (sentAt > Math.min(givenUpAt + KEEP_MS, committer.endsAt)) {
+          committer.unstored.add(consumerId);
+          throw error;
+        }
         await sleep(500);
       }
     }
