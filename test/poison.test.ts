@@ -87,6 +87,18 @@ test.concurrent('an outage that answers 500 to everything parks nothing, and all
   }
 });
 
+test.concurrent('the one other entry speaks for the endpoint, however soon after the refused one it was sent', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));
+  const target = await world.target(receiver.url, { max_in_flight: 1 }); // one right after the other
+  await world.append.events(someEvents(2));
+  for (let round = 0; round < 12; round += 1) {
+    const consumer = await world.consumer(target, { start: 'beginning' });
+    await until(async () => (await world.get(consumer)).parked === 1);
+    expect(await world.get(consumer)).toMatchObject({ status: 'active', failing_since: null });
+  }
+});
+
 test.concurrent('a poisoned head is found out by a probe of another record', async () => {
   await using world = await openWorld();
   let down = true;
