@@ -68,7 +68,7 @@ test('names, ids, data and answers of others are shown as text, and break no pag
     page,
     page.getByRole('row').filter({ hasText: 'hostile' }).getByRole('button').first(),
   );
-});
+}, 240_000);
 
 test('a complaint of the browser would be noticed: what it refuses to run is one', async () => {
   await using tab = await openTab({ expected: [/policy|Content Security Policy/u, /401/u] });
@@ -114,7 +114,7 @@ async function plant(url: string): Promise<{ target: Target; consumer: Consumer 
       const path = `/v1/consumers/${consumer.id}/dead-letters`;
       return (await cluster.request<{ data: unknown[] }>('GET', path)).data.length > 0;
     },
-    { timeoutMs: 30_000, what: 'the refused entry dies' },
+    { timeoutMs: 60_000, what: 'the refused entry dies' },
   );
   return { target, consumer };
 }
