@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    expect: { poll: { timeout: 15_000 } },
     globalSetup: ['test/support/servers.ts'],
     pool: 'forks',
     maxWorkers: 2,

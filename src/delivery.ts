@@ -150,6 +150,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     slot.messageId = entry.messageId;
     slot.body = entry.body;
     slot.attempt = 0;
+    slot.startedMono = 0;
     slot.parked = null;
     if (failing.parksBehind(slot)) {
       if (parking.overflown) stop('parked');
@@ -178,7 +179,8 @@ export function startDelivery(options: DeliveryOptions): Delivery {
         slot.attempt = 1 + (before ?? 0);
       }
       inFlight += 1;
-      pace.started(performance.now());
+      slot.startedMono = performance.now();
+      pace.started(slot.startedMono);
       senders.send(slot);
     }
     sending = false;
@@ -206,7 +208,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (outcome.kind === 'delivered') {
       outcomes.delivered(made, outcome.status);
       flow.success();
-      if (failing.suspected) failing.cleared(slot, durationMs);
+      if (failing.suspected) failing.cleared(slot);
       settle(slot);
     } else if (outcome.kind === 'failed') {
       stopping = endsBy(failing.fail(slot, made, outcome), stopping);

@@ -43,7 +43,7 @@ export type Verdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 export interface Failing {
   fail(slot: Sent, made: Made, outcome: Failed): Verdict;
   /** A success speaks for the endpoint, and so against the suspects of other records. */
-  cleared(slot: Sent, durationMs: number): void;
+  cleared(slot: Sent): void;
   /** Whether what is unexplained can only be the endpoint's fault; asked when nothing is in flight. */
   blames(nothingElse: boolean): boolean;
   /** Whether a new entry of this record has to be parked behind others; if so, it has been. */
@@ -104,7 +104,7 @@ export function createFailing(options: FailingOptions): Failing {
       sendReady();
       return 'goes on';
     }
-    const verdict = suspects.failed(slot, recordOf(slot.entry), now - made.durationMs, now);
+    const verdict = suspects.failed(slot, recordOf(slot.entry), slot.startedMono, now);
     slot.sent = false;
     if (verdict === 'wait') {
       unexplained.set(slot, { made, outcome });
@@ -115,10 +115,9 @@ export function createFailing(options: FailingOptions): Failing {
     return parking.overflown ? 'parked' : 'goes on';
   }
 
-  function cleared(slot: Sent, durationMs: number): void {
+  function cleared(slot: Sent): void {
     if (slot.parked !== null && ordering === 'stream') return; // which never parks
-    const now = performance.now();
-    suspects.succeeded(slot, recordOf(slot.entry), now - durationMs, now);
+    suspects.succeeded(slot, recordOf(slot.entry), slot.startedMono, performance.now());
     unexplained.delete(slot);
   }
 
@@ -258,5 +257,5 @@ function toSent(parked: Parked): Sent {
   const { entry, record, attempts } = parked;
   const { position, messageId, body } = entry;
   const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };
-  return { ...slot, position, messageId, body, attempt: attempts + 1, parked };
+  return { ...slot, position, messageId, body, attempt: attempts + 1, startedMono: 0, parked };
 }

@@ -37,6 +37,8 @@ export interface Sent extends Slot<Entry> {
   messageId: string;
   body: string;
   attempt: number;
+  /** When its request started, monotonic ms. */
+  startedMono: number;
   /** What it is a retry of; null on its way through the window. */
   parked: Parked | null;
 }

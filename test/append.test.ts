@@ -13,13 +13,13 @@ const PAGE = { filter: EVERYTHING, limit: 100, maxBytes: 1e6, scanRows: 1_000 };
 /** Follows a stream page by page until `done`, as a consumer does; what it sees, in order. */
 async function follow(pages: Pages, stream: StreamName, done: () => boolean): Promise<string[]> {
   const seen: string[] = [];
-  for (let after = 0, last = -1; !done() || after < last;) {
+  for (let after = 0; ;) {
+    const finished = done(); // before the page: what came while it was read is on the next one
     const page = await pages.read({ ...PAGE, stream, after });
     seen.push(...page.entries.map((entry) => entry.messageId));
     after = page.scannedTo;
-    last = page.last;
+    if (finished && after >= page.last) return seen;
   }
-  return seen;
 }
 
 test('a reader that pages while two processes append skips nothing and sees nothing twice', async () => {
@@ -295,7 +295,7 @@ test('while Postgres is away appends are refused at once, and go on when it is b
   const started = performance.now();
   const refused = await appender.events([anEvent()]).catch((error: unknown) => error);
   expect(isDatabaseAway(refused)).toBe(true);
-  expect(performance.now() - started).toBeLessThan(2_000);
+  expect(performance.now() - started).toBeLessThan(4_000); // one in doubt is looked for 5 s long
   proxy.setAway(false);
   await until(async () => (await appender.events([anEvent()])).accepted === 1);
   await appender.close();

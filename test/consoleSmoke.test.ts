@@ -56,7 +56,7 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
     }
     expect(await tab.page.evaluate('document.documentElement.dataset.theme')).toBe(colorScheme);
   }
-});
+}, 240_000);
 
 test('an update shows its fields old and new, the request as it was sent, and a script that sends it again', async () => {
   const { url, signIn, cluster } = site();
@@ -83,8 +83,8 @@ test('an update shows its fields old and new, the request as it was sent, and a 
   const drawer = page.getByRole('dialog');
   await drawer.getByRole('row', { name: 'n 9007199254740993 9007199254740995' }).waitFor();
   await drawer.getByLabel('Request').getByText('"n": 9007199254740995').waitFor();
-  await drawer.getByRole('button', { name: 'Copy as cURL' }).click();
-  await drawer.getByText('Copied').waitFor();
+  const copied = drawer.getByText('Copied').waitFor(); // it says so for two seconds only
+  await Promise.all([copied, drawer.getByRole('button', { name: 'Copy as cURL' }).click()]);
   const script = String(await page.evaluate('navigator.clipboard.readText()'));
   expect(script).toContain(`id='${sent?.id}'`);
   expect(script).toContain(`body='${sent?.body.replaceAll("'", `'\\''`)}'`);

@@ -68,7 +68,7 @@ const targetAt = (baseUrl: string, ca: string | null = null): OpenTarget => ({
   ca,
   secrets: [newSigningSecret()],
   previousUntil: null,
-  timeoutMs: 3_000,
+  timeoutMs: 10_000,
   maxInFlight: 1,
   rateLimit: null,
 });
@@ -90,7 +90,7 @@ test('with an egress proxy names are left to it, over http and over https', asyn
   expect(receiver.received[0]).toMatchObject({ path: '/in', attempt: 1 });
   expect(receiver.received[0]?.headers).not.toHaveProperty('proxy-authorization');
   const url = `http://hooks.test:${port}/post`;
-  const posted = await post(egress, url, { headers: {}, body: '{}', timeoutMs: 3_000 });
+  const posted = await post(egress, url, { headers: {}, body: '{}', timeoutMs: 10_000 });
   expect(posted.status).toBe(204);
 
   const own = selfSigned();

@@ -57,7 +57,7 @@ async function watched(world: World, count: number): Promise<void> {
       );
       return rows[0]?.count === count;
     },
-    { timeoutMs: 20_000, what: `${count} consumers are idle and watched` },
+    { timeoutMs: 60_000, what: `${count} consumers are idle and watched` },
   );
 }
 
@@ -97,7 +97,7 @@ test('1,000 idle consumers run nothing and cost no query each, and a match reach
     `append → received of an idle one, ms: ${waits.map(Math.round).join(', ')}\n`,
   );
   expect(Math.min(...waits)).toBeLessThan(1_000);
-}, 90_000);
+}, 300_000);
 
 test('100 consumers with a match at the same moment all wake and deliver', async () => {
   await using world = await openWorld({ idleAfterMs: 60_000 });
@@ -108,11 +108,11 @@ test('100 consumers with a match at the same moment all wake and deliver', async
   await world.append.events(
     Array.from({ length: 100 }, (_, n) => someEvents(1, { syncId: `s-${n}` })).flat(),
   );
-  await until(() => receiver.received.length >= 100, { timeoutMs: 20_000 });
+  await until(() => receiver.received.length >= 100, { timeoutMs: 60_000 });
   const ms = performance.now() - at;
   process.stderr.write(`100 wakes in ${Math.round(ms)} ms: ${Math.round(100_000 / ms)} a second\n`);
   expect(receiver.received).toHaveLength(100);
-}, 60_000);
+}, 240_000);
 
 test('a wake that crosses the end of a drain is not lost', async () => {
   await using world = await openWorld({ idleAfterMs: 30 });
@@ -120,7 +120,7 @@ test('a wake that crosses the end of a drain is not lost', async () => {
   await world.consumer(await world.target(receiver.url));
   for (let round = 1; round <= 60; round += 1) {
     await world.append.events(someEvents(1));
-    await until(() => receiver.received.length >= round, { timeoutMs: 10_000 });
+    await until(() => receiver.received.length >= round);
     // A different moment each round, around the 30 ms after which the drain ends.
     const moment = performance.now() + (round % 12) * 10;
     await until(() => performance.now() >= moment);
@@ -128,7 +128,7 @@ test('a wake that crosses the end of a drain is not lost', async () => {
   expect(receiver.received.map((one) => one.position)).toEqual(
     Array.from({ length: 60 }, (_, n) => n + 1),
   );
-}, 60_000);
+}, 180_000);
 
 test('a leader that goes is replaced by another process, and nothing it watched is lost', async () => {
   await using world = await openWorld({ idleAfterMs: 50 });
@@ -137,7 +137,7 @@ test('a leader that goes is replaced by another process, and nothing it watched 
   await world.stopWorker();
   await world.append.events(someEvents(1, { syncId: 's-3' }));
   await world.startWorker();
-  await until(() => receiver.received.length === 1, { timeoutMs: 15_000 });
+  await until(() => receiver.received.length === 1);
   await world.append.events(someEvents(1, { syncId: 's-4' }));
   await until(() => receiver.received.length === 2);
   expect(receiver.received.map((one) => one.position)).toEqual([1, 2]);

@@ -76,7 +76,7 @@ function openApi(stack: Stack): Api {
           const one = await get(id);
           return holds(one) && one;
         },
-        { timeoutMs: 20_000, what: `consumer ${id} becomes as ${holds.toString()}` },
+        { timeoutMs: 60_000, what: `consumer ${id} becomes as ${holds.toString()}` },
       ),
     append: async (from, to) => {
       const events = Array.from({ length: to - from }, (_, index) => ({
@@ -154,7 +154,7 @@ test('a restart of everything keeps positions, filters and statuses, and sends n
   await second.request('POST', `/v1/consumers/${made.blocked.id}/retry`);
   await second.becomes(made.blocked.id, caughtUp);
   expect(new Set(idsOf(failing))).toEqual(new Set(ids(0, 3_000)));
-}, 120_000);
+}, 300_000);
 
 test("after the loss of Temporal's data file every consumer goes on, without a gap and without a repeat", async () => {
   await using receiver = await openReceiver();
@@ -190,4 +190,4 @@ test("after the loss of Temporal's data file every consumer goes on, without a g
     expect(status.name).toBe('RUNNING');
   }
   await connection.close();
-}, 120_000);
+}, 300_000);

@@ -66,6 +66,16 @@ export function createFeed(cluster: Cluster, name: string): Feed {
   return { accepted, append, appendOnce };
 }
 
+/** What comes in the 25 ms between two commits and while one is stored. */
+const COMMIT_MS = 100;
+/** A commit of a disk that others use, too, may take that much longer. */
+const STALL_MS = 2_000;
+
+/** From when what was taken may not be stored, of a sender that died at `at`, its last commit at `storedAt`. */
+export function unstoredFrom(at: number, storedAt: number): number {
+  return Math.max(at - STALL_MS, Math.min(at, storedAt)) - COMMIT_MS;
+}
+
 export interface Tally {
   /** Accepted, but not received. */
   missing: string[];

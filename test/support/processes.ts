@@ -15,6 +15,8 @@ import { until } from './poll.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const KEY = 'cluster-test-key-0123456789';
+/** Each commit renews it. */
+const DRAIN_LEASE_MS = 8_000;
 
 /** One server.ts or worker.ts. */
 export interface Running {
@@ -49,6 +51,8 @@ export interface Cluster extends AsyncDisposable {
   senderOf(id: string): Promise<number | null>;
   /** Positions of the consumer that are settled in Postgres. */
   settled(id: string): Promise<{ position: number; ahead: Set<number> }>;
+  /** When its drain last stored what it had done, monotonic ms; Infinity: it has let go. */
+  storedAt(id: string): Promise<number>;
 }
 
 /** On a database of the caller's and the run's Temporal, with task queues and a data folder of its own. */
@@ -84,7 +88,7 @@ export async function openCluster(
         if (commandLine(run.pid) === null) throw new Error(`${entry} ended: ${run.stderr()}`);
         return isUp(run);
       },
-      { timeoutMs: 60_000, what: `${entry} is up` },
+      { timeoutMs: 120_000, what: `${entry} is up` },
     );
     return run;
   }
@@ -157,6 +161,10 @@ export async function openCluster(
     settled: async (id) => {
       const row = await cursor<{ position: string; ahead: string[] }>(id, 'position, ahead');
       return { position: Number(row.position), ahead: new Set(row.ahead.map(Number)) };
+    },
+    storedAt: async (id) => {
+      const row = await cursor<{ until: Date | null }>(id, 'lease_until as until');
+      return (row.until?.getTime() ?? Infinity) - DRAIN_LEASE_MS - performance.timeOrigin;
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(running.map((run) => run.stop()));

@@ -84,6 +84,7 @@ async function sweep(): Promise<void> {
   const folders = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
   for (const folder of folders) {
     const pid = Number(folder.slice(PREFIX.length).split('-')[0]);
+    if (Number.isNaN(pid)) continue; // what runs share: the compile cache
     if (identityOf(pid)?.includes('vitest') === true) continue;
     const dataDir = join(tmpdir(), folder);
     const servers = await start(dataDir).catch(() => []); // a folder that was only half made

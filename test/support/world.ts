@@ -181,7 +181,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       return consumerId;
     },
     get,
-    becomes: (consumerId, status, timeoutMs = 15_000) =>
+    becomes: (consumerId, status, timeoutMs = 30_000) =>
       until(
         async () => {
           const consumer = await get(consumerId);
