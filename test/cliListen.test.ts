@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startCli } from './support/cli.ts';
 import type { RunningCli } from './support/cli.ts';
 import { createDatabase } from './support/database.ts';
@@ -16,6 +16,10 @@ let database: TestDatabase;
 let cluster: Cluster;
 let server: Running;
 let home: string;
+let clis: RunningCli[] = [];
+
+// A test starts several processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 beforeAll(async () => {
   database = await createDatabase();
@@ -29,9 +33,29 @@ afterAll(async () => {
   await rm(home, { recursive: true });
 });
 
+/** Of a test that has failed. */
+afterEach(async () => {
+  for (const { child, ended } of clis.splice(0)) {
+    child.kill('SIGKILL');
+    await ended;
+  }
+});
+
+function start(args: string[]): RunningCli {
+  const cli = startCli(args, { ...cluster.api, XDG_CONFIG_HOME: home });
+  clis.push(cli);
+  return cli;
+}
+
 async function listen(...args: string[]): Promise<RunningCli> {
-  const cli = startCli(['listen', ...args], { ...cluster.api, XDG_CONFIG_HOME: home });
-  await until(() => cli.stderr().includes('Ready.'), { what: `it listens: ${cli.stderr()}` });
+  const cli = start(['listen', ...args]);
+  await until(
+    () => {
+      if (!cli.stderr().includes('Ready.')) throw new Error(cli.stderr());
+      return true;
+    },
+    { timeoutMs: 60_000, what: 'it listens' },
+  );
   return cli;
 }
 
@@ -107,12 +131,16 @@ test.each([
     for (let from = 0; from < total; from += 2_000) await append(sync, from, from + 2_000, 4_000);
     const flags = ['--sync', sync, '--since', 'beginning', '--concurrency', concurrency];
     const cli = await listen('--forward-to', receiver.url, ...flags);
-    for (const [share, end] of [
-      [0.15, 'stop'],
-      [0.4, 'killHard'],
-      [0.65, 'killHard'],
-    ] as const) {
+    for (const [times, [share, end]] of (
+      [
+        [0.15, 'stop'],
+        [0.4, 'killHard'],
+        [0.65, 'killHard'],
+      ] as const
+    ).entries()) {
       await until(() => receiver.received.length > total * share, { timeoutMs: 60_000 });
+      // What has come so far may have waited in buffers.
+      await until(() => cli.stderr().split('Connected again').length - 1 === times);
       await server[end]();
       expect(receiver.received.length).toBeLessThan(total);
       server = await cluster.startServer();
@@ -129,7 +157,7 @@ test.each([
     const lanes = concurrency === '1' ? [ids] : perRecord(ids);
     for (const lane of lanes) expect(lane).toEqual(lane.toSorted((a, b) => a - b));
   },
-  240_000,
+  600_000,
 );
 
 function perRecord(ids: number[]): number[][] {
@@ -152,7 +180,7 @@ test('the cursor that is printed at the end goes on there in another run', async
 });
 
 test('tail prints entries as the API has them, one a line', async () => {
-  const cli = startCli(['tail', '--sync', 'tailed', '--since', 'beginning', '--json'], cluster.api);
+  const cli = start(['tail', '--sync', 'tailed', '--since', 'beginning', '--json']);
   await cluster.request('POST', '/v1/events', {
     events: [
       {
@@ -165,7 +193,7 @@ test('tail prints entries as the API has them, one a line', async () => {
       },
     ],
   });
-  await until(() => cli.stdout().includes('\n'));
+  await until(() => cli.stdout().includes('\n'), { timeoutMs: 60_000 });
   const event = await cluster.request('GET', '/v1/events/tailed-1');
   expect(JSON.parse(cli.stdout())).toEqual(event);
   await interrupt(cli);

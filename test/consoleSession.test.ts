@@ -102,6 +102,7 @@ test('a page of another origin changes nothing with the session of whoever opens
       page.getByRole('button', { name: 'Win' }).click(),
     ]);
     expect(answer.status()).toBe(status);
+    await page.waitForURL(pause); // else it may come between
 
     await page.goto(origin);
     for (const init of [

@@ -47,7 +47,7 @@ function send(
     ca: null,
     secrets: [newSigningSecret()],
     previousUntil: null,
-    timeoutMs: 3_000,
+    timeoutMs: 15_000,
     maxInFlight: 1,
     rateLimit: null,
     ...more,

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createOnError } from '../src/api/errors.ts';
 import { readBody } from '../src/api/requests.ts';
 import { createRoutes } from '../src/api/route.ts';
@@ -28,6 +28,10 @@ afterAll(async () => {
 });
 
 const target = { name: 't', base_url: 'https://example.com' };
+
+/** Until its test ends no time passes by which a rate lets more through. */
+const stopClock = () => vi.spyOn(performance, 'now').mockReturnValue(Math.ceil(performance.now()));
+afterEach(() => vi.restoreAllMocks());
 
 describe('the rate', () => {
   test('lets a burst of twice the rate through, then the rate, and says when', () => {
@@ -72,6 +76,7 @@ describe('the rate', () => {
 
   test('is told with each answer, and one too many is 429 with Retry-After', async () => {
     await using limited = openApp(database.url, {}, { requestsPerSecond: 2 });
+    stopClock();
     const answers = [];
     for (let turn = 0; turn < 5; turn++) answers.push(await limited.request('GET', '/v1/info'));
     const told = answers.map(({ status, headers }) => [
@@ -107,6 +112,7 @@ describe('the rate', () => {
 
   test('of one key is not used up by another, nor by what is refused before', async () => {
     await using limited = openApp(database.url, {}, { requestsPerSecond: 1 });
+    stopClock();
     const { body } = await api.request('POST', '/v1/api-keys', { name: 'k', scopes: ['read'] });
     const headers = { authorization: `Bearer ${body.key}` };
     for (let turn = 0; turn < 3; turn++) {
@@ -126,10 +132,7 @@ describe('a request that is too much', () => {
   let port: number;
 
   beforeAll(async () => {
-    server = createApiServer(api.app.fetch, {
-      headersTimeout: 300,
-      connectionsCheckingInterval: 50,
-    });
+    server = createApiServer(api.app.fetch);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     port = (server.address() as AddressInfo).port;
@@ -188,7 +191,13 @@ describe('a request that is too much', () => {
   });
 
   test('in the time that its headers take ends the connection', async () => {
-    const socket = connect(port, '127.0.0.1');
+    const hasty = createApiServer(api.app.fetch, {
+      headersTimeout: 300,
+      connectionsCheckingInterval: 50,
+    });
+    hasty.listen(0, '127.0.0.1');
+    await once(hasty, 'listening');
+    const socket = connect((hasty.address() as AddressInfo).port, '127.0.0.1');
     let answer = '';
     socket.on('data', (chunk) => (answer += String(chunk)));
     socket.write('GET /v1/info HTTP/1.1\r\nhost: x\r\nx-slow: ');
@@ -196,6 +205,8 @@ describe('a request that is too much', () => {
     socket.on('error', () => undefined); // cut while it writes
     await once(socket, 'close');
     clearInterval(drip);
+    hasty.close();
+    await once(hasty, 'close');
     expect(answer).toMatch(/^(HTTP\/1\.1 408 |$)/u);
   });
 

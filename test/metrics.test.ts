@@ -42,14 +42,14 @@ beforeAll(async () => {
   await cluster.request('POST', '/v1/events', { events });
   const fine = await cluster.consumer(good.url);
   ({ id: failing } = await cluster.consumer(bad.url));
-  const third = await cluster.consumer(good.url);
+  const third = await cluster.consumer(good.url, { start: 'end' }); // it may run until it is paused
   await cluster.request('POST', `/v1/consumers/${third.id}/pause`, {});
   await cluster.caughtUp(fine.id, 30_000);
   await until(async () => (await cluster.get(failing)).status === 'blocked', {
     timeoutMs: 30_000,
     what: 'the failing consumer is blocked',
   });
-}, 90_000);
+}, 240_000);
 afterAll(() => scope.disposeAsync());
 
 async function scrape(of: Running): Promise<Map<string, { type: string; samples: Sample[] }>> {

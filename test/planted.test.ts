@@ -155,7 +155,7 @@ test('planted secrets are in no log, history, mail, answer or table, and an entr
   }
   expect(await dump(db, ['targets'])).not.toContain(QUERY_KEY);
   expect(await dump(db, ['records', 'events', 'parked', 'dead_letters'])).not.toContain(DATA);
-}, 180_000);
+}, 480_000);
 
 /** Requests that fail, with secrets in them. */
 async function askWrongly(cluster: Cluster, path: string, credentials: object): Promise<void> {

@@ -37,7 +37,7 @@ test('one record updated 1,000 times while a consumer drains: the newest version
   const target = await world.target(receiver.url, { max_in_flight: 4 });
   const consumer = await world.consumer(target, { stream: 'records', start: 'beginning' });
   for (let n = 1; n <= 1_000; n += 1) await world.append.records([change('hot', `{"n":${n}}`)]);
-  await world.caughtUp(consumer);
+  await world.caughtUp(consumer, 60_000);
 
   const { rows } = await world.db.query<{ count: number; newest: string }>(
     `select count(*)::int as count, max(data) filter (where upstream_id = 'hot') as newest from records`,
@@ -49,13 +49,14 @@ test('one record updated 1,000 times while a consumer drains: the newest version
   expect(last.get('hot')?.data.n).toBe(1_000);
   const hot = sent.filter((record) => record.upstream_id === 'hot').map((record) => record.data.n);
   expect(hot).toEqual([...new Set(hot)].sort((a, b) => a - b));
-});
+}, 180_000);
 
 test('on the records stream a version that moved on while its endpoint failed is not sent any more', async () => {
   await using world = await openWorld();
   let failing = true;
   await using receiver = await openReceiver((one, response) => {
-    if (failing) response.writeHead(503).end();
+    // Nothing is under way by itself while the version moves on.
+    if (failing) response.writeHead(503, { 'retry-after': '3600' }).end();
     else accept(one, response);
   });
   await world.append.records([change('a', '{"n":1}'), change('b', '{"n":1}')]);

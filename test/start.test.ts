@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client } from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { commandLine } from '../src/embedded/processes.ts';
 import { choosePort } from '../src/embedded/state.ts';
 import { killHard, runAside } from './support/aside.ts';
@@ -15,6 +15,11 @@ import { until } from './support/poll.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STOP_MS = 20_000;
+/** A drain may take 17 s. */
+const HURRIED_MS = 12_000;
+
+// A test starts everything up to twice, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 interface Run {
   child: ChildProcess;
@@ -67,13 +72,14 @@ function start(
 }
 
 /** Resolves with the pids it names once it is ready. */
-async function ready(run: Run, timeoutMs = 45_000): Promise<Record<string, number>> {
+async function ready(run: Run): Promise<Record<string, number>> {
   const line = await until(
     () => {
-      if (run.child.exitCode !== null) throw new Error(run.stderr());
-      return /^ {2}Processes +(.+)$/mu.exec(run.stderr())?.[1];
+      const processes = /^ {2}Processes +(.+)$/mu.exec(run.stderr())?.[1];
+      if (processes === undefined) throw new Error(run.stderr());
+      return processes;
     },
-    { timeoutMs, what: `ready: ${run.stderr()}` },
+    { timeoutMs: 90_000, what: 'ready' },
   );
   const pids = line.split(', ').map((part) => part.split(' '));
   return Object.fromEntries(pids.map(([name, pid]) => [name, Number(pid)]));
@@ -174,9 +180,9 @@ test('each of its processes is started again when it is killed, on the same port
     process.kill(pids[name]!, 'SIGKILL');
     await until(() => new RegExp(`${name}.* ended`, 'u').test(run.stderr()), { what: name });
   }
-  await until(isReady, { timeoutMs: 25_000 });
+  await until(isReady, { timeoutMs: 60_000 });
   const url = `postgres://millrace:${password}@127.0.0.1:${postgresPort}/millrace`;
-  await until(() => connects(url), { timeoutMs: 25_000 });
+  await until(() => connects(url), { timeoutMs: 60_000 });
   expect(run.child.exitCode).toBeNull();
 });
 
@@ -210,7 +216,7 @@ test('a second Ctrl-C does not wait for a drain', async () => {
   await until(() => performance.now() - asked > 600); // what comes sooner is npm's echo of the first
   run.child.kill('SIGINT');
   expect(await run.exit).toBe(0);
-  expect(performance.now() - asked).toBeLessThan(5_000);
+  expect(performance.now() - asked).toBeLessThan(HURRIED_MS);
 });
 
 test('after its own kill -9 its processes drain and end, and the next one goes on with the same servers', async () => {
@@ -218,7 +224,7 @@ test('after its own kill -9 its processes drain and end, and the next one goes o
   const before = await ready(first);
   await killHard(first.child);
   const second = start();
-  const after = await ready(second, 25_000);
+  const after = await ready(second);
   expect([after['Postgres'], after['Temporal']]).toEqual([before['Postgres'], before['Temporal']]);
   await until(
     () => commandLine(before['API']!) === null && commandLine(before['worker']!) === null,

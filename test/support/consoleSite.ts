@@ -13,7 +13,7 @@ export interface ConsoleSite {
   signIn(context: BrowserContext, key?: string): Promise<void>;
 }
 
-const START_MS = 150_000;
+const START_MS = 180_000;
 
 /** One site for all tests of a file, on a database of its own; call what it returns inside of a test. */
 export function siteOfFile(env: Record<string, string> = {}): () => ConsoleSite {
