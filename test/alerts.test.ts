@@ -42,7 +42,7 @@ test.concurrent('stops of one target within its minute share a mail where they g
   const elsewhere = await world.consumer(other, { name: 'else' });
   await world.append.events(someEvents(3));
   for (const id of [...shared, named, elsewhere]) await world.becomes(id, 'stopped');
-  await until(() => smtp.mails.length === 3, { timeoutMs: 30_000 });
+  await until(() => smtp.mails.length === 3);
   const covered = smtp.of('gone').map((mail) => mail.headers['x-millrace-consumer']?.split(', '));
   expect(covered).toHaveLength(3);
   const sorted = covered.map((ids) => ids?.toSorted()).toSorted((a, b) => a!.length - b!.length);
@@ -82,7 +82,7 @@ test.concurrent('a worker killed between the stop and its mail: exactly one mail
   await worker.killHard();
   expect(smtp.mails).toHaveLength(0); // killed between the two
   await cluster.startWorker();
-  await until(() => smtp.mails.length > 0, { timeoutMs: 40_000 });
+  await until(() => smtp.mails.length > 0);
   // A second one would be due with the first.
   await until(async () => (await db.query(UNSENT)).rows[0]?.['count'] === 0);
   expect(smtp.mails).toHaveLength(1);
@@ -116,7 +116,7 @@ test.concurrent('a mail server that is away gets the mail when it is back, once'
   });
   expect(error).toContain('ECONNREFUSED');
   await using back = await openMailServer(away.port);
-  await until(() => back.mails.length === 1, { timeoutMs: 20_000 });
+  await until(() => back.mails.length === 1);
   await until(async () => (await world.db.query(UNSENT)).rows[0]?.['count'] === 0);
   expect(back.mails).toHaveLength(1);
   expect(away.mails).toHaveLength(0);
@@ -139,7 +139,7 @@ test.concurrent('dead letters are told of once, in a digest, with the command th
     told()
       .map((mail) => Number(/: (\d+) entr/u.exec(mail.text)?.[1]))
       .reduce((sum, one) => sum + one, 0);
-  await until(() => count() === 3, { timeoutMs: 30_000 });
+  await until(() => count() === 3);
   expect(told()[0]?.text).toContain(`millrace dead-letters replay ${consumer} --all`);
   expect(told()[0]?.text).toContain('HTTP_4XX');
   expect(told()[0]?.text).not.toContain('<b>&quot;');
@@ -167,7 +167,7 @@ test.concurrent('the alert webhook is signed as any webhook, and tried again unt
   const consumer = await world.consumer(await world.target(receiver.url), { name: 'orders' });
   await world.append.events(someEvents(2));
   await world.becomes(consumer, 'stopped');
-  await until(() => operators.received.length === 2, { timeoutMs: 20_000 });
+  await until(() => operators.received.length === 2);
   const [first, second] = operators.received;
   expect(second?.id).toBe(first?.id);
   const headers = second?.headers as Record<string, string>;

@@ -50,7 +50,7 @@ test.concurrent('webhook-id stays the same over attempts and the attempt number 
   });
   const consumer = await world.consumer(await world.target(receiver.url));
   await world.append.events(someEvents(1));
-  await until(() => receiver.received.length === 3, { timeoutMs: 20_000 });
+  await until(() => receiver.received.length === 3);
   await world.caughtUp(consumer);
   expect(new Set(receiver.received.map((one) => one.id)).size).toBe(1);
   expect(receiver.received.map((one) => one.attempt)).toEqual([1, 2, 3]);
@@ -111,7 +111,7 @@ test.concurrent('after the retry window the consumer stops, someone is told, and
   const consumer = await world.consumer(target);
   await world.append.events(someEvents(5, { records: 1 }));
 
-  const stopped = await world.becomes(consumer, 'stopped', 40_000);
+  const stopped = await world.becomes(consumer, 'stopped');
   expect(stopped.position).toBe(0);
   const tries = receiver.received.length;
   expect(new Set(receiver.received.map((one) => one.position))).toEqual(new Set([1]));
@@ -167,7 +167,7 @@ test.concurrent('another retry window holds for consumers that were made under t
   await world.append.events(someEvents(1, { from: 1 }));
   await world.api.request('POST', `/v1/consumers/${failing}/retry`);
   for (const id of [failing, healthy]) {
-    expect((await world.becomes(id, 'stopped', 40_000)).failing_since).not.toBeNull();
+    expect((await world.becomes(id, 'stopped')).failing_since).not.toBeNull();
   }
 });
 
