@@ -33,7 +33,7 @@ test.concurrent('nothing starts after a pause was answered, and resume goes on w
   await world.caughtUp(consumer);
   expect(new Set(receiver.received.map((one) => one.position)).size).toBe(5_000);
   expect(receiver.received).toHaveLength(5_000);
-});
+}, 180_000);
 
 test.concurrent('seek moves a running consumer after what is in flight has ended; everything comes again', async () => {
   await using world = await openWorld();
@@ -125,7 +125,7 @@ test.concurrent('a graceful stop of the worker makes no duplicate, and another o
   await world.caughtUp(consumer);
   expect(receiver.received).toHaveLength(5_000);
   expect(new Set(receiver.received.map((one) => one.position)).size).toBe(5_000);
-});
+}, 180_000);
 
 test.concurrent('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
   await using world = await openWorld({ idleAfterMs: 100 });
