@@ -27,7 +27,13 @@ test.concurrent('stops of one target within its minute share a mail where they g
     retryWindowMs: TWO_HOURS,
     sendMail: smtpMail(smtp.url, FROM),
   });
-  await using receiver = await openReceiver(gone);
+  // All are answered once each has asked: on a slow machine, too, they stop within that minute.
+  const waiting: (() => void)[] = [];
+  await using receiver = await openReceiver((one, response) => {
+    waiting.push(() => gone(one, response));
+    const asked = new Set(receiver.received.map(({ headers }) => headers['millrace-consumer']));
+    if (asked.size === 5) for (const answer of waiting.splice(0)) answer();
+  });
   const target = await world.target(`${receiver.url}/in?token=hidden`);
   const other = await world.target(receiver.url);
   const shared = [];
@@ -36,9 +42,7 @@ test.concurrent('stops of one target within its minute share a mail where they g
   const elsewhere = await world.consumer(other, { name: 'else' });
   await world.append.events(someEvents(3));
   for (const id of [...shared, named, elsewhere]) await world.becomes(id, 'stopped');
-  expect(smtp.mails).toHaveLength(0); // others may follow
-
-  await until(() => smtp.mails.length === 3, { timeoutMs: 20_000 });
+  await until(() => smtp.mails.length === 3);
   const covered = smtp.of('gone').map((mail) => mail.headers['x-millrace-consumer']?.split(', '));
   expect(covered).toHaveLength(3);
   const sorted = covered.map((ids) => ids?.toSorted()).toSorted((a, b) => a!.length - b!.length);
@@ -56,6 +60,8 @@ test.concurrent('stops of one target within its minute share a mail where they g
     );
     return rows.length === 5;
   });
+  const early = "select from outbox where sent_at < created_at + interval '5 seconds'";
+  expect((await world.db.query(early)).rows).toEqual([]); // others might have followed
 });
 
 test.concurrent('a worker killed between the stop and its mail: exactly one mail goes out', async () => {
@@ -64,7 +70,7 @@ test.concurrent('a worker killed between the stop and its mail: exactly one mail
   await using db = openDb({ url: database.url, onError: () => undefined });
   await using cluster = await openCluster(database.url, {
     SMTP_URL: smtp.url,
-    MILLRACE_RETRY_WINDOW: '2h',
+    MILLRACE_RETRY_WINDOW: '4h', // time enough to kill it
   });
   await using receiver = await openReceiver(gone);
   const worker = await cluster.startWorker();
@@ -76,7 +82,7 @@ test.concurrent('a worker killed between the stop and its mail: exactly one mail
   await worker.killHard();
   expect(smtp.mails).toHaveLength(0); // killed between the two
   await cluster.startWorker();
-  await until(() => smtp.mails.length > 0, { timeoutMs: 30_000 });
+  await until(() => smtp.mails.length > 0);
   // A second one would be due with the first.
   await until(async () => (await db.query(UNSENT)).rows[0]?.['count'] === 0);
   expect(smtp.mails).toHaveLength(1);
@@ -87,7 +93,7 @@ test.concurrent('a worker killed between the stop and its mail: exactly one mail
   });
   expect((await cluster.get(id)).status).toBe('stopped');
   expect(receiver.received).toHaveLength(length);
-}, 90_000);
+}, 180_000);
 
 const UNSENT = 'select count(*) from outbox where sent_at is null';
 
@@ -110,11 +116,11 @@ test.concurrent('a mail server that is away gets the mail when it is back, once'
   });
   expect(error).toContain('ECONNREFUSED');
   await using back = await openMailServer(away.port);
-  await until(() => back.mails.length === 1, { timeoutMs: 20_000 });
+  await until(() => back.mails.length === 1);
   await until(async () => (await world.db.query(UNSENT)).rows[0]?.['count'] === 0);
   expect(back.mails).toHaveLength(1);
   expect(away.mails).toHaveLength(0);
-}, 60_000);
+});
 
 test.concurrent('dead letters are told of once, in a digest, with the command that replays them', async () => {
   await using smtp = await openMailServer();
@@ -133,13 +139,13 @@ test.concurrent('dead letters are told of once, in a digest, with the command th
     told()
       .map((mail) => Number(/: (\d+) entr/u.exec(mail.text)?.[1]))
       .reduce((sum, one) => sum + one, 0);
-  await until(() => count() === 3, { timeoutMs: 30_000 });
+  await until(() => count() === 3);
   expect(told()[0]?.text).toContain(`millrace dead-letters replay ${consumer} --all`);
   expect(told()[0]?.text).toContain('HTTP_4XX');
   expect(told()[0]?.text).not.toContain('<b>&quot;');
   expect(new Set(told().map((mail) => mail.headers['message-id'])).size).toBe(told().length);
   expect((await world.db.query('select from dead_letters where not told')).rows).toEqual([]);
-}, 60_000);
+});
 
 test.concurrent('the alert webhook is signed as any webhook, and tried again until it is taken', async () => {
   const keys = [{ id: 'k', key: randomBytes(32) }];
@@ -161,7 +167,7 @@ test.concurrent('the alert webhook is signed as any webhook, and tried again unt
   const consumer = await world.consumer(await world.target(receiver.url), { name: 'orders' });
   await world.append.events(someEvents(2));
   await world.becomes(consumer, 'stopped');
-  await until(() => operators.received.length === 2, { timeoutMs: 20_000 });
+  await until(() => operators.received.length === 2);
   const [first, second] = operators.received;
   expect(second?.id).toBe(first?.id);
   const headers = second?.headers as Record<string, string>;
@@ -169,4 +175,4 @@ test.concurrent('the alert webhook is signed as any webhook, and tried again unt
   expect(payload).toMatchObject({
     alert: { id: second?.id, kind: 'gone', consumer_id: consumer, name: 'orders', waiting: 2 },
   });
-}, 60_000);
+});

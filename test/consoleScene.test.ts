@@ -25,7 +25,7 @@ beforeAll(async () => {
   scene = await openScene(cluster);
   opened.attempt = await firstOf(`/v1/consumers/${scene.stopped.id}/attempts`);
   opened.letter = await firstOf(`/v1/consumers/${scene.refused.id}/dead-letters`);
-}, 60_000);
+});
 afterAll(() => scene[Symbol.asyncDispose]());
 
 /** Every page, in the states that show most of it. */
@@ -60,20 +60,24 @@ const pages = (): [name: string, path: string][] => [
 test.each([
   ['light', null],
   ['dark', 'color-contrast'],
-] as const)('axe finds nothing serious on any page in the %s theme', async (colorScheme, only) => {
-  await using tab = await openTab({ colorScheme });
-  const { page, context } = tab;
-  const found: string[] = [];
-  await page.goto(`${site().url}/signin`);
-  found.push(...(await violationsOf(page, 'sign-in', only)));
-  await site().signIn(context);
-  for (const [name, path] of pages()) {
-    await openPage(page, `${site().url}${path}`);
-    expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
-    found.push(...(await violationsOf(page, name, only)));
-  }
-  expect(found).toEqual([]);
-});
+] as const)(
+  'axe finds nothing serious on any page in the %s theme',
+  async (colorScheme, only) => {
+    await using tab = await openTab({ colorScheme });
+    const { page, context } = tab;
+    const found: string[] = [];
+    await page.goto(`${site().url}/signin`);
+    found.push(...(await violationsOf(page, 'sign-in', only)));
+    await site().signIn(context);
+    for (const [name, path] of pages()) {
+      await openPage(page, `${site().url}${path}`);
+      expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
+      found.push(...(await violationsOf(page, name, only)));
+    }
+    expect(found).toEqual([]);
+  },
+  240_000,
+);
 
 test('at 400 pixels no page has to be moved sideways', async () => {
   await using tab = await openTab({ viewport: { width: 400, height: 800 } });
@@ -86,7 +90,7 @@ test('at 400 pixels no page has to be moved sideways', async () => {
     if (Number(width) > 400) wide.push(`${name}: ${String(width)}`);
   }
   expect(wide).toEqual([]);
-});
+}, 240_000);
 
 test('a key that may only read is offered no act: each says why, also to who hears the page, and nothing refused is asked for', async () => {
   const { url, signIn, cluster } = site();
@@ -133,7 +137,7 @@ test('a key that may only read is offered no act: each says why, also to who hea
   expect(await page.getByRole('button', { name: 'Seek' }).evaluate(isFocused)).toBe(true);
   expect(await page.getByRole('dialog').count()).toBe(0);
   expect((await cluster.get(healthy.id)).status).toBe('active');
-});
+}, 240_000);
 
 test('the way out of a page that a key may not use leads back to it with another key', async () => {
   const { url, signIn, apiKey } = site();
@@ -169,7 +173,8 @@ test('a key that may only append is told so, asks for nothing it may not have, a
 
 test('dead letters are grouped, counted before they are sent again, and gone once they were taken', async () => {
   const { url, signIn, cluster } = site();
-  const { refused, receiver } = scene;
+  const { healthy, refused, receiver } = scene;
+  for (const { id } of [healthy, refused]) await cluster.caughtUp(id, 40_000);
   await using tab = await openTab();
   const { page, context } = tab;
   await signIn(context);

@@ -134,4 +134,4 @@ test('npm run demo -- --once delivers and verifies everything, exits 0 and leave
   const folder = /in (\S*millrace-demo-\w+)/u.exec(stderr)?.[1] ?? '';
   expect(folder).not.toBe('');
   expect((await readdir(tmpdir())).some((name) => folder.endsWith(name))).toBe(false);
-}, 120_000);
+}, 240_000);

@@ -11,7 +11,7 @@ test('a consumer that starts at the beginning gets everything, in order per reco
   const target = await world.target(receiver.url);
   const consumer = await world.consumer(target, { start: 'beginning' });
 
-  await until(() => receiver.received.length >= 3_000, { timeoutMs: 20_000 });
+  await until(() => receiver.received.length >= 3_000);
   const state = await world.caughtUp(consumer);
 
   expect(receiver.received).toHaveLength(3_000);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { openReceiver, type TestReceiver } from './support/receiver.ts';
+import { accept, openReceiver, type TestReceiver } from './support/receiver.ts';
 import { until } from './support/poll.ts';
 import { openWorld, someEvents, type World } from './support/world.ts';
 
@@ -25,7 +25,12 @@ async function appendMixed(world: World, count: number): Promise<void> {
 for (const way of ['API', 'signal'] as const) {
   test(`a filter edited by ${way} while 10,000 entries drain applies above filter_from, exactly`, async () => {
     await using world = await openWorld();
-    await using receiver = await openReceiver();
+    // Slow until the edit is in force: it must not come when everything has been read.
+    let slow = true;
+    await using receiver = await openReceiver((one, response) => {
+      if (slow && one.position > 500) setTimeout(() => accept(one, response), 20);
+      else accept(one, response);
+    });
     await appendMixed(world, 5_000);
     const target = await world.target(receiver.url, { max_in_flight: 8 });
     const consumer = await world.consumer(target, {
@@ -51,9 +56,10 @@ for (const way of ['API', 'signal'] as const) {
       await world.handle(consumer).signal('removeCollections', ['shop:cart']);
       await until(async () => (await world.get(consumer)).filter_version === 3);
     }
+    slow = false;
     await world.append.events(someEvents(100, { collectionId: 'shop:extra' }));
     await world.append.events(someEvents(100, { collectionId: 'shop:cart' }));
-    const state = await world.caughtUp(consumer);
+    const state = await world.caughtUp(consumer, 60_000);
 
     const seen = collectionsOf(receiver);
     const filterFrom = state.filter_from;
@@ -101,19 +107,18 @@ test('appends that race an edit: everything appended after the answer arrives', 
   let answered = false;
   const late: string[] = [];
   const racing = (async () => {
-    for (let round = 0; round < 200; round += 1) {
+    for (let left = 100; left > 0; left -= answered ? 1 : 0) {
       const after = answered;
       const events = someEvents(5);
       await world.append.events(events);
       if (after) late.push(...events.map((one) => one.eventId));
     }
   })();
-  const { status } = await world.api.request('POST', `/v1/consumers/${consumer}/filter`, {
-    add: { syncs: ['sync-1'] },
-  });
-  answered = true;
-  expect(status).toBe(200);
+  const { status } = await world.api
+    .request('POST', `/v1/consumers/${consumer}/filter`, { add: { syncs: ['sync-1'] } })
+    .finally(() => (answered = true));
   await racing;
+  expect(status).toBe(200);
   await world.append.events(someEvents(1));
   await world.caughtUp(consumer);
   const got = new Set(receiver.received.map((one) => one.id));

@@ -47,7 +47,7 @@ test.runIf(canMount)(
     const refused: string[] = [];
     const feed = createFeed(noting(cluster, refused), 'a');
     const producer = new AbortController();
-    const appending = appendUntil(producer.signal, feed, receiver);
+    const appending = appendUntil(producer.signal, feed, receiver, disk);
 
     await until(() => receiver.received.length >= MIDDLE);
     await disk.fill();
@@ -59,10 +59,10 @@ test.runIf(canMount)(
     expect(receiver.received.length).toBeLessThanOrEqual(length + IN_FLIGHT);
 
     await disk.empty();
-    await until(() => receiver.received.length >= length + MIDDLE, { timeoutMs: 30_000 });
+    await until(() => receiver.received.length >= length + MIDDLE, { timeoutMs: 60_000 });
     producer.abort();
     await appending;
-    const consumer = await cluster.caughtUp(id, 30_000);
+    const consumer = await cluster.caughtUp(id, 60_000);
     const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
     expect({ missing, outOfOrder }).toEqual({ missing: [], outOfOrder: [] });
     expect(repeated.length).toBeLessThanOrEqual(IN_FLIGHT);
@@ -70,20 +70,30 @@ test.runIf(canMount)(
     expect(consumer).toMatchObject({ status: 'active', failing_since: null, parked: 0 });
     expect(await failedAttempts(url)).toBe(0);
   },
-  90_000,
+  240_000,
 );
 
-/** Appends until it is told to stop, each batch until it is accepted, never far ahead of what arrives. */
-async function appendUntil(signal: AbortSignal, feed: Feed, to: TestReceiver): Promise<void> {
+/**
+ * Appends until it is told to stop, each batch until it is accepted, never far ahead of what arrives
+ * unless the disk is full: nothing may arrive then.
+ */
+async function appendUntil(
+  signal: AbortSignal,
+  feed: Feed,
+  to: TestReceiver,
+  disk: Disk,
+): Promise<void> {
   const size = 200;
   for (let at = 0; !signal.aborted; at += size) {
     await feed.append(at, at + size);
-    await until(() => signal.aborted || to.received.length > at - AHEAD, { timeoutMs: 60_000 });
+    const may = (): boolean => signal.aborted || disk.full || to.received.length > at - AHEAD;
+    await until(may, { timeoutMs: 120_000 });
   }
 }
 
 interface Disk extends AsyncDisposable {
   path: string;
+  readonly full: boolean;
   /** Writes until there is no room for another byte; others may write meanwhile. */
   fill(): Promise<void>;
   empty(): Promise<void>;
@@ -94,8 +104,12 @@ async function openDisk(): Promise<Disk> {
   mount('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'tmpfs', path]);
   await chmod(path, 0o711);
   const ballast = join(path, 'ballast');
+  let full = false;
   return {
     path,
+    get full() {
+      return full;
+    },
     fill: async () => {
       await using file = await open(ballast, 'w');
       for (let chunk = Buffer.alloc(1 << 20); chunk.length >= 4_096;) {
@@ -106,8 +120,12 @@ async function openDisk(): Promise<Disk> {
           chunk = chunk.subarray(0, chunk.length / 2);
         }
       }
+      full = true;
     },
-    empty: () => rm(ballast),
+    empty: async () => {
+      full = false;
+      await rm(ballast);
+    },
     [Symbol.asyncDispose]: async () => {
       mount('umount', ['--lazy', path]);
       await rm(path, { recursive: true });
@@ -138,10 +156,13 @@ function noting(cluster: Cluster, refused: string[]): Cluster {
 /** Resolves with what is said when Postgres does not start again (once more). */
 async function endPostgres(url: string, said: string[]): Promise<string> {
   const before = said.length;
-  return until(async () => {
-    await writeAhead(url);
-    return said.slice(before).find((line) => line.includes('does not start'));
-  });
+  return until(
+    async () => {
+      await writeAhead(url);
+      return said.slice(before).find((line) => line.includes('does not start'));
+    },
+    { timeoutMs: 60_000 },
+  );
 }
 
 /** Fills a segment of WAL (16 MB): Postgres ends when it has no room for the next one. */

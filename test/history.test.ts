@@ -35,7 +35,7 @@ async function live(world: World): Promise<{ consumer: string; runs: string[] }>
   await world.handle(consumer).signal('addSyncs', 'garbage');
   receiver.respond = answer(500);
   await world.append.events(someEvents(3));
-  await world.becomes(consumer, 'stopped', 20_000);
+  await world.becomes(consumer, 'stopped');
   receiver.respond = accept;
   await ask('resume');
   await world.caughtUp(consumer);
@@ -85,7 +85,7 @@ test('histories of a whole life replay, hold no secret and no data, and continue
       await writeFile(join(STORED, `life-${index + 1}.json`), `${json}\n`);
     }
   }
-}, 90_000);
+}, 180_000);
 
 test('stored histories of earlier versions replay', async () => {
   const files = (await readdir(STORED)).filter((name) => name.endsWith('.json'));

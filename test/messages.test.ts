@@ -43,4 +43,4 @@ test('commands that cross a continue-as-new are all answered', async () => {
   await Promise.all(asking);
   expect(new Set(answers)).toEqual(new Set([200]));
   expect(runs.size).toBe(3);
-}, 120_000);
+}, 240_000);

@@ -152,7 +152,7 @@ test('a large edit that changes nothing does not leave the sender on hold', asyn
   const { rows } = await world.db.query<{ held: boolean }>('select held from consumers');
   expect(rows).toEqual([{ held: false }]);
   await world.append.events(someEvents(1));
-  await until(() => receiver.received.length === 2, { timeoutMs: 3_000 });
+  await until(() => receiver.received.length === 2);
 });
 
 test('a consumer deleted with its target right after it leaves no workflow behind', async () => {
@@ -164,7 +164,5 @@ test('a consumer deleted with its target right after it leaves no workflow behin
   await world.becomes(consumer, 'blocked');
   expect((await world.api.request('DELETE', `/v1/consumers/${consumer}`)).status).toBe(204);
   expect((await world.api.request('DELETE', `/v1/targets/${target}`)).status).toBe(204);
-  await until(async () => (await world.handle(consumer).describe()).status.name === 'COMPLETED', {
-    timeoutMs: 30_000,
-  });
+  await until(async () => (await world.handle(consumer).describe()).status.name === 'COMPLETED');
 });

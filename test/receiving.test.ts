@@ -1,9 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -124,7 +125,7 @@ async function prepare(fence: string, source: string): Promise<string[]> {
   const binary = join(own, 'receiver');
   try {
     await writeFile(main, source);
-    go(module, 'build', '-o', binary, main);
+    await go(module, 'build', '-o', binary, main);
   } finally {
     await rm(main, { force: true });
   }
@@ -135,13 +136,17 @@ async function prepare(fence: string, source: string): Promise<string[]> {
 async function goModule(): Promise<string> {
   const module = join(userCacheDir(), 'go-receiving');
   await mkdir(module, { recursive: true });
-  if (!existsSync(join(module, 'go.mod'))) go(module, 'mod', 'init', 'receiver');
-  go(module, 'get', GO_MODULE);
+  if (!existsSync(join(module, 'go.mod'))) await go(module, 'mod', 'init', 'receiver');
+  await go(module, 'get', GO_MODULE);
   return module;
 }
 
-function go(cwd: string, ...args: string[]): void {
-  const { status, error, stderr } = spawnSync('go', args, { cwd, encoding: 'utf8' });
-  if (error !== undefined) throw new Error('go is missing: install Go 1.22 or newer');
-  if (status !== 0) throw new Error(`go ${args.join(' ')}: ${stderr}`);
+async function go(cwd: string, ...args: string[]): Promise<void> {
+  try {
+    await promisify(execFile)('go', args, { cwd });
+  } catch (cause) {
+    const { code, stderr } = cause as { code?: unknown; stderr?: string };
+    if (code === 'ENOENT') throw new Error('go is missing: install Go 1.22 or newer', { cause });
+    throw new Error(`go ${args.join(' ')}: ${stderr}`, { cause });
+  }
 }

@@ -36,7 +36,7 @@ test('kill -9 of the API between a change and its stored answer: repeated with t
     events,
   });
   await until(() => receiver.received.length === 1);
-  await cluster.caughtUp(id, 20_000);
+  await cluster.caughtUp(id, 40_000);
 
   const posts: [path: string, body: object][] = [
     ['/v1/targets', { name: 'made', base_url: receiver.url }],
@@ -64,7 +64,7 @@ test('kill -9 of the API between a change and its stored answer: repeated with t
   const authorization = `Bearer ${key?.['key']}`;
   await cluster.request('GET', '/v1/info', undefined, { authorization });
   expect(resent).toEqual({ count: 1 });
-  await cluster.caughtUp(id, 20_000);
+  await cluster.caughtUp(id, 40_000);
   const { rows } = await db.query(`select from changes where action = 'resent'`);
   expect(rows).toHaveLength(1);
   await until(() => receiver.received.filter((one) => one.id === 'resent').length === 2);
@@ -74,7 +74,7 @@ test('kill -9 of the API between a change and its stored answer: repeated with t
   const tested = receiver.received.at(-1);
   expect(verifies(tested, rotated?.['signing_secret'])).toBe(true);
   expect(verifies(tested, target.signing_secret)).toBe(true);
-}, 90_000);
+}, 180_000);
 
 describe('what was made without an answer', () => {
   let database: TestDatabase;
@@ -210,13 +210,16 @@ async function holdAnswers(
   await locked.promise;
   const waiting = async (): Promise<number> => (await db.query(`select ${WAITING}`)).rows.length;
   return async (work) => {
-    await until(async () => (await waiting()) === count, { what: `${count} answers wait` });
-    await work();
-    // The backend of a client that is gone goes on until it has to answer.
-    await db.query(`select pg_terminate_backend(pid) ${WAITING}`);
-    await until(async () => (await waiting()) === 0);
-    over.resolve();
-    await holding;
+    try {
+      await until(async () => (await waiting()) === count, { what: `${count} answers wait` });
+      await work();
+      // The backend of a client that is gone goes on until it has to answer.
+      await db.query(`select pg_terminate_backend(pid) ${WAITING}`);
+      await until(async () => (await waiting()) === 0);
+    } finally {
+      over.resolve();
+      await holding;
+    }
     await db.query('drop trigger hold on idempotency_keys');
   };
 }

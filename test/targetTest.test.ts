@@ -59,11 +59,13 @@ test('blocked consumers of a target are tried at once when a test of it succeeds
   const consumer = await world.consumer(target);
   await world.append.events(someEvents(3));
   // Its next attempt is some seconds away.
-  const waitsMs = async () => {
-    const { next_attempt_at } = await world.get(consumer);
-    return Date.parse(next_attempt_at ?? '') - Date.now();
-  };
-  await until(async () => (await waitsMs()) > 8_000, { timeoutMs: 30_000 });
+  const next = await until(
+    async () => {
+      const at = Date.parse((await world.get(consumer)).next_attempt_at ?? '');
+      return at - Date.now() > 8_000 && at;
+    },
+    { timeoutMs: 40_000 },
+  );
   const retries = "select from changes where actor = 'target'";
   await world.api.request('POST', `/v1/targets/${target}/test`);
   expect((await world.get(consumer)).status).toBe('blocked');
@@ -72,7 +74,8 @@ test('blocked consumers of a target are tried at once when a test of it succeeds
   receiver.respond = accept;
   const tested = await world.api.request('POST', `/v1/targets/${target}/test`);
   expect(tested.body.outcome).toBe('delivered');
-  await world.caughtUp(consumer, 4_000);
+  await world.caughtUp(consumer);
+  expect(performance.timeOrigin + (receiver.received.at(-1)?.at ?? Infinity)).toBeLessThan(next);
   expect((await world.get(consumer)).status).toBe('active');
   await until(async () => (await world.db.query(retries)).rows.length === 1);
 });

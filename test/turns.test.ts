@@ -137,7 +137,7 @@ async function live(world: World, receiver: TestReceiver, sync: string, seed: nu
 
   async function arrived(): Promise<void> {
     await until(() => model.missing(received()).length === 0, {
-      timeoutMs: 60_000,
+      timeoutMs: 30_000,
       what: `${sync}, seed ${seed}: all arrives after ${log.join('; ')}`,
     });
   }

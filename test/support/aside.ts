@@ -15,7 +15,9 @@ export async function runAside(
   const file = join(folder, 'aside.ts');
   await writeFile(file, source.replaceAll('@src/', new URL('../../src/', import.meta.url).href));
   const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+  const ended = once(child, 'close').then((): [] => []);
+  const [chunk] = (await Promise.race([once(child.stdout, 'data'), ended])) as [Buffer?];
+  if (chunk === undefined) throw new Error('it ended without a line; why stands on stderr');
   return { child, line: chunk.toString().trim() };
 }
 

@@ -5,7 +5,7 @@ import { launchChromium } from './chromium.ts';
 /** An installation by apt-get may be part of the start. */
 const START_MS = 300_000;
 /** Below the time a test may take, so that what is waited for is named. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 export interface Tab extends AsyncDisposable {
   page: Page;

@@ -63,7 +63,7 @@ export async function openScene(cluster: Cluster): Promise<Scene> {
         letters.data.length === REFUSED && (await cluster.get(stopped.id)).status === 'stopped'
       );
     },
-    { timeoutMs: 30_000, what: 'two entries die and a consumer stops' },
+    { timeoutMs: 60_000, what: 'two entries die and a consumer stops' },
   );
   return {
     receiver,

@@ -7,6 +7,8 @@ export interface UntilOptions {
   what?: string;
 }
 
+/** Below the time a test may take, so that what is waited for is named. */
+const PATIENCE_MS = 40_000;
 const FIRST_MS = 10;
 /** What takes long is not asked so often: a probe that asks a server takes its time from what it waits for. */
 const LAST_MS = 100;
@@ -16,7 +18,7 @@ export async function until<T>(
   probe: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
-  const timeoutMs = options.timeoutMs ?? 20_000;
+  const timeoutMs = options.timeoutMs ?? PATIENCE_MS;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   let pauseMs = FIRST_MS;

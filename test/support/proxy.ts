@@ -10,6 +10,8 @@ export interface Proxy extends AsyncDisposable {
    * when the server answers, and the answer is lost.
    */
   loseAnswerTo(text: string): void;
+  /** Once clients have sent so many bytes: requests still reach the server, and no answer comes back. */
+  silenceAfter(bytes: number): void;
   /** How many answers were lost. */
   readonly lost: number;
   /** Refuses connections and breaks those that are open, or takes them again. */
@@ -21,6 +23,8 @@ export async function createProxy(target: string): Promise<Proxy> {
   const to = new URL(target);
   const sockets = new Set<Socket>();
   let trap: string | null = null;
+  let silentAfter = Infinity;
+  let sent = 0;
   let lost = 0;
   let away = false;
   const server = createServer((client) => {
@@ -43,9 +47,11 @@ export async function createProxy(target: string): Promise<Proxy> {
         trap = null;
         sprung = true;
       }
+      sent += data.length;
       upstream.write(data);
     });
     upstream.on('data', (data) => {
+      if (sent > silentAfter) return false;
       if (!sprung) return client.write(data);
       lost++;
       return client.destroy();
@@ -59,6 +65,9 @@ export async function createProxy(target: string): Promise<Proxy> {
   return {
     url: url.href,
     loseAnswerTo: (text) => (trap = text),
+    silenceAfter: (bytes) => {
+      silentAfter = bytes;
+    },
     get lost() {
       return lost;
     },

@@ -181,7 +181,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       return consumerId;
     },
     get,
-    becomes: (consumerId, status, timeoutMs = 30_000) =>
+    becomes: (consumerId, status, timeoutMs = 40_000) =>
       until(
         async () => {
           const consumer = await get(consumerId);
@@ -189,7 +189,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         },
         { timeoutMs, what: `consumer ${consumerId} becomes ${status}` },
       ),
-    caughtUp: (consumerId, timeoutMs = 30_000) =>
+    caughtUp: (consumerId, timeoutMs = 60_000) =>
       until(
         async () => {
           const consumer = await get(consumerId);
