@@ -172,6 +172,33 @@ describe('a request that is too much', () => {
     expect((await api.request('POST', '/v1/targets', quoted)).status).toBe(201);
   });
 
+  test('is answered also to who goes on sending and reads only then', async () => {
+    const head = `POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\n`;
+    const type = 'content-type: application/x-ndjson\r\ncontent-length: 8388610\r\n\r\n';
+    const answers: string[] = [];
+    // Several times, as a server that stands still meanwhile may not read on.
+    for (
+      let round = 0;
+      round < 5 && !answers.some((one) => one.includes('invalid_line'));
+      round++
+    ) {
+      const socket = connect(port, '127.0.0.1');
+      const lost = once(socket, 'error').then(([error]: Error[]) => String(error));
+      socket.write(`${head}${type}{\n`);
+      const sent = (async () => {
+        for (let chunk = 0; chunk < 128; chunk++) {
+          if (!socket.write(Buffer.alloc(65_536, 0x20))) await once(socket, 'drain');
+        }
+        const [answer] = (await once(socket, 'data')) as [Buffer]; // not read before
+        return String(answer);
+      })();
+      answers.push(await Promise.race([sent, lost]));
+      sent.catch(() => undefined);
+      socket.destroy();
+    }
+    expect(answers.at(-1)).toMatch(/^HTTP\/1\.1 422 [^]*"code":"invalid_line"/u);
+  });
+
   test('in the length of its URL is 414, in its headers 431', async () => {
     const long = await api.request('GET', `/v1/consumers?q=${'x'.repeat(9_000)}`);
     expect([long.status, long.body.code]).toEqual([414, 'url_too_long']);

@@ -3,7 +3,7 @@ import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Appender } from '../append.ts';
 import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema.ts';
-import { mediaOf, readJson } from './body.ts';
+import { chunksOf, mediaOf, readJson } from './body.ts';
 import { readList, toNewEvent, toRecordChange } from './entries.ts';
 import type { ToRow } from './entries.ts';
 import type { AppEnv } from './env.ts';
@@ -50,12 +50,8 @@ async function ingest<Row, Answer extends object>(
   const answer =
     mediaOf(c) === 'json'
       ? await append(readList(await readJson(c), list, toRow))
-      : await ingestLines({ body: c.req.raw.body ?? empty(), toRow, append, add });
+      : await ingestLines({ body: chunksOf(c), toRow, append, add });
   return c.json(answer);
-}
-
-async function* empty(): AsyncGenerator<Uint8Array> {
-  // a request without a body has no lines
 }
 
 function addRecords(sum: RecordsAppended, next: RecordsAppended): RecordsAppended {

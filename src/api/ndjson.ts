@@ -123,7 +123,6 @@ function invalidLine(line: number, committed: number, errors: FieldError[]): Api
     detail: `Line ${line}${first.pointer === '' ? '' : `: ${first.pointer}`} ${first.detail}`,
     errors: errors.slice(0, 20),
     extra: { line, committed },
-    headers: { connection: 'close' }, // the lines after it are not read
   });
 }
 
