@@ -150,7 +150,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     slot.messageId = entry.messageId;
     slot.body = entry.body;
     slot.attempt = 0;
-    slot.startedMono = 0;
     slot.parked = null;
     if (failing.parksBehind(slot)) {
       if (parking.overflown) stop('parked');
@@ -179,8 +178,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
         slot.attempt = 1 + (before ?? 0);
       }
       inFlight += 1;
-      slot.startedMono = performance.now();
-      pace.started(slot.startedMono);
+      pace.started(performance.now());
       senders.send(slot);
     }
     sending = false;
@@ -201,17 +199,17 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     );
   }
 
-  function ended(slot: Sent, outcome: Outcome, at: number, durationMs: number): void {
+  function ended(slot: Sent, outcome: Outcome, at: number, ms: number, monoAt: number): void {
     inFlight -= 1;
     const { position, messageId, attempt } = slot;
-    const made = { position, messageId, attempt, startedAt: at, durationMs };
+    const made = { position, messageId, attempt, startedAt: at, durationMs: ms };
     if (outcome.kind === 'delivered') {
       outcomes.delivered(made, outcome.status);
       flow.success();
-      if (failing.suspected) failing.cleared(slot);
+      if (failing.suspected) failing.cleared(slot, monoAt);
       settle(slot);
     } else if (outcome.kind === 'failed') {
-      stopping = endsBy(failing.fail(slot, made, outcome), stopping);
+      stopping = endsBy(failing.fail(slot, made, outcome, monoAt), stopping);
     } else {
       // Ours: not the endpoint's fault, so it goes back in front and waits a little.
       failing.tryAgain(slot);

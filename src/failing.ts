@@ -41,9 +41,9 @@ export type Verdict = 'goes on' | 'blocked' | 'gone' | 'parked';
  * message's own fault with what follows of its record, and tries parked entries when they are due.
  */
 export interface Failing {
-  fail(slot: Sent, made: Made, outcome: Failed): Verdict;
+  fail(slot: Sent, made: Made, outcome: Failed, startedMono: number): Verdict;
   /** A success speaks for the endpoint, and so against the suspects of other records. */
-  cleared(slot: Sent): void;
+  cleared(slot: Sent, startedMono: number): void;
   /** Whether what is unexplained can only be the endpoint's fault; asked when nothing is in flight. */
   blames(nothingElse: boolean): boolean;
   /** Whether a new entry of this record has to be parked behind others; if so, it has been. */
@@ -75,7 +75,7 @@ export function createFailing(options: FailingOptions): Failing {
   let overloaded = false;
   let reloads = false; // what was read of the parked ones was not all that there is
 
-  function fail(slot: Sent, made: Made, outcome: Failed): Verdict {
+  function fail(slot: Sent, made: Made, outcome: Failed, startedMono: number): Verdict {
     const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
     if (isOverload(outcome) && !overloaded) flow.overload(); // once: the run ends with it
     overloaded ||= isOverload(outcome);
@@ -88,13 +88,13 @@ export function createFailing(options: FailingOptions): Failing {
       }
     }
     failedAttempts.set(made.position, made.attempt);
-    if (blame === 'message') return suspect(slot, made, outcome);
+    if (blame === 'message') return suspect(slot, made, outcome, startedMono);
     outcomes.failing(made, outcome);
     return blame === 'gone' ? 'gone' : 'blocked';
   }
 
   /** It may be the message or the endpoint: what other records' requests do decides. */
-  function suspect(slot: Sent, made: Made, outcome: Failed): Verdict {
+  function suspect(slot: Sent, made: Made, outcome: Failed, startedMono: number): Verdict {
     const now = performance.now();
     outcomes.failed(made, outcome, null);
     if (!options.passes(slot.entry)) {
@@ -104,7 +104,7 @@ export function createFailing(options: FailingOptions): Failing {
       sendReady();
       return 'goes on';
     }
-    const verdict = suspects.failed(slot, recordOf(slot.entry), slot.startedMono, now);
+    const verdict = suspects.failed(slot, recordOf(slot.entry), startedMono, now);
     slot.sent = false;
     if (verdict === 'wait') {
       unexplained.set(slot, { made, outcome });
@@ -115,9 +115,9 @@ export function createFailing(options: FailingOptions): Failing {
     return parking.overflown ? 'parked' : 'goes on';
   }
 
-  function cleared(slot: Sent): void {
+  function cleared(slot: Sent, startedMono: number): void {
     if (slot.parked !== null && ordering === 'stream') return; // which never parks
-    suspects.succeeded(slot, recordOf(slot.entry), slot.startedMono, performance.now());
+    suspects.succeeded(slot, recordOf(slot.entry), startedMono, performance.now());
     unexplained.delete(slot);
   }
 
@@ -257,5 +257,5 @@ function toSent(parked: Parked): Sent {
   const { entry, record, attempts } = parked;
   const { position, messageId, body } = entry;
   const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };
-  return { ...slot, position, messageId, body, attempt: attempts + 1, startedMono: 0, parked };
+  return { ...slot, position, messageId, body, attempt: attempts + 1, parked };
 }

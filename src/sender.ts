@@ -13,12 +13,13 @@ export interface Message {
   body: string;
 }
 
-/** Called once, when the attempt has ended. Times in unix ms and ms. */
+/** Called once, when the attempt has ended. Times in unix ms, whole ms, and monotonic ms. */
 export type Ended<M> = (
   message: M,
   outcome: Outcome,
   startedAt: number,
   durationMs: number,
+  startedMono: number,
 ) => void;
 
 export interface Sender<M extends Message> {
@@ -79,9 +80,10 @@ export function createSender<M extends Message>(options: SenderOptions<M>): Send
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
     requests.open -= 1;
-    const durationMs = Math.round(performance.now() - request.startedMono);
+    const { startedMono } = request;
+    const durationMs = Math.round(performance.now() - startedMono);
     const shown = withoutSecrets(outcome, hidden, request.token);
-    options.ended(request.message, shown, request.startedAt, durationMs);
+    options.ended(request.message, shown, request.startedAt, durationMs, startedMono);
   }
 
   function send(message: M, attempt: number): void {

@@ -37,8 +37,6 @@ export interface Sent extends Slot<Entry> {
   messageId: string;
   body: string;
   attempt: number;
-  /** When its request started, monotonic ms. */
-  startedMono: number;
   /** What it is a retry of; null on its way through the window. */
   parked: Parked | null;
 }
@@ -47,6 +45,7 @@ export type DeliverySenderEnded = (
   outcome: Outcome,
   startedAt: number,
   durationMs: number,
+  startedMono: number,
 ) => void;
 
 export type EndReason =
