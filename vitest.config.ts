@@ -6,7 +6,7 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } },
     globalSetup: ['test/support/servers.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3, // of 2 cores: many tests wait
     testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
