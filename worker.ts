@@ -149,7 +149,7 @@ async function serve(
   log.info({ ...queues, ...queue, region: config.region }, 'worker runs');
   let unstored: ReadonlySet<string>;
   try {
-    ({ unstored } = await workers.run());
+    unstored = await workers.run();
   } finally {
     await workflows.settled();
     await grpc.close();

@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 
 import type { Budget } from './budget.ts';
 import type { Committer } from './committer.ts';
-import type { Outcome } from './outcome.ts';
 import type { FailingHead } from './outcomes.ts';
 import type { Entry, Pages } from './pages.ts';
 import type { ParkedStore } from './parked.ts';
@@ -10,7 +9,7 @@ import type { Parked } from './parkedEntry.ts';
 import type { Progress } from './progress.ts';
 import type { Run } from './run.ts';
 import type { StreamName } from './schema.ts';
-import type { Sender } from './sender.ts';
+import type { Ended as AttemptEnded, Sender } from './sender.ts';
 import type { Tail } from './tail.ts';
 import type { Slot } from './window.ts';
 
@@ -23,7 +22,7 @@ export interface Shared {
   tails: Record<StreamName, Tail>;
   budget: Budget;
   loadRun: (consumerId: string) => Promise<Run | null>;
-  openSender: (run: Run, ended: DeliverySenderEnded) => Sender<Sent>;
+  openSender: (run: Run, ended: AttemptEnded<Sent>) => Sender<Sent>;
   idleAfterMs: number;
   retryWindowMs: number;
   /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */
@@ -40,13 +39,6 @@ export interface Sent extends Slot<Entry> {
   /** What it is a retry of; null on its way through the window. */
   parked: Parked | null;
 }
-export type DeliverySenderEnded = (
-  sent: Sent,
-  outcome: Outcome,
-  startedAt: number,
-  durationMs: number,
-  startedMono: number,
-) => void;
 
 export type EndReason =
   | 'idle'

@@ -69,7 +69,7 @@ export interface WorkersOptions {
  * the consumers of whom this failed because Postgres stayed away.
  */
 export async function createWorkers(options: WorkersOptions): Promise<{
-  run(): Promise<{ unstored: ReadonlySet<string> }>;
+  run(): Promise<ReadonlySet<string>>;
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
@@ -183,7 +183,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
       });
   }
 
-  async function run(): Promise<{ unstored: ReadonlySet<string> }> {
+  async function run(): Promise<ReadonlySet<string>> {
     const timer = every(look, RECONCILE_MS);
     const first = setTimeout(look, 1_000);
     try {
@@ -197,7 +197,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
     }
-    return { unstored: drains.unstored };
+    return drains.unstored;
   }
 
   return {

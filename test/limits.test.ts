@@ -175,13 +175,9 @@ describe('a request that is too much', () => {
   test('is answered also to who goes on sending and reads only then', async () => {
     const head = `POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\n`;
     const type = 'content-type: application/x-ndjson\r\ncontent-length: 8388610\r\n\r\n';
-    const answers: string[] = [];
+    let answer = '';
     // Several times, as a server that stands still meanwhile may not read on.
-    for (
-      let round = 0;
-      round < 5 && !answers.some((one) => one.includes('invalid_line'));
-      round++
-    ) {
+    for (let round = 0; round < 5 && !answer.includes('invalid_line'); round++) {
       const socket = connect(port, '127.0.0.1');
       const lost = once(socket, 'error').then(([error]: Error[]) => String(error));
       socket.write(`${head}${type}{\n`);
@@ -189,14 +185,14 @@ describe('a request that is too much', () => {
         for (let chunk = 0; chunk < 128; chunk++) {
           if (!socket.write(Buffer.alloc(65_536, 0x20))) await once(socket, 'drain');
         }
-        const [answer] = (await once(socket, 'data')) as [Buffer]; // not read before
-        return String(answer);
+        const [data] = (await once(socket, 'data')) as [Buffer]; // not read before
+        return String(data);
       })();
-      answers.push(await Promise.race([sent, lost]));
+      answer = await Promise.race([sent, lost]);
       sent.catch(() => undefined);
       socket.destroy();
     }
-    expect(answers.at(-1)).toMatch(/^HTTP\/1\.1 422 [^]*"code":"invalid_line"/u);
+    expect(answer).toMatch(/^HTTP\/1\.1 422 [^]*"code":"invalid_line"/u);
   });
 
   test('in the length of its URL is 414, in its headers 431', async () => {

@@ -9,7 +9,7 @@ import { createPace, type Pace } from '../pace.ts';
 import type { Parking } from '../parking.ts';
 import type { Attempt, Lease, Release } from '../progress.ts';
 import type { Run } from '../run.ts';
-import type { Message, Sender } from '../sender.ts';
+import type { Ended, Message, Sender } from '../sender.ts';
 import type { Shared } from '../shared.ts';
 import type { Failing } from './contract.ts';
 
@@ -25,10 +25,7 @@ const KEEP_MS = 60_000;
 export interface DeliverDeps {
   shared: Shared;
   holder: string;
-  openSingle: (
-    run: Run,
-    ended: (message: Message, outcome: Outcome, at: number, ms: number) => void,
-  ) => Sender<Message>;
+  openSingle: (run: Run, ended: Ended<Message>) => Sender<Message>;
   /** Tells the consumer's workflow how an attempt ended, for people who look at it. */
   tellFailing: (consumerId: string, failing: Failing) => Promise<void>;
 }
@@ -154,8 +151,8 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
       } catch (error) {
         // What was delivered must be stored, also when nobody waits for this activity any more.
         if (signal.aborted) givenUpAt = Math.min(givenUpAt, sentAt);
-        if (!isDatabaseAway(error)) throw error;
-        if (sentAt > Math.min(givenUpAt + KEEP_MS, committer.endsAt)) {
+        if (!isDatabaseAway(error) || sentAt > givenUpAt + KEEP_MS) throw error;
+        if (sentAt > committer.endsAt) {
           committer.unstored.add(consumerId);
           throw error;
         }
