@@ -68,7 +68,8 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let lastCommitAt = startedAt;
   const filters = createFilterStack(options.run.filters, Math.max(lease.position, ...lease.ahead));
   let inFlight = 0;
-  const senders = createSenders(shared.openSender(options.run, ended));
+  const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
+  const senders = createSenders(shared.openSender(options.run, ended, startBy));
   const flow = createFlow({
     max: mostInFlight(options.run),
     found: lease.flow,
@@ -193,7 +194,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       inFlight < flow.limit &&
       !failing.tooMany &&
       committer.healthy &&
-      now < leaseUntil - LEASE_MARGIN_MS &&
+      now < startBy() &&
       now >= pausedUntil &&
       pace.may(now)
     );
@@ -213,7 +214,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     } else {
       // Ours: not the endpoint's fault, so it goes back in front and waits a little.
       failing.tryAgain(slot);
-      if (performance.now() < leaseUntil - LEASE_MARGIN_MS) {
+      if (performance.now() < startBy()) {
         pausedUntil = performance.now() + 1_000;
         const fields = { consumer_id: consumerId, reason: outcome.detail };
         log.warn(fields, 'sending waits: a fault of this machine');
@@ -283,7 +284,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (next.filterVersion !== before.filterVersion) refilter(next);
     if (next.parkedVersion !== before.parkedVersion) void failing.reload();
     if (goesTheSameWay(next, before)) return;
-    senders.replace(shared.openSender(next, ended), log);
+    senders.replace(shared.openSender(next, ended, startBy), log);
     flow.setMax(mostInFlight(next));
     pace.change(next.target.rateLimit);
   }
@@ -366,7 +367,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
 
   function tick(now: number): void {
     senders.sweep(now);
-    if (inFlight > 0 && now > leaseUntil - LEASE_MARGIN_MS) senders.cut();
+    if (inFlight > 0 && now > startBy()) senders.cut();
     if (stopping !== null) return;
     if (now > startedAt + shared.timeBudgetMs) {
       stop('yielded');

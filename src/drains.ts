@@ -82,7 +82,7 @@ export function createDrains(options: DrainsOptions): Drains {
     tails,
     budget: createBudget({ requests: 4_096, bytes: 256 * 1024 * 1024 }),
     loadRun: (consumerId) => loadRun(db.pipe, vault, consumerId),
-    openSender: (run, ended) => openSender(run, run.target.maxInFlight, ended),
+    openSender: (run, ended, startBy) => openSender(run, run.target.maxInFlight, ended, startBy),
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: options.retryWindowMs,
     timeBudgetMs: TIME_BUDGET_MS,
@@ -101,11 +101,13 @@ export function createDrains(options: DrainsOptions): Drains {
     run: Run,
     connections: number,
     ended: Ended<M>,
+    startBy: () => number,
   ): Sender<M> {
     const { path, consumerId } = run;
     const { userAgent, counts } = options;
     const requests = counts === undefined ? {} : { requests: counts.requests };
-    const how = { egress, tokens, path, consumerId, connections, userAgent, ...requests, ended };
+    const shared = { egress, tokens, userAgent, ...requests };
+    const how = { ...shared, path, consumerId, connections, ended, startBy };
     return openTargetSender(run.target, how);
   }
 
@@ -118,7 +120,7 @@ export function createDrains(options: DrainsOptions): Drains {
         deliveries.add(delivery);
         return () => void deliveries.delete(delivery);
       },
-      openSingle: (run, ended) => openSender(run, 1, ended),
+      openSingle: (run, ended, startBy) => openSender(run, 1, ended, startBy),
       tellFailing: options.tellFailing,
     },
     get running() {

@@ -5,6 +5,9 @@ import { codeOfStatus, failed, outcomeOfError, type Outcome } from './outcome.ts
 const HEAD_BYTES = 2_048;
 const BODY_BYTES = 65_536;
 
+/** No failure of the endpoint. */
+export const LEASE_ENDED: Outcome = { kind: 'ours', detail: 'the lease ended' };
+
 /** One request and its answer, on one connection. */
 export interface Exchange {
   handler: Dispatcher.DispatchHandler;
@@ -16,6 +19,8 @@ export interface ExchangeOptions {
   /** Monotonic ms until which a status line counts, and how long that was. */
   deadline: number;
   timeoutMs: number;
+  /** Monotonic ms after which the request may not start; asked right before it is written. */
+  startBy: () => number;
   /** Keeps the first 2 KB of successful answers too. */
   keepHeads: boolean;
   /** Called once, unless it was cut. */
@@ -56,6 +61,8 @@ export function openExchange(options: ExchangeOptions): Exchange {
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
       controller = started;
+      // It may have waited for its connection, and the process have stood still meanwhile.
+      if (performance.now() > options.startBy()) end(LEASE_ENDED);
       if (over) started.abort(new Error('cut off'));
     },
     onResponseStart(_controller, statusCode, headers) {

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 
 import type { Outlet } from './egress.ts';
-import { openExchange, type Exchange } from './exchange.ts';
+import { LEASE_ENDED, openExchange, type Exchange } from './exchange.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
 import { failed, outcomeOfError, withoutSecrets, type Outcome } from './outcome.ts';
 import { newTraceparent } from './trace.ts';
@@ -49,6 +49,8 @@ export interface SenderOptions<M extends Message> {
   timeoutMs: number;
   /** Keeps the first 2 KB of successful answers too. */
   keepHeads?: boolean;
+  /** Monotonic ms after which no request starts, also one that waited for its connection: it ends as `ours`. */
+  startBy?: () => number;
   /** Counts the open requests of several senders. */
   requests?: OpenRequests;
   ended: Ended<M>;
@@ -186,10 +188,10 @@ interface OpenRequest<M> {
 function openRequest<M extends Message>(
   message: M,
   startedAt: number,
-  options: { timeoutMs: number; keepHeads?: boolean },
+  options: Pick<SenderOptions<M>, 'timeoutMs' | 'startBy' | 'keepHeads'>,
   finish: (request: OpenRequest<M>, outcome: Outcome) => void,
 ): OpenRequest<M> {
-  const { timeoutMs, keepHeads = false } = options;
+  const { timeoutMs, startBy = never, keepHeads = false } = options;
   const startedMono = performance.now();
   let exchange: Exchange | null = null;
 
@@ -200,13 +202,14 @@ function openRequest<M extends Message>(
     refused: null,
     token: null,
     handler: () => {
-      exchange = openExchange({ deadline: startedMono + timeoutMs, timeoutMs, keepHeads, ended });
+      const deadline = startedMono + timeoutMs;
+      exchange = openExchange({ deadline, timeoutMs, startBy, keepHeads, ended });
       return exchange.handler;
     },
     end(why) {
       const answer = exchange?.cut() ?? null;
       if (answer !== null) finish(request, answer);
-      else if (why === 'cut') finish(request, { kind: 'ours', detail: 'the lease ended' });
+      else if (why === 'cut') finish(request, LEASE_ENDED);
       else finish(request, failed('TIMEOUT', `no answer within ${timeoutMs} ms`));
     },
   };
@@ -219,3 +222,5 @@ function openRequest<M extends Message>(
 
   return request;
 }
+
+const never = (): number => Infinity;

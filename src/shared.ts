@@ -22,7 +22,7 @@ export interface Shared {
   tails: Record<StreamName, Tail>;
   budget: Budget;
   loadRun: (consumerId: string) => Promise<Run | null>;
-  openSender: (run: Run, ended: AttemptEnded<Sent>) => Sender<Sent>;
+  openSender: (run: Run, ended: AttemptEnded<Sent>, startBy: () => number) => Sender<Sent>;
   idleAfterMs: number;
   retryWindowMs: number;
   /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */

@@ -26,6 +26,8 @@ export function openTargetSender<M extends Message>(
     /** Keeps the beginning of successful answers too. */
     keepHeads?: boolean;
     requests?: OpenRequests;
+    /** As in `SenderOptions`. */
+    startBy?: () => number;
     ended: Ended<M>;
   },
 ): Sender<M> {

@@ -25,7 +25,7 @@ const KEEP_MS = 60_000;
 export interface DeliverDeps {
   shared: Shared;
   holder: string;
-  openSingle: (run: Run, ended: Ended<Message>) => Sender<Message>;
+  openSingle: (run: Run, ended: Ended<Message>, startBy: () => number) => Sender<Message>;
   /** Tells the consumer's workflow how an attempt ended, for people who look at it. */
   tellFailing: (consumerId: string, failing: Failing) => Promise<void>;
 }
@@ -92,18 +92,18 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
 
   async function send(run: Run, message: Message, attempt: number): Promise<Tried> {
     const { promise, resolve } = Promise.withResolvers<Tried>();
-    const sender = deps.openSingle(run, ({ messageId }, outcome, startedAt, durationMs) => {
+    const startBy = (): number => leaseUntil - CUT_MS;
+    const ended: Ended<Message> = ({ messageId }, outcome, startedAt, durationMs) => {
       const made = { position: message.position, messageId, attempt, startedAt, durationMs };
       resolve({ made, outcome });
-    });
+    };
+    const sender = deps.openSingle(run, ended, startBy);
     const sweep = setInterval(() => {
       const now = performance.now();
       sender.sweep(now);
-      if (now > leaseUntil - CUT_MS) sender.cut();
+      if (now > startBy()) sender.cut();
     }, 25);
     try {
-      // One that was frozen until here finds its deadline past.
-      if (performance.now() > leaseUntil - CUT_MS) throw new Error('the lease is over');
       pace?.started(performance.now());
       sender.send(message, attempt);
       return await promise;

@@ -81,7 +81,11 @@ export function openProcess(options: ProcessOptions): Process {
     for (const delivery of deliveries) delivery.tick(performance.now());
   }, 50);
 
-  function openSender<M extends Message>(run: Run, ended: Ended<M>): Sender<M> {
+  function openSender<M extends Message>(
+    run: Run,
+    ended: Ended<M>,
+    startBy: () => number,
+  ): Sender<M> {
     return createSender({
       outlet: { dispatch, close: () => Promise.resolve(), destroy: () => Promise.resolve() },
       path: '/hook',
@@ -90,6 +94,7 @@ export function openProcess(options: ProcessOptions): Process {
       consumerId,
       userAgent: 'Millrace/test',
       timeoutMs: run.target.timeoutMs,
+      startBy,
       ended,
     });
   }
