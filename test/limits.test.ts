@@ -172,17 +172,23 @@ describe('a request that is too much', () => {
     expect((await api.request('POST', '/v1/targets', quoted)).status).toBe(201);
   });
 
-  test('is answered also to who goes on sending and reads only then', async () => {
-    const head = `POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\n`;
-    const type = 'content-type: application/x-ndjson\r\ncontent-length: 8388610\r\n\r\n';
+  const LONG = 'content-length: 33554434\r\n\r\n{\n';
+  const CHUNKED = 'transfer-encoding: chunked\r\n\r\n2000002\r\n{\n';
+  test.each([
+    ['of a line', 'events', `x-ndjson\r\n${LONG}`, 422, 'invalid_line'],
+    ['in the length it declares', 'targets', `json\r\n${LONG}`, 413, 'too_large'],
+    ['in length', 'targets', `json\r\n${CHUNKED}`, 413, 'too_large'],
+  ])('%s is answered also to who goes on sending and reads only then', async (...row) => {
+    const [, route, begun, status, code] = row;
+    const head = `POST /v1/${route} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\n`;
     let answer = '';
     // Several times, as a server that stands still meanwhile may not read on.
-    for (let round = 0; round < 5 && !answer.includes('invalid_line'); round++) {
+    for (let round = 0; round < 5 && !answer.includes(code); round++) {
       const socket = connect(port, '127.0.0.1');
       const lost = once(socket, 'error').then(([error]: Error[]) => String(error));
-      socket.write(`${head}${type}{\n`);
+      socket.write(`${head}content-type: application/${begun}`);
       const sent = (async () => {
-        for (let chunk = 0; chunk < 128; chunk++) {
+        for (let chunk = 0; chunk < 512; chunk++) {
           if (!socket.write(Buffer.alloc(65_536, 0x20))) await once(socket, 'drain');
         }
         const [data] = (await once(socket, 'data')) as [Buffer]; // not read before
@@ -192,7 +198,7 @@ describe('a request that is too much', () => {
       sent.catch(() => undefined);
       socket.destroy();
     }
-    expect(answer).toMatch(/^HTTP\/1\.1 422 [^]*"code":"invalid_line"/u);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*"code":"${code}"`, 'u'));
   });
 
   test('in the length of its URL is 414, in its headers 431', async () => {

@@ -70,13 +70,16 @@ export async function* chunksOf(c: Context): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** A chunked body: counted as it comes. */
-async function readBounded(c: Context): Promise<Uint8Array> {
+/** A body that does not say how long it is: counted as it comes. Throws the 413. */
+export async function readBounded(
+  c: Context,
+  maxBytes = JSON_BYTES,
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of chunksOf(c)) {
     bytes += chunk.byteLength;
-    if (bytes > JSON_BYTES) throw tooLarge();
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

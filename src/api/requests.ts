@@ -1,8 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { isDeeperThan } from '../json.ts';
-import { tooLarge } from './body.ts';
+import { readBounded, tooLarge } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 
@@ -57,14 +56,10 @@ export function readBody(
 }
 
 async function readText(c: Context<AppEnv>, maxSize: number): Promise<string> {
-  let text = '';
-  const onError = (): never => {
-    throw tooLarge(maxSize);
-  };
-  await bodyLimit({ maxSize, onError })(c, async () => {
-    text = await c.req.text();
-  });
-  return text;
+  if (Number(c.req.header('content-length')) > maxSize) throw tooLarge(maxSize);
+  const bytes = await readBounded(c, maxSize);
+  c.req.raw = new Request(c.req.raw, { method: c.req.method, body: bytes });
+  return c.req.text();
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
