@@ -4,18 +4,26 @@ import { smtpMail } from '../src/outbox.ts';
 import { RETRY_SECONDS } from '../src/retry.ts';
 import { openMailServer } from './support/mailServer.ts';
 import { until } from './support/poll.ts';
-import { accept, answer, openReceiver } from './support/receiver.ts';
+import { accept, answer, openReceiver, type TestReceiver } from './support/receiver.ts';
 import { openWorld, someEvents, type World } from './support/world.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** Lets the server skip what the consumer's workflow waits for, up to so many hours from now. */
-async function skip(world: World, consumer: string, id: string, hours: number): Promise<void> {
-  // Just when a timer of the workflow ends, nothing holds the server from skipping all of it at once.
-  await until(async () => {
-    const { raw } = await world.handle(consumer).describe();
-    return raw.pendingActivities?.some((one) => one.activityType?.name === 'deliver');
-  });
+/**
+ * Lets the server skip what the consumer's workflow waits for, up to so many hours from now. Switched
+ * on while an attempt is open: when a timer of the workflow ends, nothing would hold the server from
+ * skipping all of it at once, and in the pause between two attempts it starts the next one early.
+ */
+async function skip(
+  world: World,
+  consumer: string,
+  receiver: TestReceiver,
+  { id, hours }: { id: string; hours: number },
+): Promise<void> {
+  const { respond } = receiver;
+  const open: (() => void)[] = [];
+  receiver.respond = (received, response) => void open.push(() => respond(received, response));
+  await until(() => open.length > 0);
   await world.client.workflowService.updateWorkflowExecutionOptions({
     namespace: 'default',
     workflowExecution: { workflowId: `consumer/${consumer}` },
@@ -27,6 +35,8 @@ async function skip(world: World, consumer: string, id: string, hours: number): 
     } as object,
     updateMask: { paths: ['time_skipping_config'] },
   });
+  receiver.respond = respond;
+  for (const go of open) go();
 }
 
 const UNSENT = 'select from outbox where sent_at is null';
@@ -61,7 +71,7 @@ describe.concurrent('the real window of 24 hours', () => {
     await world.append.events(someEvents(20, { records: 5 }));
     const { failing_since } = await world.becomes(consumer, 'blocked', 60_000);
     const since = Date.parse(failing_since ?? '');
-    await skip(world, consumer, 'whole-day', 25);
+    await skip(world, consumer, receiver, { id: 'whole-day', hours: 25 });
     const stopped = await world.becomes(consumer, 'stopped', 150_000);
     expect(stopped.position).toBe(0);
 
@@ -113,7 +123,7 @@ describe.concurrent('the real window of 24 hours', () => {
     await world.append.events(someEvents(20, { records: 5 }));
     const { failing_since } = await world.becomes(consumer, 'blocked', 60_000);
     const since = Date.parse(failing_since ?? '');
-    await skip(world, consumer, 'twenty-hours', 20);
+    await skip(world, consumer, receiver, { id: 'twenty-hours', hours: 20 });
     const atHour = async () =>
       (Date.parse((await world.get(consumer)).next_attempt_at ?? '') - since) / HOUR_MS;
     await until(async () => (await atHour()) > 20, { timeoutMs: 150_000 });
