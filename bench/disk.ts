@@ -1,6 +1,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 
 import { percentilesOf } from './percentiles.ts';
 import type { Percentiles } from './percentiles.ts';
@@ -8,29 +9,68 @@ import type { Percentiles } from './percentiles.ts';
 const FILE_BYTES = 16 * 1024 * 1024;
 const WRITE_BYTES = 8 * 1024;
 const PROBE_MS = 1_000;
+/** Often enough to meet a stall of a tenth of a second, too seldom to be a load. */
+const WATCH_MS = 50;
 
 /**
  * How long this disk takes for what Postgres does at each commit: one write into a file that is
  * there already, and its fdatasync. Appends can't be answered faster than that.
  */
 export async function probeDisk(): Promise<Percentiles> {
+  await using probe = await openProbe();
+  const times: number[] = [];
+  const until = performance.now() + PROBE_MS;
+  while (performance.now() < until) times.push(await probe.sync());
+  return percentilesOf(times);
+}
+
+/** What `work` answers, and the longest that the disk took for the same meanwhile, ms. */
+export async function watchDisk<Result>(
+  work: () => Promise<Result>,
+): Promise<{ result: Result; worstMs: number }> {
+  await using probe = await openProbe();
+  const over = new AbortController();
+  const watching = (async () => {
+    let worstMs = 0;
+    while (!over.signal.aborted) {
+      worstMs = Math.max(worstMs, await probe.sync());
+      await wait(WATCH_MS);
+    }
+    return worstMs;
+  })();
+  try {
+    const result = await work();
+    over.abort();
+    return { result, worstMs: await watching };
+  } finally {
+    over.abort();
+    await watching;
+  }
+}
+
+interface Probe extends AsyncDisposable {
+  /** How long the next write's fdatasync took, ms. */
+  sync(): Promise<number>;
+}
+
+async function openProbe(): Promise<Probe> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-disk-'));
   const file = await open(join(folder, 'probe'), 'w');
-  try {
-    await file.write(Buffer.alloc(FILE_BYTES, 1), 0, FILE_BYTES, 0);
-    await file.sync();
-    const block = Buffer.alloc(WRITE_BYTES, 2);
-    const times: number[] = [];
-    const until = performance.now() + PROBE_MS;
-    for (let at = 0; performance.now() < until; at = (at + WRITE_BYTES) % FILE_BYTES) {
+  await file.write(Buffer.alloc(FILE_BYTES, 1), 0, FILE_BYTES, 0);
+  await file.sync();
+  const block = Buffer.alloc(WRITE_BYTES, 2);
+  let at = 0;
+  return {
+    sync: async () => {
       await file.write(block, 0, WRITE_BYTES, at);
+      at = (at + WRITE_BYTES) % FILE_BYTES;
       const from = performance.now();
       await file.datasync();
-      times.push(performance.now() - from);
-    }
-    return percentilesOf(times);
-  } finally {
-    await file.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+      return performance.now() - from;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await file.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import type { Target } from '../src/schema.ts';
+import { watchDisk } from './disk.ts';
 import type { Figure } from './figures.ts';
 import { fill } from './fill.ts';
 import type { Hanging } from './hanging.ts';
@@ -84,20 +85,24 @@ interface Measured {
   latency: Percentiles;
   /** Append → answer: a stall of Postgres or of the machine shows there too. */
   answer: Percentiles;
+  /** The longest fdatasync meanwhile, ms: a disk that stands still holds up every append. */
+  diskMs: number;
   late: Percentiles;
   hanging: Hanging;
 }
 
 async function measure(session: Session, seconds: number): Promise<Measured> {
   await session.endpoint.reset({ latency: true });
-  const produced = await produce(session, { ...LOAD, seconds });
+  const load = { ...LOAD, seconds };
+  const { result: produced, worstMs } = await watchDisk(() => produce(session, load));
   const { hanging } = await session.endpoint.received();
   await session.endpoint.gets(produced.appended, SETTLE_MS);
   const { answer, late } = produced;
-  return { latency: await session.endpoint.latency(), answer, late, hanging };
+  return { latency: await session.endpoint.latency(), answer, diskMs: worstMs, late, hanging };
 }
 
-function figuresOf(name: string, { latency, answer, late, hanging }: Measured): Figure[] {
+function figuresOf(name: string, measured: Measured): Figure[] {
+  const { latency, answer, diskMs, late, hanging } = measured;
   const { p50, p99, max } = latency;
   const open = `${hanging.average.toFixed(0)} requests hang on average, ${hanging.least} at least`;
   return [
@@ -106,7 +111,7 @@ function figuresOf(name: string, { latency, answer, late, hanging }: Measured): 
       name: `${name}: append → received p99`,
       value: p99,
       unit: 'ms',
-      note: `worst ${max.toFixed(0)}; append → answer p99 ${answer.p99.toFixed(1)}; generator late p99 ${late.p99.toFixed(1)}`,
+      note: `worst ${max.toFixed(0)}; append → answer p99 ${answer.p99.toFixed(1)}; disk at worst ${diskMs.toFixed(0)}; generator late p99 ${late.p99.toFixed(1)}`,
     },
   ];
 }
