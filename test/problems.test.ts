@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
@@ -185,6 +186,21 @@ test('an unserved path is 404 and a method that a path does not take is 405 with
   expect([status, body.code]).toEqual([405, 'method_not_allowed']);
   expect(headers.get('allow')?.split(', ').sort()).toEqual(['GET', 'HEAD', 'POST']);
   expect(headers.get('content-type')).toBe('application/problem+json');
+});
+
+test('TRACE, which Request does not know, is 405, too', async () => {
+  const server = serve({ fetch: api.app.fetch, port: 0, hostname: '127.0.0.1' });
+  await once(server, 'listening');
+  try {
+    const { port } = server.address() as AddressInfo;
+    const headers = { authorization: `Bearer ${KEY}` };
+    const asked = { port, method: 'TRACE', path: '/v1/targets', headers, agent: false };
+    const [response] = (await once(request(asked).end(), 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(405);
+    response.resume();
+  } finally {
+    server.close();
+  }
 });
 
 test('an idempotency key that cannot be one is 400', async () => {

@@ -57,6 +57,7 @@ export function readBody(
 
 async function readText(c: Context<AppEnv>, maxSize: number): Promise<string> {
   if (Number(c.req.header('content-length')) > maxSize) throw tooLarge(maxSize);
+  if (c.req.raw.body === null) return '';
   const bytes = await readBounded(c, maxSize);
   c.req.raw = new Request(c.req.raw, { method: c.req.method, body: bytes });
   return c.req.text();
