@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { developmentKeys } from '../src/embedded/keys.ts';
-import { DataDirInUse, lockDataDir } from '../src/embedded/lock.ts';
+import { DataDirInUse, lockDataDir, successorOf } from '../src/embedded/lock.ts';
 import { identityOf } from '../src/embedded/processes.ts';
 import { choosePort } from '../src/embedded/state.ts';
 import { killHard, runAside } from './support/aside.ts';
 import { until } from './support/poll.ts';
+
+const LOCK = new URL('../src/embedded/lock.ts', import.meta.url).href;
 
 let folder: string;
 
@@ -52,26 +54,39 @@ test('the data folder is free again after a clean end, and after a crash althoug
   expect(await readdir(folder)).toEqual([]);
 });
 
+const STALE = '{"pid":2147483646,"identity":"x","address":"gone"}';
+
 test('of many that find a stale lock at once, one gets it', async () => {
-  await writeFile(join(folder, 'lock.json'), '{"pid":2147483646,"identity":"x","address":"gone"}');
-  const [src, dir] = [new URL('../src/embedded/lock.ts', import.meta.url).href, folder];
   const script = `
-    const { lockDataDir } = await import(${JSON.stringify(src)});
-    await lockDataDir(${JSON.stringify(dir)}, 'me').then(
-      () => { console.log('got it'); setInterval(() => {}, 1000); },
-      () => console.log('in use'));`;
-  const contenders = Array.from({ length: 4 }, () =>
-    spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    }),
-  );
+    import { createInterface } from 'node:readline';
+    const { lockDataDir } = await import(${JSON.stringify(LOCK)});
+    console.log('ready');
+    for await (const dir of createInterface({ input: process.stdin })) {
+      await lockDataDir(dir, 'me').then(() => console.log('got it'), (error) => console.log(error.name));
+    }`;
+  const contenders = Array.from({ length: 5 }, () => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
+  });
+  const answers = () =>
+    Promise.all(contenders.map(async ({ lines }) => String((await lines.next()).value)));
   try {
-    const answers = await Promise.all(
-      contenders.map(async (child) => String((await once(child.stdout, 'data'))[0]).trim()),
-    );
-    expect(answers.sort()).toEqual(['got it', 'in use', 'in use', 'in use']);
+    expect(new Set(await answers())).toEqual(new Set(['ready']));
+    for (let round = 0; round < 100; round++) {
+      const dir = join(folder, String(round));
+      await mkdir(dir);
+      await writeFile(join(dir, 'lock.json'), STALE);
+      // Every other time whoever came first was killed before it had put its own in place.
+      if (round % 2 === 1) await writeFile(successorOf(join(dir, 'lock.json'), STALE), STALE + ' ');
+      for (const { child } of contenders) child.stdin.write(`${dir}\n`);
+      const got = (await answers()).sort();
+      expect(got).toEqual([...Array<string>(4).fill('DataDirInUse'), 'got it']);
+      expect(await readdir(dir)).toEqual(['lock.json']);
+    }
   } finally {
-    for (const child of contenders) child.kill('SIGKILL');
+    for (const { child } of contenders) child.kill('SIGKILL');
   }
 });
 

@@ -1,8 +1,9 @@
-import { link, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { identityOf } from './processes.ts';
-import { createFile, readState } from './state.ts';
+import { createFile, writeState } from './state.ts';
 
 /** Another process works on this data folder; the message names it. */
 export class DataDirInUse extends Error {
@@ -20,7 +21,8 @@ export interface DataDirLock extends AsyncDisposable {
 
 /**
  * One process a data folder. `address` tells the second one where the first answers. A lock whose
- * process is gone, also when its pid has passed to another one, is taken over. Throws `DataDirInUse`.
+ * process is gone, also when its pid has passed to another one, is taken over, by one of those who
+ * find it so. Throws `DataDirInUse`.
  */
 export async function lockDataDir(dataDir: string, address: string): Promise<DataDirLock> {
   const path = join(dataDir, 'lock.json');
@@ -30,37 +32,86 @@ export async function lockDataDir(dataDir: string, address: string): Promise<Dat
     address,
   };
   let takenOver = false;
-  for (;;) {
-    if (await createFile(path, `${JSON.stringify(mine)}\n`)) break;
-    const holder = await readState(path, Holder);
-    if (holder !== null && identityOf(holder.pid) === holder.identity) {
-      throw new DataDirInUse(
-        `Millrace already runs on ${dataDir}: process ${holder.pid}, ${holder.address}. Stop it first, or set MILLRACE_DATA_DIR to another folder.`,
-      );
+  while (!(await createFile(path, textOf(mine)))) {
+    const found = await read(path);
+    if (found === null) continue; // released meanwhile
+    refuseIfAlive(found, dataDir);
+    if (await succeed(path, found, mine)) {
+      takenOver = true;
+      break;
     }
-    takenOver = true;
-    await removeStale(path, holder);
   }
 
   async function release(): Promise<void> {
-    const holder = await readState(path, Holder);
-    if (holder?.identity === mine.identity) await rm(path, { force: true });
+    if (holderOf((await read(path)) ?? '')?.identity === mine.identity) await rm(path);
   }
   return { takenOver, release, [Symbol.asyncDispose]: release };
 }
 
-/** Moves the file aside first, so that of two processes that found it stale one is too late. */
-async function removeStale(path: string, stale: Holder | null): Promise<void> {
-  const aside = `${path}.${process.pid}.stale`;
+/**
+ * Whether this process is now the holder, after one that is gone. Of those who find the same lock stale
+ * one can make the file that succeeds it; a successor that is gone is succeeded in its turn. Only who
+ * made the last one puts its own lock in place of the stale one, and then removes these files; so one
+ * that is made for a lock which is no longer in place counts for nothing.
+ */
+async function succeed(path: string, stale: string, mine: Holder): Promise<boolean> {
+  let last = stale;
+  for (;;) {
+    const next = successorOf(path, last);
+    if (await createFile(next, textOf(mine))) {
+      if ((await read(path)) !== stale) {
+        await rm(next, { force: true });
+        return false;
+      }
+      await writeState(path, mine);
+      await removeSuccessors(path);
+      return true;
+    }
+    const found = await read(next);
+    if (found === null) return false; // someone else was the last one
+    refuseIfAlive(found, dirname(path));
+    last = found;
+  }
+}
+
+/** Of a lock that says `text`. */
+export function successorOf(path: string, text: string): string {
+  return `${path}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+}
+
+async function removeSuccessors(path: string): Promise<void> {
+  const name = new RegExp(`^${RegExp.escape(basename(path))}\\.[0-9a-f]{16}$`, 'u');
+  for (const file of await readdir(dirname(path)))
+    if (name.test(file)) await rm(join(dirname(path), file), { force: true });
+}
+
+function refuseIfAlive(text: string, dataDir: string): void {
+  const holder = holderOf(text);
+  if (holder === null || identityOf(holder.pid) !== holder.identity) return;
+  throw new DataDirInUse(
+    `Millrace already runs on ${dataDir}: process ${holder.pid}, ${holder.address}. Stop it first, or set MILLRACE_DATA_DIR to another folder.`,
+  );
+}
+
+/** Null: edited, or cut short by a full disk; it holds nothing. */
+function holderOf(text: string): Holder | null {
   try {
-    await rename(path, aside);
+    return Holder.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function textOf(holder: Holder): string {
+  return `${JSON.stringify(holder)}\n`;
+}
+
+/** Null: there is none. */
+async function read(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return; // the other one was first
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  const moved = await readState(aside, Holder);
-  if (moved !== null && moved.identity !== stale?.identity) {
-    await link(aside, path).catch(() => undefined); // a fresh lock put back, unless a third is there
-  }
-  await rm(aside, { force: true });
 }
