@@ -70,7 +70,7 @@ export async function* chunksOf(c: Context): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** A body that does not say how long it is: counted as it comes. Throws the 413. */
+/** The body, counted as it comes. Throws the 413. */
 export async function readBounded(
   c: Context,
   maxBytes = JSON_BYTES,

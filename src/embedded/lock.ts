@@ -43,7 +43,8 @@ export async function lockDataDir(dataDir: string, address: string): Promise<Dat
   }
 
   async function release(): Promise<void> {
-    if (holderOf((await read(path)) ?? '')?.identity === mine.identity) await rm(path);
+    if (holderOf((await read(path)) ?? '')?.identity === mine.identity)
+      await rm(path, { force: true });
   }
   return { takenOver, release, [Symbol.asyncDispose]: release };
 }
