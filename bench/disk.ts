@@ -29,23 +29,19 @@ export async function watchDisk<Result>(
   work: () => Promise<Result>,
 ): Promise<{ result: Result; worstMs: number }> {
   await using probe = await openProbe();
-  const over = new AbortController();
+  let worstMs = 0;
+  let over = false;
   const watching = (async () => {
-    let worstMs = 0;
-    while (!over.signal.aborted) {
-      worstMs = Math.max(worstMs, await probe.sync());
-      await wait(WATCH_MS);
-    }
-    return worstMs;
+    for (; !over; await wait(WATCH_MS)) worstMs = Math.max(worstMs, await probe.sync());
   })();
+  let result: Result;
   try {
-    const result = await work();
-    over.abort();
-    return { result, worstMs: await watching };
+    result = await work();
   } finally {
-    over.abort();
+    over = true;
     await watching;
   }
+  return { result, worstMs };
 }
 
 interface Probe extends AsyncDisposable {
@@ -54,12 +50,15 @@ interface Probe extends AsyncDisposable {
 }
 
 async function openProbe(): Promise<Probe> {
+  await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-disk-'));
-  const file = await open(join(folder, 'probe'), 'w');
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = opened.use(await open(join(folder, 'probe'), 'w'));
   await file.write(Buffer.alloc(FILE_BYTES, 1), 0, FILE_BYTES, 0);
   await file.sync();
   const block = Buffer.alloc(WRITE_BYTES, 2);
   let at = 0;
+  const kept = opened.move();
   return {
     sync: async () => {
       await file.write(block, 0, WRITE_BYTES, at);
@@ -68,9 +67,6 @@ async function openProbe(): Promise<Probe> {
       await file.datasync();
       return performance.now() - from;
     },
-    [Symbol.asyncDispose]: async () => {
-      await file.close();
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -3,12 +3,10 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { afterEach, expect, test } from 'vitest';
 
-import { createEgress } from '../src/egress.ts';
 import { newId } from '../src/ids.ts';
 import type { Outcome } from '../src/outcome.ts';
-import { createSender, type Message } from '../src/sender.ts';
-import { LOOPBACK } from './support/app.ts';
 import { until } from './support/poll.ts';
+import { openSender } from './support/sender.ts';
 
 const TIMEOUT_MS = 500;
 /** One turn of the sweep and of a busy machine. */
@@ -78,18 +76,9 @@ async function sendTo(origin: string, count = 1, timeoutMs = TIMEOUT_MS): Promis
   const all: Ended[] = [];
   let [stoodMs, turnedAt] = [0, performance.now()];
   const stood = (): number => stoodMs + Math.max(0, performance.now() - turnedAt - SWEEP_MS);
-  const outlet = createEgress({ allowCidrs: LOOPBACK }).open({
+  const { sender, destroy } = openSender({
     origin,
     connections: count,
-    connectTimeoutMs: timeoutMs,
-  });
-  const sender = createSender<Message>({
-    outlet,
-    path: '/hook',
-    sign: () => 'v1,none',
-    headers: [],
-    consumerId: 'test',
-    userAgent: 'Millrace/test',
     timeoutMs,
     keepHeads: true,
     ended: (_message, outcome, _at, durationMs) =>
@@ -99,7 +88,7 @@ async function sendTo(origin: string, count = 1, timeoutMs = TIMEOUT_MS): Promis
     [stoodMs, turnedAt] = [stood(), performance.now()];
     sender.sweep(performance.now());
   }, SWEEP_MS);
-  closing.push(() => outlet.destroy());
+  closing.push(destroy);
   for (let n = 0; n < count; n += 1) {
     sender.send({ position: n, messageId: newId(), body: '{}' }, 1);
   }

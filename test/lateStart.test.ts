@@ -1,12 +1,11 @@
 import { afterEach, expect, test } from 'vitest';
 
-import { createEgress } from '../src/egress.ts';
 import { newId } from '../src/ids.ts';
 import type { Outcome } from '../src/outcome.ts';
-import { createSender, type Message } from '../src/sender.ts';
-import { LOOPBACK } from './support/app.ts';
+import type { Message } from '../src/sender.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
+import { openSender } from './support/sender.ts';
 
 const LEASE_MS = 60_000;
 
@@ -20,27 +19,15 @@ afterEach(async () => {
 /** A sender with one connection, whose lease is what the test says; `ended` may send or stand still. */
 async function openLeased(ended: (message: Message, outcome: Outcome) => void) {
   const receiver = await openReceiver();
-  const outlet = createEgress({ allowCidrs: LOOPBACK }).open({
+  let leaseUntil = performance.now() + LEASE_MS;
+  const { sender, destroy } = openSender({
     origin: new URL(receiver.url).origin,
     connections: 1,
-    connectTimeoutMs: 15_000,
-  });
-  closing.push(
-    () => outlet.destroy(),
-    async () => receiver[Symbol.asyncDispose](),
-  );
-  let leaseUntil = performance.now() + LEASE_MS;
-  const sender = createSender<Message>({
-    outlet,
-    path: '/hook',
-    sign: () => 'v1,none',
-    headers: [],
-    consumerId: 'test',
-    userAgent: 'Millrace/test',
     timeoutMs: 15_000,
     startBy: () => leaseUntil,
     ended,
   });
+  closing.push(destroy, async () => receiver[Symbol.asyncDispose]());
   return {
     receiver,
     send: (position: number) => sender.send({ position, messageId: newId(), body: '{}' }, 1),

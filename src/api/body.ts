@@ -32,9 +32,8 @@ export function needMedia(c: Context, needed: 'application/json'): void {
  * length is declared; a 400 for what is not JSON in UTF-8.
  */
 export async function readJson(c: Context): Promise<unknown> {
-  const declared = c.req.header('content-length');
-  if (Number(declared) > JSON_BYTES) throw tooLarge();
-  const bytes = declared === undefined ? await readBounded(c) : await c.req.arrayBuffer();
+  await boundBody(c);
+  const bytes = await c.req.arrayBuffer();
   try {
     return parseJson(decodeUtf8(bytes));
   } catch (cause) {
@@ -70,11 +69,14 @@ export async function* chunksOf(c: Context): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The body, counted as it comes. Throws the 413. */
-export async function readBounded(
-  c: Context,
-  maxBytes = JSON_BYTES,
-): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * Throws a 413 above `maxBytes`: before reading where a length is declared, else once more have come.
+ * Whoever reads the body afterwards finds it whole.
+ */
+export async function boundBody(c: Context, maxBytes = JSON_BYTES): Promise<void> {
+  const declared = c.req.header('content-length');
+  if (Number(declared) > maxBytes) throw tooLarge(maxBytes);
+  if (declared !== undefined || c.req.raw.body === null) return;
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of chunksOf(c)) {
@@ -82,7 +84,7 @@ export async function readBounded(
     if (bytes > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  c.req.raw = new Request(c.req.raw, { method: c.req.method, body: Buffer.concat(chunks) });
 }
 
 function malformed(cause: unknown): ApiError {

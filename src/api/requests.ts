@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 import { isDeeperThan } from '../json.ts';
-import { readBounded, tooLarge } from './body.ts';
+import { boundBody } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 
@@ -56,10 +56,7 @@ export function readBody(
 }
 
 async function readText(c: Context<AppEnv>, maxSize: number): Promise<string> {
-  if (Number(c.req.header('content-length')) > maxSize) throw tooLarge(maxSize);
-  if (c.req.raw.body === null) return '';
-  const bytes = await readBounded(c, maxSize);
-  c.req.raw = new Request(c.req.raw, { method: c.req.method, body: bytes });
+  await boundBody(c, maxSize);
   return c.req.text();
 }
 

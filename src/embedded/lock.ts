@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { identityOf } from './processes.ts';
-import { createFile, writeState } from './state.ts';
+import { createFile, parseState, readState, readText, writeState } from './state.ts';
 
 /** Another process works on this data folder; the message names it. */
 export class DataDirInUse extends Error {
@@ -33,7 +33,7 @@ export async function lockDataDir(dataDir: string, address: string): Promise<Dat
   };
   let takenOver = false;
   while (!(await createFile(path, textOf(mine)))) {
-    const found = await read(path);
+    const found = await readText(path);
     if (found === null) continue; // released meanwhile
     refuseIfAlive(found, dataDir);
     if (await succeed(path, found, mine)) {
@@ -43,7 +43,7 @@ export async function lockDataDir(dataDir: string, address: string): Promise<Dat
   }
 
   async function release(): Promise<void> {
-    if (holderOf((await read(path)) ?? '')?.identity === mine.identity)
+    if ((await readState(path, Holder))?.identity === mine.identity)
       await rm(path, { force: true });
   }
   return { takenOver, release, [Symbol.asyncDispose]: release };
@@ -60,7 +60,7 @@ async function succeed(path: string, stale: string, mine: Holder): Promise<boole
   for (;;) {
     const next = successorOf(path, last);
     if (await createFile(next, textOf(mine))) {
-      if ((await read(path)) !== stale) {
+      if ((await readText(path)) !== stale) {
         await rm(next, { force: true });
         return false;
       }
@@ -68,7 +68,7 @@ async function succeed(path: string, stale: string, mine: Holder): Promise<boole
       await removeSuccessors(path);
       return true;
     }
-    const found = await read(next);
+    const found = await readText(next);
     if (found === null) return false; // someone else was the last one
     refuseIfAlive(found, dirname(path));
     last = found;
@@ -87,32 +87,13 @@ async function removeSuccessors(path: string): Promise<void> {
 }
 
 function refuseIfAlive(text: string, dataDir: string): void {
-  const holder = holderOf(text);
+  const holder = parseState(text, Holder);
   if (holder === null || identityOf(holder.pid) !== holder.identity) return;
   throw new DataDirInUse(
     `Millrace already runs on ${dataDir}: process ${holder.pid}, ${holder.address}. Stop it first, or set MILLRACE_DATA_DIR to another folder.`,
   );
 }
 
-/** Null: edited, or cut short by a full disk; it holds nothing. */
-function holderOf(text: string): Holder | null {
-  try {
-    return Holder.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
-
 function textOf(holder: Holder): string {
   return `${JSON.stringify(holder)}\n`;
-}
-
-/** Null: there is none. */
-async function read(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
 }

@@ -10,7 +10,7 @@ import { findPostgres, giveTo, placeCluster, PLACES, postgresOwner } from './pos
 import type { Places, PostgresBinaries } from './postgres-files.ts';
 import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
 import type { Owner } from './processes.ts';
-import { choosePort, isPortFree, openDataDir, readState, writeState } from './state.ts';
+import { choosePort, isPortFree, openDataDir, readState, readText, writeState } from './state.ts';
 
 /** A server of ours that may outlive this process. */
 export interface EmbeddedServer {
@@ -301,13 +301,4 @@ async function logSize(path: string): Promise<number> {
   if (size < LOG_LIMIT) return size;
   await truncate(path);
   return 0;
-}
-
-async function readText(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
 }

@@ -14,13 +14,21 @@ export async function openDataDir(dataDir: string): Promise<string> {
 
 /** What was kept in a file of the data folder; null when there is none or it is of another shape. */
 export async function readState<T>(path: string, shape: z.ZodType<T>): Promise<T | null> {
-  let text: string;
+  const text = await readText(path);
+  return text === null ? null : parseState(text, shape);
+}
+
+/** Null: there is no such file. */
+export async function readText(path: string): Promise<string | null> {
   try {
-    text = await readFile(path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
+}
+
+export function parseState<T>(text: string, shape: z.ZodType<T>): T | null {
   try {
     return shape.parse(JSON.parse(text));
   } catch {

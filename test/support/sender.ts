@@ -1,0 +1,28 @@
+import { createEgress } from '../../src/egress.ts';
+import { createSender, type Message, type Sender, type SenderOptions } from '../../src/sender.ts';
+import { LOOPBACK } from './app.ts';
+
+/** A sender to what listens on loopback; `destroy` cuts its connections. */
+export function openSender(
+  options: { origin: string; connections: number } & Pick<
+    SenderOptions<Message>,
+    'timeoutMs' | 'keepHeads' | 'startBy' | 'ended'
+  >,
+): { sender: Sender<Message>; destroy: () => Promise<void> } {
+  const { origin, connections, ...rest } = options;
+  const outlet = createEgress({ allowCidrs: LOOPBACK }).open({
+    origin,
+    connections,
+    connectTimeoutMs: options.timeoutMs,
+  });
+  const sender = createSender<Message>({
+    outlet,
+    path: '/hook',
+    sign: () => 'v1,none',
+    headers: [],
+    consumerId: 'test',
+    userAgent: 'Millrace/test',
+    ...rest,
+  });
+  return { sender, destroy: () => outlet.destroy() };
+}
