@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+
 import { Command, CommanderError } from 'commander';
+
 import { addApiKeyCommands } from './src/cli/apiKeys.ts';
 import { addConsumerCommands } from './src/cli/consumers.ts';
-import { openContext } from './src/cli/context.ts';
-import type { GlobalOptions, Run } from './src/cli/context.ts';
+import { openContext, type GlobalOptions, type Run } from './src/cli/context.ts';
 import { addDoctor } from './src/cli/doctorCommand.ts';
 import { describe, EXIT, exitCodeOf } from './src/cli/exit.ts';
 import { addHistoryCommands } from './src/cli/history.ts';

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { Client, Connection } from '@temporalio/client';
 
+import manifest from './package.json' with { type: 'json' };
 import { createAccess } from './src/access.ts';
 import { createAging } from './src/aging.ts';
 import { createApp } from './src/api/app.ts';
@@ -12,7 +13,6 @@ import { createAppender } from './src/append.ts';
 import { countAppends } from './src/appendCounts.ts';
 import { createAttemptRetention } from './src/attemptRetention.ts';
 import { createChanges } from './src/changes.ts';
-import { createDeadLetters } from './src/deadLetters.ts';
 import { createCommands } from './src/commands.ts';
 import {
   ConfigError,
@@ -23,6 +23,7 @@ import {
 } from './src/config.ts';
 import { createConsumers } from './src/consumers.ts';
 import { isDatabaseAway, openDb } from './src/db.ts';
+import { createDeadLetters } from './src/deadLetters.ts';
 import { createEgress } from './src/egress.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
@@ -30,11 +31,11 @@ import { createEnds } from './src/ends.ts';
 import { keepHeapSmall } from './src/heap.ts';
 import { infoOf } from './src/info.ts';
 import { sampleLag } from './src/lagSamples.ts';
+import { listenOn } from './src/listenOn.ts';
 import { createLog, type Log } from './src/log.ts';
 import { createMetrics, showPool } from './src/metrics.ts';
 import { serveMetrics } from './src/metricsServer.ts';
 import { migrate } from './src/migrate.ts';
-import { listenOn } from './src/listenOn.ts';
 import { createListener } from './src/notify.ts';
 import { createPages } from './src/pages.ts';
 import { ensurePartitions } from './src/partitions.ts';
@@ -47,7 +48,6 @@ import { createSyncs } from './src/syncs.ts';
 import { createTargets } from './src/targets.ts';
 import { testTarget } from './src/targetTest.ts';
 import { startUpkeep } from './src/upkeep.ts';
-import manifest from './package.json' with { type: 'json' };
 
 /** Requests that take longer when the process is to end are cut off. */
 const DRAIN_MS = 8_000;

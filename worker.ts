@@ -1,10 +1,11 @@
-import { parseArgs } from 'node:util';
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 
+import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alertWebhook.ts';
 import { createCommands } from './src/commands.ts';
 import {
@@ -26,7 +27,6 @@ import { fileMail, smtpMail } from './src/outbox.ts';
 import { createVault } from './src/secrets.ts';
 import { readTemporalMetrics, temporalTelemetry } from './src/temporalMetrics.ts';
 import { createWorkers } from './src/workers.ts';
-import manifest from './package.json' with { type: 'json' };
 
 const USAGE = 'usage: node worker.ts [--queue control|deliver]';
 const SLOTS = 2_000;

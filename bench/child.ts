@@ -1,6 +1,4 @@
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-
+import { fork, type ChildProcess } from 'node:child_process';
 const FOLLOW_PARENT = new URL('../src/embedded/follow-parent.ts', import.meta.url).href;
 
 export interface Running<Result> extends AsyncDisposable {

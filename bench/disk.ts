@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { percentilesOf } from './percentiles.ts';
-import type { Percentiles } from './percentiles.ts';
-
+import { percentilesOf, type Percentiles } from './percentiles.ts';
 const FILE_BYTES = 16 * 1024 * 1024;
 const WRITE_BYTES = 8 * 1024;
 const PROBE_MS = 1_000;

@@ -1,7 +1,6 @@
-import { cpuFigures, sumOf } from './cpu.ts';
-import type { Cpu } from './cpu.ts';
 import type { BareResult, BareSettings } from './bare.ts';
 import { runChild } from './child.ts';
+import { cpuFigures, sumOf, type Cpu } from './cpu.ts';
 import type { Figure } from './figures.ts';
 import { fill } from './fill.ts';
 import { medianOf } from './percentiles.ts';

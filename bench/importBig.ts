@@ -1,10 +1,9 @@
 import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startStack } from '../src/embedded/stack.ts';
-import { runImport, writeImportFile } from './importFile.ts';
-import type { ImportRun } from './importFile.ts';
 
+import { startStack } from '../src/embedded/stack.ts';
+import { runImport, writeImportFile, type ImportRun } from './importFile.ts';
 /**
  * `node bench/importBig.ts [lines]`: imports a file into a fresh stack, killed half way and resumed;
  * prints lines a second and the peak memory of the CLI and of the API.

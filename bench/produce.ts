@@ -6,8 +6,7 @@ import { Pool } from 'undici';
 
 import { report, settingsOf } from './child.ts';
 import { clockMs } from './clock.ts';
-import { percentilesOf } from './percentiles.ts';
-import type { Percentiles } from './percentiles.ts';
+import { percentilesOf, type Percentiles } from './percentiles.ts';
 
 export interface ProduceSettings {
   url: string;

@@ -1,16 +1,13 @@
 // A process: the endpoint that everything is sent to. It reads each body and answers 204, but for
 // /_poison, which refuses some, and /_hang, which does not answer; what it has counted is asked for
 // under /_bench.
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { report } from './child.ts';
 import { clockMs } from './clock.ts';
-import { createHangingPaths } from './hanging.ts';
-import type { Hanging } from './hanging.ts';
-import { percentilesOf } from './percentiles.ts';
-import type { Percentiles } from './percentiles.ts';
+import { createHangingPaths, type Hanging } from './hanging.ts';
+import { percentilesOf, type Percentiles } from './percentiles.ts';
 
 /** Since the last reset. */
 export interface Received {

@@ -1,24 +1,22 @@
 // `npm run bench`: what Millrace does on this machine, beside what a bare loop does.
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 import { onInterrupt } from '../src/cli/interrupt.ts';
-import { readOthers } from './cpu.ts';
-import { probeDisk } from './disk.ts';
 import { consolePages } from './consolePages.ts';
 import { consumersList } from './consumersList.ts';
+import { readOthers } from './cpu.ts';
+import { probeDisk } from './disk.ts';
 import { drain } from './drain.ts';
-import { reaches, tableOf } from './figures.ts';
-import type { Figure } from './figures.ts';
+import { reaches, tableOf, type Figure } from './figures.ts';
 import { filters, sparse } from './filters.ts';
 import { ingest } from './ingest.ts';
 import { latency } from './latency.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
-import { openSession } from './session.ts';
-import type { Session } from './session.ts';
+import { openSession, type Session } from './session.ts';
 import { wakes } from './wake.ts';
 
 const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|consumers|console|all]…

@@ -9,10 +9,8 @@ import { Client } from 'pg';
 import { workflowIdOf } from '../src/commands.ts';
 import { startStack } from '../src/embedded/stack.ts';
 import type { Consumer, ConsumerInput, Target } from '../src/schema.ts';
-import { cpuBetween, readCpu } from './cpu.ts';
-import type { Cpu } from './cpu.ts';
-import { startEndpoint } from './endpoint.ts';
-import type { Endpoint } from './endpoint.ts';
+import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
+import { startEndpoint, type Endpoint } from './endpoint.ts';
 
 /** Millrace as `npm start` runs it, on a data folder of its own, and the endpoint it sends to. */
 export interface Session extends AsyncDisposable {

@@ -1,17 +1,13 @@
 import type { Logger } from 'pino';
-import { createApiKeys } from './apiKeys.ts';
-import type { ApiKeys } from './apiKeys.ts';
+
+import { createApiKeys, type ApiKeys } from './apiKeys.ts';
 import type { Sql } from './db.ts';
-import { createIdempotency } from './idempotency.ts';
-import type { Idempotency } from './idempotency.ts';
-import { BOOTSTRAP, createKeyring } from './keyring.ts';
-import type { Keyring } from './keyring.ts';
+import { createIdempotency, type Idempotency } from './idempotency.ts';
+import { BOOTSTRAP, createKeyring, type Keyring } from './keyring.ts';
 import type { Listener } from './notify.ts';
-import { createRateLimit } from './rateLimit.ts';
-import type { RateLimit } from './rateLimit.ts';
+import { createRateLimit, type RateLimit } from './rateLimit.ts';
 import type { Vault } from './secrets.ts';
-import { createSessions } from './sessions.ts';
-import type { Sessions } from './sessions.ts';
+import { createSessions, type Sessions } from './sessions.ts';
 import type { Chore } from './upkeep.ts';
 
 /** Who may use the API, how often, and what they were answered. */

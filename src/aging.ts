@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+
 import { agingText, OVER_AT, WARN_AT } from './agingText.ts';
 import { TROUBLED, type AlertOptions, type Troubled } from './alerts.ts';
 import type { Db, Sql } from './db.ts';

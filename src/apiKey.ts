@@ -1,4 +1,5 @@
 import { z } from 'zod';
+
 import { text, Timestamp, Uuid } from './fields.ts';
 
 /** What a key may do; `manage` may read too. */

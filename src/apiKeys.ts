@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
+
 import type { ApiKey, ApiKeyInput, NewApiKey, Scope } from './apiKey.ts';
 import { textArray } from './arrays.ts';
 import type { Sql } from './db.ts';
-import { toPage } from './keyset.ts';
-import type { Key, KeyPage } from './keyset.ts';
-import { newMaking, secretFor } from './making.ts';
-import type { Making } from './making.ts';
+import { toPage, type Key, type KeyPage } from './keyset.ts';
+import { newMaking, secretFor, type Making } from './making.ts';
 import { refuseField } from './refusal.ts';
 
 /** NOTIFY's channel for keys that were revoked. */

@@ -1,14 +1,26 @@
 import { setTimeout } from 'node:timers/promises';
+
 import type { Logger } from 'pino';
+
 import { ApiError } from './api/errors.ts';
-import { isDatabaseAway, openPipe } from './db.ts';
-import type { Db, Pipe } from './db.ts';
-import { derive } from './derive.ts';
-import type { Derived, NewEvent, RecordChange, RecordState } from './derive.ts';
+import { isDatabaseAway, openPipe, type Db, type Pipe } from './db.ts';
+import {
+  derive,
+  type Derived,
+  type NewEvent,
+  type RecordChange,
+  type RecordState,
+} from './derive.ts';
 import { createGroup } from './group.ts';
 import { newId } from './ids.ts';
-import { insertEvents, lockLine, selectEventIds, selectRecords, upsertRecords } from './inserts.ts';
-import type { EventsInserted } from './inserts.ts';
+import {
+  insertEvents,
+  lockLine,
+  selectEventIds,
+  selectRecords,
+  upsertRecords,
+  type EventsInserted,
+} from './inserts.ts';
 import { ensurePartitions } from './partitions.ts';
 import type { EventsAppended, RecordsAppended } from './schema.ts';
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+
 import type { Db, Sql } from './db.ts';
 import { ensurePartitions } from './partitions.ts';
 

@@ -1,6 +1,5 @@
 import type { Sql } from './db.ts';
-import { toPage } from './keyset.ts';
-import type { Key, KeyPage } from './keyset.ts';
+import { toPage, type Key, type KeyPage } from './keyset.ts';
 import type { Change } from './schema.ts';
 
 /** Who changed which consumer, newest first. Written with each change by whoever makes it. */

@@ -1,5 +1,4 @@
-import { ADDRCONFIG } from 'node:dns';
-import type { LookupAddress } from 'node:dns';
+import { ADDRCONFIG, type LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { createSecureContext } from 'node:tls';

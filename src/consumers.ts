@@ -1,14 +1,18 @@
 import { ApiError } from './api/errors.ts';
 import type { Command } from './command.ts';
-import { countLag, lagOfRow, selectConsumers, toConsumer } from './consumerView.ts';
-import type { ConsumerRow, ViewSettings } from './consumerView.ts';
+import {
+  countLag,
+  lagOfRow,
+  selectConsumers,
+  toConsumer,
+  type ConsumerRow,
+  type ViewSettings,
+} from './consumerView.ts';
 import { openCursor } from './cursor.ts';
 import type { Db, Sql } from './db.ts';
 import { newId } from './ids.ts';
-import { newMaking } from './making.ts';
-import type { Making } from './making.ts';
-import { toPage } from './keyset.ts';
-import type { Key, KeyPage } from './keyset.ts';
+import { toPage, type Key, type KeyPage } from './keyset.ts';
+import { newMaking, type Making } from './making.ts';
 import { createPages } from './pages.ts';
 import { Refusal, refuseField } from './refusal.ts';
 import type { Consumer, ConsumerInput, ConsumerStatus, Start, StreamName } from './schema.ts';

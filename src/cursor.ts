@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+
 import { ApiError } from './api/errors.ts';
 import type { StreamName } from './schema.ts';
 

@@ -1,5 +1,5 @@
-import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from './deadLetter.ts';
 import type { Sql } from './db.ts';
+import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from './deadLetter.ts';
 import { toPage, type Key, type KeyPage } from './keyset.ts';
 
 /** Reads and deletes dead letters; senders' commits write them, edits put them back. */

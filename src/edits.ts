@@ -1,5 +1,11 @@
-import type { Answer, Ask, Command, SeekTo } from './command.ts';
-import { effectOf, needsHold } from './command.ts';
+import {
+  type Answer,
+  type Ask,
+  type Command,
+  type SeekTo,
+  effectOf,
+  needsHold,
+} from './command.ts';
 import { untilInForce } from './confirmation.ts';
 import type { Db, Sql } from './db.ts';
 import {
@@ -13,8 +19,8 @@ import {
   type Tx,
 } from './editRows.ts';
 import { applyDelta, sameFilter, type Edited } from './filter.ts';
-import { closeAbove, closeUnmatched, hurryParked, Refused, replay, resend } from './parkedEdits.ts';
 import type { Pages } from './pages.ts';
+import { closeAbove, closeUnmatched, hurryParked, Refused, replay, resend } from './parkedEdits.ts';
 import type { ConsumerPatch, Filter } from './schema.ts';
 
 /** Applies what people ask of consumers. Called by the consumer's own workflow only. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+
 import type { Sql } from './db.ts';
 import type { Listener } from './notify.ts';
 import type { StreamName } from './schema.ts';

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
+
 import type { Sql } from './db.ts';
 import { newId } from './ids.ts';
-import { newMaking } from './making.ts';
-import type { Making } from './making.ts';
+import { newMaking, type Making } from './making.ts';
 import type { Vault } from './secrets.ts';
 
 /** A request that its caller may repeat. */

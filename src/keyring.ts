@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
+
 import type { Logger } from 'pino';
-import { Scope } from './apiKey.ts';
-import type { Caller } from './apiKey.ts';
-import { API_KEYS_CHANNEL, digestOf } from './apiKeys.ts';
-import type { ApiKeys, StoredKey } from './apiKeys.ts';
+
+import { Scope, type Caller } from './apiKey.ts';
+import { API_KEYS_CHANNEL, digestOf, type ApiKeys, type StoredKey } from './apiKeys.ts';
 import type { Listener } from './notify.ts';
 
 /** Who sends a key, or why nobody may with it. */

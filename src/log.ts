@@ -1,4 +1,5 @@
 import pino from 'pino';
+
 import type { LogLevel } from './config.ts';
 
 export type Log = pino.Logger;

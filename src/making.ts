@@ -1,4 +1,5 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
+
 import { newId } from './ids.ts';
 
 /**

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
+
 import pg from 'pg';
-import { openDb } from './db.ts';
-import type { Sql } from './db.ts';
+
+import { openDb, type Sql } from './db.ts';
 import { ensurePartitions } from './partitions.ts';
 
 const FOLDER = new URL('../migrations/', import.meta.url);

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+
 import pg from 'pg';
 import type { Logger } from 'pino';
 

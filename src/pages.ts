@@ -1,4 +1,5 @@
 import type { QueryArrayResult } from 'pg';
+
 import type { Sql } from './db.ts';
 import { scanFor } from './scan.ts';
 import type { EventType, Filter, StreamName } from './schema.ts';

@@ -1,4 +1,5 @@
 import type { Connection } from '@temporalio/client';
+
 import type { Sql } from './db.ts';
 import { pendingMigrations } from './migrate.ts';
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+
 import type { AlertOptions } from './alerts.ts';
 import type { Db, Sql } from './db.ts';
 import { tellOfMissed } from './missed.ts';

@@ -1,10 +1,12 @@
 import type { Sql } from './db.ts';
-import { secretFor } from './making.ts';
-import type { Making } from './making.ts';
-import { newSigningSecret } from './secrets.ts';
-import type { Vault } from './secrets.ts';
-import { openSigningSecret, PREVIOUS_SECRET, SIGNING_SECRET } from './targetSecrets.ts';
-import type { SealedRow } from './targetSecrets.ts';
+import { secretFor, type Making } from './making.ts';
+import { newSigningSecret, type Vault } from './secrets.ts';
+import {
+  openSigningSecret,
+  PREVIOUS_SECRET,
+  SIGNING_SECRET,
+  type SealedRow,
+} from './targetSecrets.ts';
 
 /**
  * Gives a target the signing secret of `making`; the one until now signs, too, for so many seconds.

@@ -1,8 +1,8 @@
 import type { Sql } from './db.ts';
 import type { FilterVersion } from './filter.ts';
 import type { ConsumerStatus, Ordering, StreamName } from './schema.ts';
-import { openTarget, type OpenTarget } from './targets.ts';
 import type { Vault } from './secrets.ts';
+import { openTarget, type OpenTarget } from './targets.ts';
 
 /** A consumer as its sender needs it: configuration, filter versions and the opened target. */
 export interface Run {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+
 import { Scope } from './apiKey.ts';
 import { Timestamp, Uuid } from './fields.ts';
 

@@ -1,5 +1,6 @@
 import { randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
+
 import type { Caller, Scope } from './apiKey.ts';
 import { digestOf } from './apiKeys.ts';
 import type { Sql } from './db.ts';

@@ -1,6 +1,6 @@
 import type { Sql } from './db.ts';
-import type { ConsumerStatus, Filter, StreamName } from './schema.ts';
 import type { Failure } from './progress.ts';
+import type { ConsumerStatus, Filter, StreamName } from './schema.ts';
 
 const MAX_LIST_BYTES = 256 * 1024;
 

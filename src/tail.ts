@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
-import type { Entry, Pages } from './pages.ts';
 import type { Listener } from './notify.ts';
+import type { Entry, Pages } from './pages.ts';
 import type { StreamName } from './schema.ts';
 
 const MAX_ENTRIES = 20_000;

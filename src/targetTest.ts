@@ -6,8 +6,8 @@ import { newId } from './ids.ts';
 import { createTokens } from './oauth.ts';
 import type { Outcome } from './outcome.ts';
 import type { Message } from './sender.ts';
-import { openTargetSender } from './targetSender.ts';
 import type { OpenTarget } from './targets.ts';
+import { openTargetSender } from './targetSender.ts';
 
 /** What a test webhook carried, and what came of it. */
 export const TargetTest = z

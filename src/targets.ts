@@ -1,17 +1,14 @@
 import { masked, secretsOf, toHeaders, unmasked } from './credentials.ts';
 import type { Db, Sql } from './db.ts';
 import type { Egress } from './egress.ts';
-import type { Key, KeyPage } from './keyset.ts';
-import { toPage } from './keyset.ts';
 import { newId } from './ids.ts';
-import { newMaking } from './making.ts';
-import type { Making } from './making.ts';
+import { type Key, type KeyPage, toPage } from './keyset.ts';
+import { newMaking, type Making } from './making.ts';
 import type { OAuthClient } from './oauth.ts';
 import { Refusal, refuseField } from './refusal.ts';
 import { rotate } from './rotation.ts';
 import type { Credentials, Health, Target, TargetInput, TargetPatch } from './schema.ts';
-import { mask, newSigningSecret } from './secrets.ts';
-import type { Vault } from './secrets.ts';
+import { mask, newSigningSecret, type Vault } from './secrets.ts';
 import { refuseSending, type Sending } from './sending.ts';
 import {
   CREDENTIALS,

@@ -7,22 +7,22 @@ import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/w
 import type { Logger } from 'pino';
 
 import { createControl, createDelivery } from './activities/index.ts';
+import { mailGraceMs } from './alerts.ts';
 import type { Workflows } from './commands.ts';
 import type { Db } from './db.ts';
-import { mailGraceMs } from './alerts.ts';
 import { createDigest } from './digest.ts';
 import { createDrains, type DeliveryCounts } from './drains.ts';
 import { createEdits } from './edits.ts';
 import type { Egress } from './egress.ts';
-import { createRetarget } from './retarget.ts';
-import { startUpkeep } from './upkeep.ts';
 import { createLeaderStore } from './leader.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Listener } from './notify.ts';
 import { startOutbox, type Send } from './outbox.ts';
 import { createPages } from './pages.ts';
 import { reconcile } from './reconcile.ts';
+import { createRetarget } from './retarget.ts';
 import type { Vault } from './secrets.ts';
+import { startUpkeep } from './upkeep.ts';
 import { startWake } from './wake.ts';
 
 /** Requests end within 15 s; then outcomes are stored. */

@@ -1,15 +1,14 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
+
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Scope } from '../src/apiKey.ts';
-import { createKeyring } from '../src/keyring.ts';
+
 import { createRoutes } from '../src/api/route.ts';
 import { needsOf } from '../src/api/scopes.ts';
-import { KEY, openApp } from './support/app.ts';
-import type { Answer, TestApp } from './support/app.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
+import { Scope } from '../src/apiKey.ts';
+import { createKeyring } from '../src/keyring.ts';
+import { KEY, openApp, type Answer, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
 
 let database: TestDatabase;

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
+
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { createAging } from '../src/aging.ts';
 import { alertSecrets, alertWebhook } from '../src/alertWebhook.ts';
 import type { Db } from '../src/db.ts';
 import { createEgress } from '../src/egress.ts';
 import { smtpMail, startOutbox } from '../src/outbox.ts';
 import { LOOPBACK } from './support/app.ts';
-import { openConsumersApi } from './support/consumers.ts';
-import type { ConsumersApi } from './support/consumers.ts';
+import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { openMailServer } from './support/mailServer.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';

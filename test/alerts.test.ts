@@ -4,8 +4,8 @@ import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
 import { alertSecrets, alertWebhook } from '../src/alertWebhook.ts';
-import { createEgress } from '../src/egress.ts';
 import { openDb } from '../src/db.ts';
+import { createEgress } from '../src/egress.ts';
 import { smtpMail } from '../src/outbox.ts';
 import { LOOPBACK } from './support/app.ts';
 import { createDatabase } from './support/database.ts';

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
+
 import { createAppender } from '../src/append.ts';
 import { isDatabaseAway, openDb } from '../src/db.ts';
-import { createPages } from '../src/pages.ts';
-import type { Pages } from '../src/pages.ts';
+import { createPages, type Pages } from '../src/pages.ts';
 import type { StreamName } from '../src/schema.ts';
-import { aChange, anEvent, EVERYTHING, openStreams, silent } from './support/streams.ts';
 import { until } from './support/poll.ts';
 import { createProxy } from './support/proxy.ts';
+import { aChange, anEvent, EVERYTHING, openStreams, silent } from './support/streams.ts';
 
 const PAGE = { filter: EVERYTHING, limit: 100, maxBytes: 1e6, scanRows: 1_000 };
 

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+
 import { expect, test } from 'vitest';
+
 import { createAttemptRetention } from '../src/attemptRetention.ts';
 import type { Db } from '../src/db.ts';
 import { ensurePartitions } from '../src/partitions.ts';

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Attempt } from '../src/attempt.ts';
 import { createAttemptWaits } from '../src/attemptWaits.ts';
-import { createProgress, type Outcomes, type Progress } from '../src/progress.ts';
 import { emptyBatch } from '../src/outcomes.ts';
+import { createProgress, type Outcomes, type Progress } from '../src/progress.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
 

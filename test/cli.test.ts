@@ -1,18 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import type { Consumer, Target } from '../src/schema.ts';
-import { runCli, startCli } from './support/cli.ts';
-import type { CliResult } from './support/cli.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
+import { runCli, startCli, type CliResult } from './support/cli.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
-import { openCluster } from './support/processes.ts';
-import type { Cluster } from './support/processes.ts';
+import { openCluster, type Cluster } from './support/processes.ts';
 import { openReceiver } from './support/receiver.ts';
 
 let database: TestDatabase;

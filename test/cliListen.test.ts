@@ -1,15 +1,14 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { startCli } from './support/cli.ts';
-import type { RunningCli } from './support/cli.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
+
+import { startCli, type RunningCli } from './support/cli.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
-import { openCluster } from './support/processes.ts';
-import type { Cluster, Running } from './support/processes.ts';
+import { openCluster, type Cluster, type Running } from './support/processes.ts';
 import { accept, answer, openReceiver } from './support/receiver.ts';
 
 let database: TestDatabase;

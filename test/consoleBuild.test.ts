@@ -1,7 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { expect, test } from 'vitest';
+
 import { ensureConsole } from '../src/embedded/console.ts';
 
 test('the console is built where it is missing or stale, says so, and not again; two at once leave one whole build', async () => {

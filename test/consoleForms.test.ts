@@ -1,10 +1,10 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+
 import { BLANK, CONSUMER_FORM } from '../src/console/consumers/draft.ts';
 import { parseKept, printKept } from '../src/console/keptForm.ts';
 import * as target from '../src/console/targets/draft.ts';
-import { openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
+import { openApp, type TestApp } from './support/app.ts';
 import { browserOfFile } from './support/browser.ts';
 import { createDatabase } from './support/database.ts';
 import { serve } from './support/serve.ts';

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+
 import type { Consumer, Target } from '../src/schema.ts';
 import { browserOfFile } from './support/browser.ts';
 import { openPage } from './support/consolePage.ts';

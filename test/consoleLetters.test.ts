@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+
 import { browserOfFile } from './support/browser.ts';
 import { openScene, SHORT_WINDOW } from './support/consoleScene.ts';
 import { siteOfFile } from './support/consoleSite.ts';

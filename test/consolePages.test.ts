@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+
 import { expect, test } from 'vitest';
+
 import { KEY, openApp } from './support/app.ts';
 import { browserOfFile } from './support/browser.ts';
 import { createDatabase } from './support/database.ts';

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+
 import { medianOf } from '../bench/percentiles.ts';
 import { browserOfFile } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { beforeAll, afterAll, expect, test } from 'vitest';
+
 import { browserOfFile } from './support/browser.ts';
 import { openPage } from './support/consolePage.ts';
-import { openScene, REFUSED, SHORT_WINDOW } from './support/consoleScene.ts';
-import type { Scene } from './support/consoleScene.ts';
+import { openScene, REFUSED, SHORT_WINDOW, type Scene } from './support/consoleScene.ts';
 import { siteOfFile } from './support/consoleSite.ts';
 import { until } from './support/poll.ts';
 import { accept } from './support/receiver.ts';

@@ -1,9 +1,10 @@
 import { createServer } from 'node:http';
+
 import { expect, test } from 'vitest';
+
 import { browserOfFile } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';
-import { listening } from './support/listening.ts';
-import type { Listening } from './support/listening.ts';
+import { listening, type Listening } from './support/listening.ts';
 import { openReceiver } from './support/receiver.ts';
 
 const openTab = browserOfFile();

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+
 import type { Target } from '../src/schema.ts';
 import { browserOfFile } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';

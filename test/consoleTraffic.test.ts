@@ -1,5 +1,6 @@
 import type { Page, Request } from 'playwright-core';
 import { expect, test } from 'vitest';
+
 import { createTurns } from '../src/console/turns.ts';
 import { openApp } from './support/app.ts';
 import { browserOfFile } from './support/browser.ts';

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
+
 import { curlOf } from '../src/console/consumers/curl.ts';
 import { deltaOf, isSameFilter } from '../src/console/consumers/filterDelta.ts';
 import { duration, relative } from '../src/console/words.ts';

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { listQuery } from '../src/consumers.ts';
 import { cursorOf } from '../src/cursor.ts';
-import { openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
-import { openConsumersApi } from './support/consumers.ts';
-import type { ConsumersApi } from './support/consumers.ts';
+import { openApp, type TestApp } from './support/app.ts';
+import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { createDatabase } from './support/database.ts';
 
 let opened: ConsumersApi;

@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { cursorOf } from '../src/cursor.ts';
 import { newId } from '../src/ids.ts';
-import { openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
-import { openConsumersApi } from './support/consumers.ts';
-import type { ConsumersApi } from './support/consumers.ts';
-
+import { openApp, type TestApp } from './support/app.ts';
+import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 let opened: ConsumersApi;
 let api: TestApp;
 beforeAll(async () => {

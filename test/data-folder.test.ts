@@ -3,7 +3,9 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+
 import { afterEach, beforeEach, expect, test } from 'vitest';
+
 import { developmentKeys } from '../src/embedded/keys.ts';
 import { DataDirInUse, lockDataDir, successorOf } from '../src/embedded/lock.ts';
 import { identityOf } from '../src/embedded/processes.ts';

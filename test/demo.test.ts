@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
+
 import { beforeAll, expect, test } from 'vitest';
+
 import { readDemoData } from '../src/cli/demo-data.ts';
 import { createExpectation } from '../src/cli/demo-expectation.ts';
-import type { DemoChange, Step } from '../src/cli/demo-plan.ts';
-import { planDemo, STOCKS } from '../src/cli/demo-plan.ts';
-
+import { type DemoChange, type Step, planDemo, STOCKS } from '../src/cli/demo-plan.ts';
 const CLEAN = { duplicates: 0, missing: 0, out_of_order: 0 };
 
 let steps: Step[];

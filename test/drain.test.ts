@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 
+import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { someEvents, openWorld } from './support/world.ts';
-import { until } from './support/poll.ts';
 
 test('a consumer that starts at the beginning gets everything, in order per record', async () => {
   await using world = await openWorld();

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+
 import { Connection } from '@temporalio/client';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startPostgres } from '../src/embedded/postgres.ts';
-import type { EmbeddedPostgres } from '../src/embedded/postgres.ts';
+
+import { startPostgres, type EmbeddedPostgres } from '../src/embedded/postgres.ts';
 import { commandLine } from '../src/embedded/processes.ts';
 import { startTemporal } from '../src/embedded/temporal.ts';
 import { killHard, runAside } from './support/aside.ts';

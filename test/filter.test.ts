@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { accept, openReceiver, type TestReceiver } from './support/receiver.ts';
 import { until } from './support/poll.ts';
+import { accept, openReceiver, type TestReceiver } from './support/receiver.ts';
 import { openWorld, someEvents, type World } from './support/world.ts';
 
 function collectionsOf(receiver: TestReceiver): Map<string, number[]> {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+
 import { createDatabase } from './support/database.ts';
 import { createFeed, tally, unstoredFrom } from './support/feed.ts';
 import { until } from './support/poll.ts';

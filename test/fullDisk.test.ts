@@ -2,18 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
+
 import { keepServer } from '../src/embedded/keep-server.ts';
 import { startPostgres } from '../src/embedded/postgres.ts';
-import { createFeed, tally } from './support/feed.ts';
-import type { Feed } from './support/feed.ts';
+import { createFeed, tally, type Feed } from './support/feed.ts';
 import { until } from './support/poll.ts';
-import { openCluster } from './support/processes.ts';
-import type { Cluster } from './support/processes.ts';
-import { openReceiver } from './support/receiver.ts';
-import type { TestReceiver } from './support/receiver.ts';
-
+import { openCluster, type Cluster } from './support/processes.ts';
+import { openReceiver, type TestReceiver } from './support/receiver.ts';
 /** A new cluster takes 65 MB; appends must not fill what is left of it by themselves. */
 const DISK = '256m';
 const MIDDLE = 1_000;

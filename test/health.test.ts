@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { consumerHealth } from '../src/health.ts';
-import type { HealthInput } from '../src/health.ts';
 
+import { consumerHealth, type HealthInput } from '../src/health.ts';
 const well: HealthInput = {
   status: 'active',
   statusReason: null,

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KEY, openApp } from './support/app.ts';
-import type { Answer, TestApp } from './support/app.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
 
+import { KEY, openApp, type Answer, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 let database: TestDatabase;
 let api: TestApp;
 

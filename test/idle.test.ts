@@ -1,6 +1,5 @@
-import { expect, test } from 'vitest';
-
 import pino from 'pino';
+import { expect, test } from 'vitest';
 
 import { reconcile } from '../src/reconcile.ts';
 import { until } from './support/poll.ts';

@@ -1,16 +1,15 @@
 import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { runImport, writeImportFile } from '../bench/importFile.ts';
-import { runCli } from './support/cli.ts';
-import type { CliResult } from './support/cli.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
-import { openCluster } from './support/processes.ts';
-import { createProxy } from './support/proxy.ts';
-import type { Cluster, Running } from './support/processes.ts';
 import { exists } from '../src/cli/importCheckpoint.ts';
+import { runCli, type CliResult } from './support/cli.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
+import { openCluster, type Cluster, type Running } from './support/processes.ts';
+import { createProxy } from './support/proxy.ts';
 
 interface Found {
   sync_id: string;

@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
-import type { ServerType } from '@hono/node-server';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openStreams, post } from './support/streams.ts';
-import type { Streams } from './support/streams.ts';
 
+import { serve, type ServerType } from '@hono/node-server';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { openStreams, post, type Streams } from './support/streams.ts';
 let streams: Streams;
 let server: ServerType;
 let base: string;

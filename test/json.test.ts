@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+
 import { equalJson, isDeeperThan, parseJson } from '../src/json.ts';
 
 const same = (a: string, b: string): boolean => equalJson(parseJson(a), parseJson(b));

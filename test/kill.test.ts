@@ -1,21 +1,18 @@
 import { mkdtemp, chmod, rm, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startPostgres } from '../src/embedded/postgres.ts';
-import type { EmbeddedPostgres } from '../src/embedded/postgres.ts';
+
+import { startPostgres, type EmbeddedPostgres } from '../src/embedded/postgres.ts';
 import { commandLine } from '../src/embedded/processes.ts';
 import type { Consumer } from '../src/schema.ts';
 import { createDatabase } from './support/database.ts';
-import { createFeed, tally } from './support/feed.ts';
-import type { Feed } from './support/feed.ts';
+import { createFeed, tally, type Feed } from './support/feed.ts';
 import { until } from './support/poll.ts';
-import { openCluster } from './support/processes.ts';
-import type { Cluster } from './support/processes.ts';
-import { openReceiver } from './support/receiver.ts';
-import type { TestReceiver } from './support/receiver.ts';
-
+import { openCluster, type Cluster } from './support/processes.ts';
+import { openReceiver, type TestReceiver } from './support/receiver.ts';
 const TOTAL = 20_000;
 const MIDDLE = 2_000;
 /** `max_in_flight`. */

@@ -1,19 +1,17 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
+
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+
 import { createOnError } from '../src/api/errors.ts';
 import { readBody } from '../src/api/requests.ts';
 import { createRoutes } from '../src/api/route.ts';
 import { createApiServer } from '../src/api/server.ts';
 import { createRateLimit } from '../src/rateLimit.ts';
-import { KEY, openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
-
+import { KEY, openApp, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 let database: TestDatabase;
 let api: TestApp;
 

@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+
 import { createAdaptorServer } from '@hono/node-server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { createOnError } from '../src/api/errors.ts';
 import { createListenRoutes } from '../src/api/listen.ts';
+import { createRoutes } from '../src/api/route.ts';
 import { cursorOf } from '../src/cursor.ts';
 import type { Sql } from '../src/db.ts';
-import { createEnds } from '../src/ends.ts';
-import type { Ends } from '../src/ends.ts';
+import { createEnds, type Ends } from '../src/ends.ts';
 import { createPages } from '../src/pages.ts';
-import { createRoutes } from '../src/api/route.ts';
-import { createOnError } from '../src/api/errors.ts';
-import { anEvent, aChange, openStreams, silent } from './support/streams.ts';
-import type { Streams } from './support/streams.ts';
 import { until } from './support/poll.ts';
+import { anEvent, aChange, openStreams, silent, type Streams } from './support/streams.ts';
 
 let streams: Streams;
 let ends: Ends;

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+
 import { expect, inject, test } from 'vitest';
+
 import { openDb } from '../src/db.ts';
 import { migrate, pendingMigrations } from '../src/migrate.ts';
 

@@ -4,8 +4,8 @@ import { expect, test, vi } from 'vitest';
 import type { FilterDelta, Ordering, StreamName } from '../src/schema.ts';
 import { openEngine, type Engine } from './support/engine.ts';
 import { createModel, RECORDS, type Mode } from './support/model.ts';
-import { aChange, anEvent } from './support/streams.ts';
 import { drawFrom } from './support/seeded.ts';
+import { aChange, anEvent } from './support/streams.ts';
 
 vi.mock('@temporalio/workflow', () => import('./support/temporal.ts'));
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+
 import { createListener } from '../src/notify.ts';
-import { createProxy } from './support/proxy.ts';
 import { until } from './support/poll.ts';
+import { createProxy } from './support/proxy.ts';
 import { anEvent, openStreams, silent } from './support/streams.ts';
 
 test('an append is heard with its position', async () => {

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+
 import { openApp } from './support/app.ts';
 import { createDatabase } from './support/database.ts';
 

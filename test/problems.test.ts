@@ -1,16 +1,14 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
+
 import { serve } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createRoutes } from '../src/api/route.ts';
-import { createOnError } from '../src/api/errors.ts';
-import { KEY, openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
 
+import { createOnError } from '../src/api/errors.ts';
+import { createRoutes } from '../src/api/route.ts';
+import { KEY, openApp, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 let database: TestDatabase;
 let api: TestApp;
 

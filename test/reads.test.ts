@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { newId } from '../src/ids.ts';
+import { sampleLag } from '../src/lagSamples.ts';
+import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';
-import { sampleLag } from '../src/lagSamples.ts';
-import { newId } from '../src/ids.ts';
-import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 
 let opened: ConsumersApi;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { Webhook } from 'standardwebhooks';
 import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createReceiver } from '../src/cli/receiver.ts';
-import type { Receiver } from '../src/cli/receiver.ts';
+
+import { createReceiver, type Receiver } from '../src/cli/receiver.ts';
 import { newSigningSecret } from '../src/secrets.ts';
 
 let secrets: string[] = [];

@@ -1,23 +1,18 @@
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { ApiKeyInput } from '../src/apiKey.ts';
 import { Unavailable } from '../src/command.ts';
 import { createConsumers } from '../src/consumers.ts';
-import { openDb } from '../src/db.ts';
-import type { Db } from '../src/db.ts';
+import { openDb, type Db } from '../src/db.ts';
 import { newMaking } from '../src/making.ts';
-import { ConsumerInput } from '../src/schema.ts';
-import type { Consumer, Target } from '../src/schema.ts';
+import { ConsumerInput, type Consumer, type Target } from '../src/schema.ts';
 import { createTargets } from '../src/targets.ts';
-import { openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
+import { openApp, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
 import { openCluster } from './support/processes.ts';
-import { openReceiver } from './support/receiver.ts';
-import type { Received } from './support/receiver.ts';
-
+import { openReceiver, type Received } from './support/receiver.ts';
 test('kill -9 of the API between a change and its stored answer: repeated with the same Idempotency-Key each is there once', async () => {
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });

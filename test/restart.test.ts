@@ -1,17 +1,16 @@
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { Client, Connection } from '@temporalio/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+
 import { commandLine } from '../src/embedded/processes.ts';
-import { startStack } from '../src/embedded/stack.ts';
-import type { Stack } from '../src/embedded/stack.ts';
+import { startStack, type Stack } from '../src/embedded/stack.ts';
 import type { Consumer, Target } from '../src/schema.ts';
 import { COMPILE_CACHE } from './support/compileCache.ts';
 import { until } from './support/poll.ts';
-import { accept, answer, openReceiver } from './support/receiver.ts';
-import type { TestReceiver } from './support/receiver.ts';
-
+import { accept, answer, openReceiver, type TestReceiver } from './support/receiver.ts';
 let dataDir: string;
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'millrace-restart-'));

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+
 import { expect, test } from 'vitest';
+
 import type { Db } from '../src/db.ts';
 import { ensurePartitions, EVENTS_A_PARTITION } from '../src/partitions.ts';
 import { createRetention } from '../src/retention.ts';

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+
 import { expect, test } from 'vitest';
+
 import { createVault, mask, newSigningSecret } from '../src/secrets.ts';
 
 const first = { id: 'k1', key: randomBytes(32) };

@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, connect } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createServer, connect, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+
 import { COMPILE_CACHE } from './support/compileCache.ts';
 import { createDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { createApiServer } from '../src/api/server.ts';
 import { signInLink } from '../src/embedded/sign-in.ts';
-import { KEY, openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
-
+import { KEY, openApp, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 let database: TestDatabase;
 let api: TestApp;
 

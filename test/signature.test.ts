@@ -2,9 +2,10 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { explainSignature } from '../src/cli/explainSignature.ts';
-import type { Received } from '../src/cli/explainSignature.ts';
+
+import { explainSignature, type Received } from '../src/cli/explainSignature.ts';
 import { createSigner } from '../src/signing.ts';
 import { runCli } from './support/cli.ts';
 

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
+
 import { newSigningSecret } from '../src/secrets.ts';
 import { createSigner } from '../src/signing.ts';
 

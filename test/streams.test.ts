@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createEnds } from '../src/ends.ts';
-import type { Query, Sql } from '../src/db.ts';
+
 import { cursorOf, openCursor } from '../src/cursor.ts';
-import { aChange, anEvent, openStreams, silent } from './support/streams.ts';
-import type { Streams } from './support/streams.ts';
+import type { Query, Sql } from '../src/db.ts';
+import { createEnds } from '../src/ends.ts';
 import { until } from './support/poll.ts';
+import { aChange, anEvent, openStreams, silent, type Streams } from './support/streams.ts';
 
 interface Body {
   events: Record<string, unknown>[];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+
 import { createSyncs } from '../src/syncs.ts';
-import { aChange, anEvent, openStreams } from './support/streams.ts';
-import type { Streams } from './support/streams.ts';
+import { aChange, anEvent, openStreams, type Streams } from './support/streams.ts';
 
 interface List {
   data: Record<string, unknown>[];

@@ -1,8 +1,8 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
-import { createDatabase } from './support/database.ts';
 import { openApp } from './support/app.ts';
+import { createDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
 import { accept, openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';

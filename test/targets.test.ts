@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { newId } from '../src/ids.ts';
 import { openTarget } from '../src/targets.ts';
-import { openApp } from './support/app.ts';
-import type { TestApp } from './support/app.ts';
-import { createDatabase } from './support/database.ts';
-import type { TestDatabase } from './support/database.ts';
-
+import { openApp, type TestApp } from './support/app.ts';
+import { createDatabase, type TestDatabase } from './support/database.ts';
 let database: TestDatabase;
 let api: TestApp;
 

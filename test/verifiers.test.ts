@@ -1,8 +1,8 @@
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
-import { createDatabase } from './support/database.ts';
 import { openApp } from './support/app.ts';
+import { createDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';
 import { openReceiver, type Received } from './support/receiver.ts';
 import { goVerifier, pythonVerifier, type Signed, type Verify } from './support/verifiers.ts';

@@ -1,7 +1,7 @@
 import type { Answer, Ask } from '../command.ts';
-import type { Filter } from '../schema.ts';
 import type { StopReason } from '../lifecycle.ts';
 import type { Failure } from '../progress.ts';
+import type { Filter } from '../schema.ts';
 import type { Standing } from '../standing.ts';
 
 /** Activities of the control queue: the workflow's hand on its consumer's row. */

@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
-import { isDatabaseAway } from '../db.ts';
 import { SEND_WITHIN_MS } from '../confirmation.ts';
+import { isDatabaseAway } from '../db.ts';
 import { findHead, findProbe, type HeadRequest } from '../head.ts';
 import { recordOf } from '../order.ts';
 import { blameOf, mayBeMessage, type Failed } from '../outcome.ts';

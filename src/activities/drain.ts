@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 
 import { startDelivery } from '../delivery.ts';
-import type { Delivery, Shared } from '../shared.ts';
 import type { Lease } from '../progress.ts';
+import type { Delivery, Shared } from '../shared.ts';
 import { temporalClock } from './clock.ts';
 import type { Drained, Of } from './contract.ts';
 

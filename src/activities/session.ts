@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 
 import { isDatabaseAway } from '../db.ts';
-import { emptyBatch, failedAttempt, toAttempt, type Made } from '../outcomes.ts';
 import type { Outcome } from '../outcome.ts';
+import { emptyBatch, failedAttempt, toAttempt, type Made } from '../outcomes.ts';
 import { createPace, type Pace } from '../pace.ts';
 import type { Parking } from '../parking.ts';
 import type { Attempt, Lease, Release } from '../progress.ts';

@@ -1,5 +1,5 @@
-import { createRoute } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+
 import type { Access } from '../access.ts';
 import { ApiKey, ApiKeyInput, NewApiKey } from '../apiKey.ts';
 import type { AppEnv } from './env.ts';

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+
 import type { Command, Commands } from '../command.ts';
 import type { Consumers } from '../consumers.ts';
 import { newId } from '../ids.ts';

@@ -1,5 +1,4 @@
-import { createRoute, z } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import { Attempt, AttemptOutcome } from '../attempt.ts';
 import type { Attempts } from '../attempts.ts';

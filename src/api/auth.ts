@@ -1,14 +1,14 @@
 import type { Context, MiddlewareHandler } from 'hono';
+
 import type { Access } from '../access.ts';
 import type { Caller } from '../apiKey.ts';
 import { mayDo } from '../mayDo.ts';
 import { readSession, sendSession } from './cookie.ts';
+import { refuseCrossSite } from './csrf.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
-import { refuseCrossSite } from './csrf.ts';
 import { takeTurn } from './rateLimit.ts';
-import { needOfRequest } from './scopes.ts';
-import type { Needs } from './scopes.ts';
+import { needOfRequest, type Needs } from './scopes.ts';
 
 /**
  * Lets a request pass whose caller has the scope that its route declares: by `Authorization: Bearer

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+
 import { parseJson } from '../json.ts';
 import { ApiError } from './errors.ts';
 

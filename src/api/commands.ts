@@ -1,9 +1,8 @@
-import { createRoute } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+
 import type { SeekTo } from '../command.ts';
 import type { Consumers } from '../consumers.ts';
-import { Consumer, FilterDelta, SeekInput } from '../schema.ts';
-import type { Start, StreamName } from '../schema.ts';
+import { Consumer, FilterDelta, SeekInput, type Start, type StreamName } from '../schema.ts';
 import type { AskConsumer } from './ask.ts';
 import { freshConsumer, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';

@@ -3,7 +3,9 @@ import { extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+
 import type { Context, NotFoundHandler } from 'hono';
+
 import type { AppEnv } from './env.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/console', import.meta.url));

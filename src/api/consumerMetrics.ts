@@ -1,5 +1,4 @@
-import { createRoute, z } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import { ConsumerMetrics, MOST_POINTS, pointsOf, readMetrics } from '../consumerMetrics.ts';
 import type { Consumers } from '../consumers.ts';

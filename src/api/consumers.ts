@@ -1,10 +1,15 @@
-import { createRoute, z } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+
 import type { Consumers } from '../consumers.ts';
-import { refuseField } from '../refusal.ts';
-import { Consumer, ConsumerInput, ConsumerPatch, ConsumerStatus } from '../schema.ts';
 import { Uuid } from '../fields.ts';
-import type { StreamName } from '../schema.ts';
+import { refuseField } from '../refusal.ts';
+import {
+  Consumer,
+  ConsumerInput,
+  ConsumerPatch,
+  ConsumerStatus,
+  type StreamName,
+} from '../schema.ts';
 import type { AskConsumer } from './ask.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';

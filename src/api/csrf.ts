@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+
 import { ApiError } from './errors.ts';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+
 import { exampleOf, type Schema } from './example.ts';
 
 export interface Media {

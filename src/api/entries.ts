@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+
 import type { NewEvent, RecordChange } from '../derive.ts';
 import { newId } from '../ids.ts';
 import { isDeeperThan, jsonObject } from '../json.ts';

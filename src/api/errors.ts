@@ -1,7 +1,9 @@
 import { STATUS_CODES } from 'node:http';
+
 import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
 import { Unavailable } from '../command.ts';
 import { isDatabaseAway } from '../db.ts';
 import { Refusal, type RefusalOptions } from '../refusal.ts';

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+
 import type { Context, MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { newMaking } from '../making.ts';
+
 import type { Begun, Idempotency, Repeatable, StoredAnswer } from '../idempotency.ts';
+import { newMaking } from '../making.ts';
 import type { AppEnv } from './env.ts';
-import { ApiError } from './errors.ts';
-import type { ErrorLog } from './errors.ts';
+import { ApiError, type ErrorLog } from './errors.ts';
 import { IdempotencyKey } from './route.ts';
 import { isServed } from './scopes.ts';
 import { fieldErrors, invalid } from './validation.ts';

@@ -1,11 +1,10 @@
-import { z } from '@hono/zod-openapi';
-import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import { z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+
 import type { Appender } from '../append.ts';
 import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema.ts';
 import { chunksOf, mediaOf, readJson } from './body.ts';
-import { readList, toNewEvent, toRecordChange } from './entries.ts';
-import type { ToRow } from './entries.ts';
+import { readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';
 import type { AppEnv } from './env.ts';
 import { ingestLines } from './ndjson.ts';
 import { createRoutes, json, problems } from './route.ts';

@@ -1,5 +1,5 @@
-import { createRoute, z } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+
 import { METRICS_TYPE } from '../metrics.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, problems } from './route.ts';

@@ -1,10 +1,8 @@
 import { isDatabaseAway } from '../db.ts';
 import { parseJson } from '../json.ts';
 import { decodeUtf8, whyMalformed } from './body.ts';
-import { DATA_BYTES } from './entries.ts';
-import type { ToRow } from './entries.ts';
-import { ApiError } from './errors.ts';
-import type { FieldError } from './errors.ts';
+import { DATA_BYTES, type ToRow } from './entries.ts';
+import { ApiError, type FieldError } from './errors.ts';
 
 export interface IngestLinesOptions<Row, Answer> {
   body: AsyncIterable<Uint8Array>;

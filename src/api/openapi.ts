@@ -1,5 +1,5 @@
-import { z } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { z, type OpenAPIHono } from '@hono/zod-openapi';
+
 import { StreamEvent, StreamRecord } from '../schema.ts';
 import { complete, type Document } from './document.ts';
 import type { AppEnv } from './env.ts';

@@ -1,5 +1,4 @@
-import { createRoute } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { Pages } from '../pages.ts';
 import { preview, Preview, PreviewInput } from '../preview.ts';

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+
 import type { RateLimit } from '../rateLimit.ts';
 import { ApiError } from './errors.ts';
 

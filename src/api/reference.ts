@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+
 import { Hono } from 'hono';
+
 import type { AppEnv } from './env.ts';
 
 /** Swagger UI styles its elements one by one and draws its arrows as data URLs; it runs no inline script. */

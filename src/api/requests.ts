@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
+
 import { isDeeperThan } from '../json.ts';
 import { boundBody } from './body.ts';
 import type { AppEnv } from './env.ts';

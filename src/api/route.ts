@@ -1,12 +1,11 @@
 import { STATUS_CODES } from 'node:http';
-import { z } from '@hono/zod-openapi';
-import { OpenAPIHono } from '@hono/zod-openapi';
-import type { RouteConfig } from '@hono/zod-openapi';
+
+import { z, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { readKey, textOfKey } from '../keyset.ts';
-import type { KeyPage } from '../keyset.ts';
-import { Problem } from '../schema.ts';
+
 import { Uuid } from '../fields.ts';
+import { readKey, textOfKey, type KeyPage } from '../keyset.ts';
+import { Problem } from '../schema.ts';
 import { needMedia } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { methodNotAllowed } from './errors.ts';

@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { matchedRoutes } from 'hono/route';
 import type { Context } from 'hono';
+import { matchedRoutes } from 'hono/route';
+
 import { Scope } from '../apiKey.ts';
 import type { AppEnv } from './env.ts';
 

@@ -1,5 +1,7 @@
 import type { Server, ServerOptions } from 'node:http';
+
 import { createAdaptorServer } from '@hono/node-server';
+
 import { answerClientErrors, MAX_HEADER_BYTES } from '../clientErrors.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { createRoute } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+
 import type { Access } from '../access.ts';
 import type { Caller } from '../apiKey.ts';
 import { BOOTSTRAP } from '../keyring.ts';

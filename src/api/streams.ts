@@ -1,13 +1,12 @@
-import { createRoute, z } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+
 import { cursorOf, openCursor } from '../cursor.ts';
 import type { Sql } from '../db.ts';
 import type { Ends } from '../ends.ts';
-import type { Page, PageRequest, Pages } from '../pages.ts';
-import { EventType, StreamEvent, StreamRecord } from '../schema.ts';
 import { CollectionId, SyncId } from '../fields.ts';
-import type { StreamName } from '../schema.ts';
+import type { Page, PageRequest, Pages } from '../pages.ts';
+import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';
 import { createRoutes, json, problems } from './route.ts';

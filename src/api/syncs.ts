@@ -1,7 +1,7 @@
-import { createRoute, z } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
-import { Collection, Sync } from '../schema.ts';
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+
 import { Metadata, SyncId, SyncName } from '../fields.ts';
+import { Collection, Sync } from '../schema.ts';
 import type { Listing, Place, Syncs } from '../syncs.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, listFields, pageOf, problems } from './route.ts';

@@ -1,9 +1,8 @@
-import { createRoute } from '@hono/zod-openapi';
-import type { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+
 import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema.ts';
 import type { Targets } from '../targets.ts';
-import { TargetTest } from '../targetTest.ts';
-import type { TestTarget } from '../targetTest.ts';
+import { TargetTest, type TestTarget } from '../targetTest.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
 import {

@@ -1,8 +1,7 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
-import { ApiError } from './errors.ts';
-import type { FieldError } from './errors.ts';
 
+import { ApiError, type FieldError } from './errors.ts';
 type Issue = z.core.$ZodIssue;
 
 /** More than this many faults of one request are not listed. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+
 import type { ApiKey, Scope } from '../apiKey.ts';
 import type { Run } from './context.ts';
 import { collectOf, examples, given, limit } from './values.ts';

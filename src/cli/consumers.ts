@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+
 import type { ConsumerVerb } from '../api/client.ts';
 import type { ConsumerInput, StreamName } from '../schema.ts';
 import { CONSUMER_COLUMNS, showConsumer } from './consumerView.ts';

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createClient } from '../api/client.ts';
-import type { Client } from '../api/client.ts';
+
+import { createClient, type Client } from '../api/client.ts';
 import { parseJson } from '../json.ts';
 import { CliError, EXIT, usage } from './exit.ts';
-import { createOutput } from './output.ts';
-import type { Output } from './output.ts';
+import { createOutput, type Output } from './output.ts';
 
 /** What every command of the API gets. */
 export interface Context {

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+
 import type { Consumer, ConsumerInput, Target, TargetInput } from '../schema.ts';
 import type { DemoChange } from './demo-plan.ts';
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+
 import { csvParse } from 'd3-dsv';
 
 /** One row of a file: numbers as numbers, the rest as text. */

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+
 import type { Delivery, FromReceiver, Progress, Report, ToReceiver } from './demo-receiver.ts';
 
 /** The receiver's process, seen from the demo. */

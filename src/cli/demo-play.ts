@@ -1,13 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
+
 import type { Client } from '@temporalio/client';
+
 import type { Stack } from '../embedded/stack.ts';
 import type { StreamName } from '../schema.ts';
 import type { DemoApi } from './demo-api.ts';
 import type { Endpoint } from './demo-endpoint.ts';
-import { AIRPORTS, STOCKS } from './demo-plan.ts';
-import type { Step } from './demo-plan.ts';
-import { count } from './demo-screen.ts';
-import type { Screen } from './demo-screen.ts';
+import { AIRPORTS, STOCKS, type Step } from './demo-plan.ts';
+import { count, type Screen } from './demo-screen.ts';
 
 /** What the demo has at hand. */
 export interface Show {

@@ -1,11 +1,11 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+
 import { Webhook } from 'standardwebhooks';
+
 import type { StreamName } from '../schema.ts';
 import { readDemoData } from './demo-data.ts';
-import { createExpectation } from './demo-expectation.ts';
-import type { Counts } from './demo-expectation.ts';
+import { createExpectation, type Counts } from './demo-expectation.ts';
 import { planDemo } from './demo-plan.ts';
 
 /** What the demo tells its receiver. */

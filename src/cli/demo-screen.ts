@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+
 import type { Delivery, Progress } from './demo-receiver.ts';
 
 /** What a person sees on stderr; a progress line there is replaced, in a file it is repeated. */

@@ -1,18 +1,17 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { Client, Connection } from '@temporalio/client';
-import { startStack } from '../embedded/stack.ts';
-import type { Stack } from '../embedded/stack.ts';
+
+import { startStack, type Stack } from '../embedded/stack.ts';
 import { createDemoApi } from './demo-api.ts';
 import { readDemoData } from './demo-data.ts';
 import { Stalled, startEndpoint } from './demo-endpoint.ts';
 import { AIRPORTS, planDemo } from './demo-plan.ts';
-import { pageOf, playSteps, since } from './demo-play.ts';
-import type { Consumers, Show } from './demo-play.ts';
+import { pageOf, playSteps, since, type Consumers, type Show } from './demo-play.ts';
 import type { Report } from './demo-receiver.ts';
-import { count, createScreen } from './demo-screen.ts';
-import type { Screen } from './demo-screen.ts';
+import { count, createScreen, type Screen } from './demo-screen.ts';
 import { onInterrupt } from './interrupt.ts';
 
 export interface DemoOptions {

@@ -1,5 +1,4 @@
-import { startStack } from '../embedded/stack.ts';
-import type { Stack } from '../embedded/stack.ts';
+import { startStack, type Stack } from '../embedded/stack.ts';
 import { onInterrupt } from './interrupt.ts';
 
 export interface DevOptions {

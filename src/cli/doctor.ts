@@ -1,14 +1,12 @@
 import { ClientError, createClient } from '../api/client.ts';
-import { ConfigError, loadConfig } from '../config.ts';
-import type { Config } from '../config.ts';
+import { ConfigError, loadConfig, type Config } from '../config.ts';
 import { keptPostgresUrl } from '../embedded/postgres.ts';
 import { keptTemporalAddress } from '../embedded/temporal.ts';
 import { apiUrl, keyOf } from './context.ts';
-import { fail, ok, skew, warn } from './finding.ts';
-import type { Finding } from './finding.ts';
 import { examineHere, hostsOf } from './doctorHere.ts';
 import { examinePostgres, examineTemporal } from './doctorServers.ts';
 import { describe } from './exit.ts';
+import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 export interface Patient {
   env: NodeJS.ProcessEnv;

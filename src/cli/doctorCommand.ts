@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+
 import type { GlobalOptions } from './context.ts';
 import { EXIT } from './exit.ts';
 import { createOutput } from './output.ts';

@@ -2,11 +2,11 @@ import { lookup } from 'node:dns/promises';
 import { statfs } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
+
 import type { Config } from '../config.ts';
 import { isPortFree } from '../embedded/state.ts';
 import type { Target } from '../schema.ts';
-import { fail, ok, warn } from './finding.ts';
-import type { Finding } from './finding.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
 import { printable } from './table.ts';
 
 const NEEDED = [24, 13] as const;

@@ -1,11 +1,8 @@
-import { Connection } from '@temporalio/client';
-import type { ConnectionOptions } from '@temporalio/client';
-import { openDb } from '../db.ts';
-import type { Sql } from '../db.ts';
-import { pendingMigrations } from '../migrate.ts';
-import { fail, ok, skew, warn } from './finding.ts';
-import type { Finding } from './finding.ts';
+import { Connection, type ConnectionOptions } from '@temporalio/client';
 
+import { openDb, type Sql } from '../db.ts';
+import { pendingMigrations } from '../migrate.ts';
+import { fail, ok, skew, warn, type Finding } from './finding.ts';
 /** The major version that the tests run on. */
 const TESTED = 18;
 const ANSWER_MS = 3_000;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { ClientError } from '../api/client.ts';
-import type { Client, Query } from '../api/client.ts';
+
+import { ClientError, type Client, type Query } from '../api/client.ts';
 import { readFrames } from './sse.ts';
 
 /** One entry of a stream, as the webhook would carry it. */

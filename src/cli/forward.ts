@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici';
+
 import { createSigner } from '../signing.ts';
 import type { Entry } from './follow.ts';
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+
 import type { Alert } from '../alert.ts';
 import type { Attempt } from '../attempt.ts';
 import type { DeadLetter } from '../deadLetter.ts';

@@ -1,4 +1,5 @@
 import { appendFile, rm, truncate } from 'node:fs/promises';
+
 import { keepHeapSmall } from '../heap.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT, usage } from './exit.ts';
@@ -10,15 +11,12 @@ import {
   refuseOther,
   removeCheckpoint,
   writeCheckpoint,
+  type Checkpoint,
 } from './importCheckpoint.ts';
-import type { Checkpoint } from './importCheckpoint.ts';
-import { createLineReader } from './importEntry.ts';
-import type { ImportRules } from './importEntry.ts';
-import { sendPart } from './importPart.ts';
-import type { Part } from './importPart.ts';
+import { createLineReader, type ImportRules } from './importEntry.ts';
+import { sendPart, type Part } from './importPart.ts';
 import { createProgress } from './importProgress.ts';
-import { formatOf, openBytes, readSource, startOf } from './importSource.ts';
-import type { Format } from './importSource.ts';
+import { formatOf, openBytes, readSource, startOf, type Format } from './importSource.ts';
 
 export interface ImportFlags {
   stream: 'events' | 'records';

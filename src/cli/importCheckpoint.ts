@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+
 import { CliError, EXIT, usage } from './exit.ts';
 import type { ImportRules } from './importEntry.ts';
 import type { Format, SourcePlace } from './importSource.ts';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+
 import { toNewEvent, toRecordChange } from '../api/entries.ts';
 import { jsonObject, parseJson } from '../json.ts';
 import type { StreamName } from '../schema.ts';

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+
 import { ClientError } from '../api/client.ts';
 import type { StreamName } from '../schema.ts';
 import type { Context } from './context.ts';

@@ -1,7 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { parse } from 'csv-parse';
+
 import { Tokenizer, TokenType } from '@streamparser/json';
+import { parse } from 'csv-parse';
+
 import { CliError, EXIT } from './exit.ts';
 
 export type Format = 'ndjson' | 'json' | 'csv';

@@ -1,10 +1,8 @@
 import type { Query } from '../api/client.ts';
 import type { Context } from './context.ts';
 import { EXIT, usage } from './exit.ts';
-import { followStream } from './follow.ts';
-import type { Entry } from './follow.ts';
-import { createForwarder } from './forward.ts';
-import type { Forwarded } from './forward.ts';
+import { followStream, type Entry } from './follow.ts';
+import { createForwarder, type Forwarded } from './forward.ts';
 import { keepListenSecret } from './listenSecret.ts';
 import { printable } from './table.ts';
 

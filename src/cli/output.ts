@@ -1,8 +1,7 @@
 import { styleText } from 'node:util';
-import type { Page } from '../api/client.ts';
-import { cut, formatDetails, formatTable } from './table.ts';
-import type { Column } from './table.ts';
 
+import type { Page } from '../api/client.ts';
+import { cut, formatDetails, formatTable, type Column } from './table.ts';
 type Style = Parameters<typeof styleText>[0];
 
 /** Where a command says things: data on stdout, all else on stderr. */

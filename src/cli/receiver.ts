@@ -1,9 +1,15 @@
-import { createServer } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
+
 import { choosePort, readState, writeState } from '../embedded/state.ts';
 import { receiverPage } from './receiver-page.ts';
 

@@ -1,9 +1,8 @@
-import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+
 import type { GlobalOptions } from './context.ts';
 import { EXIT, usage } from './exit.ts';
-import { explainSignature, TOLERANCE_S } from './explainSignature.ts';
-import type { Verdict } from './explainSignature.ts';
+import { explainSignature, TOLERANCE_S, type Verdict } from './explainSignature.ts';
 import { createOutput } from './output.ts';
 import { examples, readBytes } from './values.ts';
 

@@ -1,10 +1,10 @@
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
+
 import type { EventInput, RecordInput } from '../schema.ts';
 import type { Run } from './context.ts';
 import type { ImportFlags } from './import.ts';
-import { collect, examples, given, readJson, streamOption, wholeNumber } from './values.ts';
 import type { ListenFlags, StreamFlags } from './listen.ts';
+import { collect, examples, given, readJson, streamOption, wholeNumber } from './values.ts';
 
 interface SendFlags {
   stream?: string;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+
 import type { TargetInput, Target } from '../schema.ts';
 import type { TargetTest } from '../targetTest.ts';
 import type { Run } from './context.ts';

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
+
 import { InvalidArgumentError, Option } from 'commander';
+
 import { parseJson } from '../json.ts';
 import { usage } from './exit.ts';
 

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+
 import { ClientError } from '../api/client.ts';
 import type { Consumer } from '../schema.ts';
 import { consumerFields } from './consumerView.ts';

@@ -1,8 +1,8 @@
 import type { ComponentProps, ReactNode } from 'react';
+
 import type { Scope } from '../apiKey.ts';
 import { useRefusal } from './session.ts';
-import { Button } from './ui/button.tsx';
-import type { ButtonKind } from './ui/button.tsx';
+import { Button, type ButtonKind } from './ui/button.tsx';
 
 /** A button of an act that needs a scope; where the session lacks it, it says why it does nothing. */
 export function ActButton({ needs, ...rest }: ComponentProps<typeof Button> & { needs: Scope }) {

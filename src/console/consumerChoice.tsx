@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+
 import { api } from './api.ts';
 import { useSettled } from './settled.ts';
 import { Combobox } from './ui/combobox.tsx';

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+
 import { api, ClientError } from './api.ts';
 
 /** A consumer by its name, as a link; its id while it is read and once it is deleted. */

@@ -1,5 +1,5 @@
-import { useEffect, useState } from 'react';
-import type { RefObject } from 'react';
+import { useEffect, useState, type RefObject } from 'react';
+
 import { useSettled } from './settled.ts';
 
 /** Long enough that what is scrolled past is not meant. */

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+
 import { api } from './api.ts';
 
 /** What runs: version, region, retention, where Temporal is. */

@@ -1,6 +1,6 @@
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import type { ReactNode } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+
 import { useInfo } from './info.ts';
 import { KeyHelp } from './keyHelp.tsx';
 import { focusSearch, useKeys } from './keys.ts';
@@ -8,9 +8,8 @@ import { connection } from './queries.ts';
 import { refusalOf } from './refusal.ts';
 import { Refused } from './refused.tsx';
 import { useSession } from './session.ts';
+import { theme, timeForm, useSetting, type Setting } from './settings.ts';
 import { useSignOut } from './signOut.ts';
-import { theme, timeForm, useSetting } from './settings.ts';
-import type { Setting } from './settings.ts';
 import { SampleDialog } from './streams/sample.tsx';
 import { Button } from './ui/button.tsx';
 import { Menu } from './ui/menu.tsx';

@@ -2,9 +2,11 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+
 import { createQueries } from './queries.ts';
 import { createConsoleRouter } from './routes.tsx';
 import { applyTheme } from './settings.ts';
+
 import './styles.css';
 import { ToastProvider } from './ui/toast.tsx';
 

@@ -1,5 +1,11 @@
-import { MutationCache, QueryCache, QueryClient, useInfiniteQuery } from '@tanstack/react-query';
-import type { QueryKey } from '@tanstack/react-query';
+import {
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  useInfiniteQuery,
+  type QueryKey,
+} from '@tanstack/react-query';
+
 import type { Page } from '../api/client.ts';
 import { ClientError } from './api.ts';
 

@@ -1,5 +1,6 @@
-import type { ReactNode } from 'react';
 import { useLocation } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+
 import { useSignOut } from './signOut.ts';
 import { Button } from './ui/button.tsx';
 import { Notice } from './ui/notice.tsx';

@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router';
+
 import { Layout } from './layout.tsx';
 import { AlertsPage, alertsSearch } from './pages/alerts.tsx';
 import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';

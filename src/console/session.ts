@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+
 import type { Scope } from '../apiKey.ts';
 import { session } from './api.ts';
 import { refusalOf } from './refusal.ts';

@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
+
 import { session } from './api.ts';
 import { dropForms } from './useForm.ts';
 

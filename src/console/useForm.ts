@@ -1,7 +1,6 @@
 import { useEffect, useState } from 'react';
-import { parseKept, printKept } from './keptForm.ts';
-import type { Form } from './keptForm.ts';
 
+import { parseKept, printKept, type Form } from './keptForm.ts';
 const PREFIX = 'millrace.form.';
 
 /**

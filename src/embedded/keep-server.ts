@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+
 import type { EmbeddedServer } from './postgres.ts';
 
 /** A server that is kept running; disposing of it stops the server. */

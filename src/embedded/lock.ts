@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+
 import { z } from 'zod';
+
 import { identityOf } from './processes.ts';
 import { createFile, parseState, readState, readText, writeState } from './state.ts';
 

@@ -4,12 +4,27 @@ import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'no
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+
 import { Client } from 'pg';
 import { z } from 'zod';
-import { findPostgres, giveTo, placeCluster, PLACES, postgresOwner } from './postgres-files.ts';
-import type { Places, PostgresBinaries } from './postgres-files.ts';
-import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
-import type { Owner } from './processes.ts';
+
+import {
+  findPostgres,
+  giveTo,
+  placeCluster,
+  PLACES,
+  postgresOwner,
+  type Places,
+  type PostgresBinaries,
+} from './postgres-files.ts';
+import {
+  commandLine,
+  spawnDetached,
+  stopProcess,
+  until,
+  whenGone,
+  type Owner,
+} from './processes.ts';
 import { choosePort, isPortFree, openDataDir, readState, readText, writeState } from './state.ts';
 
 /** A server of ours that may outlive this process. */

@@ -1,7 +1,6 @@
 import { loadConfig } from '../config.ts';
 import { openDb } from '../db.ts';
-import { createVault } from '../secrets.ts';
-import type { Vault } from '../secrets.ts';
+import { createVault, type Vault } from '../secrets.ts';
 
 export interface SecretReader extends AsyncDisposable {
   /** Every target's signing secrets, that before a rotation included. Throws when Postgres is away. */

@@ -1,23 +1,18 @@
 import { join } from 'node:path';
-import { createReceiver } from '../cli/receiver.ts';
-import type { Receiver } from '../cli/receiver.ts';
-import { loadConfig, publicUrl } from '../config.ts';
-import type { Config } from '../config.ts';
-import { keepChild } from './children.ts';
-import type { Child } from './children.ts';
+
+import { createReceiver, type Receiver } from '../cli/receiver.ts';
+import { loadConfig, publicUrl, type Config } from '../config.ts';
+import { keepChild, type Child } from './children.ts';
 import { ensureConsole } from './console.ts';
-import { developmentKeys } from './keys.ts';
 import { keepServer } from './keep-server.ts';
+import { developmentKeys } from './keys.ts';
 import { lockDataDir } from './lock.ts';
-import { startPostgres } from './postgres.ts';
-import type { EmbeddedPostgres, EmbeddedServer } from './postgres.ts';
+import { startPostgres, type EmbeddedPostgres, type EmbeddedServer } from './postgres.ts';
 import { until } from './processes.ts';
 import { createSecretReader } from './receiver-secrets.ts';
 import { signInLink } from './sign-in.ts';
 import { choosePort, isPortFree, openDataDir } from './state.ts';
-import { startTemporal } from './temporal.ts';
-import type { EmbeddedTemporal } from './temporal.ts';
-
+import { startTemporal, type EmbeddedTemporal } from './temporal.ts';
 /** Of the 20 s that a stop may take; the children get `DRAIN_MS`, the servers the rest. */
 const STOP_MS = 19_000;
 const DRAIN_MS = 17_000;

@@ -1,7 +1,8 @@
-import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
+
 import type { z } from 'zod';
 
 /** Makes the data folder, so that a dropped user passes through it, and returns its full path. */

@@ -5,6 +5,7 @@ import { access, chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/prom
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+
 import { userCacheDir } from './cache.ts';
 
 const run = promisify(execFile);

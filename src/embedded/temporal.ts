@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { Connection } from '@temporalio/client';
 import { z } from 'zod';
+
 import type { EmbeddedServer } from './postgres.ts';
 import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
 import { choosePort, openDataDir, readState, writeState } from './state.ts';

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { choosePort } from '../../src/embedded/state.ts';
 import { startStack } from '../../src/embedded/stack.ts';
-import { pythonBin } from './venv.ts';
+import { choosePort } from '../../src/embedded/state.ts';
 import { summarize } from './summary.ts';
+import { pythonBin } from './venv.ts';
 
 /** `--version` of PyPI's package; its checks change with it. */
 const PACKAGES = ['schemathesis==4.32.5'];

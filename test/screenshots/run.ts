@@ -3,15 +3,14 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
 import type { Browser } from 'playwright-core';
-import { startStack } from '../../src/embedded/stack.ts';
-import type { Stack } from '../../src/embedded/stack.ts';
+
+import { startStack, type Stack } from '../../src/embedded/stack.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { openPage } from '../support/consolePage.ts';
 import { toPalette } from './palette.ts';
-import { openShowEndpoint, playPast, playPresent } from './show.ts';
-import type { Shown } from './show.ts';
-
+import { openShowEndpoint, playPast, playPresent, type Shown } from './show.ts';
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 const MOST_BYTES = 150 * 1_024;
 /** Charts and live tails have drawn. */

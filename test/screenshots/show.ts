@@ -1,14 +1,15 @@
 import { createServer } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+
 import { Client } from 'pg';
+
 import { createClient } from '../../src/api/client.ts';
 import { readDemoData } from '../../src/cli/demo-data.ts';
-import { AIRPORTS, planDemo, STOCKS } from '../../src/cli/demo-plan.ts';
-import type { DemoChange } from '../../src/cli/demo-plan.ts';
+import { AIRPORTS, planDemo, STOCKS, type DemoChange } from '../../src/cli/demo-plan.ts';
 import type { Stack } from '../../src/embedded/stack.ts';
 import type { Consumer, ConsumerInput } from '../../src/schema.ts';
-import { until } from '../support/poll.ts';
 import { listening } from '../support/listening.ts';
+import { until } from '../support/poll.ts';
 
 /** What the pictures need to know of what was made. */
 export interface Shown {

@@ -1,27 +1,24 @@
 import { randomBytes } from 'node:crypto';
+
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import pino from 'pino';
-import { createApp } from '../../src/api/app.ts';
-import type { AppDeps } from '../../src/api/app.ts';
+
+import { createAccess, type Access, type AccessOptions } from '../../src/access.ts';
+import { createApp, type AppDeps } from '../../src/api/app.ts';
 import type { AppEnv } from '../../src/api/env.ts';
-import { createAccess } from '../../src/access.ts';
-import type { Access, AccessOptions } from '../../src/access.ts';
-import { createAppender } from '../../src/append.ts';
-import type { Appender } from '../../src/append.ts';
+import { createAppender, type Appender } from '../../src/append.ts';
 import { createChanges } from '../../src/changes.ts';
-import { createDeadLetters } from '../../src/deadLetters.ts';
 import { Unavailable } from '../../src/command.ts';
 import { createConsumers } from '../../src/consumers.ts';
-import { openDb } from '../../src/db.ts';
-import type { Db } from '../../src/db.ts';
+import { openDb, type Db } from '../../src/db.ts';
+import { createDeadLetters } from '../../src/deadLetters.ts';
 import { createEgress } from '../../src/egress.ts';
 import { createEnds } from '../../src/ends.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createListener } from '../../src/notify.ts';
 import { createPages } from '../../src/pages.ts';
 import { createReads } from '../../src/reads.ts';
-import { createVault } from '../../src/secrets.ts';
-import type { Vault } from '../../src/secrets.ts';
+import { createVault, type Vault } from '../../src/secrets.ts';
 import { createSyncs } from '../../src/syncs.ts';
 import { createTargets } from '../../src/targets.ts';
 import { testTarget } from '../../src/targetTest.ts';

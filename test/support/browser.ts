@@ -1,5 +1,6 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
+
 import { launchChromium } from './chromium.ts';
 
 /** An installation by apt-get may be part of the start. */

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+
 import { COMPILE_CACHE } from './compileCache.ts';
 
 const CLI = fileURLToPath(new URL('../../cli.ts', import.meta.url));

@@ -2,9 +2,7 @@ import type { Page as ListPage } from '../../src/api/client.ts';
 import type { Consumer, Target } from '../../src/schema.ts';
 import { until } from './poll.ts';
 import type { Cluster } from './processes.ts';
-import { accept, answer, openReceiver } from './receiver.ts';
-import type { TestReceiver } from './receiver.ts';
-
+import { accept, answer, openReceiver, type TestReceiver } from './receiver.ts';
 /** Short enough that a test sees an entry die; for `siteOfFile`. */
 export const SHORT_WINDOW = { MILLRACE_RETRY_WINDOW: '4s' };
 

@@ -1,8 +1,8 @@
 import type { BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
+
 import { createDatabase } from './database.ts';
-import { openCluster } from './processes.ts';
-import type { Cluster } from './processes.ts';
+import { openCluster, type Cluster } from './processes.ts';
 
 /** The console as users have it: served by a real server.ts, with a real worker.ts behind it. */
 export interface ConsoleSite {

@@ -1,7 +1,6 @@
 import type { NewEvent } from '../../src/derive.ts';
 import { newId } from '../../src/ids.ts';
-import { openApp } from './app.ts';
-import type { Answer, TestApp } from './app.ts';
+import { openApp, type Answer, type TestApp } from './app.ts';
 import { createDatabase } from './database.ts';
 
 export interface ConsumersApi extends AsyncDisposable {

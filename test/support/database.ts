@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+
 import { Client } from 'pg';
 import { inject } from 'vitest';
 

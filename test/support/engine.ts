@@ -12,8 +12,8 @@ import { DefaultLogger } from '@temporalio/worker';
 import pino from 'pino';
 import { vi } from 'vitest';
 
-import { createControlActivities } from '../../src/activities/control.ts';
 import type { ControlActivities, Of } from '../../src/activities/contract.ts';
+import { createControlActivities } from '../../src/activities/control.ts';
 import { deliver } from '../../src/activities/deliver.ts';
 import { drain } from '../../src/activities/drain.ts';
 import { createAppender, type Appender } from '../../src/append.ts';

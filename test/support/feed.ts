@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+
 import type { Cluster } from './processes.ts';
 import type { TestReceiver } from './receiver.ts';
 

@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
 import { Client as Postgres } from 'pg';
 import { inject } from 'vitest';
+
 import { commandLine } from '../../src/embedded/processes.ts';
 import { choosePort } from '../../src/embedded/state.ts';
 import type { Consumer, Target } from '../../src/schema.ts';

@@ -1,9 +1,8 @@
 import type { BrowserContext } from 'playwright-core';
+
 import { createApiServer } from '../../src/api/server.ts';
-import { KEY } from './app.ts';
-import type { TestApp } from './app.ts';
-import { listening } from './listening.ts';
-import type { Listening } from './listening.ts';
+import { KEY, type TestApp } from './app.ts';
+import { listening, type Listening } from './listening.ts';
 
 export interface Served extends Listening {
   /** Signs a fresh browser in. */

@@ -2,9 +2,11 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
+
 import { ensureConsole } from '../../src/embedded/console.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { identityOf } from '../../src/embedded/processes.ts';

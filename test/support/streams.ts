@@ -1,22 +1,19 @@
-import { requestId } from 'hono/request-id';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { createOnError } from '../../src/api/errors.ts';
+import { requestId } from 'hono/request-id';
+
 import type { AppEnv } from '../../src/api/env.ts';
+import { createOnError } from '../../src/api/errors.ts';
 import { createIngestRoutes } from '../../src/api/ingest.ts';
 import { createRoutes } from '../../src/api/route.ts';
 import { createStreamRoutes } from '../../src/api/streams.ts';
 import { createSyncRoutes } from '../../src/api/syncs.ts';
-import { createAppender } from '../../src/append.ts';
-import type { Appender } from '../../src/append.ts';
-import { openDb } from '../../src/db.ts';
-import type { Db } from '../../src/db.ts';
+import { createAppender, type Appender } from '../../src/append.ts';
+import { openDb, type Db } from '../../src/db.ts';
 import type { NewEvent, RecordChange } from '../../src/derive.ts';
 import { createEnds } from '../../src/ends.ts';
 import { newId } from '../../src/ids.ts';
-import { createListener } from '../../src/notify.ts';
-import type { Listener } from '../../src/notify.ts';
-import { createPages } from '../../src/pages.ts';
-import type { Pages } from '../../src/pages.ts';
+import { createListener, type Listener } from '../../src/notify.ts';
+import { createPages, type Pages } from '../../src/pages.ts';
 import { createSyncs } from '../../src/syncs.ts';
 import { createDatabase } from './database.ts';
 

@@ -16,13 +16,18 @@ import type { NewEvent } from '../../src/derive.ts';
 import { createEgress } from '../../src/egress.ts';
 import { createListener } from '../../src/notify.ts';
 import { fileMail, type Send } from '../../src/outbox.ts';
-import type { Consumer, ConsumerInput, TargetInput } from '../../src/schema.ts';
-import { ConsumerInput as ConsumerSchema, TargetInput as TargetSchema } from '../../src/schema.ts';
-import { createTargets } from '../../src/targets.ts';
+import {
+  type Consumer,
+  type ConsumerInput,
+  type TargetInput,
+  ConsumerInput as ConsumerSchema,
+  TargetInput as TargetSchema,
+} from '../../src/schema.ts';
 import { createVault } from '../../src/secrets.ts';
+import { createTargets } from '../../src/targets.ts';
 import { createWorkers } from '../../src/workers.ts';
-import { createDatabase } from './database.ts';
 import { LOOPBACK, openApp, type TestApp } from './app.ts';
+import { createDatabase } from './database.ts';
 import { until } from './poll.ts';
 import { createProxy, type Proxy } from './proxy.ts';
 

@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+
 import type { Alert } from '../../alert.ts';
 import { ConsumerName } from '../consumerName.tsx';
 import { buttonLook } from '../ui/button.tsx';

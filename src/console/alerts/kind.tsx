@@ -1,9 +1,7 @@
 import type { Alert, AlertKind } from '../../alert.ts';
-import { mailText } from '../../alertText.ts';
 import type { AlertItem } from '../../alerts.ts';
-import { Badge } from '../ui/statusBadge.tsx';
-import type { Tone } from '../ui/statusBadge.tsx';
-
+import { mailText } from '../../alertText.ts';
+import { Badge, type Tone } from '../ui/statusBadge.tsx';
 export const ALERT_KINDS = [
   'warning',
   'stopped',

@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+
 import type { NewApiKey, Scope } from '../../apiKey.ts';
 import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';

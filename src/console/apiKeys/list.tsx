@@ -1,12 +1,12 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+
 import type { ApiKey } from '../../apiKey.ts';
 import { api, messageOf } from '../api.ts';
 import { useList } from '../queries.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Badge } from '../ui/statusBadge.tsx';

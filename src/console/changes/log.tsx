@@ -1,4 +1,5 @@
 import { useState } from 'react';
+
 import type { Change } from '../../schema.ts';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
@@ -6,8 +7,7 @@ import { ConsumerName } from '../consumerName.tsx';
 import { prettyValue } from '../pretty.ts';
 import { useList } from '../queries.ts';
 import { Code } from '../ui/copyText.tsx';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { Drawer } from '../ui/dialog.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';

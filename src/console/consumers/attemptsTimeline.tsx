@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
+
 import type { Consumer } from '../../schema.ts';
-import { api } from '../api.ts';
-import type { Attempt } from '../api.ts';
+import { api, type Attempt } from '../api.ts';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';

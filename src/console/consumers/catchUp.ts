@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+
 import type { Consumer } from '../../schema.ts';
 import { duration, number } from '../words.ts';
 

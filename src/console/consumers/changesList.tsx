@@ -1,8 +1,7 @@
 import type { Change } from '../../schema.ts';
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 
 const COLUMNS: Column<Change>[] = [

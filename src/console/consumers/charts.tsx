@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { api } from '../api.ts';
-import type { Metrics } from '../api.ts';
+
+import { api, type Metrics } from '../api.ts';
 import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';

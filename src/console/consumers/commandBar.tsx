@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+
 import type { Consumer } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
@@ -7,8 +8,7 @@ import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
-import { planOf, TITLES, verbsOf } from './commands.ts';
-import type { Verb } from './commands.ts';
+import { planOf, TITLES, verbsOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
 
 /** Pause, resume, retry now, seek: each asks first and says what it will do. */

@@ -1,20 +1,17 @@
 import { useMemo, useState } from 'react';
+
 import type { Consumer } from '../../schema.ts';
-import { api } from '../api.ts';
-import type { Attempt } from '../api.ts';
+import { api, type Attempt } from '../api.ts';
 import { useList } from '../queries.ts';
 import { Button } from '../ui/button.tsx';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText, useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { DeliveryDrawer } from './deliveryDrawer.tsx';
-import { useLiveAttempts } from './liveAttempts.ts';
-import type { AttemptFilter } from './liveAttempts.ts';
-
+import { useLiveAttempts, type AttemptFilter } from './liveAttempts.ts';
 /** A retry that is due may take a moment to begin. */
 const GRACE_MS = 10_000;
 

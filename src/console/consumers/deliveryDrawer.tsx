@@ -1,8 +1,8 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
+
 import type { Consumer } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
-import type { Attempt } from '../api.ts';
+import { api, messageOf, type Attempt } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { prettyText } from '../pretty.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -16,8 +16,7 @@ import { useToasts } from '../ui/toast.tsx';
 import { number } from '../words.ts';
 import { AttemptsTimeline } from './attemptsTimeline.tsx';
 import { ChangedFields } from './changedFields.tsx';
-import { curlOf } from './curl.ts';
-import type { Sent } from './curl.ts';
+import { curlOf, type Sent } from './curl.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
 /** One attempt: what was sent, what came back, what else was and will be tried. */

@@ -1,6 +1,5 @@
 import type { Filter, Ordering, StreamName } from '../../schema.ts';
-import { areTexts, isText, oneOf } from '../keptForm.ts';
-import type { Form } from '../keptForm.ts';
+import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
 
 /** What the six steps fill in. */
 export interface Draft extends Filter {

@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import type { Filter, StreamName } from '../../schema.ts';
+
 import type { Page } from '../../api/client.ts';
+import type { Filter, StreamName } from '../../schema.ts';
 import { api } from '../api.ts';
+import { ListPicker, type Choice } from '../ui/listPicker.tsx';
 import { Hint } from '../ui/notice.tsx';
-import { ListPicker } from '../ui/listPicker.tsx';
-import type { Choice } from '../ui/listPicker.tsx';
 import { amount } from '../words.ts';
 
 interface Props {

@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+
 import type { Consumer, Filter } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
@@ -7,8 +8,8 @@ import { Hint, Unsaved } from '../ui/notice.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { listed, number } from '../words.ts';
-import { CollectionsField, EventTypesField, SyncsField } from './filterFields.tsx';
 import { deltaOf, isSameFilter } from './filterDelta.ts';
+import { CollectionsField, EventTypesField, SyncsField } from './filterFields.tsx';
 import { FilterPreview } from './preview.tsx';
 
 /** The filter, edited where it stands: in force at once, for what was not read yet. */

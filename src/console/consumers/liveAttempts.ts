@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
+
 import type { Page } from '../../api/client.ts';
-import { api, ClientError } from '../api.ts';
-import type { Attempt } from '../api.ts';
+import { api, ClientError, type Attempt } from '../api.ts';
 
 export interface AttemptFilter {
   outcome?: string;

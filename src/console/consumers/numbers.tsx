@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+
 import type { Consumer } from '../../schema.ts';
 import { api } from '../api.ts';
 import { useInfo } from '../info.ts';

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+
 import type { Filter, StreamName } from '../../schema.ts';
 import { api, messageOf } from '../api.ts';
 import { useSettled } from '../settled.ts';

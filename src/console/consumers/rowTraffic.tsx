@@ -1,8 +1,8 @@
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import { useRef } from 'react';
+
 import type { Consumer } from '../../schema.ts';
-import { api } from '../api.ts';
-import type { Attempt, Metrics } from '../api.ts';
+import { api, type Attempt, type Metrics } from '../api.ts';
 import { useInSight } from '../inSight.ts';
 import { createTurns } from '../turns.ts';
 import { Sparkline } from '../ui/sparkline.tsx';

@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+
 import type { Consumer } from '../../schema.ts';
-import { api, messageOf } from '../api.ts';
-import type { Metrics } from '../api.ts';
+import { api, messageOf, type Metrics } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';

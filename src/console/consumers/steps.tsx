@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+
 import type { Target } from '../../schema.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';

@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+
 import type { Consumer } from '../../schema.ts';
 import { api, ClientError, messageOf } from '../api.ts';
 import { Button } from '../ui/button.tsx';

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { prettyText } from '../pretty.ts';

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+
 import { api } from '../api.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Loading, Notice } from '../ui/notice.tsx';

@@ -1,7 +1,6 @@
 import type { DeadLetter } from '../../deadLetter.ts';
 import type { List } from '../queries.ts';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { failureOf, furtherOf } from './failure.ts';

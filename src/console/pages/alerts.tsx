@@ -1,5 +1,6 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
+
 import type { Alert, AlertKind } from '../../alert.ts';
 import { AlertDrawer } from '../alerts/drawer.tsx';
 import { ALERT_KINDS, gist, KindBadge, nameIn } from '../alerts/kind.tsx';
@@ -10,8 +11,7 @@ import { ConsumerName } from '../consumerName.tsx';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SelectField } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';

@@ -1,19 +1,18 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useCallback, useState } from 'react';
+
 import type { Consumer, Filter } from '../../schema.ts';
 import { api, isGone } from '../api.ts';
 import { ChangesList } from '../consumers/changesList.tsx';
-import { Charts, RANGE_NAMES } from '../consumers/charts.tsx';
-import type { Range } from '../consumers/charts.tsx';
+import { Charts, RANGE_NAMES, type Range } from '../consumers/charts.tsx';
 import { CommandBar } from '../consumers/commandBar.tsx';
-import { ConsumerSettings } from '../consumers/settings.tsx';
-import type { SettingsDraft } from '../consumers/settings.tsx';
 import { Deliveries } from '../consumers/deliveries.tsx';
 import { isSameFilter } from '../consumers/filterDelta.ts';
 import { FilterPanel } from '../consumers/filterPanel.tsx';
 import { Numbers } from '../consumers/numbers.tsx';
 import { furtherNotes, sentenceOf } from '../consumers/sentence.ts';
+import { ConsumerSettings, type SettingsDraft } from '../consumers/settings.tsx';
 import { useOpened } from '../opened.ts';
 import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';

@@ -1,9 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+
 import type { ConsumerInput } from '../../schema.ts';
 import { api, ClientError } from '../api.ts';
-import { BLANK, CONSUMER_FORM } from '../consumers/draft.ts';
-import type { Draft } from '../consumers/draft.ts';
+import { BLANK, CONSUMER_FORM, type Draft } from '../consumers/draft.ts';
 import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
 import { FilterPreview } from '../consumers/preview.tsx';
 import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';

@@ -1,5 +1,6 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
+
 import type { Consumer, ConsumerStatus } from '../../schema.ts';
 import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
@@ -7,8 +8,7 @@ import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';

@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
+
 import type { Consumer } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { ConsumerChoice, useConsumer } from '../consumerChoice.tsx';
-import { ActDialog } from '../deadLetters/acts.tsx';
-import type { Act } from '../deadLetters/acts.tsx';
+import { ActDialog, type Act } from '../deadLetters/acts.tsx';
 import { LetterDrawer } from '../deadLetters/drawer.tsx';
 import { isOf } from '../deadLetters/failure.ts';
 import { Groups } from '../deadLetters/groups.tsx';

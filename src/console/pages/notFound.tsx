@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+
 import { buttonLook } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';

@@ -1,4 +1,5 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
+
 import { ApiKeys } from '../apiKeys/list.tsx';
 import { ChangesLog } from '../changes/log.tsx';
 import { textOf, wordOf } from '../search.ts';

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
+
 import { session } from '../api.ts';
 import { textOf } from '../search.ts';
 import { Button } from '../ui/button.tsx';

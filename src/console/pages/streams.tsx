@@ -1,12 +1,12 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
+
 import type { EventType, StreamName } from '../../schema.ts';
 import { ActButton } from '../act.tsx';
 import { useOpened } from '../opened.ts';
 import type { List } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
-import { STARTS, useEntries } from '../streams/browse.ts';
-import type { Start } from '../streams/browse.ts';
+import { STARTS, useEntries, type Start } from '../streams/browse.ts';
 import { EntryDrawer, EventDrawer } from '../streams/drawer.tsx';
 import type { StreamEntry } from '../streams/entry.ts';
 import { EVENT_TYPES, Filters } from '../streams/filters.tsx';

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
+
 import type { Target } from '../../schema.ts';
 import { ActButton, ActLink } from '../act.tsx';
 import { api, isGone, messageOf } from '../api.ts';
@@ -8,8 +9,7 @@ import { changedOf, edited } from '../edits.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useList } from '../queries.ts';
 import { useRefusal } from '../session.ts';
-import { draftOf, patchOf } from '../targets/draft.ts';
-import type { TargetDraft } from '../targets/draft.ts';
+import { draftOf, patchOf, type TargetDraft } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { RotateDialog } from '../targets/rotate.tsx';
 import { TestResult } from '../targets/testResult.tsx';

@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
+
 import type { Target } from '../../schema.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';

@@ -1,11 +1,11 @@
 import { Link } from '@tanstack/react-router';
+
 import type { Target } from '../../schema.ts';
 import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';
 import { buttonLook } from '../ui/button.tsx';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';

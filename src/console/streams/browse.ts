@@ -1,8 +1,6 @@
 import type { StreamName } from '../../schema.ts';
 import { useList } from '../queries.ts';
-import { cursorSince, readEntries } from './entry.ts';
-import type { Filter, StreamEntry } from './entry.ts';
-
+import { cursorSince, readEntries, type Filter, type StreamEntry } from './entry.ts';
 /** Where reading begins. */
 export const STARTS = ['1h', '1d', '7d', 'beginning'] as const;
 export type Start = (typeof STARTS)[number];

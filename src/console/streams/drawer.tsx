@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+
 import { ChangedFields } from '../consumers/changedFields.tsx';
 import { prettyValue } from '../pretty.ts';
 import { Code } from '../ui/copyText.tsx';
@@ -7,8 +8,7 @@ import { Failed, Loading } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
-import { idOf, positionOf, readEvent, timeOf, typeOf } from './entry.ts';
-import type { StreamEntry } from './entry.ts';
+import { idOf, positionOf, readEvent, timeOf, typeOf, type StreamEntry } from './entry.ts';
 import { EventAttempts } from './eventAttempts.tsx';
 
 /** One event by its id, which a link may carry. */

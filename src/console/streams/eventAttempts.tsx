@@ -1,7 +1,6 @@
-import type { Attempt } from '../api.ts';
-import { api } from '../api.ts';
-import { ConsumerName } from '../consumerName.tsx';
 import type { Page } from '../../api/client.ts';
+import { type Attempt, api } from '../api.ts';
+import { ConsumerName } from '../consumerName.tsx';
 import { useList } from '../queries.ts';
 import { Button } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';

@@ -1,8 +1,7 @@
 import type { EventType, StreamName } from '../../schema.ts';
 import { Combobox } from '../ui/combobox.tsx';
 import { SelectField } from '../ui/field.tsx';
-import { STARTS } from './browse.ts';
-import type { Start } from './browse.ts';
+import { STARTS, type Start } from './browse.ts';
 import type { Filter } from './entry.ts';
 import { useSeen } from './seen.ts';
 

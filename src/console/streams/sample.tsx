@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useId, useState } from 'react';
+
 import type { EventType, StreamName } from '../../schema.ts';
 import { api } from '../api.ts';
 import { parseExactly } from '../pretty.ts';

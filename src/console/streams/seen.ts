@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+
 import type { Page } from '../../api/client.ts';
 import { api } from '../api.ts';
 import { useRefusal } from '../session.ts';

@@ -1,15 +1,12 @@
 import type { ReactNode } from 'react';
+
 import type { StreamName } from '../../schema.ts';
 import type { List } from '../queries.ts';
-import { DataTable } from '../ui/dataTable.tsx';
-import type { Column } from '../ui/dataTable.tsx';
-import { Badge } from '../ui/statusBadge.tsx';
-import type { Tone } from '../ui/statusBadge.tsx';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
+import { Badge, type Tone } from '../ui/statusBadge.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
-import { idOf, positionOf, timeOf, typeOf } from './entry.ts';
-import type { StreamEntry } from './entry.ts';
-
+import { idOf, positionOf, timeOf, typeOf, type StreamEntry } from './entry.ts';
 const LOOKS: Record<string, [Tone, string]> = {
   created: ['ok', '+'],
   updated: ['accent', '~'],

@@ -1,9 +1,8 @@
 import { useEffect, useState } from 'react';
+
 import type { StreamName } from '../../schema.ts';
 import { ClientError } from '../api.ts';
-import { readEntries } from './entry.ts';
-import type { Filter, StreamEntry } from './entry.ts';
-
+import { readEntries, type Filter, type StreamEntry } from './entry.ts';
 const WAIT_MS = 25_000;
 const AGAIN_MS = 2_000;
 /** What is kept; older ones are in the stream. */

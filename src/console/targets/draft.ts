@@ -1,7 +1,5 @@
 import type { Target, TargetInput } from '../../schema.ts';
-import { isText, oneOf } from '../keptForm.ts';
-import type { Form } from '../keptForm.ts';
-
+import { isText, oneOf, type Form } from '../keptForm.ts';
 export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2';
 
 /** What a form holds: texts, until they are sent. */

@@ -1,8 +1,7 @@
 import { Button } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
 import { Panel } from '../ui/panel.tsx';
-import { CREDENTIALS } from './draft.ts';
-import type { CredentialsType, TargetDraft } from './draft.ts';
+import { CREDENTIALS, type CredentialsType, type TargetDraft } from './draft.ts';
 
 interface Props {
   draft: TargetDraft;

@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+
 import type { Target } from '../../schema.ts';
 import { api, messageOf } from '../api.ts';
 import { Button } from '../ui/button.tsx';

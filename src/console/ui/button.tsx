@@ -1,5 +1,5 @@
-import { useId } from 'react';
-import type { ComponentProps } from 'react';
+import { useId, type ComponentProps } from 'react';
+
 import { Tooltip } from './tooltip.tsx';
 
 export type ButtonKind = 'main' | 'plain' | 'quiet' | 'danger';

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
+
 import { useShownTheme } from '../settings.ts';
 import { local, number, utc } from '../words.ts';
 

@@ -1,5 +1,5 @@
-import { useEffect, useId, useState } from 'react';
-import type { KeyboardEvent } from 'react';
+import { useEffect, useId, useState, type KeyboardEvent } from 'react';
+
 import { number } from '../words.ts';
 import { Button } from './button.tsx';
 import { BOX, Field } from './field.tsx';

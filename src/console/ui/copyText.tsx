@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+
 import { Button } from './button.tsx';
 
 /** Copies a text; says so for two seconds. */

@@ -1,7 +1,7 @@
 import { useNavigate } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useRef, useState } from 'react';
-import type { MouseEvent, ReactNode } from 'react';
+import { useEffect, useRef, useState, type MouseEvent, type ReactNode } from 'react';
+
 import { useKeys } from '../keys.ts';
 import { useNarrow } from '../narrow.ts';
 import type { List } from '../queries.ts';

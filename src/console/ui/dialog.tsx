@@ -1,5 +1,6 @@
 import { Dialog as Radix } from 'radix-ui';
 import type { ReactNode } from 'react';
+
 import { Button } from './button.tsx';
 
 interface Props {

@@ -1,5 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useId, useMemo, useRef, useState } from 'react';
+
 import { amount, number } from '../words.ts';
 import { Button } from './button.tsx';
 

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+
 import { isGone, messageOf } from '../api.ts';
 import { Button } from './button.tsx';
 

@@ -1,5 +1,4 @@
-import { useEffect } from 'react';
-import type { ReactNode } from 'react';
+import { useEffect, type ReactNode } from 'react';
 
 /** A part of a page with its heading. */
 export function Panel(props: { title?: ReactNode; actions?: ReactNode; children: ReactNode }) {

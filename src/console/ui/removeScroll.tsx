@@ -1,6 +1,5 @@
 import { Slot } from 'radix-ui';
-import { useEffect } from 'react';
-import type { ReactNode, Ref } from 'react';
+import { useEffect, type ReactNode, type Ref } from 'react';
 
 /**
  * Stands in for react-remove-scroll, whose <style> element our policy forbids: what is behind a

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+
 import { useNarrow } from '../narrow.ts';
 import { timeForm, useSetting } from '../settings.ts';
 import { local, relative, utc } from '../words.ts';

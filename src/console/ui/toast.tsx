@@ -1,5 +1,5 @@
-import { createContext, use, useCallback, useMemo, useRef, useState } from 'react';
-import type { ReactNode } from 'react';
+import { createContext, use, useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
+
 import { Button } from './button.tsx';
 
 interface Note {
