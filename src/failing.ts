@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 
 import type { Flow } from './breaker.ts';
-import { recordOf, type Lanes } from './order.ts';
+import type { Lanes } from './flow/lanes.ts';
+import { recordOf } from './order.ts';
 import { blameOf, isOverload, type Failed } from './outcome.ts';
 import type { FailingHead, Made, OutcomeLog } from './outcomes.ts';
 import type { Entry } from './pages.ts';

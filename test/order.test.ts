@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { createLanes, laneOf, type Recorded } from '../src/order.ts';
+import { createLanes } from '../src/flow/lanes.ts';
+import { laneOf, type Recorded } from '../src/order.ts';
 import type { Ordering } from '../src/schema.ts';
 import { createWindow, type Slot } from '../src/window.ts';
 
