@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
-import { ApiError } from './api/errors.ts';
 import { isDatabaseAway, openPipe, type Db, type Pipe } from './db.ts';
 import {
   derive,
@@ -27,7 +26,7 @@ import type { EventsAppended, RecordsAppended } from './schema.ts';
 export interface Appender {
   /**
    * Appends record changes and the events they derive to, all or none; resolves when they are on
-   * disk. Rejects with a 503 `ApiError` or a database error when they are not, or when it can't be
+   * disk. Rejects with `Overloaded` or a database error when they are not, or when it can't be
    * known because Postgres stays away.
    */
   records: (changes: RecordChange[]) => Promise<RecordsAppended>;
@@ -35,6 +34,11 @@ export interface Appender {
   events: (events: NewEvent[]) => Promise<EventsAppended>;
   /** Waits for what has been taken. */
   close(): Promise<void>;
+}
+
+/** An append that was not taken, because too many wait or Postgres is too slow; it may be repeated. */
+export class Overloaded extends Error {
+  override name = 'Overloaded';
 }
 
 export interface AppenderOptions {
@@ -265,12 +269,8 @@ function weigh(rows: { data: string | null; changes?: string | null }[]): {
   return { rows: rows.length, bytes };
 }
 
-function refusal(cause?: unknown): ApiError {
-  return new ApiError({
-    status: 503,
-    code: 'overloaded',
-    detail: 'Too many appends wait for Postgres; the same request may be repeated',
-    headers: { 'retry-after': '1' },
+function refusal(cause?: unknown): Overloaded {
+  return new Overloaded('Too many appends wait for Postgres; the same request may be repeated', {
     cause,
   });
 }

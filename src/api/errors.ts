@@ -4,6 +4,7 @@ import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
+import { Overloaded } from '../append.ts';
 import { Unavailable } from '../command.ts';
 import { isDatabaseAway } from '../db.ts';
 import { Refusal, type RefusalOptions } from '../refusal.ts';
@@ -97,6 +98,15 @@ function toApiError(error: unknown): ApiError | null {
       code: 'temporal_unavailable',
       detail: 'Temporal or its workers do not answer; the same request may be repeated',
       headers: { 'retry-after': RETRY_AFTER },
+    });
+  }
+  if (error instanceof Overloaded) {
+    return new ApiError({
+      status: 503,
+      code: 'overloaded',
+      detail: error.message,
+      headers: { 'retry-after': '1' },
+      cause: error.cause,
     });
   }
   if (error instanceof HTTPException) return fromHttpException(error);
