@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 
-import { ApiError } from './api/errors.ts';
+import { Refusal } from './refusal.ts';
 import type { StreamName } from './schema.ts';
 
 const VERSION = '1';
@@ -13,10 +13,11 @@ export function cursorOf(stream: StreamName, position: number): string {
 }
 
 /**
- * The position of a cursor. Throws a 422 `ApiError`: `invalid_cursor` for a text that no Millrace
+ * The position of a cursor. Throws a 422 `Refusal`, at `pointer` where one is given: `invalid_cursor` for a text that no Millrace
  * made, `wrong_stream` for the other stream's.
  */
-export function openCursor(cursor: string, stream: StreamName): number {
+export function openCursor(cursor: string, stream: StreamName, pointer?: string): number {
+  const at = pointer === undefined ? {} : { pointer };
   const text = Buffer.from(cursor, 'base64url').toString('latin1');
   const parts = /^(1)([re])([0-9a-z]{1,11})\.([0-9a-z]{1,7})$/u.exec(text);
   const position = parts === null ? Number.NaN : Number.parseInt(parts[3]!, 36);
@@ -25,17 +26,19 @@ export function openCursor(cursor: string, stream: StreamName): number {
     !Number.isSafeInteger(position) ||
     parts[4] !== checksum(text.split('.')[0]!)
   ) {
-    throw new ApiError({
+    throw new Refusal({
       status: 422,
       code: 'invalid_cursor',
       detail: 'The cursor is not one that this API has handed out',
+      ...at,
     });
   }
   if (parts[2] !== LETTERS[stream]) {
-    throw new ApiError({
+    throw new Refusal({
       status: 422,
       code: 'wrong_stream',
       detail: `The cursor is of the other stream; this is the ${stream} stream`,
+      ...at,
     });
   }
   return position;
