@@ -1,4 +1,3 @@
-import { ApiError } from './api/errors.ts';
 import type { Command } from './command.ts';
 import {
   countLag,
@@ -205,22 +204,12 @@ async function endsOf(sql: Sql, stream: StreamName): Promise<Ends> {
 }
 
 function openPlace(cursor: string, stream: StreamName, ends: Ends, pointer: string): number {
-  const position = positionOf(cursor, stream, pointer);
+  const position = openCursor(cursor, stream, pointer);
   if (position < ends.first - 1) {
     throw refuseField(pointer, 'is older than what is kept; "beginning" is the oldest place left');
   }
   if (position > ends.last) throw refuseField(pointer, `is beyond the end of the ${stream} stream`);
   return position;
-}
-
-function positionOf(cursor: string, stream: StreamName, pointer: string): number {
-  try {
-    return openCursor(cursor, stream);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const { code, detail } = error.options;
-    throw new Refusal({ status: 422, code, detail, pointer });
-  }
 }
 
 async function needTarget(sql: Sql, id: string): Promise<void> {
