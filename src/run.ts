@@ -105,15 +105,3 @@ export async function loadRun(sql: Sql, vault: Vault, consumerId: string): Promi
     clock: { ms: row.active_ms, since: row.active_since },
   };
 }
-
-/** Path and query of a consumer's webhook: its path joined to the target's, whose query is kept. */
-export function requestPath(baseUrl: string, path: string): string {
-  const url = new URL(baseUrl);
-  if (path === '') return `${url.pathname}${url.search}`;
-  const extra = new URL(path, url.origin);
-  const joined = `${url.pathname.replace(/\/$/u, '')}${extra.pathname}`;
-  const query = [url.search.slice(1), extra.search.slice(1)]
-    .filter((part) => part !== '')
-    .join('&');
-  return query === '' ? joined : `${joined}?${query}`;
-}

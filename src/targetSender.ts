@@ -1,6 +1,5 @@
 import type { Egress } from './egress.ts';
 import type { Tokens } from './oauth.ts';
-import { requestPath } from './run.ts';
 import {
   createSender,
   type Ended,
@@ -47,4 +46,16 @@ export function openTargetSender<M extends Message>(
     timeoutMs: target.timeoutMs,
     ...rest,
   });
+}
+
+/** Path and query of a consumer's webhook: its path joined to the target's, whose query is kept. */
+export function requestPath(baseUrl: string, path: string): string {
+  const url = new URL(baseUrl);
+  if (path === '') return `${url.pathname}${url.search}`;
+  const extra = new URL(path, url.origin);
+  const joined = `${url.pathname.replace(/\/$/u, '')}${extra.pathname}`;
+  const query = [url.search.slice(1), extra.search.slice(1)]
+    .filter((part) => part !== '')
+    .join('&');
+  return query === '' ? joined : `${joined}?${query}`;
 }
