@@ -1,3 +1,4 @@
+import type { Lost } from './alerts/alertItem.ts';
 import { amount, inWords } from './amount.ts';
 
 /**
@@ -23,14 +24,6 @@ export function agingText({ waiting, upTo = false, ageMs, keptMs }: Aging): stri
       ? 'the event that waits'
       : `the oldest of ${upTo ? 'up to ' : ''}${amount(waiting, 'waiting event')}`;
   return `${which} is ${inWords(ageMs)} old; events are dropped after ${inWords(keptMs)}`;
-}
-
-/** Events that a consumer had still to pass when they were dropped. */
-export interface Lost {
-  count: number;
-  /** The lowest and the highest of their positions. */
-  first: number;
-  last: number;
 }
 
 /** What a consumer has lost. */

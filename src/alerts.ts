@@ -1,5 +1,5 @@
-import type { Lost } from './agingText.ts';
 import type { AlertKind } from './alert.ts';
+import type { Lost } from './alerts/alertItem.ts';
 import { mailHtml, mailSubject, mailText } from './alertText.ts';
 import type { Sql } from './db.ts';
 import { newId } from './ids.ts';

@@ -1,5 +1,5 @@
-import type { Lost } from './agingText.ts';
 import { itemOf, written, type AlertItem, type AlertOptions, type Troubled } from './alerts.ts';
+import type { Lost } from './alerts/alertItem.ts';
 import type { Sql } from './db.ts';
 import { newId } from './ids.ts';
 
