@@ -89,7 +89,8 @@ export function unknownId(kind: string, id: string): ApiError {
   return new ApiError({ status: 404, code: 'not_found', detail: `There is no ${kind} ${id}` });
 }
 
-function toApiError(error: unknown): ApiError | null {
+/** What the API answers to an error that was foreseen; null: it is ours, a 500. */
+export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof Refusal) return fromRefusal(error);
   if (error instanceof Unavailable) {

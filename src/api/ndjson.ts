@@ -2,7 +2,7 @@ import { isDatabaseAway } from '../db.ts';
 import { parseJson } from '../json.ts';
 import { decodeUtf8, whyMalformed } from './body.ts';
 import { DATA_BYTES, type ToRow } from './entries.ts';
-import { ApiError, type FieldError } from './errors.ts';
+import { ApiError, toApiError, type FieldError } from './errors.ts';
 
 export interface IngestLinesOptions<Row, Answer> {
   body: AsyncIterable<Uint8Array>;
@@ -125,16 +125,17 @@ function invalidLine(line: number, committed: number, errors: FieldError[]): Api
 }
 
 function withCommitted(error: unknown, committed: number): unknown {
-  if (error instanceof ApiError) {
-    return new ApiError({ ...error.options, extra: { committed, ...error.options.extra } });
+  if (isDatabaseAway(error)) {
+    return new ApiError({
+      status: 503,
+      code: 'database_unavailable',
+      detail: `Postgres does not answer; ${committed} lines are kept`,
+      headers: { 'retry-after': '2' },
+      extra: { committed },
+      cause: error,
+    });
   }
-  if (!isDatabaseAway(error)) return error;
-  return new ApiError({
-    status: 503,
-    code: 'database_unavailable',
-    detail: `Postgres does not answer; ${committed} lines are kept`,
-    headers: { 'retry-after': '2' },
-    extra: { committed },
-    cause: error,
-  });
+  const known = toApiError(error);
+  if (known === null) return error;
+  return new ApiError({ ...known.options, extra: { committed, ...known.options.extra } });
 }

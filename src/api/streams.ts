@@ -6,6 +6,7 @@ import type { Sql } from '../db.ts';
 import type { Ends } from '../ends.ts';
 import { CollectionId, SyncId } from '../fields.ts';
 import type { Page, PageRequest, Pages } from '../pages.ts';
+import { Refusal } from '../refusal.ts';
 import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';
@@ -111,8 +112,8 @@ export function openQueryCursor(cursor: string, stream: StreamName): number {
   try {
     return openCursor(cursor, stream);
   } catch (error) {
-    if (error instanceof ApiError && error.options.code === 'invalid_cursor') {
-      throw new ApiError({ ...error.options, status: 400 });
+    if (error instanceof Refusal && error.options.code === 'invalid_cursor') {
+      throw new ApiError({ status: 400, code: error.options.code, detail: error.message });
     }
     throw error;
   }
