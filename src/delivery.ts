@@ -55,7 +55,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   const startedAt = performance.now();
   const end = Promise.withResolvers<Ended>();
 
-  const ready = createReady();
+  const ready = createReady<Sent>();
   let stopping: EndReason | null = null;
   let finishing = false;
   let sending = false;

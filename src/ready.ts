@@ -1,25 +1,30 @@
-import type { Sent } from './shared.ts';
-
 /** Sent ones are dropped from the front once so many have gathered. */
 const COMPACT_AT = 1_024;
 
+/** The parts of a slot that its turn depends on. */
+export interface Queued {
+  sent: boolean;
+  /** Not null: it does not pass through the window. */
+  parked: object | null;
+}
+
 /** What may be sent now: entries of the window in order, and parked ones that are due. */
-export interface Ready {
-  push(slot: Sent): void;
+export interface Ready<S extends Queued> {
+  push(slot: S): void;
   /** In front: it is tried again. */
-  putBack(slot: Sent): void;
+  putBack(slot: S): void;
   /** The next one; parked ones take every other turn at most. Undefined: there is none. */
-  next(): Sent | undefined;
+  next(): S | undefined;
   readonly empty: boolean;
 }
 
-export function createReady(): Ready {
-  let slots: Sent[] = [];
+export function createReady<S extends Queued>(): Ready<S> {
+  let slots: S[] = [];
   let first = 0;
-  const parked: Sent[] = [];
+  const parked: S[] = [];
   let parkedsTurn = false;
 
-  function next(): Sent | undefined {
+  function next(): S | undefined {
     if (parked.length > 0 && (first >= slots.length || parkedsTurn)) {
       parkedsTurn = false;
       return parked.shift();

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 
-import { endsBy } from '../src/failing.ts';
+import { endsBy } from '../src/delivery/ending.ts';
 import { failed } from '../src/outcome.ts';
 import type { Entry } from '../src/pages.ts';
 import type { ParkedRow } from '../src/parked.ts';
 import { createParking, type Parking } from '../src/parking.ts';
 import { createReady } from '../src/ready.ts';
-import type { Sent } from '../src/shared.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';
@@ -122,9 +121,12 @@ test('while anything is on its way the next due time is now, never "none"', () =
 });
 
 test('parked entries and new ones take turns, also with one request at a time', () => {
-  const ready = createReady();
-  const slot = (position: number, parked: boolean) =>
-    ({ position, parked: parked ? {} : null, sent: false }) as unknown as Sent;
+  const ready = createReady<{ position: number; parked: object | null; sent: boolean }>();
+  const slot = (position: number, parked: boolean) => ({
+    position,
+    parked: parked ? {} : null,
+    sent: false,
+  });
   for (const position of [1, 2, 3, 4]) ready.push(slot(position, false));
   for (const position of [102, 101]) ready.putBack(slot(position, true));
   const order = Array.from({ length: 6 }, () => ready.next()?.position);
