@@ -1,6 +1,8 @@
 import { createFlow } from './breaker.ts';
 import type { Committing } from './committer.ts';
-import { createFailing, endsBy } from './failing.ts';
+import { endsBy, type Ended, type EndReason } from './delivery/ending.ts';
+import { createFailing } from './failing.ts';
+import type { Sent } from './failure/outgoing.ts';
 import { createFilterStack } from './filterStack.ts';
 import { createLanes } from './flow/lanes.ts';
 import { laneOf } from './order.ts';
@@ -14,7 +16,7 @@ import { createReader } from './reader.ts';
 import { createReady } from './ready.ts';
 import { goesTheSameWay, mostInFlight, ownClock, type Run } from './run.ts';
 import { createSenders } from './senders.ts';
-import type { Delivery, Ended, EndReason, Sent, Shared } from './shared.ts';
+import type { Delivery, Shared } from './shared.ts';
 import { createTaking } from './taking.ts';
 import { createWindow } from './window.ts';
 
@@ -80,7 +82,8 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   const clock = (): number => ownClock(options.run, nowMs());
   const mark = (): void => committer.mark(committing);
   const failing = createFailing({
-    shared,
+    pages: shared.pages,
+    store: shared.parked,
     consumerId,
     stream,
     ordering,
@@ -322,7 +325,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       const head = failingHead();
       if (stopping !== 'fenced') {
         do await committer.flush(committing);
-        while (parking.unwritten && !isFenced());
+        while (parking.unwritten && (stopping as EndReason | null) !== 'fenced');
         await shared.progress.release({
           consumerId,
           epoch: lease.epoch,
@@ -345,10 +348,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   function failingHead(): FailingHead | null {
     if (stopping !== 'blocked' && stopping !== 'gone') return null;
     return failing.head(nowMs(), pace.waitMs(performance.now()));
-  }
-
-  function isFenced(): boolean {
-    return stopping === 'fenced';
   }
 
   function parkedDueAt(): number | null {

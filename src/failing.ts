@@ -1,20 +1,23 @@
 import type { Logger } from 'pino';
 
 import type { Flow } from './breaker.ts';
+import type { Sent } from './failure/outgoing.ts';
 import type { Lanes } from './flow/lanes.ts';
 import { recordOf } from './order.ts';
 import { blameOf, isOverload, type Failed } from './outcome.ts';
 import type { FailingHead, Made, OutcomeLog } from './outcomes.ts';
-import type { Entry } from './pages.ts';
+import type { Entry, Pages } from './pages.ts';
+import type { ParkedStore } from './parked.ts';
 import { isSameAnswer, type Parked } from './parkedEntry.ts';
 import { createParking, type Parking, type ParkingOptions } from './parking.ts';
 import type { Ordering, StreamName } from './schema.ts';
-import type { EndReason, Sent, Shared } from './shared.ts';
 import { createSuspects } from './suspects.ts';
 import type { Window } from './window.ts';
 
 export interface FailingOptions extends ParkingOptions {
-  shared: Pick<Shared, 'pages' | 'parked'>;
+  pages: Pick<Pages, 'entryAt'>;
+  /** Rows and bodies of what is parked. */
+  store: Pick<ParkedStore, 'rows' | 'bodies'>;
   consumerId: string;
   stream: StreamName;
   ordering: Ordering;
@@ -68,7 +71,7 @@ export interface Failing {
 }
 
 export function createFailing(options: FailingOptions): Failing {
-  const { shared, consumerId, stream, ordering, window, lanes, outcomes, log } = options;
+  const { pages, store, consumerId, stream, ordering, window, lanes, outcomes, log } = options;
   const { failedAttempts, mark, putBack, sendReady, flow } = options;
   const suspects = createSuspects<Sent>();
   const unexplained = new Map<Sent, { made: Made; outcome: Failed }>(); // suspects' last failures
@@ -167,7 +170,7 @@ export function createFailing(options: FailingOptions): Failing {
   /** On the records stream a version that has moved meanwhile is not tried again. */
   async function reread(slot: Sent): Promise<void> {
     try {
-      slot.entry.superseded = (await shared.pages.entryAt(stream, slot.position)) === null;
+      slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
     } catch (error) {
       log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');
     }
@@ -181,7 +184,7 @@ export function createFailing(options: FailingOptions): Failing {
     if (due.length === 0) return;
     try {
       const positions = due.map((one) => one.entry.position);
-      const bodies = await shared.parked.bodies(consumerId, positions);
+      const bodies = await store.bodies(consumerId, positions);
       for (const one of due) {
         if (parking.load(one, bodies.get(one.entry.position))) putBack(toSent(one));
         else mark();
@@ -196,7 +199,7 @@ export function createFailing(options: FailingOptions): Failing {
   async function reload(): Promise<void> {
     reloads = false;
     try {
-      reloads = !parking.merge(await shared.parked.rows(consumerId));
+      reloads = !parking.merge(await store.rows(consumerId));
       await tryParked();
     } catch (error) {
       reloads = true;
@@ -241,16 +244,6 @@ export function createFailing(options: FailingOptions): Failing {
 /** Whether a parked entry is answered as it was when it proved to be the message's own fault. */
 function isItsOwn({ parked }: Sent, outcome: Failed): boolean {
   return parked !== null && isSameAnswer(parked.failure, outcome);
-}
-
-/**
- * Why a run ends, by a verdict that comes while it may be ending already: what the endpoint says
- * counts also where sending ends for another reason, and 410 above all.
- */
-export function endsBy(verdict: Verdict, stopping: EndReason | null): EndReason | null {
-  if (verdict === 'goes on' || stopping === 'fenced') return stopping;
-  const decided = stopping === 'blocked' || stopping === 'parked' || stopping === 'gone';
-  return decided && verdict !== 'gone' ? stopping : verdict;
 }
 
 /** A parked entry on its way; it does not pass through the window again. */

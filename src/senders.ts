@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
+import type { Sent } from './failure/outgoing.ts';
 import type { Sender } from './sender.ts';
-import type { Sent } from './shared.ts';
 
 /** The sender in use, and those of an earlier target or path that still have requests open. */
 export interface Senders {

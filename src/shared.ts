@@ -2,16 +2,15 @@ import type { Logger } from 'pino';
 
 import type { Budget } from './budget.ts';
 import type { Committer } from './committer.ts';
-import type { FailingHead } from './outcomes.ts';
-import type { Entry, Pages } from './pages.ts';
+import type { Ended } from './delivery/ending.ts';
+import type { Sent } from './failure/outgoing.ts';
+import type { Pages } from './pages.ts';
 import type { ParkedStore } from './parked.ts';
-import type { Parked } from './parkedEntry.ts';
 import type { Progress } from './progress.ts';
 import type { Run } from './run.ts';
 import type { StreamName } from './schema.ts';
 import type { Ended as AttemptEnded, Sender } from './sender.ts';
 import type { Tail } from './tail.ts';
-import type { Slot } from './window.ts';
 
 /** What the drains of a process share. */
 export interface Shared {
@@ -28,36 +27,6 @@ export interface Shared {
   /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */
   timeBudgetMs: number;
   log: Logger;
-}
-
-/** A slot on its way; it is the message itself, so nothing is allocated for it. */
-export interface Sent extends Slot<Entry> {
-  position: number;
-  messageId: string;
-  body: string;
-  attempt: number;
-  /** What it is a retry of; null on its way through the window. */
-  parked: Parked | null;
-}
-
-export type EndReason =
-  | 'idle'
-  | 'blocked'
-  | 'changed'
-  | 'yielded'
-  | 'fenced'
-  /** The endpoint answered 410. */
-  | 'gone'
-  /** Too many entries are parked. */
-  | 'parked';
-
-export interface Ended {
-  reason: EndReason;
-  position: number;
-  /** When blocked or gone. */
-  head: FailingHead | null;
-  /** When the next parked entry is due, unix ms; null: none is parked. */
-  parkedDueAt: number | null;
 }
 
 export interface Delivery {
