@@ -5,49 +5,49 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 
 import manifest from './package.json' with { type: 'json' };
-import { createAccess } from './src/access.ts';
-import { createAging } from './src/aging.ts';
+import { createAccess } from './src/access/access.ts';
 import { createApp } from './src/api/app.ts';
+import { createReads } from './src/api/reads.ts';
 import { createApiServer } from './src/api/server.ts';
-import { createAppender } from './src/append.ts';
-import { countAppends } from './src/appendCounts.ts';
-import { createAttemptRetention } from './src/attemptRetention.ts';
-import { createChanges } from './src/changes.ts';
-import { createCommands } from './src/commands.ts';
+import { createDeadLetters } from './src/attempts/deadLetters.ts';
+import { createChanges } from './src/consumers/changes.ts';
+import { createConsumers } from './src/consumers/consumers.ts';
+import { isDatabaseAway, openDb } from './src/db/db.ts';
+import { createListener } from './src/db/listener.ts';
+import { migrate } from './src/db/migrate.ts';
+import { ensurePartitions } from './src/db/partitions.ts';
+import { createVault } from './src/db/vault.ts';
+import { createEgress } from './src/egress/egress.ts';
+import { keepApiKey } from './src/embedded/keys.ts';
+import { openDataDir } from './src/embedded/state.ts';
 import {
   ConfigError,
   deliveryQueue,
   loadConfig,
   publicUrl,
   type ServiceConfig,
-} from './src/config.ts';
-import { createConsumers } from './src/consumers.ts';
-import { isDatabaseAway, openDb } from './src/db.ts';
-import { createDeadLetters } from './src/deadLetters.ts';
-import { createEgress } from './src/egress.ts';
-import { keepApiKey } from './src/embedded/keys.ts';
-import { openDataDir } from './src/embedded/state.ts';
-import { createEnds } from './src/ends.ts';
-import { keepHeapSmall } from './src/heap.ts';
-import { infoOf } from './src/info.ts';
-import { sampleLag } from './src/lagSamples.ts';
-import { listenOn } from './src/listenOn.ts';
-import { createLog, type Log } from './src/log.ts';
-import { createMetrics, showPool } from './src/metrics.ts';
-import { serveMetrics } from './src/metricsServer.ts';
-import { migrate } from './src/migrate.ts';
-import { createListener } from './src/notify.ts';
-import { createPages } from './src/pages.ts';
-import { ensurePartitions } from './src/partitions.ts';
-import { createReadiness } from './src/readiness.ts';
-import { createReads } from './src/reads.ts';
-import { createRetention } from './src/retention.ts';
-import { createVault } from './src/secrets.ts';
-import { showStandings } from './src/standingGauges.ts';
-import { createSyncs } from './src/syncs.ts';
-import { createTargets } from './src/targets.ts';
-import { testTarget } from './src/targetTest.ts';
-import { startUpkeep } from './src/upkeep.ts';
+} from './src/process/config.ts';
+import { keepHeapSmall } from './src/process/heap.ts';
+import { infoOf } from './src/process/info.ts';
+import { listenOn } from './src/process/listenOn.ts';
+import { createLog, type Log } from './src/process/log.ts';
+import { startUpkeep } from './src/process/upkeep.ts';
+import { createAging } from './src/retention/aging.ts';
+import { createAttemptRetention } from './src/retention/attemptRetention.ts';
+import { createRetention } from './src/retention/eventRetention.ts';
+import { createAppender } from './src/streams/append.ts';
+import { createPages } from './src/streams/pages.ts';
+import { createEnds } from './src/streams/streamEnds.ts';
+import { createSyncs } from './src/streams/syncs.ts';
+import { createTargets } from './src/targets/targets.ts';
+import { testTarget } from './src/targets/testTarget.ts';
+import { countAppends } from './src/telemetry/appendMetrics.ts';
+import { showStandings } from './src/telemetry/consumerGauges.ts';
+import { sampleLag } from './src/telemetry/lagSamples.ts';
+import { createMetrics, showPool } from './src/telemetry/metrics.ts';
+import { serveMetrics } from './src/telemetry/metricsServer.ts';
+import { createReadiness } from './src/temporal/readiness.ts';
+import { createCommands } from './src/temporal/workflowClient.ts';
 
 /** Requests that take longer when the process is to end are cut off. */
 const DRAIN_MS = 8_000;

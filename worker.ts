@@ -6,27 +6,27 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 
 import manifest from './package.json' with { type: 'json' };
-import { alertSecrets, alertWebhook } from './src/alertWebhook.ts';
-import { createCommands } from './src/commands.ts';
+import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
+import { fileMail, smtpMail } from './src/alerts/outbox.ts';
+import { openDb } from './src/db/db.ts';
+import { createListener } from './src/db/listener.ts';
+import { createVault } from './src/db/vault.ts';
+import { createEgress } from './src/egress/egress.ts';
+import { choosePort } from './src/embedded/state.ts';
 import {
   ConfigError,
   deliveryQueue,
   loadConfig,
   publicUrl,
   type ServiceConfig,
-} from './src/config.ts';
-import { openDb } from './src/db.ts';
-import { countDeliveries } from './src/deliveryCounts.ts';
-import { createEgress } from './src/egress.ts';
-import { choosePort } from './src/embedded/state.ts';
-import { createLog, type Log } from './src/log.ts';
-import { createMetrics, showPool } from './src/metrics.ts';
-import { serveMetrics } from './src/metricsServer.ts';
-import { createListener } from './src/notify.ts';
-import { fileMail, smtpMail } from './src/outbox.ts';
-import { createVault } from './src/secrets.ts';
-import { readTemporalMetrics, temporalTelemetry } from './src/temporalMetrics.ts';
-import { createWorkers } from './src/workers.ts';
+} from './src/process/config.ts';
+import { createLog, type Log } from './src/process/log.ts';
+import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
+import { createMetrics, showPool } from './src/telemetry/metrics.ts';
+import { serveMetrics } from './src/telemetry/metricsServer.ts';
+import { readTemporalMetrics, temporalTelemetry } from './src/temporal/sdkMetrics.ts';
+import { createWorkers } from './src/temporal/workers.ts';
+import { createCommands } from './src/temporal/workflowClient.ts';
 
 const USAGE = 'usage: node worker.ts [--queue control|deliver]';
 const SLOTS = 2_000;

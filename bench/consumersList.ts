@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 
 import { Agent, request } from 'undici';
 
-import type { Consumer } from '../src/schema.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
 import type { Figure } from './figures.ts';
 import { percentilesOf } from './percentiles.ts';
 import type { Session } from './session.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 
-import { ensurePartitions } from '../src/partitions.ts';
+import { ensurePartitions } from '../src/db/partitions.ts';
 
 export interface FillOptions {
   count: number;

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 
 import type { Client } from 'pg';
 
-import { textArray } from '../src/arrays.ts';
+import { textArray } from '../src/db/arrayLiteral.ts';
 import { runChild } from './child.ts';
 import type { Figure } from './figures.ts';
 import type { ImportSettings } from './import.ts';

@@ -1,4 +1,4 @@
-import type { Consumer } from '../src/schema.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
 import { eachRun } from './drain.ts';
 import type { Figure } from './figures.ts';
 import { fill } from './fill.ts';

@@ -6,9 +6,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Client as Temporal, Connection } from '@temporalio/client';
 import { Client } from 'pg';
 
-import { workflowIdOf } from '../src/commands.ts';
 import { startStack } from '../src/embedded/stack.ts';
-import type { Consumer, ConsumerInput, Target } from '../src/schema.ts';
+import type { Consumer, ConsumerInput, Target } from '../src/schema/consumer.ts';
+import { workflowIdOf } from '../src/temporal/workflowClient.ts';
 import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
 import { startEndpoint, type Endpoint } from './endpoint.ts';
 

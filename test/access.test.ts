@@ -3,10 +3,10 @@ import { createServer, type AddressInfo } from 'node:net';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { createKeyring } from '../src/access/keyring.ts';
 import { createRoutes } from '../src/api/route.ts';
 import { needsOf } from '../src/api/scopes.ts';
-import { Scope } from '../src/apiKey.ts';
-import { createKeyring } from '../src/keyring.ts';
+import { Scope } from '../src/schema/apiKey.ts';
 import { KEY, openApp, type Answer, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { createMayReach } from '../src/addresses.ts';
+import { createMayReach } from '../src/egress/addresses.ts';
 
 const mayReach = createMayReach([]);
 

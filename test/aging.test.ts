@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createAging } from '../src/aging.ts';
-import { alertSecrets, alertWebhook } from '../src/alertWebhook.ts';
-import type { Db } from '../src/db.ts';
-import { createEgress } from '../src/egress.ts';
-import { smtpMail, startOutbox } from '../src/outbox.ts';
+import { alertSecrets, alertWebhook } from '../src/alerts/alertWebhook.ts';
+import { smtpMail, startOutbox } from '../src/alerts/outbox.ts';
+import type { Db } from '../src/db/db.ts';
+import { createEgress } from '../src/egress/egress.ts';
+import { createAging } from '../src/retention/aging.ts';
 import { LOOPBACK } from './support/app.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { openMailServer } from './support/mailServer.ts';

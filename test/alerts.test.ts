@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
-import { alertSecrets, alertWebhook } from '../src/alertWebhook.ts';
-import { openDb } from '../src/db.ts';
-import { createEgress } from '../src/egress.ts';
-import { smtpMail } from '../src/outbox.ts';
+import { alertSecrets, alertWebhook } from '../src/alerts/alertWebhook.ts';
+import { smtpMail } from '../src/alerts/outbox.ts';
+import { openDb } from '../src/db/db.ts';
+import { createEgress } from '../src/egress/egress.ts';
 import { LOOPBACK } from './support/app.ts';
 import { createDatabase } from './support/database.ts';
 import { createFeed } from './support/feed.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
+import { apiPage } from '../src/api/apiPage.ts';
 import type { Document } from '../src/api/document.ts';
-import { apiPage } from '../src/apiPage.ts';
 import { openApp } from './support/app.ts';
 import { createDatabase } from './support/database.ts';
 

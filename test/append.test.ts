@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { createAppender } from '../src/append.ts';
-import { isDatabaseAway, openDb } from '../src/db.ts';
-import { createPages, type Pages } from '../src/pages.ts';
-import type { StreamName } from '../src/schema.ts';
+import { isDatabaseAway, openDb } from '../src/db/db.ts';
+import type { StreamName } from '../src/schema/consumer.ts';
+import { createAppender } from '../src/streams/append.ts';
+import { createPages, type Pages } from '../src/streams/pages.ts';
 import { until } from './support/poll.ts';
 import { createProxy } from './support/proxy.ts';
 import { aChange, anEvent, EVERYTHING, openStreams, silent } from './support/streams.ts';

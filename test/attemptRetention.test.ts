@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
-import { createAttemptRetention } from '../src/attemptRetention.ts';
-import type { Db } from '../src/db.ts';
-import { ensurePartitions } from '../src/partitions.ts';
+import type { Db } from '../src/db/db.ts';
+import { ensurePartitions } from '../src/db/partitions.ts';
+import { createAttemptRetention } from '../src/retention/attemptRetention.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { openStreams, silent } from './support/streams.ts';

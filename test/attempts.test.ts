@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import type { Attempt } from '../src/attempt.ts';
-import { createAttemptWaits } from '../src/attemptWaits.ts';
-import { emptyBatch } from '../src/outcomes.ts';
-import { createProgress, type Outcomes, type Progress } from '../src/progress.ts';
+import { createAttemptWaits } from '../src/attempts/attemptWaits.ts';
+import { emptyBatch } from '../src/progress/attemptLog.ts';
+import { createProgress, type Outcomes, type Progress } from '../src/progress/progress.ts';
+import type { Attempt } from '../src/schema/attempt.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
 

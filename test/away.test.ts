@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { reconcile } from '../src/reconcile.ts';
+import { reconcile } from '../src/temporal/reconcile.ts';
 import { createDatabase } from './support/database.ts';
 import { createFeed, tally } from './support/feed.ts';
 import { until } from './support/poll.ts';

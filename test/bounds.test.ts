@@ -3,8 +3,8 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { afterEach, expect, test } from 'vitest';
 
-import { newId } from '../src/ids.ts';
-import type { Outcome } from '../src/outcome.ts';
+import { newId } from '../src/db/ids.ts';
+import type { Outcome } from '../src/rules/outcome.ts';
 import { until } from './support/poll.ts';
 import { openSender } from './support/sender.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
-import type { Consumer } from '../src/schema.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
 import { createDatabase } from './support/database.ts';
 import { unstoredFrom } from './support/feed.ts';
 import { until } from './support/poll.ts';

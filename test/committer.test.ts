@@ -1,10 +1,10 @@
 import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { createCommitter, type Committing } from '../src/committer.ts';
-import { openDb } from '../src/db.ts';
-import { emptyBatch } from '../src/outcomes.ts';
-import { createProgress } from '../src/progress.ts';
+import { openDb } from '../src/db/db.ts';
+import { emptyBatch } from '../src/progress/attemptLog.ts';
+import { createCommitter, type Committing } from '../src/progress/committer.ts';
+import { createProgress } from '../src/progress/progress.ts';
 import { openConsumersApi } from './support/consumers.ts';
 
 const LEASE_MS = 8_000;

@@ -108,7 +108,7 @@ test('no secret has a default or stands in the file', () => {
 });
 
 test('every variable that it sets for us is one that the configuration knows, and every one it asks for is documented', async () => {
-  const config = await read('src/config.ts');
+  const config = await read('src/process/config.ts');
   const variables = config.slice(config.indexOf('const Variables = '));
   const known = [...variables.matchAll(/^ {2}([A-Z_]+): /gmu)].map(([, name = '']) => name);
   for (const name of ['server', 'worker']) {

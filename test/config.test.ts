@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import { ConfigError, deliveryQueue, loadConfig } from '../src/config.ts';
+import { ConfigError, deliveryQueue, loadConfig } from '../src/process/config.ts';
 
 const key = (): string => randomBytes(32).toString('base64');
 const base = {

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { answerClientErrors, MAX_HEADER_BYTES } from '../src/clientErrors.ts';
+import { answerClientErrors, MAX_HEADER_BYTES } from '../src/api/clientErrors.ts';
 import { openApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 
-import type { Consumer, Target } from '../src/schema.ts';
+import type { Consumer, Target } from '../src/schema/consumer.ts';
 import { browserOfFile } from './support/browser.ts';
 import { openPage } from './support/consolePage.ts';
 import { SHORT_WINDOW } from './support/consoleScene.ts';

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { curlOf } from '../src/console/consumers/curl.ts';
 import { deltaOf, isSameFilter } from '../src/console/consumers/filterDelta.ts';
 import { duration, relative } from '../src/console/words.ts';
-import type { Filter } from '../src/schema.ts';
+import type { Filter } from '../src/schema/consumer.ts';
 import { openReceiver } from './support/receiver.ts';
 
 const run = promisify(execFile);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { listQuery } from '../src/consumers.ts';
-import { cursorOf } from '../src/cursor.ts';
+import { listQuery } from '../src/consumers/consumers.ts';
+import { cursorOf } from '../src/streams/cursor.ts';
 import { openApp, type TestApp } from './support/app.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { createDatabase } from './support/database.ts';

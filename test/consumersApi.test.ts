@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { cursorOf } from '../src/cursor.ts';
-import { newId } from '../src/ids.ts';
+import { newId } from '../src/db/ids.ts';
+import { cursorOf } from '../src/streams/cursor.ts';
 import { openApp, type TestApp } from './support/app.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 let opened: ConsumersApi;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { smtpMail } from '../src/outbox.ts';
-import { RETRY_SECONDS } from '../src/retry.ts';
+import { smtpMail } from '../src/alerts/outbox.ts';
+import { RETRY_SECONDS } from '../src/rules/retry.ts';
 import { openMailServer } from './support/mailServer.ts';
 import { until } from './support/poll.ts';
 import { accept, answer, openReceiver, type TestReceiver } from './support/receiver.ts';

@@ -1,11 +1,11 @@
 import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { startDelivery } from '../src/delivery.ts';
-import { createDrains } from '../src/drains.ts';
-import { createEgress } from '../src/egress.ts';
-import { createListener } from '../src/notify.ts';
-import type { Shared } from '../src/shared.ts';
+import { createListener } from '../src/db/listener.ts';
+import { startDelivery } from '../src/delivery/drain.ts';
+import type { Shared } from '../src/delivery/drainContext.ts';
+import { createEgress } from '../src/egress/egress.ts';
+import { createDrains } from '../src/temporal/drains.ts';
 import { openConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
 

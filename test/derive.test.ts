@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { derive, keyOf, type RecordChange, type RecordState } from '../src/derive.ts';
+import { derive, keyOf, type RecordChange, type RecordState } from '../src/streams/derive.ts';
 import { aChange } from './support/streams.ts';
 
 function ids(): () => string {

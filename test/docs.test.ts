@@ -54,7 +54,7 @@ test('the page for operators has every variable that is read, and no other', asy
   const documented = [...named]
     .flatMap(([, cell = '']) => [...cell.matchAll(/`([A-Z_]+)`/gu)].map(([, name = '']) => name))
     .filter((name) => !name.startsWith('TEMPORAL_'));
-  const config = await read('src/config.ts');
+  const config = await read('src/process/config.ts');
   const variables = config.slice(config.indexOf('const Variables = '));
   const known = [...variables.matchAll(/^ {2}([A-Z_]+): /gmu)].map(([, name = '']) => name);
   expect(documented.sort()).toEqual(known.filter((name) => !INTERNAL.includes(name)).sort());

@@ -5,13 +5,13 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 
 import { expect, test } from 'vitest';
 
-import { loadConfig } from '../src/config.ts';
-import { createEgress } from '../src/egress.ts';
-import { newId } from '../src/ids.ts';
-import { post } from '../src/post.ts';
-import { newSigningSecret } from '../src/secrets.ts';
-import type { OpenTarget } from '../src/targets.ts';
-import { testTarget } from '../src/targetTest.ts';
+import { newId } from '../src/db/ids.ts';
+import { newSigningSecret } from '../src/db/vault.ts';
+import { createEgress } from '../src/egress/egress.ts';
+import { post } from '../src/egress/postOnce.ts';
+import { loadConfig } from '../src/process/config.ts';
+import type { OpenTarget } from '../src/targets/targets.ts';
+import { testTarget } from '../src/targets/testTarget.ts';
 import { selfSigned } from './support/certificate.ts';
 import { openReceiver } from './support/receiver.ts';
 

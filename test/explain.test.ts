@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createChanges } from '../src/changes.ts';
-import { openDb, type Db } from '../src/db.ts';
-import { createLeaderStore } from '../src/leader.ts';
-import { createPages } from '../src/pages.ts';
-import { createProgress } from '../src/progress.ts';
-import { createVault } from '../src/secrets.ts';
-import { createTargets } from '../src/targets.ts';
+import { createChanges } from '../src/consumers/changes.ts';
+import { openDb, type Db } from '../src/db/db.ts';
+import { createVault } from '../src/db/vault.ts';
+import { createProgress } from '../src/progress/progress.ts';
+import { createPages } from '../src/streams/pages.ts';
+import { createTargets } from '../src/targets/targets.ts';
+import { createLeaderStore } from '../src/wake/leaderStore.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 import { plansOf } from './support/plans.ts';
 import { EVERYTHING } from './support/streams.ts';

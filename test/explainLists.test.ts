@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createAlertsList } from '../src/alertsList.ts';
-import { createAttempts } from '../src/attempts.ts';
-import { createChanges } from '../src/changes.ts';
-import { readMetrics } from '../src/consumerMetrics.ts';
-import { listQuery, type ConsumerQuery } from '../src/consumers.ts';
-import { openDb, type Db, type Sql } from '../src/db.ts';
-import { createDeadLetters } from '../src/deadLetters.ts';
-import { createPages } from '../src/pages.ts';
-import { createSyncs } from '../src/syncs.ts';
+import { createAlertsList } from '../src/alerts/alertsList.ts';
+import { createAttempts } from '../src/attempts/attempts.ts';
+import { readMetrics } from '../src/attempts/attemptSeries.ts';
+import { createDeadLetters } from '../src/attempts/deadLetters.ts';
+import { createChanges } from '../src/consumers/changes.ts';
+import { listQuery, type ConsumerQuery } from '../src/consumers/consumers.ts';
+import { openDb, type Db, type Sql } from '../src/db/db.ts';
+import { createPages } from '../src/streams/pages.ts';
+import { createSyncs } from '../src/streams/syncs.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 import { plansOf } from './support/plans.ts';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import { createFilterStack } from '../src/delivery/filterStack.ts';
 import {
   applyDelta,
   compile,
@@ -9,10 +10,9 @@ import {
   sameFilter,
   type FilterVersion,
   type Matchable,
-} from '../src/filter.ts';
-import { createFilterStack } from '../src/filterStack.ts';
-import type { Filter, FilterDelta, StreamName } from '../src/schema.ts';
-import { createWakeIndex, type Watched } from '../src/wakeIndex.ts';
+} from '../src/rules/filter.ts';
+import type { Filter, FilterDelta, StreamName } from '../src/schema/consumer.ts';
+import { createWakeIndex, type Watched } from '../src/wake/wakeIndex.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 type List = (typeof LISTS)[number];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { consumerHealth, type HealthInput } from '../src/health.ts';
+import { consumerHealth, type HealthInput } from '../src/consumers/consumerHealth.ts';
 const well: HealthInput = {
   status: 'active',
   statusReason: null,

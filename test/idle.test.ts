@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { reconcile } from '../src/reconcile.ts';
+import { reconcile } from '../src/temporal/reconcile.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents, type World } from './support/world.ts';

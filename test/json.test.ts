@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { equalJson, isDeeperThan, parseJson } from '../src/json.ts';
+import { equalJson, isDeeperThan, parseJson } from '../src/streams/exactJson.ts';
 
 const same = (a: string, b: string): boolean => equalJson(parseJson(a), parseJson(b));
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { startPostgres, type EmbeddedPostgres } from '../src/embedded/postgres.ts';
 import { commandLine } from '../src/embedded/processes.ts';
-import type { Consumer } from '../src/schema.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
 import { createDatabase } from './support/database.ts';
 import { createFeed, tally, type Feed } from './support/feed.ts';
 import { until } from './support/poll.ts';

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 
-import { newId } from '../src/ids.ts';
-import type { Outcome } from '../src/outcome.ts';
-import type { Message } from '../src/sender.ts';
+import { newId } from '../src/db/ids.ts';
+import type { Message } from '../src/egress/webhookSender.ts';
+import type { Outcome } from '../src/rules/outcome.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { openSender } from './support/sender.ts';

@@ -1,12 +1,12 @@
 import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { openDb } from '../src/db.ts';
-import { createEdits } from '../src/edits.ts';
-import { createLeaderStore, type LeaderStore } from '../src/leader.ts';
-import { createListener } from '../src/notify.ts';
-import { createPages } from '../src/pages.ts';
-import { startWake, type Wake } from '../src/wake.ts';
+import { createEdits } from '../src/consumers/applyCommand.ts';
+import { openDb } from '../src/db/db.ts';
+import { createListener } from '../src/db/listener.ts';
+import { createPages } from '../src/streams/pages.ts';
+import { createLeaderStore, type LeaderStore } from '../src/wake/leaderStore.ts';
+import { startWake, type Wake } from '../src/wake/wake.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
 import { createProxy } from './support/proxy.ts';

@@ -4,11 +4,11 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 
 import { deliver } from '../src/activities/deliver.ts';
-import type { Command } from '../src/command.ts';
-import { createEdits } from '../src/edits.ts';
-import { emptyBatch } from '../src/outcomes.ts';
-import { createPages } from '../src/pages.ts';
-import { createProgress } from '../src/progress.ts';
+import { createEdits } from '../src/consumers/applyCommand.ts';
+import { emptyBatch } from '../src/progress/attemptLog.ts';
+import { createProgress } from '../src/progress/progress.ts';
+import type { Command } from '../src/rules/command.ts';
+import { createPages } from '../src/streams/pages.ts';
 import { openConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
 import { openProcess } from './support/process.ts';

@@ -5,11 +5,11 @@ import { connect, type AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { createRateLimit } from '../src/access/rateLimit.ts';
 import { createOnError } from '../src/api/errors.ts';
 import { readBody } from '../src/api/requests.ts';
 import { createRoutes } from '../src/api/route.ts';
 import { createApiServer } from '../src/api/server.ts';
-import { createRateLimit } from '../src/rateLimit.ts';
 import { KEY, openApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 let database: TestDatabase;

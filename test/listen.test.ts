@@ -8,10 +8,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createOnError } from '../src/api/errors.ts';
 import { createListenRoutes } from '../src/api/listen.ts';
 import { createRoutes } from '../src/api/route.ts';
-import { cursorOf } from '../src/cursor.ts';
-import type { Sql } from '../src/db.ts';
-import { createEnds, type Ends } from '../src/ends.ts';
-import { createPages } from '../src/pages.ts';
+import type { Sql } from '../src/db/db.ts';
+import { cursorOf } from '../src/streams/cursor.ts';
+import { createPages } from '../src/streams/pages.ts';
+import { createEnds, type Ends } from '../src/streams/streamEnds.ts';
 import { until } from './support/poll.ts';
 import { anEvent, aChange, openStreams, silent, type Streams } from './support/streams.ts';
 

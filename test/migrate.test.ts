@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { expect, inject, test } from 'vitest';
 
-import { openDb } from '../src/db.ts';
-import { migrate, pendingMigrations } from '../src/migrate.ts';
+import { openDb } from '../src/db/db.ts';
+import { migrate, pendingMigrations } from '../src/db/migrate.ts';
 
 async function withEmptyDatabase(work: (url: string) => Promise<void>): Promise<void> {
   const admin = openDb({ url: inject('databaseUrl'), max: 1, onError: () => undefined });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { toApiError } from '../src/api/errors.ts';
 import { ingestLines } from '../src/api/ndjson.ts';
-import { Overloaded } from '../src/append.ts';
+import { Overloaded } from '../src/streams/append.ts';
 
 async function* lines(count: number): AsyncGenerator<Uint8Array> {
   for (let n = 0; n < count; n += 1) yield Buffer.from(`{"n":${n}}\n`);

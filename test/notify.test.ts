@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { createListener } from '../src/notify.ts';
+import { createListener } from '../src/db/listener.ts';
 import { until } from './support/poll.ts';
 import { createProxy } from './support/proxy.ts';
 import { anEvent, openStreams, silent } from './support/streams.ts';

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 
-import { createEgress } from '../src/egress.ts';
-import { createTokens, createTokenSource, type TokenFailure } from '../src/oauth.ts';
+import { createEgress } from '../src/egress/egress.ts';
+import { createTokens, createTokenSource, type TokenFailure } from '../src/egress/oauth.ts';
 import { LOOPBACK } from './support/app.ts';
 import { until } from './support/poll.ts';
 import { accept, openReceiver, type Respond } from './support/receiver.ts';

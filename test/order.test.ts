@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { createLanes } from '../src/flow/lanes.ts';
-import { laneOf, type Recorded } from '../src/order.ts';
-import type { Ordering } from '../src/schema.ts';
-import { createWindow, type Slot } from '../src/window.ts';
+import { createWindow, type Slot } from '../src/flow/slidingWindow.ts';
+import { laneOf, type Recorded } from '../src/rules/ordering.ts';
+import type { Ordering } from '../src/schema/consumer.ts';
 
 interface Entry extends Recorded {
   position: number;

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 
 import { endsBy } from '../src/delivery/ending.ts';
-import { failed } from '../src/outcome.ts';
-import type { Entry } from '../src/pages.ts';
-import type { ParkedRow } from '../src/parked.ts';
-import { createParking, type Parking } from '../src/parking.ts';
-import { createReady } from '../src/ready.ts';
+import { createParking, type Parking } from '../src/failure/parkedEntries.ts';
+import { createReady } from '../src/flow/readyQueue.ts';
+import type { ParkedRow } from '../src/progress/parkedRows.ts';
+import { failed } from '../src/rules/outcome.ts';
+import type { Entry } from '../src/streams/pages.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';

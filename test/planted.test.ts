@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { expect, inject, test } from 'vitest';
 
-import { openDb, type Db } from '../src/db.ts';
-import type { Consumer, Target } from '../src/schema.ts';
+import { openDb, type Db } from '../src/db/db.ts';
+import type { Consumer, Target } from '../src/schema/consumer.ts';
 import { createDatabase } from './support/database.ts';
 import { openMailServer } from './support/mailServer.ts';
 import { until } from './support/poll.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newId } from '../src/ids.ts';
-import { sampleLag } from '../src/lagSamples.ts';
+import { newId } from '../src/db/ids.ts';
+import { sampleLag } from '../src/telemetry/lagSamples.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';

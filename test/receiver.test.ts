@@ -2,8 +2,8 @@ import { Webhook } from 'standardwebhooks';
 import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { createReceiver, type Receiver } from '../src/cli/receiver.ts';
-import { newSigningSecret } from '../src/secrets.ts';
+import { newSigningSecret } from '../src/db/vault.ts';
+import { createReceiver, type Receiver } from '../src/embedded/receiver.ts';
 
 let secrets: string[] = [];
 let away = false;

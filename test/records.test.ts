@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import type { RecordChange } from '../src/derive.ts';
+import type { RecordChange } from '../src/streams/derive.ts';
 import { until } from './support/poll.ts';
 import { accept, openReceiver } from './support/receiver.ts';
 import { openWorld } from './support/world.ts';

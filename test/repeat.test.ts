@@ -1,13 +1,13 @@
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { ApiKeyInput } from '../src/apiKey.ts';
-import { Unavailable } from '../src/command.ts';
-import { createConsumers } from '../src/consumers.ts';
-import { openDb, type Db } from '../src/db.ts';
-import { newMaking } from '../src/making.ts';
-import { ConsumerInput, type Consumer, type Target } from '../src/schema.ts';
-import { createTargets } from '../src/targets.ts';
+import { createConsumers } from '../src/consumers/consumers.ts';
+import { openDb, type Db } from '../src/db/db.ts';
+import { newMaking } from '../src/db/seed.ts';
+import { Unavailable } from '../src/rules/command.ts';
+import { ApiKeyInput } from '../src/schema/apiKey.ts';
+import { ConsumerInput, type Consumer, type Target } from '../src/schema/consumer.ts';
+import { createTargets } from '../src/targets/targets.ts';
 import { openApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';

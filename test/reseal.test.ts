@@ -5,11 +5,11 @@ import { text } from 'node:stream/consumers';
 
 import { expect, test } from 'vitest';
 
-import { openDb } from '../src/db.ts';
-import { reseal, SEALED } from '../src/reseal.ts';
-import { TargetInput } from '../src/schema.ts';
-import { createVault } from '../src/secrets.ts';
-import { createTargets, openTarget } from '../src/targets.ts';
+import { openDb } from '../src/db/db.ts';
+import { reseal, SEALED } from '../src/db/reseal.ts';
+import { createVault } from '../src/db/vault.ts';
+import { TargetInput } from '../src/schema/consumer.ts';
+import { createTargets, openTarget } from '../src/targets/targets.ts';
 import { createDatabase } from './support/database.ts';
 
 const older = { id: 'older', key: randomBytes(32) };

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
-import type { Db } from '../src/db.ts';
-import { ensurePartitions, EVENTS_A_PARTITION } from '../src/partitions.ts';
-import { createRetention } from '../src/retention.ts';
+import type { Db } from '../src/db/db.ts';
+import { ensurePartitions, EVENTS_A_PARTITION } from '../src/db/partitions.ts';
+import { createRetention } from '../src/retention/eventRetention.ts';
 import { anEvent, EVERYTHING, openStreams, silent } from './support/streams.ts';
 
 const DAY = 86_400_000;

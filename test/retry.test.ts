@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { lastAttemptMarginMs, nextDelayMs, parseRetryAfter } from '../src/retry.ts';
+import { lastAttemptMarginMs, nextDelayMs, parseRetryAfter } from '../src/rules/retry.ts';
 
 const DAY_MS = 86_400_000;
 const windowMs = fc.oneof(fc.constant(DAY_MS), fc.integer({ min: 1_000, max: 7 * DAY_MS }));

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
-import { createVault, mask, newSigningSecret } from '../src/secrets.ts';
+import { createVault, mask, newSigningSecret } from '../src/db/vault.ts';
 
 const first = { id: 'k1', key: randomBytes(32) };
 const second = { id: 'k2', key: randomBytes(32) };

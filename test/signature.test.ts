@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { explainSignature, type Received } from '../src/cli/explainSignature.ts';
-import { createSigner } from '../src/signing.ts';
+import { createSigner } from '../src/egress/signing.ts';
 import { runCli } from './support/cli.ts';
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`;

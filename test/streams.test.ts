@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { cursorOf, openCursor } from '../src/cursor.ts';
-import type { Query, Sql } from '../src/db.ts';
-import { createEnds } from '../src/ends.ts';
+import type { Query, Sql } from '../src/db/db.ts';
+import { cursorOf, openCursor } from '../src/streams/cursor.ts';
+import { createEnds } from '../src/streams/streamEnds.ts';
 import { until } from './support/poll.ts';
 import { aChange, anEvent, openStreams, silent, type Streams } from './support/streams.ts';
 

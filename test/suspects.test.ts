@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { createFlow, NEXT } from '../src/breaker.ts';
-import { blameOf, failed } from '../src/outcome.ts';
-import { createPace } from '../src/pace.ts';
-import { createSuspects } from '../src/suspects.ts';
+import { createSuspects } from '../src/failure/suspects.ts';
+import { createFlow, NEXT } from '../src/flow/inFlightLimit.ts';
+import { createPace } from '../src/flow/pace.ts';
+import { blameOf, failed } from '../src/rules/outcome.ts';
 
 test('without a success of another record nothing is ever parked, however often it fails', () => {
   fc.assert(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { createSyncs } from '../src/syncs.ts';
+import { createSyncs } from '../src/streams/syncs.ts';
 import { aChange, anEvent, openStreams, type Streams } from './support/streams.ts';
 
 interface List {

@@ -1,8 +1,8 @@
 import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import type { Pages } from '../src/pages.ts';
-import { createTail } from '../src/tail.ts';
+import type { Pages } from '../src/streams/pages.ts';
+import { createTail } from '../src/streams/tail.ts';
 import { until } from './support/poll.ts';
 import { anEvent, openStreams } from './support/streams.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { createWindow, type Progress, type Slot } from '../src/window.ts';
+import { createWindow, type Progress, type Slot } from '../src/flow/slidingWindow.ts';
 
 interface Entry {
   position: number;

@@ -1,8 +1,8 @@
-import type { Answer, Ask } from '../command.ts';
-import type { StopReason } from '../lifecycle.ts';
-import type { Failure } from '../progress.ts';
-import type { Filter } from '../schema.ts';
-import type { Standing } from '../standing.ts';
+import type { Standing } from '../consumers/consumerSnapshot.ts';
+import type { StopReason } from '../consumers/lifecycle.ts';
+import type { Failure } from '../progress/progress.ts';
+import type { Answer, Ask } from '../rules/command.ts';
+import type { Filter } from '../schema/consumer.ts';
 
 /** Activities of the control queue: the workflow's hand on its consumer's row. */
 export interface ControlActivities {

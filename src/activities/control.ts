@@ -1,14 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
-import { isDatabaseAway, type Db } from '../db.ts';
-import type { Edits } from '../edits.ts';
-import { findHead } from '../head.ts';
-import type { Lifecycle } from '../lifecycle.ts';
-import type { Pages } from '../pages.ts';
-import { createParkedStore } from '../parked.ts';
-import type { Run } from '../run.ts';
-import { loadFilter, loadStanding, type Standing } from '../standing.ts';
+import type { Edits } from '../consumers/applyCommand.ts';
+import { loadFilter, loadStanding, type Standing } from '../consumers/consumerSnapshot.ts';
+import type { Lifecycle } from '../consumers/lifecycle.ts';
+import { isDatabaseAway, type Db } from '../db/db.ts';
+import type { Run } from '../delivery/senderConfig.ts';
+import { findHead } from '../failure/headSearch.ts';
+import { createParkedStore } from '../progress/parkedRows.ts';
+import type { Pages } from '../streams/pages.ts';
 import type { ControlActivities } from './contract.ts';
 
 export interface ControlDeps {

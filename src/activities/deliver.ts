@@ -1,17 +1,17 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
-import { SEND_WITHIN_MS } from '../confirmation.ts';
-import { isDatabaseAway } from '../db.ts';
-import { findHead, findProbe, type HeadRequest } from '../head.ts';
-import { recordOf } from '../order.ts';
-import { blameOf, mayBeMessage, type Failed } from '../outcome.ts';
-import type { Entry } from '../pages.ts';
-import { recordOfRow } from '../parked.ts';
-import { isSameAnswer } from '../parkedEntry.ts';
-import { createParking, type Parking } from '../parking.ts';
-import { nextDelayMs, parseRetryAfter } from '../retry.ts';
-import { ownClock, type Run } from '../run.ts';
+import { SEND_WITHIN_MS } from '../consumers/untilInForce.ts';
+import { isDatabaseAway } from '../db/db.ts';
+import { ownClock, type Run } from '../delivery/senderConfig.ts';
+import { findHead, findProbe, type HeadRequest } from '../failure/headSearch.ts';
+import { createParking, type Parking } from '../failure/parkedEntries.ts';
+import { isSameAnswer } from '../failure/parkedEntry.ts';
+import { recordOfRow } from '../progress/parkedRows.ts';
+import { recordOf } from '../rules/ordering.ts';
+import { blameOf, mayBeMessage, type Failed } from '../rules/outcome.ts';
+import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
+import type { Entry } from '../streams/pages.ts';
 import type { Delivered, DeliverFailure, DeliverInput, Failing } from './contract.ts';
 import { openSession, type DeliverDeps, type Session, type Tried } from './session.ts';
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import { startDelivery } from '../delivery.ts';
-import type { Lease } from '../progress.ts';
-import type { Delivery, Shared } from '../shared.ts';
+import { startDelivery } from '../delivery/drain.ts';
+import type { Delivery, Shared } from '../delivery/drainContext.ts';
+import type { Lease } from '../progress/progress.ts';
 import { temporalClock } from './clock.ts';
 import type { Drained, Of } from './contract.ts';
 

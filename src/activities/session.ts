@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import { isDatabaseAway } from '../db.ts';
-import type { Outcome } from '../outcome.ts';
-import { emptyBatch, failedAttempt, toAttempt, type Made } from '../outcomes.ts';
-import { createPace, type Pace } from '../pace.ts';
-import type { Parking } from '../parking.ts';
-import type { Attempt, Lease, Release } from '../progress.ts';
-import type { Run } from '../run.ts';
-import type { Ended, Message, Sender } from '../sender.ts';
-import type { Shared } from '../shared.ts';
+import { isDatabaseAway } from '../db/db.ts';
+import type { Shared } from '../delivery/drainContext.ts';
+import type { Run } from '../delivery/senderConfig.ts';
+import type { Ended, Message, Sender } from '../egress/webhookSender.ts';
+import type { Parking } from '../failure/parkedEntries.ts';
+import { createPace, type Pace } from '../flow/pace.ts';
+import { emptyBatch, failedAttempt, toAttempt, type Made } from '../progress/attemptLog.ts';
+import type { Attempt, Lease, Release } from '../progress/progress.ts';
+import type { Outcome } from '../rules/outcome.ts';
 import type { Failing } from './contract.ts';
 
 /** The longest request (15 s) and 10 s for what surrounds it; each commit renews it. */

@@ -1,9 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { Alert, AlertKind } from '../alert.ts';
-import type { AlertsList } from '../alertsList.ts';
-import type { Consumers } from '../consumers.ts';
-import { Uuid } from '../fields.ts';
+import type { AlertsList } from '../alerts/alertsList.ts';
+import type { Consumers } from '../consumers/consumers.ts';
+import { Alert, AlertKind } from '../schema/alert.ts';
+import { Uuid } from '../schema/fields.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';

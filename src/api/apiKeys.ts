@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { Access } from '../access.ts';
-import { ApiKey, ApiKeyInput, NewApiKey } from '../apiKey.ts';
+import type { Access } from '../access/access.ts';
+import { ApiKey, ApiKeyInput, NewApiKey } from '../schema/apiKey.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
 import {

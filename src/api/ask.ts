@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 
-import type { Command, Commands } from '../command.ts';
-import type { Consumers } from '../consumers.ts';
-import { newId } from '../ids.ts';
+import type { Consumers } from '../consumers/consumers.ts';
+import { newId } from '../db/ids.ts';
+import type { Command, Commands } from '../rules/command.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 

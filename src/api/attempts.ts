@@ -1,16 +1,16 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { Attempt, AttemptOutcome } from '../attempt.ts';
-import type { Attempts } from '../attempts.ts';
-import type { AttemptWaits, Watched } from '../attemptWaits.ts';
-import type { Consumers } from '../consumers.ts';
-import { UpstreamId } from '../fields.ts';
-import type { KeyPage } from '../keyset.ts';
-import { Moment } from '../moment.ts';
+import type { Attempts } from '../attempts/attempts.ts';
+import type { AttemptWaits, Watched } from '../attempts/attemptWaits.ts';
+import type { Consumers } from '../consumers/consumers.ts';
+import type { KeyPage } from '../db/keyset.ts';
+import { Attempt, AttemptOutcome } from '../schema/attempt.ts';
+import { UpstreamId } from '../schema/fields.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';
 import { needs } from './scopes.ts';
+import { Moment } from './timeQuery.ts';
 
 export interface AttemptRoutesDeps {
   consumers: Pick<Consumers, 'streamOf'>;

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 
-import { parseJson } from '../json.ts';
+import { parseJson } from '../streams/exactJson.ts';
 import { ApiError } from './errors.ts';
 
 /** A JSON request's body may have as many bytes. */

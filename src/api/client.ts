@@ -1,9 +1,7 @@
-import type { Alert } from '../alert.ts';
-import type { ApiKey, ApiKeyInput, NewApiKey } from '../apiKey.ts';
-import type { Attempt } from '../attempt.ts';
-import type { ConsumerMetrics } from '../consumerMetrics.ts';
-import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../deadLetter.ts';
-import type { Preview, PreviewInput } from '../preview.ts';
+import type { ConsumerMetrics } from '../attempts/attemptSeries.ts';
+import type { Alert } from '../schema/alert.ts';
+import type { ApiKey, ApiKeyInput, NewApiKey } from '../schema/apiKey.ts';
+import type { Attempt } from '../schema/attempt.ts';
 import type {
   Change,
   Collection,
@@ -23,8 +21,10 @@ import type {
   Target,
   TargetInput,
   TargetPatch,
-} from '../schema.ts';
-import type { TargetTest } from '../targetTest.ts';
+} from '../schema/consumer.ts';
+import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
+import type { Preview, PreviewInput } from '../streams/preview.ts';
+import type { TargetTest } from '../targets/testTarget.ts';
 
 /** What the management API refused, or that nobody answered (`status` 0, `code` "unreachable"). */
 export class ClientError extends Error {

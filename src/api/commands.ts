@@ -1,8 +1,14 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { SeekTo } from '../command.ts';
-import type { Consumers } from '../consumers.ts';
-import { Consumer, FilterDelta, SeekInput, type Start, type StreamName } from '../schema.ts';
+import type { Consumers } from '../consumers/consumers.ts';
+import type { SeekTo } from '../rules/command.ts';
+import {
+  Consumer,
+  FilterDelta,
+  SeekInput,
+  type Start,
+  type StreamName,
+} from '../schema/consumer.ts';
 import type { AskConsumer } from './ask.ts';
 import { freshConsumer, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';

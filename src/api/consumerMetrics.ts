@@ -1,14 +1,14 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { ConsumerMetrics, MOST_POINTS, pointsOf, readMetrics } from '../consumerMetrics.ts';
-import type { Consumers } from '../consumers.ts';
-import type { Sql } from '../db.ts';
-import { Moment, Seconds } from '../moment.ts';
+import { ConsumerMetrics, MOST_POINTS, pointsOf, readMetrics } from '../attempts/attemptSeries.ts';
+import type { Consumers } from '../consumers/consumers.ts';
+import type { Sql } from '../db/db.ts';
 import { freshConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 import { createRoutes, IdParam, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
+import { Moment, Seconds } from './timeQuery.ts';
 
 /** A consumer over time. */
 export function createConsumerMetricsRoutes(deps: {

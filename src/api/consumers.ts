@@ -1,15 +1,15 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { Consumers } from '../consumers.ts';
-import { Uuid } from '../fields.ts';
-import { refuseField } from '../refusal.ts';
+import type { Consumers } from '../consumers/consumers.ts';
+import { refuseField } from '../db/refusal.ts';
 import {
   Consumer,
   ConsumerInput,
   ConsumerPatch,
   ConsumerStatus,
   type StreamName,
-} from '../schema.ts';
+} from '../schema/consumer.ts';
+import { Uuid } from '../schema/fields.ts';
 import type { AskConsumer } from './ask.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';

@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { Consumers } from '../consumers.ts';
+import type { DeadLetters } from '../attempts/deadLetters.ts';
+import type { Consumers } from '../consumers/consumers.ts';
 import {
   DeadLetter,
   DeadLetterGroup,
@@ -8,9 +9,8 @@ import {
   Queued,
   ReplayInput,
   ResendInput,
-} from '../deadLetter.ts';
-import type { DeadLetters } from '../deadLetters.ts';
-import { UpstreamId, Uuid } from '../fields.ts';
+} from '../schema/deadLetter.ts';
+import { UpstreamId, Uuid } from '../schema/fields.ts';
 import type { AskConsumer } from './ask.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';

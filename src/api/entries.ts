@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 
-import type { NewEvent, RecordChange } from '../derive.ts';
-import { newId } from '../ids.ts';
-import { isDeeperThan, jsonObject } from '../json.ts';
-import { EventInput, RecordInput } from '../schema.ts';
+import { newId } from '../db/ids.ts';
+import { EventInput, RecordInput } from '../schema/consumer.ts';
+import type { NewEvent, RecordChange } from '../streams/derive.ts';
+import { isDeeperThan, jsonObject } from '../streams/exactJson.ts';
 import type { FieldError } from './errors.ts';
 import { fieldErrors, invalid } from './validation.ts';
 

@@ -4,10 +4,10 @@ import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
-import { Overloaded } from '../append.ts';
-import { Unavailable } from '../command.ts';
-import { isDatabaseAway } from '../db.ts';
-import { Refusal, type RefusalOptions } from '../refusal.ts';
+import { isDatabaseAway } from '../db/db.ts';
+import { Refusal, type RefusalOptions } from '../db/refusal.ts';
+import { Unavailable } from '../rules/command.ts';
+import { Overloaded } from '../streams/append.ts';
 import type { AppEnv } from './env.ts';
 
 export interface FieldError {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
-import type { Begun, Idempotency, Repeatable, StoredAnswer } from '../idempotency.ts';
-import { newMaking } from '../making.ts';
+import type { Begun, Idempotency, Repeatable, StoredAnswer } from '../access/idempotency.ts';
+import { newMaking } from '../db/seed.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, type ErrorLog } from './errors.ts';
 import { IdempotencyKey } from './route.ts';

@@ -1,8 +1,8 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { Changes } from '../changes.ts';
-import { Uuid } from '../fields.ts';
-import { Change, Info } from '../schema.ts';
+import type { Changes } from '../consumers/changes.ts';
+import { Change, Info } from '../schema/consumer.ts';
+import { Uuid } from '../schema/fields.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, listFields, pageOf, problems, toList } from './route.ts';
 import { needs } from './scopes.ts';

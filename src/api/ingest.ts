@@ -1,8 +1,8 @@
 import { z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 
-import type { Appender } from '../append.ts';
-import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema.ts';
+import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema/consumer.ts';
+import type { Appender } from '../streams/append.ts';
 import { chunksOf, mediaOf, readJson } from './body.ts';
 import { readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';
 import type { AppEnv } from './env.ts';

@@ -1,11 +1,11 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { cursorOf } from '../cursor.ts';
-import { isDatabaseAway } from '../db.ts';
-import type { Ends } from '../ends.ts';
-import { CollectionId, SyncId, Timestamp } from '../fields.ts';
-import type { Page, PageRequest, Pages } from '../pages.ts';
-import { Cursor, EventType, StreamName } from '../schema.ts';
+import { isDatabaseAway } from '../db/db.ts';
+import { Cursor, EventType, StreamName } from '../schema/consumer.ts';
+import { CollectionId, SyncId, Timestamp } from '../schema/fields.ts';
+import { cursorOf } from '../streams/cursor.ts';
+import type { Page, PageRequest, Pages } from '../streams/pages.ts';
+import type { Ends } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 import { createRoutes, problems } from './route.ts';

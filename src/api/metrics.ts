@@ -1,6 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { METRICS_TYPE } from '../metrics.ts';
+import { METRICS_TYPE } from '../telemetry/metrics.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, problems } from './route.ts';
 import { needs } from './scopes.ts';

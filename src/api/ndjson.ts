@@ -1,5 +1,5 @@
-import { isDatabaseAway } from '../db.ts';
-import { parseJson } from '../json.ts';
+import { isDatabaseAway } from '../db/db.ts';
+import { parseJson } from '../streams/exactJson.ts';
 import { decodeUtf8, whyMalformed } from './body.ts';
 import { DATA_BYTES, type ToRow } from './entries.ts';
 import { ApiError, toApiError, type FieldError } from './errors.ts';

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { Pages } from '../pages.ts';
-import { preview, Preview, PreviewInput } from '../preview.ts';
+import type { Pages } from '../streams/pages.ts';
+import { preview, Preview, PreviewInput } from '../streams/preview.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, IdempotencyKey, json, jsonBody, problems, takesOnly } from './route.ts';
 import { needs } from './scopes.ts';

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 
-import type { RateLimit } from '../rateLimit.ts';
+import type { RateLimit } from '../access/rateLimit.ts';
 import { ApiError } from './errors.ts';
 
 /**

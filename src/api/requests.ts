@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 
-import { isDeeperThan } from '../json.ts';
+import { isDeeperThan } from '../streams/exactJson.ts';
 import { boundBody } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';

@@ -3,9 +3,9 @@ import { STATUS_CODES } from 'node:http';
 import { z, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 
-import { Uuid } from '../fields.ts';
-import { readKey, textOfKey, type KeyPage } from '../keyset.ts';
-import { Problem } from '../schema.ts';
+import { readKey, textOfKey, type KeyPage } from '../db/keyset.ts';
+import { Problem } from '../schema/consumer.ts';
+import { Uuid } from '../schema/fields.ts';
 import { needMedia } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { methodNotAllowed } from './errors.ts';

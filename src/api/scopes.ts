@@ -2,7 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { matchedRoutes } from 'hono/route';
 
-import { Scope } from '../apiKey.ts';
+import { Scope } from '../schema/apiKey.ts';
 import type { AppEnv } from './env.ts';
 
 type Security = { bearer: string[] } | { session: string[] };

@@ -2,7 +2,7 @@ import type { Server, ServerOptions } from 'node:http';
 
 import { createAdaptorServer } from '@hono/node-server';
 
-import { answerClientErrors, MAX_HEADER_BYTES } from '../clientErrors.ts';
+import { answerClientErrors, MAX_HEADER_BYTES } from './clientErrors.ts';
 
 /**
  * NDJSON of any length takes its time (other bodies are timed where they are read); a balancer in

@@ -1,9 +1,9 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { Access } from '../access.ts';
-import type { Caller } from '../apiKey.ts';
-import { BOOTSTRAP } from '../keyring.ts';
-import { Session, SessionInput, SignInLink } from '../session.ts';
+import type { Access } from '../access/access.ts';
+import { BOOTSTRAP } from '../access/keyring.ts';
+import type { Caller } from '../schema/apiKey.ts';
+import { Session, SessionInput, SignInLink } from '../schema/session.ts';
 import { callerOfKey, unauthorized } from './auth.ts';
 import { dropSession, originOf, readSession, sendSession } from './cookie.ts';
 import { refuseForeignPage } from './csrf.ts';

@@ -1,13 +1,13 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 
-import { cursorOf, openCursor } from '../cursor.ts';
-import type { Sql } from '../db.ts';
-import type { Ends } from '../ends.ts';
-import { CollectionId, SyncId } from '../fields.ts';
-import type { Page, PageRequest, Pages } from '../pages.ts';
-import { Refusal } from '../refusal.ts';
-import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema.ts';
+import type { Sql } from '../db/db.ts';
+import { Refusal } from '../db/refusal.ts';
+import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema/consumer.ts';
+import { CollectionId, SyncId } from '../schema/fields.ts';
+import { cursorOf, openCursor } from '../streams/cursor.ts';
+import type { Page, PageRequest, Pages } from '../streams/pages.ts';
+import type { Ends } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';
 import { createRoutes, json, problems } from './route.ts';

@@ -1,8 +1,8 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { Metadata, SyncId, SyncName } from '../fields.ts';
-import { Collection, Sync } from '../schema.ts';
-import type { Listing, Place, Syncs } from '../syncs.ts';
+import { Collection, Sync } from '../schema/consumer.ts';
+import { Metadata, SyncId, SyncName } from '../schema/fields.ts';
+import type { Listing, Place, Syncs } from '../streams/syncs.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, listFields, pageOf, problems } from './route.ts';
 import { needs } from './scopes.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { ApiKey, Scope } from '../apiKey.ts';
+import type { ApiKey, Scope } from '../schema/apiKey.ts';
 import type { Run } from './context.ts';
 import { collectOf, examples, given, limit } from './values.ts';
 

@@ -1,4 +1,4 @@
-import type { Consumer } from '../schema.ts';
+import type { Consumer } from '../schema/consumer.ts';
 import type { Output } from './output.ts';
 
 const SHOWN = 10;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import type { ConsumerVerb } from '../api/client.ts';
-import type { ConsumerInput, StreamName } from '../schema.ts';
+import type { ConsumerInput, StreamName } from '../schema/consumer.ts';
 import { CONSUMER_COLUMNS, showConsumer } from './consumerView.ts';
 import type { Context, Run } from './context.ts';
 import { usage } from './exit.ts';

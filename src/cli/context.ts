@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createClient, type Client } from '../api/client.ts';
-import { parseJson } from '../json.ts';
+import { parseJson } from '../streams/exactJson.ts';
 import { CliError, EXIT, usage } from './exit.ts';
 import { createOutput, type Output } from './output.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-import type { Consumer, ConsumerInput, Target, TargetInput } from '../schema.ts';
+import type { Consumer, ConsumerInput, Target, TargetInput } from '../schema/consumer.ts';
 import type { DemoChange } from './demo-plan.ts';
 
 /** The HTTP API as a program of the user's would call it. */

@@ -1,7 +1,7 @@
 import { ClientError, createClient } from '../api/client.ts';
-import { ConfigError, loadConfig, type Config } from '../config.ts';
 import { keptPostgresUrl } from '../embedded/postgres.ts';
 import { keptTemporalAddress } from '../embedded/temporal.ts';
+import { ConfigError, loadConfig, type Config } from '../process/config.ts';
 import { apiUrl, keyOf } from './context.ts';
 import { examineHere, hostsOf } from './doctorHere.ts';
 import { examinePostgres, examineTemporal } from './doctorServers.ts';

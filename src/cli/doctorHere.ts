@@ -3,9 +3,9 @@ import { statfs } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 
-import type { Config } from '../config.ts';
 import { isPortFree } from '../embedded/state.ts';
-import type { Target } from '../schema.ts';
+import type { Config } from '../process/config.ts';
+import type { Target } from '../schema/consumer.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import { printable } from './table.ts';
 

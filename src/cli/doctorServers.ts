@@ -1,7 +1,7 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 
-import { openDb, type Sql } from '../db.ts';
-import { pendingMigrations } from '../migrate.ts';
+import { openDb, type Sql } from '../db/db.ts';
+import { pendingMigrations } from '../db/migrate.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 /** The major version that the tests run on. */
 const TESTED = 18;

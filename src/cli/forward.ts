@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici';
 
-import { createSigner } from '../signing.ts';
+import { createSigner } from '../egress/signing.ts';
 import type { Entry } from './follow.ts';
 
 /** What came of one webhook; `error` is null when there was an answer. */

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 
-import type { Alert } from '../alert.ts';
-import type { Attempt } from '../attempt.ts';
-import type { DeadLetter } from '../deadLetter.ts';
+import type { Alert } from '../schema/alert.ts';
+import type { Attempt } from '../schema/attempt.ts';
+import type { DeadLetter } from '../schema/deadLetter.ts';
 import { commandConsumer } from './consumers.ts';
 import type { Context, Run } from './context.ts';
 import { EXIT, usage } from './exit.ts';

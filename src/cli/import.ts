@@ -1,6 +1,6 @@
 import { appendFile, rm, truncate } from 'node:fs/promises';
 
-import { keepHeapSmall } from '../heap.ts';
+import { keepHeapSmall } from '../process/heap.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT, usage } from './exit.ts';
 import {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 import { toNewEvent, toRecordChange } from '../api/entries.ts';
-import { jsonObject, parseJson } from '../json.ts';
-import type { StreamName } from '../schema.ts';
+import type { StreamName } from '../schema/consumer.ts';
+import { jsonObject, parseJson } from '../streams/exactJson.ts';
 import type { SourceLine } from './importSource.ts';
 
 /** How lines become entries; part of a checkpoint. */

@@ -1,7 +1,7 @@
-import { ConfigError, loadConfig } from '../config.ts';
-import { openDb } from '../db.ts';
-import { reseal } from '../reseal.ts';
-import { createVault } from '../secrets.ts';
+import { openDb } from '../db/db.ts';
+import { reseal } from '../db/reseal.ts';
+import { createVault } from '../db/vault.ts';
+import { ConfigError, loadConfig } from '../process/config.ts';
 
 /**
  * `millrace keys rotate`: seals every stored secret under the first of `MILLRACE_ENCRYPTION_KEYS`.

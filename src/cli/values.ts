@@ -3,7 +3,7 @@ import { text as readAll } from 'node:stream/consumers';
 
 import { InvalidArgumentError, Option } from 'commander';
 
-import { parseJson } from '../json.ts';
+import { parseJson } from '../streams/exactJson.ts';
 import { usage } from './exit.ts';
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { ClientError } from '../api/client.ts';
-import type { Consumer } from '../schema.ts';
+import type { Consumer } from '../schema/consumer.ts';
 import { consumerFields } from './consumerView.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit.ts';

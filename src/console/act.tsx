@@ -1,6 +1,6 @@
 import type { ComponentProps, ReactNode } from 'react';
 
-import type { Scope } from '../apiKey.ts';
+import type { Scope } from '../schema/apiKey.ts';
 import { useRefusal } from './session.ts';
 import { Button, type ButtonKind } from './ui/button.tsx';
 

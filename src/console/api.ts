@@ -1,8 +1,8 @@
 import { ClientError, createClient } from '../api/client.ts';
-import type { Scope } from '../apiKey.ts';
+import type { Scope } from '../schema/apiKey.ts';
 
 export { ClientError };
-export type { Attempt } from '../attempt.ts';
+export type { Attempt } from '../schema/attempt.ts';
 
 /** The session's cookie says who we are. */
 const withCookie: typeof fetch = (input, init) =>

@@ -1,5 +1,5 @@
-import type { Scope } from '../apiKey.ts';
-import { mayDo } from '../mayDo.ts';
+import { mayDo } from '../rules/hasScope.ts';
+import type { Scope } from '../schema/apiKey.ts';
 
 const VERBS: [verb: string, by: Scope[]][] = [
   ['append to the streams', ['ingest']],

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 
-import type { Scope } from '../apiKey.ts';
+import type { Scope } from '../schema/apiKey.ts';
 import { session } from './api.ts';
 import { refusalOf } from './refusal.ts';
 

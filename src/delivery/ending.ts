@@ -1,5 +1,5 @@
-import type { Verdict } from '../failing.ts';
-import type { FailingHead } from '../outcomes.ts';
+import type { Verdict } from '../failure/failureHandler.ts';
+import type { FailingHead } from '../progress/attemptLog.ts';
 
 export type EndReason =
   | 'idle'

@@ -11,7 +11,7 @@ const BUILT = join(ROOT, 'dist/console');
 /** Its sources and the versions of the packages they use. */
 const STAMP = '.stamp';
 /** What it imports at run time from outside its folder. */
-const SHARED = ['src/api/client.ts', 'src/alertText.ts', 'src/mayDo.ts'];
+const SHARED = ['src/api/client.ts', 'src/alerts/alertText.ts', 'src/rules/hasScope.ts'];
 
 if (import.meta.main) await ensureConsole((line) => process.stderr.write(`${line}\n`));
 

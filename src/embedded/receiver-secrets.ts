@@ -1,6 +1,6 @@
-import { loadConfig } from '../config.ts';
-import { openDb } from '../db.ts';
-import { createVault, type Vault } from '../secrets.ts';
+import { openDb } from '../db/db.ts';
+import { createVault, type Vault } from '../db/vault.ts';
+import { loadConfig } from '../process/config.ts';
 
 export interface SecretReader extends AsyncDisposable {
   /** Every target's signing secrets, that before a rotation included. Throws when Postgres is away. */

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 
-import { createReceiver, type Receiver } from '../cli/receiver.ts';
-import { loadConfig, publicUrl, type Config } from '../config.ts';
+import { loadConfig, publicUrl, type Config } from '../process/config.ts';
 import { keepChild, type Child } from './children.ts';
 import { ensureConsole } from './console.ts';
 import { keepServer } from './keep-server.ts';
@@ -10,6 +9,7 @@ import { lockDataDir } from './lock.ts';
 import { startPostgres, type EmbeddedPostgres, type EmbeddedServer } from './postgres.ts';
 import { until } from './processes.ts';
 import { createSecretReader } from './receiver-secrets.ts';
+import { createReceiver, type Receiver } from './receiver.ts';
 import { signInLink } from './sign-in.ts';
 import { choosePort, isPortFree, openDataDir } from './state.ts';
 import { startTemporal, type EmbeddedTemporal } from './temporal.ts';

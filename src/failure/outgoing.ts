@@ -1,6 +1,6 @@
-import type { Entry } from '../pages.ts';
-import type { Parked } from '../parkedEntry.ts';
-import type { Slot } from '../window.ts';
+import type { Slot } from '../flow/slidingWindow.ts';
+import type { Entry } from '../streams/pages.ts';
+import type { Parked } from './parkedEntry.ts';
 
 /** A slot on its way; it is the message itself, so nothing is allocated for it. */
 export interface Sent extends Slot<Entry> {

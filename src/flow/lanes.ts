@@ -1,5 +1,5 @@
-import type { Ordering } from '../schema.ts';
-import type { Slot } from '../window.ts';
+import type { Ordering } from '../schema/consumer.ts';
+import type { Slot } from './slidingWindow.ts';
 
 /**
  * Which entries wait for which. `record`: entries of one record one at a time, in order;

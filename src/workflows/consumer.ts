@@ -20,11 +20,11 @@ import type {
   DeliveryActivities,
   Drained,
 } from '../activities/contract.ts';
-import { needsHold, type Command } from '../command.ts';
-import { applyDelta, describeFilter } from '../filter.ts';
-import { lastAttemptMarginMs } from '../retry.ts';
-import type { Filter } from '../schema.ts';
-import type { Standing } from '../standing.ts';
+import type { Standing } from '../consumers/consumerSnapshot.ts';
+import { needsHold, type Command } from '../rules/command.ts';
+import { applyDelta, describeFilter } from '../rules/filter.ts';
+import { lastAttemptMarginMs } from '../rules/retry.ts';
+import type { Filter } from '../schema/consumer.ts';
 import { details } from './details.ts';
 import { openMailbox, type Letter } from './mailbox.ts';
 import * as messages from './messages.ts';

@@ -1,4 +1,4 @@
-import type { Standing } from '../standing.ts';
+import type { Standing } from '../consumers/consumerSnapshot.ts';
 
 /** The status page that the Temporal UI shows: Markdown, one glance. */
 export function details(standing: Standing, filter: string, note: string | null): string {

@@ -1,8 +1,8 @@
 import { ApplicationFailure, condition, log, setHandler, uuid4 } from '@temporalio/workflow';
 
 import type { Failing } from '../activities/contract.ts';
-import type { Answer, Ask, Command } from '../command.ts';
-import type { FilterDelta } from '../schema.ts';
+import type { Answer, Ask, Command } from '../rules/command.ts';
+import type { FilterDelta } from '../schema/consumer.ts';
 import * as messages from './messages.ts';
 
 export interface Letter {

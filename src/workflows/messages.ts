@@ -1,7 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
-import type { Answer, Ask } from '../command.ts';
-import type { ConsumerStatus, Filter } from '../schema.ts';
+import type { Answer, Ask } from '../rules/command.ts';
+import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 
 /** What the workflow is told; the names are part of the public contract. */
 export const addSyncs = defineSignal<[unknown]>('addSyncs');

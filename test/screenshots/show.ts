@@ -7,7 +7,7 @@ import { createClient } from '../../src/api/client.ts';
 import { readDemoData } from '../../src/cli/demo-data.ts';
 import { AIRPORTS, planDemo, STOCKS, type DemoChange } from '../../src/cli/demo-plan.ts';
 import type { Stack } from '../../src/embedded/stack.ts';
-import type { Consumer, ConsumerInput } from '../../src/schema.ts';
+import type { Consumer, ConsumerInput } from '../../src/schema/consumer.ts';
 import { listening } from '../support/listening.ts';
 import { until } from '../support/poll.ts';
 

@@ -1,5 +1,5 @@
 import type { Page as ListPage } from '../../src/api/client.ts';
-import type { Consumer, Target } from '../../src/schema.ts';
+import type { Consumer, Target } from '../../src/schema/consumer.ts';
 import { until } from './poll.ts';
 import type { Cluster } from './processes.ts';
 import { accept, answer, openReceiver, type TestReceiver } from './receiver.ts';

@@ -1,5 +1,5 @@
-import type { NewEvent } from '../../src/derive.ts';
-import { newId } from '../../src/ids.ts';
+import { newId } from '../../src/db/ids.ts';
+import type { NewEvent } from '../../src/streams/derive.ts';
 import { openApp, type Answer, type TestApp } from './app.ts';
 import { createDatabase } from './database.ts';
 

@@ -1,8 +1,8 @@
-import type { Answer, Command } from '../../src/command.ts';
-import type { Db } from '../../src/db.ts';
-import { applyDelta, compile } from '../../src/filter.ts';
-import type { StopReason } from '../../src/lifecycle.ts';
-import type { ConsumerStatus, Filter, Ordering, StreamName } from '../../src/schema.ts';
+import type { StopReason } from '../../src/consumers/lifecycle.ts';
+import type { Db } from '../../src/db/db.ts';
+import type { Answer, Command } from '../../src/rules/command.ts';
+import { applyDelta, compile } from '../../src/rules/filter.ts';
+import type { ConsumerStatus, Filter, Ordering, StreamName } from '../../src/schema/consumer.ts';
 import type { Life, Watcher } from './engine.ts';
 import { WINDOW_MS, type Arrival, type Reply } from './process.ts';
 import { drawFrom } from './seeded.ts';

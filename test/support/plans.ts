@@ -1,4 +1,4 @@
-import type { Db, Pipe, Sql } from '../../src/db.ts';
+import type { Db, Pipe, Sql } from '../../src/db/db.ts';
 
 /** The plans of the statements that `work` runs, as Postgres carries them out. */
 export async function plansOf(db: Db, work: (sql: Db) => Promise<unknown>): Promise<string> {

@@ -6,18 +6,23 @@ import type { Dispatcher } from 'undici';
 
 import type { DeliverDeps } from '../../src/activities/deliver.ts';
 import type { DrainDeps } from '../../src/activities/drain.ts';
-import { createBudget } from '../../src/budget.ts';
-import { createCommitter } from '../../src/committer.ts';
-import type { Db, Query, Sql } from '../../src/db.ts';
-import type { Listener } from '../../src/notify.ts';
-import { createPages } from '../../src/pages.ts';
-import { createParkedStore } from '../../src/parked.ts';
-import { createProgress } from '../../src/progress.ts';
-import { loadRun, type Run } from '../../src/run.ts';
-import type { Vault } from '../../src/secrets.ts';
-import { createSender, type Ended, type Message, type Sender } from '../../src/sender.ts';
-import type { Delivery, Shared } from '../../src/shared.ts';
-import { createTail } from '../../src/tail.ts';
+import type { Db, Query, Sql } from '../../src/db/db.ts';
+import type { Listener } from '../../src/db/listener.ts';
+import type { Vault } from '../../src/db/vault.ts';
+import type { Delivery, Shared } from '../../src/delivery/drainContext.ts';
+import { loadRun, type Run } from '../../src/delivery/senderConfig.ts';
+import {
+  createSender,
+  type Ended,
+  type Message,
+  type Sender,
+} from '../../src/egress/webhookSender.ts';
+import { createBudget } from '../../src/flow/budget.ts';
+import { createCommitter } from '../../src/progress/committer.ts';
+import { createParkedStore } from '../../src/progress/parkedRows.ts';
+import { createProgress } from '../../src/progress/progress.ts';
+import { createPages } from '../../src/streams/pages.ts';
+import { createTail } from '../../src/streams/tail.ts';
 
 export const WINDOW_MS = 86_400_000;
 export const LEASE_MS = { drain: 8_000, deliver: 25_000 };
@@ -62,7 +67,7 @@ export interface Process {
   close(): Promise<void>;
 }
 
-/** What the senders of a process share, as in `src/drains.ts`; its way to Postgres can be cut, and its wire is scripted. */
+/** What the senders of a process share, as in `src/temporal/drains.ts`; its way to Postgres can be cut, and its wire is scripted. */
 export function openProcess(options: ProcessOptions): Process {
   const { db, vault, log, consumerId, listener, wire } = options;
   const died = Promise.withResolvers<void>();

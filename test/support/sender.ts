@@ -1,5 +1,10 @@
-import { createEgress } from '../../src/egress.ts';
-import { createSender, type Message, type Sender, type SenderOptions } from '../../src/sender.ts';
+import { createEgress } from '../../src/egress/egress.ts';
+import {
+  createSender,
+  type Message,
+  type Sender,
+  type SenderOptions,
+} from '../../src/egress/webhookSender.ts';
 import { LOOPBACK } from './app.ts';
 
 /** A sender to what listens on loopback; `destroy` cuts its connections. */

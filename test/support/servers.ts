@@ -7,11 +7,11 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 
+import { migrate } from '../../src/db/migrate.ts';
 import { ensureConsole } from '../../src/embedded/console.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { identityOf } from '../../src/embedded/processes.ts';
 import { startTemporal } from '../../src/embedded/temporal.ts';
-import { migrate } from '../../src/migrate.ts';
 import { TEMPLATE } from './database.ts';
 
 declare module 'vitest' {

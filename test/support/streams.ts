@@ -7,14 +7,14 @@ import { createIngestRoutes } from '../../src/api/ingest.ts';
 import { createRoutes } from '../../src/api/route.ts';
 import { createStreamRoutes } from '../../src/api/streams.ts';
 import { createSyncRoutes } from '../../src/api/syncs.ts';
-import { createAppender, type Appender } from '../../src/append.ts';
-import { openDb, type Db } from '../../src/db.ts';
-import type { NewEvent, RecordChange } from '../../src/derive.ts';
-import { createEnds } from '../../src/ends.ts';
-import { newId } from '../../src/ids.ts';
-import { createListener, type Listener } from '../../src/notify.ts';
-import { createPages, type Pages } from '../../src/pages.ts';
-import { createSyncs } from '../../src/syncs.ts';
+import { openDb, type Db } from '../../src/db/db.ts';
+import { newId } from '../../src/db/ids.ts';
+import { createListener, type Listener } from '../../src/db/listener.ts';
+import { createAppender, type Appender } from '../../src/streams/append.ts';
+import type { NewEvent, RecordChange } from '../../src/streams/derive.ts';
+import { createPages, type Pages } from '../../src/streams/pages.ts';
+import { createEnds } from '../../src/streams/streamEnds.ts';
+import { createSyncs } from '../../src/streams/syncs.ts';
 import { createDatabase } from './database.ts';
 
 export interface Streams extends AsyncDisposable {

@@ -8,24 +8,24 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { inject } from 'vitest';
 
-import { createAppender, type Appender } from '../../src/append.ts';
-import { createCommands, workflowIdOf, type Workflows } from '../../src/commands.ts';
-import { createConsumers } from '../../src/consumers.ts';
-import { openDb, type Db } from '../../src/db.ts';
-import type { NewEvent } from '../../src/derive.ts';
-import { createEgress } from '../../src/egress.ts';
-import { createListener } from '../../src/notify.ts';
-import { fileMail, type Send } from '../../src/outbox.ts';
+import { fileMail, type Send } from '../../src/alerts/outbox.ts';
+import { createConsumers } from '../../src/consumers/consumers.ts';
+import { openDb, type Db } from '../../src/db/db.ts';
+import { createListener } from '../../src/db/listener.ts';
+import { createVault } from '../../src/db/vault.ts';
+import { createEgress } from '../../src/egress/egress.ts';
 import {
   type Consumer,
   type ConsumerInput,
   type TargetInput,
   ConsumerInput as ConsumerSchema,
   TargetInput as TargetSchema,
-} from '../../src/schema.ts';
-import { createVault } from '../../src/secrets.ts';
-import { createTargets } from '../../src/targets.ts';
-import { createWorkers } from '../../src/workers.ts';
+} from '../../src/schema/consumer.ts';
+import { createAppender, type Appender } from '../../src/streams/append.ts';
+import type { NewEvent } from '../../src/streams/derive.ts';
+import { createTargets } from '../../src/targets/targets.ts';
+import { createWorkers } from '../../src/temporal/workers.ts';
+import { createCommands, workflowIdOf, type Workflows } from '../../src/temporal/workflowClient.ts';
 import { LOOPBACK, openApp, type TestApp } from './app.ts';
 import { createDatabase } from './database.ts';
 import { until } from './poll.ts';

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 
-import type { Alert } from '../../alert.ts';
+import type { Alert } from '../../schema/alert.ts';
 import { ConsumerName } from '../consumerName.tsx';
 import { buttonLook } from '../ui/button.tsx';
 import { Code } from '../ui/copyText.tsx';

@@ -1,6 +1,6 @@
-import type { Alert, AlertKind } from '../../alert.ts';
-import type { AlertItem } from '../../alerts.ts';
-import { mailText } from '../../alertText.ts';
+import { mailText } from '../../alerts/alertText.ts';
+import type { AlertItem } from '../../alerts/writeAlert.ts';
+import type { Alert, AlertKind } from '../../schema/alert.ts';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
 export const ALERT_KINDS = [
   'warning',

@@ -1,4 +1,4 @@
-import type { Alert } from '../../alert.ts';
+import type { Alert } from '../../schema/alert.ts';
 import { useInfo } from '../info.ts';
 import { Hint } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';

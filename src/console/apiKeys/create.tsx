@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import type { NewApiKey, Scope } from '../../apiKey.ts';
+import type { NewApiKey, Scope } from '../../schema/apiKey.ts';
 import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Code } from '../ui/copyText.tsx';

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import type { ApiKey } from '../../apiKey.ts';
+import type { ApiKey } from '../../schema/apiKey.ts';
 import { api, messageOf } from '../api.ts';
 import { useList } from '../queries.ts';
 import { useRefusal } from '../session.ts';

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 
-import type { Change } from '../../schema.ts';
+import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
 import { ConsumerName } from '../consumerName.tsx';

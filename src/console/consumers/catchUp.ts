@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { duration, number } from '../words.ts';
 
 interface Sample {

@@ -1,4 +1,4 @@
-import type { Change } from '../../schema.ts';
+import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';

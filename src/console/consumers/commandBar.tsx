@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import { Button } from '../ui/button.tsx';

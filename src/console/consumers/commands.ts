@@ -1,4 +1,4 @@
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { amount, number } from '../words.ts';
 
 export type Verb = 'pause' | 'resume' | 'retry';

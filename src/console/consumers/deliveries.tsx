@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Attempt } from '../api.ts';
 import { useList } from '../queries.ts';
 import { Button } from '../ui/button.tsx';

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf, type Attempt } from '../api.ts';
 import { useInfo } from '../info.ts';

@@ -1,4 +1,4 @@
-import type { Filter, Ordering, StreamName } from '../../schema.ts';
+import type { Filter, Ordering, StreamName } from '../../schema/consumer.ts';
 import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
 
 /** What the six steps fill in. */

@@ -1,4 +1,4 @@
-import type { Filter, FilterDelta } from '../../schema.ts';
+import type { Filter, FilterDelta } from '../../schema/consumer.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 
 import type { Page } from '../../api/client.ts';
-import type { Filter, StreamName } from '../../schema.ts';
+import type { Filter, StreamName } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { ListPicker, type Choice } from '../ui/listPicker.tsx';
 import { Hint } from '../ui/notice.tsx';

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 
-import type { Consumer, Filter } from '../../schema.ts';
+import type { Consumer, Filter } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 
-import type { Filter, StreamName } from '../../schema.ts';
+import type { Filter, StreamName } from '../../schema/consumer.ts';
 import { api, messageOf } from '../api.ts';
 import { useSettled } from '../settled.ts';
 import { Hint } from '../ui/notice.tsx';

@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import { useRef } from 'react';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Attempt, type Metrics } from '../api.ts';
 import { useInSight } from '../inSight.ts';
 import { createTurns } from '../turns.ts';

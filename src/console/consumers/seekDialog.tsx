@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { api, messageOf, type Metrics } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';

@@ -1,4 +1,4 @@
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { amount, duration } from '../words.ts';
 
 /** A consumer's state in one sentence; what needs someone comes from its health. */

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Consumer, ConsumerPatch, Ordering } from '../../schema.ts';
+import type { Consumer, ConsumerPatch, Ordering } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import { changedOf, edited } from '../edits.ts';

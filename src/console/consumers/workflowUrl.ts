@@ -1,4 +1,4 @@
-import type { Consumer, Info } from '../../schema.ts';
+import type { Consumer, Info } from '../../schema/consumer.ts';
 
 /** Where the Temporal UI shows the consumer; null where there is no UI. */
 export function workflowUrl(info: Info | undefined, consumer: Consumer): string | null {

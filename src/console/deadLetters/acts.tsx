@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { api, ClientError, messageOf } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';

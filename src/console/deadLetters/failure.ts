@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadLetterGroup } from '../../deadLetter.ts';
+import type { DeadLetter, DeadLetterGroup } from '../../schema/deadLetter.ts';
 
 /** `HTTP_4XX 404`, `TIMEOUT`. */
 export function failureOf({ code, status }: Pick<DeadLetterGroup, 'code' | 'status'>): string {

@@ -1,4 +1,4 @@
-import type { DeadLetterGroup } from '../../deadLetter.ts';
+import type { DeadLetterGroup } from '../../schema/deadLetter.ts';
 import { TimeText } from '../ui/timeText.tsx';
 import { amount, number } from '../words.ts';
 import { failureOf, statusText } from './failure.ts';

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../../deadLetter.ts';
+import type { DeadLetter } from '../../schema/deadLetter.ts';
 import type { List } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';

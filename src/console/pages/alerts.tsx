@@ -1,7 +1,7 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Alert, AlertKind } from '../../alert.ts';
+import type { Alert, AlertKind } from '../../schema/alert.ts';
 import { AlertDrawer } from '../alerts/drawer.tsx';
 import { ALERT_KINDS, gist, KindBadge, nameIn } from '../alerts/kind.tsx';
 import { MailBadge, OutboxHint } from '../alerts/mail.tsx';

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useCallback, useState } from 'react';
 
-import type { Consumer, Filter } from '../../schema.ts';
+import type { Consumer, Filter } from '../../schema/consumer.ts';
 import { api, isGone } from '../api.ts';
 import { ChangesList } from '../consumers/changesList.tsx';
 import { Charts, RANGE_NAMES, type Range } from '../consumers/charts.tsx';

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 
-import type { ConsumerInput } from '../../schema.ts';
+import type { ConsumerInput } from '../../schema/consumer.ts';
 import { api, ClientError } from '../api.ts';
 import { BLANK, CONSUMER_FORM, type Draft } from '../consumers/draft.ts';
 import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';

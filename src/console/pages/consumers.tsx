@@ -1,7 +1,7 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 
-import type { Consumer, ConsumerStatus } from '../../schema.ts';
+import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
 import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';

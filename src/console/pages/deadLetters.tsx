@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 
-import type { Consumer } from '../../schema.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { ConsumerChoice, useConsumer } from '../consumerChoice.tsx';

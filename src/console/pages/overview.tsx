@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Consumer, ConsumerStatus } from '../../schema.ts';
+import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
 import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { sentenceOf } from '../consumers/sentence.ts';

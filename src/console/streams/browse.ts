@@ -1,4 +1,4 @@
-import type { StreamName } from '../../schema.ts';
+import type { StreamName } from '../../schema/consumer.ts';
 import { useList } from '../queries.ts';
 import { cursorSince, readEntries, type Filter, type StreamEntry } from './entry.ts';
 /** Where reading begins. */

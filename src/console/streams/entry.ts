@@ -1,4 +1,4 @@
-import type { EventType, StreamName } from '../../schema.ts';
+import type { EventType, StreamName } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { parseExactly } from '../pretty.ts';
 

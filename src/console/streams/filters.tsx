@@ -1,4 +1,4 @@
-import type { EventType, StreamName } from '../../schema.ts';
+import type { EventType, StreamName } from '../../schema/consumer.ts';
 import { Combobox } from '../ui/combobox.tsx';
 import { SelectField } from '../ui/field.tsx';
 import { STARTS, type Start } from './browse.ts';

@@ -1,0 +1,128 @@
+import { hash } from 'node:crypto';
+
+import { textArray } from '../db/arrayLiteral.ts';
+import type { Sql } from '../db/db.ts';
+import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
+import { refuseField } from '../db/refusal.ts';
+import { newMaking, secretFor, type Making } from '../db/seed.ts';
+import type { ApiKey, ApiKeyInput, NewApiKey, Scope } from '../schema/apiKey.ts';
+
+/** NOTIFY's channel for keys that were revoked. */
+export const API_KEYS_CHANNEL = 'api_keys';
+
+/** A key as authentication needs it. */
+export interface StoredKey {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  hash: Buffer;
+  expires_at: string | null;
+  revoked_at: string | null;
+}
+
+/** Keys of the API; what is stored is their hash. Revoked ones stay, to be seen. */
+export interface ApiKeys {
+  /** The only answer that holds the key. Of the same making it is the same one. */
+  create(input: ApiKeyInput, createdBy: string, making?: Making): Promise<NewApiKey>;
+  get(id: string): Promise<ApiKey | null>;
+  /** Newest first. */
+  list(page: { limit: number; after: Key | null }): Promise<KeyPage<ApiKey>>;
+  /** Tells every process; false when there is none. One that is revoked stays as it is. */
+  revoke(id: string): Promise<boolean>;
+  /** By the SHA-256 of the key. */
+  find(digest: Buffer): Promise<StoredKey | null>;
+  /** Notes that it is in use, to the minute. */
+  used(id: string): Promise<void>;
+}
+
+const COLUMNS =
+  'id, name, scopes, last4, created_at, created_by, expires_at, last_used_at, revoked_at';
+
+export function createApiKeys(sql: Sql): ApiKeys {
+  return {
+    create: (input, createdBy, making = newMaking()) => create(sql, input, createdBy, making),
+    get: (id) => find(sql, id),
+    list: async ({ limit, after }) => {
+      const { rows } = await sql.query<ApiKey>({
+        text: `
+          select ${COLUMNS} from api_keys
+           where $2::uuid is null or (created_at, id) < ($1::timestamptz, $2)
+           order by created_at desc, id desc
+           limit $3`,
+        values: [after?.at ?? null, after?.id ?? null, limit + 1],
+      });
+      return toPage(rows, limit, (row) => ({ at: row.created_at, id: row.id }));
+    },
+    revoke: async (id) => {
+      const { rows } = await sql.query({
+        text: `
+          update api_keys set revoked_at = coalesce(revoked_at, now())
+           where id = $1
+          returning pg_notify('${API_KEYS_CHANNEL}', id::text)`,
+        values: [id],
+      });
+      return rows.length > 0;
+    },
+    find: async (digest) => {
+      const { rows } = await sql.query<StoredKey>({
+        name: 'find api key',
+        text: 'select id, name, scopes, hash, expires_at, revoked_at from api_keys where hash = $1',
+        values: [digest],
+      });
+      return rows[0] ?? null;
+    },
+    used: async (id) => {
+      await sql.query({
+        name: 'api key used',
+        text: `
+          update api_keys set last_used_at = now()
+           where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')`,
+        values: [id],
+      });
+    },
+  };
+}
+
+async function find(sql: Sql, id: string): Promise<ApiKey | null> {
+  const { rows } = await sql.query<ApiKey>({
+    text: `select ${COLUMNS} from api_keys where id = $1`,
+    values: [id],
+  });
+  return rows[0] ?? null;
+}
+
+async function create(
+  sql: Sql,
+  input: ApiKeyInput,
+  createdBy: string,
+  making: Making,
+): Promise<NewApiKey> {
+  const expiresAt = input.expires_at ?? null;
+  if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) {
+    throw refuseField('/expires_at', 'must be in the future');
+  }
+  const key = `mk_${secretFor('api key', making).toString('base64url')}`;
+  const { rows } = await sql.query<ApiKey>({
+    text: `
+      insert into api_keys (id, name, scopes, hash, last4, created_by, expires_at)
+      values ($1, $2, $3::text[], $4, $5, $6, $7)
+          on conflict do nothing -- its hash is the same, too
+      returning ${COLUMNS}`,
+    values: [
+      making.id,
+      input.name,
+      textArray(input.scopes),
+      digestOf(key),
+      key.slice(-4),
+      createdBy,
+      expiresAt,
+    ],
+  });
+  const made = rows[0] ?? (await find(sql, making.id));
+  return { ...made!, key };
+}
+
+/** SHA-256: what is stored of a key, of a session's cookie and of a sign-in token. */
+export function digestOf(secret: string): Buffer {
+  return hash('sha256', secret, 'buffer');
+}

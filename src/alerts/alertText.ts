@@ -1,0 +1,182 @@
+import type { AlertKind } from '../schema/alert.ts';
+import type { AlertItem } from './writeAlert.ts';
+
+/** What a kind of alert says; `all` is said of several consumers at once. */
+interface Saying {
+  subject: string;
+  lead: (item: AlertItem) => string;
+  all: string;
+  /** Each of several has a reason of its own. */
+  apart?: true;
+  /** What follows on how much waits; null: that is not said. */
+  waits: string | null;
+  next: string;
+  command: ((consumerId: string) => string) | null;
+}
+
+const resume = (consumerId: string): string => `millrace consumers resume ${consumerId}`;
+const show = (consumerId: string): string => `millrace consumers get ${consumerId}`;
+const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost', Saying> = {
+  warning: {
+    subject: 'Failing',
+    lead: ({ name, reason }) => `Consumer "${name}" has been failing for a while: ${reason}.`,
+    all: 'have been failing for a while',
+    waits: 'Nothing is lost.',
+    next: 'It is tried again by itself until the retry window ends. To try at once:',
+    command: (consumerId) => `millrace retry ${consumerId}`,
+  },
+  stopped: {
+    subject: 'Stopped',
+    lead: ({ name, reason }) => `Consumer "${name}" has stopped: ${reason}.`,
+    all: 'have stopped',
+    waits: 'Nothing is lost.',
+    next: 'Nothing more is sent until someone resumes it. When the endpoint is well again:',
+    command: resume,
+  },
+  gone: {
+    subject: 'Stopped, the endpoint is gone',
+    lead: ({ name, reason }) => `Consumer "${name}" has stopped: ${reason}.`,
+    all: 'have stopped: the endpoint is gone',
+    waits: 'Nothing is lost.',
+    next: 'Nothing more is sent until someone resumes it. When there is an endpoint again:',
+    command: resume,
+  },
+  recovered: {
+    subject: 'Recovered',
+    lead: ({ name, reason }) => `Consumer "${name}" has recovered: ${reason}.`,
+    all: 'have recovered',
+    waits: 'Nothing is lost.',
+    next: 'What waits is being sent now. There is nothing to do.',
+    command: null,
+  },
+  'dead-letters': {
+    subject: 'Dead letters',
+    lead: ({ name, reason }) => `Consumer "${name}": ${reason}.`,
+    all: 'have new dead letters',
+    waits: 'Nothing is lost.',
+    next: 'They are kept with their bodies. When the receiver takes them, send them again in order:',
+    command: (consumerId) => `millrace dead-letters replay ${consumerId} --all`,
+  },
+  aging: {
+    subject: 'Events will be lost',
+    lead: ({ name, reason }) => `Consumer "${name}" is about to lose events: ${reason}.`,
+    all: 'are about to lose events',
+    apart: true,
+    waits: 'Nothing is lost yet.',
+    next: 'Have them sent before, or set MILLRACE_EVENT_RETENTION higher. To see what holds them up:',
+    command: show,
+  },
+  lost: {
+    subject: 'Events lost',
+    lead: ({ name, reason }) => `Consumer "${name}" has lost events: ${reason}.`,
+    all: 'have lost events',
+    apart: true,
+    waits: null,
+    next: 'They are gone from the stream; what came after them is kept. To see what holds it up:',
+    command: show,
+  },
+};
+
+function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying {
+  if (kind !== 'retention') return SAYS[kind];
+  return first?.first === undefined ? SAYS.aging : SAYS.lost;
+}
+
+/** Says it all in a list of mails. */
+export function mailSubject(kind: AlertKind, items: readonly AlertItem[]): string {
+  const [first] = items;
+  const who = items.length === 1 ? first?.name : `${items.length} consumers`;
+  return `${sayingOf(kind, first).subject}: ${who} → ${first?.target}`.replaceAll(/\p{Cc}/gu, ' ');
+}
+
+export function mailText(kind: AlertKind, items: readonly AlertItem[]): string {
+  const lines: string[] = [];
+  for (const { lead, facts, next, command, link } of sectionsOf(kind, items)) {
+    if (lead !== null) lines.push(lead, '');
+    for (const [name, value] of facts) lines.push(`${`${name}:`.padEnd(15)}${value}`);
+    if (next !== null) lines.push('', next);
+    lines.push('');
+    if (command !== null) lines.push(`  ${command}`);
+    if (link !== null) lines.push(`  ${link}`, '');
+  }
+  return lines.join('\n');
+}
+
+/** The same words as the text; everything that came from outside is escaped. */
+export function mailHtml(kind: AlertKind, items: readonly AlertItem[]): string {
+  const lines: string[] = [];
+  for (const { lead, facts, next, command, link } of sectionsOf(kind, items)) {
+    if (lead !== null) lines.push(`<p><strong>${escape(lead)}</strong></p>`);
+    const rows = facts.map(
+      ([name, value]) => `<tr><td>${escape(name)}</td><td>${escape(value)}</td></tr>`,
+    );
+    lines.push(`<table>${rows.join('')}</table>`);
+    if (next !== null) lines.push(`<p>${escape(next)}</p>`);
+    if (command !== null) lines.push(`<pre>${escape(command)}</pre>`);
+    if (link !== null) lines.push(`<p><a href="${escape(link)}">${escape(link)}</a></p>`);
+  }
+  return lines.join('\n');
+}
+
+interface Section {
+  lead: string | null;
+  facts: [name: string, value: string][];
+  next: string | null;
+  command: string | null;
+  link: string | null;
+}
+
+/** One section for one consumer; for several of one target, what they share comes first. */
+function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
+  const saying = sayingOf(kind, items[0]);
+  const { lead, next, command, all, apart } = saying;
+  const of = ({ consumer_id, url }: AlertItem) => ({
+    command: command === null ? null : command(consumer_id),
+    link: url,
+  });
+  const [first] = items;
+  if (first === undefined) return [];
+  if (items.length === 1) {
+    const facts: Section['facts'] = [...sharedFacts(first), ...ownFacts(first, saying)];
+    return [{ lead: lead(first), facts, next, ...of(first) }];
+  }
+  const head = {
+    lead: `${items.length} consumers of "${first.target}" ${all}${apart ? '' : `: ${first.reason}`}.`,
+    facts: [['Endpoint', first.endpoint]] as Section['facts'],
+    next,
+    command: null,
+    link: null,
+  };
+  const each = items.map((item): Section => {
+    const facts: Section['facts'] = [['Consumer', item.name], ...sharedFacts(item).slice(1)];
+    if (apart) facts.push(['Events', item.reason]);
+    return { lead: null, facts: [...facts, ...ownFacts(item, saying)], next: null, ...of(item) };
+  });
+  return [head, ...each];
+}
+
+function sharedFacts({ endpoint, failing_since, last_failure }: AlertItem): Section['facts'] {
+  const facts: Section['facts'] = [['Endpoint', endpoint]];
+  if (failing_since !== null) facts.push(['Failing since', failing_since]);
+  if (last_failure === null) return facts;
+  const { code, detail, at } = last_failure;
+  return [...facts, ['Last answer', `${code}, ${detail} (${at})`]];
+}
+
+function ownFacts({ waiting, position }: AlertItem, { waits }: Saying): Section['facts'] {
+  if (waits === null) return [];
+  const from = waiting === 0 ? '' : `, from position ${position + 1}`;
+  return [['Waiting', `up to ${waiting} entries${from}. ${waits}`]];
+}
+
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escape(text: string): string {
+  return text.replaceAll(/[&<>"']/gu, (character) => ENTITIES[character] ?? character);
+}

@@ -1,0 +1,196 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import nodemailer from 'nodemailer';
+import type { Logger } from 'pino';
+
+import type { Db } from '../db/db.ts';
+
+/** One row of the outbox; `message_id` is the webhook-id of a webhook. */
+export interface Mail {
+  id: string;
+  channel: 'mail' | 'webhook';
+  message_id: string;
+  recipients: string[];
+  subject: string;
+  body: string;
+  html: string | null;
+  headers: Record<string, string>;
+  /** This one included. */
+  attempts: number;
+}
+
+/** Hands a mail over; resolves once the other side has taken it. */
+export type Send = (mail: Mail) => Promise<void>;
+
+export interface OutboxOptions {
+  db: Db;
+  send: Send;
+  /** Where alerts are POSTed to; null: nowhere. */
+  sendWebhook: Send | null;
+  /** Between two looks, ms. */
+  pollMs: number;
+  log: Logger;
+}
+
+export interface Outbox extends AsyncDisposable {
+  /** There may be something to send now. */
+  hint(): void;
+}
+
+/** Longer than handing one over takes: until then it is ours, and after it anybody's again. */
+const CLAIM = '2 minutes';
+const GIVE_UP_AFTER = '24 hours';
+
+/**
+ * Sends what stands in the outbox. What could not be handed over is tried again for 24 hours, up
+ * to an hour apart, then given up; a mail is sent twice only if we die between the server's answer
+ * and noting it, with the same Message-ID.
+ */
+export function startOutbox(options: OutboxOptions): Outbox {
+  const { db, log } = options;
+  const stopping = new AbortController();
+  let running: Promise<void> | null = null;
+  let again = false;
+  let soon: NodeJS.Timeout | undefined;
+  const timer = setInterval(hint, options.pollMs);
+
+  function hint(): void {
+    again = true;
+    running ??= run().finally(() => {
+      running = null;
+    });
+  }
+
+  async function run(): Promise<void> {
+    while (again && !stopping.signal.aborted) {
+      again = false;
+      try {
+        while (!stopping.signal.aborted && (await sendOne())) again = true;
+        await lookSoon();
+      } catch (error) {
+        log.warn({ err: error }, 'the outbox could not be read; trying again');
+        return;
+      }
+    }
+  }
+
+  /** What is due before the next look is not late. */
+  async function lookSoon(): Promise<void> {
+    const { rows } = await db.query<{ ms: number | null }>({
+      text: `
+        select extract(epoch from min(next_try_at) - clock_timestamp())::float8 * 1000 as ms
+          from outbox where sent_at is null and given_up_at is null`,
+    });
+    const ms = rows[0]?.ms ?? Infinity;
+    clearTimeout(soon);
+    if (ms < options.pollMs && !stopping.signal.aborted) soon = setTimeout(hint, Math.max(1, ms));
+  }
+
+  /** Sends the one that is due first; claims it before, so that no other process sends it too. */
+  async function sendOne(): Promise<boolean> {
+    const { rows } = await db.query<Mail>({
+      text: `
+        update outbox set attempts = attempts + 1, next_try_at = clock_timestamp() + interval '${CLAIM}'
+         where id = (select id from outbox
+                      where sent_at is null and given_up_at is null
+                        and next_try_at <= clock_timestamp()
+                      order by next_try_at limit 1 for update skip locked)
+        returning id, channel, message_id, recipients, subject, body, html, headers, attempts`,
+    });
+    const [mail] = rows;
+    if (mail === undefined) return false;
+    const { channel, subject, message_id } = mail;
+    const send = channel === 'mail' ? options.send : (options.sendWebhook ?? nowhere);
+    try {
+      await send(mail);
+    } catch (error) {
+      await failed(mail, error);
+      return true;
+    }
+    await db.query({
+      text: 'update outbox set sent_at = clock_timestamp(), last_error = null where id = $1',
+      values: [mail.id],
+    });
+    log.info({ channel, subject, message_id, recipients: mail.recipients.length }, 'alert sent');
+    return true;
+  }
+
+  async function failed(mail: Mail, error: unknown): Promise<void> {
+    const { channel, subject, message_id } = mail;
+    const waitSeconds = Math.min(3600, 5 * 2 ** (mail.attempts - 1));
+    const { rows } = await db.query<{ given_up: boolean }>({
+      text: `
+        update outbox
+           set last_error = $2, next_try_at = clock_timestamp() + make_interval(secs => $3),
+               given_up_at = case when created_at < clock_timestamp() - interval '${GIVE_UP_AFTER}'
+                                  then clock_timestamp() end
+         where id = $1 returning given_up_at is not null as given_up`,
+      values: [mail.id, error instanceof Error ? error.message : 'failed', waitSeconds],
+    });
+    const what = { err: error, channel, subject, message_id };
+    if (rows[0]?.given_up === true)
+      log.error(what, 'an alert could not be sent for a day: given up');
+    else log.warn({ ...what, again_in_s: waitSeconds }, 'an alert could not be sent');
+  }
+
+  return {
+    hint,
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      clearInterval(timer);
+      clearTimeout(soon);
+      await running;
+      clearTimeout(soon);
+    },
+  };
+}
+
+function nowhere(): Promise<void> {
+  return Promise.reject(new Error('MILLRACE_ALERT_WEBHOOK is not set any more'));
+}
+
+/** A server that says nothing is one that is away. */
+const SMTP_TIMEOUTS = {
+  dnsTimeout: 10_000,
+  connectionTimeout: 10_000,
+  greetingTimeout: 10_000,
+  socketTimeout: 30_000,
+};
+
+/** Sends by SMTP. */
+export function smtpMail(url: string, from: string): Send {
+  const transport = nodemailer.createTransport({ url, ...SMTP_TIMEOUTS });
+  return async (mail) => {
+    if (mail.recipients.length === 0) return; // nobody is named: the alert row tells
+    await transport.sendMail(toMessage(mail, from));
+  };
+}
+
+/** Writes `.eml` files into a folder: what would have been sent, for development. */
+export function fileMail(folder: string, from: string): Send {
+  const transport = nodemailer.createTransport({
+    streamTransport: true,
+    buffer: true,
+    newline: 'unix',
+  });
+  return async (mail) => {
+    await mkdir(folder, { recursive: true });
+    const built = await transport.sendMail(toMessage(mail, from));
+    const path = join(folder, `${mail.id}.eml`);
+    await writeFile(`${path}.new`, built.message as Buffer);
+    await rename(`${path}.new`, path);
+  };
+}
+
+function toMessage(mail: Mail, from: string) {
+  return {
+    from,
+    to: mail.recipients.length > 0 ? mail.recipients : 'undisclosed-recipients:;',
+    subject: mail.subject,
+    text: mail.body,
+    ...(mail.html === null ? {} : { html: mail.html }),
+    messageId: mail.message_id,
+    headers: mail.headers,
+  };
+}

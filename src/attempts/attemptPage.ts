@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+
+import type { Key, KeyPage } from '../db/keyset.ts';
+import type { Attempt } from '../schema/attempt.ts';
+
+/** An attempt as it was stored; what only the stream knows is looked up once it is on a page. */
+export interface Made extends Omit<Attempt, 'id' | 'message_id' | 'started_at'> {
+  /** Null: of a batch, derived when it is needed. */
+  id: string | null;
+  /** Null: the stream has it. */
+  message_id: string | null;
+  /** Unix ms, as the next one. */
+  startedAt: number;
+  /** Its place in the list: its start, but no more than a minute before it was recorded. */
+  at: number;
+}
+
+/** The next attempts before a place, newest first; `end` when there are no more than these. */
+export type ReadMade = (before: Place, size: number) => Promise<{ made: Made[]; end: boolean }>;
+
+/** Exclusive. */
+export interface Place {
+  at: number;
+  id: string;
+}
+
+const HIGHEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+export const LAST: Place = { at: 8.64e15, id: HIGHEST_ID };
+const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
+/** Attempts that one request looks at. */
+const LOOKED_AT = 10_000;
+const MOST_AT_ONCE = 4_000;
+
+/** Everything that began before this moment, unix ms. */
+export function placeBefore(at: number): Place {
+  return { at, id: LOWEST_ID };
+}
+
+/** Everything that began no later, unix ms. */
+export function placeUpTo(at: number): Place {
+  return { at, id: HIGHEST_ID };
+}
+
+export function placeOf(key: Key): Place {
+  return { at: Date.parse(key.at), id: key.id };
+}
+
+/** Newest first. */
+export function compare(a: Made, b: Made): number {
+  if (a.at !== b.at) return b.at - a.at;
+  const [one, other] = [idOf(a), idOf(b)];
+  return one === other ? 0 : one < other ? 1 : -1;
+}
+
+export function isBefore(made: Made, place: Place): boolean {
+  return made.at < place.at || (made.at === place.at && idOf(made) < place.id);
+}
+
+/**
+ * The id of an attempt. Attempts kept in batches have none stored: theirs is a UUIDv8 of what
+ * makes them unique, so that it is the same whenever and wherever it is read.
+ */
+export function idOf(made: Made): string {
+  if (made.id !== null) return made.id;
+  const text = `${made.consumer_id} ${made.position} ${made.startedAt}`;
+  const hex = createHash('sha256').update(text).digest('hex');
+  const variant = '89ab'[Number.parseInt(hex.slice(16, 17), 16) & 3];
+  made.id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  return made.id;
+}
+
+/**
+ * Cuts a page of what `keep` lets through. Looks at 10,000 attempts at most: a page may be short,
+ * even empty, and still say where to go on.
+ */
+export async function cutPage(
+  from: Place,
+  limit: number,
+  read: ReadMade,
+  keep: (chunk: Made[]) => Promise<Made[]>,
+): Promise<KeyPage<Made>> {
+  const found: Made[] = [];
+  let before = from;
+  let looked = 0;
+  for (let size = limit + 1; ; size = Math.min(size * 4, MOST_AT_ONCE)) {
+    const { made, end } = await read(before, size);
+    found.push(...(await keep(made)));
+    const last = found[limit - 1];
+    if (found.length > limit && last !== undefined) {
+      return { data: found.slice(0, limit), next: keyOf(last) };
+    }
+    const oldest = made.at(-1);
+    if (end || oldest === undefined) return { data: found, next: null };
+    before = { at: oldest.at, id: idOf(oldest) };
+    looked += made.length;
+    if (looked >= LOOKED_AT) return { data: found, next: keyOf(oldest) };
+  }
+}
+
+function keyOf(made: Made): Key {
+  return { at: new Date(made.at).toISOString(), id: idOf(made) };
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+
+import type { Sql } from '../db/db.ts';
+import { Timestamp } from '../schema/fields.ts';
+
+export const MetricsPoint = z
+  .object({
+    at: Timestamp.meta({ description: 'Where its step begins' }),
+    delivered: z.int(),
+    failed: z.int(),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable(),
+    p99_ms: z.number().nullable().meta({ description: 'Of all attempts; null without any' }),
+    lag: z.int().meta({ description: 'Entries waiting, upper bound; the newest point is of now' }),
+  })
+  .meta({ id: 'MetricsPoint' });
+
+export const ConsumerMetrics = z
+  .object({ step: z.int().meta({ description: 'Seconds' }), data: z.array(MetricsPoint) })
+  .meta({ id: 'ConsumerMetrics' });
+export type ConsumerMetrics = z.infer<typeof ConsumerMetrics>;
+
+export interface MetricsQuery {
+  consumerId: string;
+  /** Unix ms. */
+  since: number;
+  stepSeconds: number;
+  /** What waits now. */
+  lagNow: number;
+}
+
+/** A series has no more points. */
+export const MOST_POINTS = 500;
+/** Durations that percentiles are made of; of more, every n-th batch is taken. */
+const SAMPLED = 30_000;
+
+/** How many points a series has that begins at `since`. */
+export function pointsOf(since: number, stepSeconds: number, now: number): number {
+  const step = stepSeconds * 1_000;
+  return Math.floor(now / step) - Math.floor(since / step) + 1;
+}
+
+/**
+ * A consumer's attempts over time, by when they ended, in steps counted from 1970. Counts are
+ * exact; percentiles are of every n-th batch where there are more than 30,000 attempts,
+ * which leaves some hundreds a step.
+ */
+export async function readMetrics(sql: Sql, query: MetricsQuery): Promise<ConsumerMetrics> {
+  const { consumerId, since, stepSeconds, lagNow } = query;
+  const from = new Date(Math.floor(since / (stepSeconds * 1_000)) * stepSeconds * 1_000);
+  const values = [consumerId, from, stepSeconds];
+  const { rows: totals } = await sql.query<{ attempts: number; span: number }>({
+    text: `
+      select coalesce(sum(coalesce(entries, cardinality(positions))), 0)::bigint as attempts
+        from attempt_batches where consumer_id = $1 and committed_at >= $2`,
+    values: values.slice(0, 2),
+  });
+  const every = Math.max(1, Math.ceil((totals[0]?.attempts ?? 0) / SAMPLED));
+  const { rows } = await sql.query<ConsumerMetrics['data'][number]>({
+    text: SERIES,
+    values: [...values, every],
+  });
+  const newest = rows.at(-1);
+  if (newest !== undefined) newest.lag = lagNow;
+  return { step: stepSeconds, data: rows };
+}
+
+const STEP = `make_interval(secs => $3)`;
+const bin = (time: string): string => `date_bin(${STEP}, ${time}, timestamptz 'epoch')`;
+
+const SERIES = `
+  with steps as (
+    select at from generate_series($2::timestamptz, clock_timestamp(), ${STEP}) at
+  ), batches as materialized (
+    select ${bin('committed_at')} as at, coalesce(entries, cardinality(positions)) as entries,
+           case when extract(microseconds from committed_at)::bigint % $4 = 0 then duration_ms end as sampled
+      from attempt_batches
+     where consumer_id = $1 and committed_at >= $2::timestamptz
+  ), singles as materialized (
+    select ${bin(`started_at + duration_ms * interval '1 ms'`)} as at, outcome, duration_ms
+      from attempts
+     where consumer_id = $1 and started_at >= $2::timestamptz - interval '1 min'
+       and started_at + duration_ms * interval '1 ms' >= $2::timestamptz
+  ), counted as (
+    select at, sum(delivered) as delivered, sum(failed) as failed
+      from (
+        select at, entries as delivered, 0 as failed from batches
+        union all
+        select at, (outcome = 'delivered')::int, (outcome = 'failed')::int from singles
+      ) made
+     group by at
+  ), timed as (
+    select at, percentile_cont(array[0.5, 0.95, 0.99]) within group (order by duration_ms) as p
+      from (
+        select at, unnest(sampled) as duration_ms from batches
+        union all
+        select at, duration_ms from singles
+      ) made
+     group by at
+  )
+  select steps.at, coalesce(delivered, 0)::bigint as delivered, coalesce(failed, 0)::bigint as failed,
+         p[1] as p50_ms, p[2] as p95_ms, p[3] as p99_ms, coalesce(l.entries, 0) as lag
+    from steps
+    left join counted on counted.at = steps.at
+    left join timed on timed.at = steps.at
+    left join lateral ( -- steps shorter than a minute show the last sample before their end
+      select entries from lag_samples
+       where consumer_id = $1 and lag_samples.at < steps.at + ${STEP}
+         and lag_samples.at >= steps.at + ${STEP} - greatest(${STEP}, interval '90 s')
+       order by lag_samples.at desc limit 1
+    ) l on true
+   order by steps.at`;

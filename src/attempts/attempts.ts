@@ -1,0 +1,151 @@
+import type { Sql } from '../db/db.ts';
+import type { Key, KeyPage } from '../db/keyset.ts';
+import type { Attempt, AttemptOutcome } from '../schema/attempt.ts';
+import type { StreamName } from '../schema/consumer.ts';
+import {
+  cutPage,
+  idOf,
+  LAST,
+  placeBefore,
+  placeOf,
+  type Made,
+  type Place,
+  type ReadMade,
+} from './attemptPage.ts';
+import { consumerAttempts, SLACK_MS } from './consumerAttempts.ts';
+import { attemptsAt, findEvent } from './eventAttempts.ts';
+
+/** What was tried, newest first. Senders' commits write it; it is kept for the attempt retention. */
+export interface Attempts {
+  /** Of one consumer. */
+  list(consumer: Reader, query: AttemptQuery): Promise<KeyPage<Attempt>>;
+  /** At one event, of all consumers; empty when the event is not kept. */
+  listEvent(eventId: string, query: AttemptQuery): Promise<KeyPage<Attempt>>;
+  /** The position of an event that is kept. */
+  positionOf(eventId: string): Promise<number | null>;
+}
+
+export interface Reader {
+  id: string;
+  stream: StreamName;
+}
+
+export interface AttemptQuery {
+  outcome?: AttemptOutcome | undefined;
+  status?: number | undefined;
+  /** Unix ms: those that began then or later, before `until`. */
+  since?: number | undefined;
+  until?: number | undefined;
+  /** `since` is about the end of an attempt: nothing slow is missed by who follows. */
+  sinceEnd?: boolean;
+  eventId?: string | undefined;
+  upstreamId?: string | undefined;
+  limit: number;
+  after: Key | null;
+}
+
+export function createAttempts(sql: Sql): Attempts {
+  async function list(consumer: Reader, query: AttemptQuery): Promise<KeyPage<Attempt>> {
+    if (query.eventId !== undefined) return listEvent(query.eventId, query, consumer);
+    const since = query.since ?? null;
+    const read = consumerAttempts(sql, {
+      consumerId: consumer.id,
+      rowsSince: since !== null && query.sinceEnd === true ? since - SLACK_MS : since,
+      batchesSince: since,
+      withBatches: mayBeFirstSuccess(query),
+    });
+    return page(consumer.stream, query, read);
+  }
+
+  async function listEvent(
+    eventId: string,
+    query: AttemptQuery,
+    consumer: Reader | null = null,
+  ): Promise<KeyPage<Attempt>> {
+    const event = consumer?.stream === 'records' ? null : await findEvent(sql, eventId);
+    if (event === null) return { data: [], next: null };
+    return page('events', query, attemptsAt(sql, event, consumer?.id ?? null));
+  }
+
+  async function page(
+    stream: StreamName,
+    query: AttemptQuery,
+    read: ReadMade,
+  ): Promise<KeyPage<Attempt>> {
+    const keep = async (chunk: Made[]): Promise<Made[]> => {
+      const passing = chunk.filter((made) => passes(made, query));
+      if (query.upstreamId === undefined || passing.length === 0) return passing;
+      const entries = await entriesOf(sql, stream, passing);
+      return passing.filter(
+        ({ position }) => entries.get(position)?.upstream_id === query.upstreamId,
+      );
+    };
+    const { data, next } = await cutPage(startOf(query), query.limit, read, keep);
+    return { data: await named(stream, data), next };
+  }
+
+  /** With the ids that batches leave to the stream. */
+  async function named(stream: StreamName, page: Made[]): Promise<Attempt[]> {
+    const nameless = page.filter(({ message_id }) => message_id === null);
+    const entries = await entriesOf(sql, stream, nameless);
+    return page.map((made) => {
+      const { startedAt, at: _, message_id, event_id, ...rest } = made;
+      const found = entries.get(made.position)?.message_id;
+      return {
+        ...rest,
+        id: idOf(made),
+        message_id: message_id ?? found ?? `position:${made.position}`,
+        event_id: event_id ?? (stream === 'events' ? (found ?? null) : null),
+        started_at: new Date(startedAt).toISOString(),
+      };
+    });
+  }
+
+  return {
+    list,
+    listEvent: (eventId, query) => listEvent(eventId, query),
+    positionOf: async (eventId) => (await findEvent(sql, eventId))?.position ?? null,
+  };
+}
+
+function startOf({ after, until }: AttemptQuery): Place {
+  const first = until === undefined ? LAST : placeBefore(until);
+  if (after === null) return first;
+  const place = placeOf(after);
+  return place.at < first.at ? place : first;
+}
+
+function passes(made: Made, { outcome, status, since, sinceEnd }: AttemptQuery): boolean {
+  const time = sinceEnd === true ? made.startedAt + made.duration_ms : made.at;
+  return (
+    (outcome === undefined || made.outcome === outcome) &&
+    (status === undefined || made.status === status) &&
+    (since === undefined || time >= since)
+  );
+}
+
+function mayBeFirstSuccess({ outcome, status }: AttemptQuery): boolean {
+  return outcome !== 'failed' && (status === undefined || (status >= 200 && status < 300));
+}
+
+interface StreamEntry {
+  position: number;
+  message_id: string;
+  upstream_id: string;
+}
+
+async function entriesOf(
+  sql: Sql,
+  stream: StreamName,
+  made: Made[],
+): Promise<Map<number, StreamEntry>> {
+  if (made.length === 0) return new Map();
+  const id = stream === 'events' ? 'event_id' : 'version_id';
+  const { rows } = await sql.query<StreamEntry>({
+    text: `
+      select position, ${id} as message_id, upstream_id
+        from ${stream} where position = any ($1::bigint[])`,
+    values: [[...new Set(made.map(({ position }) => position))]],
+  });
+  return new Map(rows.map((row) => [row.position, row]));
+}

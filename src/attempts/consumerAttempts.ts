@@ -1,0 +1,144 @@
+import type { Sql } from '../db/db.ts';
+import { compare, isBefore, type Made, type Place, type ReadMade } from './attemptPage.ts';
+
+/** Attempts are recorded within this time of their start, or count as begun this long before it. */
+export const SLACK_MS = 60_000;
+const BATCHES = 64;
+
+export interface Sources {
+  consumerId: string;
+  /** Rows that began, and batches that were recorded, at or after these, unix ms; null: all. */
+  rowsSince: number | null;
+  batchesSince: number | null;
+  /** Batches hold first attempts that succeeded, nothing else. */
+  withBatches: boolean;
+}
+
+/** Reads the attempts of one consumer newest first: rows and batches, each by its index, merged. */
+export function consumerAttempts(sql: Sql, sources: Sources): ReadMade {
+  return async (before, size) => {
+    const [rows, batches] = await Promise.all([
+      readRows(sql, sources, before, size),
+      sources.withBatches ? walkBatches(sql, sources, before, size) : { made: [], end: true },
+    ]);
+    const made = [...rows, ...batches.made].sort(compare);
+    const end = rows.length < size && batches.end && made.length <= size;
+    return { made: made.slice(0, size), end };
+  };
+}
+
+/** As they stand in `attempts`. */
+export interface AttemptRow extends Omit<Made, 'startedAt' | 'at'> {
+  started_at: string;
+}
+
+export const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
+  duration_ms, outcome, status, error_code, response_head, next_attempt_at`;
+
+export function fromRow({ started_at, ...row }: AttemptRow): Made {
+  const startedAt = Date.parse(started_at);
+  return { ...row, startedAt, at: startedAt };
+}
+
+async function readRows(
+  sql: Sql,
+  { consumerId, rowsSince }: Sources,
+  before: Place,
+  size: number,
+): Promise<Made[]> {
+  const { rows } = await sql.query<AttemptRow>({
+    text: `
+      select ${ROW} from attempts
+       where consumer_id = $1 and (started_at, id) < ($2::timestamptz, $3::uuid)
+         and started_at >= $4::timestamptz
+       order by started_at desc, id desc limit $5`,
+    values: [consumerId, timeOf(before.at), before.id, timeOf(rowsSince), size],
+  });
+  return rows.map(fromRow);
+}
+
+interface BatchRow {
+  committed_at: string;
+  positions: number[];
+  started_at: number[];
+  duration_ms: number[];
+  status: number[];
+}
+
+/**
+ * Batches by the time of their commit, until none that is left can hold an attempt that belongs
+ * among the newest `size`: what a batch holds began before its commit.
+ */
+async function walkBatches(
+  sql: Sql,
+  { consumerId, batchesSince }: Sources,
+  before: Place,
+  size: number,
+): Promise<{ made: Made[]; end: boolean }> {
+  const made: Made[] = [];
+  let upTo = timeOf(before.at + SLACK_MS + 1);
+  for (;;) {
+    const { rows } = await sql.query<BatchRow>({
+      text: `
+        select committed_at, positions, started_at, duration_ms, status from attempt_batches
+         where consumer_id = $1 and committed_at < $2::timestamptz
+           and committed_at >= $3::timestamptz and oldest <= $4
+         order by committed_at desc limit ${BATCHES}`,
+      values: [consumerId, upTo, timeOf(batchesSince), Math.min(before.at, MAX_MS)],
+    });
+    for (const row of rows) {
+      for (const one of fromBatch(consumerId, row)) if (isBefore(one, before)) made.push(one);
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < BATCHES) break;
+    const latest = Date.parse(last.committed_at);
+    if (made.filter(({ at }) => at > latest).length >= size)
+      return { ...cut(made, size), end: false };
+    upTo = last.committed_at;
+  }
+  return { ...cut(made, size), end: made.length <= size };
+}
+
+function cut(made: Made[], size: number): { made: Made[] } {
+  return { made: made.sort(compare).slice(0, size) };
+}
+
+function fromBatch(consumerId: string, row: BatchRow): Made[] {
+  const earliest = Date.parse(row.committed_at) - SLACK_MS;
+  return row.positions.map((position, index) => {
+    const startedAt = row.started_at[index] as number;
+    return firstSuccess({
+      consumer_id: consumerId,
+      position,
+      startedAt,
+      at: Math.max(startedAt, earliest),
+      duration_ms: row.duration_ms[index] as number,
+      status: row.status[index] as number,
+    });
+  });
+}
+
+/** An attempt out of a batch. */
+export function firstSuccess(
+  one: Pick<Made, 'consumer_id' | 'position' | 'startedAt' | 'at' | 'duration_ms' | 'status'>,
+): Made {
+  return {
+    ...one,
+    id: null,
+    message_id: null,
+    event_id: null,
+    attempt: 1,
+    outcome: 'delivered',
+    error_code: null,
+    response_head: null,
+    next_attempt_at: null,
+  };
+}
+
+const MAX_MS = 8.64e15;
+
+/** A time for Postgres, beyond what a Date holds too. */
+export function timeOf(ms: number | null): string {
+  if (ms === null) return '-infinity';
+  return ms >= 2.5e14 ? 'infinity' : new Date(ms).toISOString();
+}

@@ -1,0 +1,77 @@
+import type { Sql } from '../db/db.ts';
+import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
+import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
+
+/** Reads and deletes dead letters; senders' commits write them, edits put them back. */
+export interface DeadLetters {
+  /** Newest first. */
+  list(query: {
+    consumerId: string;
+    upstreamId?: string | undefined;
+    /** Of the last failure. */
+    code?: string | undefined;
+    limit: number;
+    after: Key | null;
+  }): Promise<KeyPage<DeadLetter>>;
+  /** By what their last failure was, most first. */
+  groups(consumerId: string): Promise<DeadLetterGroup[]>;
+  get(consumerId: string, id: string): Promise<DeadLetterWithBody | null>;
+  /** False when there was none. */
+  remove(consumerId: string, id: string): Promise<boolean>;
+}
+
+const COLUMNS = `id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
+  attempts, parked_at, died_at, last_failure`;
+
+export function createDeadLetters(sql: Sql): DeadLetters {
+  return {
+    list: async ({ consumerId, upstreamId, code, limit, after }) => {
+      const { rows } = await sql.query<DeadLetter>({
+        text: `
+          select ${COLUMNS} from dead_letters
+           where consumer_id = $1 and ($3::uuid is null or (died_at, id) < ($2::timestamptz, $3))
+             and ($5::text is null or upstream_id = $5)
+             and ($6::text is null or last_failure ->> 'code' = $6)
+           order by died_at desc, id desc
+           limit $4`,
+        values: [
+          consumerId,
+          after?.at ?? null,
+          after?.id ?? null,
+          limit + 1,
+          upstreamId ?? null,
+          code ?? null,
+        ],
+      });
+      return toPage(rows, limit, (row) => ({ at: row.died_at, id: row.id }));
+    },
+    groups: async (consumerId) => {
+      const { rows } = await sql.query<DeadLetterGroup>({
+        text: `
+          select last_failure ->> 'code' as code, (last_failure ->> 'status')::int as status,
+                 count(*) as count, count(distinct (sync_id, collection_id, upstream_id)) as records,
+                 max(died_at) as newest_at,
+                 (array_agg(id order by died_at desc, id desc))[1] as example_id
+            from dead_letters where consumer_id = $1
+           group by 1, 2
+           order by count desc, code, status`,
+        values: [consumerId],
+      });
+      return rows;
+    },
+    get: async (consumerId, id) => {
+      const { rows } = await sql.query<DeadLetterWithBody>({
+        text: `select ${COLUMNS}, body from dead_letters where consumer_id = $1 and id = $2`,
+        values: [consumerId, id],
+      });
+      return rows[0] ?? null;
+    },
+    remove: async (consumerId, id) => {
+      const { rowCount } = await sql.query({
+        text: 'delete from dead_letters where consumer_id = $1 and id = $2',
+        values: [consumerId, id],
+      });
+      return rowCount === 1;
+    },
+  };
+}

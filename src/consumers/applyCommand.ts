@@ -1,0 +1,294 @@
+import type { Db, Sql } from '../db/db.ts';
+import {
+  type Answer,
+  type Ask,
+  type Command,
+  type SeekTo,
+  effectOf,
+  needsHold,
+} from '../rules/command.ts';
+import { applyDelta, sameFilter, type Edited } from '../rules/filter.ts';
+import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
+import type { Pages } from '../streams/pages.ts';
+import {
+  lockRow,
+  lockTail,
+  release,
+  setHeld,
+  watched,
+  write,
+  type Row,
+  type Tx,
+} from './lockedConsumer.ts';
+import {
+  closeAbove,
+  closeUnmatched,
+  hurryParked,
+  Refused,
+  replay,
+  resend,
+} from './parkedCommands.ts';
+import { untilInForce } from './untilInForce.ts';
+
+/** Applies what people ask of consumers. Called by the consumer's own workflow only. */
+export interface Edits {
+  /**
+   * Records the command in one transaction, idempotent by its edit id, and answers once it is in
+   * force: the running sender has confirmed it, or its lease has run out.
+   */
+  apply(consumerId: string, ask: Ask, at: Date): Promise<Answer>;
+  /** Asks the running sender to let go; undone by the next `apply` or `unhold`. */
+  hold(consumerId: string): Promise<void>;
+  unhold(consumerId: string): Promise<void>;
+}
+
+export function createEdits(options: { db: Db; pages: (sql: Sql) => Pages }): Edits {
+  const { db } = options;
+
+  async function apply(consumerId: string, asked: Ask, at: Date): Promise<Answer> {
+    const ask = { ...asked, command: await opened(db, asked.command) };
+    const done = await inTransaction(async (sql) => {
+      const tail = await lockTail(sql, consumerId);
+      const row = await lockRow(sql, consumerId);
+      if (row === null || tail === null) return { answer: gone(consumerId), row: null };
+      const earlier = await sql.query<{ version: number; detail: { count?: number } }>({
+        text: 'select version, detail from changes where consumer_id = $1 and edit_id = $2',
+        values: [consumerId, ask.editId],
+      });
+      const [repeated] = earlier.rows;
+      if (repeated !== undefined) {
+        const { version, detail } = repeated;
+        const counted = detail.count === undefined ? {} : { count: detail.count };
+        return { answer: { ok: true, version, ...counted } as Answer, row };
+      }
+      const tx = { sql, pages: options.pages(sql), consumerId, row, ask, at, tail };
+      return { answer: await decide(tx, ask.command), row };
+    });
+    // What wrote nothing has left the hold in place that was made for it.
+    if (needsHold(asked.command)) await setHeld(db, consumerId, false);
+    if (done.answer.ok && done.row !== null)
+      await untilInForce(db, consumerId, done.answer.version, done.row);
+    return done.answer;
+  }
+
+  /** A command that finds itself refused half-way leaves nothing behind. */
+  async function inTransaction(work: (sql: Sql) => Promise<Done>): Promise<Done> {
+    try {
+      return await db.transaction(work);
+    } catch (error) {
+      if (error instanceof Refused) return { answer: error.answer, row: null };
+      throw error;
+    }
+  }
+
+  async function hold(consumerId: string): Promise<void> {
+    await setHeld(db, consumerId, true);
+  }
+
+  return { apply, hold, unhold: (consumerId) => setHeld(db, consumerId, false) };
+}
+
+interface Done {
+  answer: Answer;
+  row: Row | null;
+}
+
+// ── the commands ─────────────────────────────────────────────────────────────────────────
+
+async function decide(tx: Tx, command: Command): Promise<Answer> {
+  switch (command.kind) {
+    case 'pause':
+    case 'resume':
+    case 'retry':
+      return turn(tx, command.kind);
+    case 'seek':
+      return seek(tx, command.to);
+    case 'filter':
+      return refilter(tx, applyDelta(filterOf(tx.row), command.delta, tx.row.stream));
+    case 'patch':
+      return patch(tx, command.patch);
+    case 'replay':
+      return replay(tx, command.ids);
+    case 'resend':
+      return resend(tx, command.position);
+    case 'delete':
+      await release(tx);
+      return write(tx, 'deleted', { deleted_at: tx.at });
+    case 'stored':
+      throw new Error('a stored edit has been opened before');
+  }
+}
+
+async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Answer> {
+  const effect = effectOf(tx.row.status, verb);
+  if (effect === 'conflict') return conflict(tx, verb);
+  if (effect === 'nothing') return { ok: true, version: tx.row.version };
+  if (verb === 'retry') return retry(tx);
+  await release(tx);
+  if (verb === 'pause') {
+    return write(tx, 'paused', { status: 'paused', status_reason: `paused by ${tx.ask.actor}` });
+  }
+  await tx.sql.query({
+    text: `
+      update cursors
+         set head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null,
+             parked_total = 0, ramp = true
+       where consumer_id = $1`,
+    values: [tx.consumerId],
+  });
+  return write(tx, 'resumed', {
+    status: 'active',
+    status_reason: null,
+    failing_since: null,
+    warned_at: null,
+  });
+}
+
+/** What waits is tried at once; the clock keeps running. */
+async function retry(tx: Tx): Promise<Answer> {
+  const parked = await hurryParked(tx);
+  if (tx.row.status === 'active') {
+    if (!parked) return { ok: true, version: tx.row.version };
+    await release(tx);
+  }
+  return write(tx, 'retried', {});
+}
+
+async function seek(tx: Tx, to: SeekTo): Promise<Answer> {
+  const position = await resolve(tx, to);
+  // Commits of a sender that did not let go are fenced; its lease, if any, is still waited out.
+  await tx.sql.query({
+    text: `
+      update cursors
+         set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, indexed_epoch = null,
+             wanted = null, wanted_version = null, head = null, attempt = 0, tries = 0,
+             next_attempt_at = null, asked_until = null
+       where consumer_id = $1`,
+    values: [tx.consumerId, position],
+  });
+  await closeAbove(tx, position);
+  // A replay goes by today's filter alone.
+  await tx.sql.query({
+    text: 'delete from filter_versions where consumer_id = $1 and version < $2',
+    values: [tx.consumerId, tx.row.filter_version],
+  });
+  await tx.sql.query({
+    text: 'update filter_versions set filter_from = $2 where consumer_id = $1',
+    values: [tx.consumerId, position],
+  });
+  const failing = tx.row.status === 'blocked' ? { status: 'active', status_reason: null } : {};
+  return write(
+    tx,
+    'seeked',
+    { ...failing, failing_since: null, warned_at: null },
+    { to, position },
+  );
+}
+
+async function resolve(tx: Tx, to: SeekTo): Promise<number> {
+  if (typeof to === 'object' && 'time' in to)
+    return tx.pages.positionAtTime(tx.row.stream, to.time);
+  const { rows } = await tx.sql.query<{ first_position: number; last_position: number }>({
+    text: 'select first_position, last_position from streams where name = $1',
+    values: [tx.row.stream],
+  });
+  const [ends] = rows;
+  if (ends === undefined) throw new Error(`no stream ${tx.row.stream}`);
+  if (to === 'end') return ends.last_position;
+  if (to === 'beginning') return ends.first_position - 1;
+  return Math.max(ends.first_position - 1, Math.min(to.position, ends.last_position));
+}
+
+async function refilter(tx: Tx, edited: Edited): Promise<Answer> {
+  if (!edited.ok) {
+    const code = edited.status === 409 ? 'filter_conflict' : 'invalid_request';
+    return { ok: false, status: edited.status, code, detail: edited.detail };
+  }
+  if (sameFilter(edited.filter, filterOf(tx.row))) return { ok: true, version: tx.row.version };
+  const version = await addFilter(tx, edited.filter);
+  return write(tx, 'filter', { filter_version: version }, { filter_version: version });
+}
+
+/** A version without `filter_from` is taken by the running sender; without one it is known here. */
+async function addFilter(tx: Tx, filter: Filter): Promise<number> {
+  const version = tx.row.filter_version + 1;
+  const position = await release(tx);
+  // Also one that is just letting go, after a pause or a stop: it has read by the older versions.
+  const taker = tx.row.live && tx.row.status !== 'blocked';
+  const readTo = Math.max(
+    position,
+    ...tx.row.ahead,
+    tx.row.idle && watched(tx) ? tx.tail.position : 0,
+  );
+  await tx.sql.query({
+    text: `
+      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+      values ($1, $2, $3, $4, $5, $6)`,
+    values: [
+      tx.consumerId,
+      version,
+      taker ? null : readTo,
+      filter.syncs,
+      filter.collections,
+      filter.event_types,
+    ],
+  });
+  await closeUnmatched(tx, filter);
+  // What no entry above the position can still need.
+  await tx.sql.query({
+    text: `
+      delete from filter_versions f
+       where consumer_id = $1
+         and version < (select max(version) from filter_versions
+                         where consumer_id = $1 and filter_from <= $2)`,
+    values: [tx.consumerId, position],
+  });
+  return version;
+}
+
+async function patch(tx: Tx, changed: ConsumerPatch): Promise<Answer> {
+  const { syncs, collections, event_types, ...fields } = changed;
+  const set: Record<string, unknown> = { ...fields };
+  if (changed.metadata !== undefined) set['metadata'] = JSON.stringify(changed.metadata);
+  const before = filterOf(tx.row);
+  const filter: Filter = {
+    syncs: syncs ?? before.syncs,
+    collections: collections ?? before.collections,
+    event_types: event_types ?? before.event_types,
+  };
+  if (tx.row.stream === 'records' && filter.event_types[0] !== '*') {
+    const detail = 'event_types must be ["*"] on the records stream';
+    return { ok: false, status: 422, code: 'invalid_request', detail };
+  }
+  if (!sameFilter(filter, before)) set['filter_version'] = await addFilter(tx, filter);
+  return write(tx, 'changed', set, { fields: Object.keys(changed) });
+}
+
+async function opened(sql: Sql, command: Command): Promise<Command> {
+  if (command.kind !== 'stored') return command;
+  const { rows } = await sql.query<{ edit: Command }>({
+    text: 'select edit from stored_edits where id = $1',
+    values: [command.id],
+  });
+  const edit = rows[0]?.edit;
+  if (edit === undefined) throw new Error(`no stored edit ${command.id}`);
+  return edit;
+}
+
+function filterOf(row: Row): Filter {
+  return { syncs: row.syncs, collections: row.collections, event_types: row.event_types };
+}
+
+function gone(consumerId: string): Answer {
+  return {
+    ok: false,
+    status: 404,
+    code: 'not_found',
+    detail: `There is no consumer ${consumerId}.`,
+  };
+}
+
+function conflict(tx: Tx, verb: string): Answer {
+  const detail = `Consumer ${tx.consumerId} is ${tx.row.status}: ${verb} is not possible.`;
+  return { ok: false, status: 409, code: 'wrong_status', detail };
+}

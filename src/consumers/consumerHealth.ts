@@ -1,0 +1,99 @@
+import { agingText, type Aging } from '../retention/retentionText.ts';
+import { amount } from '../rules/words.ts';
+import type { ConsumerStatus, Filter, Health } from '../schema/consumer.ts';
+
+export interface HealthInput {
+  status: ConsumerStatus;
+  statusReason: string | null;
+  /** RFC 3339, as the next two. */
+  failingSince: string | null;
+  nextAttemptAt: string | null;
+  lastFailure: { code: string; status: number | null } | null;
+  /** Attempts made at the failing entry. */
+  attempts: number;
+  /** Entries after the position, at most. */
+  waiting: number;
+  parked: number;
+  deadLetters: number;
+  /** Null: nothing that waits is old enough to be lost soon. */
+  aging: Aging | null;
+  filter: Filter;
+  /** Whether an alert would reach anyone. */
+  alertsReachSomeone: boolean;
+  now: Date;
+}
+
+/** A consumer's state in sentences for people; `error` needs someone to act, `warn` may pass by itself. */
+export function consumerHealth(input: HealthInput): Health {
+  const notes: string[] = [];
+  if (input.status === 'stopped') notes.push(stopped(input));
+  if (input.status === 'blocked') notes.push(blocked(input));
+  if (input.aging !== null) notes.push(capital(agingText(input.aging)));
+  if (input.parked > 0) notes.push(parked(input));
+  if (input.deadLetters > 0) {
+    notes.push(`${amount(input.deadLetters, 'dead letter')}: replay or delete them`);
+  }
+  const empty = (['syncs', 'collections', 'event_types'] as const).filter(
+    (list) => input.filter[list].length === 0,
+  );
+  if (empty.length > 0) {
+    notes.push(`The filter matches nothing: ${empty.join(' and ')} ${isAre(empty.length)} empty`);
+  }
+  if (!input.alertsReachSomeone) {
+    notes.push('No alert address: set alert_emails or MILLRACE_ALERT_EMAIL');
+  }
+  const status = input.status === 'stopped' ? 'error' : notes.length > 0 ? 'warn' : 'ok';
+  return { status, notes, time: input.now.toISOString() };
+}
+
+function stopped({ statusReason, failingSince, now }: HealthInput): string {
+  const why = statusReason === null ? 'Stopped' : `Stopped: ${statusReason}`;
+  const since = failingSince === null ? '' : `, failing since ${clock(failingSince, now)}`;
+  return `${why}${since}; resume goes on at the position`;
+}
+
+function blocked(input: HealthInput): string {
+  const { lastFailure, failingSince, nextAttemptAt, attempts, waiting, now } = input;
+  const what = lastFailure === null ? 'Failing' : phrase(lastFailure);
+  const since = failingSince === null ? '' : ` since ${clock(failingSince, now)}`;
+  const next = nextAttemptAt === null ? 'now' : clock(nextAttemptAt, now);
+  return `${what}${since}; next attempt ${next} (attempt ${attempts + 1}); ${amount(waiting, 'entry', 'entries')} ${waiting === 1 ? 'waits' : 'wait'}`;
+}
+
+function parked({ status, parked: count, nextAttemptAt, now }: HealthInput): string {
+  const many = `${amount(count, 'entry', 'entries')} ${isAre(count)} parked`;
+  if (status !== 'active') return `${many} until it is active`;
+  return nextAttemptAt === null
+    ? many
+    : `${many}; the next attempt is at ${clock(nextAttemptAt, now)}`;
+}
+
+function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+}
+
+function isAre(count: number): string {
+  return count === 1 ? 'is' : 'are';
+}
+
+const PHRASES: Record<string, string> = {
+  CONNECTION_REFUSED: 'Refused connections',
+  CONNECTION_RESET: 'Dropped connections',
+  DNS_FAILED: 'Host name not found',
+  TIMEOUT: 'No answer in time',
+  TLS_FAILED: 'TLS failed',
+  ADDRESS_REFUSED: 'Address not allowed',
+  CREDENTIALS_FAILED: 'Credentials failed',
+};
+
+function phrase({ code, status }: { code: string; status: number | null }): string {
+  if (status !== null) return `Answered HTTP ${status}`;
+  return PHRASES[code] ?? `Failing (${code})`;
+}
+
+/** `14:02` of today, `2026-11-22 14:02` of another day; UTC. */
+function clock(time: string, now: Date): string {
+  const [day = '', rest = ''] = new Date(time).toISOString().split('T');
+  const minute = `${rest.slice(0, 5)} UTC`;
+  return now.toISOString().startsWith(day) ? minute : `${day} ${minute}`;
+}

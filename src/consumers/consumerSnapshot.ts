@@ -1,0 +1,100 @@
+import type { Sql } from '../db/db.ts';
+import type { Failure } from '../progress/progress.ts';
+import type { ConsumerStatus, Filter, StreamName } from '../schema/consumer.ts';
+
+const MAX_LIST_BYTES = 256 * 1024;
+
+/**
+ * Where a consumer stands, as its workflow sees it. Kept in histories: holds no secret and no
+ * entry's data.
+ */
+export interface Standing {
+  stream: StreamName;
+  status: ConsumerStatus;
+  statusReason: string | null;
+  version: number;
+  filterVersion: number;
+  name: string;
+  targetName: string;
+  targetHost: string;
+  path: string;
+  position: number;
+  lastPosition: number;
+  /** Nothing to send as far as the leader has looked: no drain is needed. */
+  idle: boolean;
+  failingSince: string | null;
+  nextAttemptAt: string | null;
+  attempt: number;
+  lastFailure: Failure | null;
+  /** Who is named has been warned of this failure. */
+  warned: boolean;
+  /** When the next parked entry is due, while active; RFC 3339. */
+  parkedDueAt: string | null;
+  deleted: boolean;
+  /** How long the worker that said so lets an endpoint fail; histories from before it lack it. */
+  retryWindowMs?: number;
+}
+
+interface Row extends Omit<Standing, 'targetHost'> {
+  baseUrl: string | null;
+}
+
+export async function loadStanding(sql: Sql, consumerId: string): Promise<Standing | null> {
+  const { rows } = await sql.query<Row>({
+    text: `
+      select k.stream, k.status, k.status_reason as "statusReason", k.version,
+             k.filter_version as "filterVersion", k.name,
+             coalesce(t.name, '') as "targetName", t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
+             c.idle and c.wanted is null as idle, k.failing_since as "failingSince",
+             c.next_attempt_at as "nextAttemptAt", c.attempt, c.last_failure as "lastFailure",
+             k.deleted_at is not null as deleted, k.warned_at is not null as warned,
+             k.active_since + make_interval(secs => (
+               select min(p.due_ms) from parked p where p.consumer_id = k.id
+             ) / 1000.0 - k.active_ms / 1000.0) as "parkedDueAt"
+        from consumers k
+        join cursors c on c.consumer_id = k.id
+        left join targets t on t.id = k.target_id -- none: of a deleted one
+        join streams s on s.name = k.stream
+       where k.id = $1`,
+    values: [consumerId],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const { baseUrl, ...rest } = row;
+  return { ...rest, targetHost: baseUrl === null ? '' : new URL(baseUrl).host };
+}
+
+/** The newest filter, its lists cut to 256 KB so that a workflow can hold them. */
+export async function loadFilter(
+  sql: Sql,
+  consumerId: string,
+): Promise<{ filter: Filter; truncated: boolean }> {
+  const { rows } = await sql.query<Filter>({
+    text: `
+      select syncs, collections, event_types from filter_versions
+       where consumer_id = $1 order by version desc limit 1`,
+    values: [consumerId],
+  });
+  const row = rows[0];
+  if (row === undefined) throw new Error(`consumer ${consumerId} has no filter`);
+  let room = MAX_LIST_BYTES;
+  let truncated = false;
+  const cut = (list: string[]): string[] => {
+    const kept: string[] = [];
+    for (const value of list) {
+      room -= Buffer.byteLength(value) + 4;
+      if (room < 0) {
+        truncated = true;
+        break;
+      }
+      kept.push(value);
+    }
+    return kept;
+  };
+  const filter = {
+    event_types: cut(row.event_types),
+    collections: cut(row.collections),
+    syncs: cut(row.syncs),
+  };
+  return { filter, truncated };
+}

@@ -1,0 +1,197 @@
+import type { Sql } from '../db/db.ts';
+import { OVER_AT, type Aging } from '../retention/retentionText.ts';
+import { compile } from '../rules/filter.ts';
+import { STANDS_AT } from '../rules/positionSql.ts';
+import type { Consumer, Filter, StreamName } from '../schema/consumer.ts';
+import { cursorOf } from '../streams/cursor.ts';
+import type { Pages } from '../streams/pages.ts';
+import { consumerHealth } from './consumerHealth.ts';
+
+/** A consumer's row with everything its view is made of, of one snapshot. */
+export interface ConsumerRow {
+  id: string;
+  name: string;
+  target_id: string;
+  stream: StreamName;
+  path: string;
+  syncs: string[];
+  collections: string[];
+  event_types: string[];
+  ordering: Consumer['ordering'];
+  alert_emails: string[];
+  status: Consumer['status'];
+  status_reason: string | null;
+  /** Where it stands: an idle one where the leader does, which has seen nothing for it up to there. */
+  shown: number;
+  ahead: number[];
+  last_position: number;
+  attempt: number;
+  next_attempt_at: string | null;
+  last_failure: { code: string; status: number | null } | null;
+  failing_since: string | null;
+  filter_version: number;
+  filter_from: number;
+  region: string;
+  metadata: Record<string, unknown>;
+  created_at: string;
+  updated_at: string;
+  parked: number;
+  dead: number;
+  /** It has been warned that events which wait for it are old. */
+  aging: boolean;
+  /** When the next parked entry is due, while active. */
+  parked_due_at: string | null;
+  /** Age in seconds of the first entry after `shown`, whether it matches or not. */
+  seconds: number | null;
+}
+
+/**
+ * Reads the consumers that `rows` selects (all columns of `consumers`), newest first. `rows` is
+ * evaluated before the joins, so that their cost is that of one page.
+ */
+export function selectConsumers(rows: string): string {
+  return `
+    with page as materialized (${rows})
+    select k.id, k.name, k.target_id, k.stream, k.path, f.syncs, f.collections, f.event_types,
+           k.ordering, k.alert_emails, k.status, k.status_reason, stand.shown, c.ahead,
+           s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
+           p.parked, p.parked_due_at,
+           (select count(*) from dead_letters d where d.consumer_id = k.id) as dead,
+           exists (select from aging a where a.consumer_id = k.id and a.warned_at is not null) as aging,
+           f.version as filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
+           greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds
+      from page k
+      join cursors c on c.consumer_id = k.id
+     cross join lateral ( -- the one in force: a sender may still go by an older one than the newest
+        select version, filter_from, syncs, collections, event_types from filter_versions
+         where consumer_id = k.id and filter_from is not null
+         order by version desc limit 1
+     ) f
+     cross join lateral (
+        select count(*) as parked,
+               case when min(due_ms) is not null then k.active_since
+                 + make_interval(secs => greatest(0, min(due_ms) - k.active_ms) / 1000.0) end
+                 as parked_due_at
+          from parked where consumer_id = k.id
+     ) p
+      join streams s on s.name = k.stream
+      join tails t on t.stream = k.stream
+      join leader l on l.name = 'wake'
+     cross join lateral (
+        select ${STANDS_AT} as shown
+     ) stand
+      left join lateral (
+        select event_inserted_at as at from events
+         where k.stream = 'events' and stand.shown < s.last_position and position > stand.shown
+         order by position limit 1
+     ) e on true
+      left join lateral (
+        select updated_at as at from records
+         where k.stream = 'records' and stand.shown < s.last_position and position > stand.shown
+         order by position limit 1
+     ) r on true
+     order by k.created_at desc, k.id desc`;
+}
+
+/** What waits for a consumer: entries as an upper bound, and the age of the oldest. */
+export type Lag = Consumer['lag'];
+
+/** The lag that a row alone tells: every entry after the position may match. */
+export function lagOfRow(row: ConsumerRow): Lag {
+  const entries = Math.max(0, row.last_position - row.shown - row.ahead.length);
+  return { entries, seconds: entries === 0 ? 0 : (row.seconds ?? 0) };
+}
+
+/** Entries looked at to tell the lag of one consumer; those beyond are counted as if they matched. */
+const COUNTED = 10_000;
+
+/** The lag by what matches, exact as long as no more than 10,000 entries wait. */
+export async function countLag(sql: Sql, pages: Pages, row: ConsumerRow): Promise<Lag> {
+  if (row.shown >= row.last_position) return { entries: 0, seconds: 0 };
+  const matches = compile(filterOf(row));
+  const settled = new Set(row.ahead);
+  // Entries appended since the row was read are not its lag: they would make it exceed the row's end.
+  const read = await pages.keys(row.stream, row.shown, COUNTED);
+  const keys = read.filter((key) => key.position <= row.last_position);
+  const waiting = keys.filter((key) => !settled.has(key.position) && matches(key));
+  const scannedTo =
+    read.length < COUNTED ? row.last_position : (keys.at(-1)?.position ?? row.shown);
+  const entries = waiting.length + Math.max(0, row.last_position - scannedTo);
+  if (entries === 0) return { entries: 0, seconds: 0 };
+  const oldest = waiting[0]?.position ?? scannedTo + 1;
+  return { entries, seconds: await ageOf(sql, row.stream, oldest) };
+}
+
+async function ageOf(sql: Sql, stream: StreamName, position: number): Promise<number> {
+  const at = stream === 'events' ? 'event_inserted_at' : 'updated_at';
+  const { rows } = await sql.query<{ seconds: number }>({
+    text: `
+      select greatest(0, extract(epoch from clock_timestamp() - ${at}))::float8 as seconds
+        from ${stream} where position >= $1 order by position limit 1`,
+    values: [position],
+  });
+  return rows[0]?.seconds ?? 0; // a record that moved on meanwhile
+}
+
+export interface ViewSettings {
+  /** Whether alerts of a consumer that names nobody reach an operator. */
+  alertsByDefault: boolean;
+  /** How long events are kept, ms. */
+  eventRetentionMs: number;
+}
+
+/** The API's consumer. */
+export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): Consumer {
+  const nextAttemptAt = row.status === 'blocked' ? row.next_attempt_at : row.parked_due_at;
+  return {
+    id: row.id,
+    name: row.name,
+    target_id: row.target_id,
+    stream: row.stream,
+    path: row.path,
+    ...filterOf(row),
+    ordering: row.ordering,
+    alert_emails: row.alert_emails,
+    status: row.status,
+    status_reason: row.status_reason,
+    position: row.shown,
+    cursor: cursorOf(row.stream, row.shown),
+    lag,
+    parked: row.parked,
+    next_attempt_at: nextAttemptAt,
+    failing_since: row.failing_since,
+    filter_version: row.filter_version,
+    filter_from: row.filter_from,
+    region: row.region,
+    workflow_id: `consumer/${row.id}`,
+    health: consumerHealth({
+      status: row.status,
+      statusReason: row.status_reason,
+      failingSince: row.failing_since,
+      nextAttemptAt,
+      lastFailure: row.last_failure,
+      attempts: row.attempt,
+      waiting: lag.entries,
+      parked: row.parked,
+      deadLetters: row.dead,
+      aging: agingOf(row, lag, settings.eventRetentionMs),
+      filter: filterOf(row),
+      alertsReachSomeone: settings.alertsByDefault || row.alert_emails.length > 0,
+      now: new Date(),
+    }),
+    metadata: row.metadata,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  };
+}
+
+/** It may have passed them since it was warned. */
+function agingOf({ aging }: ConsumerRow, { entries, seconds }: Lag, keptMs: number): Aging | null {
+  const ageMs = seconds * 1_000;
+  if (!aging || entries === 0 || ageMs < keptMs * OVER_AT) return null;
+  return { waiting: entries, ageMs, keptMs };
+}
+
+function filterOf(row: ConsumerRow): Filter {
+  return { syncs: row.syncs, collections: row.collections, event_types: row.event_types };
+}

@@ -1,0 +1,162 @@
+import type { Sql } from '../db/db.ts';
+import type { Answer, Ask } from '../rules/command.ts';
+import type { ConsumerStatus, StreamName } from '../schema/consumer.ts';
+import type { Pages } from '../streams/pages.ts';
+
+/** A consumer and its cursor, locked. */
+export interface Row {
+  stream: StreamName;
+  status: ConsumerStatus;
+  target_id: string;
+  version: number;
+  filter_version: number;
+  position: number;
+  ahead: number[];
+  idle: boolean;
+  wanted: number | null;
+  wanted_version: number | null;
+  indexed_epoch: number | null;
+  live: boolean;
+  syncs: string[];
+  collections: string[];
+  event_types: string[];
+}
+
+/** One edit's transaction. */
+export interface Tx {
+  sql: Sql;
+  pages: Pages;
+  consumerId: string;
+  row: Row;
+  ask: Ask;
+  at: Date;
+  /** The leader's durable tail and epoch, locked against its transaction. */
+  tail: { position: number; epoch: number };
+}
+
+/** Whether the leader has matched everything up to its tail for this idle consumer. */
+export function watched(tx: Tx): boolean {
+  return tx.row.indexed_epoch === tx.tail.epoch;
+}
+
+/**
+ * Takes the consumer out of the leader's hands: an idle one stands at the leader's durable tail,
+ * or just before what it wants. Returns where it stands.
+ */
+export async function release(tx: Tx): Promise<number> {
+  const { row } = tx;
+  let position = row.position;
+  if (row.idle && row.wanted === null && watched(tx))
+    position = Math.max(position, tx.tail.position);
+  if (row.wanted !== null && row.wanted_version === row.filter_version) {
+    position = Math.max(position, row.wanted - 1);
+  }
+  if (row.idle) {
+    await tx.sql.query({
+      text: `
+        update cursors set position = $2, idle = false, indexed_epoch = null, wanted = null,
+                           wanted_version = null
+         where consumer_id = $1`,
+      values: [tx.consumerId, position],
+    });
+  }
+  return position;
+}
+
+const COLUMNS = new Set([
+  'name',
+  'target_id',
+  'path',
+  'ordering',
+  'alert_emails',
+  'metadata',
+  'status',
+  'status_reason',
+  'failing_since',
+  'warned_at',
+  'filter_version',
+  'deleted_at',
+]);
+
+/** One more version of the row, with its line in `changes` and a hint to the sender. */
+export async function write(
+  tx: Tx,
+  action: string,
+  set: Record<string, unknown>,
+  detail: Record<string, unknown> = {},
+): Promise<Answer> {
+  const names = Object.keys(set);
+  for (const name of names)
+    if (!COLUMNS.has(name)) throw new Error(`consumers has no ${name} to set`);
+  const assignments = names.map((name, index) => `, ${name} = $${index + 4}`).join('');
+  const { rows } = await tx.sql.query<{ version: number }>({
+    text: `
+      update consumers set version = version + 1, held = false, updated_at = $3${assignments}
+       where id = $1 and version = $2
+      returning version`,
+    values: [tx.consumerId, tx.row.version, tx.at, ...Object.values(set)],
+  });
+  const version = rows[0]?.version;
+  if (version === undefined)
+    throw new Error(`consumer ${tx.consumerId} changed under its row lock`);
+  await tx.sql.query({
+    text: `
+      with noted as (
+        insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+      )
+      select pg_notify('millrace_consumers', $2::text)`,
+    values: [
+      crypto.randomUUID(),
+      tx.consumerId,
+      tx.ask.editId,
+      action,
+      tx.ask.actor,
+      JSON.stringify(detail),
+      version,
+      tx.at,
+    ],
+  });
+  return { ok: true, version };
+}
+
+/** Locks the leader's tail before any cursor: the same order as the leader's own transaction. */
+export async function lockTail(sql: Sql, consumerId: string): Promise<Tx['tail'] | null> {
+  const { rows } = await sql.query<Tx['tail']>({
+    text: `
+      select t.position, l.epoch
+        from consumers k join tails t on t.stream = k.stream cross join leader l
+       where k.id = $1 for share of t`,
+    values: [consumerId],
+  });
+  return rows[0] ?? null;
+}
+
+export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null> {
+  const { rows } = await sql.query<Row>({
+    text: `
+      select k.stream, k.status, k.target_id, k.version, k.filter_version, c.position, c.ahead, c.idle,
+             c.wanted, c.wanted_version, c.indexed_epoch,
+             c.holder is not null and c.lease_until > clock_timestamp() as live,
+             f.syncs, f.collections, f.event_types
+        from consumers k
+        join cursors c on c.consumer_id = k.id
+        join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
+       where k.id = $1 and k.deleted_at is null
+         for update of k, c`,
+    values: [consumerId],
+  });
+  return rows[0] ?? null;
+}
+
+export async function setHeld(sql: Sql, consumerId: string, held: boolean): Promise<void> {
+  await sql.query({
+    text: `
+      with set as (
+        update consumers set held = $2, version = version + 1 where id = $1 and held <> $2
+        returning id
+      )
+      select pg_notify('millrace_consumers', id::text) from set`,
+    values: [consumerId, held],
+  });
+}

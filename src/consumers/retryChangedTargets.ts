@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+
+import type { Sql } from '../db/db.ts';
+import type { Commands } from '../rules/command.ts';
+
+const AT_ONCE = 100;
+
+/**
+ * Lets blocked consumers try at once when their target has changed since their last attempt, or is
+ * another one, but not before a Retry-After of the same place. The rows tell, so a change is not forgotten by whoever
+ * made it; the same change asks only once.
+ */
+export function createRetarget(options: {
+  sql: Sql;
+  ask: Commands['ask'];
+  log: Logger;
+}): () => Promise<void> {
+  const asked = new Set<string>(); // of the changes that are still untried
+
+  async function retarget(): Promise<void> {
+    const { rows } = await options.sql.query<{ id: string; edit_id: string }>({
+      name: 'retarget',
+      text: `
+        select k.id, 'target:' || t.id || ':' || t.version as edit_id
+          from consumers k
+          join cursors c on c.consumer_id = k.id
+          join targets t on t.id = k.target_id
+         where k.status = 'blocked' and k.deleted_at is null
+           and (c.tried_target < t.version or c.tried_target_id <> t.id)
+           and (c.asked_until is null or c.asked_until <= clock_timestamp()
+                or c.tried_target < t.moved_version or c.tried_target_id <> t.id)
+         order by k.id limit ${AT_ONCE}`,
+    });
+    const due = new Set(rows.map((row) => `${row.id} ${row.edit_id}`));
+    for (const one of asked) if (!due.has(one)) asked.delete(one);
+    for (const { id, edit_id } of rows) {
+      if (asked.has(`${id} ${edit_id}`)) continue;
+      asked.add(`${id} ${edit_id}`);
+      try {
+        await options.ask(id, { editId: edit_id, actor: 'target', command: { kind: 'retry' } });
+      } catch (error) {
+        asked.delete(`${id} ${edit_id}`);
+        options.log.warn({ err: error, consumer_id: id }, 'a changed target was not tried yet');
+      }
+    }
+  }
+
+  return retarget;
+}

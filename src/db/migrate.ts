@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+
+import pg from 'pg';
+
+import { openDb, type Sql } from './db.ts';
+import { ensurePartitions } from './partitions.ts';
+
+const FOLDER = new URL('../../migrations/', import.meta.url);
+/** Any constant: one process at a time migrates. */
+const ADVISORY_LOCK = 4_600_001;
+
+interface Migration {
+  name: string;
+  text: string;
+  sha256: string;
+}
+
+/**
+ * Brings the database to this version, each migration in a transaction of its own, and makes
+ * the partitions that are due; returns the names it applied. Waits for another process that
+ * migrates. Refuses a database whose applied migrations are not the ones in `migrations/`.
+ */
+export async function migrate(url: string): Promise<string[]> {
+  const migrations = await readMigrations();
+  const applied = await applyMissing(url, migrations);
+  await using db = openDb({
+    url,
+    max: 1,
+    applicationName: 'millrace migrate',
+    onError: () => undefined, // a lost connection also fails the query on it
+  });
+  await ensurePartitions(db);
+  return applied;
+}
+
+/** Names of the migrations that this version has and the database lacks. */
+export async function pendingMigrations(sql: Sql): Promise<string[]> {
+  const migrations = await readMigrations();
+  const { rows } = await sql.query<{ made: boolean }>(
+    `select to_regclass('schema_migrations') is not null as made`,
+  );
+  const done = rows[0]?.made === true ? await readApplied(sql) : new Map<string, string>();
+  return migrations.map(({ name }) => name).filter((name) => !done.has(name));
+}
+
+async function applyMissing(url: string, migrations: Migration[]): Promise<string[]> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'millrace migrate',
+    options: '-c timezone=UTC',
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on('error', () => undefined); // the query on it fails with the same error
+  await client.connect();
+  try {
+    const sql = client as Sql;
+    await sql.query(`select pg_advisory_lock(${ADVISORY_LOCK})`); // ends with the connection
+    await sql.query(
+      `create table if not exists schema_migrations (
+         name       text        primary key,
+         sha256     text        not null,
+         applied_at timestamptz not null default now()
+       )`,
+    );
+    const done = await readApplied(sql);
+    refuseOtherHistory(done, migrations);
+    const missing = migrations.filter(({ name }) => !done.has(name));
+    for (const migration of missing) await apply(sql, migration);
+    return missing.map(({ name }) => name);
+  } finally {
+    await client.end();
+  }
+}
+
+async function apply(sql: Sql, { name, text, sha256 }: Migration): Promise<void> {
+  await sql.query('begin');
+  try {
+    await sql.query(text);
+    await sql.query({
+      text: 'insert into schema_migrations (name, sha256) values ($1, $2)',
+      values: [name, sha256],
+    });
+    await sql.query('commit');
+  } catch (cause) {
+    throw new Error(`migration ${name} failed and was rolled back: ${String(cause)}`, { cause });
+  }
+}
+
+async function readApplied(sql: Sql): Promise<Map<string, string>> {
+  const { rows } = await sql.query<{ name: string; sha256: string }>(
+    'select name, sha256 from schema_migrations order by name',
+  );
+  return new Map(rows.map(({ name, sha256 }) => [name, sha256]));
+}
+
+function refuseOtherHistory(done: Map<string, string>, migrations: Migration[]): void {
+  const known = new Map(migrations.map(({ name, sha256 }) => [name, sha256]));
+  for (const [name, sha256] of done) {
+    if (!known.has(name)) {
+      throw new Error(
+        `the database has migration ${name}, which this version of Millrace does not know; run the version that applied it, or a newer one`,
+      );
+    }
+    if (known.get(name) !== sha256) {
+      throw new Error(
+        `migration ${name} was changed after it was applied to this database; restore the file and put the change into a new migration`,
+      );
+    }
+  }
+}
+
+async function readMigrations(): Promise<Migration[]> {
+  const files = (await readdir(FOLDER)).filter((file) => /^\d{4}_\w+\.sql$/u.test(file)).sort();
+  return Promise.all(
+    files.map(async (file) => {
+      const text = (await readFile(new URL(file, FOLDER), 'utf8')).replaceAll('\r\n', '\n');
+      return {
+        name: file.replace(/\.sql$/u, ''),
+        text,
+        sha256: createHash('sha256').update(text).digest('hex'),
+      };
+    }),
+  );
+}

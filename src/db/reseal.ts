@@ -1,0 +1,92 @@
+import type { Db } from './db.ts';
+import type { Vault } from './vault.ts';
+
+/** A column of sealed text; what is in it is sealed to `table:column:id`. */
+interface Sealed {
+  table: string;
+  column: string;
+}
+
+/** Every column that holds sealed text; tables have an `id`. */
+export const SEALED: readonly Sealed[] = [
+  { table: 'targets', column: 'credentials' },
+  { table: 'targets', column: 'signing_secret' },
+  { table: 'targets', column: 'signing_secret_previous' },
+];
+
+/** What came of re-sealing one column. */
+export interface Resealed {
+  column: string;
+  resealed: number;
+  /** Rows that did not open with any of the keys, by what they are sealed to; they stay as they are. */
+  unopened: string[];
+}
+
+/**
+ * Seals under the active key whatever another one has sealed, a batch a transaction; running it
+ * again goes on where it ended, and does nothing when all is done. What is sealed stays the same,
+ * so no sender hears of it. All processes have to know the active key before.
+ */
+export async function reseal(options: {
+  db: Db;
+  vault: Vault;
+  /** Rows a transaction. */
+  batch?: number;
+}): Promise<Resealed[]> {
+  const { db, vault, batch = 500 } = options;
+  const all: Resealed[] = [];
+  for (const { table, column } of SEALED) {
+    const counted: Resealed = { column: `${table}.${column}`, resealed: 0, unopened: [] };
+    const skipped: string[] = [];
+    for (;;) {
+      const done = await resealSome({ db, vault, batch, table, column, skipped });
+      counted.resealed += done.resealed;
+      skipped.push(...done.unopened);
+      if (done.seen < batch) break;
+    }
+    counted.unopened = skipped.map((id) => `${table}:${column}:${id}`);
+    all.push(counted);
+  }
+  return all;
+}
+
+function resealSome(options: {
+  db: Db;
+  vault: Vault;
+  batch: number;
+  table: string;
+  column: string;
+  skipped: string[];
+}): Promise<{ seen: number; resealed: number; unopened: string[] }> {
+  const { db, vault, batch, table, column, skipped } = options;
+  return db.transaction(async (tx) => {
+    const { rows } = await tx.query<{ id: string; sealed: string }>({
+      text: `
+        select id::text as id, ${column} as sealed from ${table}
+         where ${column} is not null and split_part(${column}, '.', 2) <> $1
+           and id <> all ($2)
+         order by id limit $3 for update`,
+      values: [vault.activeKey, skipped, batch],
+    });
+    const ids: string[] = [];
+    const sealed: string[] = [];
+    const unopened: string[] = [];
+    for (const row of rows) {
+      const aad = `${table}:${column}:${row.id}`;
+      try {
+        sealed.push(vault.seal(vault.open(row.sealed, aad), aad));
+        ids.push(row.id);
+      } catch {
+        unopened.push(row.id); // named in the answer
+      }
+    }
+    await tx.query({
+      text: `
+        update ${table} t set ${column} = one.sealed
+          from unnest($1::uuid[], $2::text[]) one (id, sealed)
+         where t.id = one.id`,
+      values: [ids, sealed],
+    });
+    return { seen: rows.length, resealed: ids.length, unopened };
+  });
+}

@@ -1,0 +1,40 @@
+import type { Logger } from 'pino';
+
+import type { Ended as AttemptEnded, Sender } from '../egress/webhookSender.ts';
+import type { Sent } from '../failure/outgoing.ts';
+import type { Budget } from '../flow/budget.ts';
+import type { Committer } from '../progress/committer.ts';
+import type { ParkedStore } from '../progress/parkedRows.ts';
+import type { Progress } from '../progress/progress.ts';
+import type { StreamName } from '../schema/consumer.ts';
+import type { Pages } from '../streams/pages.ts';
+import type { Tail } from '../streams/tail.ts';
+import type { Ended } from './ending.ts';
+import type { Run } from './senderConfig.ts';
+
+/** What the drains of a process share. */
+export interface Shared {
+  pages: Pages;
+  progress: Progress;
+  parked: ParkedStore;
+  committer: Committer;
+  tails: Record<StreamName, Tail>;
+  budget: Budget;
+  loadRun: (consumerId: string) => Promise<Run | null>;
+  openSender: (run: Run, ended: AttemptEnded<Sent>, startBy: () => number) => Sender<Sent>;
+  idleAfterMs: number;
+  retryWindowMs: number;
+  /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */
+  timeBudgetMs: number;
+  log: Logger;
+}
+
+export interface Delivery {
+  ended: Promise<Ended>;
+  /** Starts nothing more; ends when what is in flight has ended and is stored. */
+  stop(reason: 'yielded' | 'changed' | 'idle'): void;
+  /** Called every few tens of ms by the process. */
+  tick(now: number): void;
+  /** Since when there was nothing to do (monotonic ms); null while there is. */
+  readonly quietSince: number | null;
+}

@@ -1,0 +1,76 @@
+import {
+  compile,
+  inForce,
+  type FilterVersion,
+  type Matchable,
+  type Matcher,
+} from '../rules/filter.ts';
+import type { Filter } from '../schema/consumer.ts';
+
+/** The filter versions of a running sender, and where it took those that came while it ran. */
+export interface FilterStack {
+  /** Takes the newest versions; one that no sender has taken yet applies above `readTo`. */
+  take(filters: FilterVersion[], readTo: number): void;
+  /** Whether an entry passes every version it has to. */
+  passes(entry: Matchable & { position: number }): boolean;
+  /** Whether it passes the newest version, wherever it stands. */
+  matches(entry: Matchable): boolean;
+  /** What to read just above `after`, and up to where (null: no end). */
+  reading(after: number): { filter: Filter; until: number | null };
+  /** The syncs whose entries may pass; null: any. */
+  readonly syncs: readonly string[] | null;
+  /** Above which position the newest version applies. */
+  readonly filterFrom: number;
+}
+
+export function createFilterStack(filters: FilterVersion[], readTo: number): FilterStack {
+  const taken = new Map<number, number>();
+  let versions: FilterVersion[] = [];
+  const compiled = new Map<Filter, Matcher>();
+  let newest: { from: number; matches: Matcher } = { from: 0, matches: () => false };
+  take(filters, readTo);
+
+  function take(next: FilterVersion[], at: number): void {
+    versions = next.map((one) => {
+      if (one.filterFrom !== null) return one;
+      const from = taken.get(one.version) ?? at;
+      taken.set(one.version, from);
+      return { ...one, filterFrom: from };
+    });
+    const last = versions.at(-1);
+    if (last === undefined) throw new Error('a consumer has at least one filter version');
+    compiled.clear();
+    for (const { filter } of versions) compiled.set(filter, compile(filter));
+    newest = { from: last.filterFrom ?? 0, matches: matcherOf(last.filter) };
+  }
+
+  function passes(entry: Matchable & { position: number }): boolean {
+    if (!newest.matches(entry)) return false;
+    if (entry.position > newest.from) return true;
+    const { filter, also } = inForce(versions, entry.position - 1);
+    return [filter, ...also].every((one) => matcherOf(one)(entry));
+  }
+
+  function matcherOf(filter: Filter): Matcher {
+    const matcher = compiled.get(filter) ?? compile(filter);
+    compiled.set(filter, matcher);
+    return matcher;
+  }
+
+  return {
+    take,
+    passes,
+    matches: (entry) => newest.matches(entry),
+    reading: (after) => {
+      const { filter, until } = inForce(versions, after);
+      return { filter, until };
+    },
+    get syncs() {
+      const syncs = versions.at(-1)?.filter.syncs ?? [];
+      return syncs.includes('*') ? null : syncs;
+    },
+    get filterFrom() {
+      return newest.from;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import type { Logger } from 'pino';
+
+import type { Window } from '../flow/slidingWindow.ts';
+import type { StreamName } from '../schema/consumer.ts';
+import type { Entry, Pages } from '../streams/pages.ts';
+import type { Tail } from '../streams/tail.ts';
+import type { FilterStack } from './filterStack.ts';
+
+const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
+const RETRY_MS = 500;
+
+export interface ReaderOptions {
+  stream: StreamName;
+  consumerId: string;
+  pages: Pages;
+  tail: Tail;
+  window: Window<Entry>;
+  filters: FilterStack;
+  /** Entries between the position and the newest read, at most. */
+  maxSpan: number;
+  wantsMore: () => boolean;
+  /** Takes a matching entry; called in reading order. */
+  accept: (entry: Entry) => void;
+  /** Whatever could be read has been. */
+  filled: () => void;
+  log: Logger;
+}
+
+/** Reads a consumer's matching entries ahead of its sending: from the shared tail, or by page. */
+export interface Reader {
+  /** Reads on while more is wanted; never two pages at once. */
+  fill(): void;
+  /** The filter has changed: a page under way was read with the old one and is read again. */
+  forget(): void;
+}
+
+export function createReader(options: ReaderOptions): Reader {
+  const { stream, pages, tail, window, filters } = options;
+  let reading = false;
+  let generation = 0;
+  let pausedUntil = 0;
+
+  function fill(): void {
+    if (reading || performance.now() < pausedUntil) {
+      options.filled(); // what has been read goes on meanwhile
+      return;
+    }
+    while (options.wantsMore()) {
+      const room = Math.min(PAGE.limit, options.maxSpan - window.span);
+      const page = tail.since(window.readTo, room);
+      if (page === null) {
+        if (tail.end !== null) void readPage(room);
+        break;
+      }
+      if (page.scannedTo <= window.readTo) break; // caught up
+      for (let index = page.from; index < page.to; index += 1) take(page.entries[index]);
+      window.scanned(page.scannedTo);
+    }
+    options.filled();
+  }
+
+  async function readPage(limit: number): Promise<void> {
+    reading = true;
+    const readBy = generation;
+    const { filter, until } = filters.reading(window.readTo);
+    try {
+      const after = window.readTo;
+      const upTo = until === null ? {} : { until };
+      const page = await pages.read({ stream, after, ...upTo, filter, ...PAGE, limit });
+      if (readBy === generation) {
+        for (const entry of page.entries) take(entry);
+        window.scanned(page.scannedTo);
+      }
+    } catch (error) {
+      const fields = { err: error, consumer_id: options.consumerId };
+      options.log.warn(fields, 'a page could not be read; trying again');
+      pausedUntil = performance.now() + RETRY_MS;
+    } finally {
+      reading = false;
+    }
+    fill();
+  }
+
+  function take(entry: Entry | undefined): void {
+    if (entry !== undefined && !entry.superseded && filters.passes(entry)) options.accept(entry);
+  }
+
+  return {
+    fill,
+    forget: () => {
+      generation += 1;
+    },
+  };
+}

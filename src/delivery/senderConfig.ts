@@ -1,0 +1,107 @@
+import type { Sql } from '../db/db.ts';
+import type { Vault } from '../db/vault.ts';
+import type { FilterVersion } from '../rules/filter.ts';
+import type { ConsumerStatus, Ordering, StreamName } from '../schema/consumer.ts';
+import { openTarget, type OpenTarget } from '../targets/targets.ts';
+
+/** A consumer as its sender needs it: configuration, filter versions and the opened target. */
+export interface Run {
+  consumerId: string;
+  stream: StreamName;
+  path: string;
+  ordering: Ordering;
+  status: ConsumerStatus;
+  /** A command waits for the sender to let go. */
+  held: boolean;
+  deleted: boolean;
+  version: number;
+  filterVersion: number;
+  /** Ascending: the one in force at the position and all later ones. */
+  filters: FilterVersion[];
+  target: OpenTarget;
+  /** Changes when something was done to its parked entries from outside. */
+  parkedVersion: number;
+  /** Its own clock, which stands still unless it is active: ms until `since`. */
+  clock: { ms: number; since: string | null };
+}
+
+/** The consumer's own clock at a moment (unix ms): parked entries are due and die by it. */
+export function ownClock({ clock }: Pick<Run, 'clock'>, nowMs: number): number {
+  return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - Date.parse(clock.since));
+}
+
+/** Under `ordering: "stream"` a parked entry that is sent again counts, too: strictly one at a time. */
+export function mostInFlight({ ordering, target }: Pick<Run, 'ordering' | 'target'>): number {
+  return ordering === 'stream' ? 1 : target.maxInFlight;
+}
+
+/** Whether requests are made alike by both. */
+export function goesTheSameWay(next: Run, before: Run): boolean {
+  return (
+    next.target.version === before.target.version &&
+    next.path === before.path &&
+    next.target.id === before.target.id
+  );
+}
+
+interface Row {
+  stream: StreamName;
+  path: string;
+  ordering: Ordering;
+  status: ConsumerStatus;
+  held: boolean;
+  deleted: boolean;
+  version: number;
+  filter_version: number;
+  target_id: string;
+  parked_version: number;
+  active_ms: number;
+  active_since: string | null;
+  filters: {
+    version: number;
+    filter_from: number | null;
+    syncs: string[];
+    collections: string[];
+    event_types: string[];
+  }[];
+}
+
+/** Loads a run; null when there is no such consumer. */
+export async function loadRun(sql: Sql, vault: Vault, consumerId: string): Promise<Run | null> {
+  const { rows } = await sql.query<Row>({
+    name: 'run',
+    text: `
+      select k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
+             k.version, k.filter_version, k.target_id, k.parked_version, k.active_ms,
+             k.active_since,
+             (select json_agg(json_build_object(
+                       'version', f.version, 'filter_from', f.filter_from, 'syncs', f.syncs,
+                       'collections', f.collections, 'event_types', f.event_types) order by f.version)
+                from filter_versions f where f.consumer_id = k.id) as filters
+        from consumers k where k.id = $1`,
+    values: [consumerId],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const target = await openTarget(sql, vault, row.target_id);
+  if (target === null) throw new Error(`consumer ${consumerId} has no target ${row.target_id}`);
+  return {
+    consumerId,
+    stream: row.stream,
+    path: row.path,
+    ordering: row.ordering,
+    status: row.status,
+    held: row.held,
+    deleted: row.deleted,
+    version: row.version,
+    filterVersion: row.filter_version,
+    filters: row.filters.map((one) => ({
+      version: one.version,
+      filterFrom: one.filter_from,
+      filter: { syncs: one.syncs, collections: one.collections, event_types: one.event_types },
+    })),
+    target,
+    parkedVersion: row.parked_version,
+    clock: { ms: row.active_ms, since: row.active_since },
+  };
+}

@@ -1,0 +1,233 @@
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import { Webhook } from 'standardwebhooks';
+import { z } from 'zod';
+
+import { receiverPage } from './receiver-page.ts';
+import { choosePort, readState, writeState } from './state.ts';
+
+/** What came of checking a signature: `unknown` while there is no secret to check with. */
+export type Verdict = 'verified' | 'refused' | 'unknown';
+
+export interface Received {
+  at: string;
+  verdict: Verdict;
+  webhook_id: string | null;
+  consumer: string | null;
+  position: number | null;
+  attempt: number | null;
+  bytes: number;
+  /** The first 2,000 characters. */
+  body: string;
+}
+
+export interface Counts {
+  verified: number;
+  refused: number;
+  unknown: number;
+}
+
+export interface Receiver extends AsyncDisposable {
+  /** What a target's `base_url` is set to. */
+  url: string;
+  /** Where a browser sees what came. */
+  pageUrl: string;
+  /** The newest first. */
+  deliveries(): Received[];
+  counts(): Counts;
+  close(): Promise<void>;
+}
+
+export interface ReceiverOptions {
+  /** All signing secrets in use; asked at most every few seconds, and when none known fits. */
+  secrets: () => Promise<string[]>;
+  /** Keeps the port here, so that targets made earlier still reach it. Any free port without. */
+  dataDir?: string;
+}
+
+const KEPT = 200;
+const SHOWN_CHARACTERS = 2_000;
+const MAX_BODY = 4 * 1024 * 1024;
+const State = z.object({ port: z.int() });
+
+/**
+ * An endpoint on loopback that verifies each webhook as a customer's would, answers 200, or 401
+ * when no secret fits, and shows the last 200 at `/` and as JSON at `/deliveries`.
+ */
+export async function createReceiver(options: ReceiverOptions): Promise<Receiver> {
+  const received: Received[] = [];
+  const counts: Counts = { verified: 0, refused: 0, unknown: 0 };
+  const verify = createVerifier(options.secrets);
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => response.destroy()); // aborted, or larger than any webhook
+  });
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isLocal(request.headers.host)) return answer(response, 421, 'text/plain', 'not this host');
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    if (request.method === 'POST' && /^\/hook(\/|$)/u.test(path)) return take(request, response);
+    if (request.method !== 'GET') return answer(response, 405, 'text/plain', 'POST /hook');
+    if (path === '/') return answer(response, 200, 'text/html', receiverPage(received, counts));
+    if (path === '/deliveries') {
+      const text = JSON.stringify({ counts, deliveries: received });
+      return answer(response, 200, 'application/json', text);
+    }
+    return answer(response, 404, 'text/plain', 'POST /hook, GET / or GET /deliveries');
+  }
+
+  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request);
+    const verdict = await verify(request.headers, body);
+    counts[verdict] += 1;
+    received.unshift(toReceived(request.headers, body, verdict));
+    if (received.length > KEPT) received.pop();
+    const text = verdict === 'refused' ? 'no signing secret fits' : 'ok';
+    answer(response, verdict === 'refused' ? 401 : 200, 'text/plain', text);
+  }
+
+  const port = await listen(server, options.dataDir);
+  async function close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.close(() => resolve());
+    server.closeAllConnections();
+    await promise;
+  }
+  return {
+    url: `http://127.0.0.1:${port}/hook`,
+    pageUrl: `http://127.0.0.1:${port}/`,
+    deliveries: () => received,
+    counts: () => counts,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+const FRESH_MS = 5_000;
+/** A target made just now: its secret is looked up at once, but a stranger's floods nothing. */
+const ASK_AGAIN_MS = 250;
+
+/** Tries the secret that last fitted the consumer, then all; asks for new ones before it refuses. */
+function createVerifier(
+  ask: () => Promise<string[]>,
+): (headers: IncomingHttpHeaders, body: Buffer) => Promise<Verdict> {
+  let known = new Map<string, Webhook>();
+  let askedAt = -Infinity;
+  let asking: Promise<void> | null = null;
+  const fitted = new Map<string, string>();
+
+  async function refresh(): Promise<void> {
+    try {
+      const secrets = await ask();
+      known = new Map(
+        secrets.map((secret) => [secret, known.get(secret) ?? new Webhook(secret)] as const),
+      );
+    } catch {
+      // Postgres is away: those that are known stay
+    } finally {
+      askedAt = performance.now();
+      asking = null;
+    }
+  }
+
+  function fits(headers: IncomingHttpHeaders, body: Buffer): boolean {
+    const consumer = String(headers['millrace-consumer']);
+    const likely = fitted.get(consumer);
+    const secrets = [...(likely === undefined ? [] : [likely]), ...known.keys()];
+    for (const secret of secrets) {
+      if (!isSigned(known.get(secret), headers, body)) continue;
+      fitted.set(consumer, secret);
+      return true;
+    }
+    return false;
+  }
+
+  return async (headers, body) => {
+    if (performance.now() - askedAt > FRESH_MS) await (asking ??= refresh());
+    if (fits(headers, body)) return 'verified';
+    if (performance.now() - askedAt > ASK_AGAIN_MS) {
+      await (asking ??= refresh());
+      if (fits(headers, body)) return 'verified';
+    }
+    return known.size === 0 ? 'unknown' : 'refused';
+  };
+}
+
+function isSigned(
+  webhook: Webhook | undefined,
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+): boolean {
+  try {
+    webhook?.verify(body, headers as Record<string, string>, { jsonParse: false });
+    return webhook !== undefined;
+  } catch {
+    return false; // another secret, an old timestamp or no signature at all
+  }
+}
+
+function toReceived(headers: IncomingHttpHeaders, body: Buffer, verdict: Verdict): Received {
+  const text = (name: string): string | null => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : null;
+  };
+  const number = (name: string): number | null => (text(name) === null ? null : Number(text(name)));
+  return {
+    at: new Date().toISOString(),
+    verdict,
+    webhook_id: text('webhook-id'),
+    consumer: text('millrace-consumer'),
+    position: number('millrace-position'),
+    attempt: number('millrace-attempt'),
+    bytes: body.length,
+    body: body.toString('utf8', 0, SHOWN_CHARACTERS * 4).slice(0, SHOWN_CHARACTERS),
+  };
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY) throw new Error(`more than ${MAX_BODY} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A page elsewhere that rebinds its name to loopback must not read what came. */
+function isLocal(host: string | undefined): boolean {
+  return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/u.test(host ?? '');
+}
+
+function answer(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, {
+    'content-type': `${type}; charset=utf-8`,
+    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  });
+  response.end(text);
+}
+
+async function listen(
+  server: ReturnType<typeof createServer>,
+  dataDir: string | undefined,
+): Promise<number> {
+  const file = dataDir === undefined ? null : join(dataDir, 'receiver.json');
+  const kept = file === null ? null : await readState(file, State);
+  const wanted = file === null ? 0 : await choosePort(kept?.port);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(wanted, '127.0.0.1', resolve);
+  await promise;
+  const { port } = server.address() as AddressInfo;
+  if (file !== null && port !== kept?.port) await writeState(file, { port });
+  return port;
+}

@@ -1,0 +1,97 @@
+import { compile, inForce, type FilterVersion } from '../rules/filter.ts';
+import { recordOf } from '../rules/ordering.ts';
+import type { StreamName } from '../schema/consumer.ts';
+import type { Entry, Pages } from '../streams/pages.ts';
+
+const PAGE = { limit: 100, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
+/** Entries looked at for a probe. */
+const PROBE_SCAN = 5_000;
+/** Pages read for one: where matches are that sparse, there is no probe. */
+const PROBE_PAGES = 60;
+
+export interface HeadRequest {
+  pages: Pages;
+  stream: StreamName;
+  position: number;
+  /** Settled above the position. */
+  ahead: number[];
+  filters: FilterVersion[];
+  /** Records with parked entries: later ones wait behind those. */
+  parked: ReadonlySet<string>;
+}
+
+/**
+ * The first entry of a consumer that may be tried: it is not settled and has no parked one of its
+ * record before it. Null when nothing waits.
+ */
+export async function findHead(request: HeadRequest): Promise<Entry | null> {
+  let found: Entry | null = null;
+  await eachUnsettled(request, request.position, (entry) => {
+    if (request.parked.has(recordOf(entry))) return true;
+    found = entry;
+    return false;
+  });
+  return found;
+}
+
+/**
+ * An entry of another record to ask the endpoint with: the first unsettled one of its record, the
+ * `turn`th in doubling strides through what waits. Null when only the head's record waits.
+ */
+export async function findProbe(
+  request: HeadRequest,
+  head: Entry,
+  turn: number,
+): Promise<Entry | null> {
+  const seen = new Set([recordOf(head)]);
+  const found: number[] = []; // positions: bodies of thousands would be many bytes
+  const wanted = 2 ** Math.min(turn, 12) - 1;
+  let looked = 0;
+  await eachUnsettled(
+    request,
+    head.position,
+    (entry) => {
+      looked += 1;
+      const record = recordOf(entry);
+      if (!seen.has(record) && !request.parked.has(record)) found.push(entry.position);
+      seen.add(record);
+      return found.length <= wanted && looked < PROBE_SCAN;
+    },
+    PROBE_PAGES,
+  );
+  const position = found[wanted % Math.max(1, found.length)];
+  return position === undefined ? null : request.pages.entryAt(request.stream, position);
+}
+
+/** Visits unsettled entries that pass, in order, until told to stop. */
+async function eachUnsettled(
+  request: HeadRequest,
+  from: number,
+  visit: (entry: Entry) => boolean,
+  pagesAtMost = Infinity,
+): Promise<void> {
+  const { pages, stream } = request;
+  const settled = new Set(request.ahead);
+  const filters = request.filters.map((one) => ({
+    ...one,
+    filterFrom: one.filterFrom ?? Math.max(request.position, ...request.ahead),
+  }));
+  let after = from;
+  for (let read = 1; ; read += 1) {
+    const now = inForce(filters, after);
+    const page = await pages.read({
+      stream,
+      after,
+      ...(now.until === null ? {} : { until: now.until }),
+      filter: now.filter,
+      ...PAGE,
+    });
+    const also = now.also.map(compile);
+    for (const entry of page.entries) {
+      if (settled.has(entry.position) || !also.every((passes) => passes(entry))) continue;
+      if (!visit(entry)) return;
+    }
+    if (page.scannedTo <= after || page.scannedTo >= page.last || read >= pagesAtMost) return;
+    after = page.scannedTo;
+  }
+}

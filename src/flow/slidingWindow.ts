@@ -1,0 +1,124 @@
+/** One entry between being read and being settled. */
+export interface Slot<E> {
+  entry: E;
+  settled: boolean;
+  /** No longer wanted (an edit removed it): settled without being sent when its turn comes. */
+  closed: boolean;
+  sent: boolean;
+  /** The next entry of its lane (see `lanes.ts`). */
+  next: Slot<E> | null;
+  lane: string;
+}
+
+export interface Progress {
+  /** Everything at or below is settled. */
+  position: number;
+  /** Settled positions above it, ascending. */
+  ahead: number[];
+}
+
+export interface Window<E> {
+  /** Takes an entry in reading order; null when it had been settled before (it is in `ahead`). */
+  add(entry: E, lane: string): Slot<E> | null;
+  /** Everything up to `position` has been read. */
+  scanned(position: number): void;
+  settle(slot: Slot<E>): void;
+  progress(): Progress;
+  unsettled(): Iterable<Slot<E>>;
+  readonly readTo: number;
+  /** Entries that have not settled. */
+  readonly open: number;
+  /** Entries between the position and the newest read, settled ones included. */
+  readonly span: number;
+  readonly bytes: number;
+}
+
+/**
+ * The sliding window of a drain: entries are read in order and settle in any order, and
+ * `progress` is at each moment what a successor needs to miss nothing and repeat nothing settled.
+ */
+export function createWindow<E extends { position: number; bytes: number }>(
+  from: Progress,
+): Window<E> {
+  const carried = new Set(from.ahead);
+  let slots: Slot<E>[] = [];
+  let first = 0; // index of the first slot that may be unsettled
+  let readTo = from.position;
+  let open = 0;
+  let bytes = 0;
+
+  function add(entry: E, lane: string): Slot<E> | null {
+    if (entry.position > readTo) readTo = entry.position;
+    if (carried.size > 0 && carried.has(entry.position)) return null;
+    const slot: Slot<E> = { entry, settled: false, closed: false, sent: false, next: null, lane };
+    slots.push(slot);
+    open += 1;
+    bytes += entry.bytes;
+    return slot;
+  }
+
+  function settle(slot: Slot<E>): void {
+    if (slot.settled) return;
+    slot.settled = true;
+    open -= 1;
+    bytes -= slot.entry.bytes;
+    if (slots[first] === slot) advance();
+  }
+
+  function advance(): void {
+    while (first < slots.length && slots[first]?.settled === true) first += 1;
+    if (first < 1024) return;
+    slots = slots.slice(first);
+    first = 0;
+  }
+
+  function progress(): Progress {
+    const head = slots[first];
+    if (head === undefined) {
+      drop(readTo);
+      return { position: readTo, ahead: [...carried].sort((a, b) => a - b) };
+    }
+    const position = head.entry.position - 1;
+    drop(position);
+    const ahead = [...carried];
+    for (let index = first + 1; index < slots.length; index += 1) {
+      const slot = slots[index];
+      if (slot?.settled === true) ahead.push(slot.entry.position);
+    }
+    return { position, ahead: carried.size === 0 ? ahead : ahead.sort((a, b) => a - b) };
+  }
+
+  function drop(position: number): void {
+    if (carried.size === 0) return;
+    for (const settled of carried) if (settled <= position) carried.delete(settled);
+  }
+
+  function* unsettled(): Iterable<Slot<E>> {
+    for (let index = first; index < slots.length; index += 1) {
+      const slot = slots[index];
+      if (slot !== undefined && !slot.settled) yield slot;
+    }
+  }
+
+  return {
+    add,
+    scanned: (position) => {
+      if (position > readTo) readTo = position;
+    },
+    settle,
+    progress,
+    unsettled,
+    get readTo() {
+      return readTo;
+    },
+    get open() {
+      return open;
+    },
+    get span() {
+      return slots.length - first;
+    },
+    get bytes() {
+      return bytes;
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import type { Sql } from '../db/db.ts';
+import { PARKED_CTES } from './parkedRows.ts';
+import type { Attempt, Committed, Outcomes } from './progress.ts';
+
+/** One statement for all that happened; `parked` adds what happened to parked entries. */
+function commitText(parked: boolean): string {
+  return `
+  with input as (
+    select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[]${parked ? ', $18::int[]' : ''})
+      as i(consumer_id, epoch, position, ahead, positions, started_at, duration_ms, status, entries, low, high, oldest${parked ? ', added' : ''})
+  ), moved as (
+    update cursors c
+       set position    = i.position,
+           ahead       = i.ahead::bigint[],
+           lease_until = clock_timestamp() + make_interval(secs => $9 / 1000.0)
+           ${parked ? ', parked_total = c.parked_total + i.added' : ''}
+      from input i
+     where c.consumer_id = i.consumer_id and c.epoch = i.epoch
+    returning c.consumer_id
+  ), batches as (
+    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
+    select i.consumer_id, clock_timestamp(), i.positions::bigint[], i.started_at::bigint[],
+           i.duration_ms::int[], i.status::smallint[], i.entries, i.low, i.high, i.oldest
+      from input i join moved using (consumer_id)
+     where i.positions <> '{}'
+  ), single as (
+    insert into attempts
+    select a.* from jsonb_to_recordset($10::jsonb) as a(
+             id uuid, consumer_id uuid, position bigint, message_id text, event_id text, attempt int,
+             started_at timestamptz, duration_ms int, outcome text, status int, error_code text,
+             response_head text, next_attempt_at timestamptz)
+      join moved using (consumer_id)
+  )${parked ? `, ${PARKED_CTES}` : ''}
+  select m.consumer_id, k.version, t.version as target_version
+    from moved m join consumers k on k.id = m.consumer_id join targets t on t.id = k.target_id`;
+}
+
+const COMMIT = commitText(false);
+const COMMIT_WITH_PARKED = commitText(true);
+
+/** Stores outcomes and renews the leases; a fenced consumer is missing in the answer. */
+export async function commit(
+  sql: Sql,
+  outcomes: Outcomes[],
+  leaseMs: number,
+): Promise<Map<string, Committed>> {
+  const attempts = outcomes.flatMap((one) =>
+    one.attempts.map((attempt) => toRow(one.consumerId, attempt)),
+  );
+  const parked = outcomes.some((one) => one.parked !== null);
+  const { rows } = await sql.query<{
+    consumer_id: string;
+    version: number;
+    target_version: number;
+  }>({
+    name: parked ? 'commit with parked' : 'commit',
+    text: parked ? COMMIT_WITH_PARKED : COMMIT,
+    values: [
+      outcomes.map((one) => one.consumerId),
+      outcomes.map((one) => one.epoch),
+      outcomes.map((one) => one.position),
+      outcomes.map((one) => literal(one.ahead)),
+      outcomes.map((one) => literal(one.batch.positions)),
+      outcomes.map((one) => literal(one.batch.startedAt)),
+      outcomes.map((one) => literal(one.batch.durationMs)),
+      outcomes.map((one) => literal(one.batch.status)),
+      leaseMs,
+      JSON.stringify(attempts),
+      outcomes.map((one) => one.batch.positions.length),
+      outcomes.map((one) => least(one.batch.positions)),
+      outcomes.map((one) => greatest(one.batch.positions)),
+      outcomes.map((one) => least(one.batch.startedAt)),
+      ...(parked ? parkedValues(outcomes) : []),
+    ],
+  });
+  return new Map(
+    rows.map((row) => [
+      row.consumer_id,
+      { version: row.version, targetVersion: row.target_version },
+    ]),
+  );
+}
+
+function parkedValues(outcomes: Outcomes[]): unknown[] {
+  const all = (of: 'inserts' | 'updates' | 'deletes'): string =>
+    JSON.stringify(
+      outcomes.flatMap(({ consumerId, parked }) =>
+        (parked?.[of] ?? []).map((row) => ({ consumer_id: consumerId, ...row })),
+      ),
+    );
+  const added = outcomes.map(({ parked }) => parked?.added ?? 0);
+  return [all('inserts'), all('updates'), all('deletes'), added];
+}
+
+/** Not by spreading: a batch may hold more numbers than a call takes. */
+function least(numbers: number[]): number | null {
+  return numbers.length === 0 ? null : numbers.reduce((low, one) => (one < low ? one : low));
+}
+
+function greatest(numbers: number[]): number | null {
+  return numbers.length === 0 ? null : numbers.reduce((high, one) => (one > high ? one : high));
+}
+
+/** A Postgres array literal of integers. */
+function literal(numbers: number[]): string {
+  return `{${numbers.join(',')}}`;
+}
+
+function toRow(consumerId: string, attempt: Attempt): Record<string, unknown> {
+  return {
+    id: crypto.randomUUID(),
+    consumer_id: consumerId,
+    position: attempt.position,
+    message_id: attempt.messageId,
+    event_id: attempt.eventId,
+    attempt: attempt.attempt,
+    started_at: new Date(attempt.startedAt).toISOString(),
+    duration_ms: attempt.durationMs,
+    outcome: attempt.outcome,
+    status: attempt.status,
+    error_code: attempt.errorCode,
+    response_head: attempt.responseHead,
+    next_attempt_at:
+      attempt.nextAttemptAt === null ? null : new Date(attempt.nextAttemptAt).toISOString(),
+  };
+}

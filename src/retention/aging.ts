@@ -1,0 +1,190 @@
+import type { Logger } from 'pino';
+
+import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/writeAlert.ts';
+import type { Db, Sql } from '../db/db.ts';
+import { PASSES } from '../rules/filterSql.ts';
+import { STANDS_AT } from '../rules/positionSql.ts';
+import { createPages } from '../streams/pages.ts';
+import { writeRetentionAlerts } from './retentionAlerts.ts';
+import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
+
+/** Any constant: one process at a time looks. */
+const ADVISORY_LOCK = 4_600_006;
+const CONSUMERS = 200;
+/** Looked at for one consumer at a time: by position, or of each of a few syncs and of all of them. */
+const ROWS = 5_000;
+const SYNC_ROWS = 500;
+const FEW_SYNCS = 32;
+/** Of one run; what is left is for the next. */
+const BUDGET_MS = 5_000;
+
+export interface AgingOptions {
+  db: Pick<Db, 'query' | 'transaction'>;
+  /** How long events are kept, ms. */
+  eventMs: number;
+  alerts: AlertOptions;
+  log: Pick<Logger, 'warn'>;
+}
+
+export interface AgingWatch {
+  /**
+   * Warns once of each consumer, whatever its status, for which an event waits that is older than
+   * 80 % of the retention; again only after it has passed what is nearly as old. Safe to call from
+   * any number of processes, every few minutes.
+   */
+  run(): Promise<void>;
+}
+
+/**
+ * Watches for events that will be dropped before a consumer has passed them. Consumers that stand
+ * beyond what is old cost nothing; of the others it is kept how far nothing waits for them, so that
+ * a filter that rarely matches is not read over again.
+ */
+export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWatch {
+  const pages = createPages(db);
+
+  async function run(): Promise<void> {
+    const { rows } = await db.query<
+      Omit<Bounds, 'old' | 'young'> & Record<'old' | 'young', string>
+    >({
+      text: `
+        select now() as started, now() - $1 * interval '1 ms' as old,
+               now() - $2 * interval '1 ms' as young`,
+      values: [eventMs * WARN_AT, eventMs * OVER_AT],
+    });
+    const [times] = rows;
+    if (times === undefined) return;
+    const bounds = {
+      started: times.started,
+      old: await pages.positionAtTime('events', times.old),
+      young: await pages.positionAtTime('events', times.young),
+    };
+    await db.query({ text: OVER, values: [bounds.young] });
+    const until = performance.now() + BUDGET_MS;
+    while ((await look(bounds)) && performance.now() < until);
+  }
+
+  /** Whether there was anyone to look at. */
+  function look({ started, old, young }: Bounds): Promise<boolean> {
+    return db.transaction(async (tx) => {
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      const { rows } = await tx.query<{ id: string; found: number | null; warn: boolean }>({
+        text: LOOK,
+        values: [started, old, young],
+      });
+      const due = rows.filter(({ warn }) => warn);
+      if (due.length > 0) await warn(tx, due);
+      return rows.length > 0;
+    });
+  }
+
+  async function warn(tx: Sql, due: { id: string; found: number | null }[]): Promise<void> {
+    const { rows } = await tx.query<Troubled & { id: string; age_ms: number; told_at: string }>({
+      text: `
+        select k.id, ${TROUBLED}, k.failing_since, now() as told_at,
+               extract(epoch from now() - e.event_inserted_at)::float8 * 1000 as age_ms
+          from unnest($1::uuid[], $2::bigint[]) as due(id, found)
+          join consumers k on k.id = due.id
+          join cursors c on c.consumer_id = k.id
+          join targets t on t.id = k.target_id
+          join streams s on s.name = k.stream
+          join events e on e.position = due.found`,
+      values: [due.map(({ id }) => id), due.map(({ found }) => found)],
+    });
+    const told = rows.map(({ id, age_ms: ageMs, told_at, ...troubled }) => ({
+      consumerId: id,
+      reason: agingText({ waiting: troubled.waiting, upTo: true, ageMs, keptMs: eventMs }),
+      at: new Date(told_at),
+      troubled,
+    }));
+    await writeRetentionAlerts(tx, alerts, told);
+    for (const { consumerId, reason } of told) {
+      log.warn({ consumer_id: consumerId, reason }, 'a consumer is about to lose events');
+    }
+  }
+
+  return { run };
+}
+
+interface Bounds {
+  /** When the run began. */
+  started: string;
+  /** Everything up to here is old enough to warn, and to go on being warned. */
+  old: number;
+  young: number;
+}
+
+const STANDS = `
+  select k.id, k.version, c.ahead, stand.at
+    from consumers k
+    join cursors c on c.consumer_id = k.id
+    join tails t on t.stream = k.stream
+    join leader l on l.name = 'wake'
+   cross join lateral (select ${STANDS_AT} as at) stand
+   where k.stream = 'events' and k.deleted_at is null`;
+
+/** Forgets those that have passed everything that is old. */
+const OVER = `
+  delete from aging a
+   where not exists (select from (${STANDS}) k where k.id = a.consumer_id and k.at < $1)`;
+
+/** The next rows that may wait for k: of a few syncs by their index, else by position. */
+const NEXT = `
+  select position, sync_id, collection_id, event from (
+    (select position, sync_id, collection_id, event from events
+      where not k.few and position > k.clear_to and position <= $3
+      order by position limit k.rows)
+    union all
+    (select e.* from unnest(case when k.few then k.syncs end) as one(sync)
+       cross join lateral (
+         select position, sync_id, collection_id, event from events
+          where sync_id = one.sync and position > k.clear_to and position <= $3
+          order by position limit k.rows) e)
+  ) e order by position limit k.rows`;
+
+/**
+ * Looks for the first event up to $3 that waits for each of a few consumers, notes what it found,
+ * and says who is to be warned. $1: who was looked at since then is done; $2: as old as to warn.
+ */
+const LOOK = `
+  with behind as materialized (
+    select k.id, k.version, k.ahead, a.warned_at, f.syncs, f.few,
+           case when a.version = k.version then greatest(k.at, a.clear_to) else k.at end as clear_to,
+           case when f.few then ${SYNC_ROWS} else ${ROWS} end as rows
+      from (${STANDS}) k
+      left join aging a on a.consumer_id = k.id
+     cross join lateral (
+        select syncs, syncs <> '{*}' and cardinality(syncs) <= ${FEW_SYNCS} as few
+          from filter_versions where consumer_id = k.id order by version desc limit 1) f
+     where k.at < $3 and (a.looked_at is null or a.looked_at < $1)
+     order by hashtextextended(k.id::text, extract(epoch from $1::timestamptz)::bigint) -- in turn
+     limit ${CONSUMERS}
+  ), looked as (
+    select k.id, k.version, k.warned_at, first.position as found, cut.position as cut
+      from behind k
+      left join lateral (
+        select e.position from (${NEXT}) e
+         where not e.position = any (k.ahead) and ${PASSES}
+         order by e.position limit 1
+      ) first on true
+      left join lateral ( -- how far that was, when there is more
+        select max(n.position) as position
+          from (${NEXT}) n
+         where first.position is null
+        having count(*) = k.rows
+      ) cut on true
+  ), noted as (
+    insert into aging as a (consumer_id, version, clear_to, looked_at, warned_at)
+    select id, version, coalesce(found - 1, cut, $3),
+           case when found is not null or cut is null then $1::timestamptz end,
+           case when found <= $2 then now() end
+      from looked
+        on conflict (consumer_id) do update
+       set version   = excluded.version,
+           clear_to  = excluded.clear_to,
+           looked_at = excluded.looked_at,
+           warned_at = case when excluded.looked_at is null then a.warned_at
+                            when excluded.clear_to < $3 then coalesce(a.warned_at, excluded.warned_at)
+                       end
+  )
+  select id, found, found <= $2 and warned_at is null is true as warn from looked`;

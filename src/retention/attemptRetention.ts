@@ -1,0 +1,156 @@
+import type { Logger } from 'pino';
+
+import type { Db, Sql } from '../db/db.ts';
+import { ensurePartitions } from '../db/partitions.ts';
+
+export interface AttemptRetentionOptions {
+  db: Pick<Db, 'query' | 'transaction'>;
+  /** How long attempts are kept, ms. */
+  ageMs: number;
+  /** How much room they may take, with their indexes, bytes. */
+  maxBytes: number;
+  log: Pick<Logger, 'info'>;
+}
+
+export interface AttemptRetention {
+  /** Drops what is too old, then what is too much, the oldest first. Safe to call from any number of processes. */
+  run(): Promise<void>;
+}
+
+/** Any constant: one process at a time makes room. */
+const ADVISORY_LOCK = 4_600_005;
+const TIME = { attempts: 'started_at', attempt_batches: 'committed_at' } as const;
+type Parent = keyof typeof TIME;
+const PARENTS = Object.keys(TIME) as Parent[];
+
+/** A table of more pages (80 MB) is read in part to find its middle. */
+const SAMPLED_PAGES = 10_000;
+const PAGE_BYTES = 8_192;
+/** Where less of a table's pages is in use, what comes fits in. */
+const FULL = 0.75;
+/** An empty table with its indexes takes less. */
+const EMPTY_BYTES = 1024 * 1024;
+
+interface Part {
+  name: string;
+  parent: Parent;
+  /** `20261123`; null: holds what came while its day had no partition. */
+  day: string | null;
+  bytes: number;
+}
+
+interface Dropped {
+  partitions: string[];
+  rows: number;
+}
+
+/**
+ * Keeps attempts to an age and a size: whole days go, the oldest first. Of a day that is too much
+ * by itself the older half is deleted, and its room used again. Nothing that is sent depends on
+ * them: at worst the number of the attempt at an entry begins anew.
+ */
+export function createAttemptRetention(options: AttemptRetentionOptions): AttemptRetention {
+  const { db, ageMs, maxBytes, log } = options;
+
+  async function run(): Promise<void> {
+    await ensurePartitions(db); // what is of a day has to be in it
+    await dropOld();
+    const dropped: Dropped = { partitions: [], rows: 0 };
+    while (await makeRoom(dropped));
+    if (dropped.partitions.length > 0 || dropped.rows > 0) {
+      log.info({ ...dropped, max_bytes: maxBytes }, 'attempts beyond their size were dropped');
+    }
+  }
+
+  async function dropOld(): Promise<void> {
+    const oldest = dayOf(Date.now() - ageMs);
+    for (const { name, day } of await partsOf(db)) {
+      if (day === null || day >= oldest) continue;
+      await db.transaction((tx) => drop(tx, [name]));
+      log.info({ partition: name }, 'attempts older than the retention were dropped');
+    }
+    for (const parent of PARENTS) {
+      await db.query({
+        text: `delete from ${parent}_other where ${TIME[parent]} < now() - $1 * interval '1 ms'`,
+        values: [ageMs],
+      });
+    }
+  }
+
+  /** Takes one step if there is too much; whether there may be a next one. */
+  function makeRoom(dropped: Dropped): Promise<boolean> {
+    return db.transaction(async (tx) => {
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      const parts = await partsOf(tx);
+      if (parts.reduce((sum, { bytes }) => sum + bytes, 0) <= maxBytes) return false;
+      const oldest = oldestOf(parts);
+      if (oldest.length > 0) {
+        const names = oldest.map(({ name }) => name);
+        await drop(tx, names);
+        dropped.partitions.push(...names);
+        return true;
+      }
+      const [largest] = parts.toSorted((a, b) => b.bytes - a.bytes);
+      if (largest !== undefined) dropped.rows += await deleteOlderHalf(tx, largest);
+      return false;
+    });
+  }
+
+  return { run };
+}
+
+/** The parts of the oldest day before today (UTC), else what is of no day. */
+function oldestOf(parts: Part[]): Part[] {
+  const today = dayOf(Date.now());
+  const days = parts.flatMap(({ day }) => (day !== null && day < today ? [day] : []));
+  const [oldest] = days.toSorted();
+  if (oldest !== undefined) return parts.filter(({ day }) => day === oldest);
+  return parts.filter(({ day, bytes }) => day === null && bytes > EMPTY_BYTES);
+}
+
+async function partsOf(sql: Sql): Promise<Part[]> {
+  const { rows } = await sql.query<Omit<Part, 'day'>>(`
+    select child.relname as name, parent.relname as parent,
+           coalesce(pg_total_relation_size(child.oid), 0) as bytes -- dropped meanwhile
+      from pg_inherits
+      join pg_class child on child.oid = inhrelid
+      join pg_class parent on parent.oid = inhparent
+     where inhparent in (${PARENTS.map((one) => `'${one}'::regclass`).join(', ')})`);
+  return rows.map((row) => ({ ...row, day: /_(\d{8})$/u.exec(row.name)?.[1] ?? null }));
+}
+
+/** Neither commits nor reads may wait long for it. */
+async function drop(tx: Sql, names: string[]): Promise<void> {
+  await tx.query(`set local lock_timeout = '2s'`);
+  for (const name of names) {
+    await tx.query(name.endsWith('_other') ? `truncate ${name}` : `drop table if exists ${name}`);
+  }
+}
+
+/** How many rows of both tables it deleted; none while the last half's room is not used up. */
+async function deleteOlderHalf(tx: Sql, { name, parent }: Part): Promise<number> {
+  await tx.query(`set local statement_timeout = '10min'`);
+  const size = await tx.query<{ bytes: number }>(`select pg_relation_size('${name}') as bytes`);
+  const pages = Math.max(1, (size.rows[0]?.bytes ?? 0) / PAGE_BYTES);
+  const share = Math.min(1, SAMPLED_PAGES / pages);
+  const { rows } = await tx.query<{ used: number; middle: string | null }>(`
+    select count(distinct (ctid::text::point)[0])::float8 as used,
+           percentile_disc(0.5) within group (order by ${TIME[parent]}) as middle
+      from ${name} tablesample system (${100 * share})`);
+  const { used = 0, middle = null } = rows[0] ?? {};
+  if (middle === null || used / (pages * share) < FULL) return 0;
+  let deleted = 0;
+  for (const each of PARENTS) {
+    const { rowCount } = await tx.query({
+      text: `delete from ${each} where ${TIME[each]} <= $1`,
+      values: [middle],
+    });
+    deleted += rowCount ?? 0;
+  }
+  return deleted;
+}
+
+/** `20261123`, UTC. */
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
+}

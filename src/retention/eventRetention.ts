@@ -1,0 +1,105 @@
+import type { Logger } from 'pino';
+
+import type { AlertOptions } from '../alerts/writeAlert.ts';
+import type { Db, Sql } from '../db/db.ts';
+import { EVENTS_A_PARTITION } from '../db/partitions.ts';
+import { tellOfMissed } from './lostEvents.ts';
+
+export interface RetentionOptions {
+  db: Pick<Db, 'query' | 'transaction'>;
+  /** How long events are kept, ms. */
+  eventMs: number;
+  /** How long attempts are, and with them what only tells of the past, ms. */
+  attemptMs: number;
+  /** How those hear of it that miss some. */
+  alerts: AlertOptions;
+  log: Pick<Logger, 'info' | 'warn'>;
+}
+
+export interface Retention {
+  /** Drops what is old enough; rejects when readers hold a partition too long, to be run again. Safe to call from any number of processes, every few minutes. */
+  run(): Promise<void>;
+}
+
+/** Any constant: one process at a time drops. */
+const ADVISORY_LOCK = 4_600_004;
+/** What nobody asks for any more. */
+const LEFTOVERS = [
+  `delete from outbox where coalesce(sent_at, given_up_at) < now() - $1 * interval '1 ms'`,
+  `delete from stored_edits where created_at < now() - $1 * interval '1 ms'`,
+  `delete from lag_samples where at < now() - $1 * interval '1 ms'`,
+  `delete from parked p using consumers k
+    where k.id = p.consumer_id and k.deleted_at < now() - $1 * interval '1 ms'`,
+  `delete from dead_letters d using consumers k
+    where k.id = d.consumer_id and k.deleted_at < now() - $1 * interval '1 ms'`,
+];
+
+/**
+ * Drops events by age, whole partitions at a time: one goes when its newest event is older than
+ * `eventMs`. Each consumer that had still to pass entries of it gets an alert that counts
+ * them, and its mail, in the same transaction.
+ */
+export function createRetention(options: RetentionOptions): Retention {
+  const { db, eventMs, attemptMs, alerts, log } = options;
+
+  async function run(): Promise<void> {
+    for (let dropped = true; dropped;) dropped = await dropOldestEvents();
+    for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
+  }
+
+  /** Whether one was dropped, so that the next may be due. */
+  function dropOldestEvents(): Promise<boolean> {
+    return db.transaction(async (tx) => {
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      const from = await oldestEvents(tx);
+      if (from === null || !(await isDue(tx, from))) return false;
+      const name = `events_${from}`;
+      const to = from + EVENTS_A_PARTITION;
+      await tx.query(`set local statement_timeout = '10min'`);
+      const missed = await tellOfMissed(tx, alerts, { name, last: to - 1, keptMs: eventMs });
+      await tx.query({ text: 'delete from event_ids where position < $1', values: [to] });
+      // Lines before tables, as appends lock them; neither may keep appends and reads waiting long.
+      await tx.query(`set local lock_timeout = '2s'`);
+      await tx.query({
+        text: `update streams set first_position = greatest(first_position, $1) where name = 'events'`,
+        values: [to],
+      });
+      await tx.query(`drop table ${name}`);
+      log.info(
+        { partition: name, consumers_behind: missed },
+        'events older than the retention were dropped',
+      );
+      return true;
+    });
+  }
+
+  async function isDue(tx: Sql, from: number): Promise<boolean> {
+    const { rows } = await tx.query<{ due: boolean }>({
+      text: `select (select last_position from streams where name = 'events') >= $1
+                    and not exists (
+                      select from (select event_inserted_at as at from events_${from}
+                                    order by position desc limit 1) newest
+                       where at >= now() - $2 * interval '1 ms'
+                    ) as due`,
+      values: [from + EVENTS_A_PARTITION, eventMs],
+    });
+    return rows[0]?.due === true;
+  }
+
+  return { run };
+}
+
+async function oldestEvents(tx: Sql): Promise<number | null> {
+  const names = await partitionsOf(tx, 'events');
+  const froms = names.map((name) => Number(name.slice('events_'.length)));
+  return froms.length === 0 ? null : Math.min(...froms);
+}
+
+async function partitionsOf(sql: Sql, parent: string): Promise<string[]> {
+  const { rows } = await sql.query<{ name: string }>({
+    text: `select relname as name from pg_inherits join pg_class on oid = inhrelid
+            where inhparent = $1::text::regclass`,
+    values: [parent],
+  });
+  return rows.map(({ name }) => name);
+}

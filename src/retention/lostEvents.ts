@@ -1,0 +1,80 @@
+import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/writeAlert.ts';
+import type { Sql } from '../db/db.ts';
+import { PASSES } from '../rules/filterSql.ts';
+import { STANDS_AT } from '../rules/positionSql.ts';
+import { writeRetentionAlerts } from './retentionAlerts.ts';
+import { lostText } from './retentionText.ts';
+
+export interface Going {
+  /** The table of a partition of events. */
+  name: string;
+  /** Its last position. */
+  last: number;
+  /** How old its events have got, ms. */
+  keptMs: number;
+}
+
+/** Counted by one statement: each may have to read the whole partition, about a second. */
+const AT_ONCE = 50;
+
+/**
+ * Tells of each consumer that has entries of the partition ahead of it, unsettled, that pass its
+ * filter: how many, in the caller's transaction. Returns how many consumers miss some.
+ */
+export async function tellOfMissed(
+  tx: Sql,
+  options: AlertOptions,
+  { name, last, keptMs }: Going,
+): Promise<number> {
+  const behind = await tx.query<{ id: string }>({ text: BEHIND, values: [last] });
+  const ids = behind.rows.map(({ id }) => id);
+  const missed: Missed[] = [];
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const { rows } = await tx.query<Missed>({
+      text: missedIn(name),
+      values: [ids.slice(from, from + AT_ONCE)],
+    });
+    missed.push(...rows);
+  }
+  const alerts = missed.map(({ id, count, first, last, told_at, ...troubled }) => ({
+    consumerId: id,
+    reason: lostText({ count, first, last }, keptMs),
+    at: new Date(told_at),
+    troubled,
+    lost: { count, first, last },
+  }));
+  if (alerts.length > 0) await writeRetentionAlerts(tx, options, alerts);
+  return alerts.length;
+}
+
+/** Consumers that stand beyond the partition are not looked at any closer: most do. */
+const BEHIND = `
+  select k.id
+    from consumers k
+    join cursors c on c.consumer_id = k.id
+    join tails t on t.stream = k.stream
+    join leader l on l.name = 'wake'
+   where k.stream = 'events' and k.deleted_at is null and ${STANDS_AT} < $1`;
+
+interface Missed extends Troubled {
+  id: string;
+  count: number;
+  first: number;
+  last: number;
+  told_at: string;
+}
+
+function missedIn(partition: string): string {
+  return `
+    select k.id, ${TROUBLED}, k.failing_since, now() as told_at, missed.*
+      from consumers k
+      join cursors c on c.consumer_id = k.id
+      join targets t on t.id = k.target_id
+      join streams s on s.name = k.stream
+     cross join lateral (
+        select count(*) as count, min(e.position) as first, max(e.position) as last
+          from ${partition} e
+         where e.position > c.position and not e.position = any (c.ahead) and ${PASSES}
+     ) missed
+     where k.id = any ($1) and missed.count > 0`;
+}

@@ -1,0 +1,123 @@
+import type { Filter, FilterDelta, StreamName } from '../schema/consumer.ts';
+
+const LISTS = ['syncs', 'collections', 'event_types'] as const;
+
+/** What a filter looks at in an entry; `event` is null on the records stream. */
+export interface Matchable {
+  syncId: string;
+  collectionId: string;
+  event: string | null;
+}
+
+export type Matcher = (entry: Matchable) => boolean;
+
+/** Compiles a filter to set look-ups: an entry passes when each of its three values is in its list. */
+export function compile(filter: Filter): Matcher {
+  const syncs = toSet(filter.syncs);
+  const collections = toSet(filter.collections);
+  const events = toSet(filter.event_types);
+  if (syncs === null && collections === null && events === null) return () => true;
+  return (entry) =>
+    (syncs === null || syncs.has(entry.syncId)) &&
+    (collections === null || collections.has(entry.collectionId)) &&
+    (events === null || entry.event === null || events.has(entry.event));
+}
+
+function toSet(list: string[]): Set<string> | null {
+  return list[0] === '*' ? null : new Set(list);
+}
+
+/** A list that holds nothing lets nothing through. */
+export function matchesNothing(filter: Filter): boolean {
+  return LISTS.some((list) => filter[list].length === 0);
+}
+
+export type Edited =
+  | { ok: true; filter: Filter }
+  | { ok: false; status: 409 | 422; detail: string };
+
+/**
+ * Applies a delta: adding to `["*"]` changes nothing, adding `"*"` means everything, removing
+ * from `["*"]` is a conflict, a value both added and removed is invalid, absent and double
+ * values are no errors.
+ */
+export function applyDelta(filter: Filter, delta: FilterDelta, stream: StreamName): Edited {
+  const next: Filter = { ...filter };
+  for (const list of LISTS) {
+    const add: string[] = delta.add[list] ?? [];
+    const remove: string[] = delta.remove[list] ?? [];
+    const both = add.find((value) => remove.includes(value));
+    if (both !== undefined) {
+      return { ok: false, status: 422, detail: `${list}: "${both}" is both added and removed` };
+    }
+    if (remove.length > 0 && filter[list][0] === '*') {
+      return {
+        ok: false,
+        status: 409,
+        detail: `${list} is ["*"] (everything); set the list to values before removing one`,
+      };
+    }
+    if (list === 'event_types' && stream === 'records' && add.some((value) => value !== '*')) {
+      return { ok: false, status: 422, detail: 'event_types must be ["*"] on the records stream' };
+    }
+    next[list] = edited(filter[list], add, remove);
+    if (next[list].length > 10_000) {
+      return { ok: false, status: 422, detail: `${list} would hold more than 10,000 values` };
+    }
+  }
+  return { ok: true, filter: next };
+}
+
+function edited(list: string[], add: string[], remove: string[]): string[] {
+  if (list[0] === '*' || add.includes('*')) return ['*'];
+  const values = new Set(list);
+  for (const value of add) values.add(value);
+  for (const value of remove) values.delete(value);
+  return [...values];
+}
+
+/** Whether two filters let the same entries through (their lists hold the same values). */
+export function sameFilter(a: Filter, b: Filter): boolean {
+  return LISTS.every((list) => {
+    const values = new Set(a[list]);
+    return values.size === new Set(b[list]).size && b[list].every((value) => values.has(value));
+  });
+}
+
+/** `3 syncs, all collections, created|deleted`: for people. */
+export function describeFilter(filter: Filter): string {
+  const count = (list: string[], noun: string): string =>
+    list[0] === '*' ? `all ${noun}s` : `${list.length} ${noun}${list.length === 1 ? '' : 's'}`;
+  const types = filter.event_types[0] === '*' ? 'all event types' : filter.event_types.join('|');
+  return `${count(filter.syncs, 'sync')}, ${count(filter.collections, 'collection')}, ${types || 'no event type'}`;
+}
+
+export interface FilterVersion {
+  version: number;
+  /** Applies above this position; null while the running drain has not taken it. */
+  filterFrom: number | null;
+  filter: Filter;
+}
+
+/**
+ * The version that is in force just above `after`, up to where the next one takes over (null:
+ * no end), and the later versions that an entry up to there has to pass as well: so an addition
+ * never reaches back, also when a crash makes entries read again.
+ */
+export function inForce(
+  versions: FilterVersion[],
+  after: number,
+): { filter: Filter; until: number | null; also: Filter[] } {
+  let index = 0;
+  while (index + 1 < versions.length && (versions[index + 1]?.filterFrom ?? Infinity) <= after) {
+    index += 1;
+  }
+  const now = versions[index];
+  if (now === undefined) throw new Error('a consumer has at least one filter version');
+  const later = versions.slice(index + 1);
+  return {
+    filter: now.filter,
+    until: later[0]?.filterFrom ?? null,
+    also: later.map((version) => version.filter),
+  };
+}

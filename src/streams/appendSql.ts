@@ -1,0 +1,151 @@
+import { textArray } from '../db/arrayLiteral.ts';
+import type { Query } from '../db/db.ts';
+import type { NewEvent, RecordKey, RecordVersion } from './derive.ts';
+
+export interface EventsInserted {
+  /** The event at index i has position base + i + 1, if it is new. */
+  base: number;
+  /** Positions of those whose id was new; null: all were. */
+  fresh: number[] | null;
+}
+
+/**
+ * One autocommit statement: takes the stream's line (so that commit order is position order),
+ * enters the ids, inserts the events whose id is new, hints listeners once. A duplicate leaves a
+ * gap in the positions.
+ */
+export function insertEvents(events: readonly NewEvent[]): Query {
+  const column = (of: (event: NewEvent) => string | null): string => textArray(events.map(of));
+  return {
+    name: 'insert-events',
+    text: `
+      with line as (
+        update streams
+           set last_position = last_position + $1,
+               last_at       = greatest(last_at, clock_timestamp())
+         where name = 'events'
+        returning last_position as last, last_position - $1 as base, last_at
+      ), ids as (
+        insert into event_ids (event_id, position)
+        select event_id, base + n from line, unnest($2::text[]) with ordinality as input (event_id, n)
+        on conflict do nothing
+        returning position
+      ), inserted as (
+        insert into events (position, event_id, event, sync_id, collection_id, upstream_id, data,
+                            changes, size, upstream_updated_at, event_inserted_at)
+        select base + n, event_id, event, sync_id, collection_id, upstream_id, data,
+               changes, size, upstream_updated_at, last_at
+          from line,
+               unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                      $8::text[], $9::integer[], $10::timestamptz[])
+               with ordinality as input (event_id, event, sync_id, collection_id, upstream_id, data,
+                                         changes, size, upstream_updated_at, n)
+         where (base + n in (select position from ids)) is true -- hashed, never a join
+      )
+      select base,
+             case when (select count(*) from ids) < $1 then array(select position from ids) end as fresh,
+             pg_notify('millrace_events', last::text)
+        from line`,
+    values: [
+      events.length,
+      column((event) => event.eventId),
+      column((event) => event.event),
+      column((event) => event.syncId),
+      column((event) => event.collectionId),
+      column((event) => event.upstreamId),
+      column((event) => event.data),
+      column((event) => event.changes),
+      `{${events.map(({ data, changes }) => sizeOf(data) + sizeOf(changes ?? '')).join(',')}}`,
+      column((event) => event.upstreamUpdatedAt),
+    ],
+  };
+}
+
+/** Moves records to the end of their stream, in the given order; needs the stream's line locked. */
+export function upsertRecords(records: readonly RecordVersion[]): Query {
+  const column = (of: (record: RecordVersion) => string | null): string =>
+    textArray(records.map(of));
+  return {
+    name: 'upsert-records',
+    text: `
+      with line as (
+        update streams
+           set last_position = last_position + $1,
+               last_at       = greatest(last_at, clock_timestamp())
+         where name = 'records'
+        returning last_position as last, last_position - $1 as base, last_at
+      ), upserted as (
+        insert into records (sync_id, collection_id, upstream_id, position, version_id, data, size,
+                             deleted, upstream_created_at, upstream_updated_at, created_at, updated_at)
+        select sync_id, collection_id, upstream_id, base + n, version_id, data, size,
+               deleted, upstream_created_at, upstream_updated_at, last_at, last_at
+          from line,
+               unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
+                      $8::boolean[], $9::timestamptz[], $10::timestamptz[])
+               with ordinality as input (sync_id, collection_id, upstream_id, version_id, data, size,
+                                         deleted, upstream_created_at, upstream_updated_at, n)
+        on conflict (sync_id, collection_id, upstream_id) do update
+           set position            = excluded.position,
+               version_id          = excluded.version_id,
+               data                = excluded.data,
+               size                = excluded.size,
+               deleted             = excluded.deleted,
+               upstream_created_at = excluded.upstream_created_at,
+               upstream_updated_at = excluded.upstream_updated_at,
+               updated_at          = excluded.updated_at
+      )
+      select pg_notify('millrace_records', last::text) from line`,
+    values: [
+      records.length,
+      column((record) => record.syncId),
+      column((record) => record.collectionId),
+      column((record) => record.upstreamId),
+      column((record) => record.versionId),
+      column((record) => record.data),
+      `{${records.map(({ data }) => sizeOf(data)).join(',')}}`,
+      `{${records.map(({ deleted }) => deleted).join(',')}}`,
+      column((record) => record.upstreamCreatedAt),
+      column((record) => record.upstreamUpdatedAt),
+    ],
+  };
+}
+
+/** Keeps other appends to the stream waiting until the transaction ends; answers its end. */
+export function lockLine(stream: 'records' | 'events'): Query {
+  return {
+    name: `lock-${stream}`,
+    text: `select last_position from streams where name = '${stream}' for update`,
+  };
+}
+
+/** The stored records of the given keys; a key may be there twice. */
+export function selectRecords(keys: readonly RecordKey[]): Query {
+  return {
+    name: 'select-records',
+    text: `
+      select distinct on (r.position)
+             r.sync_id, r.collection_id, r.upstream_id, r.data, r.deleted,
+             r.upstream_created_at, r.upstream_updated_at
+        from unnest($1::text[], $2::text[], $3::text[]) as key (sync_id, collection_id, upstream_id)
+        join records r using (sync_id, collection_id, upstream_id)`,
+    values: [
+      textArray(keys.map((key) => key.syncId)),
+      textArray(keys.map((key) => key.collectionId)),
+      textArray(keys.map((key) => key.upstreamId)),
+    ],
+  };
+}
+
+/** Which of the ids are entered, and where. */
+export function selectEventIds(ids: readonly string[]): Query {
+  return {
+    name: 'select-event-ids',
+    text: 'select event_id, position from event_ids where event_id = any($1::text[])',
+    values: [textArray(ids)],
+  };
+}
+
+/** Bytes as they are stored and sent. */
+function sizeOf(text: string): number {
+  return Buffer.byteLength(text);
+}

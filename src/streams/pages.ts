@@ -1,0 +1,305 @@
+import type { QueryArrayResult } from 'pg';
+
+import type { Sql } from '../db/db.ts';
+import type { EventType, Filter, StreamName } from '../schema/consumer.ts';
+import { scanFor } from './scan.ts';
+
+/** One entry of a stream, ready to be sent: its body is spliced from stored text, never parsed. */
+export interface Entry {
+  position: number;
+  /** `event_id` or `version_id`: the webhook's id. */
+  messageId: string;
+  syncId: string;
+  collectionId: string;
+  upstreamId: string;
+  /** Null on the records stream. */
+  event: EventType | null;
+  /** Server time, RFC 3339. */
+  at: string;
+  /** The webhook's body: `{"event":{…}}` or `{"record":{…}}`. */
+  body: string;
+  bytes: number;
+  /** Records stream: the record is known to have moved above this position since it was read. */
+  superseded: boolean;
+}
+
+export interface PageRequest {
+  stream: StreamName;
+  /** Exclusive. */
+  after: number;
+  /** Inclusive; without it, the stream's end. */
+  until?: number;
+  filter: Filter;
+  /** Only collections of this provider. */
+  provider?: string;
+  limit: number;
+  /** Of stored text; the entry that passes the bound is still returned, and at least one. */
+  maxBytes: number;
+  /** Rows looked at by one page where the filter cannot be answered from an index alone. */
+  scanRows: number;
+}
+
+export interface Page {
+  entries: Entry[];
+  /** Everything in (after, scannedTo] was looked at. */
+  scannedTo: number;
+  /** The stream's last position, of the same snapshot. */
+  last: number;
+  /** The first position that retention has left, of the same snapshot. */
+  first: number;
+}
+
+export interface Key {
+  position: number;
+  syncId: string;
+  collectionId: string;
+  event: EventType | null;
+}
+
+export interface Pages {
+  read(request: PageRequest): Promise<Page>;
+  /** What filters look at, for the next `limit` entries. */
+  keys(stream: StreamName, after: number, limit: number): Promise<Key[]>;
+  /** The same for the newest `limit` entries, newest first. */
+  newestKeys(stream: StreamName, limit: number): Promise<Key[]>;
+  /** Position of the first entry in (after, until] that passes the filter. */
+  first(stream: StreamName, after: number, filter: Filter, until: number): Promise<number | null>;
+  entryAt(stream: StreamName, position: number): Promise<Entry | null>;
+  /** The position just before the first entry whose server time is at or after `time`. */
+  positionAtTime(stream: StreamName, time: string): Promise<number>;
+}
+
+const COLUMNS = {
+  events:
+    'position, event_id, event, sync_id, collection_id, upstream_id, data, size, event_inserted_at, upstream_updated_at, changes',
+  records:
+    'position, version_id, deleted, sync_id, collection_id, upstream_id, data, size, updated_at, upstream_updated_at, upstream_created_at, created_at',
+} as const;
+
+const KEYS: Record<StreamName, string> = {
+  events: 'select position, sync_id, collection_id, event from events',
+  records: 'select position, sync_id, collection_id, null from records',
+};
+
+const FIRST_SCAN_ROWS = 50_000;
+const PREPARED = 50;
+
+/**
+ * Reads the streams by position. A page is one statement, bounded in rows and bytes; its rows and
+ * the stream's end are of one snapshot, and since commit order is position order nothing that
+ * commits later can lie at or below `scannedTo`.
+ */
+export function createPages(sql: Sql): Pages {
+  const prepared = new Set<string>();
+
+  /** Statements are prepared by shape and limit, but not for each limit that callers think of. */
+  async function readRows(
+    name: string | null,
+    text: string,
+    values: unknown[],
+  ): Promise<unknown[][]> {
+    if (name !== null && prepared.size < PREPARED) prepared.add(name);
+    const named = name !== null && prepared.has(name) ? { name } : {};
+    const config = { text, values, ...named, rowMode: 'array' };
+    const result = (await sql.query(config)) as unknown as QueryArrayResult<unknown[]>;
+    return result.rows;
+  }
+
+  async function read(request: PageRequest): Promise<Page> {
+    const { stream, after, limit, maxBytes } = request;
+    const scan = scanFor(request, COLUMNS[stream]);
+    const rows = await readRows(
+      scan.name,
+      `${scan.cte}
+             select s.last_position, s.first_position, ${scan.bound} as bound, p.*
+               from streams s
+               left join lateral (
+                 select *
+                   from (select *, sum(size) over (order by position rows unbounded preceding) - size as before
+                           from ${scan.source} scanned) sized
+                  where before < $3
+               ) p on true
+              where s.name = '${stream}'`,
+      [after, request.until ?? Number.MAX_SAFE_INTEGER, maxBytes, ...scan.values],
+    );
+    const head = rows[0];
+    if (head === undefined) throw new Error(`streams has no line for ${stream}`);
+    const [last, first, bound] = head as [number, number, number | null];
+    if (head[3] === null) {
+      return { entries: [], scannedTo: scannedBelow(request, last, bound), last, first };
+    }
+    const entries = rows.map((row) => ENTRY_OF[stream](row, 3));
+    const stored = rows.reduce((sum, row) => sum + (row[10] as number), 0);
+    const cut = entries.length >= limit || stored >= maxBytes;
+    const scannedTo = cut ? (entries.at(-1) as Entry).position : scannedBelow(request, last, bound);
+    return { entries, scannedTo, last, first };
+  }
+
+  async function keys(stream: StreamName, after: number, limit: number): Promise<Key[]> {
+    const rows = await readRows(
+      `keys-${stream}`,
+      `${KEYS[stream]} where position > $1 order by position limit $2`,
+      [after, limit],
+    );
+    return rows.map(toKey);
+  }
+
+  async function newestKeys(stream: StreamName, limit: number): Promise<Key[]> {
+    const rows = await readRows(null, `${KEYS[stream]} order by position desc limit $1`, [limit]);
+    return rows.map(toKey);
+  }
+
+  async function first(
+    stream: StreamName,
+    after: number,
+    filter: Filter,
+    until: number,
+  ): Promise<number | null> {
+    const request = { stream, until, filter, limit: 1, maxBytes: 1, scanRows: FIRST_SCAN_ROWS };
+    for (let from = after; from < until;) {
+      const scan = scanFor(request, 'position');
+      const [row] = await readRows(
+        scan.name,
+        `${scan.cte}
+               select s.last_position, ${scan.bound} as bound, p.position
+                 from streams s left join ${scan.source} p on true
+                where s.name = '${stream}' and $3::bigint is not null`,
+        [from, until, 1, ...scan.values],
+      );
+      const [last, bound, position] = row as [number, number | null, number | null];
+      if (position !== null) return position;
+      from = scannedBelow({ after: from, until }, last, bound);
+      if (bound === null) return null;
+    }
+    return null;
+  }
+
+  async function entryAt(stream: StreamName, position: number): Promise<Entry | null> {
+    const [row] = await readRows(
+      `entry-${stream}`,
+      `select ${COLUMNS[stream]} from ${stream} where position = $1`,
+      [position],
+    );
+    return row === undefined ? null : ENTRY_OF[stream](row, 0);
+  }
+
+  async function positionAtTime(stream: StreamName, time: string): Promise<number> {
+    const [ends] = await readRows(
+      `ends-${stream}`,
+      `select first_position - 1, last_position from streams where name = '${stream}'`,
+      [],
+    );
+    let [low, high] = ends as [number, number];
+    const at = stream === 'events' ? 'event_inserted_at' : 'updated_at';
+    // all up to `low` is older than `time`; the first entry above `high` is not
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const [row] = await readRows(
+        `time-${stream}`,
+        `select position, ${at} < $3 from ${stream}
+                where position > $1 and position <= $2 order by position limit 1`,
+        [middle, high, time],
+      );
+      if (row?.[1] === true) low = row[0] as number;
+      else high = middle;
+    }
+    return low;
+  }
+
+  return { read, keys, newestKeys, first, entryAt, positionAtTime };
+}
+
+function toKey([position, syncId, collectionId, event]: unknown[]): Key {
+  return { position, syncId, collectionId, event } as Key;
+}
+
+/** How far a page has looked that ran out of entries before it ran out of room. */
+function scannedBelow(
+  { after, until }: { after: number; until?: number },
+  last: number,
+  bound: number | null,
+): number {
+  return Math.max(after, bound ?? Math.min(until ?? last, last));
+}
+
+const ENTRY_OF: Record<StreamName, (row: unknown[], from: number) => Entry> = {
+  events: toEvent,
+  records: toRecord,
+};
+
+function toEvent(row: unknown[], from: number): Entry {
+  const [position, eventId, event, syncId, collectionId, upstreamId, data, size, at, upstreamAt] =
+    row.slice(from) as [
+      number,
+      string,
+      EventType,
+      string,
+      string,
+      string,
+      string,
+      number,
+      string,
+      string | null,
+    ];
+  const changes = row[from + 10] as string | null;
+  const body = `{"event":{"event_id":"${eventId}","event":"${event}","sync_id":${JSON.stringify(syncId)},"collection_id":${JSON.stringify(collectionId)},"upstream_id":${JSON.stringify(upstreamId)},"data":${data},"changes":${changes ?? 'null'},"upstream_updated_at":${quoted(upstreamAt)},"event_inserted_at":"${at}","position":${position}}}`;
+  const bytes = size + body.length - data.length - (changes?.length ?? 0);
+  return {
+    position,
+    messageId: eventId,
+    syncId,
+    collectionId,
+    upstreamId,
+    event,
+    at,
+    body,
+    bytes,
+    superseded: false,
+  };
+}
+
+function toRecord(row: unknown[], from: number): Entry {
+  const [
+    position,
+    versionId,
+    deleted,
+    syncId,
+    collectionId,
+    upstreamId,
+    data,
+    size,
+    at,
+    upstreamAt,
+  ] = row.slice(from) as [
+    number,
+    string,
+    boolean,
+    string,
+    string,
+    string,
+    string,
+    number,
+    string,
+    string | null,
+  ];
+  const upstreamCreatedAt = row[from + 10] as string | null;
+  const createdAt = row[from + 11] as string;
+  const body = `{"record":{"sync_id":${JSON.stringify(syncId)},"collection_id":${JSON.stringify(collectionId)},"upstream_id":${JSON.stringify(upstreamId)},"version_id":"${versionId}","updated_idx":${position},"data":${data},"deleted":${deleted},"upstream_created_at":${quoted(upstreamCreatedAt)},"upstream_updated_at":${quoted(upstreamAt)},"created_at":"${createdAt}","updated_at":"${at}"}}`;
+  const bytes = size + body.length - data.length;
+  return {
+    position,
+    messageId: versionId,
+    syncId,
+    collectionId,
+    upstreamId,
+    event: null,
+    at,
+    body,
+    bytes,
+    superseded: false,
+  };
+}
+
+function quoted(time: string | null): string {
+  return time === null ? 'null' : `"${time}"`;
+}

@@ -1,0 +1,29 @@
+import { X509Certificate } from 'node:crypto';
+
+import { refuseField } from '../db/refusal.ts';
+
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/gu;
+
+/** Refuses what is not a bundle of PEM certificates; text between them does not count. */
+export function refuseAuthorities(ca: string | null): void {
+  if (ca === null) return;
+  const blocks = [...ca.matchAll(BLOCK)];
+  if (blocks.length === 0) throw refuseField('/ca', 'must hold PEM certificates');
+  const isOther = blocks.some(([, kind = '']) => !/^(?:TRUSTED |X509 )?CERTIFICATE$/u.test(kind));
+  if (isOther || /PRIVATE KEY/u.test(ca)) {
+    throw refuseField('/ca', 'must hold certificates only, and no private key');
+  }
+  blocks.forEach(([block], index) => {
+    if (!isCertificate(block)) {
+      throw refuseField('/ca', `certificate ${index + 1} can't be read`);
+    }
+  });
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false; // OpenSSL's words would not help: what is wrong is the text that was sent
+  }
+}

@@ -1,0 +1,26 @@
+import { Refusal } from '../db/refusal.ts';
+import type { Egress } from '../egress/egress.ts';
+import type { TargetInput } from '../schema/consumer.ts';
+import { refuseAuthorities } from './certificates.ts';
+import { refuseHeaders } from './credentials.ts';
+
+/** What decides where and how requests are made. */
+export type Sending = Pick<TargetInput, 'base_url' | 'headers' | 'credentials' | 'ca'>;
+
+/** Refuses, with a pointer, headers and authorities that can't be sent with and addresses that may not be reached. */
+export function refuseSending(made: Sending, egress: Pick<Egress, 'refusal'>): void {
+  const { base_url, headers, credentials, ca } = made;
+  refuseHeaders(headers, credentials);
+  refuseAuthorities(ca);
+  refuseAddress('/base_url', base_url, egress);
+  if (credentials.type === 'oauth2') {
+    refuseAddress('/credentials/token_url', credentials.token_url, egress);
+  }
+}
+
+function refuseAddress(pointer: string, url: string, egress: Pick<Egress, 'refusal'>): void {
+  const why = egress.refusal(url);
+  if (why === null) return;
+  const detail = `${pointer} ${why}`;
+  throw new Refusal({ status: 422, code: 'address_refused', detail, pointer });
+}

@@ -1,0 +1,41 @@
+import type { Sql } from '../db/db.ts';
+import { secretFor, type Making } from '../db/seed.ts';
+import { newSigningSecret, type Vault } from '../db/vault.ts';
+import {
+  openSigningSecret,
+  PREVIOUS_SECRET,
+  SIGNING_SECRET,
+  type SealedRow,
+} from './targetSecrets.ts';
+
+/**
+ * Gives a target the signing secret of `making`; the one until now signs, too, for so many seconds.
+ * Repeated it has no effect, or it would end the secret that was to sign on. The row is locked.
+ */
+export async function rotate(
+  tx: Sql,
+  vault: Vault,
+  row: SealedRow,
+  { expiresInS, making }: { expiresInS: number; making: Making },
+): Promise<string> {
+  const secret = newSigningSecret(secretFor('signing secret', making));
+  const inUse = openSigningSecret(row, vault);
+  if (secret === inUse || secret === openReplaced(row, vault)) return secret;
+  const until = expiresInS === 0 ? null : new Date(Date.now() + expiresInS * 1_000).toISOString();
+  const previous = until === null ? null : vault.seal(inUse, PREVIOUS_SECRET(row.id));
+  await tx.query({
+    text: `
+      update targets
+         set signing_secret = $2, signing_secret_previous = $3, previous_expires_at = $4,
+             version = version + 1, updated_at = now()
+       where id = $1`,
+    values: [row.id, vault.seal(secret, SIGNING_SECRET(row.id)), previous, until],
+  });
+  return secret;
+}
+
+/** Where it was rotated again since. */
+function openReplaced(row: SealedRow, vault: Vault): string | null {
+  if (row.signing_secret_previous === null) return null;
+  return vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id));
+}

@@ -1,0 +1,35 @@
+import type { Vault } from '../db/vault.ts';
+import type { Credentials } from '../schema/consumer.ts';
+
+/** The sealed part of a row of `targets`. */
+export interface SealedRow {
+  id: string;
+  credentials: string;
+  signing_secret: string;
+  signing_secret_previous: string | null;
+  previous_expires_at: string | null;
+}
+
+/** Where a target's secrets stand: what they are sealed to. */
+export const CREDENTIALS = (id: string): string => `targets:credentials:${id}`;
+export const SIGNING_SECRET = (id: string): string => `targets:signing_secret:${id}`;
+export const PREVIOUS_SECRET = (id: string): string => `targets:signing_secret_previous:${id}`;
+
+export function openCredentials(row: SealedRow, vault: Vault): Credentials {
+  return JSON.parse(vault.open(row.credentials, CREDENTIALS(row.id))) as Credentials;
+}
+
+export function openSigningSecret(row: SealedRow, vault: Vault): string {
+  return vault.open(row.signing_secret, SIGNING_SECRET(row.id));
+}
+
+/** The secret before the one in use, while it signs, too; `until` is in unix ms. */
+export function openPrevious(
+  row: SealedRow,
+  vault: Vault,
+): { secret: string; until: number } | null {
+  if (row.signing_secret_previous === null || row.previous_expires_at === null) return null;
+  const until = Date.parse(row.previous_expires_at);
+  if (until <= Date.now()) return null;
+  return { secret: vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id)), until };
+}

@@ -1,0 +1,387 @@
+import type { Db, Sql } from '../db/db.ts';
+import { newId } from '../db/ids.ts';
+import { type Key, type KeyPage, toPage } from '../db/keyset.ts';
+import { Refusal, refuseField } from '../db/refusal.ts';
+import { newMaking, type Making } from '../db/seed.ts';
+import { mask, newSigningSecret, type Vault } from '../db/vault.ts';
+import type { Egress } from '../egress/egress.ts';
+import type { OAuthClient } from '../egress/oauth.ts';
+import type { Credentials, Health, Target, TargetInput, TargetPatch } from '../schema/consumer.ts';
+import { refuseSending, type Sending } from './checkTarget.ts';
+import { masked, secretsOf, toHeaders, unmasked } from './credentials.ts';
+import { rotate } from './secretRotation.ts';
+import {
+  CREDENTIALS,
+  openCredentials,
+  openPrevious,
+  openSigningSecret,
+  SIGNING_SECRET,
+  type SealedRow,
+} from './targetSecrets.ts';
+
+/** Endpoints that consumers send to. Credentials and signing secrets are sealed at rest and masked in answers. */
+export interface Targets {
+  /** The only answer that holds the whole signing secret. Of the same making it is the same one, as it is now. */
+  create(input: TargetInput, making?: Making): Promise<Target>;
+  get(id: string): Promise<Target | null>;
+  /** Newest first. */
+  list(page: { limit: number; after: Key | null }): Promise<KeyPage<Target>>;
+  /** Replaces the fields given; a secret that comes masked keeps the stored one. Running senders take it at once. */
+  patch(id: string, patch: TargetPatch): Promise<Target | null>;
+  /**
+   * Makes another signing secret, which the answer holds whole; the one until now signs, too, for so
+   * many seconds. Running senders take it at once. Of the same making it is the same secret, and ends
+   * none. Null when there is no such target.
+   */
+  rotateSecret(id: string, expiresInS: number, making?: Making): Promise<Target | null>;
+  /** Opened, for sending; null when there is none. */
+  open(id: string): Promise<OpenTarget | null>;
+  /** A target that is not stored, opened with a signing secret of its own. */
+  openDraft(input: TargetInput): OpenTarget;
+  /** It has just answered well: its blocked consumers are tried at once. */
+  tested(id: string): Promise<void>;
+  /** False when there is none; refuses while a consumer uses it, naming those. */
+  remove(id: string): Promise<boolean>;
+}
+
+export function createTargets(deps: {
+  db: Db;
+  vault: Vault;
+  egress: Pick<Egress, 'refusal'>;
+}): Targets {
+  const { db, vault } = deps;
+  const refuse = (made: Sending): void => refuseSending(made, deps.egress);
+  return {
+    create: (input, making = newMaking()) => {
+      refuse(input);
+      return create(db, vault, input, making);
+    },
+    get: async (id) => {
+      const row = await find(db, id);
+      return row === null ? null : toTarget(row, vault);
+    },
+    list: (page) => list(db, vault, page),
+    patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
+    rotateSecret: (id, expiresInS, making = newMaking()) =>
+      db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, making)),
+    open: (id) => openTarget(db, vault, id),
+    openDraft: (input) => {
+      refuse(input);
+      return openDraft(input);
+    },
+    tested: async (id) => {
+      await db.query({
+        text: `
+          update targets set version = version + 1
+           where id = $1 and exists (select from consumers
+                                      where target_id = $1 and status = 'blocked' and deleted_at is null)`,
+        values: [id],
+      });
+    },
+    remove: (id) => db.transaction((tx) => remove(tx, id)),
+  };
+}
+
+/** What a sender needs of a target, opened. Never log it. */
+export interface OpenTarget {
+  id: string;
+  version: number;
+  baseUrl: string;
+  /** Lower-case names; credentials included. */
+  headers: Record<string, string>;
+  /** Cut out of what the endpoint answers. */
+  hidden: string[];
+  /** Whose token is sent with each request. */
+  oauth: OAuthClient | null;
+  /** PEM. */
+  ca: string | null;
+  /** The first one is the newest. */
+  secrets: string[];
+  /** Unix ms until which others than the first one sign; null: there are none. */
+  previousUntil: number | null;
+  timeoutMs: number;
+  maxInFlight: number;
+  rateLimit: number | null;
+}
+
+/** Reads and opens a target for sending; null when there is none. */
+export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
+  const { rows } = await sql.query<Row>({
+    name: 'open target',
+    text: 'select * from targets where id = $1',
+    values: [id],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const credentials = openCredentials(row, vault);
+  const previous = openPrevious(row, vault);
+  return {
+    id,
+    version: row.version,
+    baseUrl: row.base_url,
+    headers: headersOf(row.headers, credentials),
+    hidden: secretsOf(credentials),
+    oauth: credentials.type === 'oauth2' ? credentials : null,
+    ca: row.ca,
+    secrets: [openSigningSecret(row, vault), ...(previous === null ? [] : [previous.secret])],
+    previousUntil: previous?.until ?? null,
+    timeoutMs: row.timeout_ms,
+    maxInFlight: row.max_in_flight,
+    rateLimit: row.rate_limit,
+  };
+}
+
+function openDraft(input: TargetInput): OpenTarget {
+  return {
+    id: newId(),
+    version: 1,
+    baseUrl: input.base_url,
+    headers: headersOf(input.headers, input.credentials),
+    hidden: secretsOf(input.credentials),
+    oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
+    ca: input.ca,
+    secrets: [newSigningSecret()],
+    previousUntil: null,
+    timeoutMs: input.timeout_ms,
+    maxInFlight: input.max_in_flight,
+    rateLimit: input.rate_limit,
+  };
+}
+
+function headersOf(own: Record<string, string>, credentials: Credentials): Record<string, string> {
+  const lower = Object.entries(own).map(([name, value]) => [name.toLowerCase(), value]);
+  return { ...Object.fromEntries(lower), ...toHeaders(credentials) } as Record<string, string>;
+}
+
+interface Row extends SealedRow {
+  name: string;
+  kind: 'webhook';
+  base_url: string;
+  headers: Record<string, string>;
+  ca: string | null;
+  timeout_ms: number;
+  max_in_flight: number;
+  rate_limit: number | null;
+  metadata: Record<string, unknown>;
+  version: number;
+  created_at: string;
+  updated_at: string;
+  blocked?: number;
+  stopped?: number;
+}
+
+/** Reads the targets that `rows` selects (all columns), with how many of their consumers are in trouble. */
+function selectTargets(rows: string): string {
+  return `
+    select t.*, used.blocked, used.stopped
+      from (${rows}) t
+      left join lateral (
+        select count(*) filter (where k.status = 'blocked') as blocked,
+               count(*) filter (where k.status = 'stopped') as stopped
+          from consumers k
+         where k.target_id = t.id and k.deleted_at is null
+      ) used on true
+     order by t.created_at desc, t.id desc`;
+}
+
+async function find(sql: Sql, id: string): Promise<Row | null> {
+  const { rows } = await sql.query<Row>({
+    text: selectTargets('select * from targets where id = $1'),
+    values: [id],
+  });
+  return rows[0] ?? null;
+}
+
+async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Making): Promise<Target> {
+  const secret = newSigningSecret();
+  const { rows } = await sql.query<Row>({
+    text: `
+      insert into targets (id, name, kind, base_url, credentials, headers, signing_secret,
+                           timeout_ms, max_in_flight, rate_limit, metadata, ca, created_at, updated_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now(), now())
+          on conflict (id) do nothing
+      returning *`,
+    values: [
+      id,
+      input.name,
+      input.kind,
+      input.base_url,
+      vault.seal(JSON.stringify(input.credentials), CREDENTIALS(id)),
+      JSON.stringify(input.headers),
+      vault.seal(secret, SIGNING_SECRET(id)),
+      input.timeout_ms,
+      input.max_in_flight,
+      input.rate_limit,
+      JSON.stringify(input.metadata),
+      input.ca,
+    ],
+  });
+  const row = rows[0] ?? (await find(sql, id));
+  if (row === null) throw new Error(`target ${id} was deleted while it was made again`);
+  return { ...toTarget(row, vault), signing_secret: openSigningSecret(row, vault) };
+}
+
+async function list(
+  sql: Sql,
+  vault: Vault,
+  { limit, after }: { limit: number; after: Key | null },
+): Promise<KeyPage<Target>> {
+  const { rows } = await sql.query<Row>({
+    text: selectTargets(`
+      select * from targets
+       where $2::uuid is null or (created_at, id) < ($1::timestamptz, $2)
+       order by created_at desc, id desc
+       limit $3`),
+    values: [after?.at ?? null, after?.id ?? null, limit + 1],
+  });
+  const page = toPage(rows, limit, (row) => ({ at: row.created_at, id: row.id }));
+  return { ...page, data: page.data.map((row) => toTarget(row, vault)) };
+}
+
+/** What a request is made with: changing it makes another version, which blocked consumers try at once. */
+const SENT_WITH = [
+  'base_url',
+  'credentials',
+  'headers',
+  'ca',
+  'timeout_ms',
+  'max_in_flight',
+  'rate_limit',
+] as const;
+
+async function update(
+  tx: Sql,
+  vault: Vault,
+  id: string,
+  patch: TargetPatch,
+  refuse: (made: Sending) => void,
+): Promise<Target | null> {
+  const { rows } = await tx.query<Row>({
+    text: 'select * from targets where id = $1 for update',
+    values: [id],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  if (
+    patch.signing_secret !== undefined &&
+    patch.signing_secret !== mask(openSigningSecret(row, vault))
+  ) {
+    throw refuseField('/signing_secret', 'can only be sent back as it came, masked');
+  }
+  const stored = openCredentials(row, vault);
+  const credentials =
+    patch.credentials === undefined ? stored : unmasked(patch.credentials, stored);
+  const ca = patch.ca === undefined ? row.ca : patch.ca;
+  const { base_url = row.base_url, headers = row.headers } = patch;
+  refuse({ base_url, headers, credentials, ca });
+  await tx.query({
+    text: `
+      update targets
+         set name = $2, base_url = $3, credentials = $4, headers = $5, timeout_ms = $6,
+             max_in_flight = $7, rate_limit = $8, metadata = $9, ca = $11,
+             version = version + $10, updated_at = now(),
+             moved_version = case when base_url = $3 then moved_version else version + 1 end
+       where id = $1`,
+    values: [
+      id,
+      patch.name ?? row.name,
+      base_url,
+      patch.credentials === undefined
+        ? row.credentials
+        : vault.seal(JSON.stringify(credentials), CREDENTIALS(id)),
+      JSON.stringify(headers),
+      patch.timeout_ms ?? row.timeout_ms,
+      patch.max_in_flight ?? row.max_in_flight,
+      patch.rate_limit === undefined ? row.rate_limit : patch.rate_limit,
+      JSON.stringify(patch.metadata ?? row.metadata),
+      SENT_WITH.some((field) => patch[field] !== undefined) ? 1 : 0,
+      ca,
+    ],
+  });
+  return changed(tx, vault, id);
+}
+
+/** What it is now; running senders are told. */
+async function changed(tx: Sql, vault: Vault, id: string): Promise<Target> {
+  await tx.query(`select pg_notify('millrace_consumers', '')`);
+  return toTarget((await find(tx, id))!, vault);
+}
+
+async function rotateSecret(
+  tx: Sql,
+  vault: Vault,
+  id: string,
+  expiresInS: number,
+  making: Making,
+): Promise<Target | null> {
+  const { rows } = await tx.query<Row>({
+    text: 'select * from targets where id = $1 for update',
+    values: [id],
+  });
+  const [row] = rows;
+  if (row === undefined) return null;
+  const secret = await rotate(tx, vault, row, { expiresInS, making });
+  return { ...(await changed(tx, vault, id)), signing_secret: secret };
+}
+
+async function remove(tx: Sql, id: string): Promise<boolean> {
+  // The row lock keeps a consumer from being created with it meanwhile.
+  const locked = await tx.query({
+    text: 'select 1 from targets where id = $1 for update',
+    values: [id],
+  });
+  if (locked.rowCount === 0) return false;
+  const { rows } = await tx.query<{ id: string; name: string; total: number }>({
+    text: `
+      select id, name, count(*) over () as total from consumers
+       where target_id = $1 and deleted_at is null
+       order by created_at
+       limit 20`,
+    values: [id],
+  });
+  if (rows.length > 0) {
+    const names = rows.map((one) => `${one.name} (${one.id})`).join(', ');
+    const more = rows[0]!.total > rows.length ? ` and ${rows[0]!.total - rows.length} more` : '';
+    throw new Refusal({
+      status: 409,
+      code: 'target_in_use',
+      detail: `Target ${id} is used by ${names}${more}; delete those or give them another target`,
+      extra: { consumers: rows.map((one) => ({ id: one.id, name: one.name })) },
+    });
+  }
+  await tx.query({ text: 'delete from targets where id = $1', values: [id] });
+  return true;
+}
+
+function toTarget(row: Row, vault: Vault): Target {
+  return {
+    id: row.id,
+    name: row.name,
+    kind: row.kind,
+    base_url: row.base_url,
+    credentials: masked(openCredentials(row, vault)),
+    headers: row.headers,
+    ca: row.ca,
+    signing_secret: mask(openSigningSecret(row, vault)),
+    timeout_ms: row.timeout_ms,
+    max_in_flight: row.max_in_flight,
+    rate_limit: row.rate_limit,
+    health: targetHealth(row.blocked ?? 0, row.stopped ?? 0, new Date()),
+    metadata: row.metadata,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  };
+}
+
+function targetHealth(blocked: number, stopped: number, now: Date): Health {
+  const notes = [
+    ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),
+    ...(blocked > 0 ? [ofItsConsumers(blocked, 'blocked')] : []),
+  ];
+  const status = stopped > 0 ? 'error' : blocked > 0 ? 'warn' : 'ok';
+  return { status, notes, time: now.toISOString() };
+}
+
+function ofItsConsumers(count: number, state: string): string {
+  return `${count} of its consumers ${count === 1 ? 'is' : 'are'} ${state}`;
+}

@@ -1,0 +1,48 @@
+import type { Appender } from '../streams/append.ts';
+import { createCounts, createDurations } from './counters.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Counts what is appended, and how long callers wait until it is on disk. */
+export function countAppends(metrics: Metrics, appender: Appender): Appender {
+  const appended = createCounts<'stream'>(
+    'millrace_appended_total',
+    'Entries appended to a stream; a changed record is one of each',
+  );
+  const durations = createDurations(
+    'millrace_append_duration_seconds',
+    'Time until an append is on disk, a request or a part of one',
+  );
+  const failed = createCounts('millrace_append_failures_total', 'Appends that were not stored');
+  const toRecords = appended.of({ stream: 'records' });
+  const toEvents = appended.of({ stream: 'events' });
+  const failures = failed.of({});
+  metrics.register(appended, durations, failed);
+
+  async function timed<T>(append: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    try {
+      const answer = await append();
+      durations.add(performance.now() - startedAt);
+      return answer;
+    } catch (error) {
+      failures.count += 1;
+      throw error;
+    }
+  }
+
+  return {
+    records: async (changes) => {
+      const answer = await timed(() => appender.records(changes));
+      const moved = answer.created + answer.updated + answer.deleted;
+      toRecords.count += moved;
+      toEvents.count += moved;
+      return answer;
+    },
+    events: async (events) => {
+      const answer = await timed(() => appender.events(events));
+      toEvents.count += answer.accepted;
+      return answer;
+    },
+    close: () => appender.close(),
+  };
+}

@@ -1,0 +1,117 @@
+import type { Sql } from '../db/db.ts';
+import { STANDS_AT } from '../rules/positionSql.ts';
+import type { ConsumerStatus, StreamName } from '../schema/consumer.ts';
+
+/** How one consumer stands, for operators. */
+export interface ConsumerStanding {
+  id: string;
+  status: ConsumerStatus;
+  /** At most so many entries wait after its position; 0 when it is caught up. */
+  entries: number;
+  /** Age of the first of them. */
+  seconds: number;
+  parked: number;
+  dead: number;
+}
+
+/** How all stand: those in trouble one by one, all of them in sums. */
+export interface Standings {
+  consumers: ConsumerStanding[];
+  all: Record<ConsumerStatus, number> & {
+    entries: number;
+    seconds: number;
+    parked: number;
+    dead: number;
+  };
+  /** Age in seconds of the first entry that the leader has not matched. */
+  tailDelay: Record<StreamName, number>;
+  /** Mails and alert webhooks that wait. */
+  unsent: number;
+}
+
+type Row = ConsumerStanding & Record<`all_${keyof Standings['all']}`, number>;
+
+/** One statement for all consumers; `limit` bounds those that are told one by one, the worst first. */
+export async function readStandings(sql: Sql, limit: number): Promise<Standings> {
+  const [consumers, rest] = await Promise.all([
+    sql.query<Row>({ name: 'standings', text: CONSUMERS, values: [Math.max(1, limit)] }),
+    sql.query<{ records: number; events: number; unsent: number }>({
+      name: 'standings of all',
+      text: REST,
+    }),
+  ]);
+  const first = consumers.rows[0];
+  const { records = 0, events = 0, unsent = 0 } = rest.rows[0] ?? {};
+  return {
+    consumers: consumers.rows.slice(0, limit),
+    all: {
+      active: first?.all_active ?? 0,
+      paused: first?.all_paused ?? 0,
+      blocked: first?.all_blocked ?? 0,
+      stopped: first?.all_stopped ?? 0,
+      entries: first?.all_entries ?? 0,
+      seconds: first?.all_seconds ?? 0,
+      parked: first?.all_parked ?? 0,
+      dead: first?.all_dead ?? 0,
+    },
+    tailDelay: { records, events },
+    unsent,
+  };
+}
+
+/** Stands where the API says that it stands (`src/consumers/consumerView.ts`): an idle one where the leader does. */
+const CONSUMERS = `
+  with stands as materialized (
+    select k.id, k.status, k.stream, stand.shown,
+           greatest(0, s.last_position - stand.shown - cardinality(c.ahead)) as entries
+      from consumers k
+      join cursors c on c.consumer_id = k.id
+      join streams s on s.name = k.stream
+      join tails t on t.stream = k.stream
+      join leader l on l.name = 'wake'
+     cross join lateral (
+        select ${STANDS_AT} as shown
+     ) stand
+     where k.deleted_at is null
+  ), oldest as ( -- consumers that stand at the same place share the look-up
+    select w.stream, w.shown, greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at))) as seconds
+      from (select distinct stream, shown from stands where entries > 0) w
+      left join lateral (
+        select event_inserted_at as at from events
+         where w.stream = 'events' and position > w.shown order by position limit 1
+      ) e on true
+      left join lateral (
+        select updated_at as at from records
+         where w.stream = 'records' and position > w.shown order by position limit 1
+      ) r on true
+  ), parked as (
+    select consumer_id, count(*) as parked from parked group by consumer_id
+  ), dead as (
+    select consumer_id, count(*) as dead from dead_letters group by consumer_id
+  ), one as (
+    select w.id, w.status, w.entries::float8, coalesce(o.seconds, 0)::float8 as seconds,
+           coalesce(p.parked, 0)::float8 as parked, coalesce(d.dead, 0)::float8 as dead
+      from stands w
+      left join oldest o on w.entries > 0 and o.stream = w.stream and o.shown = w.shown
+      left join parked p on p.consumer_id = w.id
+      left join dead d on d.consumer_id = w.id
+  )
+  select *, count(*) filter (where status = 'active') over ()  as all_active,
+            count(*) filter (where status = 'paused') over ()  as all_paused,
+            count(*) filter (where status = 'blocked') over () as all_blocked,
+            count(*) filter (where status = 'stopped') over () as all_stopped,
+            sum(entries) over () as all_entries, max(seconds) over () as all_seconds,
+            sum(parked) over ()  as all_parked,  sum(dead) over ()    as all_dead
+    from one
+   order by array_position(array['stopped', 'blocked', 'active', 'paused'], status),
+            dead + parked > 0 desc, seconds desc, id
+   limit $1`;
+
+const REST = `
+  select coalesce((select greatest(0, extract(epoch from clock_timestamp() - updated_at)) from records
+                    where position > (select position from tails where stream = 'records')
+                    order by position limit 1), 0)::float8 as records,
+         coalesce((select greatest(0, extract(epoch from clock_timestamp() - event_inserted_at)) from events
+                    where position > (select position from tails where stream = 'events')
+                    order by position limit 1), 0)::float8 as events,
+         (select count(*) from outbox where sent_at is null and given_up_at is null) as unsent`;

@@ -1,0 +1,101 @@
+import type { Logger } from 'pino';
+
+import type { Sql } from '../db/db.ts';
+import { readStandings, type ConsumerStanding, type Standings } from './consumerFigures.ts';
+import type { Metrics, Source } from './metrics.ts';
+
+const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
+
+export interface StandingGaugesOptions {
+  metrics: Metrics;
+  sql: Sql;
+  /** Consumers with series of their own. */
+  limit: number;
+  /** Answers of Postgres are kept so long, ms. */
+  keepMs: number;
+  log: Pick<Logger, 'warn'>;
+}
+
+/** How consumers stand, from Postgres; while that is away these series are missing. */
+export function showStandings({ metrics, sql, limit, keepMs, log }: StandingGaugesOptions): void {
+  let last: { at: number; read: Promise<Standings | null> } | null = null;
+
+  function read(): Promise<Standings | null> {
+    const now = performance.now();
+    if (last === null || now - last.at > keepMs) {
+      last = {
+        at: now,
+        read: readStandings(sql, limit).catch((error: unknown) => {
+          log.warn({ err: error }, 'consumers could not be counted for metrics');
+          return null; // the scrape goes on without them
+        }),
+      };
+    }
+    return last.read;
+  }
+
+  function show(name: string, help: string, values: (standings: Standings) => Value[]): Source {
+    const get: Source['get'] = async () => {
+      const standings = await read();
+      return { name, help, type: 'gauge', values: standings === null ? [] : values(standings) };
+    };
+    return { name, get };
+  }
+
+  function each(name: string, help: string, value: (one: ConsumerStanding) => number): Source {
+    return show(name, help, ({ consumers }) =>
+      consumers.map((one) => ({ labels: { consumer: one.id }, value: value(one) })),
+    );
+  }
+
+  function all(name: string, help: string, value: (standings: Standings) => number): Source {
+    return show(name, help, (standings) => [{ labels: {}, value: value(standings) }]);
+  }
+
+  metrics.register(
+    {
+      name: 'millrace_postgres_up',
+      get: async () => ({
+        name: 'millrace_postgres_up',
+        help: 'Whether Postgres has answered this scrape',
+        type: 'gauge',
+        values: [{ labels: {}, value: (await read()) === null ? 0 : 1 }],
+      }),
+    },
+    each(
+      'millrace_consumer_lag_entries',
+      'Entries after the position, at most',
+      (one) => one.entries,
+    ),
+    each('millrace_consumer_lag_seconds', 'Age of the oldest of them', (one) => one.seconds),
+    each('millrace_consumer_parked', 'Parked entries', (one) => one.parked),
+    each('millrace_dead_letters', 'Dead letters that are kept', (one) => one.dead),
+    show('millrace_consumer_state', '1 for the status that a consumer has', ({ consumers }) =>
+      consumers.flatMap(({ id, status }) =>
+        STATUSES.map((state) => ({
+          labels: { consumer: id, state },
+          value: state === status ? 1 : 0,
+        })),
+      ),
+    ),
+    show('millrace_consumers', 'All consumers by status', (standings) =>
+      STATUSES.map((state) => ({ labels: { state }, value: standings.all[state] })),
+    ),
+    all('millrace_all_lag_entries', 'Lag of all consumers', ({ all: sum }) => sum.entries),
+    all('millrace_all_lag_seconds', 'Age of the oldest of all', ({ all: sum }) => sum.seconds),
+    all('millrace_all_parked', 'Parked entries of all consumers', ({ all: sum }) => sum.parked),
+    all('millrace_all_dead_letters', 'Dead letters of all consumers', ({ all: sum }) => sum.dead),
+    all('millrace_outbox_unsent', 'Mails and alert webhooks that wait', ({ unsent }) => unsent),
+    show(
+      'millrace_tail_delay_seconds',
+      'Age of the first entry that has not been matched for idle consumers',
+      ({ tailDelay }) =>
+        Object.entries(tailDelay).map(([stream, value]) => ({ labels: { stream }, value })),
+    ),
+  );
+}
+
+interface Value {
+  labels: Record<string, string>;
+  value: number;
+}

@@ -1,0 +1,65 @@
+import type { Connection } from '@temporalio/client';
+
+import type { Sql } from '../db/db.ts';
+import { pendingMigrations } from '../db/migrate.ts';
+
+export interface ReadinessOptions {
+  sql: Sql;
+  connection: Pick<Connection, 'workflowService' | 'withDeadline'>;
+  namespace: string;
+  /** Queues that a worker must poll; empty where workers are someone else's concern. */
+  queues: { name: string; kind: 'workflow' | 'activity' }[];
+}
+
+/** What `/readyz` asks; each rejects or is false while what it names is away. */
+export type Readiness = Record<string, () => Promise<boolean>>;
+
+const ANSWER_MS = 1_000;
+/** A poll lasts up to a minute; who has not begun one for longer is gone. */
+const POLLED_MS = 75_000;
+type QueueType = NonNullable<
+  Parameters<Connection['workflowService']['describeTaskQueue']>[0]['taskQueueType']
+>;
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is in a package of the SDK's own
+const KIND = { workflow: 1 as QueueType, activity: 2 as QueueType };
+
+export function createReadiness(options: ReadinessOptions): Readiness {
+  const { connection, namespace, queues } = options;
+  let migrated = false; // they do not go away again
+
+  async function database(): Promise<boolean> {
+    if (migrated) await options.sql.query('select 1');
+    else migrated = (await pendingMigrations(options.sql)).length === 0;
+    return migrated;
+  }
+
+  async function temporal(): Promise<boolean> {
+    await inTime(() => connection.workflowService.getSystemInfo({}));
+    return true;
+  }
+
+  async function worker(): Promise<boolean> {
+    const polled = await Promise.all(
+      queues.map(async ({ name, kind }) => {
+        const { pollers } = await inTime(() =>
+          connection.workflowService.describeTaskQueue({
+            namespace,
+            taskQueue: { name },
+            taskQueueType: KIND[kind],
+          }),
+        );
+        return (pollers ?? []).some(
+          ({ lastAccessTime }) =>
+            Date.now() - Number(lastAccessTime?.seconds ?? 0) * 1_000 < POLLED_MS,
+        );
+      }),
+    );
+    return polled.every(Boolean);
+  }
+
+  function inTime<T>(ask: () => Promise<T>): Promise<T> {
+    return connection.withDeadline(Date.now() + ANSWER_MS, ask);
+  }
+
+  return queues.length === 0 ? { database, temporal } : { database, temporal, worker };
+}

@@ -1,0 +1,45 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+
+import type { Sql } from '../db/db.ts';
+
+export interface ReconcileOptions {
+  db: Sql;
+  client: Client;
+  start: (consumerId: string) => Promise<void>;
+  log: Logger;
+}
+
+const STARTS_AT_ONCE = 16;
+/** Without a deadline a call to a server that is away would be tried again for long. */
+const LIST_MS = 15_000;
+
+/**
+ * Starts the workflow of every consumer that has a row and none: after Temporal's database was
+ * lost, or Temporal was away when a consumer was made. Safe to repeat: a workflow loads its row
+ * first and ends when there is none. Returns how many were started.
+ */
+export async function reconcile(options: ReconcileOptions): Promise<number> {
+  const { db, client, log } = options;
+  // Rows first: a consumer made meanwhile has just been started by its request.
+  const { rows } = await db.query<{ id: string }>(
+    'select id from consumers where deleted_at is null',
+  );
+  if (rows.length === 0) return 0;
+  const running = new Set<string>();
+  const query = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;
+  await client.withDeadline(Date.now() + LIST_MS, async () => {
+    for await (const { workflowId } of client.workflow.list({ query, pageSize: 1000 })) {
+      running.add(workflowId);
+    }
+  });
+  const missing = rows.filter(({ id }) => !running.has(`consumer/${id}`));
+  if (missing.length === 0) return 0;
+  const queue = missing[Symbol.iterator]();
+  const lanes = Array.from({ length: STARTS_AT_ONCE }, async () => {
+    for (const { id } of queue) await options.start(id);
+  });
+  await Promise.all(lanes);
+  log.info({ started: missing.length }, 'started workflows of consumers that had none');
+  return missing.length;
+}

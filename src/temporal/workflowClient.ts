@@ -1,0 +1,159 @@
+import {
+  isGrpcServiceError,
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  type Client,
+} from '@temporalio/client';
+
+import type { Failing } from '../activities/contract.ts';
+import { Unavailable, type Answer, type Ask, type Commands } from '../rules/command.ts';
+import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
+
+/** Longer than a lost sender's lease, so that an answer can wait for its end. */
+const ANSWER_MS = 20_000;
+const START_MS = 5_000;
+/** A server that is there says so within this time. */
+const THERE_MS = 2_000;
+
+export interface CommandsOptions {
+  client: Client;
+  taskQueue: string;
+  deliveryQueue: string;
+  retryWindowMs: number;
+}
+
+export interface Workflows extends Commands {
+  /** Starts the consumer's workflow; without effect when it runs. */
+  start(consumerId: string): Promise<void>;
+  /** Resolves when no call is open: a connection closed under one fails where nobody hears it. */
+  settled(): Promise<void>;
+  /** Tells a blocked consumer's workflow how an attempt ended. */
+  failing(consumerId: string, failing: Failing): Promise<void>;
+  /** Tells an idle consumer's workflow that something waits, starting it if there is none. */
+  wake(consumerId: string, position: number): Promise<void>;
+}
+
+/** Reaches consumers' workflows; each call starts a workflow that is missing. */
+export function createCommands(options: CommandsOptions): Workflows {
+  const { client } = options;
+  const pending = new Set<Promise<void>>();
+
+  function toStart(consumerId: string) {
+    const args: ConsumerArgs = {
+      consumerId,
+      deliveryQueue: options.deliveryQueue,
+      retryWindowMs: options.retryWindowMs,
+    };
+    return {
+      workflowId: workflowIdOf(consumerId),
+      taskQueue: options.taskQueue,
+      args: [args] as [ConsumerArgs],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: `Consumer ${consumerId}`,
+    } as const;
+  }
+
+  async function ask(consumerId: string, asked: Ask): Promise<Answer> {
+    await isThere();
+    const updateId = asked.editId;
+    // A workflow that is just continuing as new turns the update away; the next run takes it.
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await within(ANSWER_MS, () =>
+          client.workflow.executeUpdateWithStart<typeof consumer, Answer, [Ask]>('ask', {
+            updateId,
+            args: [asked],
+            startWorkflowOperation: new WithStartWorkflowOperation<typeof consumer>('consumer', {
+              ...toStart(consumerId),
+              workflowIdConflictPolicy: 'USE_EXISTING',
+            }),
+          }),
+        );
+      } catch (error) {
+        if (isAway(error))
+          throw new Unavailable('Temporal or its workers do not answer', { cause: error });
+        if (error instanceof WorkflowUpdateFailedError && attempt < 5 && isClosing(error)) continue;
+        throw error;
+      }
+    }
+  }
+
+  /** A call that nobody answers would be tried again until its deadline, so ask first. */
+  async function isThere(): Promise<void> {
+    try {
+      await within(THERE_MS, () => client.workflowService.getSystemInfo({}));
+    } catch (error) {
+      throw new Unavailable('Temporal does not answer', { cause: error });
+    }
+  }
+
+  function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
+    const call = client.withDeadline(Date.now() + ms, work);
+    const ended = call.then(
+      () => undefined,
+      () => undefined, // told to the caller
+    );
+    pending.add(ended);
+    void ended.then(() => pending.delete(ended));
+    return call;
+  }
+
+  return {
+    ask,
+    settled: async () => {
+      await Promise.all(pending);
+    },
+    start: async (consumerId) => {
+      await within(START_MS, () =>
+        client.workflow.start<typeof consumer>('consumer', {
+          ...toStart(consumerId),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      );
+    },
+    failing: async (consumerId, failing) => {
+      await within(START_MS, () =>
+        client.workflow.getHandle(workflowIdOf(consumerId)).signal<[unknown]>('failing', failing),
+      );
+    },
+    wake: async (consumerId, position) => {
+      // Nearly always it runs, and then a plain signal costs Temporal less.
+      const { workflowId } = toStart(consumerId);
+      const signalled = await within(START_MS, () =>
+        client.workflow.getHandle(workflowId).signal<[unknown]>('wake', position),
+      ).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        },
+      );
+      if (signalled) return;
+      await within(START_MS, () =>
+        client.workflow.signalWithStart<typeof consumer, [unknown]>('consumer', {
+          ...toStart(consumerId),
+          signal: 'wake',
+          signalArgs: [position],
+        }),
+      );
+    },
+  };
+}
+
+export function workflowIdOf(consumerId: string): string {
+  return `consumer/${consumerId}`;
+}
+
+/** gRPC says that nobody is there, or nobody answered in time. */
+function isAway(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  const grpc = isGrpcServiceError(error) ? error : (error as { cause?: unknown } | null)?.cause;
+  // CANCELLED 1, DEADLINE_EXCEEDED 4, RESOURCE_EXHAUSTED 8, UNAVAILABLE 14
+  return isGrpcServiceError(grpc) && [1, 4, 8, 14].includes(grpc.code);
+}
+
+function isClosing(error: WorkflowUpdateFailedError): boolean {
+  return /closing|completed|continu/iu.test(`${error.message} ${error.cause?.message ?? ''}`);
+}

@@ -1,0 +1,93 @@
+import { compile, type Matchable, type Matcher } from '../rules/filter.ts';
+import type { Filter } from '../schema/consumer.ts';
+
+/** An idle consumer whose filter the leader watches. */
+export interface Watched {
+  consumerId: string;
+  filterVersion: number;
+  filter: Filter;
+  /** Entries at or below are none of its business. */
+  position: number;
+}
+
+interface Indexed extends Watched {
+  matches: Matcher;
+}
+
+/**
+ * Which idle consumers an entry is for, by inverted index: sync → consumers, for those of any
+ * sync collection → consumers, and the rest. The cost of an entry does not grow with the
+ * number of consumers that it is not for.
+ */
+export interface WakeIndex {
+  add(watched: Watched): void;
+  remove(consumerId: string): void;
+  match(entry: Matchable & { position: number }): Watched[];
+  readonly size: number;
+}
+
+export function createWakeIndex(): WakeIndex {
+  const all = new Map<string, Indexed>();
+  const bySync = new Map<string, Set<Indexed>>();
+  const byCollection = new Map<string, Set<Indexed>>();
+  const rest = new Set<Indexed>();
+
+  function places(watched: Indexed): [Map<string, Set<Indexed>>, string[]] | null {
+    const { syncs, collections } = watched.filter;
+    if (syncs[0] !== '*') return [bySync, syncs];
+    if (collections[0] !== '*') return [byCollection, collections];
+    return null;
+  }
+
+  function add(watched: Watched): void {
+    remove(watched.consumerId);
+    const indexed = { ...watched, matches: compile(watched.filter) };
+    all.set(watched.consumerId, indexed);
+    const found = places(indexed);
+    if (found === null) {
+      rest.add(indexed);
+      return;
+    }
+    const [index, values] = found;
+    for (const value of values) {
+      const set = index.get(value);
+      if (set === undefined) index.set(value, new Set([indexed]));
+      else set.add(indexed);
+    }
+  }
+
+  function remove(consumerId: string): void {
+    const indexed = all.get(consumerId);
+    if (indexed === undefined) return;
+    all.delete(consumerId);
+    rest.delete(indexed);
+    const [index, values] = places(indexed) ?? [bySync, []];
+    for (const value of values) {
+      const set = index.get(value);
+      set?.delete(indexed);
+      if (set?.size === 0) index.delete(value);
+    }
+  }
+
+  function match(entry: Matchable & { position: number }): Watched[] {
+    const found: Watched[] = [];
+    const look = (candidates: Iterable<Indexed> | undefined): void => {
+      for (const one of candidates ?? []) {
+        if (entry.position > one.position && one.matches(entry)) found.push(one);
+      }
+    };
+    look(bySync.get(entry.syncId));
+    look(byCollection.get(entry.collectionId));
+    look(rest);
+    return found;
+  }
+
+  return {
+    add,
+    remove,
+    match,
+    get size() {
+      return all.size;
+    },
+  };
+}
