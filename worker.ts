@@ -7,7 +7,7 @@ import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@t
 
 import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
-import { fileMail, smtpMail } from './src/alerts/outbox.ts';
+import { fileMail, smtpMail } from './src/alerts/mail.ts';
 import { openDb } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { createVault } from './src/db/vault.ts';

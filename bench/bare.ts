@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Pool } from 'undici';
 
-import { newSigningSecret } from '../src/db/vault.ts';
-import { createSigner } from '../src/egress/signing.ts';
+import { newSigningSecret, createSigner } from '../src/egress/signing.ts';
 import { report, settingsOf } from './child.ts';
 import { clockMs } from './clock.ts';
 

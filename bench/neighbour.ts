@@ -1,4 +1,4 @@
-import type { Target } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { watchDisk } from './disk.ts';
 import type { Figure } from './figures.ts';
 import { fill } from './fill.ts';

@@ -7,7 +7,8 @@ import { Client as Temporal, Connection } from '@temporalio/client';
 import { Client } from 'pg';
 
 import { startStack } from '../src/embedded/stack.ts';
-import type { Consumer, ConsumerInput, Target } from '../src/schema/consumer.ts';
+import type { Consumer, ConsumerInput } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { workflowIdOf } from '../src/temporal/workflowClient.ts';
 import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
 import { startEndpoint, type Endpoint } from './endpoint.ts';

@@ -4,7 +4,8 @@ import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { alertSecrets, alertWebhook } from '../src/alerts/alertWebhook.ts';
-import { smtpMail, startOutbox } from '../src/alerts/outbox.ts';
+import { smtpMail } from '../src/alerts/mail.ts';
+import { startOutbox } from '../src/alerts/outbox.ts';
 import type { Db } from '../src/db/db.ts';
 import { createEgress } from '../src/egress/egress.ts';
 import { createAging } from '../src/retention/aging.ts';

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
 import { alertSecrets, alertWebhook } from '../src/alerts/alertWebhook.ts';
-import { smtpMail } from '../src/alerts/outbox.ts';
+import { smtpMail } from '../src/alerts/mail.ts';
 import { openDb } from '../src/db/db.ts';
 import { createEgress } from '../src/egress/egress.ts';
 import { LOOPBACK } from './support/app.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 
-import { isDatabaseAway, openDb } from '../src/db/db.ts';
-import type { StreamName } from '../src/schema/consumer.ts';
+import { openDb } from '../src/db/db.ts';
+import { isDatabaseAway } from '../src/db/errors.ts';
+import type { StreamName } from '../src/schema/stream.ts';
 import { createAppender } from '../src/streams/append.ts';
 import { createPages, type Pages } from '../src/streams/pages.ts';
 import { until } from './support/poll.ts';

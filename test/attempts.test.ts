@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createAttemptWaits } from '../src/attempts/attemptWaits.ts';
 import { emptyBatch } from '../src/progress/attemptLog.ts';
-import { createProgress, type Outcomes, type Progress } from '../src/progress/progress.ts';
+import { createProgress, type Progress } from '../src/progress/progress.ts';
+import type { Outcomes } from '../src/progress/senderOutcomes.ts';
 import type { Attempt } from '../src/schema/attempt.ts';
 import { openConsumersApi, type ConsumersApi } from './support/consumers.ts';
 import { until } from './support/poll.ts';

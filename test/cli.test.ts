@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import type { Consumer, Target } from '../src/schema/consumer.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { runCli, startCli, type CliResult } from './support/cli.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 import { until } from './support/poll.ts';

@@ -1,7 +1,8 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 
-import type { Consumer, Target } from '../src/schema/consumer.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { browserOfFile } from './support/browser.ts';
 import { openPage } from './support/consolePage.ts';
 import { SHORT_WINDOW } from './support/consoleScene.ts';

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 
-import type { Target } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { browserOfFile } from './support/browser.ts';
 import { siteOfFile } from './support/consoleSite.ts';
 import { until } from './support/poll.ts';

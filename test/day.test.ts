@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { smtpMail } from '../src/alerts/outbox.ts';
+import { smtpMail } from '../src/alerts/mail.ts';
 import { RETRY_SECONDS } from '../src/rules/retry.ts';
 import { openMailServer } from './support/mailServer.ts';
 import { until } from './support/poll.ts';

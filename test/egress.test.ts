@@ -4,11 +4,12 @@ import { isIPv6 } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { newId } from '../src/db/ids.ts';
-import { newSigningSecret } from '../src/db/vault.ts';
 import { createEgress, type Egress } from '../src/egress/egress.ts';
+import { newSigningSecret } from '../src/egress/signing.ts';
 import { httpUrl } from '../src/schema/fields.ts';
-import type { OpenTarget } from '../src/targets/targets.ts';
-import { testTarget, type TargetTest } from '../src/targets/testTarget.ts';
+import type { TargetTest } from '../src/schema/targetTest.ts';
+import type { OpenTarget } from '../src/targets/openTarget.ts';
+import { testTarget } from '../src/targets/testTarget.ts';
 import { LOOPBACK, openApp } from './support/app.ts';
 import { openCanary, type Canary } from './support/canary.ts';
 import { createDatabase } from './support/database.ts';

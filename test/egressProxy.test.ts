@@ -6,11 +6,11 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 
 import { newId } from '../src/db/ids.ts';
-import { newSigningSecret } from '../src/db/vault.ts';
 import { createEgress } from '../src/egress/egress.ts';
 import { post } from '../src/egress/postOnce.ts';
+import { newSigningSecret } from '../src/egress/signing.ts';
 import { loadConfig } from '../src/process/config.ts';
-import type { OpenTarget } from '../src/targets/targets.ts';
+import type { OpenTarget } from '../src/targets/openTarget.ts';
 import { testTarget } from '../src/targets/testTarget.ts';
 import { selfSigned } from './support/certificate.ts';
 import { openReceiver } from './support/receiver.ts';

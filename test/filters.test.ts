@@ -5,13 +5,13 @@ import { createFilterStack } from '../src/delivery/filterStack.ts';
 import {
   applyDelta,
   compile,
-  inForce,
   matchesNothing,
   sameFilter,
-  type FilterVersion,
   type Matchable,
 } from '../src/rules/filter.ts';
-import type { Filter, FilterDelta, StreamName } from '../src/schema/consumer.ts';
+import { inForce, type FilterVersion } from '../src/rules/filterVersions.ts';
+import type { Filter, FilterDelta } from '../src/schema/consumer.ts';
+import type { StreamName } from '../src/schema/stream.ts';
 import { createWakeIndex, type Watched } from '../src/wake/wakeIndex.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;

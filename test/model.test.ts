@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 
-import type { FilterDelta, Ordering, StreamName } from '../src/schema/consumer.ts';
+import type { FilterDelta, Ordering } from '../src/schema/consumer.ts';
+import type { StreamName } from '../src/schema/stream.ts';
 import { openEngine, type Engine } from './support/engine.ts';
 import { createModel, RECORDS, type Mode } from './support/model.ts';
 import { drawFrom } from './support/seeded.ts';

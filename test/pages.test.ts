@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Query, Sql } from '../src/db/db.ts';
-import { createPages, type Entry, type PageRequest } from '../src/streams/pages.ts';
+import type { Entry, PageRequest } from '../src/streams/entry.ts';
+import { createPages } from '../src/streams/pages.ts';
 import { EVERYTHING, aChange, anEvent, openStreams, type Streams } from './support/streams.ts';
 const ROWS = 300_000;
 const PAGE = { stream: 'events' as const, limit: 500, maxBytes: 4e6, scanRows: 20_000 };

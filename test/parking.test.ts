@@ -5,7 +5,7 @@ import { createParking, type Parking } from '../src/failure/parkedEntries.ts';
 import { createReady } from '../src/flow/readyQueue.ts';
 import type { ParkedRow } from '../src/progress/parkedRows.ts';
 import { failed } from '../src/rules/outcome.ts';
-import type { Entry } from '../src/streams/pages.ts';
+import type { Entry } from '../src/streams/entry.ts';
 import { until } from './support/poll.ts';
 import { openReceiver } from './support/receiver.ts';
 import { openWorld, someEvents } from './support/world.ts';

@@ -4,7 +4,8 @@ import { Client, Connection } from '@temporalio/client';
 import { expect, inject, test } from 'vitest';
 
 import { openDb, type Db } from '../src/db/db.ts';
-import type { Consumer, Target } from '../src/schema/consumer.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { createDatabase } from './support/database.ts';
 import { openMailServer } from './support/mailServer.ts';
 import { until } from './support/poll.ts';

@@ -2,7 +2,7 @@ import { Webhook } from 'standardwebhooks';
 import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { newSigningSecret } from '../src/db/vault.ts';
+import { newSigningSecret } from '../src/egress/signing.ts';
 import { createReceiver, type Receiver } from '../src/embedded/receiver.ts';
 
 let secrets: string[] = [];

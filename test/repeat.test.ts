@@ -1,12 +1,13 @@
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { Unavailable } from '../src/consumers/commands.ts';
 import { createConsumers } from '../src/consumers/consumers.ts';
 import { openDb, type Db } from '../src/db/db.ts';
 import { newMaking } from '../src/db/seed.ts';
-import { Unavailable } from '../src/rules/command.ts';
 import { ApiKeyInput } from '../src/schema/apiKey.ts';
-import { ConsumerInput, type Consumer, type Target } from '../src/schema/consumer.ts';
+import { ConsumerInput, type Consumer } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { createTargets } from '../src/targets/targets.ts';
 import { openApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';

@@ -8,8 +8,9 @@ import { expect, test } from 'vitest';
 import { openDb } from '../src/db/db.ts';
 import { reseal, SEALED } from '../src/db/reseal.ts';
 import { createVault } from '../src/db/vault.ts';
-import { TargetInput } from '../src/schema/consumer.ts';
-import { createTargets, openTarget } from '../src/targets/targets.ts';
+import { TargetInput } from '../src/schema/target.ts';
+import { openTarget } from '../src/targets/openTarget.ts';
+import { createTargets } from '../src/targets/targets.ts';
 import { createDatabase } from './support/database.ts';
 
 const older = { id: 'older', key: randomBytes(32) };

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { commandLine } from '../src/embedded/processes.ts';
 import { startStack, type Stack } from '../src/embedded/stack.ts';
-import type { Consumer, Target } from '../src/schema/consumer.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
 import { COMPILE_CACHE } from './support/compileCache.ts';
 import { until } from './support/poll.ts';
 import { accept, answer, openReceiver, type TestReceiver } from './support/receiver.ts';

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
-import { createVault, mask, newSigningSecret } from '../src/db/vault.ts';
+import { createVault } from '../src/db/vault.ts';
+import { newSigningSecret } from '../src/egress/signing.ts';
+import { mask } from '../src/targets/credentials.ts';
 
 const first = { id: 'k1', key: randomBytes(32) };
 const second = { id: 'k2', key: randomBytes(32) };

@@ -1,9 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
-import { newSigningSecret } from '../src/db/vault.ts';
-import { createSigner } from '../src/egress/signing.ts';
-
+import { newSigningSecret, createSigner } from '../src/egress/signing.ts';
 const body = '{"event":{"data":"ü 𝄞"}}';
 const now = (): number => Math.floor(Date.now() / 1000);
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { newId } from '../src/db/ids.ts';
-import { openTarget } from '../src/targets/targets.ts';
+import { openTarget } from '../src/targets/openTarget.ts';
 import { openApp, type TestApp } from './support/app.ts';
 import { createDatabase, type TestDatabase } from './support/database.ts';
 let database: TestDatabase;

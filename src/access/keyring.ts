@@ -3,8 +3,9 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
 
 import type { Listener } from '../db/listener.ts';
-import { Scope, type Caller } from '../schema/apiKey.ts';
+import { Scope } from '../schema/apiKey.ts';
 import { API_KEYS_CHANNEL, digestOf, type ApiKeys, type StoredKey } from './apiKeys.ts';
+import type { Caller } from './caller.ts';
 
 /** Who sends a key, or why nobody may with it. */
 export type Verdict = { caller: Caller } | { refused: 'unknown' | 'expired' | 'revoked' };

@@ -2,8 +2,9 @@ import { randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 
 import type { Sql } from '../db/db.ts';
-import type { Caller, Scope } from '../schema/apiKey.ts';
+import type { Scope } from '../schema/apiKey.ts';
 import { digestOf } from './apiKeys.ts';
+import type { Caller } from './caller.ts';
 import { BOOTSTRAP } from './keyring.ts';
 
 /** A random secret that is stored as its hash. */

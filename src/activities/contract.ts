@@ -1,7 +1,7 @@
 import type { Standing } from '../consumers/consumerSnapshot.ts';
 import type { StopReason } from '../consumers/lifecycle.ts';
-import type { Failure } from '../progress/progress.ts';
 import type { Answer, Ask } from '../rules/command.ts';
+import type { Failure } from '../rules/outcome.ts';
 import type { Filter } from '../schema/consumer.ts';
 
 /** Activities of the control queue: the workflow's hand on its consumer's row. */

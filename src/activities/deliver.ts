@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
 import { SEND_WITHIN_MS } from '../consumers/untilInForce.ts';
-import { isDatabaseAway } from '../db/db.ts';
+import { isDatabaseAway } from '../db/errors.ts';
 import { ownClock, type Run } from '../delivery/senderConfig.ts';
 import { findHead, findProbe, type HeadRequest } from '../failure/headSearch.ts';
 import { createParking, type Parking } from '../failure/parkedEntries.ts';
@@ -11,7 +11,7 @@ import { recordOfRow } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
 import { blameOf, mayBeMessage, type Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
-import type { Entry } from '../streams/pages.ts';
+import type { Entry } from '../streams/entry.ts';
 import type { Delivered, DeliverFailure, DeliverInput, Failing } from './contract.ts';
 import { openSession, type DeliverDeps, type Session, type Tried } from './session.ts';
 

@@ -4,7 +4,7 @@ import { Context } from '@temporalio/activity';
 
 import { startDelivery } from '../delivery/drain.ts';
 import type { Delivery, Shared } from '../delivery/drainContext.ts';
-import type { Lease } from '../progress/progress.ts';
+import type { Lease } from '../progress/lease.ts';
 import { temporalClock } from './clock.ts';
 import type { Drained, Of } from './contract.ts';
 

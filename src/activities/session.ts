@@ -2,14 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import { isDatabaseAway } from '../db/db.ts';
+import { isDatabaseAway } from '../db/errors.ts';
 import type { Shared } from '../delivery/drainContext.ts';
 import type { Run } from '../delivery/senderConfig.ts';
 import type { Ended, Message, Sender } from '../egress/webhookSender.ts';
 import type { Parking } from '../failure/parkedEntries.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
 import { emptyBatch, failedAttempt, toAttempt, type Made } from '../progress/attemptLog.ts';
-import type { Attempt, Lease, Release } from '../progress/progress.ts';
+import type { Release, Lease } from '../progress/lease.ts';
+import type { Attempt } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Failing } from './contract.ts';
 

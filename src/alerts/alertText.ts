@@ -1,5 +1,5 @@
 import type { AlertKind } from '../schema/alert.ts';
-import type { AlertItem } from './writeAlert.ts';
+import type { AlertItem } from './alertItem.ts';
 
 /** What a kind of alert says; `all` is said of several consumers at once. */
 interface Saying {
@@ -179,4 +179,21 @@ const ENTITIES: Record<string, string> = {
 
 function escape(text: string): string {
   return text.replaceAll(/[&<>"']/gu, (character) => ENTITIES[character] ?? character);
+}
+
+type Written = [items: string, subject: string, body: string, html: string, headers: string];
+
+/** What a mail's row holds of what it says. */
+export function written(kind: AlertKind, items: AlertItem[]): Written {
+  const headers = {
+    'X-Millrace-Alert': kind === 'retention' ? 'warning' : kind, // readers know five kinds of mail
+    'X-Millrace-Consumer': items.map((item) => item.consumer_id).join(', '),
+  };
+  return [
+    JSON.stringify(items),
+    mailSubject(kind, items),
+    mailText(kind, items),
+    mailHtml(kind, items),
+    JSON.stringify(headers),
+  ];
 }

@@ -4,7 +4,7 @@ import type { VaultKey } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { post } from '../egress/postOnce.ts';
 import { createSigner } from '../egress/signing.ts';
-import type { Send } from './outbox.ts';
+import type { Send } from './mail.ts';
 
 const TIMEOUT_MS = 15_000;
 

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 
-import { isDatabaseAway, type Db, type Sql } from '../db/db.ts';
-import { TROUBLED, writeAlert, type AlertOptions, type Troubled } from './writeAlert.ts';
+import type { Db, Sql } from '../db/db.ts';
+import { isDatabaseAway } from '../db/errors.ts';
+import { TROUBLED, type AlertOptions, type Troubled } from './alertItem.ts';
+import { writeAlert } from './writeAlert.ts';
 
 const AT_ONCE = 100;
 const HOURS = 24;

@@ -1,55 +1,8 @@
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import type { AlertKind } from '../schema/alert.ts';
-import type { Lost } from './alertItem.ts';
-import { mailHtml, mailSubject, mailText } from './alertText.ts';
-
-export interface AlertOptions {
-  /** Who gets alerts of consumers that name nobody. */
-  alertEmails: string[];
-  /** Where people look: links in mails begin with it. */
-  publicUrl: string;
-  /** The alerts' own webhook is told too. */
-  alertWebhook: boolean;
-  retryWindowMs: number;
-}
-
-/** A consumer as an alert tells of it, of the transaction that writes the alert. */
-export interface Troubled {
-  name: string;
-  alert_emails: string[];
-  version: number;
-  failing_since: string | null;
-  target_id: string;
-  target_name: string;
-  target_url: string;
-  position: number;
-  waiting: number;
-  last_failure: { code: string; detail: string; at: string } | null;
-}
-
-/** What a mail or webhook says of one consumer; with what it lost, where it lost events to retention. */
-export interface AlertItem extends Partial<Lost> {
-  consumer_id: string;
-  name: string;
-  /** Why, as the consumer's status says it. */
-  reason: string;
-  target: string;
-  /** Without what may be a secret. */
-  endpoint: string;
-  failing_since: string | null;
-  last_failure: Troubled['last_failure'];
-  position: number;
-  waiting: number;
-  /** Where people look. */
-  url: string;
-}
-
-/** The columns of `Troubled`, for rows k (consumers), c (cursors), t (targets) and s (streams). */
-export const TROUBLED = `
-  k.name, k.alert_emails, k.version, t.id as target_id, t.name as target_name,
-  t.base_url as target_url, c.position, c.last_failure,
-  greatest(0, s.last_position - c.position - cardinality(c.ahead)) as waiting`;
+import { itemOf, type Alert, type AlertItem, type AlertOptions } from './alertItem.ts';
+import { written } from './alertText.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -57,16 +10,6 @@ const DAY = 86_400_000;
 /** A minute of the 24 hours: stops of one target within it share a mail. */
 export function mailGraceMs(retryWindowMs: number): number {
   return Math.min(MINUTE, Math.round((retryWindowMs * MINUTE) / DAY));
-}
-
-export interface Alert {
-  kind: AlertKind;
-  consumerId: string;
-  reason: string;
-  at: Date;
-  troubled: Troubled;
-  /** Makes the Message-ID its own; the consumer's version unless given. */
-  key?: string;
 }
 
 /**
@@ -160,41 +103,4 @@ async function putWebhook(sql: Sql, mail: MailRow, item: AlertItem, at: Date): P
       values ($1, $2, $3, '{}', 'webhook', $4, '', $5, '{}', clock_timestamp(), clock_timestamp())`,
     values: [newId(), mail.alertId, mail.alertId, mail.kind, JSON.stringify(body)],
   });
-}
-
-type Written = [items: string, subject: string, body: string, html: string, headers: string];
-
-/** What a mail's row holds of what it says. */
-export function written(kind: AlertKind, items: AlertItem[]): Written {
-  const headers = {
-    'X-Millrace-Alert': kind === 'retention' ? 'warning' : kind, // readers know five kinds of mail
-    'X-Millrace-Consumer': items.map((item) => item.consumer_id).join(', '),
-  };
-  return [
-    JSON.stringify(items),
-    mailSubject(kind, items),
-    mailText(kind, items),
-    mailHtml(kind, items),
-    JSON.stringify(headers),
-  ];
-}
-
-/** What is said of one consumer. */
-export function itemOf(
-  { consumerId, reason, troubled }: Pick<Alert, 'consumerId' | 'reason' | 'troubled'>,
-  publicUrl: string,
-): AlertItem {
-  const { origin, pathname } = new URL(troubled.target_url); // the rest often carries keys
-  return {
-    consumer_id: consumerId,
-    name: troubled.name,
-    reason,
-    target: troubled.target_name,
-    endpoint: `${origin}${pathname}`,
-    failing_since: troubled.failing_since,
-    last_failure: troubled.last_failure,
-    position: troubled.position,
-    waiting: troubled.waiting,
-    url: `${publicUrl}/consumers/${consumerId}`,
-  };
 }

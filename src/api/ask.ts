@@ -1,8 +1,9 @@
 import type { Context } from 'hono';
 
+import type { Commands } from '../consumers/commands.ts';
 import type { Consumers } from '../consumers/consumers.ts';
 import { newId } from '../db/ids.ts';
-import type { Command, Commands } from '../rules/command.ts';
+import type { Command } from '../rules/command.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 

@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono';
 
 import type { Access } from '../access/access.ts';
+import type { Caller } from '../access/caller.ts';
 import { mayDo } from '../rules/hasScope.ts';
-import type { Caller } from '../schema/apiKey.ts';
 import { readSession, sendSession } from './cookie.ts';
 import { refuseCrossSite } from './csrf.ts';
 import type { AppEnv } from './env.ts';

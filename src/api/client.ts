@@ -1,30 +1,30 @@
-import type { ConsumerMetrics } from '../attempts/attemptSeries.ts';
 import type { Alert } from '../schema/alert.ts';
 import type { ApiKey, ApiKeyInput, NewApiKey } from '../schema/apiKey.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type {
   Change,
-  Collection,
   Consumer,
   ConsumerInput,
   ConsumerPatch,
-  EventInput,
-  EventsAppended,
   FilterDelta,
-  Info,
-  Problem,
-  RecordInput,
-  RecordsAppended,
   SeekInput,
-  StreamName,
-  Sync,
-  Target,
-  TargetInput,
-  TargetPatch,
 } from '../schema/consumer.ts';
 import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
-import type { Preview, PreviewInput } from '../streams/preview.ts';
-import type { TargetTest } from '../targets/testTarget.ts';
+import type { Info } from '../schema/info.ts';
+import type { Preview, PreviewInput } from '../schema/preview.ts';
+import type { Problem } from '../schema/problem.ts';
+import type { ConsumerMetrics } from '../schema/series.ts';
+import type {
+  Collection,
+  EventInput,
+  EventsAppended,
+  RecordInput,
+  RecordsAppended,
+  StreamName,
+  Sync,
+} from '../schema/stream.ts';
+import type { Target, TargetInput, TargetPatch } from '../schema/target.ts';
+import type { TargetTest } from '../schema/targetTest.ts';
 
 /** What the management API refused, or that nobody answered (`status` 0, `code` "unreachable"). */
 export class ClientError extends Error {

@@ -2,13 +2,8 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { Consumers } from '../consumers/consumers.ts';
 import type { SeekTo } from '../rules/command.ts';
-import {
-  Consumer,
-  FilterDelta,
-  SeekInput,
-  type Start,
-  type StreamName,
-} from '../schema/consumer.ts';
+import { Consumer, FilterDelta, SeekInput, type Start } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { AskConsumer } from './ask.ts';
 import { freshConsumer, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';

@@ -1,8 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { ConsumerMetrics, MOST_POINTS, pointsOf, readMetrics } from '../attempts/attemptSeries.ts';
+import { MOST_POINTS, pointsOf, readMetrics } from '../attempts/attemptSeries.ts';
 import type { Consumers } from '../consumers/consumers.ts';
 import type { Sql } from '../db/db.ts';
+import { ConsumerMetrics } from '../schema/series.ts';
 import { freshConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';

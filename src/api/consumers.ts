@@ -2,14 +2,9 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { Consumers } from '../consumers/consumers.ts';
 import { refuseField } from '../db/refusal.ts';
-import {
-  Consumer,
-  ConsumerInput,
-  ConsumerPatch,
-  ConsumerStatus,
-  type StreamName,
-} from '../schema/consumer.ts';
+import { Consumer, ConsumerInput, ConsumerPatch, ConsumerStatus } from '../schema/consumer.ts';
 import { Uuid } from '../schema/fields.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { AskConsumer } from './ask.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 import { newId } from '../db/ids.ts';
-import { EventInput, RecordInput } from '../schema/consumer.ts';
+import { EventInput, RecordInput } from '../schema/stream.ts';
 import type { NewEvent, RecordChange } from '../streams/derive.ts';
 import { isDeeperThan, jsonObject } from '../streams/exactJson.ts';
 import type { FieldError } from './errors.ts';

@@ -1,5 +1,5 @@
+import type { Caller } from '../access/caller.ts';
 import type { Making } from '../db/seed.ts';
-import type { Caller } from '../schema/apiKey.ts';
 
 /** What the middlewares leave for the handlers. */
 export interface AppEnv {

@@ -4,9 +4,9 @@ import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
-import { isDatabaseAway } from '../db/db.ts';
+import { Unavailable } from '../consumers/commands.ts';
+import { isDatabaseAway, isNotMigrated } from '../db/errors.ts';
 import { Refusal, type RefusalOptions } from '../db/refusal.ts';
-import { Unavailable } from '../rules/command.ts';
 import { Overloaded } from '../streams/append.ts';
 import type { AppEnv } from './env.ts';
 
@@ -120,11 +120,6 @@ export function toApiError(error: unknown): ApiError | null {
     });
   }
   return null;
-}
-
-/** A table that isn't there: the process is up before its migrations are in. */
-function isNotMigrated(error: unknown): boolean {
-  return error instanceof Error && (error as { code?: unknown }).code === '42P01';
 }
 
 function fromRefusal({ options, message }: Refusal): ApiError {

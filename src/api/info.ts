@@ -1,8 +1,9 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { Changes } from '../consumers/changes.ts';
-import { Change, Info } from '../schema/consumer.ts';
+import { Change } from '../schema/consumer.ts';
 import { Uuid } from '../schema/fields.ts';
+import { Info } from '../schema/info.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, listFields, pageOf, problems, toList } from './route.ts';
 import { needs } from './scopes.ts';

@@ -1,7 +1,7 @@
 import { z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 
-import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema/consumer.ts';
+import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema/stream.ts';
 import type { Appender } from '../streams/append.ts';
 import { chunksOf, mediaOf, readJson } from './body.ts';
 import { readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';

@@ -1,10 +1,12 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { isDatabaseAway } from '../db/db.ts';
-import { Cursor, EventType, StreamName } from '../schema/consumer.ts';
+import { isDatabaseAway } from '../db/errors.ts';
+import { Cursor } from '../schema/consumer.ts';
 import { CollectionId, SyncId, Timestamp } from '../schema/fields.ts';
+import { EventType, StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
-import type { Page, PageRequest, Pages } from '../streams/pages.ts';
+import type { Page, PageRequest } from '../streams/entry.ts';
+import type { Pages } from '../streams/pages.ts';
 import type { Ends } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';

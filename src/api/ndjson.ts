@@ -1,4 +1,4 @@
-import { isDatabaseAway } from '../db/db.ts';
+import { isDatabaseAway } from '../db/errors.ts';
 import { parseJson } from '../streams/exactJson.ts';
 import { decodeUtf8, whyMalformed } from './body.ts';
 import { DATA_BYTES, type ToRow } from './entries.ts';

@@ -1,6 +1,6 @@
 import { z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { StreamEvent, StreamRecord } from '../schema/consumer.ts';
+import { StreamEvent, StreamRecord } from '../schema/stream.ts';
 import { complete, type Document } from './document.ts';
 import type { AppEnv } from './env.ts';
 

@@ -1,7 +1,8 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
+import { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Pages } from '../streams/pages.ts';
-import { preview, Preview, PreviewInput } from '../streams/preview.ts';
+import { preview } from '../streams/preview.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, IdempotencyKey, json, jsonBody, problems, takesOnly } from './route.ts';
 import { needs } from './scopes.ts';

@@ -1,6 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { Problem } from '../schema/consumer.ts';
+import { Problem } from '../schema/problem.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 import { createRoutes, json } from './route.ts';

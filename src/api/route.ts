@@ -4,8 +4,8 @@ import { z, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 
 import { readKey, textOfKey, type KeyPage } from '../db/keyset.ts';
-import { Problem } from '../schema/consumer.ts';
 import { Uuid } from '../schema/fields.ts';
+import { Problem } from '../schema/problem.ts';
 import { needMedia } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { methodNotAllowed } from './errors.ts';

@@ -1,8 +1,8 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { Access } from '../access/access.ts';
+import type { Caller } from '../access/caller.ts';
 import { BOOTSTRAP } from '../access/keyring.ts';
-import type { Caller } from '../schema/apiKey.ts';
 import { Session, SessionInput, SignInLink } from '../schema/session.ts';
 import { callerOfKey, unauthorized } from './auth.ts';
 import { dropSession, originOf, readSession, sendSession } from './cookie.ts';

@@ -3,10 +3,11 @@ import type { Context } from 'hono';
 
 import type { Sql } from '../db/db.ts';
 import { Refusal } from '../db/refusal.ts';
-import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema/consumer.ts';
 import { CollectionId, SyncId } from '../schema/fields.ts';
+import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema/stream.ts';
 import { cursorOf, openCursor } from '../streams/cursor.ts';
-import type { Page, PageRequest, Pages } from '../streams/pages.ts';
+import type { Page, PageRequest } from '../streams/entry.ts';
+import type { Pages } from '../streams/pages.ts';
 import type { Ends } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';

@@ -1,7 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { Collection, Sync } from '../schema/consumer.ts';
 import { Metadata, SyncId, SyncName } from '../schema/fields.ts';
+import { Collection, Sync } from '../schema/stream.ts';
 import type { Listing, Place, Syncs } from '../streams/syncs.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, listFields, pageOf, problems } from './route.ts';

@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
-import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema/consumer.ts';
+import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema/target.ts';
+import { TargetTest } from '../schema/targetTest.ts';
 import type { Targets } from '../targets/targets.ts';
-import { TargetTest, type TestTarget } from '../targets/testTarget.ts';
+import type { TestTarget } from '../targets/testTarget.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
 import {

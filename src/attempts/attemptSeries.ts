@@ -1,24 +1,5 @@
-import { z } from 'zod';
-
 import type { Sql } from '../db/db.ts';
-import { Timestamp } from '../schema/fields.ts';
-
-export const MetricsPoint = z
-  .object({
-    at: Timestamp.meta({ description: 'Where its step begins' }),
-    delivered: z.int(),
-    failed: z.int(),
-    p50_ms: z.number().nullable(),
-    p95_ms: z.number().nullable(),
-    p99_ms: z.number().nullable().meta({ description: 'Of all attempts; null without any' }),
-    lag: z.int().meta({ description: 'Entries waiting, upper bound; the newest point is of now' }),
-  })
-  .meta({ id: 'MetricsPoint' });
-
-export const ConsumerMetrics = z
-  .object({ step: z.int().meta({ description: 'Seconds' }), data: z.array(MetricsPoint) })
-  .meta({ id: 'ConsumerMetrics' });
-export type ConsumerMetrics = z.infer<typeof ConsumerMetrics>;
+import type { ConsumerMetrics } from '../schema/series.ts';
 
 export interface MetricsQuery {
   consumerId: string;
@@ -31,6 +12,7 @@ export interface MetricsQuery {
 
 /** A series has no more points. */
 export const MOST_POINTS = 500;
+
 /** Durations that percentiles are made of; of more, every n-th batch is taken. */
 const SAMPLED = 30_000;
 

@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import type { Key, KeyPage } from '../db/keyset.ts';
 import type { Attempt, AttemptOutcome } from '../schema/attempt.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import {
   cutPage,
   idOf,

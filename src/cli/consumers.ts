@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 
 import type { ConsumerVerb } from '../api/client.ts';
-import type { ConsumerInput, StreamName } from '../schema/consumer.ts';
+import type { ConsumerInput } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import { CONSUMER_COLUMNS, showConsumer } from './consumerView.ts';
 import type { Context, Run } from './context.ts';
 import { usage } from './exit.ts';

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-import type { Consumer, ConsumerInput, Target, TargetInput } from '../schema/consumer.ts';
+import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
+import type { Target, TargetInput } from '../schema/target.ts';
 import type { DemoChange } from './demo-plan.ts';
 
 /** The HTTP API as a program of the user's would call it. */

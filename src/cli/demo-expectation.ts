@@ -1,4 +1,4 @@
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { Row } from './demo-data.ts';
 import type { Step } from './demo-plan.ts';
 

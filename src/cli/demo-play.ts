@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 
 import type { Stack } from '../embedded/stack.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { DemoApi } from './demo-api.ts';
 import type { Endpoint } from './demo-endpoint.ts';
 import { AIRPORTS, STOCKS, type Step } from './demo-plan.ts';

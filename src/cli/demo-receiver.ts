@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 import { Webhook } from 'standardwebhooks';
 
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import { readDemoData } from './demo-data.ts';
 import { createExpectation, type Counts } from './demo-expectation.ts';
 import { planDemo } from './demo-plan.ts';

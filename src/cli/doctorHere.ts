@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 
 import { isPortFree } from '../embedded/state.ts';
 import type { Config } from '../process/config.ts';
-import type { Target } from '../schema/consumer.ts';
+import type { Target } from '../schema/target.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import { printable } from './table.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { toNewEvent, toRecordChange } from '../api/entries.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import { jsonObject, parseJson } from '../streams/exactJson.ts';
 import type { SourceLine } from './importSource.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { ClientError } from '../api/client.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { Context } from './context.ts';
 
 /** A line that is no entry, as the list of them has it. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 
-import type { EventInput, RecordInput } from '../schema/consumer.ts';
+import type { EventInput, RecordInput } from '../schema/stream.ts';
 import type { Run } from './context.ts';
 import type { ImportFlags } from './import.ts';
 import type { ListenFlags, StreamFlags } from './listen.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import type { TargetInput, Target } from '../schema/consumer.ts';
-import type { TargetTest } from '../targets/testTarget.ts';
+import type { TargetInput, Target } from '../schema/target.ts';
+import type { TargetTest } from '../schema/targetTest.ts';
 import type { Run } from './context.ts';
 import { EXIT, usage } from './exit.ts';
 import { findTarget } from './find.ts';

@@ -2,7 +2,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
-import type { Consumer, Target } from '../schema/consumer.ts';
+import type { Consumer } from '../schema/consumer.ts';
+import type { Target } from '../schema/target.ts';
 import { ActButton, ActLink } from './act.tsx';
 import { api } from './api.ts';
 import { useInfo } from './info.ts';

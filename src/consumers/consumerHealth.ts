@@ -1,6 +1,7 @@
 import { agingText, type Aging } from '../retention/retentionText.ts';
 import { amount } from '../rules/words.ts';
-import type { ConsumerStatus, Filter, Health } from '../schema/consumer.ts';
+import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
+import type { Health } from '../schema/fields.ts';
 
 export interface HealthInput {
   status: ConsumerStatus;

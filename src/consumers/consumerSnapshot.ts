@@ -1,6 +1,7 @@
 import type { Sql } from '../db/db.ts';
-import type { Failure } from '../progress/progress.ts';
-import type { ConsumerStatus, Filter, StreamName } from '../schema/consumer.ts';
+import type { Failure } from '../rules/outcome.ts';
+import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 
 const MAX_LIST_BYTES = 256 * 1024;
 

@@ -4,13 +4,8 @@ import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
 import { newMaking, type Making } from '../db/seed.ts';
 import type { Command } from '../rules/command.ts';
-import type {
-  Consumer,
-  ConsumerInput,
-  ConsumerStatus,
-  Start,
-  StreamName,
-} from '../schema/consumer.ts';
+import type { Consumer, ConsumerInput, ConsumerStatus, Start } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import { openCursor } from '../streams/cursor.ts';
 import { createPages } from '../streams/pages.ts';
 import {

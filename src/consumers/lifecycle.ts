@@ -1,4 +1,5 @@
-import { TROUBLED, writeAlert, type AlertOptions, type Troubled } from '../alerts/writeAlert.ts';
+import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
+import { writeAlert } from '../alerts/writeAlert.ts';
 import type { Db, Sql } from '../db/db.ts';
 import type { AlertKind } from '../schema/alert.ts';
 

@@ -1,6 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import type { Answer, Ask } from '../rules/command.ts';
-import type { ConsumerStatus, StreamName } from '../schema/consumer.ts';
+import type { ConsumerStatus } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 
 /** A consumer and its cursor, locked. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Sql } from '../db/db.ts';
-import type { Commands } from '../rules/command.ts';
+import type { Commands } from './commands.ts';
 
 const AT_ONCE = 100;
 

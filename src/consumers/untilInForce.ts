@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Db, Sql } from '../db/db.ts';
-import { SLOWEST } from '../progress/progress.ts';
+import { SLOWEST } from '../progress/lease.ts';
 import type { Row } from './lockedConsumer.ts';
 
 /** A sender that found its consumer `blocked` starts its request within this time, or looks again. */

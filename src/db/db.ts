@@ -199,17 +199,3 @@ function connection(options: DbOptions): pg.ClientConfig {
     connectionTimeoutMillis: 5_000,
   };
 }
-
-/** Whether the error says that Postgres is away, restarting or out of connections, not that the query is wrong. */
-export function isDatabaseAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === 'string') {
-    // 08 connection, 53 resources, 57P admin/crash shutdown and starting up, 58 system error
-    if (/^(08|53|57P|58)/u.test(code)) return true;
-    if (/^E[A-Z]+$/u.test(code)) return true; // ECONNREFUSED and its kind
-  }
-  return /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed/u.test(
-    error.message,
-  );
-}

@@ -81,13 +81,3 @@ export function createVault(keys: readonly VaultKey[]): Vault {
 
   return { seal, open, activeKey: active };
 }
-
-/** `••••` and the last four characters; a short secret shows none of them. */
-export function mask(secret: string): string {
-  return `••••${secret.length < 12 ? '' : secret.slice(-4)}`;
-}
-
-/** A fresh Standard Webhooks secret: `whsec_` and the base64 of 32 random bytes. */
-export function newSigningSecret(bytes: Buffer = randomBytes(32)): string {
-  return `whsec_${bytes.toString('base64')}`;
-}

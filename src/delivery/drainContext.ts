@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 
-import type { Ended as AttemptEnded, Sender } from '../egress/webhookSender.ts';
+import type { Ended as AttemptEnded, OpenRequests, Sender } from '../egress/webhookSender.ts';
 import type { Sent } from '../failure/outgoing.ts';
 import type { Budget } from '../flow/budget.ts';
 import type { Committer } from '../progress/committer.ts';
 import type { ParkedStore } from '../progress/parkedRows.ts';
 import type { Progress } from '../progress/progress.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { Ended } from './ending.ts';
@@ -37,4 +37,10 @@ export interface Delivery {
   tick(now: number): void;
   /** Since when there was nothing to do (monotonic ms); null while there is. */
   readonly quietSince: number | null;
+}
+
+/** What metrics want to know of deliveries. */
+export interface DeliveryCounts {
+  requests: OpenRequests;
+  counted(progress: Progress): Progress;
 }

@@ -1,10 +1,5 @@
-import {
-  compile,
-  inForce,
-  type FilterVersion,
-  type Matchable,
-  type Matcher,
-} from '../rules/filter.ts';
+import { compile, type Matchable, type Matcher } from '../rules/filter.ts';
+import { inForce, type FilterVersion } from '../rules/filterVersions.ts';
 import type { Filter } from '../schema/consumer.ts';
 
 /** The filter versions of a running sender, and where it took those that came while it ran. */

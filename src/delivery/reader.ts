@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 
 import type { Window } from '../flow/slidingWindow.ts';
-import type { StreamName } from '../schema/consumer.ts';
-import type { Entry, Pages } from '../streams/pages.ts';
+import type { StreamName } from '../schema/stream.ts';
+import type { Entry } from '../streams/entry.ts';
+import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { FilterStack } from './filterStack.ts';
 

@@ -1,8 +1,9 @@
 import type { Sql } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
-import type { FilterVersion } from '../rules/filter.ts';
-import type { ConsumerStatus, Ordering, StreamName } from '../schema/consumer.ts';
-import { openTarget, type OpenTarget } from '../targets/targets.ts';
+import type { FilterVersion } from '../rules/filterVersions.ts';
+import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
+import { openTarget, type OpenTarget } from '../targets/openTarget.ts';
 
 /** A consumer as its sender needs it: configuration, filter versions and the opened target. */
 export interface Run {

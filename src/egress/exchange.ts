@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 
-import { codeOfStatus, failed, outcomeOfError, type Outcome } from '../rules/outcome.ts';
+import { codeOfStatus, failed, type Outcome } from '../rules/outcome.ts';
+import { outcomeOfError } from './networkError.ts';
 
 const HEAD_BYTES = 2_048;
 const BODY_BYTES = 65_536;

@@ -1,6 +1,7 @@
-import { failed, outcomeOfError, type Outcome } from '../rules/outcome.ts';
-import type { Credentials } from '../schema/consumer.ts';
+import { failed, type Outcome } from '../rules/outcome.ts';
+import type { Credentials } from '../schema/target.ts';
 import type { Egress } from './egress.ts';
+import { outcomeOfError } from './networkError.ts';
 import { post, type Answer } from './postOnce.ts';
 
 /** Client credentials of RFC 6749 §4.4. */

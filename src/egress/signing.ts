@@ -1,3 +1,4 @@
+import { randomBytes } from 'crypto';
 import { createHmac, createSecretKey } from 'node:crypto';
 
 /** Signs one attempt: `id` must not hold a ".", `timestamp` is in unix seconds. */
@@ -28,4 +29,9 @@ function signingKey(secret: string): Buffer {
   const key = Buffer.from(encoded, 'base64');
   if (key.length === 0) throw new Error('a signing secret must be whsec_ and base64');
   return key;
+}
+
+/** A fresh Standard Webhooks secret: `whsec_` and the base64 of 32 random bytes. */
+export function newSigningSecret(bytes: Buffer = randomBytes(32)): string {
+  return `whsec_${bytes.toString('base64')}`;
 }

@@ -1,8 +1,9 @@
 import type { Dispatcher } from 'undici';
 
-import { failed, outcomeOfError, withoutSecrets, type Outcome } from '../rules/outcome.ts';
+import { failed, type Outcome } from '../rules/outcome.ts';
 import type { Outlet } from './egress.ts';
 import { LEASE_ENDED, openExchange, type Exchange } from './exchange.ts';
+import { outcomeOfError } from './networkError.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
 import { newTraceparent } from './traceparent.ts';
 
@@ -224,3 +225,18 @@ function openRequest<M extends Message>(
 }
 
 const never = (): number => Infinity;
+
+/** As it was, but for secrets that the endpoint has repeated in what is kept of its answer. */
+export function withoutSecrets(
+  outcome: Outcome,
+  secrets: readonly string[],
+  token: string | null,
+): Outcome {
+  if (outcome.kind === 'ours' || outcome.responseHead === null) return outcome;
+  let responseHead = outcome.responseHead;
+  for (const secret of token === null ? secrets : [...secrets, token]) {
+    // What is shorter says nothing by itself, and would be found everywhere.
+    if (secret.length >= 4) responseHead = responseHead.replaceAll(secret, '••••');
+  }
+  return { ...outcome, responseHead };
+}

@@ -1,4 +1,4 @@
-import type { Counts, Received } from './receiver.ts';
+import type { Counts, Received } from './received.ts';
 
 /** The receiver's page: plain HTML that reloads itself, everything that came from outside escaped. */
 export function receiverPage(received: readonly Received[], counts: Counts): string {

@@ -10,29 +10,9 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 
+import type { Received, Counts, Verdict } from './received.ts';
 import { receiverPage } from './receiver-page.ts';
 import { choosePort, readState, writeState } from './state.ts';
-
-/** What came of checking a signature: `unknown` while there is no secret to check with. */
-export type Verdict = 'verified' | 'refused' | 'unknown';
-
-export interface Received {
-  at: string;
-  verdict: Verdict;
-  webhook_id: string | null;
-  consumer: string | null;
-  position: number | null;
-  attempt: number | null;
-  bytes: number;
-  /** The first 2,000 characters. */
-  body: string;
-}
-
-export interface Counts {
-  verified: number;
-  refused: number;
-  unknown: number;
-}
 
 export interface Receiver extends AsyncDisposable {
   /** What a target's `base_url` is set to. */

@@ -1,7 +1,9 @@
-import { compile, inForce, type FilterVersion } from '../rules/filter.ts';
+import { compile } from '../rules/filter.ts';
+import { inForce, type FilterVersion } from '../rules/filterVersions.ts';
 import { recordOf } from '../rules/ordering.ts';
-import type { StreamName } from '../schema/consumer.ts';
-import type { Entry, Pages } from '../streams/pages.ts';
+import type { StreamName } from '../schema/stream.ts';
+import type { Entry } from '../streams/entry.ts';
+import type { Pages } from '../streams/pages.ts';
 
 const PAGE = { limit: 100, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 /** Entries looked at for a probe. */

@@ -1,5 +1,5 @@
 import type { Slot } from '../flow/slidingWindow.ts';
-import type { Entry } from '../streams/pages.ts';
+import type { Entry } from '../streams/entry.ts';
 import type { Parked } from './parkedEntry.ts';
 
 /** A slot on its way; it is the message itself, so nothing is allocated for it. */

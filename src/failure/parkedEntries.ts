@@ -2,7 +2,7 @@ import { newId } from '../db/ids.ts';
 import type { LoadedBody, ParkedOps, ParkedRow } from '../progress/parkedRows.ts';
 import type { Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
-import type { Entry } from '../streams/pages.ts';
+import type { Entry } from '../streams/entry.ts';
 import { toFailure, toParked, toRow, WAITS, type Parked } from './parkedEntry.ts';
 
 /** Retries of parked entries that wait for a body or are in flight, at most. */

@@ -5,7 +5,7 @@ import {
   type ParkedRow,
 } from '../progress/parkedRows.ts';
 import { mayBeMessage, type Failed } from '../rules/outcome.ts';
-import type { Entry } from '../streams/pages.ts';
+import type { Entry } from '../streams/entry.ts';
 
 /** `due` of one whose turn comes only after an earlier entry of its record. */
 export const WAITS = Infinity;

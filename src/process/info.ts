@@ -1,4 +1,4 @@
-import type { Info } from '../schema/consumer.ts';
+import type { Info } from '../schema/info.ts';
 import type { ServiceConfig } from './config.ts';
 
 /** What `/v1/info` says of this process. */

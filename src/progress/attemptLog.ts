@@ -1,7 +1,8 @@
 import type { Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
-import type { StreamName } from '../schema/consumer.ts';
-import type { Attempt, Batch, Release } from './progress.ts';
+import type { StreamName } from '../schema/stream.ts';
+import type { Release } from './lease.ts';
+import type { Attempt, Batch } from './senderOutcomes.ts';
 
 /** One attempt that has ended. Times in unix ms and ms. */
 export interface Made {

@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import { PARKED_CTES } from './parkedRows.ts';
-import type { Attempt, Committed, Outcomes } from './progress.ts';
+import type { Attempt, Committed, Outcomes } from './senderOutcomes.ts';
 
 /** One statement for all that happened; `parked` adds what happened to parked entries. */
 function commitText(parked: boolean): string {

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 
-import { isDatabaseAway } from '../db/db.ts';
-import type { Committed, Outcomes, Progress } from './progress.ts';
+import { isDatabaseAway } from '../db/errors.ts';
+import type { Progress } from './progress.ts';
+import type { Committed, Outcomes } from './senderOutcomes.ts';
 
 /** One drain as the committer sees it. */
 export interface Committing {

@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { recordOf } from '../rules/ordering.ts';
 import type { ErrorCode } from '../rules/outcome.ts';
-import type { EventType } from '../schema/consumer.ts';
+import type { EventType } from '../schema/stream.ts';
 
 /** One row of `parked`; times on the consumer's own clock in ms. */
 export interface ParkedRow {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/writeAlert.ts';
+import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { PASSES } from '../rules/filterSql.ts';
 import { STANDS_AT } from '../rules/positionSql.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { AlertOptions } from '../alerts/writeAlert.ts';
+import type { AlertOptions } from '../alerts/alertItem.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { EVENTS_A_PARTITION } from '../db/partitions.ts';
 import { tellOfMissed } from './lostEvents.ts';

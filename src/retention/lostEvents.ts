@@ -1,4 +1,4 @@
-import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/writeAlert.ts';
+import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
 import type { Sql } from '../db/db.ts';
 import { PASSES } from '../rules/filterSql.ts';
 import { STANDS_AT } from '../rules/positionSql.ts';

@@ -1,11 +1,11 @@
-import type { Lost } from '../alerts/alertItem.ts';
 import {
+  type Lost,
   itemOf,
-  written,
   type AlertItem,
   type AlertOptions,
   type Troubled,
-} from '../alerts/writeAlert.ts';
+} from '../alerts/alertItem.ts';
+import { written } from '../alerts/alertText.ts';
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 

@@ -29,16 +29,6 @@ export type Answer =
   | { ok: true; version: number; count?: number }
   | { ok: false; status: 404 | 409 | 422; code: string; detail: string };
 
-/** How the API reaches a consumer's workflow. Throws `Unavailable` when Temporal or its workers do not answer. */
-export interface Commands {
-  ask(consumerId: string, ask: Ask): Promise<Answer>;
-}
-
-/** Temporal is away or no worker polls; the same ask may be repeated. */
-export class Unavailable extends Error {
-  override name = 'Unavailable';
-}
-
 /** Commands that move what the sender stands on wait until it has let go. */
 export function needsHold(command: Command): boolean {
   if (command.kind === 'seek' || command.kind === 'stored') return true;

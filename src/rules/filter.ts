@@ -1,4 +1,5 @@
-import type { Filter, FilterDelta, StreamName } from '../schema/consumer.ts';
+import type { Filter, FilterDelta } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 
@@ -90,34 +91,4 @@ export function describeFilter(filter: Filter): string {
     list[0] === '*' ? `all ${noun}s` : `${list.length} ${noun}${list.length === 1 ? '' : 's'}`;
   const types = filter.event_types[0] === '*' ? 'all event types' : filter.event_types.join('|');
   return `${count(filter.syncs, 'sync')}, ${count(filter.collections, 'collection')}, ${types || 'no event type'}`;
-}
-
-export interface FilterVersion {
-  version: number;
-  /** Applies above this position; null while the running drain has not taken it. */
-  filterFrom: number | null;
-  filter: Filter;
-}
-
-/**
- * The version that is in force just above `after`, up to where the next one takes over (null:
- * no end), and the later versions that an entry up to there has to pass as well: so an addition
- * never reaches back, also when a crash makes entries read again.
- */
-export function inForce(
-  versions: FilterVersion[],
-  after: number,
-): { filter: Filter; until: number | null; also: Filter[] } {
-  let index = 0;
-  while (index + 1 < versions.length && (versions[index + 1]?.filterFrom ?? Infinity) <= after) {
-    index += 1;
-  }
-  const now = versions[index];
-  if (now === undefined) throw new Error('a consumer has at least one filter version');
-  const later = versions.slice(index + 1);
-  return {
-    filter: now.filter,
-    until: later[0]?.filterFrom ?? null,
-    also: later.map((version) => version.filter),
-  };
 }

@@ -42,64 +42,8 @@ export function codeOfStatus(status: number): ErrorCode | null {
   return status < 500 ? 'HTTP_4XX' : 'HTTP_5XX';
 }
 
-const OURS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETUNREACH']);
-
-const BY_CODE: Record<string, [ErrorCode, string]> = {
-  ECONNREFUSED: ['CONNECTION_REFUSED', 'connection refused'],
-  EHOSTUNREACH: ['CONNECTION_REFUSED', 'host unreachable'],
-  EHOSTDOWN: ['CONNECTION_REFUSED', 'host is down'],
-  ENOTFOUND: ['DNS_FAILED', 'host name not found'],
-  EAI_AGAIN: ['DNS_FAILED', 'host name could not be looked up'],
-  ETIMEDOUT: ['TIMEOUT', 'connecting took too long'],
-  UND_ERR_CONNECT_TIMEOUT: ['TIMEOUT', 'connecting took too long'],
-  ADDRESS_REFUSED: [
-    'ADDRESS_REFUSED',
-    'the host is not at a public address, nor at one that MILLRACE_ALLOW_CIDRS names',
-  ],
-};
-
-/** The outcome of a request that ended without an answer. */
-export function outcomeOfError(error: unknown): Outcome {
-  const code = codeOf(error);
-  if (OURS.has(code)) return { kind: 'ours', detail: code };
-  const known = BY_CODE[code];
-  if (known !== undefined) return failed(known[0], known[1]);
-  if (
-    /TLS|SSL|CERT|EPROTO|SELF_SIGNED|UNABLE_TO|ALTNAME|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/u.test(
-      code,
-    )
-  ) {
-    return failed('TLS_FAILED', `TLS failed: ${code}`);
-  }
-  return failed('CONNECTION_RESET', `connection lost before an answer${code ? ` (${code})` : ''}`);
-}
-
 export function failed(code: ErrorCode, detail: string): Outcome & { kind: 'failed' } {
   return { kind: 'failed', code, status: null, detail, responseHead: null, retryAfter: undefined };
-}
-
-/** As it was, but for secrets that the endpoint has repeated in what is kept of its answer. */
-export function withoutSecrets(
-  outcome: Outcome,
-  secrets: readonly string[],
-  token: string | null,
-): Outcome {
-  if (outcome.kind === 'ours' || outcome.responseHead === null) return outcome;
-  let responseHead = outcome.responseHead;
-  for (const secret of token === null ? secrets : [...secrets, token]) {
-    // What is shorter says nothing by itself, and would be found everywhere.
-    if (secret.length >= 4) responseHead = responseHead.replaceAll(secret, '••••');
-  }
-  return { ...outcome, responseHead };
-}
-
-/** The system's or undici's code; of several tried addresses the first one's. */
-function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string') return code;
-  const cause = (error as { cause?: unknown } | null)?.cause;
-  return cause === undefined ? '' : codeOf(cause);
 }
 
 export type Failed = Outcome & { kind: 'failed' };
@@ -129,4 +73,12 @@ export function mayBeMessage({ status, code, retryAfter }: Failed): boolean {
 /** Whether a failure says that fewer requests at a time would do better. */
 export function isOverload({ code, status }: Failed): boolean {
   return code === 'TIMEOUT' || status === 429 || status === 503;
+}
+
+/** What people see of the last failure. */
+export interface Failure {
+  code: ErrorCode;
+  status: number | null;
+  detail: string;
+  at: string;
 }

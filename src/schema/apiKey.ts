@@ -46,13 +46,3 @@ export const NewApiKey = ApiKey.extend({
   key: z.string().meta({ description: 'Shown this once', example: 'mk_…' }),
 }).meta({ id: 'NewApiKey' });
 export type NewApiKey = z.infer<typeof NewApiKey>;
-
-/** Someone who may use the API: a key, or a session of one. */
-export interface Caller {
-  /** Of the key; `bootstrap` for the one of the configuration. Owns limits and idempotency keys. */
-  id: string;
-  /** Recorded as the actor of what they change. */
-  name: string;
-  scopes: readonly Scope[];
-  expiresAt: string | null;
-}

@@ -76,11 +76,13 @@ export const Data = z.unknown().meta({
 export const headerName = z
   .string()
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/u, 'must be an HTTP header name');
+
 /** Visible ASCII and inner blanks: nothing that could end the header line. */
 export const headerValue = z
   .string()
   .max(4096)
   .regex(/^[\t\x20-\x7e]*$/u, 'must be printable ASCII without line breaks');
+
 export const httpUrl = z
   .url({ protocol: /^https?$/u, error: 'must be an http or https URL' })
   .max(2048)
@@ -137,3 +139,8 @@ export const credentialsWith = <T extends z.ZodType<string>>(headerSecret: T) =>
       scope,
     }),
   ]);
+
+export const Health = z
+  .object({ status: z.enum(['ok', 'warn', 'error']), notes: z.array(z.string()), time: Timestamp })
+  .meta({ id: 'Health' });
+export type Health = z.infer<typeof Health>;

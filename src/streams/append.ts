@@ -2,10 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
-import { isDatabaseAway, openPipe, type Db, type Pipe } from '../db/db.ts';
+import { openPipe, type Db, type Pipe } from '../db/db.ts';
+import { isDatabaseAway, isTimeout, isPartitionMissing, isOutOfRoom } from '../db/errors.ts';
 import { newId } from '../db/ids.ts';
 import { ensurePartitions } from '../db/partitions.ts';
-import type { EventsAppended, RecordsAppended } from '../schema/consumer.ts';
+import type { EventsAppended, RecordsAppended } from '../schema/stream.ts';
 import {
   insertEvents,
   lockLine,
@@ -273,25 +274,4 @@ function refusal(cause?: unknown): Overloaded {
   return new Overloaded('Too many appends wait for Postgres; the same request may be repeated', {
     cause,
   });
-}
-
-/** Postgres 57014 and 55P03: a statement or a lock that took too long, for example behind a disk that stalls. */
-function isTimeout(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === '57014' || code === '55P03';
-}
-
-/** Postgres 53100 and 53200: its answer where the disk or the memory is full. */
-function isOutOfRoom(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === '53100' || code === '53200';
-}
-
-/** Postgres 23514: no partition of relation "events" found for row. */
-function isPartitionMissing(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    (error as { code?: unknown }).code === '23514' &&
-    error.message.startsWith('no partition')
-  );
 }

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 
 import { Refusal } from '../db/refusal.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 
 const VERSION = '1';
 const LETTERS: Record<StreamName, string> = { records: 'r', events: 'e' };

@@ -1,4 +1,4 @@
-import type { EventType } from '../schema/consumer.ts';
+import type { EventType } from '../schema/stream.ts';
 import { equalJson, jsonObject, parseJson } from './exactJson.ts';
 
 export interface RecordKey {

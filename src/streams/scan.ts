@@ -1,7 +1,7 @@
 import { textArray } from '../db/arrayLiteral.ts';
 import { matchesNothing } from '../rules/filter.ts';
-import type { StreamName } from '../schema/consumer.ts';
-import type { PageRequest } from './pages.ts';
+import type { StreamName } from '../schema/stream.ts';
+import type { PageRequest } from './entry.ts';
 
 type ScanRequest = Pick<PageRequest, 'stream' | 'filter' | 'provider' | 'limit' | 'scanRows'>;
 

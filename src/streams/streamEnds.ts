@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Sql } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 
 export interface Ends {
   /** Resolves when the stream has gone beyond `after`, after `ms`, or when `signal` aborts: whether it has. */

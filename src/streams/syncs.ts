@@ -1,5 +1,5 @@
 import type { Db } from '../db/db.ts';
-import type { Collection, Sync } from '../schema/consumer.ts';
+import type { Collection, Sync } from '../schema/stream.ts';
 
 /** A place in a list that is sorted by last change, newest first. */
 export type Place = readonly string[];

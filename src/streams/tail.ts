@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import type { Listener } from '../db/listener.ts';
-import type { StreamName } from '../schema/consumer.ts';
-import type { Entry, Pages } from './pages.ts';
+import type { StreamName } from '../schema/stream.ts';
+import type { Entry } from './entry.ts';
+import type { Pages } from './pages.ts';
 
 const MAX_ENTRIES = 20_000;
 const MAX_BYTES = 32 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { Refusal } from '../db/refusal.ts';
 import type { Egress } from '../egress/egress.ts';
-import type { TargetInput } from '../schema/consumer.ts';
+import type { TargetInput } from '../schema/target.ts';
 import { refuseAuthorities } from './certificates.ts';
 import { refuseHeaders } from './credentials.ts';
 

@@ -1,6 +1,5 @@
 import { refuseField } from '../db/refusal.ts';
-import { mask } from '../db/vault.ts';
-import type { Credentials } from '../schema/consumer.ts';
+import type { Credentials } from '../schema/target.ts';
 
 /** What a request needs to carry them; names in lower case. */
 export function toHeaders(credentials: Credentials): Record<string, string> {
@@ -124,4 +123,9 @@ export function refuseHeaders(headers: Record<string, string>, credentials: Cred
     if (seen.has(lower)) throw refuseField(pointer, 'is there twice');
     seen.add(lower);
   }
+}
+
+/** `••••` and the last four characters; a short secret shows none of them. */
+export function mask(secret: string): string {
+  return `••••${secret.length < 12 ? '' : secret.slice(-4)}`;
 }

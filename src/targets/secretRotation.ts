@@ -1,6 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { secretFor, type Making } from '../db/seed.ts';
-import { newSigningSecret, type Vault } from '../db/vault.ts';
+import type { Vault } from '../db/vault.ts';
+import { newSigningSecret } from '../egress/signing.ts';
 import {
   openSigningSecret,
   PREVIOUS_SECRET,

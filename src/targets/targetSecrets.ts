@@ -1,5 +1,5 @@
 import type { Vault } from '../db/vault.ts';
-import type { Credentials } from '../schema/consumer.ts';
+import type { Credentials } from '../schema/target.ts';
 
 /** The sealed part of a row of `targets`. */
 export interface SealedRow {

@@ -8,7 +8,7 @@ import {
   type OpenRequests,
   type Sender,
 } from '../egress/webhookSender.ts';
-import type { OpenTarget } from './targets.ts';
+import type { OpenTarget } from './openTarget.ts';
 
 /** What sends to one target: signed, with its headers and credentials. */
 export function openTargetSender<M extends Message>(

@@ -1,22 +1,21 @@
 import type { Db, Sql } from '../db/db.ts';
-import { newId } from '../db/ids.ts';
 import { type Key, type KeyPage, toPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
 import { newMaking, type Making } from '../db/seed.ts';
-import { mask, newSigningSecret, type Vault } from '../db/vault.ts';
+import type { Vault } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
-import type { OAuthClient } from '../egress/oauth.ts';
-import type { Credentials, Health, Target, TargetInput, TargetPatch } from '../schema/consumer.ts';
+import { newSigningSecret } from '../egress/signing.ts';
+import type { Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseSending, type Sending } from './checkTarget.ts';
-import { masked, secretsOf, toHeaders, unmasked } from './credentials.ts';
+import { mask, masked, unmasked } from './credentials.ts';
+import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
 import { rotate } from './secretRotation.ts';
+import { targetHealth } from './targetHealth.ts';
 import {
   CREDENTIALS,
   openCredentials,
-  openPrevious,
   openSigningSecret,
   SIGNING_SECRET,
-  type SealedRow,
 } from './targetSecrets.ts';
 
 /** Endpoints that consumers send to. Credentials and signing secrets are sealed at rest and masked in answers. */
@@ -80,94 +79,6 @@ export function createTargets(deps: {
     },
     remove: (id) => db.transaction((tx) => remove(tx, id)),
   };
-}
-
-/** What a sender needs of a target, opened. Never log it. */
-export interface OpenTarget {
-  id: string;
-  version: number;
-  baseUrl: string;
-  /** Lower-case names; credentials included. */
-  headers: Record<string, string>;
-  /** Cut out of what the endpoint answers. */
-  hidden: string[];
-  /** Whose token is sent with each request. */
-  oauth: OAuthClient | null;
-  /** PEM. */
-  ca: string | null;
-  /** The first one is the newest. */
-  secrets: string[];
-  /** Unix ms until which others than the first one sign; null: there are none. */
-  previousUntil: number | null;
-  timeoutMs: number;
-  maxInFlight: number;
-  rateLimit: number | null;
-}
-
-/** Reads and opens a target for sending; null when there is none. */
-export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
-  const { rows } = await sql.query<Row>({
-    name: 'open target',
-    text: 'select * from targets where id = $1',
-    values: [id],
-  });
-  const row = rows[0];
-  if (row === undefined) return null;
-  const credentials = openCredentials(row, vault);
-  const previous = openPrevious(row, vault);
-  return {
-    id,
-    version: row.version,
-    baseUrl: row.base_url,
-    headers: headersOf(row.headers, credentials),
-    hidden: secretsOf(credentials),
-    oauth: credentials.type === 'oauth2' ? credentials : null,
-    ca: row.ca,
-    secrets: [openSigningSecret(row, vault), ...(previous === null ? [] : [previous.secret])],
-    previousUntil: previous?.until ?? null,
-    timeoutMs: row.timeout_ms,
-    maxInFlight: row.max_in_flight,
-    rateLimit: row.rate_limit,
-  };
-}
-
-function openDraft(input: TargetInput): OpenTarget {
-  return {
-    id: newId(),
-    version: 1,
-    baseUrl: input.base_url,
-    headers: headersOf(input.headers, input.credentials),
-    hidden: secretsOf(input.credentials),
-    oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
-    ca: input.ca,
-    secrets: [newSigningSecret()],
-    previousUntil: null,
-    timeoutMs: input.timeout_ms,
-    maxInFlight: input.max_in_flight,
-    rateLimit: input.rate_limit,
-  };
-}
-
-function headersOf(own: Record<string, string>, credentials: Credentials): Record<string, string> {
-  const lower = Object.entries(own).map(([name, value]) => [name.toLowerCase(), value]);
-  return { ...Object.fromEntries(lower), ...toHeaders(credentials) } as Record<string, string>;
-}
-
-interface Row extends SealedRow {
-  name: string;
-  kind: 'webhook';
-  base_url: string;
-  headers: Record<string, string>;
-  ca: string | null;
-  timeout_ms: number;
-  max_in_flight: number;
-  rate_limit: number | null;
-  metadata: Record<string, unknown>;
-  version: number;
-  created_at: string;
-  updated_at: string;
-  blocked?: number;
-  stopped?: number;
 }
 
 /** Reads the targets that `rows` selects (all columns), with how many of their consumers are in trouble. */
@@ -371,17 +282,4 @@ function toTarget(row: Row, vault: Vault): Target {
     created_at: row.created_at,
     updated_at: row.updated_at,
   };
-}
-
-function targetHealth(blocked: number, stopped: number, now: Date): Health {
-  const notes = [
-    ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),
-    ...(blocked > 0 ? [ofItsConsumers(blocked, 'blocked')] : []),
-  ];
-  const status = stopped > 0 ? 'error' : blocked > 0 ? 'warn' : 'ok';
-  return { status, notes, time: now.toISOString() };
-}
-
-function ofItsConsumers(count: number, state: string): string {
-  return `${count} of its consumers ${count === 1 ? 'is' : 'are'} ${state}`;
 }

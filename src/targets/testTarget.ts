@@ -1,31 +1,11 @@
-import { z } from 'zod';
-
 import { newId } from '../db/ids.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
 import type { Message } from '../egress/webhookSender.ts';
 import type { Outcome } from '../rules/outcome.ts';
-import { Uuid } from '../schema/fields.ts';
-import type { OpenTarget } from './targets.ts';
+import type { TargetTest } from '../schema/targetTest.ts';
+import type { OpenTarget } from './openTarget.ts';
 import { openTargetSender } from './targetSender.ts';
-
-/** What a test webhook carried, and what came of it. */
-export const TargetTest = z
-  .object({
-    message_id: Uuid,
-    outcome: z.enum(['delivered', 'failed']),
-    status: z.int().nullable(),
-    error_code: z.string().nullable(),
-    detail: z.string().nullable().meta({ description: 'Why it failed, in words' }),
-    duration_ms: z.int(),
-    response_head: z
-      .string()
-      .nullable()
-      .meta({ description: 'The first 2 KB of the answer’s body' }),
-    request: z.object({ method: z.literal('POST'), url: z.string(), body: z.string() }),
-  })
-  .meta({ id: 'TargetTest' });
-export type TargetTest = z.infer<typeof TargetTest>;
 
 /** The id is the webhook's: a test that is repeated after a crash has the same. */
 export type TestTarget = (target: OpenTarget, messageId: string) => Promise<TargetTest>;

@@ -1,6 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { STANDS_AT } from '../rules/positionSql.ts';
-import type { ConsumerStatus, StreamName } from '../schema/consumer.ts';
+import type { ConsumerStatus } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 
 /** How one consumer stands, for operators. */
 export interface ConsumerStanding {

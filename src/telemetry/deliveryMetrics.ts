@@ -1,5 +1,6 @@
-import type { Outcomes, Progress } from '../progress/progress.ts';
-import type { DeliveryCounts } from '../temporal/drains.ts';
+import type { DeliveryCounts } from '../delivery/drainContext.ts';
+import type { Progress } from '../progress/progress.ts';
+import type { Outcomes } from '../progress/senderOutcomes.ts';
 import { createCounts, createDurations } from './counters.ts';
 import type { Metrics } from './metrics.ts';
 

@@ -5,15 +5,15 @@ import type { DrainDeps } from '../activities/drain.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
-import type { Delivery, Shared } from '../delivery/drainContext.ts';
+import type { Delivery, DeliveryCounts, Shared } from '../delivery/drainContext.ts';
 import { loadRun, type Run } from '../delivery/senderConfig.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
-import type { Ended, Message, OpenRequests, Sender } from '../egress/webhookSender.ts';
+import type { Ended, Message, Sender } from '../egress/webhookSender.ts';
 import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
-import { createProgress, type Progress } from '../progress/progress.ts';
+import { createProgress } from '../progress/progress.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
 import { openTargetSender } from '../targets/targetSender.ts';
@@ -42,12 +42,6 @@ export interface DrainsOptions {
   /** Counts what is sent and stored; none: nobody asks. */
   counts?: DeliveryCounts;
   log: Logger;
-}
-
-/** What metrics want to know of deliveries. */
-export interface DeliveryCounts {
-  requests: OpenRequests;
-  counted(progress: Progress): Progress;
 }
 
 export interface Drains extends AsyncDisposable {

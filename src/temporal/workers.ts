@@ -8,7 +8,8 @@ import type { Logger } from 'pino';
 
 import { createControl, createDelivery } from '../activities/index.ts';
 import { createDigest } from '../alerts/deadLetterDigest.ts';
-import { startOutbox, type Send } from '../alerts/outbox.ts';
+import type { Send } from '../alerts/mail.ts';
+import { startOutbox } from '../alerts/outbox.ts';
 import { mailGraceMs } from '../alerts/writeAlert.ts';
 import { createEdits } from '../consumers/applyCommand.ts';
 import { createLifecycle } from '../consumers/lifecycle.ts';
@@ -16,12 +17,13 @@ import { createRetarget } from '../consumers/retryChangedTargets.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
+import type { DeliveryCounts } from '../delivery/drainContext.ts';
 import type { Egress } from '../egress/egress.ts';
 import { startUpkeep } from '../process/upkeep.ts';
 import { createPages } from '../streams/pages.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
 import { startWake } from '../wake/wake.ts';
-import { createDrains, type DeliveryCounts } from './drains.ts';
+import { createDrains } from './drains.ts';
 import { reconcile } from './reconcile.ts';
 import type { Workflows } from './workflowClient.ts';
 

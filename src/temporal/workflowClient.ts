@@ -8,7 +8,8 @@ import {
 } from '@temporalio/client';
 
 import type { Failing } from '../activities/contract.ts';
-import { Unavailable, type Answer, type Ask, type Commands } from '../rules/command.ts';
+import { Unavailable, type Commands } from '../consumers/commands.ts';
+import type { Answer, Ask } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
 
 /** Longer than a lost sender's lease, so that an answer can wait for its end. */

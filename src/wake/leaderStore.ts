@@ -1,5 +1,6 @@
 import type { Pipe, Sql } from '../db/db.ts';
-import type { Filter, StreamName } from '../schema/consumer.ts';
+import type { Filter } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 
 /** The leader's rows: who leads, how far it has matched, which idle consumers it watches. */
 export interface LeaderStore {

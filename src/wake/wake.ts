@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Listener } from '../db/listener.ts';
-import type { StreamName } from '../schema/consumer.ts';
+import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Idle, LeaderStore, Matched } from './leaderStore.ts';
 import { createWakeIndex, type WakeIndex } from './wakeIndex.ts';

@@ -1,5 +1,6 @@
 import type { Page as ListPage } from '../../src/api/client.ts';
-import type { Consumer, Target } from '../../src/schema/consumer.ts';
+import type { Consumer } from '../../src/schema/consumer.ts';
+import type { Target } from '../../src/schema/target.ts';
 import { until } from './poll.ts';
 import type { Cluster } from './processes.ts';
 import { accept, answer, openReceiver, type TestReceiver } from './receiver.ts';

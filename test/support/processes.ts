@@ -11,7 +11,8 @@ import { inject } from 'vitest';
 
 import { commandLine } from '../../src/embedded/processes.ts';
 import { choosePort } from '../../src/embedded/state.ts';
-import type { Consumer, Target } from '../../src/schema/consumer.ts';
+import type { Consumer } from '../../src/schema/consumer.ts';
+import type { Target } from '../../src/schema/target.ts';
 import { COMPILE_CACHE } from './compileCache.ts';
 import { until } from './poll.ts';
 

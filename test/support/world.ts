@@ -8,7 +8,7 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { inject } from 'vitest';
 
-import { fileMail, type Send } from '../../src/alerts/outbox.ts';
+import { fileMail, type Send } from '../../src/alerts/mail.ts';
 import { createConsumers } from '../../src/consumers/consumers.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
 import { createListener } from '../../src/db/listener.ts';
@@ -17,10 +17,9 @@ import { createEgress } from '../../src/egress/egress.ts';
 import {
   type Consumer,
   type ConsumerInput,
-  type TargetInput,
   ConsumerInput as ConsumerSchema,
-  TargetInput as TargetSchema,
 } from '../../src/schema/consumer.ts';
+import { type TargetInput, TargetInput as TargetSchema } from '../../src/schema/target.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
 import type { NewEvent } from '../../src/streams/derive.ts';
 import { createTargets } from '../../src/targets/targets.ts';

@@ -1,5 +1,5 @@
+import type { AlertItem } from '../../alerts/alertItem.ts';
 import { mailText } from '../../alerts/alertText.ts';
-import type { AlertItem } from '../../alerts/writeAlert.ts';
 import type { Alert, AlertKind } from '../../schema/alert.ts';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
 export const ALERT_KINDS = [

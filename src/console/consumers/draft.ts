@@ -1,4 +1,5 @@
-import type { Filter, Ordering, StreamName } from '../../schema/consumer.ts';
+import type { Filter, Ordering } from '../../schema/consumer.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
 
 /** What the six steps fill in. */

@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 
 import type { Page } from '../../api/client.ts';
-import type { Filter, StreamName } from '../../schema/consumer.ts';
+import type { Filter } from '../../schema/consumer.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { api } from '../api.ts';
 import { ListPicker, type Choice } from '../ui/listPicker.tsx';
 import { Hint } from '../ui/notice.tsx';

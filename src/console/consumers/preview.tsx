@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
-import type { Filter, StreamName } from '../../schema/consumer.ts';
+import type { Filter } from '../../schema/consumer.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { api, messageOf } from '../api.ts';
 import { useSettled } from '../settled.ts';
 import { Hint } from '../ui/notice.tsx';

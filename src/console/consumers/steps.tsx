@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Target } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useList } from '../queries.ts';

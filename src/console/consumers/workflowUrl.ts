@@ -1,4 +1,5 @@
-import type { Consumer, Info } from '../../schema/consumer.ts';
+import type { Consumer } from '../../schema/consumer.ts';
+import type { Info } from '../../schema/info.ts';
 
 /** Where the Temporal UI shows the consumer; null where there is no UI. */
 export function workflowUrl(info: Info | undefined, consumer: Consumer): string | null {

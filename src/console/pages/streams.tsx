@@ -1,7 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { EventType, StreamName } from '../../schema/consumer.ts';
+import type { EventType, StreamName } from '../../schema/stream.ts';
 import { ActButton } from '../act.tsx';
 import { useOpened } from '../opened.ts';
 import type { List } from '../queries.ts';

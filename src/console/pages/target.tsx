@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Target } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { ActButton, ActLink } from '../act.tsx';
 import { api, isGone, messageOf } from '../api.ts';
 import { changedOf, edited } from '../edits.ts';

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
 
-import type { Target } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { Refused } from '../refused.tsx';

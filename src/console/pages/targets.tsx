@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 
-import type { Target } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';

@@ -1,4 +1,4 @@
-import type { StreamName } from '../../schema/consumer.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { useList } from '../queries.ts';
 import { cursorSince, readEntries, type Filter, type StreamEntry } from './entry.ts';
 /** Where reading begins. */

@@ -1,4 +1,4 @@
-import type { EventType, StreamName } from '../../schema/consumer.ts';
+import type { EventType, StreamName } from '../../schema/stream.ts';
 import { api } from '../api.ts';
 import { parseExactly } from '../pretty.ts';
 

@@ -1,4 +1,4 @@
-import type { EventType, StreamName } from '../../schema/consumer.ts';
+import type { EventType, StreamName } from '../../schema/stream.ts';
 import { Combobox } from '../ui/combobox.tsx';
 import { SelectField } from '../ui/field.tsx';
 import { STARTS, type Start } from './browse.ts';

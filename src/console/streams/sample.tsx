@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 
-import type { EventType, StreamName } from '../../schema/consumer.ts';
+import type { EventType, StreamName } from '../../schema/stream.ts';
 import { api } from '../api.ts';
 import { parseExactly } from '../pretty.ts';
 import { Button } from '../ui/button.tsx';

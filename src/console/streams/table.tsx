@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-import type { StreamName } from '../../schema/consumer.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import type { List } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-import type { StreamName } from '../../schema/consumer.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { ClientError } from '../api.ts';
 import { readEntries, type Filter, type StreamEntry } from './entry.ts';
 const WAIT_MS = 25_000;

@@ -1,4 +1,4 @@
-import type { Target, TargetInput } from '../../schema/consumer.ts';
+import type { Target, TargetInput } from '../../schema/target.ts';
 import { isText, oneOf, type Form } from '../keptForm.ts';
 export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2';
 

@@ -1,4 +1,4 @@
-import type { TargetTest } from '../../targets/testTarget.ts';
+import type { TargetTest } from '../../schema/targetTest.ts';
 import { Code } from '../ui/copyText.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';

@@ -1,0 +1,41 @@
+import { type ErrorCode, type Outcome, failed } from '../rules/outcome.ts';
+
+const OURS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETUNREACH']);
+const BY_CODE: Record<string, [ErrorCode, string]> = {
+  ECONNREFUSED: ['CONNECTION_REFUSED', 'connection refused'],
+  EHOSTUNREACH: ['CONNECTION_REFUSED', 'host unreachable'],
+  EHOSTDOWN: ['CONNECTION_REFUSED', 'host is down'],
+  ENOTFOUND: ['DNS_FAILED', 'host name not found'],
+  EAI_AGAIN: ['DNS_FAILED', 'host name could not be looked up'],
+  ETIMEDOUT: ['TIMEOUT', 'connecting took too long'],
+  UND_ERR_CONNECT_TIMEOUT: ['TIMEOUT', 'connecting took too long'],
+  ADDRESS_REFUSED: [
+    'ADDRESS_REFUSED',
+    'the host is not at a public address, nor at one that MILLRACE_ALLOW_CIDRS names',
+  ],
+};
+
+/** The outcome of a request that ended without an answer. */
+export function outcomeOfError(error: unknown): Outcome {
+  const code = codeOf(error);
+  if (OURS.has(code)) return { kind: 'ours', detail: code };
+  const known = BY_CODE[code];
+  if (known !== undefined) return failed(known[0], known[1]);
+  if (
+    /TLS|SSL|CERT|EPROTO|SELF_SIGNED|UNABLE_TO|ALTNAME|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/u.test(
+      code,
+    )
+  ) {
+    return failed('TLS_FAILED', `TLS failed: ${code}`);
+  }
+  return failed('CONNECTION_RESET', `connection lost before an answer${code ? ` (${code})` : ''}`);
+}
+
+/** The system's or undici's code; of several tried addresses the first one's. */
+export function codeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string') return code;
+  const cause = (error as { cause?: unknown } | null)?.cause;
+  return cause === undefined ? '' : codeOf(cause);
+}

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+export const Info = z
+  .object({
+    version: z.string(),
+    region: z.string(),
+    retry_window: z.string(),
+    retention: z.object({ events: z.string(), attempts: z.string() }),
+    temporal: z.object({
+      address: z.string(),
+      namespace: z.string(),
+      ui_url: z.string().nullable(),
+    }),
+    dev_receiver_url: z.string().nullable(),
+  })
+  .meta({ id: 'Info' });
+export type Info = z.infer<typeof Info>;

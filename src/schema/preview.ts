@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+import { SyncList, CollectionList, EventTypeList } from './consumer.ts';
+import { StreamName, StreamEvent, StreamRecord } from './stream.ts';
+
+const all = (): string[] => ['*'];
+/** A filter that is not saved, and how many of the newest entries it is tried on. */
+export const PreviewInput = z
+  .strictObject({
+    stream: StreamName,
+    syncs: SyncList.default(all),
+    collections: CollectionList.default(all),
+    event_types: EventTypeList.default(all),
+    last: z.int().min(1).max(10000).default(1000).meta({ description: 'Newest entries' }),
+  })
+  .refine((input) => input.stream === 'events' || input.event_types[0] === '*', {
+    path: ['event_types'],
+    message: 'must be ["*"] on the records stream',
+  })
+  .meta({ id: 'PreviewInput' });
+export type PreviewInput = z.infer<typeof PreviewInput>;
+
+export const Preview = z
+  .object({
+    scanned: z.int().meta({ description: 'Entries looked at: `last`, or all that there are' }),
+    matched: z.int(),
+    sample: z
+      .array(z.union([StreamEvent, StreamRecord]))
+      .meta({ description: 'The newest that match, at most 10' }),
+  })
+  .meta({ id: 'Preview' });
+export type Preview = z.infer<typeof Preview>;

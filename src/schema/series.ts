@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+import { Timestamp } from './fields.ts';
+
+export const MetricsPoint = z
+  .object({
+    at: Timestamp.meta({ description: 'Where its step begins' }),
+    delivered: z.int(),
+    failed: z.int(),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable(),
+    p99_ms: z.number().nullable().meta({ description: 'Of all attempts; null without any' }),
+    lag: z.int().meta({ description: 'Entries waiting, upper bound; the newest point is of now' }),
+  })
+  .meta({ id: 'MetricsPoint' });
+
+export const ConsumerMetrics = z
+  .object({ step: z.int().meta({ description: 'Seconds' }), data: z.array(MetricsPoint) })
+  .meta({ id: 'ConsumerMetrics' });
+export type ConsumerMetrics = z.infer<typeof ConsumerMetrics>;

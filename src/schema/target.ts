@@ -1,0 +1,90 @@
+import { z } from 'zod';
+
+import {
+  Health,
+  credentialsWith,
+  secretHeader,
+  masked,
+  headerName,
+  headerValue,
+  Uuid,
+  Timestamp,
+  text,
+  Metadata,
+  httpUrl,
+} from './fields.ts';
+
+export const Credentials = credentialsWith(secretHeader).meta({ id: 'Credentials' });
+export type Credentials = z.infer<typeof Credentials>;
+
+export const MaskedCredentials = credentialsWith(z.union([secretHeader, masked])).meta({
+  id: 'MaskedCredentials',
+  description: 'Secrets come back as ••••last4; sent back like this they keep what is stored',
+});
+
+export const HeaderMap = z
+  .record(headerName, headerValue)
+  .refine((map) => Object.keys(map).length <= 50, 'must not hold more than 50')
+  .meta({ description: 'Sent with each webhook' });
+
+const targetFields = {
+  name: text(255),
+  base_url: httpUrl.meta({ example: 'https://example.com/hooks' }),
+  credentials: Credentials,
+  headers: HeaderMap,
+  ca: z.string().min(1).max(65536).nullable().meta({
+    description: 'PEM certificates to trust instead of the public authorities; null: those',
+  }),
+  timeout_ms: z.int().min(500).max(15000).meta({ description: 'Milliseconds to a status line' }),
+  max_in_flight: z.int().min(1).max(1000).meta({ description: 'Open requests, per consumer' }),
+  rate_limit: z.int().min(1).max(100000).nullable().meta({
+    description: 'Requests a second, per consumer; null: none',
+  }),
+  metadata: Metadata,
+};
+
+export const TargetInput = z
+  .strictObject({
+    ...targetFields,
+    kind: z.literal('webhook').default('webhook'),
+    credentials: targetFields.credentials.default({ type: 'none' }),
+    headers: targetFields.headers.default({}),
+    ca: targetFields.ca.default(null),
+    timeout_ms: targetFields.timeout_ms.default(15000),
+    max_in_flight: targetFields.max_in_flight.default(64),
+    rate_limit: targetFields.rate_limit.default(null),
+    metadata: targetFields.metadata.default({}),
+  })
+  .meta({ id: 'TargetInput' });
+export type TargetInput = z.infer<typeof TargetInput>;
+const maskedFields = {
+  ...targetFields,
+  credentials: MaskedCredentials,
+  signing_secret: z
+    .string()
+    .meta({ description: 'Whole once, in the answer to create and to rotate' }),
+};
+
+export const TargetPatch = z.strictObject(maskedFields).partial().meta({ id: 'TargetPatch' });
+export type TargetPatch = z.infer<typeof TargetPatch>;
+
+export const SecretRotation = z
+  .strictObject({
+    expires_in: z.int().min(0).max(2592000).default(86400).meta({
+      description: 'Seconds for which the secret in use until now signs, too; 0: it ends at once',
+    }),
+  })
+  .meta({ id: 'SecretRotation' });
+export type SecretRotation = z.infer<typeof SecretRotation>;
+
+export const Target = z
+  .object({
+    id: Uuid,
+    kind: z.literal('webhook'),
+    ...maskedFields,
+    health: Health,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  })
+  .meta({ id: 'Target' });
+export type Target = z.infer<typeof Target>;

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+
+import { Uuid } from './fields.ts';
+
+/** What a test webhook carried, and what came of it. */
+export const TargetTest = z
+  .object({
+    message_id: Uuid,
+    outcome: z.enum(['delivered', 'failed']),
+    status: z.int().nullable(),
+    error_code: z.string().nullable(),
+    detail: z.string().nullable().meta({ description: 'Why it failed, in words' }),
+    duration_ms: z.int(),
+    response_head: z
+      .string()
+      .nullable()
+      .meta({ description: 'The first 2 KB of the answer’s body' }),
+    request: z.object({ method: z.literal('POST'), url: z.string(), body: z.string() }),
+  })
+  .meta({ id: 'TargetTest' });
+export type TargetTest = z.infer<typeof TargetTest>;

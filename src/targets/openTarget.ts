@@ -1,0 +1,101 @@
+import type { Sql } from '../db/db.ts';
+import { newId } from '../db/ids.ts';
+import type { Vault } from '../db/vault.ts';
+import type { OAuthClient } from '../egress/oauth.ts';
+import { newSigningSecret } from '../egress/signing.ts';
+import type { TargetInput, Credentials } from '../schema/target.ts';
+import { secretsOf, toHeaders } from './credentials.ts';
+import {
+  openCredentials,
+  openPrevious,
+  openSigningSecret,
+  type SealedRow,
+} from './targetSecrets.ts';
+
+/** What a sender needs of a target, opened. Never log it. */
+export interface OpenTarget {
+  id: string;
+  version: number;
+  baseUrl: string;
+  /** Lower-case names; credentials included. */
+  headers: Record<string, string>;
+  /** Cut out of what the endpoint answers. */
+  hidden: string[];
+  /** Whose token is sent with each request. */
+  oauth: OAuthClient | null;
+  /** PEM. */
+  ca: string | null;
+  /** The first one is the newest. */
+  secrets: string[];
+  /** Unix ms until which others than the first one sign; null: there are none. */
+  previousUntil: number | null;
+  timeoutMs: number;
+  maxInFlight: number;
+  rateLimit: number | null;
+}
+
+/** Reads and opens a target for sending; null when there is none. */
+export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
+  const { rows } = await sql.query<Row>({
+    name: 'open target',
+    text: 'select * from targets where id = $1',
+    values: [id],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const credentials = openCredentials(row, vault);
+  const previous = openPrevious(row, vault);
+  return {
+    id,
+    version: row.version,
+    baseUrl: row.base_url,
+    headers: headersOf(row.headers, credentials),
+    hidden: secretsOf(credentials),
+    oauth: credentials.type === 'oauth2' ? credentials : null,
+    ca: row.ca,
+    secrets: [openSigningSecret(row, vault), ...(previous === null ? [] : [previous.secret])],
+    previousUntil: previous?.until ?? null,
+    timeoutMs: row.timeout_ms,
+    maxInFlight: row.max_in_flight,
+    rateLimit: row.rate_limit,
+  };
+}
+
+export function openDraft(input: TargetInput): OpenTarget {
+  return {
+    id: newId(),
+    version: 1,
+    baseUrl: input.base_url,
+    headers: headersOf(input.headers, input.credentials),
+    hidden: secretsOf(input.credentials),
+    oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
+    ca: input.ca,
+    secrets: [newSigningSecret()],
+    previousUntil: null,
+    timeoutMs: input.timeout_ms,
+    maxInFlight: input.max_in_flight,
+    rateLimit: input.rate_limit,
+  };
+}
+
+function headersOf(own: Record<string, string>, credentials: Credentials): Record<string, string> {
+  const lower = Object.entries(own).map(([name, value]) => [name.toLowerCase(), value]);
+  return { ...Object.fromEntries(lower), ...toHeaders(credentials) } as Record<string, string>;
+}
+
+export interface Row extends SealedRow {
+  name: string;
+  kind: 'webhook';
+  base_url: string;
+  headers: Record<string, string>;
+  ca: string | null;
+  timeout_ms: number;
+  max_in_flight: number;
+  rate_limit: number | null;
+  metadata: Record<string, unknown>;
+  version: number;
+  created_at: string;
+  updated_at: string;
+  blocked?: number;
+  stopped?: number;
+}
