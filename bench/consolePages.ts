@@ -4,11 +4,11 @@ import type { Browser, Page, Request } from 'playwright-core';
 
 import { launchChromium } from '../test/support/chromium.ts';
 import { openPage } from '../test/support/consolePage.ts';
-import { insertPast, PAST } from './consolePast.ts';
+import { percentilesOf } from '../test/support/percentiles.ts';
 import { insertConsumers } from './consumersList.ts';
-import type { Figure } from './figures.ts';
-import { percentilesOf } from './percentiles.ts';
-import type { Session } from './session.ts';
+import { insertPast, PAST } from './instruments/consolePast.ts';
+import type { Figure } from './instruments/figures.ts';
+import type { Session } from './instruments/session.ts';
 
 const VISITS = 20;
 const ANSWER_MS = 300;

@@ -3,9 +3,9 @@ import { performance } from 'node:perf_hooks';
 import { Agent, request } from 'undici';
 
 import type { Consumer } from '../src/schema/consumer.ts';
-import type { Figure } from './figures.ts';
-import { percentilesOf } from './percentiles.ts';
-import type { Session } from './session.ts';
+import { percentilesOf } from '../test/support/percentiles.ts';
+import type { Figure } from './instruments/figures.ts';
+import type { Session } from './instruments/session.ts';
 
 const CONSUMERS = 10_000;
 const REQUESTS = 400;

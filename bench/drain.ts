@@ -1,10 +1,10 @@
-import type { BareResult, BareSettings } from './bare.ts';
-import { runChild } from './child.ts';
-import { cpuFigures, sumOf, type Cpu } from './cpu.ts';
-import type { Figure } from './figures.ts';
-import { fill } from './fill.ts';
-import { medianOf } from './percentiles.ts';
-import type { Session } from './session.ts';
+import { medianOf } from '../test/support/percentiles.ts';
+import type { BareResult, BareSettings } from './instruments/bare.ts';
+import { runChild } from './instruments/child.ts';
+import { cpuFigures, sumOf, type Cpu } from './instruments/cpu.ts';
+import type { Figure } from './instruments/figures.ts';
+import { fill } from './instruments/fill.ts';
+import type { Session } from './instruments/session.ts';
 
 export interface DrainOptions {
   /** Entries that wait, and requests of the bare loop. */
@@ -70,7 +70,7 @@ export async function drain(session: Session, options: DrainOptions): Promise<Fi
 function runBare(session: Session, settings: BareSettings): Promise<BareResult> {
   return session.endpoint
     .reset()
-    .then(() => runChild<BareResult>(new URL('./bare.ts', import.meta.url), settings));
+    .then(() => runChild<BareResult>(new URL('./instruments/bare.ts', import.meta.url), settings));
 }
 
 interface Drained {

@@ -1,9 +1,9 @@
-import { clockMs } from './clock.ts';
+import { medianOf } from '../test/support/percentiles.ts';
 import { catchUp, eachRun } from './drain.ts';
-import type { Figure } from './figures.ts';
-import { fill } from './fill.ts';
-import { medianOf } from './percentiles.ts';
-import type { Session } from './session.ts';
+import { clockMs } from './instruments/clock.ts';
+import type { Figure } from './instruments/figures.ts';
+import { fill } from './instruments/fill.ts';
+import type { Session } from './instruments/session.ts';
 
 const SYNCS = 5_000;
 const SPARSE = 1_000;

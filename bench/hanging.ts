@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { clockMs } from './clock.ts';
+import { clockMs } from './instruments/clock.ts';
 
 /** Open requests that get no answer; average and least since the last reset. */
 export interface Hanging {

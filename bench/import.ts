@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 
 import { request } from 'undici';
 
-import { report, settingsOf } from './child.ts';
-import { clockMs } from './clock.ts';
-import { rowOf } from './rows.ts';
+import { report, settingsOf } from './instruments/child.ts';
+import { clockMs } from './instruments/clock.ts';
+import { rowOf } from './instruments/rows.ts';
 
 export interface ImportSettings {
   url: string;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { startStack } from '../src/embedded/stack.ts';
-import { runImport, writeImportFile, type ImportRun } from './importFile.ts';
+import { runImport, writeImportFile, type ImportRun } from '../test/support/importFile.ts';
 /**
  * `node bench/importBig.ts [lines]`: imports a file into a fresh stack, killed half way and resumed;
  * prints lines a second and the peak memory of the CLI and of the API.

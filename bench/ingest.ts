@@ -3,11 +3,11 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { Client } from 'pg';
 
 import { textArray } from '../src/db/arrayLiteral.ts';
-import { runChild } from './child.ts';
-import type { Figure } from './figures.ts';
 import type { ImportSettings } from './import.ts';
-import { rowOf } from './rows.ts';
-import type { Session } from './session.ts';
+import { runChild } from './instruments/child.ts';
+import type { Figure } from './instruments/figures.ts';
+import { rowOf } from './instruments/rows.ts';
+import type { Session } from './instruments/session.ts';
 
 const ROWS_A_STATEMENT = 5_000;
 

@@ -1,6 +1,6 @@
-import type { Figure } from './figures.ts';
+import type { Figure } from './instruments/figures.ts';
+import type { Session } from './instruments/session.ts';
 import { produce, warm } from './push.ts';
-import type { Session } from './session.ts';
 
 const GOALS = [
   { rate: 200, p50: 3, p99: 12 },

@@ -1,11 +1,11 @@
 import type { Target } from '../src/schema/target.ts';
-import { watchDisk } from './disk.ts';
-import type { Figure } from './figures.ts';
-import { fill } from './fill.ts';
+import type { Percentiles } from '../test/support/percentiles.ts';
 import type { Hanging } from './hanging.ts';
-import type { Percentiles } from './percentiles.ts';
+import { watchDisk } from './instruments/disk.ts';
+import type { Figure } from './instruments/figures.ts';
+import { fill } from './instruments/fill.ts';
+import type { Session } from './instruments/session.ts';
 import { produce, warm } from './push.ts';
-import type { Session } from './session.ts';
 
 const HANGING = 20;
 /** Of each of them: what it has in flight once its endpoint answers no more. */

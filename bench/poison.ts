@@ -1,9 +1,9 @@
 import type { Consumer } from '../src/schema/consumer.ts';
+import { medianOf } from '../test/support/percentiles.ts';
 import { eachRun } from './drain.ts';
-import type { Figure } from './figures.ts';
-import { fill } from './fill.ts';
-import { medianOf } from './percentiles.ts';
-import type { Session } from './session.ts';
+import type { Figure } from './instruments/figures.ts';
+import { fill } from './instruments/fill.ts';
+import type { Session } from './instruments/session.ts';
 
 const RECORDS = 10_000;
 /** One record in so many is poisoned, none of the last 1,000. */

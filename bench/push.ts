@@ -1,10 +1,10 @@
-import { runChild } from './child.ts';
-import { cpuFigures } from './cpu.ts';
-import type { Figure } from './figures.ts';
-import type { Produced, ProduceSettings } from './produce.ts';
-import type { Session } from './session.ts';
+import { runChild } from './instruments/child.ts';
+import { cpuFigures } from './instruments/cpu.ts';
+import type { Figure } from './instruments/figures.ts';
+import type { Produced, ProduceSettings } from './instruments/produce.ts';
+import type { Session } from './instruments/session.ts';
 
-const PRODUCE = new URL('./produce.ts', import.meta.url);
+const PRODUCE = new URL('./instruments/produce.ts', import.meta.url);
 const WARM_SECONDS = 3;
 const SETTLE_MS = 60_000;
 const ENTRIES = { syncs: 100, records: 10_000, dataBytes: 500 };

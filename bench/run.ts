@@ -6,17 +6,17 @@ import { parseArgs } from 'node:util';
 import { onInterrupt } from '../src/cli/interrupt.ts';
 import { consolePages } from './consolePages.ts';
 import { consumersList } from './consumersList.ts';
-import { readOthers } from './cpu.ts';
-import { probeDisk } from './disk.ts';
 import { drain } from './drain.ts';
-import { reaches, tableOf, type Figure } from './figures.ts';
 import { filters, sparse } from './filters.ts';
 import { ingest } from './ingest.ts';
+import { readOthers } from './instruments/cpu.ts';
+import { probeDisk } from './instruments/disk.ts';
+import { reaches, tableOf, type Figure } from './instruments/figures.ts';
+import { openSession, type Session } from './instruments/session.ts';
 import { latency } from './latency.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
-import { openSession, type Session } from './session.ts';
 import { wakes } from './wake.ts';
 
 const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|consumers|console|all]…

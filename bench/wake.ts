@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { clockMs } from './clock.ts';
-import { cpuFigures } from './cpu.ts';
-import type { Figure } from './figures.ts';
-import { percentilesOf } from './percentiles.ts';
+import { percentilesOf } from '../test/support/percentiles.ts';
+import { clockMs } from './instruments/clock.ts';
+import { cpuFigures } from './instruments/cpu.ts';
+import type { Figure } from './instruments/figures.ts';
+import type { Session } from './instruments/session.ts';
 import { produce } from './push.ts';
-import type { Session } from './session.ts';
 
 const CONSUMERS = 1_000;
 /** Which of them each part wakes; they stay awake for a minute afterwards. */

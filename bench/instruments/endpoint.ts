@@ -1,0 +1,66 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+import type { Percentiles } from '../../test/support/percentiles.ts';
+import { startChild } from './child.ts';
+import { clockMs } from './clock.ts';
+import type { Received } from './receiver.ts';
+
+/** The receiver's process, as the bench sees it. */
+export interface Endpoint extends AsyncDisposable {
+  pid: number;
+  url: string;
+  reset(options?: { latency: boolean }): Promise<void>;
+  received(): Promise<Received>;
+  /** Append → received, since the reset. */
+  latency(): Promise<Percentiles>;
+  /** Resolves once `total` have arrived; throws when that takes too long, or when there are more. */
+  gets(total: number, timeoutMs: number): Promise<Received>;
+}
+
+const POLL_MS = 25;
+/** One that was sent twice would follow within it. */
+const EXTRA_MS = 200;
+
+/** Starts the receiver in a process of its own. */
+export async function startEndpoint(): Promise<Endpoint> {
+  const child = startChild<{ url: string }>(new URL('./receiver.ts', import.meta.url), null);
+  const { url } = await child.reported;
+
+  async function ask(path: string): Promise<Received> {
+    const response = await fetch(`${url}/_bench/${path}`);
+    return (await response.json()) as Received;
+  }
+
+  async function gets(total: number, timeoutMs: number): Promise<Received> {
+    const deadline = clockMs() + timeoutMs;
+    let received = await ask('received');
+    while (received.total < total) {
+      if (clockMs() > deadline) {
+        throw new Error(
+          `the receiver has got ${received.total} of ${total} after ${timeoutMs / 1000} s`,
+        );
+      }
+      await wait(POLL_MS);
+      received = await ask('received');
+    }
+    await wait(EXTRA_MS);
+    const after = await ask('received');
+    if (after.total > total) throw new Error(`the receiver has got ${after.total}, not ${total}`);
+    return received;
+  }
+
+  return {
+    pid: child.pid,
+    url,
+    reset: async (options) =>
+      void (await ask(options?.latency === true ? 'reset?latency=1' : 'reset')),
+    received: () => ask('received'),
+    latency: async () => {
+      const { latency } = await ask('received?latency=1');
+      if (latency === null) throw new Error('the receiver was not reset to measure latency');
+      return latency;
+    },
+    gets,
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  };
+}

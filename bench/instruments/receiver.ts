@@ -1,0 +1,125 @@
+// A process: the endpoint that everything is sent to. It reads each body and answers 204, but for
+// /_poison, which refuses some, and /_hang, which does not answer; what it has counted is asked for
+// under /_bench.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { percentilesOf, type Percentiles } from '../../test/support/percentiles.ts';
+import { createHangingPaths, type Hanging } from '../hanging.ts';
+import { report } from './child.ts';
+import { clockMs } from './clock.ts';
+
+/** Since the last reset. */
+export interface Received {
+  /** Answered with 204; without those of /_hang. */
+  total: number;
+  bytes: number;
+  /** On the machine's monotonic clock (`clockMs`); 0 before the first. */
+  firstAt: number;
+  lastAt: number;
+  /** Append → received; null unless it is measured and asked for. */
+  latency: Percentiles | null;
+  /** Message ids among those that /_poison took. */
+  distinct: number;
+  /** Requests that /_poison refused. */
+  refused: number;
+  /** Of the paths under /_hang. */
+  hanging: Hanging;
+}
+
+const SENT_AT = '"sent_at":';
+/** What a body that /_poison refuses holds. */
+const POISONED = '"poisoned":true';
+
+let total = 0;
+let bytes = 0;
+let firstAt = 0;
+let lastAt = 0;
+let latencies: number[] | null = null;
+let refused = 0;
+let ids = new Set<string>();
+const hanging = createHangingPaths();
+
+const server = createServer((request, response) => {
+  if (request.url?.startsWith('/_') === true) return special(request, response);
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    response.writeHead(204).end();
+    take(chunks);
+  });
+});
+server.keepAliveTimeout = 60_000; // longer than any sender's, so that it never closes under one
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as AddressInfo;
+  void report({ url: `http://127.0.0.1:${port}` });
+});
+
+function take(chunks: Buffer[]): void {
+  const now = clockMs();
+  total += 1;
+  if (firstAt === 0) firstAt = now;
+  lastAt = now;
+  for (const chunk of chunks) bytes += chunk.length;
+  if (latencies === null) return;
+  const body = joined(chunks).toString();
+  const from = body.indexOf(SENT_AT);
+  if (from < 0) return;
+  const sentAt = Number.parseFloat(body.slice(from + SENT_AT.length, from + SENT_AT.length + 20));
+  latencies.push(now - sentAt);
+}
+
+function joined(chunks: Buffer[]): Buffer {
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+}
+
+function special(request: IncomingMessage, response: ServerResponse): void {
+  const path = request.url ?? '';
+  if (path.startsWith('/_hang')) hanging.take(request, response);
+  else if (path.startsWith('/_poison')) refuse(request, response);
+  else admin(request, response);
+}
+
+/** What says that it is poisoned gets 400, each time; the rest is taken, and its ids are kept. */
+function refuse(request: IncomingMessage, response: ServerResponse): void {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    if (joined(chunks).includes(POISONED)) {
+      refused += 1;
+      response.writeHead(400).end();
+      return;
+    }
+    response.writeHead(204).end();
+    ids.add(String(request.headers['webhook-id']));
+    take(chunks);
+  });
+}
+
+/** `/_bench/reset` starts anew, `/_bench/received` answers `Received`; both take `?latency=1`. */
+function admin(request: IncomingMessage, response: ServerResponse): void {
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
+  request.resume();
+  const withLatency = searchParams.has('latency');
+  if (pathname === '/_bench/reset') reset(withLatency);
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(received(withLatency)));
+}
+
+function reset(measure: boolean): void {
+  total = 0;
+  bytes = 0;
+  firstAt = 0;
+  lastAt = 0;
+  latencies = measure ? [] : null;
+  refused = 0;
+  ids = new Set();
+  hanging.reset();
+}
+
+/** Percentiles only when they are asked for: sorting would disturb what is measured. */
+function received(withLatency: boolean): Received {
+  const latency = withLatency && latencies !== null ? percentilesOf(latencies) : null;
+  const distinct = ids.size;
+  return { total, bytes, firstAt, lastAt, latency, distinct, refused, hanging: hanging.read() };
+}

@@ -1,0 +1,156 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { Client as Temporal, Connection } from '@temporalio/client';
+import { Client } from 'pg';
+
+import { startStack } from '../../src/embedded/stack.ts';
+import type { Consumer, ConsumerInput } from '../../src/schema/consumer.ts';
+import type { Target } from '../../src/schema/target.ts';
+import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
+import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
+import { startEndpoint, type Endpoint } from './endpoint.ts';
+
+/** Millrace as `npm start` runs it, on a data folder of its own, and the endpoint it sends to. */
+export interface Session extends AsyncDisposable {
+  url: string;
+  apiKey: string;
+  endpoint: Endpoint;
+  /** A connection of the bench's own to Postgres. */
+  sql: Client;
+  /** Postgres' durability settings, read back. */
+  settings: Record<string, string>;
+  api<Answer>(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Creates a consumer of the events stream that sends to the endpoint. */
+  consumer(input: Partial<ConsumerInput>): Promise<Consumer>;
+  /** Events in the history of the consumer's workflow. */
+  historyLength(consumerId: string): Promise<number>;
+  /** Activities that Temporal has open for it. */
+  pendingActivities(consumerId: string): Promise<number>;
+  /** What `work` answers, and the CPU seconds that each process used meanwhile. */
+  usage<Result>(work: () => Promise<Result>): Promise<{ result: Result; cpu: Cpu }>;
+  /** Of what runs, by name. */
+  pids(): Record<string, number | null>;
+  /** Polls until `done` holds; throws after a while. */
+  until(what: string, done: () => Promise<boolean>): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Node writes CPU profiles of the API and the worker into this folder. */
+  profileDir: string | null;
+  /** Gives up starting. */
+  signal: AbortSignal;
+}
+
+const MAX_IN_FLIGHT = 64;
+const UNTIL_MS = 120_000;
+const POLL_MS = 50;
+
+/** Starts everything; disposing of it stops it and removes the data folder. */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  await using started = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
+  await chmod(folder, 0o711); // Postgres runs as another user when we are root
+  started.defer(() => rm(folder, { recursive: true, force: true }));
+  const endpoint = started.use(await startEndpoint());
+  const stack = await startStack({
+    env: environment(folder, options),
+    receiver: false,
+    signal: options.signal,
+    say: (line) => process.stderr.write(`  ${line}\n`),
+  });
+  started.defer(() => stack.stop());
+  const sql = new Client({ connectionString: stack.databaseUrl, application_name: 'bench' });
+  await sql.connect();
+  started.defer(() => sql.end());
+  const connection = await Connection.connect({ address: stack.temporal.address });
+  started.defer(() => connection.close());
+  const temporal = new Temporal({ connection, namespace: stack.temporal.namespace });
+
+  async function api<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    const response = await fetch(`${stack.url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${stack.apiKey}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return (text === '' ? null : JSON.parse(text)) as Answer;
+  }
+
+  const target = await api<Target>('POST', '/v1/targets', {
+    name: 'bench',
+    base_url: endpoint.url,
+    max_in_flight: MAX_IN_FLIGHT,
+  });
+
+  async function until(what: string, done: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + UNTIL_MS;
+    while (!(await done())) {
+      if (performance.now() > deadline) {
+        throw new Error(`it takes more than ${UNTIL_MS / 1_000} s until ${what}`);
+      }
+      await wait(POLL_MS);
+    }
+  }
+
+  const describe = (consumerId: string) =>
+    temporal.workflow.getHandle(workflowIdOf(consumerId)).describe();
+  const pids = () => ({ ...stack.processes(), receiver: endpoint.pid });
+  const settings = await readSettings(sql);
+  const running = started.move();
+  return {
+    url: stack.url,
+    apiKey: stack.apiKey,
+    endpoint,
+    sql,
+    settings,
+    api,
+    consumer: (input) =>
+      api('POST', '/v1/consumers', {
+        name: 'bench',
+        target_id: target.id,
+        stream: 'events',
+        ...input,
+      }),
+    historyLength: async (consumerId) => (await describe(consumerId)).historyLength,
+    pendingActivities: async (consumerId) =>
+      (await describe(consumerId)).raw.pendingActivities?.length ?? 0,
+    usage: async (work) => {
+      const before = readCpu(pids());
+      const result = await work();
+      return { result, cpu: cpuBetween(before, readCpu(pids())) };
+    },
+    pids,
+    until,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** Of this process only what finds programs: no setting of the user's changes what is measured. */
+function environment(folder: string, { profileDir }: SessionOptions): NodeJS.ProcessEnv {
+  const { PATH, HOME, XDG_CACHE_HOME } = process.env;
+  return {
+    ...(PATH === undefined ? {} : { PATH }),
+    ...(HOME === undefined ? {} : { HOME }),
+    ...(XDG_CACHE_HOME === undefined ? {} : { XDG_CACHE_HOME }),
+    MILLRACE_PORT: '0',
+    MILLRACE_DATA_DIR: join(folder, 'data'),
+    MILLRACE_ALERT_EMAIL: 'bench@example.com',
+    LOG_LEVEL: 'error',
+    ...(profileDir === null
+      ? {}
+      : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${JSON.stringify(profileDir)}` }),
+  };
+}
+
+async function readSettings(sql: Client): Promise<Record<string, string>> {
+  const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'server_version'];
+  const { rows } = await sql.query<{ name: string; setting: string }>(
+    'select name, setting from pg_settings where name = any($1)',
+    [names],
+  );
+  return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
+}

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+
+import { consumerHealth, type HealthInput } from '../../src/consumers/consumerHealth.ts';
+const well: HealthInput = {
+  status: 'active',
+  statusReason: null,
+  failingSince: null,
+  nextAttemptAt: null,
+  lastFailure: null,
+  attempts: 0,
+  waiting: 0,
+  parked: 0,
+  deadLetters: 0,
+  aging: null,
+  filter: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
+  alertsReachSomeone: true,
+  now: new Date('2026-11-23T14:20:00Z'),
+};
+
+test('a consumer that runs is ok, without notes', () => {
+  expect(consumerHealth(well)).toEqual({
+    status: 'ok',
+    notes: [],
+    time: '2026-11-23T14:20:00.000Z',
+  });
+});
+
+test('a blocked one warns with what fails, since when, and what comes next', () => {
+  const blocked: HealthInput = {
+    ...well,
+    status: 'blocked',
+    failingSince: '2026-11-23T14:02:11.5Z',
+    nextAttemptAt: '2026-11-23T14:37:00Z',
+    lastFailure: { code: 'CONNECTION_REFUSED', status: null },
+    attempts: 8,
+    waiting: 1_204,
+  };
+  expect(consumerHealth(blocked)).toMatchObject({
+    status: 'warn',
+    notes: [
+      'Refused connections since 14:02 UTC; next attempt 14:37 UTC (attempt 9); 1,204 entries wait',
+    ],
+  });
+  const yesterday = {
+    ...blocked,
+    failingSince: '2026-11-22T23:59:00Z',
+    lastFailure: { code: 'HTTP_5XX', status: 503 },
+    nextAttemptAt: null,
+  };
+  expect(consumerHealth(yesterday).notes).toEqual([
+    'Answered HTTP 503 since 2026-11-22 23:59 UTC; next attempt now (attempt 9); 1,204 entries wait',
+  ]);
+});
+
+test('a stopped one is an error that says how it goes on', () => {
+  const stopped: HealthInput = {
+    ...well,
+    status: 'stopped',
+    statusReason: 'the endpoint failed for 24 hours',
+    failingSince: '2026-11-22T14:02:00Z',
+  };
+  expect(consumerHealth(stopped)).toMatchObject({
+    status: 'error',
+    notes: [
+      'Stopped: the endpoint failed for 24 hours, failing since 2026-11-22 14:02 UTC; resume goes on at the position',
+    ],
+  });
+});
+
+test('an empty list and alerts that reach nobody warn', () => {
+  const filter = { syncs: [], collections: ['*'], event_types: [] };
+  expect(consumerHealth({ ...well, filter, alertsReachSomeone: false })).toMatchObject({
+    status: 'warn',
+    notes: [
+      'The filter matches nothing: syncs and event_types are empty',
+      'No alert address: set alert_emails or MILLRACE_ALERT_EMAIL',
+    ],
+  });
+});
+
+test('parked entries and dead letters are counted, with the next attempt', () => {
+  const parked = { ...well, parked: 1, deadLetters: 2, nextAttemptAt: '2026-11-23T14:37:00Z' };
+  expect(consumerHealth(parked)).toMatchObject({
+    status: 'warn',
+    notes: [
+      '1 entry is parked; the next attempt is at 14:37 UTC',
+      '2 dead letters: replay or delete them',
+    ],
+  });
+  expect(consumerHealth({ ...parked, status: 'paused', deadLetters: 0 }).notes).toEqual([
+    '1 entry is parked until it is active',
+  ]);
+});
+
+test('events that are old enough to be lost soon are counted, with both ages in whole units', () => {
+  const hour = 3_600_000;
+  const aging = { waiting: 1_204, ageMs: 24.3 * 24 * hour, keptMs: 720 * hour };
+  expect(consumerHealth({ ...well, status: 'paused', aging })).toMatchObject({
+    status: 'warn',
+    notes: ['The oldest of 1,204 waiting events is 24 days old; events are dropped after 30 days'],
+  });
+  const notes = (waiting: number, ageMs: number, keptMs: number): string[] =>
+    consumerHealth({ ...well, aging: { waiting, ageMs, keptMs } }).notes;
+  expect(notes(1, 50.6 * hour, 60 * hour)).toEqual([
+    'The event that waits is 50 hours old; events are dropped after 60 hours',
+  ]);
+  expect(notes(2, 95_000, 120_000)).toEqual([
+    'The oldest of 2 waiting events is 95 seconds old; events are dropped after 2 minutes',
+  ]);
+});

@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { listQuery } from '../../src/consumers/consumers.ts';
+import { cursorOf } from '../../src/streams/cursor.ts';
+import { openApp, type TestApp } from '../support/app.ts';
+import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import { createDatabase } from '../support/database.ts';
+
+let opened: ConsumersApi;
+let api: TestApp;
+beforeAll(async () => {
+  opened = await openConsumersApi();
+  ({ api } = opened);
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+test('the lag of one consumer counts what matches and is not settled', async () => {
+  const start = await opened.append('s1');
+  const consumer = await opened.create({
+    syncs: ['mine'],
+    start: { cursor: cursorOf('events', start) },
+  });
+  expect((await opened.read(consumer.id)).lag).toEqual({ entries: 0, seconds: 0 });
+  await opened.append('other', 5);
+  expect((await opened.read(consumer.id)).lag.entries).toBe(0);
+  const mine = await opened.append('mine', 4);
+  const { lag, position } = await opened.read(consumer.id);
+  expect(position).toBe(start);
+  expect(lag.entries).toBe(4);
+  expect(lag.seconds).toBeGreaterThan(0);
+  expect(lag.seconds).toBeLessThan(60);
+  await opened.setCursor(consumer.id, `ahead = '{${mine},${mine - 2}}'`);
+  const part = await opened.read(consumer.id);
+  expect(part.lag.entries).toBe(2);
+  expect(part.filter_from).toBe(start);
+  await opened.setCursor(consumer.id, `position = ${mine}, ahead = '{}'`);
+  expect((await opened.read(consumer.id)).lag).toEqual({ entries: 0, seconds: 0 });
+});
+
+test('in a list the lag is an upper bound that is 0 when caught up', async () => {
+  const start = await opened.append('s1');
+  const { id } = await opened.create({
+    start: { cursor: cursorOf('events', start) },
+    syncs: ['mine'],
+  });
+  const end = await opened.append('other', 3);
+  const listed = async () =>
+    (await api.request('GET', '/v1/consumers')).body.data.find(
+      (one: { id: string }) => one.id === id,
+    );
+  expect((await listed()).lag.entries).toBe(3);
+  expect((await listed()).lag.seconds).toBeGreaterThan(0);
+  await opened.setCursor(id, `position = ${end}`);
+  expect((await listed()).lag).toEqual({ entries: 0, seconds: 0 });
+});
+
+test('more than 10,000 entries are counted as an upper bound', async () => {
+  const start = await opened.append('s1');
+  const { id } = await opened.create({
+    start: { cursor: cursorOf('events', start) },
+    syncs: ['mine'],
+  });
+  const first = await opened.append('mine');
+  for (let part = 0; part < 3; part += 1) await opened.append('other', 4_000);
+  const { lag } = await opened.read(id);
+  expect(lag.entries).toBe(1 + (first + 12_000 - (start + 10_000)));
+});
+
+test('an idle consumer stands where the leader has looked, and before what waits for it', async () => {
+  const { id, position } = await opened.create();
+  const end = await opened.append('s1', 5);
+  await api.db.query(`update tails set position = ${end - 1} where stream = 'events'`);
+  expect((await opened.read(id)).position).toBe(position);
+  await opened.setCursor(id, `indexed_epoch = (select epoch from leader)`);
+  expect(await opened.read(id)).toMatchObject({ position: end - 1, lag: { entries: 1 } });
+  await api.db.query(`update tails set position = ${end} where stream = 'events'`);
+  const caughtUp = await opened.read(id);
+  expect(caughtUp).toMatchObject({ position: end, lag: { entries: 0, seconds: 0 } });
+  expect(caughtUp.cursor).toBe(cursorOf('events', end));
+  await opened.setCursor(id, `wanted = ${end - 2}`);
+  expect((await opened.read(id)).position).toBe(end - 3);
+  await opened.setCursor(id, 'wanted = null, indexed_epoch = -1');
+  expect((await opened.read(id)).position).toBe(position);
+});
+
+test('a new filter is shown once it is in force, not while a sender still goes by the older one', async () => {
+  const { id } = await opened.create({ collections: ['a:old'] });
+  await api.db.query({
+    text: `
+      with newer as (update consumers set filter_version = 2 where id = $1)
+      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+      values ($1, 2, null, '{*}', '{a:new}', '{*}')`,
+    values: [id],
+  });
+  expect(await opened.read(id)).toMatchObject({ collections: ['a:old'], filter_version: 1 });
+  await api.db.query({
+    text: 'update filter_versions set filter_from = 7 where consumer_id = $1 and version = 2',
+    values: [id],
+  });
+  const taken = { collections: ['a:new'], filter_version: 2, filter_from: 7 };
+  expect(await opened.read(id)).toMatchObject(taken);
+});
+
+test('a blocked consumer says why, since when and when it tries again', async () => {
+  const { id } = await opened.create();
+  await api.db.query({
+    text: `
+      update consumers set status = 'blocked', status_reason = 'connection refused',
+                           failing_since = '2026-11-23T10:00:00.25Z'
+       where id = $1`,
+    values: [id],
+  });
+  const failure = `{"code":"CONNECTION_REFUSED","status":null,"detail":"x","at":"2026-11-23T10:00:00Z"}`;
+  await opened.setCursor(
+    id,
+    `attempt = 8, next_attempt_at = '2026-11-23T11:00:00Z', last_failure = '${failure}'`,
+  );
+  const consumer = await opened.read(id);
+  expect(consumer).toMatchObject({
+    status: 'blocked',
+    status_reason: 'connection refused',
+    failing_since: '2026-11-23T10:00:00.25Z',
+    next_attempt_at: '2026-11-23T11:00:00Z',
+    health: { status: 'warn' },
+  });
+  expect(consumer.health.notes[0]).toMatch(
+    /^Refused connections since .*; next attempt .* \(attempt 9\); .* waits?$/u,
+  );
+  await api.db.query({
+    text: `update consumers set status = 'paused' where id = $1`,
+    values: [id],
+  });
+  expect((await opened.read(id)).next_attempt_at).toBeNull();
+});
+
+test('a list is newest first, filtered, and its cursor walks over every consumer once', async () => {
+  const { body: target } = await api.request('POST', '/v1/targets', {
+    name: 'another',
+    base_url: 'https://example.com/hooks',
+  });
+  const mine: string[] = [];
+  for (const name of ['Alpha_1', 'alphaX1', 'beta', 'gamma', 'delta']) {
+    mine.unshift((await opened.create({ name, target_id: target.id })).id);
+  }
+  await api.db.query({
+    text: `update consumers set status = 'stopped' where id = $1`,
+    values: [mine[0]],
+  });
+  await api.db.query({
+    text: 'update consumers set deleted_at = now() where id = $1',
+    values: [mine[1]],
+  });
+  const ids = async (query: string): Promise<string[]> => {
+    const { body } = await api.request('GET', `/v1/consumers?${query}`);
+    return body.data.map((one: { id: string }) => one.id);
+  };
+  const byTarget = `target_id=${target.id}`;
+  expect(await ids(byTarget)).toEqual([mine[0], ...mine.slice(2)]);
+  expect(await ids(`${byTarget}&status=stopped`)).toEqual([mine[0]]);
+  expect(await ids(`${byTarget}&q=ALPHA`)).toEqual([mine[3], mine[4]]);
+  expect(await ids(`${byTarget}&q=alpha_`)).toEqual([mine[4]]);
+  const walked: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: string = cursor === null ? '' : `&cursor=${cursor}`;
+    const { body } = await api.request('GET', `/v1/consumers?limit=3${query}`);
+    walked.push(...body.data.map((one: { id: string }) => one.id));
+    cursor = body.next_cursor;
+  } while (cursor !== null);
+  const { rows } = await api.db.query<{ id: string }>(
+    'select id from consumers where deleted_at is null order by created_at desc, id desc',
+  );
+  expect(walked).toEqual(rows.map(({ id }) => id));
+});
+
+test('a page of 20,000 consumers is read by index', async () => {
+  await using many = await createDatabase();
+  await using other = openApp(many.url);
+  await other.db.query(`
+    insert into targets (id, name, kind, base_url, credentials, headers, signing_secret, timeout_ms, max_in_flight, metadata, created_at, updated_at)
+    values ('${opened.targetId}', 't', 'webhook', 'http://a', '', '{}', '', 15000, 64, '{}', now(), now());
+    insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region, status, filter_version, version, created_at, updated_at)
+    select gen_random_uuid(), 'c' || n, '${opened.targetId}', 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now() - n * interval '1 s', now()
+      from generate_series(1, 20000) n;
+    insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
+    insert into cursors (consumer_id, position) select id, 0 from consumers;
+    analyze;
+  `);
+  const { rows: middle } = await other.db.query<{ at: string; id: string }>(
+    'select created_at as at, id from consumers order by created_at desc offset 10000 limit 1',
+  );
+  for (const after of [null, middle[0]!]) {
+    const { text, values } = listQuery({ limit: 100, after });
+    const { rows } = await other.db.query<Record<'QUERY PLAN', string>>({
+      text: `explain (analyze, timing off) ${text}`,
+      values,
+    });
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan).toContain('consumers_newest');
+    expect(plan).not.toMatch(/Seq Scan on (consumers|cursors|filter_versions)/u);
+  }
+});
+
+test('changes are newest first, and their cursor walks on', async () => {
+  const first = await opened.create();
+  const second = await opened.create();
+  const { body } = await api.request('GET', '/v1/changes?limit=1');
+  expect(body.data[0].consumer_id).toBe(second.id);
+  const next = await api.request('GET', `/v1/changes?limit=1&cursor=${body.next_cursor}`);
+  expect(next.body.data[0].consumer_id).toBe(first.id);
+});

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { newId } from '../../src/db/ids.ts';
+import { cursorOf } from '../../src/streams/cursor.ts';
+import { openApp, type TestApp } from '../support/app.ts';
+import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+let opened: ConsumersApi;
+let api: TestApp;
+beforeAll(async () => {
+  opened = await openConsumersApi();
+  ({ api } = opened);
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+test('creating answers with every default, starts the workflow and notes who did it', async () => {
+  const end = await opened.append('s1', 3);
+  const input = { name: 'orders', target_id: opened.targetId, stream: 'events' };
+  const { status, headers, body } = await api.request('POST', '/v1/consumers', input);
+  expect(status).toBe(201);
+  expect(headers.get('location')).toBe(`/v1/consumers/${body.id}`);
+  expect(body).toEqual({
+    id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/u),
+    ...input,
+    path: '',
+    syncs: ['*'],
+    collections: ['*'],
+    event_types: ['*'],
+    ordering: 'record',
+    alert_emails: [],
+    status: 'active',
+    status_reason: null,
+    position: end,
+    cursor: cursorOf('events', end),
+    lag: { entries: 0, seconds: 0 },
+    parked: 0,
+    next_attempt_at: null,
+    failing_since: null,
+    filter_version: 1,
+    filter_from: end,
+    region: 'us-west-2',
+    workflow_id: `consumer/${body.id}`,
+    health: { status: 'ok', notes: [], time: expect.any(String) },
+    metadata: {},
+    created_at: expect.stringMatching(/Z$/u),
+    updated_at: body.created_at,
+  });
+  expect(api.started).toContain(body.id);
+  const changes = await api.request('GET', `/v1/changes?consumer_id=${body.id}`);
+  expect(changes.body.data).toEqual([
+    {
+      id: expect.any(String),
+      consumer_id: body.id,
+      action: 'created',
+      actor: 'bootstrap',
+      detail: { start: 'end', position: end },
+      at: body.created_at,
+    },
+  ]);
+});
+
+test('a workflow that cannot be started does not fail the creation', async () => {
+  await using away = openApp(opened.databaseUrl, {
+    startWorkflow: () => Promise.reject(new Error('Temporal is away')),
+  });
+  const input = { name: 'orders', target_id: opened.targetId, stream: 'events' };
+  const { status, body } = await away.request('POST', '/v1/consumers', input);
+  expect(status).toBe(201);
+  expect(away.logged.join()).toContain(body.id);
+});
+
+test('each start is resolved to a position when it is created', async () => {
+  const before = await opened.append('s1', 2);
+  const { rows } = await api.db.query<{ at: string }>(
+    `select (clock_timestamp())::timestamptz as at`,
+  );
+  const end = await opened.append('s1', 2);
+  const { rows: streams } = await api.db.query<{ first: number }>(
+    `select first_position as first from streams where name = 'events'`,
+  );
+  for (const [start, position] of [
+    ['beginning', streams[0]!.first - 1],
+    ['end', end],
+    [{ cursor: cursorOf('events', before) }, before],
+    [{ time: rows[0]!.at }, before],
+    [{ time: '2000-01-01T00:00:00+02:00' }, 0],
+    [{ time: '2999-01-01T00:00:00Z' }, end],
+  ] as const) {
+    const consumer = await opened.create({ start });
+    expect([start, consumer.position, consumer.filter_from]).toEqual([start, position, position]);
+  }
+  const { rows: cursors } = await api.db.query<{ idle: boolean }>(
+    `select c.idle from cursors c join consumers k on k.id = c.consumer_id
+      order by k.created_at desc limit 6`,
+  );
+  expect(cursors.map(({ idle }) => idle)).toEqual([false, false, false, false, true, false]);
+});
+
+test('a start that is no place of its stream is refused, and nothing is stored', async () => {
+  const end = await opened.append('s1');
+  const { rows: before } = await api.db.query('select count(*) from consumers');
+  for (const [cursor, code] of [
+    [cursorOf('records', 0), 'wrong_stream'],
+    ['nonsense', 'invalid_cursor'],
+    [cursorOf('events', end + 1), 'invalid_request'],
+  ] as const) {
+    const input = { name: 'c', target_id: opened.targetId, stream: 'events', start: { cursor } };
+    const { status, body } = await api.request('POST', '/v1/consumers', input);
+    expect([cursor, status, body.code]).toEqual([cursor, 422, code]);
+    expect(body.errors).toEqual([{ pointer: '/start/cursor', detail: expect.any(String) }]);
+  }
+  const { rows: after } = await api.db.query('select count(*) from consumers');
+  expect(after).toEqual(before);
+});
+
+test('every field that is wrong is refused with its pointer', async () => {
+  const good = { name: 'c', target_id: opened.targetId, stream: 'events' };
+  for (const [fields, pointer] of [
+    [{ target_id: newId() }, '/target_id'],
+    [{ target_id: 'abc' }, '/target_id'],
+    [{ stream: 'logs' }, '/stream'],
+    [{ collections: ['stripe'] }, '/collections/0'],
+    [{ collections: ['a:b', ':b'] }, '/collections/1'],
+    [{ collections: ['a:'] }, '/collections/0'],
+    [{ syncs: ['*', 'a'] }, '/syncs'],
+    [{ syncs: 'a' }, '/syncs'],
+    [{ syncs: [''] }, '/syncs/0'],
+    [{ syncs: Array.from({ length: 10_001 }, (_, index) => `s${index}`) }, '/syncs'],
+    [{ event_types: ['renamed'] }, '/event_types/0'],
+    [{ stream: 'records', event_types: ['created'] }, '/event_types'],
+    [{ ordering: 'any' }, '/ordering'],
+    [{ path: 'hooks' }, '/path'],
+    [{ path: '/a#b' }, '/path'],
+    [{ alert_emails: ['ann'] }, '/alert_emails/0'],
+    [{ start: 'now' }, '/start'],
+    [{ start: { time: 'yesterday' } }, '/start/time'],
+    [{ start: { cursor: 'a', time: '2026-01-01T00:00:00Z' } }, '/start'],
+    [{ name: '' }, '/name'],
+    [{ name: 'a\u0000' }, '/name'],
+    [{ status: 'paused' }, '/status'],
+  ] as const) {
+    const { status, body } = await api.request('POST', '/v1/consumers', { ...good, ...fields });
+    expect([fields, status]).toEqual([fields, 422]);
+    expect(body.errors[0].pointer).toBe(pointer);
+  }
+});
+
+test('values given twice are kept once, and an empty list warns that nothing matches', async () => {
+  const consumer = await opened.create({ syncs: ['a', 'a', 'b'], collections: [] });
+  expect(consumer.syncs).toEqual(['a', 'b']);
+  expect(consumer.health).toMatchObject({
+    status: 'warn',
+    notes: ['The filter matches nothing: collections is empty'],
+  });
+});
+
+test('a change that names what cannot be is refused before anything is asked', async () => {
+  const events = await opened.create();
+  const records = await opened.create({ stream: 'records' });
+  for (const [id, patch, pointer] of [
+    [events.id, { target_id: newId() }, '/target_id'],
+    [events.id, { stream: 'records' }, '/stream'],
+    [events.id, { start: 'end' }, '/start'],
+    [events.id, { collections: ['stripe'] }, '/collections/0'],
+    [records.id, { event_types: ['created'] }, '/event_types'],
+    [records.id, { event_types: [] }, '/event_types'],
+  ] as const) {
+    const { status, body } = await api.request('PATCH', `/v1/consumers/${id}`, patch);
+    expect([patch, status, body.errors[0].pointer]).toEqual([patch, 422, pointer]);
+  }
+  expect((await api.request('PATCH', `/v1/consumers/${events.id}`, {})).status).toBe(200);
+});
+
+test('a command with a wrong body is refused before anything is asked', async () => {
+  const { id, position } = await opened.create();
+  for (const [verb, body, pointer] of [
+    ['seek', {}, '/to'],
+    ['seek', { to: 'middle' }, '/to'],
+    ['seek', { to: { cursor: cursorOf('records', 0) } }, '/to/cursor'],
+    ['seek', { to: { cursor: cursorOf('events', position + 1_000_000) } }, '/to/cursor'],
+    ['filter', { add: { collections: ['stripe'] } }, '/add/collections/0'],
+    ['filter', { add: { syncs: ['*', 'a'] } }, '/add/syncs'],
+    ['filter', { added: {} }, '/added'],
+  ] as const) {
+    const answer = await api.request('POST', `/v1/consumers/${id}/${verb}`, body);
+    expect([body, answer.status, answer.body.errors[0].pointer]).toEqual([body, 422, pointer]);
+  }
+});
+
+test('with Temporal away commands are 503 with Retry-After, and reads and creation work', async () => {
+  const { id } = await opened.create();
+  for (const [method, path, body] of [
+    ['POST', '/pause'],
+    ['POST', '/resume'],
+    ['POST', '/retry'],
+    ['POST', '/seek', { to: 'end' }],
+    ['POST', '/filter', { add: { syncs: ['a'] } }],
+    ['PATCH', '', { name: 'other' }],
+    ['DELETE', ''],
+  ] as const) {
+    const answer = await api.request(method, `/v1/consumers/${id}${path}`, body);
+    expect([path, answer.status, answer.body.code]).toEqual([path, 503, 'temporal_unavailable']);
+    expect(answer.headers.get('retry-after')).toBe('2');
+  }
+  expect((await opened.read(id)).name).toBe('orders');
+});

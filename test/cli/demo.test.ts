@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { text } from 'node:stream/consumers';
+
+import { beforeAll, expect, test } from 'vitest';
+
+import { readDemoData } from '../../src/cli/demo-data.ts';
+import { createExpectation } from '../../src/cli/demo-expectation.ts';
+import { type DemoChange, type Step, planDemo, STOCKS } from '../../src/cli/demo-plan.ts';
+const CLEAN = { duplicates: 0, missing: 0, out_of_order: 0 };
+
+let steps: Step[];
+beforeAll(async () => {
+  steps = planDemo(await readDemoData());
+});
+
+function change(id: string, n: number, more: Partial<DemoChange> = {}): DemoChange {
+  return { sync_id: 's', collection_id: 'a:b', upstream_id: id, data: { n }, ...more };
+}
+
+function event(id: string, kind: string, n: number, changes: object | null = null): object {
+  const fields = { collection_id: 'a:b', upstream_id: id, data: { n } };
+  return { event: { ...fields, event: kind, changes } };
+}
+
+function record(id: string, n: number, deleted = false): object {
+  return { record: { collection_id: 'a:b', upstream_id: id, data: { n }, deleted } };
+}
+
+function step(appends: DemoChange[][], filter?: Step['filter']): Step {
+  return { title: '', live: false, appends, ...(filter && { filter }) };
+}
+
+test('the demo knows quoted names, numbers and joined departures of its files', () => {
+  const airports = steps[0]!.appends[0]!;
+  expect(airports).toHaveLength(3_376);
+  const named = new Map(airports.map(({ upstream_id, data }) => [upstream_id, data]));
+  expect(named.get('DBN')).toEqual({
+    iata: 'DBN',
+    name: 'W. H. "Bud" Barron',
+    city: 'Dublin',
+    state: 'GA',
+    country: 'USA',
+    latitude: 32.56445806,
+    longitude: -82.98525556,
+  });
+  const later = steps.flatMap(({ appends }) => appends.flat()).slice(3_376);
+  expect(later.filter((one) => one.collection_id === STOCKS)).toHaveLength(560);
+  expect(later.find((one) => one.upstream_id === 'ATL')?.data).toMatchObject({
+    departures: 414_513,
+  });
+  expect(later.filter((one) => one.deleted)).toHaveLength(12);
+});
+
+test('all events in order, and the last version of each record, are a clean demo', () => {
+  const expectation = createExpectation([
+    step([[change('1', 1)], [change('1', 2)], [change('2', 3)]]),
+    step([[change('2', 3, { deleted: true })]]),
+  ]);
+  expect([expectation.total(0), expectation.total(1), expectation.remaining(1)]).toEqual([5, 2, 7]);
+  const webhooks = [
+    event('1', 'created', 1),
+    event('2', 'created', 3),
+    event('1', 'updated', 2, { n: 1 }),
+    event('2', 'deleted', 3),
+  ];
+  for (const webhook of webhooks) expect(expectation.take('events', webhook)).toBeNull();
+  for (const webhook of [record('1', 2), record('2', 3)]) {
+    expect(expectation.take('records', webhook)).toBeNull();
+  }
+  expect(expectation.remaining(0)).toBe(0);
+  expect(expectation.counts()).toMatchObject({ expected: 7, missing: 1 });
+  expect(expectation.take('records', record('2', 3, true))).toBeNull();
+  expect(expectation.counts()).toEqual({ expected: 7, delivered: 7, verified: 7, ...CLEAN });
+  expect(expectation.superseded()).toBe(1);
+});
+
+test('a record version that came before it moved is expected, one that comes late is not in order', () => {
+  const plan = [step([[change('1', 1)], [change('1', 2)]])];
+  const early = createExpectation(plan);
+  early.take('records', record('1', 1));
+  early.take('records', record('1', 2));
+  expect(early.counts()).toMatchObject({ expected: 4, verified: 2, out_of_order: 0, missing: 2 });
+  const late = createExpectation(plan);
+  late.take('records', record('1', 2));
+  expect(late.take('records', record('1', 1))).toBe('came after a later change of its record');
+  expect(late.counts()).toMatchObject({ out_of_order: 1 });
+});
+
+test('a duplicate, a wrong value, a wrong order and what the filter leaves out are told apart', () => {
+  const hidden = { signal: 'removeCollections', collection: 'a:b' } as const;
+  const expectation = createExpectation([
+    step([[change('1', 1)], [change('1', 2)]]),
+    step([[change('1', 3)]], hidden),
+  ]);
+  expectation.take('events', event('1', 'updated', 2, { n: 1 }));
+  expect(expectation.take('events', event('1', 'created', 1))).toMatch('after a later change');
+  expect(expectation.take('events', event('1', 'created', 1))).toBe('came before');
+  expect(expectation.take('events', event('1', 'created', 7))).toBe('is not in the data file');
+  const filtered = event('1', 'updated', 3, { n: 2 });
+  expect(expectation.take('events', filtered)).toBe('the filter leaves it out');
+  expectation.refuse();
+  expect(expectation.counts()).toEqual({
+    expected: 4, // two events and a version of the record in each step
+    delivered: 6,
+    verified: 2,
+    duplicates: 1,
+    out_of_order: 1,
+    missing: 2,
+  });
+});
+
+test('npm run demo -- --once delivers and verifies everything, exits 0 and leaves nothing', async () => {
+  const child = spawn('npm', ['run', '--silent', 'demo', '--', '--once'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATABASE_URL: 'not used' },
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  expect(code, stderr).toBe(0);
+  const result = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;
+  expect(result).toMatchObject({ ...CLEAN, delivered: result['expected'] });
+  expect(result['verified']).toBe(result['delivered']);
+  expect(result['delivered']).toBeGreaterThan(7_000);
+  expect(stderr).toMatch(/http:\/\/127\.0\.0\.1:\d+\/v1\/openapi\.json/u);
+  const page =
+    /http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/consumer%2F[\da-f-]{36}/gu;
+  expect(new Set(stderr.match(page)).size).toBe(2);
+  const folder = /in (\S*millrace-demo-\w+)/u.exec(stderr)?.[1] ?? '';
+  expect(folder).not.toBe('');
+  expect((await readdir(tmpdir())).some((name) => folder.endsWith(name))).toBe(false);
+}, 240_000);

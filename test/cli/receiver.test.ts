@@ -1,0 +1,93 @@
+import { Webhook } from 'standardwebhooks';
+import { request } from 'undici';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { newSigningSecret } from '../../src/egress/signing.ts';
+import { createReceiver, type Receiver } from '../../src/embedded/receiver.ts';
+
+let secrets: string[] = [];
+let away = false;
+let receiver: Receiver;
+
+beforeEach(async () => {
+  secrets = [];
+  away = false;
+  receiver = await createReceiver({
+    secrets: () => (away ? Promise.reject(new Error('away')) : Promise.resolve(secrets)),
+  });
+});
+afterEach(() => receiver.close());
+
+async function send(secret: string | null, body = '{"event":{}}', at = new Date()) {
+  const id = 'evt_1';
+  const { statusCode, body: answer } = await request(receiver.url, {
+    method: 'POST',
+    headers: {
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'millrace-consumer': 'c1',
+      'millrace-position': '7',
+      'millrace-attempt': '1',
+      ...(secret !== null && { 'webhook-signature': new Webhook(secret).sign(id, at, body) }),
+    },
+    body,
+  });
+  await answer.dump();
+  return statusCode;
+}
+
+test('a webhook that a known secret has signed is answered 200 and shown as verified', async () => {
+  secrets = [newSigningSecret(), newSigningSecret()];
+  expect(await send(secrets[1]!)).toBe(200);
+  expect(receiver.counts()).toEqual({ verified: 1, refused: 0, unknown: 0 });
+  expect(receiver.deliveries()).toMatchObject([
+    { verdict: 'verified', webhook_id: 'evt_1', consumer: 'c1', position: 7, attempt: 1 },
+  ]);
+});
+
+test('while there are secrets, one that none has signed, or too long ago, is answered 401', async () => {
+  secrets = [newSigningSecret()];
+  expect(await send(newSigningSecret())).toBe(401);
+  expect(await send(null)).toBe(401);
+  expect(await send(secrets[0]!, '{}', new Date(Date.now() - 600_000))).toBe(401);
+  expect(receiver.counts()).toEqual({ verified: 0, refused: 3, unknown: 0 });
+});
+
+test('while there is no secret at all, what comes is answered 200 and shown as not verified', async () => {
+  expect(await send(newSigningSecret())).toBe(200);
+  expect(receiver.deliveries()).toMatchObject([{ verdict: 'unknown' }]);
+});
+
+test('the secret of a target made just now is known to its second delivery at the latest', async () => {
+  secrets = [newSigningSecret()];
+  expect(await send(secrets[0]!)).toBe(200);
+  secrets = [...secrets, newSigningSecret()];
+  await expect.poll(() => send(secrets[1]!)).toBe(200);
+});
+
+test('with Postgres away the secrets that are known still verify', async () => {
+  secrets = [newSigningSecret()];
+  expect(await send(secrets[0]!)).toBe(200);
+  away = true;
+  await expect.poll(() => send(newSigningSecret())).toBe(401);
+  expect(await send(secrets[0]!)).toBe(200);
+});
+
+test('the page shows the last 200, newest first, and nothing in it is markup', async () => {
+  for (let n = 0; n < 201; n++) await send(null, `{"n":"<script>${n}</script>"}`);
+  const page = await (await request(receiver.pageUrl)).body.text();
+  expect(page).toContain('&lt;script&gt;200&lt;/script&gt;');
+  expect(page).not.toContain('<script');
+  expect(page.match(/<tr><td>/gu)).toHaveLength(200);
+  expect(page).not.toContain('&lt;script&gt;0&lt;');
+  const json = await (await request(`${receiver.pageUrl}deliveries`)).body.json();
+  expect(json).toMatchObject({ counts: { unknown: 201 }, deliveries: { length: 200 } });
+});
+
+test('a page of a foreign name that resolves to loopback is not answered', async () => {
+  const { statusCode, body } = await request(receiver.pageUrl, {
+    headers: { host: 'evil.example' },
+  });
+  await body.dump();
+  expect(statusCode).toBe(421);
+});

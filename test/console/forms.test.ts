@@ -1,0 +1,200 @@
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+
+import { BLANK, CONSUMER_FORM } from '../../src/console/consumers/draft.ts';
+import { parseKept, printKept } from '../../src/console/keptForm.ts';
+import * as target from '../../src/console/targets/draft.ts';
+import { openApp, type TestApp } from '../support/app.ts';
+import { browserOfFile } from '../support/browser.ts';
+import { createDatabase } from '../support/database.ts';
+import { serve } from '../support/serve.ts';
+
+/** On a machine that is busy. */
+const PATIENT = { timeout: 15_000 };
+
+const openTab = browserOfFile();
+
+test('the wizard goes on after a reload and after other pages; saving it or starting over forgets it', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using site = await serve(api);
+  const first = await targetNamed(api, 'First endpoint');
+  await targetNamed(api, 'Second endpoint');
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/consumers/new?target=${first}`);
+  await page.getByRole('radio', { name: /First/u }).waitFor();
+  expect(await kept(page), 'before anything was filled in').toBe('{}');
+
+  await page.getByRole('button', { name: '2. Syncs' }).click();
+  await page.getByLabel('Only some syncs').check();
+  await page.getByLabel('Search syncs').fill('shop');
+  await page.getByRole('button', { name: 'Add “shop”' }).click();
+  await page.getByRole('button', { name: '6. Save' }).click();
+  const name = page.getByLabel('Name', { exact: true });
+  await name.fill('Shop to first');
+  await page.reload();
+  await expect.poll(() => name.inputValue(), PATIENT).toBe('Shop to first');
+  await page.getByRole('definition').getByText('shop', { exact: true }).waitFor();
+
+  await page.getByRole('link', { name: 'Alerts' }).click();
+  await page.getByRole('heading', { name: 'Alerts' }).waitFor();
+  await page.goBack();
+  await expect.poll(() => name.inputValue(), PATIENT).toBe('Shop to first');
+
+  await page.getByRole('link', { name: 'Consumers' }).click();
+  await page.getByRole('link', { name: 'Add new: webhooks' }).first().click();
+  await page.getByText('This goes on with what you filled in before.').waitFor();
+  expect(await page.getByRole('radio', { name: /First/u }).isChecked()).toBe(true);
+  await page.getByRole('radio', { name: /Second/u }).check();
+  await page.reload();
+  await expect
+    .poll(() => page.getByRole('radio', { name: /Second/u }).isChecked(), PATIENT)
+    .toBe(true);
+
+  await page.getByRole('button', { name: 'Start over' }).click();
+  await expect.poll(() => page.getByRole('radio', { checked: true }).count(), PATIENT).toBe(0);
+  expect(await kept(page)).toBe('{}');
+
+  await page.getByRole('radio', { name: /Second/u }).check();
+  await page.getByRole('button', { name: '6. Save' }).click();
+  await name.fill('All to second');
+  await page.getByRole('button', { name: 'Save: start sending' }).click();
+  await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
+  expect(await kept(page)).toBe('{}');
+});
+
+test('the form of a new target is kept without its secrets, and nothing of it for who signs in next', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using site = await serve(api);
+  await using tab = await openTab({ expected: [/401/u] });
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/targets/new`);
+  await page.getByLabel('Name', { exact: true }).fill('Our endpoint');
+  await page.getByLabel('Base URL').fill('https://example.com/hook');
+  await page.getByLabel('Timeout, ms').fill('5000');
+  await page.getByLabel('Type').selectOption('bearer');
+  await page.getByLabel('Token', { exact: true }).fill('planted-token');
+  await page.getByRole('button', { name: 'Add a header' }).click();
+  await page.getByLabel('Header 1', { exact: true }).fill('x-planted');
+  await page.getByLabel('Value').fill('planted-header');
+  await expect.poll(() => kept(page), PATIENT).toContain('5000');
+  expect(await kept(page)).not.toContain('planted');
+
+  await page.reload();
+  await page.getByText('Credentials and headers were not kept').waitFor();
+  expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Our endpoint');
+  expect(await page.getByLabel('Base URL').inputValue()).toBe('https://example.com/hook');
+  expect(await page.getByLabel('Timeout, ms').inputValue()).toBe('5000');
+  expect(await page.getByLabel('Token', { exact: true }).inputValue()).toBe('');
+  expect(await page.getByLabel('Header 1').count()).toBe(0);
+
+  await page.getByRole('button', { name: 'View' }).click();
+  await page.getByRole('menuitem', { name: /Sign out/u }).click();
+  await page.waitForURL(/\/signin/u);
+  await expect.poll(() => kept(page), PATIENT).toBe('{}');
+});
+
+test('what others change of a target stays, and of two headers of one name none is lost', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using site = await serve(api);
+  const id = await targetNamed(api, 'Shared');
+  await using tab = await openTab({ expected: [/ERR_INTERNET_DISCONNECTED/u] });
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/targets/${id}`);
+  await page.getByLabel('Name', { exact: true }).fill('Named here');
+  await api.request('PATCH', `/v1/targets/${id}`, { timeout_ms: 9_000 });
+  for (const [at, name] of ['x-team', 'X-Team'].entries()) {
+    await page.getByRole('button', { name: 'Add a header' }).click();
+    await page.getByLabel(`Header ${at + 1}`, { exact: true }).fill(name);
+  }
+  await page.getByText('Stands above already').waitFor();
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  expect(await page.getByLabel('Header 2', { exact: true }).evaluate(isInvalid)).toBe(true);
+  await page.getByRole('button', { name: 'Remove header 2' }).click();
+
+  await context.setOffline(true);
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByRole('alert').getByText('Try again in a moment').waitFor();
+  await context.setOffline(false);
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByRole('heading', { level: 1 }).getByText('Named here').waitFor();
+  expect((await api.request('GET', `/v1/targets/${id}`)).body).toMatchObject({
+    name: 'Named here',
+    timeout_ms: 9_000,
+    headers: { 'x-team': '' },
+  });
+});
+
+test('what was kept counts only in its version, and only its fields of the right shape', () => {
+  const draft = { ...BLANK, name: 'Kept', syncs: ['a', 'b'] };
+  const text = printKept(CONSUMER_FORM, draft, BLANK);
+  expect(parseKept(CONSUMER_FORM, text)).toEqual(draft);
+  expect(printKept(CONSUMER_FORM, BLANK, BLANK)).toBeNull();
+
+  for (const other of [
+    null,
+    '',
+    '{',
+    '[]',
+    'null',
+    '7',
+    '{"version":1}',
+    '{"version":1,"fields":[]}',
+  ]) {
+    expect(parseKept(CONSUMER_FORM, other), String(other)).toBeNull();
+  }
+  const older = text?.replace('"version":1', '"version":0') ?? '';
+  expect(parseKept(CONSUMER_FORM, older)).toBeNull();
+  const odd = {
+    name: 7,
+    syncs: 'all',
+    collections: [1],
+    stream: 'other',
+    path: '/a',
+    planted: 'x',
+  };
+  expect(parseKept(CONSUMER_FORM, JSON.stringify({ version: 1, fields: odd }))).toEqual({
+    path: '/a',
+  });
+});
+
+test('of a target neither credentials nor headers are kept, nor a URL or a PEM that holds a secret', () => {
+  const filled: target.TargetDraft = {
+    ...target.BLANK,
+    name: 'Kept',
+    base_url: 'https://user:planted@example.com/hook',
+    credentialsType: 'bearer',
+    credentials: { token: 'planted' },
+    headers: [{ name: 'x-planted', value: 'planted' }],
+    ca: '-----BEGIN PRIVATE KEY-----\nplanted',
+  };
+  const text = printKept(target.TARGET_FORM, filled, target.BLANK);
+  expect(text).not.toContain('planted');
+  expect(parseKept(target.TARGET_FORM, text)).toMatchObject({
+    name: 'Kept',
+    credentialsType: 'bearer',
+  });
+});
+
+async function targetNamed(api: TestApp, name: string): Promise<string> {
+  const input = { name, base_url: 'http://127.0.0.1:9' };
+  return (await api.request('POST', '/v1/targets', input)).body.id;
+}
+
+const isInvalid = (input: { matches(selectors: string): boolean }): boolean =>
+  input.matches(':invalid');
+
+/** What the tab keeps of forms. */
+async function kept(page: Page): Promise<string> {
+  return String(
+    await page.evaluate(
+      `JSON.stringify(Object.fromEntries(Object.entries(sessionStorage).filter(([name]) => name.startsWith('millrace'))))`,
+    ),
+  );
+}

@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs';
+
+import type { AxeResults } from 'axe-core';
+import type { Page } from 'playwright-core';
+import { beforeAll, afterAll, expect, test } from 'vitest';
+
+import { browserOfFile } from '../support/browser.ts';
+import { openPage } from '../support/consolePage.ts';
+import { openScene, REFUSED, SHORT_WINDOW, type Scene } from '../support/consoleScene.ts';
+import { siteOfFile } from '../support/consoleSite.ts';
+import { until } from '../support/poll.ts';
+import { accept } from '../support/receiver.ts';
+
+const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+
+const MAY_READ = 'This key can only read: it lacks the scope manage.';
+const MAY_NOT_APPEND = 'This key can only read: it lacks the scope ingest.';
+
+const openTab = browserOfFile();
+const site = siteOfFile(SHORT_WINDOW);
+let scene: Scene;
+/** What drawers show. */
+const opened = { attempt: '', letter: '' };
+beforeAll(async () => {
+  const { cluster } = site();
+  scene = await openScene(cluster);
+  opened.attempt = await firstOf(`/v1/consumers/${scene.stopped.id}/attempts`);
+  opened.letter = await firstOf(`/v1/consumers/${scene.refused.id}/dead-letters`);
+});
+afterAll(() => scene[Symbol.asyncDispose]());
+
+/** Every page, in the states that show most of it. */
+const pages = (): [name: string, path: string][] => [
+  ['overview', '/'],
+  ['targets', '/targets'],
+  ['new target', '/targets/new'],
+  ['target', `/targets/${scene.target.id}`],
+  ['consumers', '/consumers'],
+  ['consumers, none match', '/consumers?q=nobody'],
+  ['new consumer', '/consumers/new'],
+  ['new consumer, syncs', `/consumers/new?target=${scene.target.id}&step=2`],
+  ['new consumer, saving', `/consumers/new?target=${scene.target.id}&step=6`],
+  ['healthy consumer', `/consumers/${scene.healthy.id}`],
+  ['consumer with dead letters', `/consumers/${scene.refused.id}`],
+  ['stopped consumer', `/consumers/${scene.stopped.id}`],
+  ['its filter', `/consumers/${scene.stopped.id}?tab=filter`],
+  ['its settings', `/consumers/${scene.stopped.id}?tab=settings`],
+  ['its changes', `/consumers/${scene.paused.id}?tab=changes`],
+  ['a delivery', `/consumers/${scene.stopped.id}?delivery=${opened.attempt}`],
+  ['a dead letter', `/dead-letters?consumer=${scene.refused.id}&letter=${opened.letter}`],
+  ['paused consumer', `/consumers/${scene.paused.id}`],
+  ['dead letters, none chosen', '/dead-letters'],
+  ['dead letters', `/dead-letters?consumer=${scene.refused.id}`],
+  ['alerts', '/alerts'],
+  ['streams', '/streams'],
+  ['settings', '/settings'],
+  ['not found', '/nothing/here'],
+];
+
+// The themes differ by their colours alone.
+test.each([
+  ['light', null],
+  ['dark', 'color-contrast'],
+] as const)(
+  'axe finds nothing serious on any page in the %s theme',
+  async (colorScheme, only) => {
+    await using tab = await openTab({ colorScheme });
+    const { page, context } = tab;
+    const found: string[] = [];
+    await page.goto(`${site().url}/signin`);
+    found.push(...(await violationsOf(page, 'sign-in', only)));
+    await site().signIn(context);
+    for (const [name, path] of pages()) {
+      await openPage(page, `${site().url}${path}`);
+      expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
+      found.push(...(await violationsOf(page, name, only)));
+    }
+    expect(found).toEqual([]);
+  },
+  240_000,
+);
+
+test('at 400 pixels no page has to be moved sideways', async () => {
+  await using tab = await openTab({ viewport: { width: 400, height: 800 } });
+  const { page, context } = tab;
+  await site().signIn(context);
+  const wide: string[] = [];
+  for (const [name, path] of pages()) {
+    await openPage(page, `${site().url}${path}`);
+    const width = await page.evaluate('document.documentElement.scrollWidth');
+    if (Number(width) > 400) wide.push(`${name}: ${String(width)}`);
+  }
+  expect(wide).toEqual([]);
+}, 240_000);
+
+test('a key that may only read is offered no act: each says why, also to who hears the page, and nothing refused is asked for', async () => {
+  const { url, signIn, cluster } = site();
+  const { target, healthy, refused, stopped } = scene;
+  const acts: [path: string, names: string[]][] = [
+    ['/', ['New consumer']],
+    ['/targets', ['Add new: webhook endpoint']],
+    [
+      `/targets/${target.id}`,
+      ['New consumer', 'Send test webhook', 'Rotate secret', 'Delete', 'Save changes'],
+    ],
+    ['/consumers', ['Add new: webhooks']],
+    [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],
+    [
+      `/consumers/${stopped.id}?tab=settings`,
+      ['Resume', 'Seek', 'Save changes', 'Delete consumer'],
+    ],
+    [`/consumers/${stopped.id}?delivery=${opened.attempt}`, ['Send this entry again']],
+    [`/dead-letters?consumer=${refused.id}&letter=${opened.letter}`, ['Send again…', 'Delete…']],
+    ['/streams', ['Send a sample…']],
+    ['/settings?tab=keys', []],
+    ['/consumers/new', []],
+    ['/targets/new', []],
+  ];
+  await using tab = await openTab(); // a 403 would be a complaint
+  const { page, context } = tab;
+  await signIn(context, await keyOf(['read']));
+  const found: string[] = [];
+  for (const [path, names] of acts) {
+    await openPage(page, `${url}${path}`);
+    await expect
+      .poll(() => refusedButtons(page), { message: path, timeout: 15_000 })
+      .toEqual(names);
+    if (names.length === 0) await page.getByText(MAY_READ).waitFor();
+    if (/settings|new/u.test(path)) found.push(...(await violationsOf(page, path, null)));
+  }
+  expect(found).toEqual([]);
+
+  await openPage(page, `${url}/consumers/${healthy.id}`);
+  await page.getByRole('button', { name: 'Pause' }).focus();
+  await page.getByRole('tooltip').getByText(MAY_READ).waitFor();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  expect(await page.getByRole('button', { name: 'Seek' }).evaluate(isFocused)).toBe(true);
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  expect((await cluster.get(healthy.id)).status).toBe('active');
+}, 240_000);
+
+test('the way out of a page that a key may not use leads back to it with another key', async () => {
+  const { url, signIn, apiKey } = site();
+  await using tab = await openTab({ expected: [/401/u] });
+  const { page, context } = tab;
+  await signIn(context, await keyOf(['read']));
+  await page.goto(`${url}/consumers/new`);
+  await page.getByRole('button', { name: 'Sign in with another key' }).click();
+  await page.getByLabel('API key').fill(apiKey);
+  await page.getByLabel('API key').press('Enter');
+  await page.getByRole('heading', { name: '1. Target' }).waitFor();
+  expect(page.url()).toBe(`${url}/consumers/new`);
+});
+
+test('a key that may only append is told so, asks for nothing it may not have, and appends', async () => {
+  const { url, signIn, cluster } = site();
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context, await keyOf(['ingest']));
+  await page.goto(`${url}/consumers`);
+  await page
+    .getByText('This key can only append to the streams: it lacks the scope read.')
+    .waitFor();
+  await page.getByRole('button', { name: 'Send a sample…' }).click();
+  await page.getByRole('button', { name: 'Append it' }).click();
+  await page.getByText(/^Appended to events/u).waitFor();
+  const { events } = await cluster.request<{ events: unknown[] }>(
+    'GET',
+    '/v1/events?sync_id=sample',
+  );
+  expect(events).toHaveLength(1);
+});
+
+test('dead letters are grouped, counted before they are sent again, and gone once they were taken', async () => {
+  const { url, signIn, cluster } = site();
+  const { healthy, refused, receiver } = scene;
+  for (const { id } of [healthy, refused]) await cluster.caughtUp(id, 40_000);
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  await openPage(page, `${url}/dead-letters?consumer=${refused.id}`);
+  const groups = page.getByRole('list', { name: 'Groups by failure' });
+  await groups.getByText('422').waitFor();
+  expect(await groups.getByRole('listitem').count()).toBe(1);
+
+  const before = receiver.received.length;
+  receiver.respond = accept;
+  await page.getByRole('button', { name: `Send all ${REFUSED} dead letters again` }).click();
+  const dialog = page.getByRole('dialog', { name: `Send ${REFUSED} dead letters again?` });
+  await dialog.getByRole('button', { name: `Send ${REFUSED} dead letters` }).click();
+  await page.getByText(`${REFUSED} dead letters put to be sent again`).waitFor();
+  await until(() => receiver.received.length >= before + REFUSED);
+  const sent = receiver.received.slice(before);
+  expect(sent.every(({ body }) => body.includes('poison'))).toBe(true);
+  expect(new Set(sent.map(({ id }) => id)).size).toBe(REFUSED);
+  await page.getByText('No dead letters').waitFor();
+  await until(async () => (await cluster.get(refused.id)).parked === 0);
+});
+
+async function keyOf(scopes: string[]): Promise<string> {
+  const input = { name: scopes.join(), scopes };
+  return (await site().cluster.request<{ key: string }>('POST', '/v1/api-keys', input)).key;
+}
+
+/** The names of buttons that may not be pressed and say so, as the browser tells a screen reader. */
+async function refusedButtons(page: Page): Promise<string[]> {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send('Accessibility.getFullAXTree');
+  await session.detach();
+  return nodes
+    .filter(
+      ({ role, description, properties = [] }) =>
+        role?.value === 'button' &&
+        [MAY_READ, MAY_NOT_APPEND].includes(String(description?.value)) &&
+        properties.some(({ name, value }) => name === 'disabled' && value.value === true) &&
+        properties.some(({ name }) => name === 'focusable'),
+    )
+    .map(({ name }) => String(name?.value));
+}
+
+const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
+  element.matches(':focus');
+
+async function firstOf(path: string): Promise<string> {
+  const page = await site().cluster.request<{ data: { id: string }[] }>('GET', path);
+  return page.data[0]?.id ?? '';
+}
+
+/** What axe calls serious or critical, a line each. */
+/** `only`: that rule; null: all. */
+async function violationsOf(page: Page, name: string, only: string | null): Promise<string[]> {
+  await page.evaluate(AXE);
+  const options = { resultTypes: ['violations'], ...(only !== null && { runOnly: [only] }) };
+  const results = await page.evaluate<AxeResults>(`axe.run(document, ${JSON.stringify(options)})`);
+  expect(results.passes.length).toBeGreaterThan(only === null ? 10 : 0); // it has looked
+  return results.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${name}: ${id} ${html} ${failureSummary}`),
+    );
+}

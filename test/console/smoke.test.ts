@@ -1,0 +1,140 @@
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+
+import type { Target } from '../../src/schema/target.ts';
+import { browserOfFile } from '../support/browser.ts';
+import { siteOfFile } from '../support/consoleSite.ts';
+import { until } from '../support/poll.ts';
+import { answer, accept, openReceiver } from '../support/receiver.ts';
+
+const openTab = browserOfFile();
+const site = siteOfFile();
+
+const HOSTILE = `<script>alert(1)</script> \u202eevil\u202c 😀 ${'long '.repeat(40)}`;
+
+test('every page opens at 1280 and at 400 px, light and dark, without an error or a breach of the policy, and none is wider than the screen', async () => {
+  const { url, signIn, cluster } = site();
+  await using receiver = await openReceiver((received, response) =>
+    (received.path.endsWith('/down') ? answer(503) : accept)(received, response),
+  );
+  const sending = await cluster.consumer(receiver.url, { name: HOSTILE });
+  const failing = await cluster.consumer(receiver.url, { name: 'Failing', path: '/down' });
+  const target = await cluster.request<Target>('GET', `/v1/targets/${sending.target_id}`);
+  for (const status of ['pending', 'paid']) {
+    const record = { sync_id: HOSTILE, collection_id: 'a:b', upstream_id: '1', data: { status } };
+    await cluster.request('POST', '/v1/records', { records: [record] });
+  }
+  await until(async () => (await cluster.get(failing.id)).status === 'blocked');
+  await until(() => receiver.received.filter(({ path }) => !path.endsWith('/down')).length === 2);
+
+  const pages: [address: string, shows: RegExp][] = [
+    ['/', /Stopped: they send nothing/u],
+    ['/consumers', /Failing/u],
+    ['/consumers?status=paused', /No consumers match/u],
+    ['/consumers/new', /1\. Target/u],
+    [`/consumers/new?target=${target.id}&step=2`, /would have been sent/u],
+    [`/consumers/new?target=${target.id}&step=6`, /Save: start sending/u],
+    [`/consumers/${sending.id}`, /Caught up/u],
+    [`/consumers/${failing.id}?outcome=failed`, /Answered HTTP 503 since/u],
+    [`/consumers/${sending.id}?tab=filter`, /Edit filter/u],
+    [`/consumers/${sending.id}?tab=settings`, /Who gets its alerts/u],
+    [`/consumers/${sending.id}?tab=changes`, /^Nothing was changed yet$|^Action$/u],
+    ['/targets', /Base URL/u],
+    ['/targets/new', /Try it before you save it/u],
+    [`/targets/${target.id}`, /Consumers that send to it/u],
+    ['/nothing', /There is no such page/u],
+  ];
+  for (const [width, colorScheme] of [
+    [1280, 'light'],
+    [400, 'dark'],
+  ] as const) {
+    await using tab = await openTab({ viewport: { width, height: 800 }, colorScheme });
+    await signIn(tab.context);
+    for (const [address, shows] of pages) {
+      await tab.page.goto(url + address);
+      await tab.page.getByText(shows).first().waitFor();
+      expect(await widerThanScreen(tab.page), `${address} at ${width} px`).toBeLessThanOrEqual(0);
+    }
+    expect(await tab.page.evaluate('document.documentElement.dataset.theme')).toBe(colorScheme);
+  }
+}, 240_000);
+
+test('an update shows its fields old and new, the request as it was sent, and a script that sends it again', async () => {
+  const { url, signIn, cluster } = site();
+  await using receiver = await openReceiver();
+  const { id } = await cluster.consumer(receiver.url, { name: 'Watched', syncs: ['numbers'] });
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await signIn(context);
+  await page.goto(`${url}/consumers/${id}`);
+  await page.getByText('Nothing was sent yet').waitFor();
+  for (const text of ['{"n":9007199254740993}', '{"n":9007199254740995,"s":"it\'s"}']) {
+    const body = `{"records":[{"sync_id":"numbers","collection_id":"a:b","upstream_id":"1","data":${text}}]}`;
+    const headers = { 'content-type': 'application/json' };
+    const appended = await context.request.post(`${url}/v1/records`, {
+      headers: { ...headers, authorization: `Bearer ${site().apiKey}` },
+      data: Buffer.from(body),
+    });
+    expect(appended.status()).toBe(200);
+  }
+  await until(() => receiver.received.length === 2);
+  const sent = receiver.received.at(-1);
+  await page.getByRole('button', { name: new RegExp(sent?.id ?? '', 'u') }).click();
+  const drawer = page.getByRole('dialog');
+  await drawer.getByRole('row', { name: 'n 9007199254740993 9007199254740995' }).waitFor();
+  await drawer.getByLabel('Request').getByText('"n": 9007199254740995').waitFor();
+  const copied = drawer.getByText('Copied').waitFor(); // it says so for two seconds only
+  await Promise.all([copied, drawer.getByRole('button', { name: 'Copy as cURL' }).click()]);
+  const script = String(await page.evaluate('navigator.clipboard.readText()'));
+  expect(script).toContain(`id='${sent?.id}'`);
+  expect(script).toContain(`body='${sent?.body.replaceAll("'", `'\\''`)}'`);
+});
+
+test('a target is tried before it is saved, keeps its secrets when edited, and shows a rotated secret whole once', async () => {
+  const { url, signIn, cluster } = site();
+  await using receiver = await openReceiver();
+  await using tab = await openTab({ expected: [/422/u] });
+  const { page, context } = tab;
+  await signIn(context);
+  await page.goto(`${url}/targets/new`);
+  await page.getByLabel('Name', { exact: true }).fill('Tried first');
+  await page.getByLabel('Base URL').fill(receiver.url);
+  await page.getByLabel('Type').selectOption('bearer');
+  await page.getByLabel('Token').fill('token-0123456789');
+  await page.getByRole('button', { name: 'Add a header' }).click();
+  await page.getByLabel('Header 1').first().fill('x-team');
+  await page.getByLabel('Value').fill('blue');
+  await page.getByRole('button', { name: 'Send test webhook' }).click();
+  await page.getByLabel('Request').getByText('x-team: blue').waitFor();
+  expect(receiver.received.at(-1)?.headers['authorization']).toBe('Bearer token-0123456789');
+  const { data } = await cluster.request<{ data: Target[] }>('GET', '/v1/targets');
+  expect(data.some(({ name }) => name === 'Tried first')).toBe(false);
+
+  await page.getByRole('button', { name: 'Save target' }).click();
+  await page.locator('[data-secret]').waitFor();
+  await page.getByRole('link', { name: 'To the target' }).click();
+  await page.getByLabel('Timeout, ms').fill('20000');
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByRole('alert').waitFor();
+  await page.getByLabel('Timeout, ms').fill('9000');
+  await page.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByText('Saved: the next requests go by it').waitFor();
+  await page.getByRole('button', { name: 'Send test webhook' }).click();
+  await page.getByText('delivered').waitFor();
+  expect(receiver.received.at(-1)?.headers['authorization']).toBe('Bearer token-0123456789');
+
+  await page.getByRole('button', { name: 'Rotate secret' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
+  const secret = await page.locator('[data-secret]').innerText();
+  expect(secret).toMatch(/^whsec_/u);
+  await page.getByRole('button', { name: 'I have copied it' }).click();
+  await page.reload();
+  await page.getByText('Consumers that send to it').waitFor();
+  expect(await page.content()).not.toContain(secret);
+});
+
+/** Pixels that would have to be scrolled sideways. */
+async function widerThanScreen(page: Page): Promise<number> {
+  return page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+}

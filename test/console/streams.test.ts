@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+
+import { browserOfFile } from '../support/browser.ts';
+import { siteOfFile } from '../support/consoleSite.ts';
+
+/** From the request that appends an entry to its row. */
+const LIVE_MS = 2_000;
+
+const openTab = browserOfFile();
+const site = siteOfFile();
+
+test('what is appended stands on top of the live tail at once, and a filter in the address holds there too', async () => {
+  const { url, signIn } = site();
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  const polls = page.waitForRequest(/\/v1\/events\?.*wait_for=25000/u);
+  await page.goto(`${url}/streams?live=1&collection=stripe%3Acustomer`);
+  await page.getByText('Waiting for events').waitFor();
+  await polls;
+  // Several times, as the machine may be slow at one.
+  let quickest = Infinity;
+  for (let round = 1; quickest >= LIVE_MS && round <= 5; round++) {
+    const began = performance.now();
+    await append('hubspot:contact', 'other');
+    await append('stripe:customer', `wanted ${round}`);
+    await page.getByRole('button', { name: `wanted ${round}` }).waitFor();
+    quickest = Math.min(quickest, performance.now() - began);
+  }
+  expect(quickest).toBeLessThan(LIVE_MS);
+  expect(await page.getByText('other').count()).toBe(0);
+});
+
+test('a sample that a person sends keeps all digits, and shows who was sent it', async () => {
+  const { url, signIn } = site();
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  await page.goto(`${url}/streams`);
+  await page.getByRole('button', { name: 'Send a sample…' }).first().click();
+  await page.getByRole('textbox', { name: 'Record', exact: true }).fill('by-hand');
+  await page.getByRole('textbox', { name: 'Data' }).fill('{"n": }');
+  await page.getByText(/This is no JSON/u).waitFor();
+  await page.getByRole('textbox', { name: 'Data' }).fill('{"n": 9007199254740993}');
+  await page.getByRole('button', { name: 'Append it' }).click();
+  await page.getByRole('button', { name: 'by-hand' }).click();
+  await page.waitForURL(/entry=/u);
+  expect(page.url()).toContain('/streams?');
+  const drawer = page.getByRole('dialog');
+  await drawer.getByLabel('Data').getByText('"n": 9007199254740993').waitFor();
+  await drawer.getByText('Attempts of all consumers').waitFor();
+
+  await page.reload(); // the address alone opens it again
+  await drawer.getByLabel('Data').getByText('9007199254740993').waitFor();
+});
+
+test('an API key is shown once, works until it is revoked, and its end is asked for', async () => {
+  const { url, signIn } = site();
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  await page.goto(`${url}/settings?tab=keys`);
+  await page.getByRole('button', { name: 'Create a key…' }).first().click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('reader');
+  await page.getByRole('button', { name: 'Create the key' }).click();
+  const key = (await page.getByLabel('API key', { exact: true }).textContent()) ?? '';
+  const status = async (): Promise<number> => {
+    const headers = { authorization: `Bearer ${key}` };
+    return (await fetch(`${url}/v1/info`, { headers })).status;
+  };
+  expect(await status()).toBe(200);
+  await page.getByRole('button', { name: 'I have it' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  expect(await page.content()).not.toContain(key);
+
+  await page.getByRole('button', { name: 'Revoke reader' }).click();
+  await page.getByRole('button', { name: 'Revoke 1 key' }).click();
+  await page.getByText('The key “reader” is revoked').waitFor();
+  await expect.poll(status, { timeout: 15_000 }).toBe(401);
+});
+
+async function append(collection: string, record: string): Promise<void> {
+  const event = { sync_id: 'shop', collection_id: collection, upstream_id: record };
+  await site().cluster.request('POST', '/v1/events', {
+    events: [{ ...event, event: 'created', data: { name: record } }],
+  });
+}

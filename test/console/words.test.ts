@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+import fc from 'fast-check';
+import { Webhook } from 'standardwebhooks';
+import { expect, test } from 'vitest';
+
+import { curlOf } from '../../src/console/consumers/curl.ts';
+import { deltaOf, isSameFilter } from '../../src/console/consumers/filterDelta.ts';
+import { duration, relative } from '../../src/console/words.ts';
+import type { Filter } from '../../src/schema/consumer.ts';
+import { openReceiver } from '../support/receiver.ts';
+
+const run = promisify(execFile);
+
+const list: fc.Arbitrary<string[]> = fc.oneof(
+  fc.constant<string[]>(['*']),
+  fc.uniqueArray(fc.constantFrom<string[]>('a', 'b', 'c', 'd'), { maxLength: 4 }),
+);
+const filter = fc.record({ syncs: list, collections: list, event_types: list });
+
+test('an edited filter is sent as what was added and removed, and comes out as it was edited', () => {
+  fc.assert(
+    fc.property(filter, filter, (before, after) => {
+      const delta = deltaOf(before, after);
+      const stopsBeingAll = (['syncs', 'collections', 'event_types'] as const).some(
+        (name) => before[name][0] === '*' && after[name][0] !== '*',
+      );
+      expect(delta === null).toBe(stopsBeingAll);
+      if (delta !== null) expect(isSameFilter(applied(before, delta), after)).toBe(true);
+    }),
+  );
+});
+
+/** As the API does it: adding `*` means everything. */
+function applied(before: Filter, { add, remove }: NonNullable<ReturnType<typeof deltaOf>>): Filter {
+  const apply = (name: keyof Filter): string[] => {
+    const added: readonly string[] = add[name] ?? [];
+    if (before[name][0] === '*' || added[0] === '*') return ['*'];
+    const removed: readonly string[] = remove[name] ?? [];
+    return [...before[name], ...added].filter((value) => !removed.includes(value));
+  };
+  return {
+    syncs: apply('syncs'),
+    collections: apply('collections'),
+    event_types: apply('event_types'),
+  };
+}
+
+test('the copied cURL sends the body byte for byte, with a signature that verifies', async () => {
+  await using receiver = await openReceiver();
+  const secret = `whsec_${Buffer.from('a signing secret of the test').toString('base64')}`;
+  const body = JSON.stringify({ event: { data: `it's $HOME \`id\` "\\n" é 😀 %s` } });
+  const script = curlOf({
+    url: receiver.url,
+    headers: { 'content-type': 'application/json', 'x-name': "O'Hara" },
+    messageId: 'evt_1',
+    body,
+  });
+  await run('sh', ['-c', script.replace('whsec_…', secret)]);
+  const [got] = receiver.received;
+  expect(got?.body).toBe(body);
+  expect(got?.headers['x-name']).toBe("O'Hara");
+  const headers = got?.headers as Record<string, string>;
+  expect(() => new Webhook(secret).verify(got?.body ?? '', headers)).not.toThrow();
+});
+
+test('lengths of time and moments read as people say them', () => {
+  expect([0, 0.4, 59, 61, 3_700, 90_000].map(duration)).toEqual([
+    '0 s',
+    '< 1 s',
+    '59 s',
+    '1 min 1 s',
+    '1 h 1 min',
+    '1 d 1 h',
+  ]);
+  expect(relative(5_000, 0)).toBe('in 5 s');
+  expect(relative(0, 7_200_000)).toBe('2 h ago');
+  expect(relative(100, 0)).toBe('now');
+});

@@ -1,0 +1,77 @@
+import pino from 'pino';
+import { expect, test } from 'vitest';
+
+import { createListener } from '../../src/db/listener.ts';
+import { startDelivery } from '../../src/delivery/drain.ts';
+import type { Shared } from '../../src/delivery/drainContext.ts';
+import { createEgress } from '../../src/egress/egress.ts';
+import { createDrains } from '../../src/temporal/drains.ts';
+import { openConsumersApi } from '../support/consumers.ts';
+import { until } from '../support/poll.ts';
+
+test('a page that comes when its delivery has ended takes no memory from the others', async () => {
+  await using opened = await openConsumersApi();
+  const { db, vault } = opened.api;
+  const log = pino({ level: 'silent' });
+  const listener = createListener({ url: opened.databaseUrl, log });
+  await using drains = createDrains({
+    db,
+    vault,
+    egress: createEgress({ allowCidrs: [] }),
+    listener,
+    holder: 'here',
+    userAgent: 'test',
+    idleAfterMs: 60_000,
+    retryWindowMs: 60_000,
+    tellFailing: () => Promise.resolve(),
+    slots: 100,
+    log,
+  });
+  await opened.append('a', 500);
+  const { id } = await opened.create({ start: 'beginning' });
+  const real = drains.deps.shared;
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  let waiting = false;
+  let returned = false;
+  let held = 0;
+  const shared: Shared = {
+    ...real,
+    pages: {
+      ...real.pages,
+      read: async (request) => {
+        const page = await real.pages.read(request);
+        waiting = true;
+        await gate;
+        setImmediate(() => (returned = true));
+        return page;
+      },
+    },
+    budget: {
+      ...real.budget,
+      roomToRead: true,
+      hold: (bytes) => {
+        held += bytes;
+      },
+    },
+  };
+  const run = await shared.loadRun(id);
+  const lease = await shared.progress.acquire(id, 'here', 8_000);
+  if (run === null || lease === null) throw new Error('there is no such consumer');
+  const leaseUntil = performance.now() + 8_000;
+  const delivery = startDelivery({
+    shared,
+    run,
+    lease,
+    leaseUntil,
+    failedAttempts: new Map(),
+    parkedRows: [],
+    nowMs: Date.now,
+  });
+  await until(() => waiting);
+  delivery.stop('yielded');
+  expect(await delivery.ended).toMatchObject({ reason: 'yielded', position: 0 });
+  open();
+  await until(() => returned);
+  expect(held).toBe(0);
+  await listener.close();
+});

@@ -1,0 +1,149 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import pino from 'pino';
+import { expect, test } from 'vitest';
+
+import { deliver } from '../../src/activities/deliver.ts';
+import { createEdits } from '../../src/consumers/applyCommand.ts';
+import { emptyBatch } from '../../src/progress/attemptLog.ts';
+import { createProgress } from '../../src/progress/progress.ts';
+import type { Command } from '../../src/rules/command.ts';
+import { createPages } from '../../src/streams/pages.ts';
+import { openConsumersApi } from '../support/consumers.ts';
+import { until } from '../support/poll.ts';
+import { openProcess } from '../support/process.ts';
+
+const COMMANDS: Command[] = [
+  { kind: 'pause' },
+  { kind: 'filter', delta: { add: {}, remove: { syncs: ['a'] } } },
+  { kind: 'patch', patch: { path: '/elsewhere' } },
+  { kind: 'delete' },
+];
+
+for (const command of COMMANDS) {
+  test(`once ${command.kind} is answered, a sender that was frozen beyond its lease stores and sends nothing more`, async () => {
+    await using opened = await openConsumersApi();
+    const { db } = opened.api;
+    const progress = createProgress(db);
+    const edits = createEdits({ db, pages: createPages });
+    const { id: consumerId } = await opened.create({ syncs: ['a', 'b'], start: 'beginning' });
+    const lease = await progress.acquire(consumerId, 'frozen', 1);
+    const epoch = lease?.epoch ?? 0;
+    await until(async () => {
+      const { rows } = await db.query<{ over: boolean }>(
+        'select lease_until < clock_timestamp() as over from cursors',
+      );
+      return rows[0]?.over;
+    });
+    const answer = await edits.apply(
+      consumerId,
+      { editId: 'e', actor: 'test', command },
+      new Date(),
+    );
+    expect(answer.ok).toBe(true);
+
+    // It wakes and, before anything else, wants its lease renewed.
+    const outcomes = {
+      consumerId,
+      epoch,
+      position: 3,
+      ahead: [],
+      batch: emptyBatch(),
+      attempts: [],
+      parked: null,
+    };
+    const renewed = await progress.commit([outcomes], 8_000);
+    expect([...renewed.keys()]).toEqual([]);
+  });
+}
+
+test('a rate limit holds from one sender to the next, also from one that did not let go', async () => {
+  await using opened = await openConsumersApi();
+  const progress = createProgress(opened.api.db);
+  const { id: consumerId } = await opened.create({ start: 'beginning' });
+  const acquire = async (leaseMs: number) => {
+    const lease = await progress.acquire(consumerId, 'test', leaseMs);
+    return { epoch: lease?.epoch ?? 0, paceMs: (lease?.sendFrom ?? 0) - performance.now() };
+  };
+  const first = await acquire(60_000);
+  expect(first.paceMs).toBeLessThanOrEqual(0);
+  const release = { consumerId, idle: false, head: null };
+  await progress.release({ ...release, epoch: first.epoch, paceMs: 40_000 });
+  const second = await acquire(60_000);
+  expect(second.paceMs).toBeGreaterThan(20_000);
+  await progress.release({ ...release, epoch: second.epoch }); // it made no request
+  const third = await acquire(80_000);
+  expect(third.paceMs).toBeGreaterThan(20_000);
+  expect(third.paceMs).toBeLessThan(40_000);
+  // It dies: what it did until the end of its lease is not known.
+  const fourth = await acquire(60_000);
+  expect(fourth.paceMs).toBeGreaterThan(60_000);
+});
+
+test('a try that waits for its turn by a rate limit sends nothing and lets go when it is cancelled', async () => {
+  await using opened = await openConsumersApi();
+  const { db, vault } = opened.api;
+  const { id: consumerId } = await opened.create({ start: 'beginning' });
+  await opened.append('s');
+  await opened.api.request('PATCH', `/v1/targets/${opened.targetId}`, { rate_limit: 1 });
+  await db.query(`update consumers set status = 'blocked', failing_since = now()`);
+  await opened.setCursor(consumerId, `paced_until = now() + interval '1 hour', idle = false`);
+  let arrived = 0;
+  const process = openProcess({
+    db,
+    vault,
+    log: pino({ level: 'silent' }),
+    consumerId,
+    idleAfterMs: 60_000,
+    listener: { on: () => () => undefined },
+    tellFailing: () => Promise.resolve(),
+    wire: {
+      arrives: () => {
+        arrived += 1;
+        return null;
+      },
+      over: () => undefined,
+      died: () => undefined,
+    },
+  });
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  const trying = environment.run(() => deliver(process.deps, { consumerId, last: false }));
+  const holder = async (): Promise<string | null> => {
+    const { rows } = await db.query<{ holder: string | null }>('select holder from cursors');
+    return rows[0]?.holder ?? null;
+  };
+  await until(async () => (await holder()) === process.deps.holder);
+  environment.cancel('CANCELLED');
+  expect(await trying).toMatchObject({ outcome: 'changed' });
+  expect([arrived, await holder()]).toEqual([0, null]);
+  await process.close();
+});
+
+test('an edit does not disturb a sender whose lease holds', async () => {
+  await using opened = await openConsumersApi();
+  const { db } = opened.api;
+  const progress = createProgress(db);
+  const edits = createEdits({ db, pages: createPages });
+  const { id: consumerId } = await opened.create({ start: 'beginning' });
+  const { epoch } = (await progress.acquire(consumerId, 'here', 60_000)) ?? { epoch: 0 };
+  const asked = { editId: 'e', actor: 'test', command: { kind: 'pause' } as const };
+  const answered = edits.apply(consumerId, asked, new Date());
+  const version = await until(async () => {
+    const { rows } = await db.query<{ version: number; status: string }>(
+      'select version, status from consumers',
+    );
+    return rows[0]?.status === 'paused' && rows[0].version;
+  });
+  await progress.confirm({ consumerId, epoch, version, filterVersion: 1, filterFrom: 0 });
+  expect(await answered).toEqual({ ok: true, version });
+  const outcomes = {
+    consumerId,
+    epoch,
+    position: 3,
+    ahead: [],
+    batch: emptyBatch(),
+    attempts: [],
+    parked: null,
+  };
+  expect((await progress.commit([outcomes], 8_000)).get(consumerId)).toMatchObject({ version });
+});

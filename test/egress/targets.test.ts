@@ -1,0 +1,274 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { newId } from '../../src/db/ids.ts';
+import { openTarget } from '../../src/targets/openTarget.ts';
+import { openApp, type TestApp } from '../support/app.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+let database: TestDatabase;
+let api: TestApp;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  api = openApp(database.url);
+});
+
+afterAll(async () => {
+  await api[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+const PASSWORD = 'correct horse battery staple';
+const basic = { type: 'basic', username: 'ann', password: PASSWORD };
+
+async function create(fields: object = {}): Promise<{ id: string; signing_secret: string }> {
+  const { status, body } = await api.request('POST', '/v1/targets', {
+    name: 'one',
+    base_url: 'https://example.com/hooks',
+    ...fields,
+  });
+  expect(status).toBe(201);
+  return body;
+}
+
+test('creating answers with every default, and the whole signing secret once', async () => {
+  const { status, headers, body } = await api.request('POST', '/v1/targets', {
+    name: 'one',
+    base_url: 'https://example.com/hooks?a=1',
+  });
+  expect(status).toBe(201);
+  expect(headers.get('location')).toBe(`/v1/targets/${body.id}`);
+  expect(headers.get('cache-control')).toBe('no-store');
+  expect(body).toEqual({
+    id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/u),
+    name: 'one',
+    kind: 'webhook',
+    base_url: 'https://example.com/hooks?a=1',
+    credentials: { type: 'none' },
+    headers: {},
+    ca: null,
+    signing_secret: expect.stringMatching(/^whsec_[A-Za-z0-9+/]{43}=$/u),
+    timeout_ms: 15_000,
+    max_in_flight: 64,
+    rate_limit: null,
+    health: { status: 'ok', notes: [], time: expect.any(String) },
+    metadata: {},
+    created_at: expect.stringMatching(/Z$/u),
+    updated_at: body.created_at,
+  });
+  const read = await api.request('GET', `/v1/targets/${body.id}`);
+  expect(read.body).toEqual({
+    ...body,
+    signing_secret: `••••${body.signing_secret.slice(-4)}`,
+    health: expect.any(Object),
+  });
+});
+
+test.each([
+  [basic, { password: '••••aple' }, { authorization: `Basic ${btoa(`ann:${PASSWORD}`)}` }],
+  [
+    { type: 'bearer', token: 'token-0123456789' },
+    { token: '••••6789' },
+    { authorization: 'Bearer token-0123456789' },
+  ],
+  [
+    { type: 'header', name: 'X-Api-Key', value: 'key-0123456789' },
+    { value: '••••6789' },
+    { 'x-api-key': 'key-0123456789' },
+  ],
+])(
+  'credentials come back masked, are sealed at rest and open for sending: %o',
+  async (credentials, masked, headers) => {
+    const { id, signing_secret } = await create({ credentials, headers: { 'X-Team': 'blue' } });
+    const secret = String(Object.values(credentials).at(-1));
+    for (const answer of [
+      await api.request('GET', `/v1/targets/${id}`),
+      await api.request('GET', '/v1/targets'),
+    ]) {
+      expect(JSON.stringify(answer.body)).not.toContain(secret);
+      const found = answer.body.data?.find((one: { id: string }) => one.id === id) ?? answer.body;
+      expect(found.credentials).toEqual({ ...credentials, ...masked });
+    }
+    const { rows } = await api.db.query<{ row: string }>('select t::text as row from targets t');
+    for (const { row } of rows) {
+      expect(row).not.toContain(secret);
+      expect(row).not.toContain(signing_secret.slice(6));
+    }
+    expect(await openTarget(api.db, api.vault, id)).toEqual({
+      id,
+      version: 1,
+      baseUrl: 'https://example.com/hooks',
+      headers: { 'x-team': 'blue', ...headers },
+      hidden: [secret, ...('username' in credentials ? [btoa(`ann:${PASSWORD}`)] : [])],
+      oauth: null,
+      ca: null,
+      secrets: [signing_secret],
+      previousUntil: null,
+      timeoutMs: 15_000,
+      maxInFlight: 64,
+      rateLimit: null,
+    });
+  },
+);
+
+test('a change replaces the fields given, counts a version and hints running senders', async () => {
+  const { id } = await create({ metadata: { a: 1 }, rate_limit: 5 });
+  const patch = { name: 'two', headers: { 'X-Team': 'red' }, metadata: { b: 2 }, rate_limit: null };
+  const hinted = Promise.withResolvers<string | undefined>();
+  await api.db.transaction(async (tx) => {
+    // One connection listens while another changes.
+    const listener = tx as unknown as {
+      on(name: string, hear: (m: { payload?: string }) => void): void;
+    };
+    listener.on('notification', ({ payload }) => hinted.resolve(payload));
+    await tx.query('listen millrace_consumers');
+  });
+  const { status, body } = await api.request('PATCH', `/v1/targets/${id}`, patch);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ ...patch, base_url: 'https://example.com/hooks' });
+  expect(body.updated_at > body.created_at).toBe(true);
+  expect(await hinted.promise).toBe('');
+  expect(await openTarget(api.db, api.vault, id)).toMatchObject({ version: 2, rateLimit: null });
+});
+
+test('a masked secret sent back keeps the stored one', async () => {
+  const { id, signing_secret } = await create({ credentials: basic });
+  const { body: read } = await api.request('GET', `/v1/targets/${id}`);
+  const { status } = await api.request('PATCH', `/v1/targets/${id}`, {
+    name: 'renamed',
+    credentials: { ...read.credentials, username: 'bob' },
+    signing_secret: read.signing_secret,
+  });
+  expect(status).toBe(200);
+  const opened = await openTarget(api.db, api.vault, id);
+  expect(opened?.headers).toEqual({ authorization: `Basic ${btoa(`bob:${PASSWORD}`)}` });
+  expect(opened?.secrets).toEqual([signing_secret]);
+});
+
+test('a new secret replaces the stored one', async () => {
+  const { id } = await create({ credentials: basic });
+  const bearer = { type: 'bearer', token: 'fresh-token-0001' };
+  const { body } = await api.request('PATCH', `/v1/targets/${id}`, { credentials: bearer });
+  expect(body.credentials).toEqual({ type: 'bearer', token: '••••0001' });
+  const opened = await openTarget(api.db, api.vault, id);
+  expect(opened?.headers).toEqual({ authorization: 'Bearer fresh-token-0001' });
+});
+
+test('a mask of anything but the stored secret is refused and changes nothing', async () => {
+  const { id } = await create({ credentials: basic });
+  for (const [credentials, pointer] of [
+    [{ type: 'bearer', token: '••••aple' }, '/credentials/token'],
+    [{ ...basic, password: '••••elpa' }, '/credentials/password'],
+  ] as const) {
+    const { status, body } = await api.request('PATCH', `/v1/targets/${id}`, {
+      name: 'changed',
+      credentials,
+    });
+    expect([status, body.errors[0].pointer]).toEqual([422, pointer]);
+  }
+  const other = await api.request('PATCH', `/v1/targets/${id}`, { signing_secret: 'whsec_AAAA' });
+  expect([other.status, other.body.errors[0].pointer]).toEqual([422, '/signing_secret']);
+  expect((await api.request('GET', `/v1/targets/${id}`)).body.name).toBe('one');
+  expect(await openTarget(api.db, api.vault, id)).toMatchObject({ version: 1 });
+});
+
+test('headers that the sender, HTTP or the credentials set are refused by name', async () => {
+  const bearer = { type: 'bearer', token: 'token-0123456789' };
+  for (const [fields, pointer] of [
+    ...['Host', 'Content-Length', 'content-type', 'Connection', 'Transfer-Encoding', 'User-Agent']
+      .concat([
+        'webhook-id',
+        'Webhook-Signature',
+        'millrace-attempt',
+        'Keep-Alive',
+        'Upgrade',
+        'TE',
+      ])
+      .map((name) => [{ headers: { [name]: 'x' } }, `/headers/${name}`] as const),
+    [{ headers: { Authorization: 'x' }, credentials: bearer }, '/headers/Authorization'],
+    [{ headers: { 'X-A': '1', 'x-a': '2' } }, '/headers/x-a'],
+    [{ credentials: { type: 'header', name: 'Host', value: 'x' } }, '/credentials/name'],
+  ] as const) {
+    const target = { name: 'one', base_url: 'https://example.com', ...fields };
+    const { status, body } = await api.request('POST', '/v1/targets', target);
+    expect([pointer, status, body.errors?.[0].pointer]).toEqual([pointer, 422, pointer]);
+  }
+  const { id } = await create({ headers: { Authorization: 'by hand' } });
+  const { status } = await api.request('PATCH', `/v1/targets/${id}`, { credentials: bearer });
+  expect(status).toBe(422);
+});
+
+test('only an http or https URL without credentials or fragment can be one', async () => {
+  for (const base_url of [
+    'example.com',
+    'ftp://a.b',
+    'http://u:p@a.b',
+    'http://a.b/#x',
+    'http://',
+  ]) {
+    const { status, body } = await api.request('POST', '/v1/targets', { name: 'one', base_url });
+    expect([base_url, status, body.errors[0].pointer]).toEqual([base_url, 422, '/base_url']);
+  }
+});
+
+test('metadata comes back as it was sent', async () => {
+  const metadata = { z: 1, b: ['ü 𝄞', { 'a/b': null }], a: {} };
+  const { id } = await create({ metadata });
+  const { body } = await api.request('GET', `/v1/targets/${id}`);
+  expect(JSON.stringify(body.metadata)).toBe(JSON.stringify(metadata));
+});
+
+test('a list is newest first and its cursor walks over every target once', async () => {
+  const made = [];
+  for (let index = 0; index < 5; index += 1) made.unshift((await create()).id);
+  const seen: string[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
+    const { status, body } = await api.request('GET', `/v1/targets?limit=2${query}`);
+    expect(status).toBe(200);
+    seen.push(...body.data.map((one: { id: string }) => one.id));
+    cursor = body.next_cursor;
+  }
+  expect(seen.slice(0, 5)).toEqual(made);
+  expect(new Set(seen).size).toBe(seen.length);
+  const { rows } = await api.db.query<{ count: number }>('select count(*) as count from targets');
+  expect(seen).toHaveLength(rows[0]!.count);
+});
+
+test('a target in use cannot be deleted, and the refusal names its consumers', async () => {
+  const { id } = await create();
+  const consumer = { name: 'orders', target_id: id, stream: 'events' };
+  const { body: made } = await api.request('POST', '/v1/consumers', consumer);
+  const refused = await api.request('DELETE', `/v1/targets/${id}`);
+  expect([refused.status, refused.body.code]).toEqual([409, 'target_in_use']);
+  expect(refused.body.consumers).toEqual([{ id: made.id, name: 'orders' }]);
+  expect(refused.body.detail).toContain(`orders (${made.id})`);
+  // What its workflow does when it is deleted.
+  await api.db.query({
+    text: 'update consumers set deleted_at = now() where id = $1',
+    values: [made.id],
+  });
+  expect((await api.request('DELETE', `/v1/targets/${id}`)).status).toBe(204);
+  expect((await api.request('GET', `/v1/targets/${id}`)).status).toBe(404);
+});
+
+test('health tells of its consumers that are blocked or stopped', async () => {
+  const { id } = await create();
+  const consumer = { name: 'orders', target_id: id, stream: 'events' };
+  const { body: made } = await api.request('POST', '/v1/consumers', consumer);
+  for (const [state, health] of [
+    ['blocked', { status: 'warn', notes: ['1 of its consumers is blocked'] }],
+    ['stopped', { status: 'error', notes: ['1 of its consumers is stopped'] }],
+    ['active', { status: 'ok', notes: [] }],
+  ] as const) {
+    await api.db.query({
+      text: 'update consumers set status = $2 where id = $1',
+      values: [made.id, state],
+    });
+    expect((await api.request('GET', `/v1/targets/${id}`)).body.health).toMatchObject(health);
+  }
+});
+
+test('opening a target that is not there gives null', async () => {
+  expect(await openTarget(api.db, api.vault, newId())).toBeNull();
+});

@@ -1,0 +1,101 @@
+import { Webhook } from 'standardwebhooks';
+import { expect, test } from 'vitest';
+
+import { openApp } from '../support/app.ts';
+import { createDatabase } from '../support/database.ts';
+import { until } from '../support/poll.ts';
+import { accept, openReceiver } from '../support/receiver.ts';
+import { openWorld, someEvents } from '../support/world.ts';
+
+test('a target is tested with a webhook that its own secret verifies; the answer says what came back', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using receiver = await openReceiver((_one, response) =>
+    response.writeHead(201).end('welcome'),
+  );
+  const { body: target } = await api.request('POST', '/v1/targets', {
+    name: 't',
+    base_url: `${receiver.url}/in?a=1`,
+    credentials: { type: 'bearer', token: 'planted-token' },
+  });
+  const { status, body } = await api.request('POST', `/v1/targets/${target.id}/test`);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    outcome: 'delivered',
+    status: 201,
+    error_code: null,
+    response_head: 'welcome',
+  });
+  const [one] = receiver.received;
+  expect(one).toMatchObject({ path: '/hook/in?a=1', id: body.message_id, body: body.request.body });
+  expect(one?.headers.authorization).toBe('Bearer planted-token');
+  const headers = one?.headers as Record<string, string>;
+  expect(new Webhook(target.signing_secret).verify(one?.body ?? '', headers)).toHaveProperty(
+    'test',
+  );
+  expect(JSON.stringify(body)).not.toContain('planted-token');
+
+  receiver.respond = (_one, response) => response.writeHead(503).end('not now');
+  const failed = await api.request('POST', `/v1/targets/${target.id}/test`);
+  expect([failed.status, failed.body]).toEqual([
+    200,
+    expect.objectContaining({
+      outcome: 'failed',
+      status: 503,
+      error_code: 'HTTP_5XX',
+      response_head: 'not now',
+    }),
+  ]);
+  const draft = { name: 'draft', base_url: 'http://127.0.0.1:9' };
+  const refused = await api.request('POST', '/v1/targets/test', draft);
+  expect(refused.body).toMatchObject({ outcome: 'failed', error_code: 'CONNECTION_REFUSED' });
+  expect((await api.request('GET', '/v1/targets')).body.data).toHaveLength(1);
+});
+
+test('blocked consumers of a target are tried at once when a test of it succeeds, only then', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
+  const target = await world.target(receiver.url);
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(3));
+  // Its next attempt is some seconds away.
+  const next = await until(
+    async () => {
+      const at = Date.parse((await world.get(consumer)).next_attempt_at ?? '');
+      return at - Date.now() > 8_000 && at;
+    },
+    { timeoutMs: 40_000 },
+  );
+  const retries = "select from changes where actor = 'target'";
+  await world.api.request('POST', `/v1/targets/${target}/test`);
+  expect((await world.get(consumer)).status).toBe('blocked');
+  expect((await world.db.query(retries)).rows).toHaveLength(0);
+
+  receiver.respond = accept;
+  const tested = await world.api.request('POST', `/v1/targets/${target}/test`);
+  expect(tested.body.outcome).toBe('delivered');
+  await world.caughtUp(consumer);
+  expect(performance.timeOrigin + (receiver.received.at(-1)?.at ?? Infinity)).toBeLessThan(next);
+  expect((await world.get(consumer)).status).toBe('active');
+  await until(async () => (await world.db.query(retries)).rows.length === 1);
+});
+
+test('a test that succeeds does not send before a Retry-After; another place has not asked to wait', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((_one, response) =>
+    response.writeHead(503, { 'retry-after': '3600' }).end(),
+  );
+  await using fresh = await openReceiver();
+  const target = await world.target(receiver.url);
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(3));
+  await world.becomes(consumer, 'blocked');
+  const { length } = receiver.received;
+  receiver.respond = accept;
+  await world.api.request('POST', `/v1/targets/${target}/test`);
+  expect(receiver.received).toHaveLength(length + 1); // the test itself
+  await world.api.request('PATCH', `/v1/targets/${target}`, { base_url: fresh.url });
+  await world.caughtUp(consumer);
+  expect(receiver.received).toHaveLength(length + 1);
+  expect(fresh.received).toHaveLength(3);
+});

@@ -1,0 +1,276 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { Client } from 'pg';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { commandLine } from '../../src/embedded/processes.ts';
+import { choosePort } from '../../src/embedded/state.ts';
+import { killHard, runAside } from '../support/aside.ts';
+import { COMPILE_CACHE } from '../support/compileCache.ts';
+import { until } from '../support/poll.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const STOP_MS = 20_000;
+/** A drain may take 17 s. */
+const HURRIED_MS = 12_000;
+
+// A test starts everything up to twice, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+
+interface Run {
+  child: ChildProcess;
+  stdout: () => string;
+  stderr: () => string;
+  exit: Promise<number | NodeJS.Signals>;
+}
+
+let dataDir: string;
+let port: number;
+let runs: Run[];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'millrace-start-'));
+  await chmod(dataDir, 0o711);
+  port = await choosePort(undefined);
+  runs = [];
+});
+afterEach(async () => {
+  for (const run of runs) await stop(run);
+  await rm(dataDir, { recursive: true });
+});
+
+function start(
+  env: NodeJS.ProcessEnv = {},
+  command = [process.execPath, join(ROOT, 'cli.ts'), 'dev'],
+): Run {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
+    cwd: ROOT,
+    detached: true, // a group of its own, as a terminal makes one
+    env: {
+      ...COMPILE_CACHE,
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'],
+      MILLRACE_DATA_DIR: dataDir,
+      MILLRACE_PORT: String(port),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exit = once(child, 'exit').then(([code, signal]) => (signal ?? code) as number);
+  const run = { child, stdout: () => stdout, stderr: () => stderr, exit };
+  runs.push(run);
+  return run;
+}
+
+/** Resolves with the pids it names once it is ready. */
+async function ready(run: Run): Promise<Record<string, number>> {
+  const line = await until(
+    () => {
+      const processes = /^ {2}Processes +(.+)$/mu.exec(run.stderr())?.[1];
+      if (processes === undefined) throw new Error(run.stderr());
+      return processes;
+    },
+    { timeoutMs: 90_000, what: 'ready' },
+  );
+  const pids = line.split(', ').map((part) => part.split(' '));
+  return Object.fromEntries(pids.map(([name, pid]) => [name, Number(pid)]));
+}
+
+async function stop(run: Run): Promise<void> {
+  if (run.child.exitCode !== null || run.child.signalCode !== null) return;
+  run.child.kill('SIGTERM');
+  await run.exit;
+}
+
+async function isReady(): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+  return response.status === 200;
+}
+
+async function connects(url: string): Promise<true> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.end();
+  return true;
+}
+
+test('npm start prints one line when it is ready, and Ctrl-C to the whole group ends it with exit 0', async () => {
+  const run = start({}, ['npm', 'start', '--silent']);
+  const pids = await ready(run);
+  expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
+  expect(await isReady()).toBe(true);
+  expect(Object.keys(pids).sort()).toEqual(['API', 'Postgres', 'Temporal', 'worker']);
+  const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
+  expect(run.stderr()).toContain(key);
+  const link = /^ {2}Sign in +(\S+)/mu.exec(run.stderr())?.[1];
+  const [page, token] = link?.split('#token=') ?? [];
+  expect(page).toBe(`http://127.0.0.1:${port}/signin`);
+  const signedIn = await fetch(`http://127.0.0.1:${port}/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token }),
+  });
+  expect(signedIn.status).toBe(200);
+
+  const asked = performance.now();
+  process.kill(-run.child.pid!, 'SIGINT');
+  expect(await run.exit).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(STOP_MS);
+  expect(run.stderr()).toContain('Stopped; the data stays');
+  for (const pid of Object.values(pids)) expect(commandLine(pid)).toBeNull();
+
+  const began = performance.now();
+  const second = start();
+  await ready(second);
+  process.stderr.write(`a second start took ${Math.round(performance.now() - began)} ms\n`);
+  expect(second.stderr()).toContain(key);
+});
+
+test('its receiver gets, verifies and shows what a consumer delivers', async () => {
+  const run = start();
+  await ready(run);
+  const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
+  async function call<T>(path: string, body?: unknown): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${port}/v1${path}`, {
+      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    });
+    expect(response.status).toBeLessThan(300);
+    return (await response.json()) as T;
+  }
+  const { dev_receiver_url: base_url } = await call<{ dev_receiver_url: string }>('/info');
+  const target = await call<{ id: string }>('/targets', { name: 'receiver', base_url });
+  await call('/consumers', { name: 'all', target_id: target.id, stream: 'events' });
+  const entry = { sync_id: 's', collection_id: 'stripe:customer', upstream_id: 'c', data: {} };
+  await call('/events', { events: [{ ...entry, event: 'created', event_id: 'evt_1' }] });
+  const shown = await until(async () => {
+    const page = await fetch(new URL('/deliveries', base_url));
+    const { deliveries } = (await page.json()) as { deliveries: Record<string, unknown>[] };
+    return deliveries[0];
+  });
+  expect(shown).toMatchObject({ verdict: 'verified', webhook_id: 'evt_1', attempt: 1 });
+});
+
+test('a second one on the same data folder says that the first is running, and exits 1', async () => {
+  const first = start();
+  await ready(first);
+  const second = start({ MILLRACE_PORT: String(await choosePort(undefined)) });
+  expect(await second.exit).toBe(1);
+  expect(second.stderr()).toBe(
+    `Millrace already runs on ${dataDir}: process ${first.child.pid}, http://127.0.0.1:${port}. Stop it first, or set MILLRACE_DATA_DIR to another folder.\n`,
+  );
+  expect(await isReady()).toBe(true);
+});
+
+test('each of its processes is started again when it is killed, on the same ports and data', async () => {
+  const run = start();
+  const pids = await ready(run);
+  const database = await readFile(join(dataDir, 'postgres.json'), 'utf8');
+  const { password, port: postgresPort } = JSON.parse(database) as Record<string, string>;
+  for (const name of ['worker', 'API', 'Temporal', 'Postgres']) {
+    process.kill(pids[name]!, 'SIGKILL');
+    await until(() => new RegExp(`${name}.* ended`, 'u').test(run.stderr()), { what: name });
+  }
+  await until(isReady, { timeoutMs: 60_000 });
+  const url = `postgres://millrace:${password}@127.0.0.1:${postgresPort}/millrace`;
+  await until(() => connects(url), { timeoutMs: 60_000 });
+  expect(run.child.exitCode).toBeNull();
+});
+
+test('a second Ctrl-C does not wait for a drain', async () => {
+  const entry = join(dataDir, 'stuck.ts');
+  await writeFile(
+    entry,
+    `import { createServer } from 'node:http';
+     process.on('SIGTERM', () => console.error('I stay')); // as a drain that takes long
+     const server = createServer((_, response) => response.end('ready'));
+     server.listen(Number(process.env.MILLRACE_PORT), '127.0.0.1');`,
+  );
+  const idle = join(dataDir, 'idle.ts');
+  await writeFile(
+    idle,
+    `process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000);`,
+  );
+  const supervisor = join(dataDir, 'supervisor.ts');
+  await writeFile(
+    supervisor,
+    `import { runDev } from '${new URL('../../src/cli/dev.ts', import.meta.url).href}';
+     const [server, worker] = ['${pathToFileURL(entry).href}', '${pathToFileURL(idle).href}'];
+     const entries = { server: new URL(server), worker: new URL(worker) };
+     process.exitCode = await runDev({ env: process.env, entries });`,
+  );
+  const run = start({}, [process.execPath, supervisor]);
+  await ready(run);
+  run.child.kill('SIGINT');
+  await until(() => run.stderr().includes('I stay'));
+  const asked = performance.now();
+  await until(() => performance.now() - asked > 600); // what comes sooner is npm's echo of the first
+  run.child.kill('SIGINT');
+  expect(await run.exit).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(HURRIED_MS);
+});
+
+test('after its own kill -9 its processes drain and end, and the next one goes on with the same servers', async () => {
+  const first = start();
+  const before = await ready(first);
+  await killHard(first.child);
+  const second = start();
+  const after = await ready(second);
+  expect([after['Postgres'], after['Temporal']]).toEqual([before['Postgres'], before['Temporal']]);
+  await until(
+    () => commandLine(before['API']!) === null && commandLine(before['worker']!) === null,
+  );
+});
+
+test('with its port taken it says so, exits 1 and leaves nothing running', async () => {
+  const other = await runAside(
+    dataDir,
+    `import { createServer } from 'node:net';
+     createServer().listen(${port}, '127.0.0.1', () => console.log('listening'));`,
+  );
+  try {
+    const run = start();
+    expect(await run.exit).toBe(1);
+    expect(run.stderr()).toBe(
+      `Port ${port} on 127.0.0.1 is taken by another program: stop it, or set MILLRACE_PORT.\n`,
+    );
+  } finally {
+    await killHard(other.child);
+  }
+});
+
+test('a wrong variable is one sentence and exit 1, a wrong command a suggestion and exit 2', async () => {
+  const wrong = start({ MILLRACE_RETRY_WINDOW: 'a day' });
+  expect(await wrong.exit).toBe(1);
+  expect(wrong.stderr()).toBe(
+    'MILLRACE_RETRY_WINDOW must be a duration such as 24h, 60s or 500ms, not "a day".\n',
+  );
+  const typo = start({}, [process.execPath, join(ROOT, 'cli.ts'), 'dve']);
+  expect(await typo.exit).toBe(2);
+  expect(typo.stderr()).toContain('Did you mean dev?');
+});
+
+test('the bin hands over to the Node of the project when the PATH has an older one', async () => {
+  const old = join(ROOT, 'bin', 'millrace.cjs');
+  const fake = `Object.defineProperty(process.versions, 'node', { value: '20.20.0' })`;
+  const preload = `data:text/javascript,${encodeURIComponent(fake)}`;
+  const run = start({}, [process.execPath, '--import', preload, old, '--version']);
+  expect(await run.exit).toBe(0);
+  expect(run.stdout()).toMatch(/^\d+\.\d+\.\d+\n$/u);
+
+  const alone = start({ MILLRACE_REEXEC: '1' }, [process.execPath, '--import', preload, old]);
+  expect(await alone.exit).toBe(69);
+  expect(alone.stderr()).toMatch(
+    /^millrace needs Node 24\.13 or newer, and this is 20\.20\.0: .+\n$/u,
+  );
+});

@@ -1,0 +1,90 @@
+// which folder of src/ may import which, types included
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+const SRC = resolve(import.meta.dirname, '../../src');
+
+/** From the ground up; each folder may import those named, nothing else. */
+const MAY: Record<string, string> = {
+  schema: '',
+  rules: 'schema',
+  db: '',
+  process: 'schema db',
+  streams: 'schema rules db process',
+  egress: 'schema rules',
+  targets: 'schema rules db egress',
+  access: 'schema db process',
+  alerts: 'schema db process egress',
+  attempts: 'schema db process',
+  retention: 'rules db streams alerts',
+  flow: 'schema rules',
+  progress: 'schema rules db',
+  failure: 'schema rules db streams flow progress',
+  delivery: 'schema rules db streams egress targets flow progress failure',
+  consumers: 'schema rules db streams alerts retention progress',
+  wake: 'schema rules db process streams',
+  activities: 'schema rules db streams egress flow progress failure delivery consumers',
+  workflows: 'schema rules consumers activities', // the last two as types: see .oxlintrc.json
+  temporal:
+    'rules db process streams egress targets alerts flow progress delivery consumers wake activities workflows',
+  telemetry: 'schema rules db process streams progress delivery',
+  api: 'schema rules db streams targets access alerts attempts consumers telemetry',
+  embedded: 'db process',
+  cli: 'schema db process streams egress api embedded',
+  console: 'schema rules alerts api',
+};
+
+const imports = await importsOf(SRC);
+
+test('no folder imports one that it must not know', () => {
+  const faults: string[] = [];
+  for (const [file, imported] of imports) {
+    const may = (MAY[folderOf(file)] ?? '').split(' ');
+    for (const one of imported) {
+      const to = folderOf(one);
+      if (to !== folderOf(file) && !may.includes(to)) faults.push(`${file} imports ${one}`);
+    }
+  }
+  expect(faults).toEqual([]);
+});
+
+test('every folder has its line in the table, and no file stands outside of one', async () => {
+  const entries = await readdir(SRC, { withFileTypes: true });
+  expect(entries.filter((one) => !one.isDirectory()).map(({ name }) => name)).toEqual([]);
+  expect(entries.map(({ name }) => name).sort()).toEqual(Object.keys(MAY).sort());
+});
+
+test('no file imports itself by way of others', () => {
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, way: string[]): void => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '));
+    if (way.includes(file) || done.has(file)) return;
+    for (const next of imports.get(file) ?? []) visit(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  expect(circles).toEqual([]);
+});
+
+/** Of each source file, those of `src/` that it imports. */
+async function importsOf(root: string): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  for (const file of await readdir(root, { recursive: true })) {
+    if (!/\.tsx?$/u.test(file)) continue;
+    const text = await readFile(join(root, file), 'utf8');
+    const paths = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/gu)];
+    const to = paths.map(([, path = '']) => relative(root, resolve(root, dirname(file), path)));
+    found.set(
+      file,
+      to.filter((one) => !one.startsWith('..')),
+    );
+  }
+  return found;
+}
+
+function folderOf(file: string): string {
+  return file.split('/')[0] ?? '';
+}

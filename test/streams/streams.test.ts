@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import type { Query, Sql } from '../../src/db/db.ts';
+import { cursorOf, openCursor } from '../../src/streams/cursor.ts';
+import { createEnds } from '../../src/streams/streamEnds.ts';
+import { until } from '../support/poll.ts';
+import { aChange, anEvent, openStreams, silent, type Streams } from '../support/streams.ts';
+
+interface Body {
+  events: Record<string, unknown>[];
+  records: Record<string, unknown>[];
+  cursor: string;
+  code: string;
+  oldest_cursor: string;
+}
+
+let streams: Streams;
+
+beforeAll(async () => {
+  streams = await openStreams();
+  await streams.appender.records([
+    aChange({ upstreamId: 'a', data: '{"n":9007199254740993}' }),
+    aChange({ upstreamId: 'b', syncId: 'other' }),
+    aChange({ upstreamId: 'c', collectionId: 'stripe2:charge' }),
+    aChange({ upstreamId: 'a', data: null, deleted: true }),
+  ]);
+});
+
+afterAll(() => streams[Symbol.asyncDispose]());
+
+async function get(path: string, app = streams.app): Promise<[number, Body, string]> {
+  const response = await app.request(path);
+  const text = await response.text();
+  return [response.status, JSON.parse(text) as Body, text];
+}
+
+const ids = (list: Record<string, unknown>[]): unknown[] => list.map((one) => one['upstream_id']);
+
+test('the events stream has every change, the records stream the last version of each', async () => {
+  const [, { events }] = await get('/v1/events');
+  expect(events.map((one) => [one['upstream_id'], one['event'], one['position']])).toEqual([
+    ['a', 'created', 1],
+    ['b', 'created', 2],
+    ['c', 'created', 3],
+    ['a', 'deleted', 4],
+  ]);
+  const [, { records }, text] = await get('/v1/records');
+  expect(records.map((one) => [one['upstream_id'], one['deleted'], one['updated_idx']])).toEqual([
+    ['b', false, 1],
+    ['c', false, 2],
+    ['a', true, 3],
+  ]);
+  expect(text).toContain('"data":{"n":9007199254740993}');
+});
+
+test.each([
+  ['sync_id=other', ['b']],
+  ['provider=stripe', ['a', 'b', 'a']],
+  ['provider=stripe2', ['c']],
+  ['collection_id=stripe2:charge', ['c']],
+  ['event=deleted', ['a']],
+  ['sync_id=sync&event=created&provider=stripe', ['a']],
+  ['sync_id=nobody', []],
+])('%s reads what matches, and looks to the end', async (query, expected) => {
+  const [status, { events, cursor }] = await get(`/v1/events?${query}`);
+  expect([status, ids(events)]).toEqual([200, expected]);
+  expect(openCursor(cursor, 'events')).toBe(4);
+});
+
+test('pages follow each other by cursor, and the last cursor stays where it is', async () => {
+  const seen: unknown[] = [];
+  let cursor = '';
+  for (;;) {
+    const [, page] = await get(
+      `/v1/events?limit=3${cursor === '' ? '' : `&after_cursor=${cursor}`}`,
+    );
+    seen.push(...ids(page.events));
+    if (page.cursor === cursor) break;
+    cursor = page.cursor;
+  }
+  expect(seen).toEqual(['a', 'b', 'c', 'a']);
+  const [, atEnd] = await get('/v1/events?after_cursor=end');
+  expect(atEnd).toEqual({ events: [], cursor });
+});
+
+test('one event is answered bare, as it is in the stream', async () => {
+  const [, { events }] = await get('/v1/events?limit=1');
+  expect((await get(`/v1/events/${String(events[0]!['event_id'])}`))[1]).toEqual(events[0]);
+  const [status, body] = await get('/v1/events/unknown');
+  expect([status, body.code]).toEqual([404, 'not_found']);
+});
+
+test.each([
+  ['/v1/events?limit=0', 400],
+  ['/v1/events?limit=1001', 400],
+  ['/v1/events?limit=x', 400],
+  ['/v1/events?wait_for=30001', 400],
+  ['/v1/events?color=red', 400],
+  ['/v1/records?event=created', 400],
+  ['/v1/events?event=changed', 400],
+  ['/v1/events?after_cursor=nonsense', 400],
+  [`/v1/events?after_cursor=${cursorOf('records', 1)}`, 422],
+])('%s is refused with %i', async (path, expected) => {
+  const [status, body] = await get(path);
+  expect([status, typeof body.code]).toEqual([expected, 'string']);
+});
+
+test('a cursor opens to its position on its stream only, and not when it is changed', () => {
+  for (const position of [0, 1, 1042, Number.MAX_SAFE_INTEGER]) {
+    expect(openCursor(cursorOf('events', position), 'events')).toBe(position);
+  }
+  expect(() => openCursor(cursorOf('events', 5), 'records')).toThrow(/other stream/u);
+  const text = Buffer.from(cursorOf('events', 5), 'base64url').toString();
+  const forged = Buffer.from(text.replace('e5', 'e6')).toString('base64url');
+  expect(() => openCursor(forged, 'events')).toThrow(/not one that this API/u);
+});
+
+test('a long poll answers as soon as a match is appended, and holds on at what does not match', async () => {
+  await using own = await openStreams();
+  const started = performance.now();
+  const waiting = get(
+    `/v1/events?after_cursor=${cursorOf('events', 0)}&sync_id=mine&wait_for=20000`,
+    own.app,
+  );
+  await own.appender.events([anEvent({ syncId: 'other' })]);
+  await own.appender.events([anEvent({ syncId: 'mine' })]);
+  const [, { events, cursor }] = await waiting;
+  expect(events.map((one) => one['sync_id'])).toEqual(['mine']);
+  expect(performance.now() - started).toBeLessThan(10_000);
+  expect(openCursor(cursor, 'events')).toBe(2);
+});
+
+test('a long poll without a match answers empty after its time', async () => {
+  const started = performance.now();
+  const [, { events }] = await get('/v1/events?after_cursor=end&wait_for=200');
+  expect(events).toEqual([]);
+  expect(performance.now() - started).toBeGreaterThan(190);
+});
+
+test('a long poll ends when its client goes', async () => {
+  const gone = new AbortController();
+  const response = streams.app.request(
+    new Request('http://localhost/v1/events?after_cursor=end&wait_for=30000', {
+      signal: gone.signal,
+    }),
+  );
+  gone.abort();
+  expect((await response).status).toBe(200);
+});
+
+test('a hundred who wait cost no query each, and what NOTIFY did not say is found by one poll', async () => {
+  let queries = 0;
+  const counted: Sql = {
+    query: (query: Query | string) => {
+      queries++;
+      return streams.db.query(query);
+    },
+  };
+  const deaf = { on: () => () => undefined }; // no NOTIFY ever
+  const ends = createEnds({ sql: counted, listener: deaf, log: silent });
+  const { signal } = new AbortController();
+  const { rows } = await streams.db.query<{ last: number }>(
+    `select last_position as last from streams where name = 'events'`,
+  );
+  const last = rows[0]!.last;
+  let arrived = 0;
+  const began = performance.now();
+  const waiting = Array.from({ length: 100 }, async () => {
+    await ends.beyond('events', last, 20_000, signal);
+    arrived++;
+  });
+  await until(() => queries >= 1);
+  expect(arrived).toBe(0);
+  await streams.appender.events([anEvent()]);
+  await Promise.all(waiting);
+  // one a second, whoever waits
+  expect(queries).toBeLessThanOrEqual(2 + (performance.now() - began) / 1_000);
+  ends.close();
+});
+
+test('a cursor older than what is kept is 410 and names the oldest; without one the rest is read', async () => {
+  await using own = await openStreams();
+  await own.appender.events([anEvent(), anEvent(), anEvent()]);
+  await own.db.query(`delete from events where position < 3`);
+  await own.db.query(`update streams set first_position = 3 where name = 'events'`);
+  const [status, body] = await get(`/v1/events?after_cursor=${cursorOf('events', 1)}`, own.app);
+  expect([status, body.code]).toEqual([410, 'cursor_expired']);
+  for (const path of ['/v1/events', `/v1/events?after_cursor=${body.oldest_cursor}`]) {
+    const [, { events }] = await get(path, own.app);
+    expect(events.map((one) => one['position'])).toEqual([3]);
+  }
+});

@@ -1,0 +1,79 @@
+import pino from 'pino';
+import { expect, test } from 'vitest';
+
+import type { Pages } from '../../src/streams/pages.ts';
+import { createTail } from '../../src/streams/tail.ts';
+import { until } from '../support/poll.ts';
+import { anEvent, openStreams } from '../support/streams.ts';
+
+test('a follower that comes while the last reading of those before it is under way misses nothing', async () => {
+  await using streams = await openStreams();
+  const { appender, listener } = streams;
+  const append = (count: number) => appender.events(Array.from({ length: count }, () => anEvent()));
+  let gate: Promise<void> | null = null;
+  let waiting = false;
+  // Real pages, but one answer is held back as a slow network would.
+  const pages: Pages = {
+    ...streams.pages,
+    read: async (request) => {
+      const page = await streams.pages.read(request);
+      if (gate !== null) {
+        waiting = true;
+        await gate;
+      }
+      return page;
+    },
+  };
+  const log = pino({ level: 'silent' });
+  const tail = createTail({ stream: 'events', pages, listener, pollMs: 60_000, log });
+  try {
+    await append(5);
+    const first = tail.follow(() => undefined);
+    await until(() => tail.end === 5);
+    await append(5);
+    await until(() => tail.end === 10);
+
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate = promise;
+    await append(1);
+    await until(() => waiting);
+    first(); // the last one goes idle
+    const second = tail.follow(() => undefined); // and another one wakes
+    gate = null;
+    resolve();
+    await until(() => tail.end === 11);
+    const since = tail.since(7, 100);
+    // Either memory does not go back that far, or it has all of it.
+    const seen = since?.entries.slice(since.from, since.to).map((entry) => entry.position);
+    expect(seen ?? [8, 9, 10, 11]).toEqual([8, 9, 10, 11]);
+    second();
+  } finally {
+    tail.close();
+  }
+});
+
+test('a follower of few syncs is called for these alone, and still sees how far the tail has come', async () => {
+  await using streams = await openStreams();
+  const { appender, listener, pages } = streams;
+  const log = pino({ level: 'silent' });
+  const tail = createTail({ stream: 'events', pages, listener, pollMs: 60_000, log });
+  const calls = { mine: 0, others: 0, all: 0 };
+  const of = (syncId: string) => anEvent({ syncId });
+  try {
+    tail.follow(() => (calls.mine += 1), ['mine', 'more']);
+    const leave = tail.follow(() => (calls.others += 1), ['others']);
+    tail.follow(() => (calls.all += 1), null);
+    await until(() => tail.end === 0);
+    const before = { ...calls };
+    await appender.events([of('mine'), of('more'), of('nobody')]);
+    await until(() => tail.end === 3);
+    expect(calls).toEqual({ ...before, mine: before.mine + 1, all: before.all + 1 });
+    expect(tail.since(0, 10)?.scannedTo).toBe(3);
+    leave();
+    await appender.events([of('others')]);
+    await until(() => tail.end === 4);
+    expect(calls.others).toBe(before.others);
+  } finally {
+    tail.close();
+  }
+});
