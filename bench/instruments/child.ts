@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-const FOLLOW_PARENT = new URL('../../src/embedded/follow-parent.ts', import.meta.url).href;
+const FOLLOW_PARENT = new URL('../../src/embedded/followParent.ts', import.meta.url).href;
 
 export interface Running<Result> extends AsyncDisposable {
   pid: number;

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 
 import { startStack, type Stack } from '../embedded/stack.ts';
-import { createDemoApi } from './demo-api.ts';
-import { readDemoData } from './demo-data.ts';
-import { Stalled, startEndpoint } from './demo-endpoint.ts';
-import { AIRPORTS, planDemo } from './demo-plan.ts';
-import { pageOf, playSteps, since, type Consumers, type Show } from './demo-play.ts';
-import type { Report } from './demo-receiver.ts';
-import { count, createScreen, type Screen } from './demo-screen.ts';
+import { createDemoApi } from './demoApi.ts';
+import { readDemoData } from './demoData.ts';
+import { Stalled, startEndpoint } from './demoEndpoint.ts';
+import { AIRPORTS, planDemo } from './demoPlan.ts';
+import { pageOf, playSteps, since, type Consumers, type Show } from './demoPlay.ts';
+import type { Report } from './demoReceiver.ts';
+import { count, createScreen, type Screen } from './demoScreen.ts';
 import { onInterrupt } from './interrupt.ts';
 
 export interface DemoOptions {

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const FOLLOW_PARENT = new URL('./follow-parent.ts', import.meta.url).href;
+const FOLLOW_PARENT = new URL('./followParent.ts', import.meta.url).href;
 const FIRST_BACKOFF_MS = 500;
 const LAST_BACKOFF_MS = 5_000;
 /** A child that lived this long has recovered: its next death backs off from the start again. */

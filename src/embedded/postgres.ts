@@ -16,7 +16,7 @@ import {
   postgresOwner,
   type Places,
   type PostgresBinaries,
-} from './postgres-files.ts';
+} from './postgresFiles.ts';
 import {
   commandLine,
   spawnDetached,

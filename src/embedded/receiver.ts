@@ -11,7 +11,7 @@ import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 
 import type { Received, Counts, Verdict } from './received.ts';
-import { receiverPage } from './receiver-page.ts';
+import { receiverPage } from './receiverPage.ts';
 import { choosePort, readState, writeState } from './state.ts';
 
 export interface Receiver extends AsyncDisposable {

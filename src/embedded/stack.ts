@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { loadConfig, publicUrl, type Config } from '../process/config.ts';
 import { keepChild, type Child } from './children.ts';
 import { ensureConsole } from './console.ts';
-import { keepServer } from './keep-server.ts';
+import { keepServer } from './keepServer.ts';
 import { developmentKeys } from './keys.ts';
 import { lockDataDir } from './lock.ts';
 import { startPostgres, type EmbeddedPostgres, type EmbeddedServer } from './postgres.ts';
 import { until } from './processes.ts';
-import { createSecretReader } from './receiver-secrets.ts';
 import { createReceiver, type Receiver } from './receiver.ts';
-import { signInLink } from './sign-in.ts';
+import { createSecretReader } from './receiverSecrets.ts';
+import { signInLink } from './signIn.ts';
 import { choosePort, isPortFree, openDataDir } from './state.ts';
 import { startTemporal, type EmbeddedTemporal } from './temporal.ts';
 /** Of the 20 s that a stop may take; the children get `DRAIN_MS`, the servers the rest. */

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { EmbeddedServer } from './postgres.ts';
 import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
 import { choosePort, openDataDir, readState, writeState } from './state.ts';
-import { findTemporal } from './temporal-binary.ts';
+import { findTemporal } from './temporalBinary.ts';
 
 export interface EmbeddedTemporal extends EmbeddedServer {
   address: string;

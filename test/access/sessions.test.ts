@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createApiServer } from '../../src/api/server.ts';
-import { signInLink } from '../../src/embedded/sign-in.ts';
+import { signInLink } from '../../src/embedded/signIn.ts';
 import { KEY, openApp, type TestApp } from '../support/app.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 let database: TestDatabase;

@@ -6,9 +6,9 @@ import { text } from 'node:stream/consumers';
 
 import { beforeAll, expect, test } from 'vitest';
 
-import { readDemoData } from '../../src/cli/demo-data.ts';
-import { createExpectation } from '../../src/cli/demo-expectation.ts';
-import { type DemoChange, type Step, planDemo, STOCKS } from '../../src/cli/demo-plan.ts';
+import { readDemoData } from '../../src/cli/demoData.ts';
+import { createExpectation } from '../../src/cli/demoExpectation.ts';
+import { type DemoChange, type Step, planDemo, STOCKS } from '../../src/cli/demoPlan.ts';
 const CLEAN = { duplicates: 0, missing: 0, out_of_order: 0 };
 
 let steps: Step[];

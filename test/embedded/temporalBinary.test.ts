@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { findTemporal } from '../../src/embedded/temporal-binary.ts';
+import { findTemporal } from '../../src/embedded/temporalBinary.ts';
 
 let folder: string;
 let said: string[];

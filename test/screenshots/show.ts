@@ -4,8 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 
 import { createClient } from '../../src/api/client.ts';
-import { readDemoData } from '../../src/cli/demo-data.ts';
-import { AIRPORTS, planDemo, STOCKS, type DemoChange } from '../../src/cli/demo-plan.ts';
+import { readDemoData } from '../../src/cli/demoData.ts';
+import { AIRPORTS, planDemo, STOCKS, type DemoChange } from '../../src/cli/demoPlan.ts';
 import type { Stack } from '../../src/embedded/stack.ts';
 import type { Consumer, ConsumerInput } from '../../src/schema/consumer.ts';
 import { listening } from '../support/listening.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 
-import { keepServer } from '../../src/embedded/keep-server.ts';
+import { keepServer } from '../../src/embedded/keepServer.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { createFeed, tally, type Feed } from '../support/feed.ts';
 import { until } from '../support/poll.ts';

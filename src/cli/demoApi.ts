@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
 import type { Target, TargetInput } from '../schema/target.ts';
-import type { DemoChange } from './demo-plan.ts';
+import type { DemoChange } from './demoPlan.ts';
 
 /** The HTTP API as a program of the user's would call it. */
 export interface DemoApi {

@@ -1,4 +1,4 @@
-import type { DemoData, Row } from './demo-data.ts';
+import type { DemoData, Row } from './demoData.ts';
 
 export const AIRPORTS = 'faa:airport';
 export const STOCKS = 'market:stock';

@@ -4,10 +4,10 @@ import type { Client } from '@temporalio/client';
 
 import type { Stack } from '../embedded/stack.ts';
 import type { StreamName } from '../schema/stream.ts';
-import type { DemoApi } from './demo-api.ts';
-import type { Endpoint } from './demo-endpoint.ts';
-import { AIRPORTS, STOCKS, type Step } from './demo-plan.ts';
-import { count, type Screen } from './demo-screen.ts';
+import type { DemoApi } from './demoApi.ts';
+import type { Endpoint } from './demoEndpoint.ts';
+import { AIRPORTS, STOCKS, type Step } from './demoPlan.ts';
+import { count, type Screen } from './demoScreen.ts';
 
 /** What the demo has at hand. */
 export interface Show {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import type { Delivery, FromReceiver, Progress, Report, ToReceiver } from './demo-receiver.ts';
+import type { Delivery, FromReceiver, Progress, Report, ToReceiver } from './demoReceiver.ts';
 
 /** The receiver's process, seen from the demo. */
 export interface Endpoint extends AsyncDisposable {
@@ -28,7 +28,7 @@ export class Stalled extends Error {
 
 /** Starts the receiver in a process and session of its own, so that a Ctrl-C does not end it first. */
 export async function startEndpoint(listeners: EndpointListeners): Promise<Endpoint> {
-  const file = fileURLToPath(new URL('./demo-receiver.ts', import.meta.url));
+  const file = fileURLToPath(new URL('./demoReceiver.ts', import.meta.url));
   const child = fork(file, { detached: true, execArgv: [], env: {} });
   const waiting = new Set<(message: FromReceiver) => void>();
   let lost: Error | null = null;

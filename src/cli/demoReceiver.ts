@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 
 import type { StreamName } from '../schema/stream.ts';
-import { readDemoData } from './demo-data.ts';
-import { createExpectation, type Counts } from './demo-expectation.ts';
-import { planDemo } from './demo-plan.ts';
+import { readDemoData } from './demoData.ts';
+import { createExpectation, type Counts } from './demoExpectation.ts';
+import { planDemo } from './demoPlan.ts';
 
 /** What the demo tells its receiver. */
 export type ToReceiver =

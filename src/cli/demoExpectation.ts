@@ -1,6 +1,6 @@
 import type { StreamName } from '../schema/stream.ts';
-import type { Row } from './demo-data.ts';
-import type { Step } from './demo-plan.ts';
+import type { Row } from './demoData.ts';
+import type { Step } from './demoPlan.ts';
 
 /** One state of one record, as one of the streams shows it. */
 interface Version {

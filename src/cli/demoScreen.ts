@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import type { Delivery, Progress } from './demo-receiver.ts';
+import type { Delivery, Progress } from './demoReceiver.ts';
 
 /** What a person sees on stderr; a progress line there is replaced, in a file it is repeated. */
 export interface Screen {
