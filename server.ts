@@ -48,7 +48,7 @@ import { sampleLag } from './src/telemetry/lagSamples.ts';
 import { createMetrics, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
 import { createReadiness } from './src/temporal/readiness.ts';
-import { createCommands } from './src/temporal/workflowClient.ts';
+import { createWorkflowClient } from './src/temporal/workflowClient.ts';
 
 /** Requests that take longer when the process is to end are cut off. */
 const DRAIN_MS = 8_000;
@@ -86,7 +86,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const connection = Connection.lazy(config.temporalConnection);
   const client = new Client({ connection, namespace: config.temporalNamespace });
   const queues = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
-  const commands = createCommands({ client, ...queues, retryWindowMs: config.retryWindowMs });
+  const commands = createWorkflowClient({ client, ...queues, retryWindowMs: config.retryWindowMs });
   const metrics = createMetrics();
   showPool(metrics, db);
   showStandings({ metrics, sql: db, limit: config.metricsConsumers, keepMs: METRICS_KEPT_MS, log });

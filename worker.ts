@@ -26,7 +26,7 @@ import { createMetrics, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
 import { readTemporalMetrics, temporalTelemetry } from './src/temporal/sdkMetrics.ts';
 import { createWorkers } from './src/temporal/workers.ts';
-import { createCommands } from './src/temporal/workflowClient.ts';
+import { createWorkflowClient } from './src/temporal/workflowClient.ts';
 
 const USAGE = 'usage: node worker.ts [--queue control|deliver]';
 const SLOTS = 2_000;
@@ -89,7 +89,7 @@ async function serve(
   const grpc = Connection.lazy(config.temporalConnection);
   const client = new Client({ connection: grpc, namespace: config.temporalNamespace });
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
-  const workflows = createCommands({ client, ...queue, retryWindowMs: config.retryWindowMs });
+  const workflows = createWorkflowClient({ client, ...queue, retryWindowMs: config.retryWindowMs });
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const workers = await createWorkers({
     db,

@@ -1,6 +1,6 @@
 import type { Standing } from '../consumers/consumerSnapshot.ts';
 import type { StopReason } from '../consumers/lifecycle.ts';
-import type { Answer, Ask } from '../rules/command.ts';
+import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { Failure } from '../rules/outcome.ts';
 import type { Filter } from '../schema/consumer.ts';
 
@@ -9,7 +9,9 @@ export interface ControlActivities {
   /** As the row stands, letting go of a hold nobody waits for; null when there is no such consumer. */
   load(input: Of): Promise<{ standing: Standing; filter: Filter; truncated: boolean } | null>;
   look(input: Of): Promise<Standing>;
-  apply(input: Of & { ask: Ask; at: string }): Promise<{ answer: Answer; standing: Standing }>;
+  apply(
+    input: Of & { ask: CommandRequest; at: string },
+  ): Promise<{ answer: CommandAnswer; standing: Standing }>;
   /** Asks the running sender to let go. */
   hold(input: Of): Promise<void>;
   block(input: Of & { reason: string; at: string }): Promise<Standing>;

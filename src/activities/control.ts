@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
-import type { Edits } from '../consumers/applyCommand.ts';
+import type { CommandApplier } from '../consumers/applyCommand.ts';
 import { loadFilter, loadStanding, type Standing } from '../consumers/consumerSnapshot.ts';
 import type { Lifecycle } from '../consumers/lifecycle.ts';
 import type { Db } from '../db/db.ts';
@@ -15,7 +15,7 @@ import type { ControlActivities } from './contract.ts';
 export interface ControlDeps {
   db: Db;
   pages: Pages;
-  edits: Edits;
+  applier: CommandApplier;
   lifecycle: Lifecycle;
   loadRun: (consumerId: string) => Promise<Run | null>;
   retryWindowMs: number;
@@ -34,7 +34,7 @@ function giveUp(error: unknown): never {
 
 /** The workflow's hand on its consumer's row; each is one transaction and repeatable. */
 export function createControlActivities(deps: ControlDeps): ControlActivities {
-  const { db, edits, lifecycle, retryWindowMs } = deps;
+  const { db, applier: applier, lifecycle, retryWindowMs } = deps;
   const parked = createParkedStore(db);
 
   async function standingOf(consumerId: string): Promise<Standing> {
@@ -45,17 +45,17 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
 
   return {
     load: async ({ consumerId }) => {
-      await edits.unhold(consumerId);
+      await applier.unhold(consumerId);
       const standing = await loadStanding(db, consumerId);
       if (standing === null || standing.deleted) return null;
       return { standing: { ...standing, retryWindowMs }, ...(await loadFilter(db, consumerId)) };
     },
     look: ({ consumerId }) => standingOf(consumerId),
-    apply: async ({ consumerId, ask, at }) => {
-      const answer = await edits.apply(consumerId, ask, new Date(at)).catch(giveUp);
+    apply: async ({ consumerId, ask: request, at }) => {
+      const answer = await applier.apply(consumerId, request, new Date(at)).catch(giveUp);
       return { answer, standing: await standingOf(consumerId) };
     },
-    hold: ({ consumerId }) => edits.hold(consumerId),
+    hold: ({ consumerId }) => applier.hold(consumerId),
     block: async ({ consumerId, reason, at }) => {
       await lifecycle.block(consumerId, reason, new Date(at));
       return standingOf(consumerId);

@@ -18,7 +18,6 @@ import type { Targets } from '../targets/targets.ts';
 import type { TestTarget } from '../targets/testTarget.ts';
 import { createAlertRoutes } from './alerts.ts';
 import { createApiKeyRoutes } from './apiKeys.ts';
-import { createAsk } from './ask.ts';
 import { createAttemptRoutes } from './attempts.ts';
 import { createGate } from './auth.ts';
 import { JSON_BYTES } from './body.ts';
@@ -29,6 +28,7 @@ import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
 import type { AppEnv } from './env.ts';
 import { createOnError, methodNotAllowed, notFound, type ErrorLog } from './errors.ts';
+import { createGiveCommand } from './giveCommand.ts';
 import { createIdempotent } from './idempotency.ts';
 import { createInfoRoutes } from './info.ts';
 import { createIngestRoutes } from './ingest.ts';
@@ -105,16 +105,16 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   );
   app.use('/v1/*', createIdempotent(deps.access.idempotency, deps.log));
 
-  const ask = createAsk(deps);
+  const give = createGiveCommand(deps);
   const startWorkflow = startSoon(deps);
   app.route('/', createStreamRoutes({ ...deps, sql: deps.db }));
   app.route('/', createListenRoutes(deps));
   app.route('/', createSyncRoutes(deps));
   app.route('/', createTargetRoutes(deps));
   app.route('/', createPreviewRoutes(deps)); // before /v1/consumers/{id}
-  app.route('/', createConsumerRoutes({ consumers, ask, startWorkflow }));
-  app.route('/', createCommandRoutes({ consumers, ask }));
-  app.route('/', createDeadLetterRoutes({ ...deps, ask }));
+  app.route('/', createConsumerRoutes({ consumers, give, startWorkflow }));
+  app.route('/', createCommandRoutes({ consumers, give }));
+  app.route('/', createDeadLetterRoutes({ ...deps, give }));
   app.route('/', createAttemptRoutes({ consumers, ...deps.reads }));
   app.route('/', createAlertRoutes({ consumers, ...deps.reads }));
   app.route('/', createConsumerMetricsRoutes(deps));

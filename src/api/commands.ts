@@ -4,25 +4,25 @@ import type { Consumers } from '../consumers/consumers.ts';
 import type { SeekTo } from '../rules/command.ts';
 import { Consumer, FilterDelta, SeekInput, type Start } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
-import type { AskConsumer } from './ask.ts';
 import { freshConsumer, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
+import type { GiveCommand } from './giveCommand.ts';
 import { createRoutes, IdempotencyKey, IdParam, json, jsonBody, problems } from './route.ts';
 import { needs } from './scopes.ts';
 
-/** What can be asked of a consumer; each answers with it once the command is in force. */
+/** The commands of a consumer; each answers with it once the command is in force. */
 export function createCommandRoutes(deps: {
   consumers: Consumers;
-  ask: AskConsumer;
+  give: GiveCommand;
 }): OpenAPIHono<AppEnv> {
-  const { consumers, ask } = deps;
+  const { consumers, give } = deps;
   const app = createRoutes();
 
   for (const verb of ['pause', 'resume', 'retry'] as const) {
     app.openapi(TURN[verb], async (c) => {
       const { id } = c.req.valid('param');
       await needConsumer(consumers, id);
-      await ask(c, id, verb, { kind: verb });
+      await give(c, id, verb, { kind: verb });
       return c.json(await freshConsumer(consumers, id), 200);
     });
   }
@@ -30,7 +30,7 @@ export function createCommandRoutes(deps: {
   app.openapi(FILTER, async (c) => {
     const { id } = c.req.valid('param');
     await needConsumer(consumers, id);
-    await ask(c, id, 'filter', { kind: 'filter', delta: c.req.valid('json') });
+    await give(c, id, 'filter', { kind: 'filter', delta: c.req.valid('json') });
     return c.json(await freshConsumer(consumers, id), 200);
   });
 
@@ -38,7 +38,7 @@ export function createCommandRoutes(deps: {
     const { id } = c.req.valid('param');
     const stream = await needConsumer(consumers, id);
     const to = await seekTo(consumers, stream, c.req.valid('json').to);
-    await ask(c, id, 'seek', { kind: 'seek', to });
+    await give(c, id, 'seek', { kind: 'seek', to });
     return c.json(await freshConsumer(consumers, id), 200);
   });
 

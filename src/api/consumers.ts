@@ -5,9 +5,9 @@ import { refuseField } from '../db/refusal.ts';
 import { Consumer, ConsumerInput, ConsumerPatch, ConsumerStatus } from '../schema/consumer.ts';
 import { Uuid } from '../schema/fields.ts';
 import type { StreamName } from '../schema/stream.ts';
-import type { AskConsumer } from './ask.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
+import type { GiveCommand } from './giveCommand.ts';
 import {
   createRoutes,
   IdempotencyKey,
@@ -23,14 +23,14 @@ import { needs } from './scopes.ts';
 
 export interface ConsumerRoutesDeps {
   consumers: Consumers;
-  ask: AskConsumer;
+  give: GiveCommand;
   /** Starts the workflow of a new consumer, or gives up in bounded time: a reconciler then does it. Never throws. */
   startWorkflow: (consumerId: string) => Promise<void>;
 }
 
 /** `/v1/consumers`. Its commands are in `commands.ts`. */
 export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppEnv> {
-  const { consumers, ask } = deps;
+  const { consumers, give } = deps;
   const app = createRoutes();
 
   app.openapi(CREATE, async (c) => {
@@ -58,14 +58,14 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
     if (stream === 'records' && patch.event_types !== undefined && patch.event_types[0] !== '*') {
       throw refuseField('/event_types', 'must be ["*"] on the records stream');
     }
-    if (Object.keys(patch).length > 0) await ask(c, id, 'patch', { kind: 'patch', patch });
+    if (Object.keys(patch).length > 0) await give(c, id, 'patch', { kind: 'patch', patch });
     return c.json(await freshConsumer(consumers, id), 200);
   });
 
   app.openapi(DELETE, async (c) => {
     const { id } = c.req.valid('param');
     await needConsumer(consumers, id);
-    await ask(c, id, 'delete', { kind: 'delete' });
+    await give(c, id, 'delete', { kind: 'delete' });
     return c.body(null, 204);
   });
 

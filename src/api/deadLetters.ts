@@ -11,10 +11,10 @@ import {
   ResendInput,
 } from '../schema/deadLetter.ts';
 import { UpstreamId, Uuid } from '../schema/fields.ts';
-import type { AskConsumer } from './ask.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
+import type { GiveCommand } from './giveCommand.ts';
 import {
   createRoutes,
   IdempotencyKey,
@@ -33,9 +33,9 @@ import { needs } from './scopes.ts';
 export function createDeadLetterRoutes(deps: {
   consumers: Consumers;
   deadLetters: DeadLetters;
-  ask: AskConsumer;
+  give: GiveCommand;
 }): OpenAPIHono<AppEnv> {
-  const { consumers, deadLetters, ask } = deps;
+  const { consumers, deadLetters, give } = deps;
   const app = createRoutes();
 
   app.openapi(REPLAY, async (c) => {
@@ -43,7 +43,7 @@ export function createDeadLetterRoutes(deps: {
     await needConsumer(consumers, id);
     const input = c.req.valid('json');
     const ids = 'ids' in input ? input.ids : null;
-    return c.json({ count: await ask(c, id, 'replay', { kind: 'replay', ids }) }, 202);
+    return c.json({ count: await give(c, id, 'replay', { kind: 'replay', ids }) }, 202);
   });
 
   takesOnly(app, REPLAY.path, 'POST');
@@ -82,7 +82,7 @@ export function createDeadLetterRoutes(deps: {
     const { id } = c.req.valid('param');
     await needConsumer(consumers, id);
     const { position } = c.req.valid('json');
-    return c.json({ count: await ask(c, id, 'resend', { kind: 'resend', position }) }, 202);
+    return c.json({ count: await give(c, id, 'resend', { kind: 'resend', position }) }, 202);
   });
 
   return app;

@@ -1,7 +1,7 @@
 import type { Db, Sql } from '../db/db.ts';
 import {
-  type Answer,
-  type Ask,
+  type CommandAnswer,
+  type CommandRequest,
   type Command,
   type SeekTo,
   effectOf,
@@ -30,42 +30,49 @@ import {
 } from './parkedCommands.ts';
 import { untilInForce } from './untilInForce.ts';
 
-/** Applies what people ask of consumers. Called by the consumer's own workflow only. */
-export interface Edits {
+/** Applies the commands that people give to consumers. Called by the consumer's own workflow only. */
+export interface CommandApplier {
   /**
-   * Records the command in one transaction, idempotent by its edit id, and answers once it is in
+   * Records the command in one transaction, idempotent by its id, and answers once it is in
    * force: the running sender has confirmed it, or its lease has run out.
    */
-  apply(consumerId: string, ask: Ask, at: Date): Promise<Answer>;
+  apply(consumerId: string, request: CommandRequest, at: Date): Promise<CommandAnswer>;
   /** Asks the running sender to let go; undone by the next `apply` or `unhold`. */
   hold(consumerId: string): Promise<void>;
   unhold(consumerId: string): Promise<void>;
 }
 
-export function createEdits(options: { db: Db; pages: (sql: Sql) => Pages }): Edits {
+export function createCommandApplier(options: {
+  db: Db;
+  pages: (sql: Sql) => Pages;
+}): CommandApplier {
   const { db } = options;
 
-  async function apply(consumerId: string, asked: Ask, at: Date): Promise<Answer> {
-    const ask = { ...asked, command: await opened(db, asked.command) };
+  async function apply(
+    consumerId: string,
+    given: CommandRequest,
+    at: Date,
+  ): Promise<CommandAnswer> {
+    const request = { ...given, command: await opened(db, given.command) };
     const done = await inTransaction(async (sql) => {
       const tail = await lockTail(sql, consumerId);
       const row = await lockRow(sql, consumerId);
       if (row === null || tail === null) return { answer: gone(consumerId), row: null };
       const earlier = await sql.query<{ version: number; detail: { count?: number } }>({
         text: 'select version, detail from changes where consumer_id = $1 and edit_id = $2',
-        values: [consumerId, ask.editId],
+        values: [consumerId, request.editId],
       });
       const [repeated] = earlier.rows;
       if (repeated !== undefined) {
         const { version, detail } = repeated;
         const counted = detail.count === undefined ? {} : { count: detail.count };
-        return { answer: { ok: true, version, ...counted } as Answer, row };
+        return { answer: { ok: true, version, ...counted } as CommandAnswer, row };
       }
-      const tx = { sql, pages: options.pages(sql), consumerId, row, ask, at, tail };
-      return { answer: await decide(tx, ask.command), row };
+      const tx = { sql, pages: options.pages(sql), consumerId, row, request, at, tail };
+      return { answer: await decide(tx, request.command), row };
     });
     // What wrote nothing has left the hold in place that was made for it.
-    if (needsHold(asked.command)) await setHeld(db, consumerId, false);
+    if (needsHold(given.command)) await setHeld(db, consumerId, false);
     if (done.answer.ok && done.row !== null)
       await untilInForce(db, consumerId, done.answer.version, done.row);
     return done.answer;
@@ -89,13 +96,13 @@ export function createEdits(options: { db: Db; pages: (sql: Sql) => Pages }): Ed
 }
 
 interface Done {
-  answer: Answer;
+  answer: CommandAnswer;
   row: Row | null;
 }
 
 // ── the commands ─────────────────────────────────────────────────────────────────────────
 
-async function decide(tx: Tx, command: Command): Promise<Answer> {
+async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {
   switch (command.kind) {
     case 'pause':
     case 'resume':
@@ -115,18 +122,21 @@ async function decide(tx: Tx, command: Command): Promise<Answer> {
       await release(tx);
       return write(tx, 'deleted', { deleted_at: tx.at });
     case 'stored':
-      throw new Error('a stored edit has been opened before');
+      throw new Error('a stored command has been opened before');
   }
 }
 
-async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Answer> {
+async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<CommandAnswer> {
   const effect = effectOf(tx.row.status, verb);
   if (effect === 'conflict') return conflict(tx, verb);
   if (effect === 'nothing') return { ok: true, version: tx.row.version };
   if (verb === 'retry') return retry(tx);
   await release(tx);
   if (verb === 'pause') {
-    return write(tx, 'paused', { status: 'paused', status_reason: `paused by ${tx.ask.actor}` });
+    return write(tx, 'paused', {
+      status: 'paused',
+      status_reason: `paused by ${tx.request.actor}`,
+    });
   }
   await tx.sql.query({
     text: `
@@ -145,7 +155,7 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Answer>
 }
 
 /** What waits is tried at once; the clock keeps running. */
-async function retry(tx: Tx): Promise<Answer> {
+async function retry(tx: Tx): Promise<CommandAnswer> {
   const parked = await hurryParked(tx);
   if (tx.row.status === 'active') {
     if (!parked) return { ok: true, version: tx.row.version };
@@ -154,7 +164,7 @@ async function retry(tx: Tx): Promise<Answer> {
   return write(tx, 'retried', {});
 }
 
-async function seek(tx: Tx, to: SeekTo): Promise<Answer> {
+async function seek(tx: Tx, to: SeekTo): Promise<CommandAnswer> {
   const position = await resolve(tx, to);
   // Commits of a sender that did not let go are fenced; its lease, if any, is still waited out.
   await tx.sql.query({
@@ -199,7 +209,7 @@ async function resolve(tx: Tx, to: SeekTo): Promise<number> {
   return Math.max(ends.first_position - 1, Math.min(to.position, ends.last_position));
 }
 
-async function refilter(tx: Tx, edited: Edited): Promise<Answer> {
+async function refilter(tx: Tx, edited: Edited): Promise<CommandAnswer> {
   if (!edited.ok) {
     const code = edited.status === 409 ? 'filter_conflict' : 'invalid_request';
     return { ok: false, status: edited.status, code, detail: edited.detail };
@@ -246,7 +256,7 @@ async function addFilter(tx: Tx, filter: Filter): Promise<number> {
   return version;
 }
 
-async function patch(tx: Tx, changed: ConsumerPatch): Promise<Answer> {
+async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
   const { syncs, collections, event_types, ...fields } = changed;
   const set: Record<string, unknown> = { ...fields };
   if (changed.metadata !== undefined) set['metadata'] = JSON.stringify(changed.metadata);
@@ -271,7 +281,7 @@ async function opened(sql: Sql, command: Command): Promise<Command> {
     values: [command.id],
   });
   const edit = rows[0]?.edit;
-  if (edit === undefined) throw new Error(`no stored edit ${command.id}`);
+  if (edit === undefined) throw new Error(`no stored command ${command.id}`);
   return edit;
 }
 
@@ -279,7 +289,7 @@ function filterOf(row: Row): Filter {
   return { syncs: row.syncs, collections: row.collections, event_types: row.event_types };
 }
 
-function gone(consumerId: string): Answer {
+function gone(consumerId: string): CommandAnswer {
   return {
     ok: false,
     status: 404,
@@ -288,7 +298,7 @@ function gone(consumerId: string): Answer {
   };
 }
 
-function conflict(tx: Tx, verb: string): Answer {
+function conflict(tx: Tx, verb: string): CommandAnswer {
   const detail = `Consumer ${tx.consumerId} is ${tx.row.status}: ${verb} is not possible.`;
   return { ok: false, status: 409, code: 'wrong_status', detail };
 }

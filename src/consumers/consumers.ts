@@ -34,7 +34,7 @@ export interface Consumers {
   /** The position of a cursor; refuses (422, at `pointer`) one of another stream or outside of what is kept. */
   openPlace(stream: StreamName, cursor: string, pointer: string): Promise<number>;
   /** Keeps a command that is too large for a workflow's history; returns its id. */
-  storeEdit(command: Command): Promise<string>;
+  storeCommand(command: Command): Promise<string>;
 }
 
 export interface ConsumerQuery {
@@ -85,7 +85,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     needTarget: (id) => needTarget(db, id),
     openPlace: async (stream, cursor, pointer) =>
       openPlace(cursor, stream, await endsOf(db, stream), pointer),
-    storeEdit: (command) => storeEdit(db, command),
+    storeCommand: (command) => storeCommand(db, command),
   };
 }
 
@@ -229,7 +229,7 @@ async function streamOf(sql: Sql, id: string): Promise<StreamName | null> {
   return rows[0]?.stream ?? null;
 }
 
-async function storeEdit(sql: Sql, command: Command): Promise<string> {
+async function storeCommand(sql: Sql, command: Command): Promise<string> {
   const id = newId();
   await sql.query({
     text: 'insert into stored_edits (id, edit) values ($1, $2)',

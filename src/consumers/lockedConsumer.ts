@@ -1,5 +1,5 @@
 import type { Sql } from '../db/db.ts';
-import type { Answer, Ask } from '../rules/command.ts';
+import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -29,7 +29,7 @@ export interface Tx {
   pages: Pages;
   consumerId: string;
   row: Row;
-  ask: Ask;
+  request: CommandRequest;
   at: Date;
   /** The leader's durable tail and epoch, locked against its transaction. */
   tail: { position: number; epoch: number };
@@ -85,7 +85,7 @@ export async function write(
   action: string,
   set: Record<string, unknown>,
   detail: Record<string, unknown> = {},
-): Promise<Answer> {
+): Promise<CommandAnswer> {
   const names = Object.keys(set);
   for (const name of names)
     if (!COLUMNS.has(name)) throw new Error(`consumers has no ${name} to set`);
@@ -110,9 +110,9 @@ export async function write(
     values: [
       crypto.randomUUID(),
       tx.consumerId,
-      tx.ask.editId,
+      tx.request.editId,
       action,
-      tx.ask.actor,
+      tx.request.actor,
       JSON.stringify(detail),
       version,
       tx.at,

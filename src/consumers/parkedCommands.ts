@@ -1,4 +1,4 @@
-import type { Answer } from '../rules/command.ts';
+import type { CommandAnswer } from '../rules/command.ts';
 import type { Filter } from '../schema/consumer.ts';
 import { release, write, type Tx } from './lockedConsumer.ts';
 
@@ -60,7 +60,7 @@ async function tellSender(tx: Tx): Promise<void> {
 }
 
 /** Dead letters go back to the parked entries, due now, with a new window; null: all of them. */
-export async function replay(tx: Tx, ids: string[] | null): Promise<Answer> {
+export async function replay(tx: Tx, ids: string[] | null): Promise<CommandAnswer> {
   const { rows } = await tx.sql.query<{ id: string }>({
     text: `
       with back as (
@@ -88,7 +88,7 @@ export async function replay(tx: Tx, ids: string[] | null): Promise<Answer> {
 }
 
 /** An entry that was settled is sent once more, as it stands in the stream. */
-export async function resend(tx: Tx, position: number): Promise<Answer> {
+export async function resend(tx: Tx, position: number): Promise<CommandAnswer> {
   const { row, consumerId } = tx;
   const stands = await release(tx);
   if (position > stands && !row.ahead.includes(position)) {
@@ -134,22 +134,22 @@ async function sendParked(
   action: string,
   count: number,
   detail: Record<string, unknown> = {},
-): Promise<Answer> {
+): Promise<CommandAnswer> {
   await release(tx);
   await tellSender(tx);
   const written = await write(tx, action, {}, { count, ...detail });
   return written.ok ? { ...written, count } : written;
 }
 
-function refuse(status: 404 | 409, code: string, detail: string): Answer {
+function refuse(status: 404 | 409, code: string, detail: string): CommandAnswer {
   return { ok: false, status, code, detail };
 }
 
 /** Takes the transaction back and answers so. */
 export class Refused extends Error {
-  readonly answer: Answer;
+  readonly answer: CommandAnswer;
 
-  constructor(answer: Answer) {
+  constructor(answer: CommandAnswer) {
     super(answer.ok ? '' : answer.detail);
     this.answer = answer;
   }

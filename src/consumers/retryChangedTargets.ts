@@ -10,12 +10,12 @@ const AT_ONCE = 100;
  * another one, but not before a Retry-After of the same place. The rows tell, so a change is not forgotten by whoever
  * made it; the same change asks only once.
  */
-export function createRetarget(options: {
+export function createChangedTargetRetry(options: {
   sql: Sql;
-  ask: Commands['ask'];
+  give: Commands['give'];
   log: Logger;
 }): () => Promise<void> {
-  const asked = new Set<string>(); // of the changes that are still untried
+  const given = new Set<string>(); // of the changes that are still untried
 
   async function retarget(): Promise<void> {
     const { rows } = await options.sql.query<{ id: string; edit_id: string }>({
@@ -32,14 +32,14 @@ export function createRetarget(options: {
          order by k.id limit ${AT_ONCE}`,
     });
     const due = new Set(rows.map((row) => `${row.id} ${row.edit_id}`));
-    for (const one of asked) if (!due.has(one)) asked.delete(one);
+    for (const one of given) if (!due.has(one)) given.delete(one);
     for (const { id, edit_id } of rows) {
-      if (asked.has(`${id} ${edit_id}`)) continue;
-      asked.add(`${id} ${edit_id}`);
+      if (given.has(`${id} ${edit_id}`)) continue;
+      given.add(`${id} ${edit_id}`);
       try {
-        await options.ask(id, { editId: edit_id, actor: 'target', command: { kind: 'retry' } });
+        await options.give(id, { editId: edit_id, actor: 'target', command: { kind: 'retry' } });
       } catch (error) {
-        asked.delete(`${id} ${edit_id}`);
+        given.delete(`${id} ${edit_id}`);
         options.log.warn({ err: error, consumer_id: id }, 'a changed target was not tried yet');
       }
     }

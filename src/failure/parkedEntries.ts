@@ -189,7 +189,7 @@ export function createParking(options: ParkingOptions): Parking {
     return true;
   }
 
-  /** An edit may have removed it meanwhile. */
+  /** An edit of the filter may have removed it meanwhile. */
   function lands(parked: Parked): boolean {
     parked.flying = false;
     if (!wanted(parked.entry)) leave(parked, 'dropped');

@@ -16,15 +16,16 @@ export type Command =
   /** One of the above, too large for a history: its id in `stored_edits`. */
   | { kind: 'stored'; id: string };
 
-export interface Ask {
-  /** The same id again has no further effect. */
+/** A command on its way to the consumer's workflow. Its members are in stored histories, so their names stay. */
+export interface CommandRequest {
+  /** Of the command: the same id again has no further effect. */
   editId: string;
-  /** Who asks: an API key's name, or `temporal` for a signal. */
+  /** Who gives it: an API key's name, or `temporal` for a signal. */
   actor: string;
   command: Command;
 }
 
-export type Answer =
+export type CommandAnswer =
   /** `count`: how many entries it concerned, where that is asked for. */
   | { ok: true; version: number; count?: number }
   | { ok: false; status: 404 | 409 | 422; code: string; detail: string };

@@ -11,9 +11,9 @@ import { createDigest } from '../alerts/deadLetterDigest.ts';
 import type { Send } from '../alerts/mail.ts';
 import { startOutbox } from '../alerts/outbox.ts';
 import { mailGraceMs } from '../alerts/writeAlert.ts';
-import { createEdits } from '../consumers/applyCommand.ts';
+import { createCommandApplier } from '../consumers/applyCommand.ts';
 import { createLifecycle } from '../consumers/lifecycle.ts';
-import { createRetarget } from '../consumers/retryChangedTargets.ts';
+import { createChangedTargetRetry } from '../consumers/retryChangedTargets.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
@@ -124,7 +124,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
         activities: createControl({
           db,
           pages,
-          edits: createEdits({ db, pages: createPages }),
+          applier: createCommandApplier({ db, pages: createPages }),
           lifecycle: createLifecycle(alerts),
           loadRun: drains.deps.shared.loadRun,
           retryWindowMs: options.retryWindowMs,
@@ -148,7 +148,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     );
   }
 
-  const retarget = createRetarget({ sql: db, ask: options.workflows.ask, log });
+  const retarget = createChangedTargetRetry({ sql: db, give: options.workflows.give, log });
   const digest = createDigest({ ...alerts, log });
   const upkeep = startUpkeep(
     [

@@ -9,7 +9,7 @@ import {
 
 import type { Failing } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
-import type { Answer, Ask } from '../rules/command.ts';
+import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
 
 /** Longer than a lost sender's lease, so that an answer can wait for its end. */
@@ -18,7 +18,7 @@ const START_MS = 5_000;
 /** A server that is there says so within this time. */
 const THERE_MS = 2_000;
 
-export interface CommandsOptions {
+export interface WorkflowClientOptions {
   client: Client;
   taskQueue: string;
   deliveryQueue: string;
@@ -37,7 +37,7 @@ export interface Workflows extends Commands {
 }
 
 /** Reaches consumers' workflows; each call starts a workflow that is missing. */
-export function createCommands(options: CommandsOptions): Workflows {
+export function createWorkflowClient(options: WorkflowClientOptions): Workflows {
   const { client } = options;
   const pending = new Set<Promise<void>>();
 
@@ -56,21 +56,24 @@ export function createCommands(options: CommandsOptions): Workflows {
     } as const;
   }
 
-  async function ask(consumerId: string, asked: Ask): Promise<Answer> {
+  async function give(consumerId: string, request: CommandRequest): Promise<CommandAnswer> {
     await isThere();
-    const updateId = asked.editId;
+    const updateId = request.editId;
     // A workflow that is just continuing as new turns the update away; the next run takes it.
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await within(ANSWER_MS, () =>
-          client.workflow.executeUpdateWithStart<typeof consumer, Answer, [Ask]>('ask', {
-            updateId,
-            args: [asked],
-            startWorkflowOperation: new WithStartWorkflowOperation<typeof consumer>('consumer', {
-              ...toStart(consumerId),
-              workflowIdConflictPolicy: 'USE_EXISTING',
-            }),
-          }),
+          client.workflow.executeUpdateWithStart<typeof consumer, CommandAnswer, [CommandRequest]>(
+            'ask',
+            {
+              updateId,
+              args: [request],
+              startWorkflowOperation: new WithStartWorkflowOperation<typeof consumer>('consumer', {
+                ...toStart(consumerId),
+                workflowIdConflictPolicy: 'USE_EXISTING',
+              }),
+            },
+          ),
         );
       } catch (error) {
         if (isAway(error))
@@ -102,7 +105,7 @@ export function createCommands(options: CommandsOptions): Workflows {
   }
 
   return {
-    ask,
+    give,
     settled: async () => {
       await Promise.all(pending);
     },

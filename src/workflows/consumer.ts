@@ -26,7 +26,7 @@ import { applyDelta, describeFilter } from '../rules/filter.ts';
 import { lastAttemptMarginMs } from '../rules/retry.ts';
 import type { Filter } from '../schema/consumer.ts';
 import { details } from './details.ts';
-import { openMailbox, type Letter } from './mailbox.ts';
+import { openMailbox, type PendingCommand } from './mailbox.ts';
 import * as messages from './messages.ts';
 import { wasFinal } from './wasFinal.ts';
 
@@ -91,10 +91,10 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   if (!(await load())) return;
   for (;;) {
     publish();
-    const letter = mailbox.letters[0];
-    if (letter !== undefined) {
-      await handle(letter);
-      mailbox.letters.shift();
+    const pending = mailbox.commands[0];
+    if (pending !== undefined) {
+      await handle(pending);
+      mailbox.commands.shift();
     } else if (sending !== null && (sending as Sending).done) {
       await conclude(takeSending());
     } else if (mailbox.failing !== null) {
@@ -107,9 +107,9 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       return;
     } else if (continueDue()) {
       await quiet();
-      // A letter that came meanwhile is answered first: its handler waits for that.
-      await condition(() => mailbox.letters.length > 0 || allHandlersFinished());
-      if (mailbox.letters.length === 0) {
+      // A command that came meanwhile is answered first: its handler waits for that.
+      await condition(() => mailbox.commands.length > 0 || allHandlersFinished());
+      if (mailbox.commands.length === 0) {
         const carried = { wanted: mailbox.wanted, note: mailbox.note, published, retryNow };
         await continueAsNew<typeof consumer>({ ...args, retryWindowMs: windowMs(), carried });
       }
@@ -252,8 +252,8 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
 
   // ── commands ───────────────────────────────────────────────────────────────────────────
 
-  async function handle(letter: Letter): Promise<void> {
-    const { command } = letter.ask;
+  async function handle(pending: PendingCommand): Promise<void> {
+    const { command } = pending.request;
     if (needsHold(command) && isSending('drain')) {
       await control.hold({ consumerId });
       await condition(() => sending === null || sending.done);
@@ -261,18 +261,18 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     }
     if (command.kind === 'seek' && isSending('deliver')) await quiet();
     try {
-      const applied = await control.apply({ consumerId, ask: letter.ask, at: time() });
+      const applied = await control.apply({ consumerId, ask: pending.request, at: time() });
       const before = now();
       standing = applied.standing;
       if (sending !== null) sending.outdated = true;
       if (applied.answer.ok) await follow(command, before);
-      letter.answer = applied.answer;
-      if (!applied.answer.ok && letter.ask.actor === 'temporal') {
+      pending.answer = applied.answer;
+      if (!applied.answer.ok && pending.request.actor === 'temporal') {
         mailbox.note = `Refused ${command.kind}: ${applied.answer.detail}`;
         log.warn(mailbox.note);
       }
     } catch (error) {
-      letter.error = error instanceof Error ? error.message : 'the command failed';
+      pending.error = error instanceof Error ? error.message : 'the command failed';
       log.error('a command could not be applied', { error, kind: command.kind });
       standing = await control.look({ consumerId });
     }
@@ -324,7 +324,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
 
   async function somethingToDo(): Promise<void> {
     const ready = (): boolean =>
-      mailbox.letters.length > 0 ||
+      mailbox.commands.length > 0 ||
       mailbox.failing !== null ||
       (sending?.done ?? false) ||
       continueDue() ||

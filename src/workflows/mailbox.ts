@@ -1,20 +1,20 @@
 import { ApplicationFailure, condition, log, setHandler, uuid4 } from '@temporalio/workflow';
 
 import type { Failing } from '../activities/contract.ts';
-import type { Answer, Ask, Command } from '../rules/command.ts';
+import type { CommandAnswer, CommandRequest, Command } from '../rules/command.ts';
 import type { FilterDelta } from '../schema/consumer.ts';
 import * as messages from './messages.ts';
 
-export interface Letter {
-  ask: Ask;
-  answer: Answer | null;
-  /** Set when answering failed for good, so that the asker is not left waiting. */
+export interface PendingCommand {
+  request: CommandRequest;
+  answer: CommandAnswer | null;
+  /** Set when answering failed for good, so that the caller is not left waiting. */
   error: string | null;
 }
 
 /** Commands in the order of their arrival, and the highest wake. Handlers only check and enqueue. */
 export interface Mailbox {
-  readonly letters: Letter[];
+  readonly commands: PendingCommand[];
   /** Highest position the leader wanted delivered. */
   wanted: number;
   /** What the last attempt at a failing head came to, until it is shown. */
@@ -30,12 +30,12 @@ const EVENT_TYPES = new Set(['created', 'updated', 'deleted', '*']);
 
 /** Sets every handler, synchronously: call it first. A malformed signal is noted and has no effect. */
 export function openMailbox(): Mailbox {
-  const mailbox: Mailbox = { letters: [], wanted: 0, failing: null, note: null };
+  const mailbox: Mailbox = { commands: [], wanted: 0, failing: null, note: null };
 
-  function put(ask: Ask): Letter {
-    const letter: Letter = { ask, answer: null, error: null };
-    mailbox.letters.push(letter);
-    return letter;
+  function put(request: CommandRequest): PendingCommand {
+    const pending: PendingCommand = { request, answer: null, error: null };
+    mailbox.commands.push(pending);
+    return pending;
   }
 
   function putSignal(command: Command): void {
@@ -83,18 +83,19 @@ export function openMailbox(): Mailbox {
     if (isFailing(failing)) mailbox.failing = failing;
   });
   setHandler(
-    messages.ask,
-    async (asked) => {
-      const letter = put(asked);
-      await condition(() => letter.answer !== null || letter.error !== null);
+    messages.command,
+    async (request) => {
+      const pending = put(request);
+      await condition(() => pending.answer !== null || pending.error !== null);
       // Any other error would fail the workflow task, again and again.
-      if (letter.answer === null) throw ApplicationFailure.nonRetryable(letter.error);
-      return letter.answer;
+      if (pending.answer === null) throw ApplicationFailure.nonRetryable(pending.error);
+      return pending.answer;
     },
     {
       description: 'What the API asks with; people use the signals.',
-      validator: (asked: unknown) => {
-        if (!isAsk(asked)) throw new Error('the argument must be { editId, actor, command }');
+      validator: (request: unknown) => {
+        if (!isCommandRequest(request))
+          throw new Error('the argument must be { editId, actor, command }');
       },
     },
   );
@@ -121,10 +122,10 @@ const COMMANDS: Record<Command['kind'], true> = {
   stored: true,
 };
 
-/** Whether it is of an ask's shape; what is inside a command is checked by whoever applies it. */
-function isAsk(value: unknown): value is Ask {
+/** Whether it has the shape of a request; the command in it is checked where it is applied. */
+function isCommandRequest(value: unknown): value is CommandRequest {
   if (typeof value !== 'object' || value === null) return false;
-  const { editId, actor, command } = value as Partial<Record<keyof Ask, unknown>>;
+  const { editId, actor, command } = value as Partial<Record<keyof CommandRequest, unknown>>;
   if (typeof editId !== 'string' || typeof actor !== 'string') return false;
   if (typeof command !== 'object' || command === null || !('kind' in command)) return false;
   return typeof command.kind === 'string' && Object.hasOwn(COMMANDS, command.kind);

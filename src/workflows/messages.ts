@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
-import type { Answer, Ask } from '../rules/command.ts';
+import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 
 /** What the workflow is told; the names are part of the public contract. */
@@ -20,8 +20,8 @@ export const wake = defineSignal<[unknown]>('wake');
 /** How the attempt of a `deliver` under way ended: what people see of a failing head. */
 export const failing = defineSignal<[unknown]>('failing');
 
-/** How the API asks; answered once the command is recorded and in force. */
-export const ask = defineUpdate<Answer, [Ask]>('ask');
+/** How the API gives a command, by the update `ask`; answered once it is recorded and in force. */
+export const command = defineUpdate<CommandAnswer, [CommandRequest]>('ask');
 
 export interface State {
   status: ConsumerStatus;

@@ -266,7 +266,7 @@ describe("another key's entry", () => {
     const asked: string[] = [];
     await using own = openApp(database.url, {
       commands: {
-        ask: async (_id, { editId }) => {
+        give: async (_id, { editId }) => {
           asked.push(editId);
           return { ok: true, version: 1 };
         },

@@ -4,7 +4,7 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 
 import { deliver } from '../../src/activities/deliver.ts';
-import { createEdits } from '../../src/consumers/applyCommand.ts';
+import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
 import { emptyBatch } from '../../src/progress/attemptLog.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import type { Command } from '../../src/rules/command.ts';
@@ -25,7 +25,7 @@ for (const command of COMMANDS) {
     await using opened = await openConsumersApi();
     const { db } = opened.api;
     const progress = createProgress(db);
-    const edits = createEdits({ db, pages: createPages });
+    const edits = createCommandApplier({ db, pages: createPages });
     const { id: consumerId } = await opened.create({ syncs: ['a', 'b'], start: 'beginning' });
     const lease = await progress.acquire(consumerId, 'frozen', 1);
     const epoch = lease?.epoch ?? 0;
@@ -123,7 +123,7 @@ test('an edit does not disturb a sender whose lease holds', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const progress = createProgress(db);
-  const edits = createEdits({ db, pages: createPages });
+  const edits = createCommandApplier({ db, pages: createPages });
   const { id: consumerId } = await opened.create({ start: 'beginning' });
   const { epoch } = (await progress.acquire(consumerId, 'here', 60_000)) ?? { epoch: 0 };
   const asked = { editId: 'e', actor: 'test', command: { kind: 'pause' } as const };

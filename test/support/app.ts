@@ -97,7 +97,7 @@ export function openApp(
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
     reads,
-    commands: { ask: () => Promise.reject(new Unavailable('Temporal is away')) },
+    commands: { give: () => Promise.reject(new Unavailable('Temporal is away')) },
     startWorkflow: async (id) => void started.push(id),
     access,
     checks: {},

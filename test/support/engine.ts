@@ -16,14 +16,14 @@ import type { ControlActivities, Of } from '../../src/activities/contract.ts';
 import { createControlActivities } from '../../src/activities/control.ts';
 import { deliver } from '../../src/activities/deliver.ts';
 import { drain } from '../../src/activities/drain.ts';
-import { createEdits } from '../../src/consumers/applyCommand.ts';
+import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
 import { createConsumers } from '../../src/consumers/consumers.ts';
 import { createLifecycle, type StopReason } from '../../src/consumers/lifecycle.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
 import type { Hear } from '../../src/db/listener.ts';
 import { createVault } from '../../src/db/vault.ts';
 import { loadRun } from '../../src/delivery/senderConfig.ts';
-import type { Answer, Ask, Command } from '../../src/rules/command.ts';
+import type { CommandAnswer, CommandRequest, Command } from '../../src/rules/command.ts';
 import { ConsumerInput } from '../../src/schema/consumer.ts';
 import { TargetInput } from '../../src/schema/target.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
@@ -58,7 +58,7 @@ const FAKED = [
 export interface Watcher extends Wire {
   applying(command: Command): void;
   /** In force; the workflow does not know yet. */
-  applied(command: Command, answer: Answer): Promise<void>;
+  applied(command: Command, answer: CommandAnswer): Promise<void>;
   /** It has been stopped, unless it was not active or blocked any more. */
   stopped(why: StopReason): Promise<void>;
   /** Nothing goes on until time passes; `changed`: something may have been written. */
@@ -152,7 +152,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
   const control = createControlActivities({
     db,
     pages: createPages(db),
-    edits: createEdits({ db, pages: createPages }),
+    applier: createCommandApplier({ db, pages: createPages }),
     lifecycle: createLifecycle({
       db,
       alertEmails: [],
@@ -199,11 +199,11 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
         await busy.track(watcher.stopped((input as { why: StopReason }).why), true);
       return done;
     }
-    const { command } = (input as { ask: Ask }).ask;
+    const { command } = (input as { ask: CommandRequest }).ask;
     watcher.applying(command);
     const applying = call(input);
     setTimeout(() => hint('millrace_consumers'), 1); // NOTIFY, while it waits to be in force
-    const applied = (await applying) as { answer: Answer };
+    const applied = (await applying) as { answer: CommandAnswer };
     await busy.track(watcher.applied(command, applied.answer), true);
     return applied;
   }

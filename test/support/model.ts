@@ -1,6 +1,6 @@
 import type { StopReason } from '../../src/consumers/lifecycle.ts';
 import type { Db } from '../../src/db/db.ts';
-import type { Answer, Command } from '../../src/rules/command.ts';
+import type { CommandAnswer, Command } from '../../src/rules/command.ts';
 import { applyDelta, compile } from '../../src/rules/filter.ts';
 import type { ConsumerStatus, Filter, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
@@ -199,7 +199,7 @@ export function createModel(options: ModelOptions) {
     }
   }
 
-  async function applied(command: Command, answer: Answer): Promise<void> {
+  async function applied(command: Command, answer: CommandAnswer): Promise<void> {
     const now = await look();
     say(`${command.kind} is in force: ${JSON.stringify(answer)}, ${now.status}`);
     if (command.kind === 'pause' && answer.ok) halted = true;

@@ -24,7 +24,11 @@ import { createAppender, type Appender } from '../../src/streams/append.ts';
 import type { NewEvent } from '../../src/streams/derive.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { createWorkers } from '../../src/temporal/workers.ts';
-import { createCommands, workflowIdOf, type Workflows } from '../../src/temporal/workflowClient.ts';
+import {
+  createWorkflowClient,
+  workflowIdOf,
+  type Workflows,
+} from '../../src/temporal/workflowClient.ts';
 import { LOOPBACK, openApp, type TestApp } from './app.ts';
 import { createDatabase } from './database.ts';
 import { until } from './poll.ts';
@@ -89,7 +93,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const grpc = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection: grpc });
-  const workflows = createCommands({ client, ...queue, retryWindowMs: createdWithMs });
+  const workflows = createWorkflowClient({ client, ...queue, retryWindowMs: createdWithMs });
   const egress = createEgress({ allowCidrs: LOOPBACK });
   const targets = createTargets({ db, vault, egress });
   const consumers = createConsumers({

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { createEdits } from '../../src/consumers/applyCommand.ts';
+import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
 import { openDb } from '../../src/db/db.ts';
 import { createListener } from '../../src/db/listener.ts';
 import { createPages } from '../../src/streams/pages.ts';
@@ -142,7 +142,7 @@ test('an idle consumer keeps where it stands when the leader changes: nothing is
   await takeOver(createLeaderStore(db), 'second');
   expect(await cursorOf(opened, id)).toMatchObject({ position: 50, indexed_epoch: null });
   expect(await cursorOf(opened, wanting)).toMatchObject({ position: 0, wanted: 1 });
-  const edits = createEdits({ db, pages: createPages });
+  const edits = createCommandApplier({ db, pages: createPages });
   const add = { add: { syncs: ['b'] }, remove: {} };
   const command = { kind: 'filter' as const, delta: add };
   await edits.apply(id, { editId: 'e', actor: 'test', command }, new Date());

@@ -12,7 +12,7 @@ const INLINE_BYTES = 8 * 1024;
 
 /** Has a consumer's workflow carry out a command; returns how many entries it concerned, 0 where that
  * is not counted. Throws the problem when it refuses. */
-export type AskConsumer = (
+export type GiveCommand = (
   c: Context<AppEnv>,
   consumerId: string,
   verb: string,
@@ -20,10 +20,10 @@ export type AskConsumer = (
 ) => Promise<number>;
 
 /** The caller must have seen that the consumer exists. An `Idempotency-Key` counts per caller and verb. */
-export function createAsk(deps: { commands: Commands; consumers: Consumers }): AskConsumer {
+export function createGiveCommand(deps: { commands: Commands; consumers: Consumers }): GiveCommand {
   return async (c, consumerId, verb, command) => {
     const key = c.req.header('idempotency-key');
-    const answer = await deps.commands.ask(consumerId, {
+    const answer = await deps.commands.give(consumerId, {
       editId: key === undefined ? newId() : `${verb}:${c.var.caller.id}:${key}`,
       actor: c.var.actor,
       command: await carried(deps.consumers, command),
@@ -35,5 +35,5 @@ export function createAsk(deps: { commands: Commands; consumers: Consumers }): A
 
 async function carried(consumers: Consumers, command: Command): Promise<Command> {
   if (Buffer.byteLength(JSON.stringify(command)) <= INLINE_BYTES) return command;
-  return { kind: 'stored', id: await consumers.storeEdit(command) };
+  return { kind: 'stored', id: await consumers.storeCommand(command) };
 }
