@@ -4,7 +4,7 @@ import { createFlow } from '../flow/inFlightLimit.ts';
 import { createLanes } from '../flow/lanes.ts';
 import { createPace } from '../flow/pace.ts';
 import { createReady } from '../flow/readyQueue.ts';
-import { createWindow } from '../flow/slidingWindow.ts';
+import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createOutcomeLog, toRelease, type FailingHead } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
 import type { Lease } from '../progress/lease.ts';
@@ -53,7 +53,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   let { leaseUntil } = options;
   const { stream, consumerId, ordering } = options.run;
   const tail = shared.tails[stream];
-  const window = createWindow<Entry>(lease);
+  const window = createSlidingWindow<Entry>(lease);
   const lanes = createLanes<Entry>(ordering);
   const startedAt = performance.now();
   const end = Promise.withResolvers<Ended>();
@@ -88,7 +88,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     consumerId,
     stream,
     ordering,
-    window,
+    slidingWindow: window,
     lanes,
     outcomes,
     flow,
@@ -111,7 +111,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     consumerId,
     pages: shared.pages,
     tail,
-    window,
+    slidingWindow: window,
     filters,
     maxSpan: MAX_SPAN,
     wantsMore,
@@ -258,7 +258,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   }
 
   function take(): Outcomes {
-    const { position, ahead } = window.progress();
+    const { position, ahead } = window.settled();
     committedPosition = position;
     lastCommitAt = performance.now();
     const { epoch } = lease;
@@ -337,7 +337,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
           ...(head === null ? {} : { triedTarget: taking.run.target }),
         });
       }
-      const { position } = window.progress();
+      const { position } = window.settled();
       end.resolve({ reason: stopping ?? 'yielded', position, head, parkedDueAt: parkedDueAt() });
     } catch (error) {
       end.reject(error);

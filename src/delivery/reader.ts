@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { Window } from '../flow/slidingWindow.ts';
+import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -15,7 +15,7 @@ export interface ReaderOptions {
   consumerId: string;
   pages: Pages;
   tail: Tail;
-  window: Window<Entry>;
+  slidingWindow: SlidingWindow<Entry>;
   filters: FilterStack;
   /** Entries between the position and the newest read, at most. */
   maxSpan: number;
@@ -36,7 +36,7 @@ export interface Reader {
 }
 
 export function createReader(options: ReaderOptions): Reader {
-  const { stream, pages, tail, window, filters } = options;
+  const { stream, pages, tail, slidingWindow: window, filters } = options;
   let reading = false;
   let generation = 0;
   let pausedUntil = 0;

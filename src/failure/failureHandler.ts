@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Flow } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
-import type { Window } from '../flow/slidingWindow.ts';
+import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { FailingHead, Made, OutcomeLog } from '../progress/attemptLog.ts';
 import type { ParkedStore } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
@@ -23,7 +23,7 @@ export interface FailingOptions extends ParkingOptions {
   consumerId: string;
   stream: StreamName;
   ordering: Ordering;
-  window: Window<Entry>;
+  slidingWindow: SlidingWindow<Entry>;
   lanes: Lanes<Entry>;
   outcomes: OutcomeLog;
   flow: Flow;
@@ -73,7 +73,17 @@ export interface Failing {
 }
 
 export function createFailing(options: FailingOptions): Failing {
-  const { pages, store, consumerId, stream, ordering, window, lanes, outcomes, log } = options;
+  const {
+    pages,
+    store,
+    consumerId,
+    stream,
+    ordering,
+    slidingWindow: window,
+    lanes,
+    outcomes,
+    log,
+  } = options;
   const { failedAttempts, mark, putBack, sendReady, flow } = options;
   const suspects = createSuspects<Sent>();
   const unexplained = new Map<Sent, { made: Made; outcome: Failed }>(); // suspects' last failures

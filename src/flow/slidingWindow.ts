@@ -10,20 +10,20 @@ export interface Slot<E> {
   lane: string;
 }
 
-export interface Progress {
+export interface Settled {
   /** Everything at or below is settled. */
   position: number;
   /** Settled positions above it, ascending. */
   ahead: number[];
 }
 
-export interface Window<E> {
+export interface SlidingWindow<E> {
   /** Takes an entry in reading order; null when it had been settled before (it is in `ahead`). */
   add(entry: E, lane: string): Slot<E> | null;
   /** Everything up to `position` has been read. */
   scanned(position: number): void;
   settle(slot: Slot<E>): void;
-  progress(): Progress;
+  settled(): Settled;
   unsettled(): Iterable<Slot<E>>;
   readonly readTo: number;
   /** Entries that have not settled. */
@@ -37,9 +37,9 @@ export interface Window<E> {
  * The sliding window of a drain: entries are read in order and settle in any order, and
  * `progress` is at each moment what a successor needs to miss nothing and repeat nothing settled.
  */
-export function createWindow<E extends { position: number; bytes: number }>(
-  from: Progress,
-): Window<E> {
+export function createSlidingWindow<E extends { position: number; bytes: number }>(
+  from: Settled,
+): SlidingWindow<E> {
   const carried = new Set(from.ahead);
   let slots: Slot<E>[] = [];
   let first = 0; // index of the first slot that may be unsettled
@@ -72,7 +72,7 @@ export function createWindow<E extends { position: number; bytes: number }>(
     first = 0;
   }
 
-  function progress(): Progress {
+  function progress(): Settled {
     const head = slots[first];
     if (head === undefined) {
       drop(readTo);
@@ -106,7 +106,7 @@ export function createWindow<E extends { position: number; bytes: number }>(
       if (position > readTo) readTo = position;
     },
     settle,
-    progress,
+    settled: progress,
     unsettled,
     get readTo() {
       return readTo;

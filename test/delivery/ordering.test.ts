@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { createLanes } from '../../src/flow/lanes.ts';
-import { createWindow, type Slot } from '../../src/flow/slidingWindow.ts';
+import { createSlidingWindow, type Slot } from '../../src/flow/slidingWindow.ts';
 import { laneOf, type Recorded } from '../../src/rules/ordering.ts';
 import type { Ordering } from '../../src/schema/consumer.ts';
 
@@ -35,7 +35,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 /** Adds and settles as told, then settles until nothing is sendable; returns the order of sending. */
 function run(ordering: Ordering, told: Step[], sendable: (open: Entry[]) => void): Entry[] {
   const lanes = createLanes<Entry>(ordering);
-  const window = createWindow<Entry>({ position: 0, ahead: [] });
+  const window = createSlidingWindow<Entry>({ position: 0, ahead: [] });
   const open: Slot<Entry>[] = [];
   const sent: Entry[] = [];
   let position = 0;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { createWindow, type Progress, type Slot } from '../../src/flow/slidingWindow.ts';
+import { createSlidingWindow, type Settled, type Slot } from '../../src/flow/slidingWindow.ts';
 
 interface Entry {
   position: number;
@@ -34,11 +34,11 @@ const entries: fc.Arbitrary<Entry[]> = fc
 
 /** A sender over `stream`: what it has read, what has settled, and what was stored of it. */
 function drainOver(stream: Entry[]) {
-  let window = createWindow<Entry>({ position: 0, ahead: [] });
+  let window = createSlidingWindow<Entry>({ position: 0, ahead: [] });
   let open: Slot<Entry>[] = [];
   let settled = new Set<number>();
-  let stored: { progress: Progress; settled: Set<number> } = {
-    progress: window.progress(),
+  let stored: { progress: Settled; settled: Set<number> } = {
+    progress: window.settled(),
     settled: new Set(),
   };
   const end = stream.at(-1)?.position ?? 0;
@@ -59,13 +59,13 @@ function drainOver(stream: Entry[]) {
     settled.add(slot.entry.position);
   }
 
-  function succeed(progress: Progress): void {
-    window = createWindow<Entry>(progress);
+  function succeed(progress: Settled): void {
+    window = createSlidingWindow<Entry>(progress);
     open = [];
   }
 
   function check(): void {
-    const progress = window.progress();
+    const progress = window.settled();
     const { position, ahead } = progress;
     expect(ahead).toEqual([...new Set(ahead)].sort((a, b) => a - b));
     expect(ahead.filter((one) => one <= position)).toEqual([]);
@@ -87,7 +87,7 @@ function drainOver(stream: Entry[]) {
     if (one.kind === 'settle' && open.length > 0) settle(one.which);
     if (one.kind === 'scan' && window.readTo >= end) window.scanned(end + 10);
     if (one.kind === 'commit' || one.kind === 'hand over') {
-      const progress = window.progress();
+      const progress = window.settled();
       expect(progress.position).toBeGreaterThanOrEqual(stored.progress.position);
       stored = { progress, settled: new Set(settled) };
     }
@@ -109,22 +109,22 @@ test('whatever is read, settled, handed over or lost in a crash: progress says e
       // At last everything is read and settles.
       drain.take({ kind: 'read', count: stream.length });
       while (drain.open() > 0) drain.take({ kind: 'settle', which: 0 });
-      expect(drain.window().progress()).toEqual({ position: drain.window().readTo, ahead: [] });
+      expect(drain.window().settled()).toEqual({ position: drain.window().readTo, ahead: [] });
     }),
     { numRuns: 300 },
   );
 });
 
 test('a window of thousands forgets what has settled and keeps its count', () => {
-  const window = createWindow<Entry>({ position: 0, ahead: [] });
+  const window = createSlidingWindow<Entry>({ position: 0, ahead: [] });
   const head = window.add({ position: 1, bytes: 1 }, '');
   for (let position = 2; position <= 5_000; position += 1) {
     const slot = window.add({ position, bytes: 1 }, '');
     if (slot !== null) window.settle(slot);
   }
   expect(window.span).toBe(5_000);
-  expect(window.progress().ahead).toHaveLength(4_999);
+  expect(window.settled().ahead).toHaveLength(4_999);
   if (head !== null) window.settle(head);
   expect([window.span, window.open, window.bytes]).toEqual([0, 0, 0]);
-  expect(window.progress()).toEqual({ position: 5_000, ahead: [] });
+  expect(window.settled()).toEqual({ position: 5_000, ahead: [] });
 });
