@@ -34,7 +34,7 @@ function giveUp(error: unknown): never {
 
 /** The workflow's hand on its consumer's row; each is one transaction and repeatable. */
 export function createControlActivities(deps: ControlDeps): ControlActivities {
-  const { db, applier: applier, lifecycle, retryWindowMs } = deps;
+  const { db, applier, lifecycle, retryWindowMs } = deps;
   const parked = createParkedStore(db);
 
   async function standingOf(consumerId: string): Promise<Standing> {

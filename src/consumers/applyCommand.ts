@@ -12,7 +12,7 @@ import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
 import {
   lockRow,
-  lockTail,
+  lockLeaderPosition,
   release,
   setHeld,
   watched,
@@ -55,9 +55,9 @@ export function createCommandApplier(options: {
   ): Promise<CommandAnswer> {
     const request = { ...given, command: await opened(db, given.command) };
     const done = await inTransaction(async (sql) => {
-      const tail = await lockTail(sql, consumerId);
+      const leader = await lockLeaderPosition(sql, consumerId);
       const row = await lockRow(sql, consumerId);
-      if (row === null || tail === null) return { answer: gone(consumerId), row: null };
+      if (row === null || leader === null) return { answer: gone(consumerId), row: null };
       const earlier = await sql.query<{ version: number; detail: { count?: number } }>({
         text: 'select version, detail from changes where consumer_id = $1 and edit_id = $2',
         values: [consumerId, request.editId],
@@ -68,7 +68,7 @@ export function createCommandApplier(options: {
         const counted = detail.count === undefined ? {} : { count: detail.count };
         return { answer: { ok: true, version, ...counted } as CommandAnswer, row };
       }
-      const tx = { sql, pages: options.pages(sql), consumerId, row, request, at, tail };
+      const tx = { sql, pages: options.pages(sql), consumerId, row, request, at, leader };
       return { answer: await decide(tx, request.command), row };
     });
     // What wrote nothing has left the hold in place that was made for it.
@@ -228,7 +228,7 @@ async function addFilter(tx: Tx, filter: Filter): Promise<number> {
   const readTo = Math.max(
     position,
     ...tx.row.ahead,
-    tx.row.idle && watched(tx) ? tx.tail.position : 0,
+    tx.row.idle && watched(tx) ? tx.leader.position : 0,
   );
   await tx.sql.query({
     text: `

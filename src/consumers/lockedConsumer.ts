@@ -31,24 +31,24 @@ export interface Tx {
   row: Row;
   request: CommandRequest;
   at: Date;
-  /** The leader's durable tail and epoch, locked against its transaction. */
-  tail: { position: number; epoch: number };
+  /** The leader's stored position and its epoch, locked against its transaction. */
+  leader: { position: number; epoch: number };
 }
 
-/** Whether the leader has matched everything up to its tail for this idle consumer. */
+/** Whether the leader has matched everything up to its position for this idle consumer. */
 export function watched(tx: Tx): boolean {
-  return tx.row.indexed_epoch === tx.tail.epoch;
+  return tx.row.indexed_epoch === tx.leader.epoch;
 }
 
 /**
- * Takes the consumer out of the leader's hands: an idle one stands at the leader's durable tail,
+ * Takes the consumer out of the leader's hands: an idle one is at the leader's stored position,
  * or just before what it wants. Returns where it stands.
  */
 export async function release(tx: Tx): Promise<number> {
   const { row } = tx;
   let position = row.position;
   if (row.idle && row.wanted === null && watched(tx))
-    position = Math.max(position, tx.tail.position);
+    position = Math.max(position, tx.leader.position);
   if (row.wanted !== null && row.wanted_version === row.filter_version) {
     position = Math.max(position, row.wanted - 1);
   }
@@ -121,9 +121,12 @@ export async function write(
   return { ok: true, version };
 }
 
-/** Locks the leader's tail before any cursor: the same order as the leader's own transaction. */
-export async function lockTail(sql: Sql, consumerId: string): Promise<Tx['tail'] | null> {
-  const { rows } = await sql.query<Tx['tail']>({
+/** Locks the leader's position before any cursor: the same order as the leader's own transaction. */
+export async function lockLeaderPosition(
+  sql: Sql,
+  consumerId: string,
+): Promise<Tx['leader'] | null> {
+  const { rows } = await sql.query<Tx['leader']>({
     text: `
       select t.position, l.epoch
         from consumers k join tails t on t.stream = k.stream cross join leader l

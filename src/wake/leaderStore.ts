@@ -7,18 +7,18 @@ export interface LeaderStore {
   /** Takes the lead under a new epoch, or renews it when `epoch` is still its own; null while another holds it. */
   lead(holder: string, epoch: number | null, leaseMs: number): Promise<number | null>;
   resign(epoch: number): Promise<void>;
-  tail(stream: StreamName): Promise<number>;
+  position(stream: StreamName): Promise<number>;
   /** Idle consumers that no leader watches. */
   unwatched(limit: number): Promise<Idle[]>;
   /**
-   * No consumer is watched any more: a new leader begins. Each stays where it stood, at the tail,
+   * No consumer is watched any more: a new leader begins. Each stays where it is, at the leader's position,
    * so that nothing is matched again and no filter edit reaches back behind it.
    */
   unwatchAll(): Promise<void>;
-  /** From now on these stand at the leader's tail unless they want something; fenced by `epoch`. */
+  /** From now on these are at the leader's position unless they want something; fenced by `epoch`. */
   watch(epoch: number, watched: Matched[]): Promise<void>;
   /**
-   * Moves the tail and notes what idle consumers want, in one transaction, fenced by `epoch`.
+   * Moves the leader's position and notes what idle consumers want, in one transaction, fenced by `epoch`.
    * False when this process does not lead any more.
    */
   advance(advance: Advance): Promise<boolean>;
@@ -79,7 +79,7 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
     });
   }
 
-  async function tail(stream: StreamName): Promise<number> {
+  async function position(stream: StreamName): Promise<number> {
     const { rows } = await db.query<{ position: number }>({
       text: 'select position from tails where stream = $1',
       values: [stream],
@@ -147,7 +147,7 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
   }
 
   async function advance({ epoch, stream, from, to, wanted }: Advance): Promise<boolean> {
-    // The tail before cursors: the same order as an edit's transaction.
+    // The leader's position before cursors: the same order as an edit's transaction.
     const [, moved] = await db.pipe.transaction([
       { text: LEADING, values: [epoch] },
       {
@@ -186,5 +186,5 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
     return rows.map((row) => ({ consumerId: row.consumer_id, wanted: row.wanted }));
   }
 
-  return { lead, resign, tail, unwatched, unwatchAll, watch, advance, wanting };
+  return { lead, resign, position, unwatched, unwatchAll, watch, advance, wanting };
 }

@@ -49,7 +49,7 @@ export function startWake(options: WakeOptions): Wake {
     records: createWakeIndex(),
     events: createWakeIndex(),
   };
-  const tails: Record<StreamName, number> = { records: 0, events: 0 }; // durable
+  const stored: Record<StreamName, number> = { records: 0, events: 0 }; // the position in Postgres
   const seen: Record<StreamName, number> = { records: 0, events: 0 }; // matched, at or above it
   const advancedAt: Record<StreamName, number> = { records: 0, events: 0 };
   const followedAt: Record<StreamName, number> = { records: 0, events: 0 };
@@ -120,8 +120,8 @@ export function startWake(options: WakeOptions): Wake {
     if (epoch !== before) {
       for (const stream of STREAMS) {
         indexes[stream] = createWakeIndex();
-        tails[stream] = await store.tail(stream);
-        seen[stream] = tails[stream];
+        stored[stream] = await store.position(stream);
+        seen[stream] = stored[stream];
       }
       await store.unwatchAll();
       lookAgainAt = 0;
@@ -173,17 +173,17 @@ export function startWake(options: WakeOptions): Wake {
     }
   }
 
-  /** The durable tail moves with what is wanted; else a few times a second are enough. */
+  /** The stored position moves with what is wanted; else a few times a second are enough. */
   async function advance(stream: StreamName, to: number, wanted: Matched[]): Promise<void> {
     seen[stream] = to;
     const now = performance.now();
-    if (wanted.length === 0 && (to === tails[stream] || now < advancedAt[stream] + ADVANCE_MS))
+    if (wanted.length === 0 && (to === stored[stream] || now < advancedAt[stream] + ADVANCE_MS))
       return;
-    const from = tails[stream];
+    const from = stored[stream];
     if (!(await store.advance({ epoch: current(), stream, from, to, wanted }))) {
       throw new Error('another process leads');
     }
-    tails[stream] = to;
+    stored[stream] = to;
     advancedAt[stream] = now;
     for (const { consumerId, position } of wanted) fresh.set(consumerId, position ?? to);
   }
