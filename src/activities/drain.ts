@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import { startDelivery } from '../delivery/drain.ts';
-import type { Delivery, Shared } from '../delivery/drainContext.ts';
+import { startDrain } from '../delivery/drain.ts';
+import type { Drain, DrainContext } from '../delivery/drainContext.ts';
 import type { Lease } from '../progress/lease.ts';
 import { temporalClock } from './clock.ts';
 import type { Drained, Of } from './contract.ts';
 
 export interface DrainDeps {
-  shared: Shared;
+  shared: DrainContext;
   leaseMs: number;
   /** Names this process in the cursor. */
   holder: string;
   /** Keeps the delivery ticking, and may ask it to let go when slots run short. */
-  register: (delivery: Delivery) => () => void;
+  register: (delivery: Drain) => () => void;
 }
 
 /**
@@ -50,7 +50,7 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
     const failedAttempts = await shared.progress.failedAttempts(consumerId, lease.position);
     const parkedRows =
       lease.parked || run.parkedVersion > 0 ? await shared.parked.rows(consumerId) : [];
-    const delivery = startDelivery({
+    const delivery = startDrain({
       shared,
       run,
       lease,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 
 import { isDatabaseAway } from '../db/errors.ts';
-import type { Shared } from '../delivery/drainContext.ts';
+import type { DrainContext } from '../delivery/drainContext.ts';
 import type { Run } from '../delivery/senderConfig.ts';
 import type { Ended, Message, Sender } from '../egress/webhookSender.ts';
 import type { Parking } from '../failure/parkedEntries.ts';
@@ -24,7 +24,7 @@ const CUT_MS = 200;
 const KEEP_MS = 60_000;
 
 export interface DeliverDeps {
-  shared: Shared;
+  shared: DrainContext;
   holder: string;
   openSingle: (run: Run, ended: Ended<Message>, startBy: () => number) => Sender<Message>;
   /** Tells the consumer's workflow how an attempt ended, for people who look at it. */

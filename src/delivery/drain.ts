@@ -13,7 +13,7 @@ import type { Outcomes } from '../progress/senderOutcomes.ts';
 import { laneOf } from '../rules/ordering.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
-import type { Delivery, Shared } from './drainContext.ts';
+import type { Drain, DrainContext } from './drainContext.ts';
 import { endsBy, type Ended, type EndReason } from './ending.ts';
 import { createFilterStack } from './filterStack.ts';
 import { createTaking } from './liveConfig.ts';
@@ -30,8 +30,8 @@ const LEASE_MARGIN_MS = 200;
 /** A parked entry due within it keeps a sender from going idle. */
 const SOON_MS = 5_000;
 
-export interface DeliveryOptions {
-  shared: Shared;
+export interface DrainOptions {
+  shared: DrainContext;
   run: Run;
   lease: Lease;
   /** Monotonic ms. */
@@ -47,7 +47,7 @@ export interface DeliveryOptions {
  * The engine of a drain: reads matching entries ahead, delivers them concurrently within the
  * consumer's limits and order, and hands outcomes to the committer. The only sender while it runs.
  */
-export function startDelivery(options: DeliveryOptions): Delivery {
+export function startDrain(options: DrainOptions): Drain {
   const { shared, lease, failedAttempts, nowMs } = options;
   const { committer, budget, log } = shared;
   let { leaseUntil } = options;

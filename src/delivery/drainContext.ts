@@ -13,7 +13,7 @@ import type { Ended } from './ending.ts';
 import type { Run } from './senderConfig.ts';
 
 /** What the drains of a process share. */
-export interface Shared {
+export interface DrainContext {
   pages: Pages;
   progress: Progress;
   parked: ParkedStore;
@@ -29,7 +29,7 @@ export interface Shared {
   log: Logger;
 }
 
-export interface Delivery {
+export interface Drain {
   ended: Promise<Ended>;
   /** Starts nothing more; ends when what is in flight has ended and is stored. */
   stop(reason: 'yielded' | 'changed' | 'idle'): void;

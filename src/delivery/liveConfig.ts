@@ -1,9 +1,9 @@
-import type { Shared } from './drainContext.ts';
+import type { DrainContext } from './drainContext.ts';
 import type { FilterStack } from './filterStack.ts';
 import type { Run } from './senderConfig.ts';
 
 export interface TakingOptions {
-  shared: Pick<Shared, 'loadRun' | 'progress' | 'log'>;
+  shared: Pick<DrainContext, 'loadRun' | 'progress' | 'log'>;
   run: Run;
   epoch: number;
   filters: Pick<FilterStack, 'take' | 'filterFrom'>;

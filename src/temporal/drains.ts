@@ -5,7 +5,7 @@ import type { DrainDeps } from '../activities/drain.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
-import type { Delivery, DeliveryCounts, Shared } from '../delivery/drainContext.ts';
+import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainContext.ts';
 import { loadRun, type Run } from '../delivery/senderConfig.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
@@ -67,8 +67,8 @@ export function createDrains(options: DrainsOptions): Drains {
     records: createTail({ stream: 'records', ...tail }),
     events: createTail({ stream: 'events', ...tail }),
   };
-  const deliveries = new Set<Delivery>();
-  const shared: Shared = {
+  const deliveries = new Set<Drain>();
+  const shared: DrainContext = {
     pages,
     progress,
     parked: createParkedStore(db.pipe),
@@ -133,8 +133,8 @@ export function createDrains(options: DrainsOptions): Drains {
 }
 
 /** The one that has had nothing to do for longest. */
-function quietest(deliveries: Iterable<Delivery>): Delivery | null {
-  let found: Delivery | null = null;
+function quietest(deliveries: Iterable<Drain>): Drain | null {
+  let found: Drain | null = null;
   let since = Infinity;
   for (const delivery of deliveries) {
     if (delivery.quietSince === null || delivery.quietSince >= since) continue;

@@ -2,8 +2,8 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 
 import { createListener } from '../../src/db/listener.ts';
-import { startDelivery } from '../../src/delivery/drain.ts';
-import type { Shared } from '../../src/delivery/drainContext.ts';
+import { startDrain } from '../../src/delivery/drain.ts';
+import type { DrainContext } from '../../src/delivery/drainContext.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import { createDrains } from '../../src/temporal/drains.ts';
 import { openConsumersApi } from '../support/consumers.ts';
@@ -34,7 +34,7 @@ test('a page that comes when its delivery has ended takes no memory from the oth
   let waiting = false;
   let returned = false;
   let held = 0;
-  const shared: Shared = {
+  const shared: DrainContext = {
     ...real,
     pages: {
       ...real.pages,
@@ -58,7 +58,7 @@ test('a page that comes when its delivery has ended takes no memory from the oth
   const lease = await shared.progress.acquire(id, 'here', 8_000);
   if (run === null || lease === null) throw new Error('there is no such consumer');
   const leaseUntil = performance.now() + 8_000;
-  const delivery = startDelivery({
+  const delivery = startDrain({
     shared,
     run,
     lease,

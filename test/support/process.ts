@@ -9,7 +9,7 @@ import type { DrainDeps } from '../../src/activities/drain.ts';
 import type { Db, Query, Sql } from '../../src/db/db.ts';
 import type { Listener } from '../../src/db/listener.ts';
 import type { Vault } from '../../src/db/vault.ts';
-import type { Delivery, Shared } from '../../src/delivery/drainContext.ts';
+import type { Drain, DrainContext } from '../../src/delivery/drainContext.ts';
 import { loadRun, type Run } from '../../src/delivery/senderConfig.ts';
 import {
   createSender,
@@ -79,7 +79,7 @@ export function openProcess(options: ProcessOptions): Process {
     records: createTail({ stream: 'records', pages, listener, pollMs: 500, log }),
     events: createTail({ stream: 'events', pages, listener, pollMs: 500, log }),
   };
-  const deliveries = new Set<Delivery>();
+  const deliveries = new Set<Drain>();
   const requests = new Set<() => void>();
   const unlisten = listener.on('millrace_consumers', () => committer.markAll());
   const timer = setInterval(() => {
@@ -161,7 +161,7 @@ export function openProcess(options: ProcessOptions): Process {
     if (!gate.dead) await closed;
   }
 
-  const shared: Shared = {
+  const shared: DrainContext = {
     pages,
     progress,
     parked: createParkedStore(gate),
@@ -179,7 +179,7 @@ export function openProcess(options: ProcessOptions): Process {
     shared,
     leaseMs: LEASE_MS.drain,
     holder: randomUUID(),
-    register: (delivery: Delivery) => {
+    register: (delivery: Drain) => {
       deliveries.add(delivery);
       return () => void deliveries.delete(delivery);
     },
