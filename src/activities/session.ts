@@ -5,7 +5,7 @@ import { Context } from '@temporalio/activity';
 import { isDatabaseAway } from '../db/errors.ts';
 import type { DrainContext } from '../delivery/drainContext.ts';
 import type { Run } from '../delivery/senderConfig.ts';
-import type { Ended, Message, Sender } from '../egress/webhookSender.ts';
+import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSender.ts';
 import type { Parking } from '../failure/parkedEntries.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
 import { emptyBatch, failedAttempt, toAttempt, type Made } from '../progress/attemptLog.ts';
@@ -26,7 +26,11 @@ const KEEP_MS = 60_000;
 export interface DeliverDeps {
   shared: DrainContext;
   holder: string;
-  openSingle: (run: Run, ended: Ended<Message>, startBy: () => number) => Sender<Message>;
+  openSingle: (
+    run: Run,
+    ended: OnAttemptEnd<Message>,
+    startBy: () => number,
+  ) => WebhookSender<Message>;
   /** Tells the consumer's workflow how an attempt ended, for people who look at it. */
   tellFailing: (consumerId: string, failing: Failing) => Promise<void>;
 }
@@ -94,7 +98,7 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
   async function send(run: Run, message: Message, attempt: number): Promise<Tried> {
     const { promise, resolve } = Promise.withResolvers<Tried>();
     const startBy = (): number => leaseUntil - CUT_MS;
-    const ended: Ended<Message> = ({ messageId }, outcome, startedAt, durationMs) => {
+    const ended: OnAttemptEnd<Message> = ({ messageId }, outcome, startedAt, durationMs) => {
       const made = { position: message.position, messageId, attempt, startedAt, durationMs };
       resolve({ made, outcome });
     };

@@ -14,10 +14,10 @@ import { laneOf } from '../rules/ordering.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
-import { endsBy, type Ended, type EndReason } from './ending.ts';
+import { endsBy, type DrainEnd, type EndReason } from './ending.ts';
 import { createFilterStack } from './filterStack.ts';
 import { createTaking } from './liveConfig.ts';
-import { createSenders } from './openSenders.ts';
+import { createOpenSenders } from './openSenders.ts';
 import { createReader } from './reader.ts';
 import { goesTheSameWay, mostInFlight, ownClock, type Run } from './senderConfig.ts';
 
@@ -56,7 +56,7 @@ export function startDrain(options: DrainOptions): Drain {
   const window = createSlidingWindow<Entry>(lease);
   const lanes = createLanes<Entry>(ordering);
   const startedAt = performance.now();
-  const end = Promise.withResolvers<Ended>();
+  const end = Promise.withResolvers<DrainEnd>();
 
   const ready = createReady<Sent>();
   let stopping: EndReason | null = null;
@@ -73,7 +73,7 @@ export function startDrain(options: DrainOptions): Drain {
   const filters = createFilterStack(options.run.filters, Math.max(lease.position, ...lease.ahead));
   let inFlight = 0;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
-  const senders = createSenders(shared.openSender(options.run, ended, startBy));
+  const senders = createOpenSenders(shared.openSender(options.run, ended, startBy));
   const flow = createFlow({
     max: mostInFlight(options.run),
     found: lease.flow,

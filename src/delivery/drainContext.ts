@@ -1,6 +1,10 @@
 import type { Logger } from 'pino';
 
-import type { Ended as AttemptEnded, OpenRequests, Sender } from '../egress/webhookSender.ts';
+import type {
+  OnAttemptEnd as AttemptEnded,
+  OpenRequests,
+  WebhookSender,
+} from '../egress/webhookSender.ts';
 import type { Sent } from '../failure/outgoing.ts';
 import type { Budget } from '../flow/budget.ts';
 import type { Committer } from '../progress/committer.ts';
@@ -9,7 +13,7 @@ import type { Progress } from '../progress/progress.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
-import type { Ended } from './ending.ts';
+import type { DrainEnd } from './ending.ts';
 import type { Run } from './senderConfig.ts';
 
 /** What the drains of a process share. */
@@ -21,7 +25,7 @@ export interface DrainContext {
   tails: Record<StreamName, Tail>;
   budget: Budget;
   loadRun: (consumerId: string) => Promise<Run | null>;
-  openSender: (run: Run, ended: AttemptEnded<Sent>, startBy: () => number) => Sender<Sent>;
+  openSender: (run: Run, ended: AttemptEnded<Sent>, startBy: () => number) => WebhookSender<Sent>;
   idleAfterMs: number;
   retryWindowMs: number;
   /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */
@@ -30,7 +34,7 @@ export interface DrainContext {
 }
 
 export interface Drain {
-  ended: Promise<Ended>;
+  ended: Promise<DrainEnd>;
   /** Starts nothing more; ends when what is in flight has ended and is stored. */
   stop(reason: 'yielded' | 'changed' | 'idle'): void;
   /** Called every few tens of ms by the process. */

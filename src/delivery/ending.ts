@@ -12,7 +12,7 @@ export type EndReason =
   /** Too many entries are parked. */
   | 'parked';
 
-export interface Ended {
+export interface DrainEnd {
   reason: EndReason;
   position: number;
   /** When blocked or gone. */

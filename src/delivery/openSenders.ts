@@ -1,19 +1,19 @@
 import type { Logger } from 'pino';
 
-import type { Sender } from '../egress/webhookSender.ts';
+import type { WebhookSender } from '../egress/webhookSender.ts';
 import type { Sent } from '../failure/outgoing.ts';
 
 /** The sender in use, and those of an earlier target or path that still have requests open. */
-export interface Senders {
+export interface OpenSenders {
   send(slot: Sent): void;
-  replace(next: Sender<Sent>, log: Logger): void;
+  replace(next: WebhookSender<Sent>, log: Logger): void;
   sweep(now: number): void;
   /** Cuts every open request: the lease is over. */
   cut(): void;
   close(log: Logger): void;
 }
 
-export function createSenders(first: Sender<Sent>): Senders {
+export function createOpenSenders(first: WebhookSender<Sent>): OpenSenders {
   let current = first;
   let all = [first];
 
@@ -42,7 +42,7 @@ export function createSenders(first: Sender<Sent>): Senders {
   };
 }
 
-function shut(one: Sender<Sent>, log: Logger): void {
+function shut(one: WebhookSender<Sent>, log: Logger): void {
   one.close().catch((error: unknown) => {
     log.warn({ err: error }, 'connections did not close cleanly');
   });

@@ -15,7 +15,7 @@ export interface Message {
 }
 
 /** Called once, when the attempt has ended. Times in unix ms, whole ms, and monotonic ms. */
-export type Ended<M> = (
+export type OnAttemptEnd<M> = (
   message: M,
   outcome: Outcome,
   startedAt: number,
@@ -23,7 +23,7 @@ export type Ended<M> = (
   startedMono: number,
 ) => void;
 
-export interface Sender<M extends Message> {
+export interface WebhookSender<M extends Message> {
   /** Signs and POSTs; `ended` is called exactly once, never synchronously before this returns. */
   send(message: M, attempt: number): void;
   /** Ends what is past its deadline; call it every few tens of ms. */
@@ -34,7 +34,7 @@ export interface Sender<M extends Message> {
   close(): Promise<void>;
 }
 
-export interface SenderOptions<M extends Message> {
+export interface WebhookSenderOptions<M extends Message> {
   outlet: Outlet;
   /** Path and query. */
   path: string;
@@ -54,7 +54,7 @@ export interface SenderOptions<M extends Message> {
   startBy?: () => number;
   /** Counts the open requests of several senders. */
   requests?: OpenRequests;
-  ended: Ended<M>;
+  ended: OnAttemptEnd<M>;
 }
 
 export interface OpenRequests {
@@ -67,7 +67,9 @@ export interface OpenRequests {
  * comes after it is read up to 64 KB and the deadline, then cut off. A token that is answered 401
  * is replaced and the request repeated at once, one time, as part of the attempt.
  */
-export function createSender<M extends Message>(options: SenderOptions<M>): Sender<M> {
+export function createWebhookSender<M extends Message>(
+  options: WebhookSenderOptions<M>,
+): WebhookSender<M> {
   const { tokens = null, hidden = [], requests = { open: 0 } } = options;
   const open = new Set<OpenRequest<M>>();
   const fixed = [
@@ -189,7 +191,7 @@ interface OpenRequest<M> {
 function openRequest<M extends Message>(
   message: M,
   startedAt: number,
-  options: Pick<SenderOptions<M>, 'timeoutMs' | 'startBy' | 'keepHeads'>,
+  options: Pick<WebhookSenderOptions<M>, 'timeoutMs' | 'startBy' | 'keepHeads'>,
   finish: (request: OpenRequest<M>, outcome: Outcome) => void,
 ): OpenRequest<M> {
   const { timeoutMs, startBy = never, keepHeads = false } = options;

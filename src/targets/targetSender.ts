@@ -2,11 +2,11 @@ import type { Egress } from '../egress/egress.ts';
 import type { Tokens } from '../egress/oauth.ts';
 import { createSigner } from '../egress/signing.ts';
 import {
-  createSender,
-  type Ended,
+  createWebhookSender,
+  type OnAttemptEnd,
   type Message,
   type OpenRequests,
-  type Sender,
+  type WebhookSender,
 } from '../egress/webhookSender.ts';
 import type { OpenTarget } from './openTarget.ts';
 
@@ -27,11 +27,11 @@ export function openTargetSender<M extends Message>(
     requests?: OpenRequests;
     /** As in `SenderOptions`. */
     startBy?: () => number;
-    ended: Ended<M>;
+    ended: OnAttemptEnd<M>;
   },
-): Sender<M> {
+): WebhookSender<M> {
   const { egress, tokens, path, connections, ...rest } = options;
-  return createSender({
+  return createWebhookSender({
     outlet: egress.open({
       origin: new URL(target.baseUrl).origin,
       connections,

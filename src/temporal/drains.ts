@@ -9,7 +9,7 @@ import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainConte
 import { loadRun, type Run } from '../delivery/senderConfig.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
-import type { Ended, Message, Sender } from '../egress/webhookSender.ts';
+import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSender.ts';
 import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
@@ -94,9 +94,9 @@ export function createDrains(options: DrainsOptions): Drains {
   function openSender<M extends Message>(
     run: Run,
     connections: number,
-    ended: Ended<M>,
+    ended: OnAttemptEnd<M>,
     startBy: () => number,
-  ): Sender<M> {
+  ): WebhookSender<M> {
     const { path, consumerId } = run;
     const { userAgent, counts } = options;
     const requests = counts === undefined ? {} : { requests: counts.requests };

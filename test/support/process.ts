@@ -12,10 +12,10 @@ import type { Vault } from '../../src/db/vault.ts';
 import type { Drain, DrainContext } from '../../src/delivery/drainContext.ts';
 import { loadRun, type Run } from '../../src/delivery/senderConfig.ts';
 import {
-  createSender,
-  type Ended,
+  createWebhookSender,
+  type OnAttemptEnd,
   type Message,
-  type Sender,
+  type WebhookSender,
 } from '../../src/egress/webhookSender.ts';
 import { createBudget } from '../../src/flow/budget.ts';
 import { createCommitter } from '../../src/progress/committer.ts';
@@ -88,10 +88,10 @@ export function openProcess(options: ProcessOptions): Process {
 
   function openSender<M extends Message>(
     run: Run,
-    ended: Ended<M>,
+    ended: OnAttemptEnd<M>,
     startBy: () => number,
-  ): Sender<M> {
-    return createSender({
+  ): WebhookSender<M> {
+    return createWebhookSender({
       outlet: { dispatch, close: () => Promise.resolve(), destroy: () => Promise.resolve() },
       path: '/hook',
       sign: () => '',

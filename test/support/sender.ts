@@ -1,26 +1,26 @@
 import { createEgress } from '../../src/egress/egress.ts';
 import {
-  createSender,
+  createWebhookSender,
   type Message,
-  type Sender,
-  type SenderOptions,
+  type WebhookSender,
+  type WebhookSenderOptions,
 } from '../../src/egress/webhookSender.ts';
 import { LOOPBACK } from './app.ts';
 
 /** A sender to what listens on loopback; `destroy` cuts its connections. */
 export function openSender(
   options: { origin: string; connections: number } & Pick<
-    SenderOptions<Message>,
+    WebhookSenderOptions<Message>,
     'timeoutMs' | 'keepHeads' | 'startBy' | 'ended'
   >,
-): { sender: Sender<Message>; destroy: () => Promise<void> } {
+): { sender: WebhookSender<Message>; destroy: () => Promise<void> } {
   const { origin, connections, ...rest } = options;
   const outlet = createEgress({ allowCidrs: LOOPBACK }).open({
     origin,
     connections,
     connectTimeoutMs: options.timeoutMs,
   });
-  const sender = createSender<Message>({
+  const sender = createWebhookSender<Message>({
     outlet,
     path: '/hook',
     sign: () => 'v1,none',
