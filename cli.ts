@@ -5,7 +5,7 @@ import { Command, CommanderError } from 'commander';
 
 import { addApiKeyCommands } from './src/cli/apiKeys.ts';
 import { addConsumerCommands } from './src/cli/consumers.ts';
-import { openContext, type GlobalOptions, type Run } from './src/cli/context.ts';
+import { openContext, type GlobalOptions, type RunCommand } from './src/cli/context.ts';
 import { addDoctor } from './src/cli/doctorCommand.ts';
 import { describe, EXIT, exitCodeOf } from './src/cli/exit.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
@@ -54,7 +54,7 @@ async function main(argv: string[]): Promise<number> {
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
 
-  const run: Run = async (work) => {
+  const run: RunCommand = async (work) => {
     onInterrupt({ first: () => interrupted.abort(), again: () => process.exit(EXIT.interrupted) });
     const context = openContext(program.opts<GlobalOptions>(), process.env, interrupted.signal);
     code = (await work(context)) ?? EXIT.ok;

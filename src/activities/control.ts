@@ -6,7 +6,7 @@ import { loadFilter, loadStanding, type Standing } from '../consumers/consumerSn
 import type { Lifecycle } from '../consumers/lifecycle.ts';
 import type { Db } from '../db/db.ts';
 import { isDatabaseAway } from '../db/errors.ts';
-import type { Run } from '../delivery/senderConfig.ts';
+import type { SenderConfig } from '../delivery/senderConfig.ts';
 import { findHead } from '../failure/headSearch.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -17,7 +17,7 @@ export interface ControlDeps {
   pages: Pages;
   applier: CommandApplier;
   lifecycle: Lifecycle;
-  loadRun: (consumerId: string) => Promise<Run | null>;
+  loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
   retryWindowMs: number;
   /** There is a mail to send. */
   mailWaits: () => void;
@@ -76,8 +76,8 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       return standingOf(consumerId);
     },
     hasHead: async ({ consumerId }) => {
-      const run = await deps.loadRun(consumerId);
-      if (run === null) return false;
+      const config = await deps.loadConfig(consumerId);
+      if (config === null) return false;
       const { rows } = await db.query<{ position: number; ahead: number[]; asked: boolean }>({
         text: `
           select position, ahead, coalesce(asked_until > clock_timestamp(), false) as asked
@@ -87,7 +87,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       const [cursor] = rows;
       if (cursor === undefined) return false;
       if (cursor.asked) return true; // active, it would send what comes next before Retry-After
-      const { stream, filters } = run;
+      const { stream, filters } = config;
       const waiting = await parked.rows(consumerId);
       if (waiting.length > 0) return true; // one of them is tried when nothing else waits
       const head = await findHead({

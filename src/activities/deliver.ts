@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import { SEND_WITHIN_MS } from '../consumers/untilInForce.ts';
 import { isDatabaseAway } from '../db/errors.ts';
-import { ownClock, type Run } from '../delivery/senderConfig.ts';
+import { ownClock, type SenderConfig } from '../delivery/senderConfig.ts';
 import { findHead, findProbe, type HeadRequest } from '../failure/headSearch.ts';
 import { createParking, type Parking } from '../failure/parkedEntries.ts';
 import { isSameAnswer } from '../failure/parkedEntry.ts';
@@ -51,7 +51,7 @@ interface Scene {
   deps: DeliverDeps;
   session: Session;
   consumerId: string;
-  run: Run;
+  config: SenderConfig;
   parking: Parking;
   last: boolean;
   began: number;
@@ -67,8 +67,8 @@ async function attemptHead(
   if (session === null) return { outcome: 'changed', position: 0 };
   const { position } = session.lease;
   for (let looks = 0; looks < LOOKS; looks += 1) {
-    const run = isCancelled() ? null : await loadBlocked(deps, consumerId);
-    if (run === null) {
+    const config = isCancelled() ? null : await loadBlocked(deps, consumerId);
+    if (config === null) {
       await session.release('keep', null);
       return { outcome: 'changed', position };
     }
@@ -76,12 +76,12 @@ async function attemptHead(
     const { nowMs } = timing(deps, began);
     const parking = createParking({
       windowMs: deps.shared.retryWindowMs,
-      clock: () => ownClock(run, nowMs()),
+      clock: () => ownClock(config, nowMs()),
       nowMs,
       rows,
       total: session.lease.parkedTotal,
     });
-    const scene = { deps, session, consumerId, run, parking, last, began };
+    const scene = { deps, session, consumerId, config, parking, last, began };
     const request = headRequest(scene, new Set(rows.map(recordOfRow)));
     // What does not pass is left to the drain: a version that comes meanwhile may let it pass.
     const entry = await findHead(request);
@@ -110,27 +110,28 @@ function isCancelled(): boolean {
  * target. Whoever makes a change waits `SEND_WITHIN_MS` for a request that is about to start by what
  * was seen before.
  */
-async function isInForce({ deps, session, run }: Scene): Promise<boolean> {
-  if (!(await session.mayStart(run))) return false;
+async function isInForce({ deps, session, config }: Scene): Promise<boolean> {
+  if (!(await session.mayStart(config))) return false;
   for (let looks = 0; looks < LOOKS; looks += 1) {
     const lookedAt = performance.now();
-    const seen = await deps.shared.progress.versions(run.consumerId);
+    const seen = await deps.shared.progress.versions(config.consumerId);
     if (seen === null || seen.status !== 'blocked') return false;
-    if (seen.version !== run.version || seen.targetVersion !== run.target.version) return false;
+    if (seen.version !== config.version || seen.targetVersion !== config.target.version)
+      return false;
     if (performance.now() - lookedAt < SEND_WITHIN_MS) return true;
   }
   throw new Error('Postgres answers too slowly to send');
 }
 
-async function loadBlocked(deps: DeliverDeps, consumerId: string): Promise<Run | null> {
-  const run = await deps.shared.loadRun(consumerId);
-  return run === null || run.deleted || run.status !== 'blocked' ? null : run;
+async function loadBlocked(deps: DeliverDeps, consumerId: string): Promise<SenderConfig | null> {
+  const config = await deps.shared.loadConfig(consumerId);
+  return config === null || config.deleted || config.status !== 'blocked' ? null : config;
 }
 
-function headRequest({ deps, session, run }: Scene, parked: Set<string>): HeadRequest {
-  const { stream, filters } = run;
+function headRequest({ deps, session, config }: Scene, parked: Set<string>): HeadRequest {
+  const { stream, filters } = config;
   const { position, ahead } = session.progress(); // a probe may have settled one since
-  const waits = run.ordering === 'record' ? parked : new Set<string>();
+  const waits = config.ordering === 'record' ? parked : new Set<string>();
   return { pages: deps.shared.pages, stream, filters, position, ahead, parked: waits };
 }
 
@@ -139,38 +140,38 @@ type Result = Delivered['outcome'] | 'again';
 // ── the head ─────────────────────────────────────────────────────────────────────────────
 
 async function tryHead(scene: Scene, request: HeadRequest, entry: Entry): Promise<Result> {
-  const { deps, session, run } = scene;
+  const { deps, session, config } = scene;
   const attempt = await attemptNumber(scene, entry);
   if (!(await isInForce(scene))) return 'again';
-  const tried = await session.send(run, entry, attempt);
+  const tried = await session.send(config, entry, attempt);
   const failed = await failureOf(scene, tried);
   if (failed === null) return deliveredHead(scene, entry, tried);
-  if (!mayBeMessage(failed) || run.ordering === 'stream') {
+  if (!mayBeMessage(failed) || config.ordering === 'stream') {
     return fails(scene, entry.position, tried, failed);
   }
   const probed = await probe(scene, request, entry, tried);
   if (probed === 'again') return 'again';
   if (probed !== 'speaks') return fails(scene, entry.position, tried, failed, probed);
   // On the records stream it may have moved meanwhile.
-  if ((await deps.shared.pages.entryAt(run.stream, entry.position)) === null) return 'again';
+  if ((await deps.shared.pages.entryAt(config.stream, entry.position)) === null) return 'again';
   if (!(await isInForce(scene))) return 'again';
-  const second = await session.send(run, entry, attempt + 1);
+  const second = await session.send(config, entry, attempt + 1);
   const decided = await failureOf(scene, second);
   if (decided === null) return deliveredHead(scene, entry, second);
   if (!mayBeMessage(decided)) return fails(scene, entry.position, second, decided);
   scene.parking.park(entry, recordOf(entry), attempt + 1, decided);
-  session.note(run, second, null);
+  session.note(config, second, null);
   session.settle(entry.position);
   await session.commit(scene.parking);
-  await session.release(null, run);
+  await session.release(null, config);
   return 'parked';
 }
 
 async function deliveredHead(scene: Scene, entry: Entry, tried: Tried): Promise<Result> {
-  scene.session.note(scene.run, tried, null);
+  scene.session.note(scene.config, tried, null);
   scene.session.settle(entry.position);
   await scene.session.commit(null);
-  await scene.session.release(null, scene.run);
+  await scene.session.release(null, scene.config);
   return 'delivered';
 }
 
@@ -181,21 +182,21 @@ async function probe(
   head: Entry,
   tried: Tried,
 ): Promise<'speaks' | 'again' | Failed | null> {
-  const { deps, session, run, consumerId } = scene;
+  const { deps, session, config, consumerId } = scene;
   const entry = await findProbe(request, head, session.lease.tries);
   if (entry === null) return null;
   const before = await attemptNumber(scene, entry);
   if (!(await isInForce(scene))) {
     if (isCancelled()) return null; // the head has failed, whoever comes next
-    session.note(run, tried, null);
+    session.note(config, tried, null);
     await session.commit(null);
     return 'again';
   }
-  const probed = await session.send(run, entry, before);
+  const probed = await session.send(config, entry, before);
   const failed = await failureOf(scene, probed);
-  session.note(run, probed, null);
+  session.note(config, probed, null);
   if (failed !== null) return failed;
-  session.note(run, tried, null);
+  session.note(config, tried, null);
   session.settle(entry.position);
   await session.commit(null);
   deps.shared.log.info({ consumer_id: consumerId, position: entry.position }, 'a probe succeeded');
@@ -212,11 +213,11 @@ async function attemptNumber({ deps, session, consumerId }: Scene, entry: Entry)
 // ── parked entries, when nothing else waits ──────────────────────────────────────────────
 
 async function tryParked(scene: Scene): Promise<Result> {
-  const { deps, session, run, parking, consumerId } = scene;
+  const { deps, session, config, parking, consumerId } = scene;
   const parked = parking.first();
   if (parked === null) {
     await session.commit(null);
-    await session.release(null, run);
+    await session.release(null, config);
     return 'clear';
   }
   const { position } = parked.entry;
@@ -227,17 +228,17 @@ async function tryParked(scene: Scene): Promise<Result> {
   }
   if (!(await isInForce(scene))) return 'again';
   const { messageId, body } = parked.entry;
-  const tried = await session.send(run, { position, messageId, body }, parked.attempts + 1);
+  const tried = await session.send(config, { position, messageId, body }, parked.attempts + 1);
   const failed = await failureOf(scene, tried);
   // Answered as when it was proven to be its own fault, it says nothing new of the endpoint.
   const own = failed !== null && isSameAnswer(parked.failure, failed);
   if (failed === null) parking.delivered(parked);
   else parking.failed(parked, failed, false); // nothing dies while the consumer is not active
   if (failed !== null && !own) return fails(scene, position, tried, failed);
-  session.note(run, tried, null);
+  session.note(config, tried, null);
   do await session.commit(parking);
   while (parking.unwritten);
-  await session.release(null, run);
+  await session.release(null, config);
   return failed === null ? 'delivered' : 'clear';
 }
 
@@ -259,7 +260,7 @@ async function fails(
   failed: Failed,
   probed: Failed | null = null,
 ): Promise<'gone'> {
-  const { deps, session, run, parking, last, consumerId } = scene;
+  const { deps, session, config, parking, last, consumerId } = scene;
   const { attempt } = tried.made;
   const { nowMs, remainingMs } = timing(deps, scene.began);
   const tries = session.lease.tries + 1;
@@ -276,12 +277,12 @@ async function fails(
       });
   const gone = [failed, probed].some((one) => one !== null && blameOf(one) === 'gone');
   const nextAttemptAt = delay === null || gone ? null : nowMs() + delay;
-  session.note(run, tried, nextAttemptAt);
+  session.note(config, tried, nextAttemptAt);
   await session.commit(parking);
   const { code, status, detail } = failed;
   const failure = { code, status, detail, at: new Date(nowMs()).toISOString() };
   const askedUntil = asked === null ? null : nextAttemptAt;
-  await session.release({ position, attempt, tries, nextAttemptAt, askedUntil, failure }, run);
+  await session.release({ position, attempt, tries, nextAttemptAt, askedUntil, failure }, config);
   if (gone) return 'gone';
   await tell(deps, consumerId, {
     attempt,
@@ -290,7 +291,7 @@ async function fails(
   });
   throw ApplicationFailure.create({
     type: code,
-    message: `${new URL(run.target.baseUrl).host}: ${detail} (attempt ${attempt} at position ${position})`,
+    message: `${new URL(config.target.baseUrl).host}: ${detail} (attempt ${attempt} at position ${position})`,
     category: 'BENIGN',
     details: [{ final: delay === null } satisfies DeliverFailure],
     nonRetryable: delay === null,

@@ -13,7 +13,7 @@ export interface DrainDeps {
   leaseMs: number;
   /** Names this process in the cursor. */
   holder: string;
-  /** Keeps the delivery ticking, and may ask it to let go when slots run short. */
+  /** Keeps the drain ticking, and may ask it to end when slots run short. */
   register: (delivery: Drain) => () => void;
 }
 
@@ -37,8 +37,8 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
     if (lease === null) return { reason: 'changed', position: 0, failure: null, parkedDueAt: null };
     await waitOut(lease, context.cancellationSignal);
     if (context.cancellationSignal.aborted) return await letGo(deps, consumerId, lease, 'yielded');
-    const run = await shared.loadRun(consumerId);
-    if (run === null || run.deleted || run.held || run.status !== 'active') {
+    const config = await shared.loadConfig(consumerId);
+    if (config === null || config.deleted || config.held || config.status !== 'active') {
       return await letGo(deps, consumerId, lease, 'changed');
     }
     // Its predecessor's verdict did not reach the workflow: a success has not come since.
@@ -49,10 +49,10 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
     }
     const failedAttempts = await shared.progress.failedAttempts(consumerId, lease.position);
     const parkedRows =
-      lease.parked || run.parkedVersion > 0 ? await shared.parked.rows(consumerId) : [];
+      lease.parked || config.parkedVersion > 0 ? await shared.parked.rows(consumerId) : [];
     const delivery = startDrain({
       shared,
-      run,
+      config,
       lease,
       leaseUntil: acquiredAt + deps.leaseMs,
       failedAttempts,

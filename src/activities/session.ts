@@ -4,7 +4,7 @@ import { Context } from '@temporalio/activity';
 
 import { isDatabaseAway } from '../db/errors.ts';
 import type { DrainContext } from '../delivery/drainContext.ts';
-import type { Run } from '../delivery/senderConfig.ts';
+import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSender.ts';
 import type { Parking } from '../failure/parkedEntries.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
@@ -27,7 +27,7 @@ export interface DeliverDeps {
   shared: DrainContext;
   holder: string;
   openSingle: (
-    run: Run,
+    config: SenderConfig,
     ended: OnAttemptEnd<Message>,
     startBy: () => number,
   ) => WebhookSender<Message>;
@@ -50,21 +50,21 @@ export interface Session {
    * Waits until the target's rate lets a request start, and renews a lease that it could outlast.
    * False: the activity was cancelled meanwhile.
    */
-  mayStart(run: Run): Promise<boolean>;
+  mayStart(config: SenderConfig): Promise<boolean>;
   /** Until the next request may start, ms. */
   paceMs(): number;
   /**
    * One attempt, right after `mayStart`; our own trouble is an outcome too. No request starts after the lease's deadline, and
    * one that is open then is cut. Throws when another sender has taken the cursor.
    */
-  send(run: Run, message: Message, attempt: number): Promise<Tried>;
+  send(config: SenderConfig, message: Message, attempt: number): Promise<Tried>;
   /** Notes an attempt; it is stored with the next `commit`. */
-  note(run: Run, tried: Tried, nextAttemptAt: number | null): void;
+  note(config: SenderConfig, tried: Tried, nextAttemptAt: number | null): void;
   /** This position is settled. */
   settle(settled: number): void;
   /** Stores what was noted and settled, and renews the lease; waits while Postgres is away. */
   commit(parking: Parking | null): Promise<void>;
-  release(head: Release['head'], run: Run | null): Promise<void>;
+  release(head: Release['head'], config: SenderConfig | null): Promise<void>;
 }
 
 /** Takes the cursor, waiting out a predecessor that did not let go; null when there is none. */
@@ -80,7 +80,7 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
   let pace: Pace | null = null; // once the rate is known
   const signal = Context.current().cancellationSignal;
 
-  async function mayStart({ target }: Run): Promise<boolean> {
+  async function mayStart({ target }: SenderConfig): Promise<boolean> {
     if (pace === null) pace = createPace(target.rateLimit, lease?.sendFrom);
     else pace.change(target.rateLimit);
     for (let ms = paceMs(); ms > 0 && !signal.aborted; ms = paceMs()) {
@@ -95,14 +95,14 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
 
   const paceMs = (): number => pace?.waitMs(performance.now()) ?? 0;
 
-  async function send(run: Run, message: Message, attempt: number): Promise<Tried> {
+  async function send(config: SenderConfig, message: Message, attempt: number): Promise<Tried> {
     const { promise, resolve } = Promise.withResolvers<Tried>();
     const startBy = (): number => leaseUntil - CUT_MS;
     const ended: OnAttemptEnd<Message> = ({ messageId }, outcome, startedAt, durationMs) => {
       const made = { position: message.position, messageId, attempt, startedAt, durationMs };
       resolve({ made, outcome });
     };
-    const sender = deps.openSingle(run, ended, startBy);
+    const sender = deps.openSingle(config, ended, startBy);
     const sweep = setInterval(() => {
       const now = performance.now();
       sender.sweep(now);
@@ -118,7 +118,11 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
     }
   }
 
-  function note({ stream }: Run, { made, outcome }: Tried, nextAttemptAt: number | null): void {
+  function note(
+    { stream }: SenderConfig,
+    { made, outcome }: Tried,
+    nextAttemptAt: number | null,
+  ): void {
     if (outcome.kind === 'failed') {
       attempts.push(failedAttempt(stream, made, outcome, nextAttemptAt));
     } else if (outcome.kind === 'delivered') {
@@ -166,8 +170,8 @@ export async function openSession(deps: DeliverDeps, consumerId: string): Promis
     }
   }
 
-  async function release(head: Release['head'], run: Run | null): Promise<void> {
-    const tried = run === null ? {} : { triedTarget: run.target };
+  async function release(head: Release['head'], config: SenderConfig | null): Promise<void> {
+    const tried = config === null ? {} : { triedTarget: config.target };
     const paced = pace === null ? {} : { paceMs: paceMs() };
     await progress.release({ consumerId, epoch, idle: false, head, ...paced, ...tried });
   }

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 
 import type { ApiKey, Scope } from '../schema/apiKey.ts';
-import type { Run } from './context.ts';
+import type { RunCommand } from './context.ts';
 import { collectOf, examples, given, limit } from './values.ts';
 
 const SCOPES: readonly Scope[] = ['ingest', 'read', 'manage'];
 
 /** `millrace keys list|create|delete`: who may use the API. */
-export function addApiKeyCommands(group: Command, run: Run): void {
+export function addApiKeyCommands(group: Command, run: RunCommand): void {
   group.addHelpText(
     'before',
     examples(

@@ -4,7 +4,7 @@ import type { ConsumerVerb } from '../api/client.ts';
 import type { ConsumerInput } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { CONSUMER_COLUMNS, showConsumer } from './consumerView.ts';
-import type { Context, Run } from './context.ts';
+import type { Context, RunCommand } from './context.ts';
 import { usage } from './exit.ts';
 import { findConsumer, findTarget } from './find.ts';
 import {
@@ -36,7 +36,7 @@ interface ConsumerFlags {
 }
 
 /** `millrace consumers …`. */
-export function addConsumerCommands(program: Command, run: Run): void {
+export function addConsumerCommands(program: Command, run: RunCommand): void {
   const group = program
     .command('consumers')
     .description('subscriptions: a stream, a filter, a target')

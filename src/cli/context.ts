@@ -22,7 +22,7 @@ export interface GlobalOptions {
 }
 
 /** Runs a command of the API; what it returns is the exit code, 0 when it returns nothing. */
-export type Run = (work: (context: Context) => Promise<number | void>) => Promise<void>;
+export type RunCommand = (work: (context: Context) => Promise<number | void>) => Promise<void>;
 
 const DEFAULT_URL = 'http://127.0.0.1:4600';
 

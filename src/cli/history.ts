@@ -4,7 +4,7 @@ import type { Alert } from '../schema/alert.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type { DeadLetter } from '../schema/deadLetter.ts';
 import { commandConsumer } from './consumers.ts';
-import type { Context, Run } from './context.ts';
+import type { Context, RunCommand } from './context.ts';
 import { EXIT, usage } from './exit.ts';
 import { findConsumer } from './find.ts';
 import { formatTable } from './table.ts';
@@ -25,7 +25,7 @@ interface AttemptFlags {
 }
 
 /** What was sent, what failed, what died, and sending it again. */
-export function addHistoryCommands(program: Command, run: Run): void {
+export function addHistoryCommands(program: Command, run: RunCommand): void {
   program
     .command('attempts <consumer>')
     .description('what was sent and answered, newest first')
@@ -99,7 +99,7 @@ export function addHistoryCommands(program: Command, run: Run): void {
   addDeadLetterCommands(program, run);
 }
 
-function addDeadLetterCommands(program: Command, run: Run): void {
+function addDeadLetterCommands(program: Command, run: RunCommand): void {
   const group = program
     .command('dead-letters')
     .description('entries that failed by themselves for the whole retry window')

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 
 import type { EventInput, RecordInput } from '../schema/stream.ts';
-import type { Run } from './context.ts';
+import type { RunCommand } from './context.ts';
 import type { ImportFlags } from './import.ts';
 import type { ListenFlags, StreamFlags } from './listen.ts';
 import { collect, examples, given, readJson, streamOption, wholeNumber } from './values.ts';
@@ -17,7 +17,7 @@ interface SendFlags {
 }
 
 /** Reading and writing the streams: `listen`, `tail`, `send`, `import`. */
-export function addStreamCommands(program: Command, run: Run, version: string): void {
+export function addStreamCommands(program: Command, run: RunCommand, version: string): void {
   withFilter(program.command('listen'))
     .description('forward a stream to an endpoint here, signed; no tunnel')
     .addHelpText(

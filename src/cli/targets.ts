@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import type { TargetInput, Target } from '../schema/target.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
-import type { Run } from './context.ts';
+import type { RunCommand } from './context.ts';
 import { EXIT, usage } from './exit.ts';
 import { findTarget } from './find.ts';
 import type { Output } from './output.ts';
@@ -24,7 +24,7 @@ interface TargetFlags {
 }
 
 /** `millrace targets …`. */
-export function addTargetCommands(program: Command, run: Run): void {
+export function addTargetCommands(program: Command, run: RunCommand): void {
   const group = program
     .command('targets')
     .description('endpoints that webhooks are sent to')

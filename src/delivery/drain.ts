@@ -16,10 +16,10 @@ import type { Entry } from '../streams/entry.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
 import { endsBy, type DrainEnd, type EndReason } from './ending.ts';
 import { createFilterStack } from './filterStack.ts';
-import { createTaking } from './liveConfig.ts';
+import { createLiveConfig } from './liveConfig.ts';
 import { createOpenSenders } from './openSenders.ts';
 import { createReader } from './reader.ts';
-import { goesTheSameWay, mostInFlight, ownClock, type Run } from './senderConfig.ts';
+import { goesTheSameWay, mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
 
 /** Entries read but not sent below which the next page is fetched. */
 const LOW_WATER = 1_000;
@@ -32,7 +32,7 @@ const SOON_MS = 5_000;
 
 export interface DrainOptions {
   shared: DrainContext;
-  run: Run;
+  config: SenderConfig;
   lease: Lease;
   /** Monotonic ms. */
   leaseUntil: number;
@@ -51,7 +51,7 @@ export function startDrain(options: DrainOptions): Drain {
   const { shared, lease, failedAttempts, nowMs } = options;
   const { committer, budget, log } = shared;
   let { leaseUntil } = options;
-  const { stream, consumerId, ordering } = options.run;
+  const { stream, consumerId, ordering } = options.config;
   const tail = shared.tails[stream];
   const window = createSlidingWindow<Entry>(lease);
   const lanes = createLanes<Entry>(ordering);
@@ -70,17 +70,20 @@ export function startDrain(options: DrainOptions): Drain {
   let lastMatchAt = startedAt;
   let committedPosition = lease.position;
   let lastCommitAt = startedAt;
-  const filters = createFilterStack(options.run.filters, Math.max(lease.position, ...lease.ahead));
+  const filters = createFilterStack(
+    options.config.filters,
+    Math.max(lease.position, ...lease.ahead),
+  );
   let inFlight = 0;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
-  const senders = createOpenSenders(shared.openSender(options.run, ended, startBy));
+  const senders = createOpenSenders(shared.openSender(options.config, ended, startBy));
   const flow = createFlow({
-    max: mostInFlight(options.run),
+    max: mostInFlight(options.config),
     found: lease.flow,
     ramp: lease.ramp,
   });
-  const pace = createPace(options.run.target.rateLimit, lease.sendFrom);
-  const clock = (): number => ownClock(options.run, nowMs());
+  const pace = createPace(options.config.target.rateLimit, lease.sendFrom);
+  const clock = (): number => ownClock(options.config, nowMs());
   const mark = (): void => committer.mark(committing);
   const failing = createFailing({
     pages: shared.pages,
@@ -119,22 +122,22 @@ export function startDrain(options: DrainOptions): Drain {
     filled: sendReady,
     log,
   });
-  const taking = createTaking({
+  const liveConfig = createLiveConfig({
     shared,
-    run: options.run,
+    config: options.config,
     epoch: lease.epoch,
     filters,
     readTo,
     apply,
     stop: () => stop('changed'),
-    taken: reader.fill,
+    inForce: reader.fill,
     over: () => finishing,
   });
   const committing: Committing = { consumerId, take, stored, fenced, broken };
   committer.join(committing);
   let unfollow = tail.follow(reader.fill, filters.syncs);
   mark(); // renews a lease that was partly spent waiting
-  taking.begin();
+  liveConfig.begin();
   failing.keepOnly((entry) => filters.matches(entry));
   if (parking.overflown) stop('parked');
   reader.fill();
@@ -268,7 +271,7 @@ export function startDrain(options: DrainOptions): Drain {
   function stored(committed: { version: number; targetVersion: number }, until: number): void {
     leaseUntil = until;
     parking.committed();
-    taking.saw(committed);
+    liveConfig.saw(committed);
     if (stopping === null) sendReady();
   }
 
@@ -285,7 +288,7 @@ export function startDrain(options: DrainOptions): Drain {
     end.reject(error);
   }
 
-  function apply(next: Run, before: Run): void {
+  function apply(next: SenderConfig, before: SenderConfig): void {
     if (next.filterVersion !== before.filterVersion) refilter(next);
     if (next.parkedVersion !== before.parkedVersion) void failing.reload();
     if (goesTheSameWay(next, before)) return;
@@ -294,7 +297,7 @@ export function startDrain(options: DrainOptions): Drain {
     pace.change(next.target.rateLimit);
   }
 
-  function refilter(next: Run): void {
+  function refilter(next: SenderConfig): void {
     filters.take(next.filters, readTo());
     reader.forget();
     const before = unfollow;
@@ -334,7 +337,7 @@ export function startDrain(options: DrainOptions): Drain {
           head: head === null ? null : toRelease(head),
           flow: { found: flow.found, ramping: flow.ramping },
           paceMs: pace.waitMs(performance.now()),
-          ...(head === null ? {} : { triedTarget: taking.run.target }),
+          ...(head === null ? {} : { triedTarget: liveConfig.config.target }),
         });
       }
       const { position } = window.settled();

@@ -14,7 +14,7 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { DrainEnd } from './ending.ts';
-import type { Run } from './senderConfig.ts';
+import type { SenderConfig } from './senderConfig.ts';
 
 /** What the drains of a process share. */
 export interface DrainContext {
@@ -24,11 +24,15 @@ export interface DrainContext {
   committer: Committer;
   tails: Record<StreamName, Tail>;
   budget: Budget;
-  loadRun: (consumerId: string) => Promise<Run | null>;
-  openSender: (run: Run, ended: AttemptEnded<Sent>, startBy: () => number) => WebhookSender<Sent>;
+  loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
+  openSender: (
+    config: SenderConfig,
+    ended: AttemptEnded<Sent>,
+    startBy: () => number,
+  ) => WebhookSender<Sent>;
   idleAfterMs: number;
   retryWindowMs: number;
-  /** A delivery lets go after this long, so that new code and a new workflow run get their turn. */
+  /** A drain ends after this long, so that new code and a new run of the workflow get their turn. */
   timeBudgetMs: number;
   log: Logger;
 }

@@ -22,7 +22,7 @@ export interface DrainEnd {
 }
 
 /**
- * Why a run ends, by a verdict that comes while it may be ending already: what the endpoint says
+ * Why a drain ends, by a verdict that comes while it may be ending already: what the endpoint says
  * counts also where sending ends for another reason, and 410 above all.
  */
 export function endsBy(verdict: Verdict, stopping: EndReason | null): EndReason | null {

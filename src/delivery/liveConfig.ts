@@ -1,36 +1,36 @@
 import type { DrainContext } from './drainContext.ts';
 import type { FilterStack } from './filterStack.ts';
-import type { Run } from './senderConfig.ts';
+import type { SenderConfig } from './senderConfig.ts';
 
-export interface TakingOptions {
-  shared: Pick<DrainContext, 'loadRun' | 'progress' | 'log'>;
-  run: Run;
+export interface LiveConfigOptions {
+  shared: Pick<DrainContext, 'loadConfig' | 'progress' | 'log'>;
+  config: SenderConfig;
   epoch: number;
   filters: Pick<FilterStack, 'take' | 'filterFrom'>;
   /** The highest position read; what an edit that is taken now applies above. */
   readTo: () => number;
   /** A newer configuration under which sending goes on. */
-  apply: (next: Run, before: Run) => void;
+  apply: (next: SenderConfig, before: SenderConfig) => void;
   /** It is not active any more, or a command waits: sending has to end. */
   stop: () => void;
   /** A configuration is in force. */
-  taken: () => void;
+  inForce: () => void;
   over: () => boolean;
 }
 
 /** Takes changes of a consumer's configuration while it is being sent, and confirms them. */
-export interface Taking {
+export interface LiveConfig {
   /** What the last commit saw in the rows. */
   saw(latest: { version: number; targetVersion: number }): void;
   /** Confirms the configuration that sending began with. */
   begin(): void;
-  readonly run: Run;
+  readonly config: SenderConfig;
 }
 
-export function createTaking(options: TakingOptions): Taking {
+export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   const { shared, epoch, filters } = options;
-  let { run } = options;
-  let latest = { version: run.version, targetVersion: run.target.version };
+  let { config: config } = options;
+  let latest = { version: config.version, targetVersion: config.target.version };
   let confirmedVersion = -1;
   let busy = false;
 
@@ -40,39 +40,39 @@ export function createTaking(options: TakingOptions): Taking {
     busy = true;
     try {
       for (let first = !load; ; first = false) {
-        if (!first) take(await shared.loadRun(run.consumerId));
+        if (!first) take(await shared.loadConfig(config.consumerId));
         await confirm();
         if (!isStale() || options.over()) break;
       }
     } catch (error) {
-      const fields = { err: error, consumer_id: run.consumerId };
+      const fields = { err: error, consumer_id: config.consumerId };
       shared.log.warn(fields, 'a change could not be taken; trying again');
     } finally {
       busy = false;
     }
-    options.taken();
+    options.inForce();
   }
 
-  function take(next: Run | null): void {
+  function take(next: SenderConfig | null): void {
     if (next !== null && !next.deleted && !next.held && next.status === 'active') {
-      const before = run;
-      run = next;
+      const before = config;
+      config = next;
       options.apply(next, before);
       return;
     }
     if (next !== null) {
       filters.take(next.filters, options.readTo());
-      run = { ...run, version: next.version, filterVersion: next.filterVersion };
+      config = { ...config, version: next.version, filterVersion: next.filterVersion };
     }
     options.stop();
   }
 
   function isStale(): boolean {
-    return latest.version > confirmedVersion || latest.targetVersion !== run.target.version;
+    return latest.version > confirmedVersion || latest.targetVersion !== config.target.version;
   }
 
   async function confirm(): Promise<void> {
-    const { consumerId, version, filterVersion } = run;
+    const { consumerId, version, filterVersion } = config;
     const { filterFrom } = filters;
     await shared.progress.confirm({ consumerId, epoch, version, filterVersion, filterFrom });
     confirmedVersion = version;
@@ -84,8 +84,8 @@ export function createTaking(options: TakingOptions): Taking {
       if (isStale()) void refresh(true);
     },
     begin: () => void refresh(false),
-    get run() {
-      return run;
+    get config() {
+      return config;
     },
   };
 }

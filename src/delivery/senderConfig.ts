@@ -6,7 +6,7 @@ import type { StreamName } from '../schema/stream.ts';
 import { openTarget, type OpenTarget } from '../targets/openTarget.ts';
 
 /** A consumer as its sender needs it: configuration, filter versions and the opened target. */
-export interface Run {
+export interface SenderConfig {
   consumerId: string;
   stream: StreamName;
   path: string;
@@ -27,17 +27,20 @@ export interface Run {
 }
 
 /** The consumer's own clock at a moment (unix ms): parked entries are due and die by it. */
-export function ownClock({ clock }: Pick<Run, 'clock'>, nowMs: number): number {
+export function ownClock({ clock }: Pick<SenderConfig, 'clock'>, nowMs: number): number {
   return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - Date.parse(clock.since));
 }
 
 /** Under `ordering: "stream"` a parked entry that is sent again counts, too: strictly one at a time. */
-export function mostInFlight({ ordering, target }: Pick<Run, 'ordering' | 'target'>): number {
+export function mostInFlight({
+  ordering,
+  target,
+}: Pick<SenderConfig, 'ordering' | 'target'>): number {
   return ordering === 'stream' ? 1 : target.maxInFlight;
 }
 
 /** Whether requests are made alike by both. */
-export function goesTheSameWay(next: Run, before: Run): boolean {
+export function goesTheSameWay(next: SenderConfig, before: SenderConfig): boolean {
   return (
     next.target.version === before.target.version &&
     next.path === before.path &&
@@ -67,10 +70,14 @@ interface Row {
   }[];
 }
 
-/** Loads a run; null when there is no such consumer. */
-export async function loadRun(sql: Sql, vault: Vault, consumerId: string): Promise<Run | null> {
+/** Loads a sender's configuration; null when there is no such consumer. */
+export async function loadSenderConfig(
+  sql: Sql,
+  vault: Vault,
+  consumerId: string,
+): Promise<SenderConfig | null> {
   const { rows } = await sql.query<Row>({
-    name: 'run',
+    name: 'sender-config',
     text: `
       select k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
              k.version, k.filter_version, k.target_id, k.parked_version, k.active_ms,

@@ -27,7 +27,7 @@ export interface FailingOptions extends ParkingOptions {
   lanes: Lanes<Entry>;
   outcomes: OutcomeLog;
   flow: Flow;
-  /** By position; attempts that failed before and during this run. */
+  /** By position; attempts that failed before and during this drain. */
   failedAttempts: Map<number, number>;
   /** Puts one in front of what may be sent. */
   putBack: (slot: Sent) => void;
@@ -65,7 +65,7 @@ export interface Failing {
   /** An unsent entry was closed by an edit. */
   closed(slot: Sent): void;
   reload(): Promise<void>;
-  /** The lowest failing entry, when failing ends the run. */
+  /** The lowest failing entry, when failing ends the drain. */
   head(now: number, paceMs: number): FailingHead | null;
   readonly suspected: boolean;
   readonly tooMany: boolean;
@@ -93,7 +93,7 @@ export function createFailing(options: FailingOptions): Failing {
 
   function fail(slot: Sent, made: Made, outcome: Failed, startedMono: number): Verdict {
     const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
-    if (isOverload(outcome) && !overloaded) flow.overload(); // once: the run ends with it
+    if (isOverload(outcome) && !overloaded) flow.overload(); // once: the drain ends with it
     overloaded ||= isOverload(outcome);
     if (slot.parked !== null) {
       const nextAt = parking.failed(slot.parked, outcome, blame === 'message');

@@ -6,7 +6,7 @@ import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainContext.ts';
-import { loadRun, type Run } from '../delivery/senderConfig.ts';
+import { loadSenderConfig, type SenderConfig } from '../delivery/senderConfig.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
 import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSender.ts';
@@ -75,8 +75,9 @@ export function createDrains(options: DrainsOptions): Drains {
     committer,
     tails,
     budget: createBudget({ requests: 4_096, bytes: 256 * 1024 * 1024 }),
-    loadRun: (consumerId) => loadRun(db.pipe, vault, consumerId),
-    openSender: (run, ended, startBy) => openSender(run, run.target.maxInFlight, ended, startBy),
+    loadConfig: (consumerId) => loadSenderConfig(db.pipe, vault, consumerId),
+    openSender: (config, ended, startBy) =>
+      openSender(config, config.target.maxInFlight, ended, startBy),
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: options.retryWindowMs,
     timeBudgetMs: TIME_BUDGET_MS,
@@ -92,17 +93,17 @@ export function createDrains(options: DrainsOptions): Drains {
   const unlisten = listener.on('millrace_consumers', () => committer.markAll());
 
   function openSender<M extends Message>(
-    run: Run,
+    config: SenderConfig,
     connections: number,
     ended: OnAttemptEnd<M>,
     startBy: () => number,
   ): WebhookSender<M> {
-    const { path, consumerId } = run;
+    const { path, consumerId } = config;
     const { userAgent, counts } = options;
     const requests = counts === undefined ? {} : { requests: counts.requests };
     const shared = { egress, tokens, userAgent, ...requests };
     const how = { ...shared, path, consumerId, connections, ended, startBy };
-    return openTargetSender(run.target, how);
+    return openTargetSender(config.target, how);
   }
 
   return {
@@ -114,7 +115,7 @@ export function createDrains(options: DrainsOptions): Drains {
         deliveries.add(delivery);
         return () => void deliveries.delete(delivery);
       },
-      openSingle: (run, ended, startBy) => openSender(run, 1, ended, startBy),
+      openSingle: (config, ended, startBy) => openSender(config, 1, ended, startBy),
       tellFailing: options.tellFailing,
     },
     get running() {

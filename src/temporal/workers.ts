@@ -126,7 +126,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
           pages,
           applier: createCommandApplier({ db, pages: createPages }),
           lifecycle: createLifecycle(alerts),
-          loadRun: drains.deps.shared.loadRun,
+          loadConfig: drains.deps.shared.loadConfig,
           retryWindowMs: options.retryWindowMs,
           mailWaits: () => outbox.hint(),
         }),

@@ -54,13 +54,13 @@ test('a page that comes when its delivery has ended takes no memory from the oth
       },
     },
   };
-  const run = await shared.loadRun(id);
+  const run = await shared.loadConfig(id);
   const lease = await shared.progress.acquire(id, 'here', 8_000);
   if (run === null || lease === null) throw new Error('there is no such consumer');
   const leaseUntil = performance.now() + 8_000;
   const delivery = startDrain({
     shared,
-    run,
+    config: run,
     lease,
     leaseUntil,
     failedAttempts: new Map(),

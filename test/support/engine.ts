@@ -22,7 +22,7 @@ import { createLifecycle, type StopReason } from '../../src/consumers/lifecycle.
 import { openDb, type Db } from '../../src/db/db.ts';
 import type { Hear } from '../../src/db/listener.ts';
 import { createVault } from '../../src/db/vault.ts';
-import { loadRun } from '../../src/delivery/senderConfig.ts';
+import { loadSenderConfig } from '../../src/delivery/senderConfig.ts';
 import type { CommandAnswer, CommandRequest, Command } from '../../src/rules/command.ts';
 import { ConsumerInput } from '../../src/schema/consumer.ts';
 import { TargetInput } from '../../src/schema/target.ts';
@@ -160,7 +160,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       alertWebhook: false,
       retryWindowMs: WINDOW_MS,
     }),
-    loadRun: (id) => loadRun(db.pipe, vault, id),
+    loadConfig: (id) => loadSenderConfig(db.pipe, vault, id),
     retryWindowMs: WINDOW_MS,
     mailWaits: () => undefined,
   });

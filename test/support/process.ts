@@ -10,7 +10,7 @@ import type { Db, Query, Sql } from '../../src/db/db.ts';
 import type { Listener } from '../../src/db/listener.ts';
 import type { Vault } from '../../src/db/vault.ts';
 import type { Drain, DrainContext } from '../../src/delivery/drainContext.ts';
-import { loadRun, type Run } from '../../src/delivery/senderConfig.ts';
+import { loadSenderConfig, type SenderConfig } from '../../src/delivery/senderConfig.ts';
 import {
   createWebhookSender,
   type OnAttemptEnd,
@@ -87,7 +87,7 @@ export function openProcess(options: ProcessOptions): Process {
   }, 50);
 
   function openSender<M extends Message>(
-    run: Run,
+    config: SenderConfig,
     ended: OnAttemptEnd<M>,
     startBy: () => number,
   ): WebhookSender<M> {
@@ -98,7 +98,7 @@ export function openProcess(options: ProcessOptions): Process {
       headers: [],
       consumerId,
       userAgent: 'Millrace/test',
-      timeoutMs: run.target.timeoutMs,
+      timeoutMs: config.target.timeoutMs,
       startBy,
       ended,
     });
@@ -168,7 +168,7 @@ export function openProcess(options: ProcessOptions): Process {
     committer,
     tails,
     budget: createBudget({ requests: 4_096, bytes: 1e9 }),
-    loadRun: (id) => loadRun(gate, vault, id),
+    loadConfig: (id) => loadSenderConfig(gate, vault, id),
     openSender,
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: WINDOW_MS,
