@@ -13,7 +13,7 @@ import { blameOf, mayBeMessage, type Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Delivered, DeliverFailure, DeliverInput, Failing } from './contract.ts';
-import { openSession, type DeliverDeps, type Session, type Tried } from './session.ts';
+import { openSingleSender, type DeliverDeps, type SingleSender, type Tried } from './session.ts';
 
 export type { DeliverDeps } from './session.ts';
 
@@ -49,7 +49,7 @@ const LOOKS = 20;
 /** What one attempt works with. */
 interface Scene {
   deps: DeliverDeps;
-  session: Session;
+  session: SingleSender;
   consumerId: string;
   config: SenderConfig;
   parking: Parking;
@@ -63,7 +63,7 @@ async function attemptHead(
 ): Promise<Delivered> {
   const began = performance.now();
   if (isOutdated(deps, windowMs)) return { outcome: 'changed', position: 0 };
-  const session = await openSession(deps, consumerId);
+  const session = await openSingleSender(deps, consumerId);
   if (session === null) return { outcome: 'changed', position: 0 };
   const { position } = session.lease;
   for (let looks = 0; looks < LOOKS; looks += 1) {

@@ -41,7 +41,7 @@ export interface Tried {
 }
 
 /** A sender that makes one attempt at a time: it holds the lease and stores what came of each. */
-export interface Session {
+export interface SingleSender {
   /** As it was taken. */
   readonly lease: Lease;
   /** What is settled by now. */
@@ -68,7 +68,10 @@ export interface Session {
 }
 
 /** Takes the cursor, waiting out a predecessor that did not let go; null when there is none. */
-export async function openSession(deps: DeliverDeps, consumerId: string): Promise<Session | null> {
+export async function openSingleSender(
+  deps: DeliverDeps,
+  consumerId: string,
+): Promise<SingleSender | null> {
   const { progress, committer } = deps.shared;
   let leaseUntil = performance.now() + LEASE_MS;
   const lease = await progress.acquire(consumerId, deps.holder, LEASE_MS);
