@@ -8,9 +8,9 @@ import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSender.ts';
 import type { Parking } from '../failure/parkedEntries.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
-import { emptyBatch, failedAttempt, toAttempt, type Made } from '../progress/attemptLog.ts';
+import { emptyBatch, failedAttempt, toAttempt, type EndedAttempt } from '../progress/attemptLog.ts';
 import type { Release, Lease } from '../progress/lease.ts';
-import type { Attempt } from '../progress/senderOutcomes.ts';
+import type { AttemptRow } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Failing } from './contract.ts';
 
@@ -36,7 +36,7 @@ export interface DeliverDeps {
 }
 
 export interface Tried {
-  made: Made;
+  made: EndedAttempt;
   outcome: Outcome;
 }
 
@@ -79,7 +79,7 @@ export async function openSingleSender(
   const { epoch } = lease;
   let { position } = lease;
   let ahead = new Set(lease.ahead);
-  let attempts: Attempt[] = [];
+  let attempts: AttemptRow[] = [];
   let pace: Pace | null = null; // once the rate is known
   const signal = Context.current().cancellationSignal;
 

@@ -4,7 +4,7 @@ import type { Key, KeyPage } from '../db/keyset.ts';
 import type { Attempt } from '../schema/attempt.ts';
 
 /** An attempt as it was stored; what only the stream knows is looked up once it is on a page. */
-export interface Made extends Omit<Attempt, 'id' | 'message_id' | 'started_at'> {
+export interface PastAttempt extends Omit<Attempt, 'id' | 'message_id' | 'started_at'> {
   /** Null: of a batch, derived when it is needed. */
   id: string | null;
   /** Null: the stream has it. */
@@ -16,7 +16,10 @@ export interface Made extends Omit<Attempt, 'id' | 'message_id' | 'started_at'> 
 }
 
 /** The next attempts before a place, newest first; `end` when there are no more than these. */
-export type ReadMade = (before: Place, size: number) => Promise<{ made: Made[]; end: boolean }>;
+export type ReadPastAttempts = (
+  before: Place,
+  size: number,
+) => Promise<{ made: PastAttempt[]; end: boolean }>;
 
 /** Exclusive. */
 export interface Place {
@@ -46,13 +49,13 @@ export function placeOf(key: Key): Place {
 }
 
 /** Newest first. */
-export function compare(a: Made, b: Made): number {
+export function compare(a: PastAttempt, b: PastAttempt): number {
   if (a.at !== b.at) return b.at - a.at;
   const [one, other] = [idOf(a), idOf(b)];
   return one === other ? 0 : one < other ? 1 : -1;
 }
 
-export function isBefore(made: Made, place: Place): boolean {
+export function isBefore(made: PastAttempt, place: Place): boolean {
   return made.at < place.at || (made.at === place.at && idOf(made) < place.id);
 }
 
@@ -60,7 +63,7 @@ export function isBefore(made: Made, place: Place): boolean {
  * The id of an attempt. Attempts kept in batches have none stored: theirs is a UUIDv8 of what
  * makes them unique, so that it is the same whenever and wherever it is read.
  */
-export function idOf(made: Made): string {
+export function idOf(made: PastAttempt): string {
   if (made.id !== null) return made.id;
   const text = `${made.consumer_id} ${made.position} ${made.startedAt}`;
   const hex = createHash('sha256').update(text).digest('hex');
@@ -76,10 +79,10 @@ export function idOf(made: Made): string {
 export async function cutPage(
   from: Place,
   limit: number,
-  read: ReadMade,
-  keep: (chunk: Made[]) => Promise<Made[]>,
-): Promise<KeyPage<Made>> {
-  const found: Made[] = [];
+  read: ReadPastAttempts,
+  keep: (chunk: PastAttempt[]) => Promise<PastAttempt[]>,
+): Promise<KeyPage<PastAttempt>> {
+  const found: PastAttempt[] = [];
   let before = from;
   let looked = 0;
   for (let size = limit + 1; ; size = Math.min(size * 4, MOST_AT_ONCE)) {
@@ -97,6 +100,6 @@ export async function cutPage(
   }
 }
 
-function keyOf(made: Made): Key {
+function keyOf(made: PastAttempt): Key {
   return { at: new Date(made.at).toISOString(), id: idOf(made) };
 }

@@ -8,9 +8,9 @@ import {
   LAST,
   placeBefore,
   placeOf,
-  type Made,
+  type PastAttempt,
   type Place,
-  type ReadMade,
+  type ReadPastAttempts,
 } from './attemptPage.ts';
 import { consumerAttempts, SLACK_MS } from './consumerAttempts.ts';
 import { attemptsAt, findEvent } from './eventAttempts.ts';
@@ -70,9 +70,9 @@ export function createAttempts(sql: Sql): Attempts {
   async function page(
     stream: StreamName,
     query: AttemptQuery,
-    read: ReadMade,
+    read: ReadPastAttempts,
   ): Promise<KeyPage<Attempt>> {
-    const keep = async (chunk: Made[]): Promise<Made[]> => {
+    const keep = async (chunk: PastAttempt[]): Promise<PastAttempt[]> => {
       const passing = chunk.filter((made) => passes(made, query));
       if (query.upstreamId === undefined || passing.length === 0) return passing;
       const entries = await entriesOf(sql, stream, passing);
@@ -85,7 +85,7 @@ export function createAttempts(sql: Sql): Attempts {
   }
 
   /** With the ids that batches leave to the stream. */
-  async function named(stream: StreamName, page: Made[]): Promise<Attempt[]> {
+  async function named(stream: StreamName, page: PastAttempt[]): Promise<Attempt[]> {
     const nameless = page.filter(({ message_id }) => message_id === null);
     const entries = await entriesOf(sql, stream, nameless);
     return page.map((made) => {
@@ -115,7 +115,7 @@ function startOf({ after, until }: AttemptQuery): Place {
   return place.at < first.at ? place : first;
 }
 
-function passes(made: Made, { outcome, status, since, sinceEnd }: AttemptQuery): boolean {
+function passes(made: PastAttempt, { outcome, status, since, sinceEnd }: AttemptQuery): boolean {
   const time = sinceEnd === true ? made.startedAt + made.duration_ms : made.at;
   return (
     (outcome === undefined || made.outcome === outcome) &&
@@ -137,7 +137,7 @@ interface StreamEntry {
 async function entriesOf(
   sql: Sql,
   stream: StreamName,
-  made: Made[],
+  made: PastAttempt[],
 ): Promise<Map<number, StreamEntry>> {
   if (made.length === 0) return new Map();
   const id = stream === 'events' ? 'event_id' : 'version_id';

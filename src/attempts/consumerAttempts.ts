@@ -1,5 +1,11 @@
 import type { Sql } from '../db/db.ts';
-import { compare, isBefore, type Made, type Place, type ReadMade } from './attemptPage.ts';
+import {
+  compare,
+  isBefore,
+  type PastAttempt,
+  type Place,
+  type ReadPastAttempts,
+} from './attemptPage.ts';
 
 /** Attempts are recorded within this time of their start, or count as begun this long before it. */
 export const SLACK_MS = 60_000;
@@ -15,7 +21,7 @@ export interface Sources {
 }
 
 /** Reads the attempts of one consumer newest first: rows and batches, each by its index, merged. */
-export function consumerAttempts(sql: Sql, sources: Sources): ReadMade {
+export function consumerAttempts(sql: Sql, sources: Sources): ReadPastAttempts {
   return async (before, size) => {
     const [rows, batches] = await Promise.all([
       readRows(sql, sources, before, size),
@@ -28,14 +34,14 @@ export function consumerAttempts(sql: Sql, sources: Sources): ReadMade {
 }
 
 /** As they stand in `attempts`. */
-export interface AttemptRow extends Omit<Made, 'startedAt' | 'at'> {
+export interface StoredAttempt extends Omit<PastAttempt, 'startedAt' | 'at'> {
   started_at: string;
 }
 
 export const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
   duration_ms, outcome, status, error_code, response_head, next_attempt_at`;
 
-export function fromRow({ started_at, ...row }: AttemptRow): Made {
+export function fromRow({ started_at, ...row }: StoredAttempt): PastAttempt {
   const startedAt = Date.parse(started_at);
   return { ...row, startedAt, at: startedAt };
 }
@@ -45,8 +51,8 @@ async function readRows(
   { consumerId, rowsSince }: Sources,
   before: Place,
   size: number,
-): Promise<Made[]> {
-  const { rows } = await sql.query<AttemptRow>({
+): Promise<PastAttempt[]> {
+  const { rows } = await sql.query<StoredAttempt>({
     text: `
       select ${ROW} from attempts
        where consumer_id = $1 and (started_at, id) < ($2::timestamptz, $3::uuid)
@@ -74,8 +80,8 @@ async function walkBatches(
   { consumerId, batchesSince }: Sources,
   before: Place,
   size: number,
-): Promise<{ made: Made[]; end: boolean }> {
-  const made: Made[] = [];
+): Promise<{ made: PastAttempt[]; end: boolean }> {
+  const made: PastAttempt[] = [];
   let upTo = timeOf(before.at + SLACK_MS + 1);
   for (;;) {
     const { rows } = await sql.query<BatchRow>({
@@ -99,11 +105,11 @@ async function walkBatches(
   return { ...cut(made, size), end: made.length <= size };
 }
 
-function cut(made: Made[], size: number): { made: Made[] } {
+function cut(made: PastAttempt[], size: number): { made: PastAttempt[] } {
   return { made: made.sort(compare).slice(0, size) };
 }
 
-function fromBatch(consumerId: string, row: BatchRow): Made[] {
+function fromBatch(consumerId: string, row: BatchRow): PastAttempt[] {
   const earliest = Date.parse(row.committed_at) - SLACK_MS;
   return row.positions.map((position, index) => {
     const startedAt = row.started_at[index] as number;
@@ -120,8 +126,11 @@ function fromBatch(consumerId: string, row: BatchRow): Made[] {
 
 /** An attempt out of a batch. */
 export function firstSuccess(
-  one: Pick<Made, 'consumer_id' | 'position' | 'startedAt' | 'at' | 'duration_ms' | 'status'>,
-): Made {
+  one: Pick<
+    PastAttempt,
+    'consumer_id' | 'position' | 'startedAt' | 'at' | 'duration_ms' | 'status'
+  >,
+): PastAttempt {
   return {
     ...one,
     id: null,

@@ -1,12 +1,18 @@
 import type { Sql } from '../db/db.ts';
-import { compare, isBefore, placeUpTo, type Made, type ReadMade } from './attemptPage.ts';
+import {
+  compare,
+  isBefore,
+  placeUpTo,
+  type PastAttempt,
+  type ReadPastAttempts,
+} from './attemptPage.ts';
 import {
   firstSuccess,
   fromRow,
   ROW,
   SLACK_MS,
   timeOf,
-  type AttemptRow,
+  type StoredAttempt,
 } from './consumerAttempts.ts';
 
 /** An event that is kept: attempts at it are looked for by its position, from its time on. */
@@ -30,7 +36,11 @@ export async function findEvent(sql: Sql, eventId: string): Promise<KnownEvent |
 }
 
 /** Reads the attempts at one event newest first, of one consumer or of all. */
-export function attemptsAt(sql: Sql, event: KnownEvent, consumerId: string | null): ReadMade {
+export function attemptsAt(
+  sql: Sql,
+  event: KnownEvent,
+  consumerId: string | null,
+): ReadPastAttempts {
   // Clocks of two machines may differ a little.
   const from = timeOf(Date.parse(event.at) - SLACK_MS);
   const of = consumerId === null ? 'true' : 'b.consumer_id = $5';
@@ -41,8 +51,8 @@ export function attemptsAt(sql: Sql, event: KnownEvent, consumerId: string | nul
     ...(consumerId === null ? [] : [consumerId]),
   ];
 
-  async function rowsUpTo(at: number, size: number): Promise<Made[]> {
-    const { rows } = await sql.query<AttemptRow>({
+  async function rowsUpTo(at: number, size: number): Promise<PastAttempt[]> {
+    const { rows } = await sql.query<StoredAttempt>({
       text: `
         select ${ROW} from attempts b
          where position = $1 and started_at >= $2::timestamptz and started_at <= $3::timestamptz
@@ -53,7 +63,7 @@ export function attemptsAt(sql: Sql, event: KnownEvent, consumerId: string | nul
     return rows.map(fromRow);
   }
 
-  async function successesUpTo(at: number, size: number): Promise<Made[]> {
+  async function successesUpTo(at: number, size: number): Promise<PastAttempt[]> {
     const { rows } = await sql.query<SuccessRow>({
       text: `
         select * from (

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Flow } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
-import type { FailingHead, Made, OutcomeLog } from '../progress/attemptLog.ts';
+import type { FailingHead, EndedAttempt, OutcomeLog } from '../progress/attemptLog.ts';
 import type { ParkedStore } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
 import { blameOf, isOverload, type Failed } from '../rules/outcome.ts';
@@ -47,7 +47,7 @@ export type Verdict = 'goes on' | 'blocked' | 'gone' | 'parked';
  * message's own fault with what follows of its record, and tries parked entries when they are due.
  */
 export interface Failing {
-  fail(slot: Sent, made: Made, outcome: Failed, startedMono: number): Verdict;
+  fail(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): Verdict;
   /** A success speaks for the endpoint, and so against the suspects of other records. */
   cleared(slot: Sent, startedMono: number): void;
   /** Whether what is unexplained can only be the endpoint's fault; asked when nothing is in flight. */
@@ -86,12 +86,12 @@ export function createFailing(options: FailingOptions): Failing {
   } = options;
   const { failedAttempts, mark, putBack, sendReady, flow } = options;
   const suspects = createSuspects<Sent>();
-  const unexplained = new Map<Sent, { made: Made; outcome: Failed }>(); // suspects' last failures
+  const unexplained = new Map<Sent, { made: EndedAttempt; outcome: Failed }>(); // suspects' last failures
   const parking = createParking(options);
   let overloaded = false;
   let reloads = false; // what was read of the parked ones was not all that there is
 
-  function fail(slot: Sent, made: Made, outcome: Failed, startedMono: number): Verdict {
+  function fail(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): Verdict {
     const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
     if (isOverload(outcome) && !overloaded) flow.overload(); // once: the drain ends with it
     overloaded ||= isOverload(outcome);
@@ -110,7 +110,7 @@ export function createFailing(options: FailingOptions): Failing {
   }
 
   /** It may be the message or the endpoint: what other records' requests do decides. */
-  function suspect(slot: Sent, made: Made, outcome: Failed, startedMono: number): Verdict {
+  function suspect(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): Verdict {
     const now = performance.now();
     outcomes.failed(made, outcome, null);
     if (!options.passes(slot.entry)) {

@@ -2,10 +2,10 @@ import type { Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Release } from './lease.ts';
-import type { Attempt, Batch } from './senderOutcomes.ts';
+import type { AttemptRow, Batch } from './senderOutcomes.ts';
 
 /** One attempt that has ended. Times in unix ms and ms. */
-export interface Made {
+export interface EndedAttempt {
   position: number;
   messageId: string;
   attempt: number;
@@ -26,13 +26,13 @@ export interface FailingHead {
 
 /** What a delivery has seen and not yet handed to the committer. */
 export interface OutcomeLog {
-  delivered(made: Made, status: number): void;
+  delivered(made: EndedAttempt, status: number): void;
   /** A failed attempt after which sending goes on; unix ms of the next one, if that is planned. */
-  failed(made: Made, outcome: Failed, nextAttemptAt: number | null): void;
+  failed(made: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
   /** One that ends the sending: handed over (unless it was) when the next attempt has been planned. */
-  failing(made: Made, outcome: Failed, handedOver?: boolean): void;
+  failing(made: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
   /** What came since the last call: first-attempt successes as columns, the rest as rows. */
-  take(): { batch: Batch; attempts: Attempt[] };
+  take(): { batch: Batch; attempts: AttemptRow[] };
   /**
    * Of several failing entries the lowest is the head; its next attempt is planned from here, no
    * earlier than any of them was asked to wait for, nor than `paceMs` from now (unix ms).
@@ -41,11 +41,11 @@ export interface OutcomeLog {
 }
 
 export function createOutcomeLog(stream: StreamName, retryWindowMs: number): OutcomeLog {
-  const failures: { attempt: Attempt; outcome: Failed; handedOver: boolean }[] = [];
+  const failures: { attempt: AttemptRow; outcome: Failed; handedOver: boolean }[] = [];
   let batch = emptyBatch();
-  let rows: Attempt[] = [];
+  let rows: AttemptRow[] = [];
 
-  function delivered(made: Made, status: number): void {
+  function delivered(made: EndedAttempt, status: number): void {
     if (made.attempt > 1) {
       rows.push({ ...toAttempt(stream, made), outcome: 'delivered', status });
       return;
@@ -87,7 +87,7 @@ export function createOutcomeLog(stream: StreamName, retryWindowMs: number): Out
     return longest;
   }
 
-  function take(): { batch: Batch; attempts: Attempt[] } {
+  function take(): { batch: Batch; attempts: AttemptRow[] } {
     const taken = { batch, attempts: rows };
     batch = emptyBatch();
     rows = [];
@@ -110,16 +110,16 @@ export function createOutcomeLog(stream: StreamName, retryWindowMs: number): Out
 /** The row of a failed attempt. */
 export function failedAttempt(
   stream: StreamName,
-  made: Made,
+  made: EndedAttempt,
   outcome: Failed,
   nextAttemptAt: number | null,
-): Attempt {
+): AttemptRow {
   const { status, code, responseHead } = outcome;
   return { ...toAttempt(stream, made), status, errorCode: code, responseHead, nextAttemptAt };
 }
 
 /** The row of an attempt, as failed for no known reason: what differs is set by the caller. */
-export function toAttempt(stream: StreamName, made: Made): Attempt {
+export function toAttempt(stream: StreamName, made: EndedAttempt): AttemptRow {
   const { position, messageId, attempt, startedAt, durationMs } = made;
   return {
     position,

@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import { PARKED_CTES } from './parkedRows.ts';
-import type { Attempt, Committed, Outcomes } from './senderOutcomes.ts';
+import type { AttemptRow, Committed, Outcomes } from './senderOutcomes.ts';
 
 /** One statement for all that happened; `parked` adds what happened to parked entries. */
 function commitText(parked: boolean): string {
@@ -106,7 +106,7 @@ function literal(numbers: number[]): string {
   return `{${numbers.join(',')}}`;
 }
 
-function toRow(consumerId: string, attempt: Attempt): Record<string, unknown> {
+function toRow(consumerId: string, attempt: AttemptRow): Record<string, unknown> {
   return {
     id: crypto.randomUUID(),
     consumer_id: consumerId,

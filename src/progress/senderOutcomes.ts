@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../rules/outcome.ts';
 import type { ParkedOps } from './parkedRows.ts';
 
-export interface Attempt {
+export interface AttemptRow {
   position: number;
   messageId: string;
   eventId: string | null;
@@ -30,7 +30,7 @@ export interface Outcomes {
   ahead: number[];
   batch: Batch;
   /** Attempts kept as rows: failures, and successes after them. */
-  attempts: Attempt[];
+  attempts: AttemptRow[];
   /** What happened to parked entries; null: nothing. */
   parked: ParkedOps | null;
 }
