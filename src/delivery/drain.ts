@@ -5,11 +5,11 @@ import { createLanes } from '../flow/lanes.ts';
 import { createPace } from '../flow/pace.ts';
 import { createReady } from '../flow/readyQueue.ts';
 import { createSlidingWindow } from '../flow/slidingWindow.ts';
-import { createOutcomeLog, toRelease, type FailingHead } from '../progress/attemptLog.ts';
+import { createAttemptLog, toRelease, type FailingHead } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
 import type { Lease } from '../progress/lease.ts';
 import type { ParkedRow } from '../progress/parkedRows.ts';
-import type { Outcomes } from '../progress/senderOutcomes.ts';
+import type { SenderOutcomes } from '../progress/senderOutcomes.ts';
 import { laneOf } from '../rules/ordering.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -62,7 +62,7 @@ export function startDrain(options: DrainOptions): Drain {
   let stopping: EndReason | null = null;
   let finishing = false;
   let sending = false;
-  const outcomes = createOutcomeLog(stream, shared.retryWindowMs);
+  const outcomes = createAttemptLog(stream, shared.retryWindowMs);
   let left = false;
   let held = 0; // bytes in the budget
   let pausedUntil = 0; // a fault of ours: wait a little
@@ -260,7 +260,7 @@ export function startDrain(options: DrainOptions): Drain {
     void finish();
   }
 
-  function take(): Outcomes {
+  function take(): SenderOutcomes {
     const { position, ahead } = window.settled();
     committedPosition = position;
     lastCommitAt = performance.now();

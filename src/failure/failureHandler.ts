@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Flow } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
-import type { FailingHead, EndedAttempt, OutcomeLog } from '../progress/attemptLog.ts';
+import type { FailingHead, EndedAttempt, AttemptLog } from '../progress/attemptLog.ts';
 import type { ParkedStore } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
 import { blameOf, isOverload, type Failed } from '../rules/outcome.ts';
@@ -25,7 +25,7 @@ export interface FailingOptions extends ParkingOptions {
   ordering: Ordering;
   slidingWindow: SlidingWindow<Entry>;
   lanes: Lanes<Entry>;
-  outcomes: OutcomeLog;
+  outcomes: AttemptLog;
   flow: Flow;
   /** By position; attempts that failed before and during this drain. */
   failedAttempts: Map<number, number>;

@@ -25,7 +25,7 @@ export interface FailingHead {
 }
 
 /** What a delivery has seen and not yet handed to the committer. */
-export interface OutcomeLog {
+export interface AttemptLog {
   delivered(made: EndedAttempt, status: number): void;
   /** A failed attempt after which sending goes on; unix ms of the next one, if that is planned. */
   failed(made: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
@@ -40,7 +40,7 @@ export interface OutcomeLog {
   failingHead(now: number, paceMs: number): FailingHead | null;
 }
 
-export function createOutcomeLog(stream: StreamName, retryWindowMs: number): OutcomeLog {
+export function createAttemptLog(stream: StreamName, retryWindowMs: number): AttemptLog {
   const failures: { attempt: AttemptRow; outcome: Failed; handedOver: boolean }[] = [];
   let batch = emptyBatch();
   let rows: AttemptRow[] = [];

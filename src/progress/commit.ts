@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import { PARKED_CTES } from './parkedRows.ts';
-import type { AttemptRow, Committed, Outcomes } from './senderOutcomes.ts';
+import type { AttemptRow, Committed, SenderOutcomes } from './senderOutcomes.ts';
 
 /** One statement for all that happened; `parked` adds what happened to parked entries. */
 function commitText(parked: boolean): string {
@@ -41,7 +41,7 @@ const COMMIT_WITH_PARKED = commitText(true);
 /** Stores outcomes and renews the leases; a fenced consumer is missing in the answer. */
 export async function commit(
   sql: Sql,
-  outcomes: Outcomes[],
+  outcomes: SenderOutcomes[],
   leaseMs: number,
 ): Promise<Map<string, Committed>> {
   const attempts = outcomes.flatMap((one) =>
@@ -81,7 +81,7 @@ export async function commit(
   );
 }
 
-function parkedValues(outcomes: Outcomes[]): unknown[] {
+function parkedValues(outcomes: SenderOutcomes[]): unknown[] {
   const all = (of: 'inserts' | 'updates' | 'deletes'): string =>
     JSON.stringify(
       outcomes.flatMap(({ consumerId, parked }) =>

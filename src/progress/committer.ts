@@ -2,13 +2,13 @@ import type { Logger } from 'pino';
 
 import { isDatabaseAway } from '../db/errors.ts';
 import type { Progress } from './progress.ts';
-import type { Committed, Outcomes } from './senderOutcomes.ts';
+import type { Committed, SenderOutcomes } from './senderOutcomes.ts';
 
 /** One drain as the committer sees it. */
 export interface Committing {
   readonly consumerId: string;
   /** Hands over what has happened since the last call; called only when the last hand-over is stored. */
-  take(): Outcomes;
+  take(): SenderOutcomes;
   /** Stored. The lease holds until `leaseUntil` on the monotonic clock. */
   stored(committed: Committed, leaseUntil: number): void;
   /** A successor has the cursor: nothing of this sender counts any more. */
@@ -188,5 +188,5 @@ export function createCommitter(options: CommitterOptions): Committer {
 
 interface Taken {
   one: Committing;
-  outcomes: Outcomes;
+  outcomes: SenderOutcomes;
 }

@@ -2,14 +2,14 @@ import type { Db, Sql } from '../db/db.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import { commit } from './commit.ts';
 import { acquire, type Lease, letGo, type Release } from './lease.ts';
-import type { Outcomes, Committed } from './senderOutcomes.ts';
+import type { SenderOutcomes, Committed } from './senderOutcomes.ts';
 
 /** Cursors, leases and the record of attempts. Every write of a sender is fenced by its epoch. */
 export interface Progress {
   /** Takes the next epoch; null when the consumer has no row. Nothing may be sent for `waitMs`. */
   acquire(consumerId: string, holder: string, leaseMs: number): Promise<Lease | null>;
   /** Stores outcomes and renews the leases, in one statement; a fenced consumer is missing in the answer. */
-  commit(rows: Outcomes[], leaseMs: number): Promise<Map<string, Committed>>;
+  commit(rows: SenderOutcomes[], leaseMs: number): Promise<Map<string, Committed>>;
   /** The sender has taken versions up to `version`; filter versions it took apply above `filterFrom`. */
   confirm(taken: Taken): Promise<void>;
   /** Lets the lease go, noting the failing head or that the consumer is idle. */

@@ -23,7 +23,7 @@ export interface Batch {
   status: number[];
 }
 
-export interface Outcomes {
+export interface SenderOutcomes {
   consumerId: string;
   epoch: number;
   position: number;

@@ -1,6 +1,6 @@
 import type { DeliveryCounts } from '../delivery/drainContext.ts';
 import type { Progress } from '../progress/progress.ts';
-import type { Outcomes } from '../progress/senderOutcomes.ts';
+import type { SenderOutcomes } from '../progress/senderOutcomes.ts';
 import { createCounts, createDurations } from './counters.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -22,7 +22,7 @@ export function countDeliveries(metrics: Metrics): DeliveryCounts {
   metrics.register(durations, attempts);
   metrics.gauge('millrace_in_flight_requests', 'Open requests to endpoints', () => requests.open);
 
-  function count({ batch, attempts: rows }: Outcomes): void {
+  function count({ batch, attempts: rows }: SenderOutcomes): void {
     delivered.count += batch.positions.length;
     for (const ms of batch.durationMs) durations.add(ms);
     for (const { outcome, errorCode, durationMs } of rows) {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAttemptWaits } from '../../src/attempts/attemptWaits.ts';
 import { emptyBatch } from '../../src/progress/attemptLog.ts';
 import { createProgress, type Progress } from '../../src/progress/progress.ts';
-import type { Outcomes } from '../../src/progress/senderOutcomes.ts';
+import type { SenderOutcomes } from '../../src/progress/senderOutcomes.ts';
 import type { Attempt } from '../../src/schema/attempt.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
@@ -24,7 +24,7 @@ const ascending = (a: number, b: number): number => a - b;
 
 interface Sender {
   id: string;
-  commit(outcomes: Partial<Outcomes>): Promise<void>;
+  commit(outcomes: Partial<SenderOutcomes>): Promise<void>;
 }
 
 /** A consumer and the commits of its sender. */
