@@ -68,7 +68,7 @@ export interface DeliverFailure {
 }
 
 /** What is known of a failing head after an attempt; told to the workflow by a signal. */
-export interface Failing {
+export interface HeadReport {
   attempt: number;
   nextAttemptAt: string | null;
   lastFailure: Failure;

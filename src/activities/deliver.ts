@@ -12,7 +12,7 @@ import { recordOf } from '../rules/ordering.ts';
 import { blameOf, mayBeMessage, type Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
-import type { Delivered, DeliverFailure, DeliverInput, Failing } from './contract.ts';
+import type { Delivered, DeliverFailure, DeliverInput, HeadReport } from './contract.ts';
 import { openSingleSender, type DeliverDeps, type SingleSender, type Tried } from './session.ts';
 
 export type { DeliverDeps } from './session.ts';
@@ -300,9 +300,9 @@ async function fails(
 }
 
 /** People see it in the Temporal UI; when that can't be told, the row still says it. */
-async function tell(deps: DeliverDeps, consumerId: string, failing: Failing): Promise<void> {
+async function tell(deps: DeliverDeps, consumerId: string, failing: HeadReport): Promise<void> {
   try {
-    await deps.tellFailing(consumerId, failing);
+    await deps.reportHead(consumerId, failing);
   } catch (error) {
     deps.shared.log.warn({ err: error, consumer_id: consumerId }, 'the workflow was not told');
   }

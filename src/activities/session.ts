@@ -12,7 +12,7 @@ import { emptyBatch, failedAttempt, toAttempt, type EndedAttempt } from '../prog
 import type { Release, Lease } from '../progress/lease.ts';
 import type { AttemptRow } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
-import type { Failing } from './contract.ts';
+import type { HeadReport } from './contract.ts';
 
 /** The longest request (15 s) and 10 s for what surrounds it; each commit renews it. */
 const LEASE_MS = 25_000;
@@ -32,7 +32,7 @@ export interface DeliverDeps {
     startBy: () => number,
   ) => WebhookSender<Message>;
   /** Tells the consumer's workflow how an attempt ended, for people who look at it. */
-  tellFailing: (consumerId: string, failing: Failing) => Promise<void>;
+  reportHead: (consumerId: string, failing: HeadReport) => Promise<void>;
 }
 
 export interface Tried {

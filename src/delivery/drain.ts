@@ -1,4 +1,4 @@
-import { createFailing } from '../failure/failureHandler.ts';
+import { createFailureHandler } from '../failure/failureHandler.ts';
 import type { Sent } from '../failure/outgoing.ts';
 import { createFlow } from '../flow/inFlightLimit.ts';
 import { createLanes } from '../flow/lanes.ts';
@@ -85,7 +85,7 @@ export function startDrain(options: DrainOptions): Drain {
   const pace = createPace(options.config.target.rateLimit, lease.sendFrom);
   const clock = (): number => ownClock(options.config, nowMs());
   const mark = (): void => committer.mark(committing);
-  const failing = createFailing({
+  const failing = createFailureHandler({
     pages: shared.pages,
     store: shared.parked,
     consumerId,

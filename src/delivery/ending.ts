@@ -1,4 +1,4 @@
-import type { Verdict } from '../failure/failureHandler.ts';
+import type { FailureVerdict } from '../failure/failureHandler.ts';
 import type { FailingHead } from '../progress/attemptLog.ts';
 
 export type EndReason =
@@ -25,7 +25,7 @@ export interface DrainEnd {
  * Why a drain ends, by a verdict that comes while it may be ending already: what the endpoint says
  * counts also where sending ends for another reason, and 410 above all.
  */
-export function endsBy(verdict: Verdict, stopping: EndReason | null): EndReason | null {
+export function endsBy(verdict: FailureVerdict, stopping: EndReason | null): EndReason | null {
   if (verdict === 'goes on' || stopping === 'fenced') return stopping;
   const decided = stopping === 'blocked' || stopping === 'parked' || stopping === 'gone';
   return decided && verdict !== 'gone' ? stopping : verdict;

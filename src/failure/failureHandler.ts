@@ -16,7 +16,7 @@ import { createParking, type Parking, type ParkingOptions } from './parkedEntrie
 import { isSameAnswer, type Parked } from './parkedEntry.ts';
 import { createSuspects } from './suspects.ts';
 
-export interface FailingOptions extends ParkingOptions {
+export interface FailureHandlerOptions extends ParkingOptions {
   pages: Pick<Pages, 'entryAt'>;
   /** Rows and bodies of what is parked. */
   store: Pick<ParkedStore, 'rows' | 'bodies'>;
@@ -40,14 +40,14 @@ export interface FailingOptions extends ParkingOptions {
 }
 
 /** What came of a failure: sending goes on, or ends. */
-export type Verdict = 'goes on' | 'blocked' | 'gone' | 'parked';
+export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 
 /**
  * What a drain does about failed attempts: tries suspects again, parks what is proven to be a
  * message's own fault with what follows of its record, and tries parked entries when they are due.
  */
-export interface Failing {
-  fail(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): Verdict;
+export interface FailureHandler {
+  fail(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
   /** A success speaks for the endpoint, and so against the suspects of other records. */
   cleared(slot: Sent, startedMono: number): void;
   /** Whether what is unexplained can only be the endpoint's fault; asked when nothing is in flight. */
@@ -72,7 +72,7 @@ export interface Failing {
   readonly parking: Parking;
 }
 
-export function createFailing(options: FailingOptions): Failing {
+export function createFailureHandler(options: FailureHandlerOptions): FailureHandler {
   const {
     pages,
     store,
@@ -91,7 +91,12 @@ export function createFailing(options: FailingOptions): Failing {
   let overloaded = false;
   let reloads = false; // what was read of the parked ones was not all that there is
 
-  function fail(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): Verdict {
+  function fail(
+    slot: Sent,
+    made: EndedAttempt,
+    outcome: Failed,
+    startedMono: number,
+  ): FailureVerdict {
     const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
     if (isOverload(outcome) && !overloaded) flow.overload(); // once: the drain ends with it
     overloaded ||= isOverload(outcome);
@@ -110,7 +115,12 @@ export function createFailing(options: FailingOptions): Failing {
   }
 
   /** It may be the message or the endpoint: what other records' requests do decides. */
-  function suspect(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): Verdict {
+  function suspect(
+    slot: Sent,
+    made: EndedAttempt,
+    outcome: Failed,
+    startedMono: number,
+  ): FailureVerdict {
     const now = performance.now();
     outcomes.failed(made, outcome, null);
     if (!options.passes(slot.entry)) {

@@ -38,7 +38,7 @@ export interface DrainsOptions {
   retryWindowMs: number;
   /** Activities this process runs at once. */
   slots: number;
-  tellFailing: DeliverDeps['tellFailing'];
+  reportHead: DeliverDeps['reportHead'];
   /** Counts what is sent and stored; none: nobody asks. */
   counts?: DeliveryCounts;
   log: Logger;
@@ -116,7 +116,7 @@ export function createDrains(options: DrainsOptions): Drains {
         return () => void deliveries.delete(delivery);
       },
       openSingle: (config, ended, startBy) => openSender(config, 1, ended, startBy),
-      tellFailing: options.tellFailing,
+      reportHead: options.reportHead,
     },
     get running() {
       return deliveries.size;

@@ -82,7 +82,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     ...options,
     holder,
     userAgent: `Millrace/${options.version}`,
-    tellFailing: options.workflows.failing,
+    reportHead: options.workflows.failing,
   });
   const pages = createPages(db);
   const outbox = startOutbox({

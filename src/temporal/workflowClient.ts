@@ -7,7 +7,7 @@ import {
   type Client,
 } from '@temporalio/client';
 
-import type { Failing } from '../activities/contract.ts';
+import type { HeadReport } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
@@ -31,7 +31,7 @@ export interface Workflows extends Commands {
   /** Resolves when no call is open: a connection closed under one fails where nobody hears it. */
   settled(): Promise<void>;
   /** Tells a blocked consumer's workflow how an attempt ended. */
-  failing(consumerId: string, failing: Failing): Promise<void>;
+  failing(consumerId: string, failing: HeadReport): Promise<void>;
   /** Tells an idle consumer's workflow that something waits, starting it if there is none. */
   wake(consumerId: string, position: number): Promise<void>;
 }

@@ -97,9 +97,9 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
       mailbox.commands.shift();
     } else if (sending !== null && (sending as Sending).done) {
       await conclude(takeSending());
-    } else if (mailbox.failing !== null) {
-      if (now().status === 'blocked') standing = { ...now(), ...mailbox.failing };
-      mailbox.failing = null;
+    } else if (mailbox.headReport !== null) {
+      if (now().status === 'blocked') standing = { ...now(), ...mailbox.headReport };
+      mailbox.headReport = null;
     } else if (timed && untilWarning() <= 0) {
       standing = { ...(await control.warn({ consumerId, at: time() })), warned: true };
     } else if (now().deleted) {
@@ -325,7 +325,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   async function somethingToDo(): Promise<void> {
     const ready = (): boolean =>
       mailbox.commands.length > 0 ||
-      mailbox.failing !== null ||
+      mailbox.headReport !== null ||
       (sending?.done ?? false) ||
       continueDue() ||
       (sending === null &&

@@ -1,6 +1,6 @@
 import { ApplicationFailure, condition, log, setHandler, uuid4 } from '@temporalio/workflow';
 
-import type { Failing } from '../activities/contract.ts';
+import type { HeadReport } from '../activities/contract.ts';
 import type { CommandAnswer, CommandRequest, Command } from '../rules/command.ts';
 import type { FilterDelta } from '../schema/consumer.ts';
 import * as messages from './messages.ts';
@@ -18,7 +18,7 @@ export interface Mailbox {
   /** Highest position the leader wanted delivered. */
   wanted: number;
   /** What the last attempt at a failing head came to, until it is shown. */
-  failing: Failing | null;
+  headReport: HeadReport | null;
   /** The last malformed signal, for people. */
   note: string | null;
 }
@@ -30,7 +30,7 @@ const EVENT_TYPES = new Set(['created', 'updated', 'deleted', '*']);
 
 /** Sets every handler, synchronously: call it first. A malformed signal is noted and has no effect. */
 export function openMailbox(): Mailbox {
-  const mailbox: Mailbox = { commands: [], wanted: 0, failing: null, note: null };
+  const mailbox: Mailbox = { commands: [], wanted: 0, headReport: null, note: null };
 
   function put(request: CommandRequest): PendingCommand {
     const pending: PendingCommand = { request, answer: null, error: null };
@@ -79,8 +79,8 @@ export function openMailbox(): Mailbox {
   setHandler(messages.wake, (position) => {
     if (typeof position === 'number' && position > mailbox.wanted) mailbox.wanted = position;
   });
-  setHandler(messages.failing, (failing) => {
-    if (isFailing(failing)) mailbox.failing = failing;
+  setHandler(messages.headReport, (failing) => {
+    if (isHeadReport(failing)) mailbox.headReport = failing;
   });
   setHandler(
     messages.command,
@@ -102,9 +102,11 @@ export function openMailbox(): Mailbox {
   return mailbox;
 }
 
-function isFailing(value: unknown): value is Failing {
+function isHeadReport(value: unknown): value is HeadReport {
   if (typeof value !== 'object' || value === null) return false;
-  const { attempt, nextAttemptAt, lastFailure } = value as Partial<Record<keyof Failing, unknown>>;
+  const { attempt, nextAttemptAt, lastFailure } = value as Partial<
+    Record<keyof HeadReport, unknown>
+  >;
   if (typeof attempt !== 'number' || typeof lastFailure !== 'object') return false;
   return nextAttemptAt === null || typeof nextAttemptAt === 'string';
 }

@@ -18,7 +18,7 @@ export const retryNow = defineSignal('retryNow');
 export const wake = defineSignal<[unknown]>('wake');
 
 /** How the attempt of a `deliver` under way ended: what people see of a failing head. */
-export const failing = defineSignal<[unknown]>('failing');
+export const headReport = defineSignal<[unknown]>('failing');
 
 /** How the API gives a command, by the update `ask`; answered once it is recorded and in force. */
 export const command = defineUpdate<CommandAnswer, [CommandRequest]>('ask');

@@ -23,7 +23,7 @@ test('a page that comes when its delivery has ended takes no memory from the oth
     userAgent: 'test',
     idleAfterMs: 60_000,
     retryWindowMs: 60_000,
-    tellFailing: () => Promise.resolve(),
+    reportHead: () => Promise.resolve(),
     slots: 100,
     log,
   });

@@ -96,7 +96,7 @@ test('a try that waits for its turn by a rate limit sends nothing and lets go wh
     consumerId,
     idleAfterMs: 60_000,
     listener: { on: () => () => undefined },
-    tellFailing: () => Promise.resolve(),
+    reportHead: () => Promise.resolve(),
     wire: {
       arrives: () => {
         arrived += 1;

@@ -254,7 +254,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       consumerId,
       idleAfterMs: setup.idleAfterMs,
       listener: { on: listen },
-      tellFailing: async (_id, failing) => void (await temporal.tell('failing', failing)),
+      reportHead: async (_id, failing) => void (await temporal.tell('failing', failing)),
       wire: watcher,
     });
     process = own;

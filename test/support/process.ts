@@ -56,7 +56,7 @@ export interface ProcessOptions {
   consumerId: string;
   idleAfterMs: number;
   listener: Pick<Listener, 'on'>;
-  tellFailing: DeliverDeps['tellFailing'];
+  reportHead: DeliverDeps['reportHead'];
   wire: Wire;
 }
 
@@ -184,7 +184,7 @@ export function openProcess(options: ProcessOptions): Process {
       return () => void deliveries.delete(delivery);
     },
     openSingle: openSender as DeliverDeps['openSingle'],
-    tellFailing: options.tellFailing,
+    reportHead: options.reportHead,
   };
   return { deps, gate, died: died.promise, close };
 }
