@@ -43,7 +43,7 @@ import { createSyncs } from './src/streams/syncs.ts';
 import { createTargets } from './src/targets/targets.ts';
 import { testTarget } from './src/targets/testTarget.ts';
 import { countAppends } from './src/telemetry/appendMetrics.ts';
-import { showStandings } from './src/telemetry/consumerGauges.ts';
+import { showConsumerGauges } from './src/telemetry/consumerGauges.ts';
 import { sampleLag } from './src/telemetry/lagSamples.ts';
 import { createMetrics, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
@@ -89,7 +89,13 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const commands = createWorkflowClient({ client, ...queues, retryWindowMs: config.retryWindowMs });
   const metrics = createMetrics();
   showPool(metrics, db);
-  showStandings({ metrics, sql: db, limit: config.metricsConsumers, keepMs: METRICS_KEPT_MS, log });
+  showConsumerGauges({
+    metrics,
+    sql: db,
+    limit: config.metricsConsumers,
+    keepMs: METRICS_KEPT_MS,
+    log,
+  });
   const appender = countAppends(metrics, createAppender({ db, url, log }));
   const ends = createEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);

@@ -1,4 +1,4 @@
-import type { Standing } from '../consumers/consumerSnapshot.ts';
+import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import type { StopReason } from '../consumers/lifecycle.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { Failure } from '../rules/outcome.ts';
@@ -7,19 +7,21 @@ import type { Filter } from '../schema/consumer.ts';
 /** Activities of the control queue: the workflow's hand on its consumer's row. */
 export interface ControlActivities {
   /** As the row stands, letting go of a hold nobody waits for; null when there is no such consumer. */
-  load(input: Of): Promise<{ standing: Standing; filter: Filter; truncated: boolean } | null>;
-  look(input: Of): Promise<Standing>;
+  load(
+    input: Of,
+  ): Promise<{ standing: ConsumerSnapshot; filter: Filter; truncated: boolean } | null>;
+  look(input: Of): Promise<ConsumerSnapshot>;
   apply(
     input: Of & { ask: CommandRequest; at: string },
-  ): Promise<{ answer: CommandAnswer; standing: Standing }>;
+  ): Promise<{ answer: CommandAnswer; standing: ConsumerSnapshot }>;
   /** Asks the running sender to let go. */
   hold(input: Of): Promise<void>;
-  block(input: Of & { reason: string; at: string }): Promise<Standing>;
+  block(input: Of & { reason: string; at: string }): Promise<ConsumerSnapshot>;
   /** `success`: the endpoint has taken something; else nothing was left to try. */
-  unblock(input: Of & { at: string; success: boolean }): Promise<Standing>;
+  unblock(input: Of & { at: string; success: boolean }): Promise<ConsumerSnapshot>;
   /** Warns who is named that the endpoint has failed for a while; once an episode. */
-  warn(input: Of & { at: string }): Promise<Standing>;
-  stop(input: Of & { at: string; why: StopReason }): Promise<Standing>;
+  warn(input: Of & { at: string }): Promise<ConsumerSnapshot>;
+  stop(input: Of & { at: string; why: StopReason }): Promise<ConsumerSnapshot>;
   /** Whether an entry still waits at the head of a blocked consumer, or its endpoint has asked to wait. */
   hasHead(input: Of): Promise<boolean>;
 }

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
 import type { CommandApplier } from '../consumers/applyCommand.ts';
-import { loadFilter, loadStanding, type Standing } from '../consumers/consumerSnapshot.ts';
+import { loadFilter, loadSnapshot, type ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import type { Lifecycle } from '../consumers/lifecycle.ts';
 import type { Db } from '../db/db.ts';
 import { isDatabaseAway } from '../db/errors.ts';
@@ -37,8 +37,8 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
   const { db, applier, lifecycle, retryWindowMs } = deps;
   const parked = createParkedStore(db);
 
-  async function standingOf(consumerId: string): Promise<Standing> {
-    const standing = await loadStanding(db, consumerId);
+  async function standingOf(consumerId: string): Promise<ConsumerSnapshot> {
+    const standing = await loadSnapshot(db, consumerId);
     if (standing === null) throw new Error(`there is no consumer ${consumerId}`);
     return { ...standing, retryWindowMs };
   }
@@ -46,7 +46,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
   return {
     load: async ({ consumerId }) => {
       await applier.unhold(consumerId);
-      const standing = await loadStanding(db, consumerId);
+      const standing = await loadSnapshot(db, consumerId);
       if (standing === null || standing.deleted) return null;
       return { standing: { ...standing, retryWindowMs }, ...(await loadFilter(db, consumerId)) };
     },

@@ -9,7 +9,7 @@ const MAX_LIST_BYTES = 256 * 1024;
  * Where a consumer stands, as its workflow sees it. Kept in histories: holds no secret and no
  * entry's data.
  */
-export interface Standing {
+export interface ConsumerSnapshot {
   stream: StreamName;
   status: ConsumerStatus;
   statusReason: string | null;
@@ -36,11 +36,11 @@ export interface Standing {
   retryWindowMs?: number;
 }
 
-interface Row extends Omit<Standing, 'targetHost'> {
+interface Row extends Omit<ConsumerSnapshot, 'targetHost'> {
   baseUrl: string | null;
 }
 
-export async function loadStanding(sql: Sql, consumerId: string): Promise<Standing | null> {
+export async function loadSnapshot(sql: Sql, consumerId: string): Promise<ConsumerSnapshot | null> {
   const { rows } = await sql.query<Row>({
     text: `
       select k.stream, k.status, k.status_reason as "statusReason", k.version,

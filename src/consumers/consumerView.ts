@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { OVER_AT, type Aging } from '../retention/retentionText.ts';
 import { compile } from '../rules/filter.ts';
-import { STANDS_AT } from '../rules/positionSql.ts';
+import { SHOWN_POSITION } from '../rules/positionSql.ts';
 import type { Consumer, Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
@@ -79,7 +79,7 @@ export function selectConsumers(rows: string): string {
       join tails t on t.stream = k.stream
       join leader l on l.name = 'wake'
      cross join lateral (
-        select ${STANDS_AT} as shown
+        select ${SHOWN_POSITION} as shown
      ) stand
       left join lateral (
         select event_inserted_at as at from events

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 
 import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
 import type { Db, Sql } from '../db/db.ts';
-import { PASSES } from '../rules/filterSql.ts';
-import { STANDS_AT } from '../rules/positionSql.ts';
+import { PASSES_FILTER } from '../rules/filterSql.ts';
+import { SHOWN_POSITION } from '../rules/positionSql.ts';
 import { createPages } from '../streams/pages.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
@@ -120,7 +120,7 @@ const STANDS = `
     join cursors c on c.consumer_id = k.id
     join tails t on t.stream = k.stream
     join leader l on l.name = 'wake'
-   cross join lateral (select ${STANDS_AT} as at) stand
+   cross join lateral (select ${SHOWN_POSITION} as at) stand
    where k.stream = 'events' and k.deleted_at is null`;
 
 /** Forgets those that have passed everything that is old. */
@@ -164,7 +164,7 @@ const LOOK = `
       from behind k
       left join lateral (
         select e.position from (${NEXT}) e
-         where not e.position = any (k.ahead) and ${PASSES}
+         where not e.position = any (k.ahead) and ${PASSES_FILTER}
          order by e.position limit 1
       ) first on true
       left join lateral ( -- how far that was, when there is more

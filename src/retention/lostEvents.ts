@@ -1,7 +1,7 @@
 import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
 import type { Sql } from '../db/db.ts';
-import { PASSES } from '../rules/filterSql.ts';
-import { STANDS_AT } from '../rules/positionSql.ts';
+import { PASSES_FILTER } from '../rules/filterSql.ts';
+import { SHOWN_POSITION } from '../rules/positionSql.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { lostText } from './retentionText.ts';
 
@@ -54,7 +54,7 @@ const BEHIND = `
     join cursors c on c.consumer_id = k.id
     join tails t on t.stream = k.stream
     join leader l on l.name = 'wake'
-   where k.stream = 'events' and k.deleted_at is null and ${STANDS_AT} < $1`;
+   where k.stream = 'events' and k.deleted_at is null and ${SHOWN_POSITION} < $1`;
 
 interface Missed extends Troubled {
   id: string;
@@ -74,7 +74,7 @@ function missedIn(partition: string): string {
      cross join lateral (
         select count(*) as count, min(e.position) as first, max(e.position) as last
           from ${partition} e
-         where e.position > c.position and not e.position = any (c.ahead) and ${PASSES}
+         where e.position > c.position and not e.position = any (c.ahead) and ${PASSES_FILTER}
      ) missed
      where k.id = any ($1) and missed.count > 0`;
 }

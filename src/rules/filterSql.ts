@@ -2,7 +2,7 @@
  * Whether event e passes the filter of consumer k, as `inForce` says it: the version in force at
  * its position, and all later ones. A version is in force up to where the next one begins.
  */
-export const PASSES = `
+export const PASSES_FILTER = `
   not exists (
     select from (
       select *, lead(filter_from) over (order by version) as until

@@ -1,10 +1,10 @@
 import type { Sql } from '../db/db.ts';
-import { STANDS_AT } from '../rules/positionSql.ts';
+import { SHOWN_POSITION } from '../rules/positionSql.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
 /** How one consumer stands, for operators. */
-export interface ConsumerStanding {
+export interface ConsumerFigures {
   id: string;
   status: ConsumerStatus;
   /** At most so many entries wait after its position; 0 when it is caught up. */
@@ -16,8 +16,8 @@ export interface ConsumerStanding {
 }
 
 /** How all stand: those in trouble one by one, all of them in sums. */
-export interface Standings {
-  consumers: ConsumerStanding[];
+export interface AllFigures {
+  consumers: ConsumerFigures[];
   all: Record<ConsumerStatus, number> & {
     entries: number;
     seconds: number;
@@ -30,10 +30,10 @@ export interface Standings {
   unsent: number;
 }
 
-type Row = ConsumerStanding & Record<`all_${keyof Standings['all']}`, number>;
+type Row = ConsumerFigures & Record<`all_${keyof AllFigures['all']}`, number>;
 
 /** One statement for all consumers; `limit` bounds those that are told one by one, the worst first. */
-export async function readStandings(sql: Sql, limit: number): Promise<Standings> {
+export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllFigures> {
   const [consumers, rest] = await Promise.all([
     sql.query<Row>({ name: 'standings', text: CONSUMERS, values: [Math.max(1, limit)] }),
     sql.query<{ records: number; events: number; unsent: number }>({
@@ -71,7 +71,7 @@ const CONSUMERS = `
       join tails t on t.stream = k.stream
       join leader l on l.name = 'wake'
      cross join lateral (
-        select ${STANDS_AT} as shown
+        select ${SHOWN_POSITION} as shown
      ) stand
      where k.deleted_at is null
   ), oldest as ( -- consumers that stand at the same place share the look-up

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 
 import type { Sql } from '../db/db.ts';
-import { readStandings, type ConsumerStanding, type Standings } from './consumerFigures.ts';
+import { readConsumerFigures, type ConsumerFigures, type AllFigures } from './consumerFigures.ts';
 import type { Metrics, Source } from './metrics.ts';
 
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
-export interface StandingGaugesOptions {
+export interface ConsumerGaugesOptions {
   metrics: Metrics;
   sql: Sql;
   /** Consumers with series of their own. */
@@ -17,15 +17,21 @@ export interface StandingGaugesOptions {
 }
 
 /** How consumers stand, from Postgres; while that is away these series are missing. */
-export function showStandings({ metrics, sql, limit, keepMs, log }: StandingGaugesOptions): void {
-  let last: { at: number; read: Promise<Standings | null> } | null = null;
+export function showConsumerGauges({
+  metrics,
+  sql,
+  limit,
+  keepMs,
+  log,
+}: ConsumerGaugesOptions): void {
+  let last: { at: number; read: Promise<AllFigures | null> } | null = null;
 
-  function read(): Promise<Standings | null> {
+  function read(): Promise<AllFigures | null> {
     const now = performance.now();
     if (last === null || now - last.at > keepMs) {
       last = {
         at: now,
-        read: readStandings(sql, limit).catch((error: unknown) => {
+        read: readConsumerFigures(sql, limit).catch((error: unknown) => {
           log.warn({ err: error }, 'consumers could not be counted for metrics');
           return null; // the scrape goes on without them
         }),
@@ -34,7 +40,7 @@ export function showStandings({ metrics, sql, limit, keepMs, log }: StandingGaug
     return last.read;
   }
 
-  function show(name: string, help: string, values: (standings: Standings) => Value[]): Source {
+  function show(name: string, help: string, values: (standings: AllFigures) => Value[]): Source {
     const get: Source['get'] = async () => {
       const standings = await read();
       return { name, help, type: 'gauge', values: standings === null ? [] : values(standings) };
@@ -42,13 +48,13 @@ export function showStandings({ metrics, sql, limit, keepMs, log }: StandingGaug
     return { name, get };
   }
 
-  function each(name: string, help: string, value: (one: ConsumerStanding) => number): Source {
+  function each(name: string, help: string, value: (one: ConsumerFigures) => number): Source {
     return show(name, help, ({ consumers }) =>
       consumers.map((one) => ({ labels: { consumer: one.id }, value: value(one) })),
     );
   }
 
-  function all(name: string, help: string, value: (standings: Standings) => number): Source {
+  function all(name: string, help: string, value: (standings: AllFigures) => number): Source {
     return show(name, help, (standings) => [{ labels: {}, value: value(standings) }]);
   }
 

@@ -1,5 +1,5 @@
 import type { Sql } from '../db/db.ts';
-import { STANDS_AT } from '../rules/positionSql.ts';
+import { SHOWN_POSITION } from '../rules/positionSql.ts';
 
 /**
  * Notes for each minute how much waits for every consumer that has something to do, as an upper
@@ -12,7 +12,7 @@ export async function sampleLag(sql: Sql): Promise<void> {
     select id, date_trunc('minute', clock_timestamp()), entries
       from (
         select k.id, c.idle,
-               greatest(0, s.last_position - cardinality(c.ahead) - ${STANDS_AT}) as entries
+               greatest(0, s.last_position - cardinality(c.ahead) - ${SHOWN_POSITION}) as entries
           from consumers k
           join cursors c on c.consumer_id = k.id
           join streams s on s.name = k.stream

@@ -20,7 +20,7 @@ import type {
   DeliveryActivities,
   Drained,
 } from '../activities/contract.ts';
-import type { Standing } from '../consumers/consumerSnapshot.ts';
+import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import { needsHold, type Command } from '../rules/command.ts';
 import { applyDelta, describeFilter } from '../rules/filter.ts';
 import { lastAttemptMarginMs } from '../rules/retry.ts';
@@ -66,7 +66,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   mailbox.wanted = args.carried?.wanted ?? 0;
   mailbox.note = args.carried?.note ?? null;
   let published = args.carried?.published ?? '';
-  let standing: Standing | null = null;
+  let standing: ConsumerSnapshot | null = null;
   let filter: Filter = { syncs: [], collections: [], event_types: [] };
   let truncated = false;
   let sending: Sending | null = null;
@@ -279,7 +279,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   }
 
   /** What a command means for what is being sent. */
-  async function follow(command: Command, before: Standing): Promise<void> {
+  async function follow(command: Command, before: ConsumerSnapshot): Promise<void> {
     const changedFilter = now().filterVersion !== before.filterVersion;
     if (changedFilter) await refreshFilter(command);
     if (command.kind === 'retry' && now().status === 'blocked') {
@@ -313,7 +313,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     return true;
   }
 
-  function now(): Standing {
+  function now(): ConsumerSnapshot {
     if (standing === null) throw new Error('the consumer is not loaded');
     return standing;
   }

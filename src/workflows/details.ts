@@ -1,7 +1,7 @@
-import type { Standing } from '../consumers/consumerSnapshot.ts';
+import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 
 /** The status page that the Temporal UI shows: Markdown, one glance. */
-export function details(standing: Standing, filter: string, note: string | null): string {
+export function details(standing: ConsumerSnapshot, filter: string, note: string | null): string {
   const behind = Math.max(0, standing.lastPosition - standing.position);
   const lines = [
     `**${sentence(standing)}**`,
@@ -26,7 +26,7 @@ export function details(standing: Standing, filter: string, note: string | null)
   return lines.join('\n');
 }
 
-function sentence(standing: Standing): string {
+function sentence(standing: ConsumerSnapshot): string {
   switch (standing.status) {
     case 'active':
       return standing.idle ? 'Active, nothing to send' : 'Active, delivering';
