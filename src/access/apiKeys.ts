@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 import { textArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
-import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
+import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import { refuseField } from '../db/refusal.ts';
 import { newMaking, secretFor, type Making } from '../db/seed.ts';
 import type { ApiKey, ApiKeyInput, NewApiKey, Scope } from '../schema/apiKey.ts';
@@ -26,7 +26,7 @@ export interface ApiKeys {
   create(input: ApiKeyInput, createdBy: string, making?: Making): Promise<NewApiKey>;
   get(id: string): Promise<ApiKey | null>;
   /** Newest first. */
-  list(page: { limit: number; after: Key | null }): Promise<KeyPage<ApiKey>>;
+  list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<ApiKey>>;
   /** Tells every process; false when there is none. One that is revoked stays as it is. */
   revoke(id: string): Promise<boolean>;
   /** By the SHA-256 of the key. */

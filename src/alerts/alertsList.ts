@@ -1,18 +1,18 @@
 import type { Sql } from '../db/db.ts';
-import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
+import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import type { Alert, AlertKind } from '../schema/alert.ts';
 
 /** Reads alerts with the state of their mails; whoever finds something wrong writes them. */
 export interface AlertsList {
   /** Newest first. */
-  list(query: AlertQuery): Promise<KeyPage<Alert>>;
+  list(query: AlertQuery): Promise<ListPage<Alert>>;
 }
 
 export interface AlertQuery {
   consumerId?: string | undefined;
   kind?: AlertKind | undefined;
   limit: number;
-  after: Key | null;
+  after: ListPlace | null;
 }
 
 interface Row extends Omit<Alert, 'mail'> {
@@ -24,7 +24,7 @@ interface Row extends Omit<Alert, 'mail'> {
 }
 
 export function createAlertsList(sql: Sql): AlertsList {
-  async function list({ consumerId, kind, limit, after }: AlertQuery): Promise<KeyPage<Alert>> {
+  async function list({ consumerId, kind, limit, after }: AlertQuery): Promise<ListPage<Alert>> {
     const { rows } = await sql.query<Row>({
       text: `
         with page as materialized (

@@ -3,7 +3,7 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { AttemptWaits, Watched } from '../attempts/attemptWaits.ts';
 import type { Consumers } from '../consumers/consumers.ts';
-import type { KeyPage } from '../db/keyset.ts';
+import type { ListPage } from '../db/keyset.ts';
 import { Attempt, AttemptOutcome } from '../schema/attempt.ts';
 import { UpstreamId } from '../schema/fields.ts';
 import { needConsumer } from './consumers.ts';
@@ -48,8 +48,8 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
     query: Query,
     watched: Watched | null,
     signal: AbortSignal,
-    read: () => Promise<KeyPage<Attempt>>,
-  ): Promise<KeyPage<Attempt>> {
+    read: () => Promise<ListPage<Attempt>>,
+  ): Promise<ListPage<Attempt>> {
     const until = performance.now() + query.wait_for;
     for (;;) {
       const page = await read();

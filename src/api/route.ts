@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { z, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 
-import { readKey, textOfKey, type KeyPage } from '../db/keyset.ts';
+import { readPlace, textOfPlace, type ListPage } from '../db/keyset.ts';
 import { Uuid } from '../schema/fields.ts';
 import { Problem } from '../schema/problem.ts';
 import { needMedia } from './body.ts';
@@ -86,7 +86,7 @@ export const listFields = {
     .optional()
     .meta({ description: '`next_cursor` of the page before' })
     .transform((text, c) => {
-      const key = text === undefined ? null : readKey(text);
+      const key = text === undefined ? null : readPlace(text);
       if (text !== undefined && key === null) {
         c.addIssue({ code: 'custom', message: 'is not a cursor of this list' });
       }
@@ -104,6 +104,6 @@ export function pageOf<T extends z.ZodType>(
 }
 
 /** A page of a store as the API answers it. */
-export function toList<T>(page: KeyPage<T>): { data: T[]; next_cursor: string | null } {
-  return { data: page.data, next_cursor: page.next === null ? null : textOfKey(page.next) };
+export function toList<T>(page: ListPage<T>): { data: T[]; next_cursor: string | null } {
+  return { data: page.data, next_cursor: page.next === null ? null : textOfPlace(page.next) };
 }

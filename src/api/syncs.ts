@@ -2,7 +2,7 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import { Metadata, SyncId, SyncName } from '../schema/fields.ts';
 import { Collection, Sync } from '../schema/stream.ts';
-import type { Listing, Place, Syncs } from '../streams/syncs.ts';
+import type { Listing, SyncPlace, Syncs } from '../streams/syncs.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, listFields, pageOf, problems } from './route.ts';
 import { needs } from './scopes.ts';
@@ -53,7 +53,7 @@ const cursor = z
   .max(4096)
   .optional()
   .meta({ description: '`next_cursor` of the page before' })
-  .transform((text, c): Place | null => {
+  .transform((text, c): SyncPlace | null => {
     if (text === undefined) return null;
     try {
       return ParsedPlace.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { Key, KeyPage } from '../db/keyset.ts';
+import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt } from '../schema/attempt.ts';
 
 /** An attempt as it was stored; what only the stream knows is looked up once it is on a page. */
@@ -17,34 +17,34 @@ export interface PastAttempt extends Omit<Attempt, 'id' | 'message_id' | 'starte
 
 /** The next attempts before a place, newest first; `end` when there are no more than these. */
 export type ReadPastAttempts = (
-  before: Place,
+  before: PositionInTime,
   size: number,
 ) => Promise<{ made: PastAttempt[]; end: boolean }>;
 
 /** Exclusive. */
-export interface Place {
+export interface PositionInTime {
   at: number;
   id: string;
 }
 
 const HIGHEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-export const LAST: Place = { at: 8.64e15, id: HIGHEST_ID };
+export const LAST: PositionInTime = { at: 8.64e15, id: HIGHEST_ID };
 const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
 /** Attempts that one request looks at. */
 const LOOKED_AT = 10_000;
 const MOST_AT_ONCE = 4_000;
 
 /** Everything that began before this moment, unix ms. */
-export function placeBefore(at: number): Place {
+export function placeBefore(at: number): PositionInTime {
   return { at, id: LOWEST_ID };
 }
 
 /** Everything that began no later, unix ms. */
-export function placeUpTo(at: number): Place {
+export function placeUpTo(at: number): PositionInTime {
   return { at, id: HIGHEST_ID };
 }
 
-export function placeOf(key: Key): Place {
+export function placeOf(key: ListPlace): PositionInTime {
   return { at: Date.parse(key.at), id: key.id };
 }
 
@@ -55,7 +55,7 @@ export function compare(a: PastAttempt, b: PastAttempt): number {
   return one === other ? 0 : one < other ? 1 : -1;
 }
 
-export function isBefore(made: PastAttempt, place: Place): boolean {
+export function isBefore(made: PastAttempt, place: PositionInTime): boolean {
   return made.at < place.at || (made.at === place.at && idOf(made) < place.id);
 }
 
@@ -77,11 +77,11 @@ export function idOf(made: PastAttempt): string {
  * even empty, and still say where to go on.
  */
 export async function cutPage(
-  from: Place,
+  from: PositionInTime,
   limit: number,
   read: ReadPastAttempts,
   keep: (chunk: PastAttempt[]) => Promise<PastAttempt[]>,
-): Promise<KeyPage<PastAttempt>> {
+): Promise<ListPage<PastAttempt>> {
   const found: PastAttempt[] = [];
   let before = from;
   let looked = 0;
@@ -100,6 +100,6 @@ export async function cutPage(
   }
 }
 
-function keyOf(made: PastAttempt): Key {
+function keyOf(made: PastAttempt): ListPlace {
   return { at: new Date(made.at).toISOString(), id: idOf(made) };
 }

@@ -1,5 +1,5 @@
 import type { Sql } from '../db/db.ts';
-import type { Key, KeyPage } from '../db/keyset.ts';
+import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt, AttemptOutcome } from '../schema/attempt.ts';
 import type { StreamName } from '../schema/stream.ts';
 import {
@@ -9,7 +9,7 @@ import {
   placeBefore,
   placeOf,
   type PastAttempt,
-  type Place,
+  type PositionInTime,
   type ReadPastAttempts,
 } from './attemptPage.ts';
 import { consumerAttempts, SLACK_MS } from './consumerAttempts.ts';
@@ -18,9 +18,9 @@ import { attemptsAt, findEvent } from './eventAttempts.ts';
 /** What was tried, newest first. Senders' commits write it; it is kept for the attempt retention. */
 export interface Attempts {
   /** Of one consumer. */
-  list(consumer: Reader, query: AttemptQuery): Promise<KeyPage<Attempt>>;
+  list(consumer: Reader, query: AttemptQuery): Promise<ListPage<Attempt>>;
   /** At one event, of all consumers; empty when the event is not kept. */
-  listEvent(eventId: string, query: AttemptQuery): Promise<KeyPage<Attempt>>;
+  listEvent(eventId: string, query: AttemptQuery): Promise<ListPage<Attempt>>;
   /** The position of an event that is kept. */
   positionOf(eventId: string): Promise<number | null>;
 }
@@ -41,11 +41,11 @@ export interface AttemptQuery {
   eventId?: string | undefined;
   upstreamId?: string | undefined;
   limit: number;
-  after: Key | null;
+  after: ListPlace | null;
 }
 
 export function createAttempts(sql: Sql): Attempts {
-  async function list(consumer: Reader, query: AttemptQuery): Promise<KeyPage<Attempt>> {
+  async function list(consumer: Reader, query: AttemptQuery): Promise<ListPage<Attempt>> {
     if (query.eventId !== undefined) return listEvent(query.eventId, query, consumer);
     const since = query.since ?? null;
     const read = consumerAttempts(sql, {
@@ -61,7 +61,7 @@ export function createAttempts(sql: Sql): Attempts {
     eventId: string,
     query: AttemptQuery,
     consumer: Reader | null = null,
-  ): Promise<KeyPage<Attempt>> {
+  ): Promise<ListPage<Attempt>> {
     const event = consumer?.stream === 'records' ? null : await findEvent(sql, eventId);
     if (event === null) return { data: [], next: null };
     return page('events', query, attemptsAt(sql, event, consumer?.id ?? null));
@@ -71,7 +71,7 @@ export function createAttempts(sql: Sql): Attempts {
     stream: StreamName,
     query: AttemptQuery,
     read: ReadPastAttempts,
-  ): Promise<KeyPage<Attempt>> {
+  ): Promise<ListPage<Attempt>> {
     const keep = async (chunk: PastAttempt[]): Promise<PastAttempt[]> => {
       const passing = chunk.filter((made) => passes(made, query));
       if (query.upstreamId === undefined || passing.length === 0) return passing;
@@ -108,7 +108,7 @@ export function createAttempts(sql: Sql): Attempts {
   };
 }
 
-function startOf({ after, until }: AttemptQuery): Place {
+function startOf({ after, until }: AttemptQuery): PositionInTime {
   const first = until === undefined ? LAST : placeBefore(until);
   if (after === null) return first;
   const place = placeOf(after);

@@ -3,7 +3,7 @@ import {
   compare,
   isBefore,
   type PastAttempt,
-  type Place,
+  type PositionInTime,
   type ReadPastAttempts,
 } from './attemptPage.ts';
 
@@ -49,7 +49,7 @@ export function fromRow({ started_at, ...row }: StoredAttempt): PastAttempt {
 async function readRows(
   sql: Sql,
   { consumerId, rowsSince }: Sources,
-  before: Place,
+  before: PositionInTime,
   size: number,
 ): Promise<PastAttempt[]> {
   const { rows } = await sql.query<StoredAttempt>({
@@ -78,7 +78,7 @@ interface BatchRow {
 async function walkBatches(
   sql: Sql,
   { consumerId, batchesSince }: Sources,
-  before: Place,
+  before: PositionInTime,
   size: number,
 ): Promise<{ made: PastAttempt[]; end: boolean }> {
   const made: PastAttempt[] = [];

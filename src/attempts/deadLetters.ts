@@ -1,5 +1,5 @@
 import type { Sql } from '../db/db.ts';
-import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
+import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
 
 /** Reads and deletes dead letters; senders' commits write them, edits put them back. */
@@ -11,8 +11,8 @@ export interface DeadLetters {
     /** Of the last failure. */
     code?: string | undefined;
     limit: number;
-    after: Key | null;
-  }): Promise<KeyPage<DeadLetter>>;
+    after: ListPlace | null;
+  }): Promise<ListPage<DeadLetter>>;
   /** By what their last failure was, most first. */
   groups(consumerId: string): Promise<DeadLetterGroup[]>;
   get(consumerId: string, id: string): Promise<DeadLetterWithBody | null>;

@@ -1,20 +1,20 @@
 import type { Sql } from '../db/db.ts';
-import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
+import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import type { Change } from '../schema/consumer.ts';
 
 /** Who changed which consumer, newest first. Written with each change by whoever makes it. */
 export interface Changes {
-  list(query: ChangeQuery): Promise<KeyPage<Change>>;
+  list(query: ChangeQuery): Promise<ListPage<Change>>;
 }
 
 export interface ChangeQuery {
   consumerId?: string | undefined;
   limit: number;
-  after: Key | null;
+  after: ListPlace | null;
 }
 
 export function createChanges(sql: Sql): Changes {
-  async function list({ consumerId, limit, after }: ChangeQuery): Promise<KeyPage<Change>> {
+  async function list({ consumerId, limit, after }: ChangeQuery): Promise<ListPage<Change>> {
     const { rows } = await sql.query<Change>({
       text: `
         select id, consumer_id, action, actor, detail, at from changes

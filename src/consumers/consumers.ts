@@ -1,6 +1,6 @@
 import type { Db, Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
-import { toPage, type Key, type KeyPage } from '../db/keyset.ts';
+import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
 import { newMaking, type Making } from '../db/seed.ts';
 import type { Command } from '../rules/command.ts';
@@ -26,7 +26,7 @@ export interface Consumers {
   create(input: ConsumerInput, actor: string, making?: Making): Promise<string>;
   get(id: string): Promise<Consumer | null>;
   /** Newest first. */
-  list(query: ConsumerQuery): Promise<KeyPage<Consumer>>;
+  list(query: ConsumerQuery): Promise<ListPage<Consumer>>;
   /** The stream it reads; null when there is no such consumer. */
   streamOf(id: string): Promise<StreamName | null>;
   /** Refuses (422) the id of a target that isn't there. */
@@ -43,7 +43,7 @@ export interface ConsumerQuery {
   status?: ConsumerStatus | undefined;
   targetId?: string | undefined;
   limit: number;
-  after: Key | null;
+  after: ListPlace | null;
 }
 
 export interface ConsumersDeps extends ViewSettings {
@@ -64,7 +64,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     return row === undefined ? null : toConsumer(row, await countLag(db, pages, row), deps);
   }
 
-  async function list(query: ConsumerQuery): Promise<KeyPage<Consumer>> {
+  async function list(query: ConsumerQuery): Promise<ListPage<Consumer>> {
     const { rows } = await db.query<ConsumerRow>(listQuery(query));
     const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
     return {

@@ -1,25 +1,25 @@
 import { isId } from './ids.ts';
 
 /** A place in a list that is sorted newest first. */
-export interface Key {
+export interface ListPlace {
   /** RFC 3339, with all its digits. */
   at: string;
   id: string;
 }
 
-export interface KeyPage<T> {
+export interface ListPage<T> {
   data: T[];
   /** Where the next page begins; null at the end. */
-  next: Key | null;
+  next: ListPlace | null;
 }
 
 /** The opaque text of a place in a list. */
-export function textOfKey(key: Key): string {
+export function textOfPlace(key: ListPlace): string {
   return Buffer.from(`${key.at} ${key.id}`).toString('base64url');
 }
 
 /** Reads what `textOfKey` wrote; null for anything else. */
-export function readKey(text: string): Key | null {
+export function readPlace(text: string): ListPlace | null {
   const [at = '', id = '', ...rest] = Buffer.from(text, 'base64url').toString('utf8').split(' ');
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/u.test(at);
   return isTime && !Number.isNaN(Date.parse(at)) && isId(id) && rest.length === 0
@@ -28,7 +28,7 @@ export function readKey(text: string): Key | null {
 }
 
 /** Cuts rows that were asked for one more than `limit` to a page. */
-export function toPage<T>(rows: T[], limit: number, keyOf: (row: T) => Key): KeyPage<T> {
+export function toPage<T>(rows: T[], limit: number, keyOf: (row: T) => ListPlace): ListPage<T> {
   const data = rows.slice(0, limit);
   const last = data.at(-1);
   return { data, next: rows.length > limit && last !== undefined ? keyOf(last) : null };

@@ -46,7 +46,7 @@ export interface Page {
   first: number;
 }
 
-export interface Key {
+export interface EntryKey {
   position: number;
   syncId: string;
   collectionId: string;

@@ -3,15 +3,22 @@ import type { QueryArrayResult } from 'pg';
 import type { Sql } from '../db/db.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
-import { type PageRequest, type Page, type Key, type Entry, COLUMNS, ENTRY_OF } from './entry.ts';
+import {
+  type PageRequest,
+  type Page,
+  type EntryKey,
+  type Entry,
+  COLUMNS,
+  ENTRY_OF,
+} from './entry.ts';
 import { scanFor } from './scan.ts';
 
 export interface Pages {
   read(request: PageRequest): Promise<Page>;
   /** What filters look at, for the next `limit` entries. */
-  keys(stream: StreamName, after: number, limit: number): Promise<Key[]>;
+  keys(stream: StreamName, after: number, limit: number): Promise<EntryKey[]>;
   /** The same for the newest `limit` entries, newest first. */
-  newestKeys(stream: StreamName, limit: number): Promise<Key[]>;
+  newestKeys(stream: StreamName, limit: number): Promise<EntryKey[]>;
   /** Position of the first entry in (after, until] that passes the filter. */
   first(stream: StreamName, after: number, filter: Filter, until: number): Promise<number | null>;
   entryAt(stream: StreamName, position: number): Promise<Entry | null>;
@@ -78,7 +85,7 @@ export function createPages(sql: Sql): Pages {
     return { entries, scannedTo, last, first };
   }
 
-  async function keys(stream: StreamName, after: number, limit: number): Promise<Key[]> {
+  async function keys(stream: StreamName, after: number, limit: number): Promise<EntryKey[]> {
     const rows = await readRows(
       `keys-${stream}`,
       `${KEYS[stream]} where position > $1 order by position limit $2`,
@@ -87,7 +94,7 @@ export function createPages(sql: Sql): Pages {
     return rows.map(toKey);
   }
 
-  async function newestKeys(stream: StreamName, limit: number): Promise<Key[]> {
+  async function newestKeys(stream: StreamName, limit: number): Promise<EntryKey[]> {
     const rows = await readRows(null, `${KEYS[stream]} order by position desc limit $1`, [limit]);
     return rows.map(toKey);
   }
@@ -152,8 +159,8 @@ export function createPages(sql: Sql): Pages {
   return { read, keys, newestKeys, first, entryAt, positionAtTime };
 }
 
-function toKey([position, syncId, collectionId, event]: unknown[]): Key {
-  return { position, syncId, collectionId, event } as Key;
+function toKey([position, syncId, collectionId, event]: unknown[]): EntryKey {
+  return { position, syncId, collectionId, event } as EntryKey;
 }
 
 /** How far a page has looked that ran out of entries before it ran out of room. */

@@ -2,22 +2,22 @@ import type { Db } from '../db/db.ts';
 import type { Collection, Sync } from '../schema/stream.ts';
 
 /** A place in a list that is sorted by last change, newest first. */
-export type Place = readonly string[];
+export type SyncPlace = readonly string[];
 
 export interface Listing<T> {
   data: T[];
-  next: Place | null;
+  next: SyncPlace | null;
 }
 
 export interface Syncs {
   /** Counts what was appended since the last time; exact up to the stream's end when it resolves. */
   rollUp(): Promise<void>;
   /** What the events have shown or someone has named. */
-  list(options: { limit: number; after: Place | null }): Promise<Listing<Sync>>;
+  list(options: { limit: number; after: SyncPlace | null }): Promise<Listing<Sync>>;
   collections(options: {
     syncId: string | null;
     limit: number;
-    after: Place | null;
+    after: SyncPlace | null;
   }): Promise<Listing<Collection>>;
   /** Sets what is given and keeps the rest. */
   put(syncId: string, fields: { name?: string | null; metadata?: object }): Promise<Sync>;
@@ -27,7 +27,7 @@ export interface Syncs {
 const STEP = 100_000;
 /** Any constant: one process at a time counts. */
 const ADVISORY_LOCK = 4_600_003;
-const BEGINNING: Place = ['infinity', '', ''];
+const BEGINNING: SyncPlace = ['infinity', '', ''];
 
 /** What the streams have seen, with exact counts that are kept by rolling up the events once each. */
 export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
@@ -81,7 +81,7 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
     after,
   }: {
     limit: number;
-    after: Place | null;
+    after: SyncPlace | null;
   }): Promise<Listing<Sync>> {
     const [at, syncId] = after ?? BEGINNING;
     const { rows } = await db.query<Sync & { place: string }>({
@@ -112,7 +112,7 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
   }: {
     syncId: string | null;
     limit: number;
-    after: Place | null;
+    after: SyncPlace | null;
   }): Promise<Listing<Collection>> {
     const [at, afterSync, afterCollection] = after ?? BEGINNING;
     const { rows } = await db.query<Collection & { place: string }>({
@@ -173,7 +173,7 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
 function toListing<Row, T>(
   rows: Row[],
   limit: number,
-  placeOf: (row: Row) => Place,
+  placeOf: (row: Row) => SyncPlace,
   toItem: (row: Row) => T,
 ): Listing<T> {
   const page = rows.slice(0, limit);

@@ -1,5 +1,5 @@
 import type { Db, Sql } from '../db/db.ts';
-import { type Key, type KeyPage, toPage } from '../db/keyset.ts';
+import { type ListPlace, type ListPage, toPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
 import { newMaking, type Making } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
@@ -24,7 +24,7 @@ export interface Targets {
   create(input: TargetInput, making?: Making): Promise<Target>;
   get(id: string): Promise<Target | null>;
   /** Newest first. */
-  list(page: { limit: number; after: Key | null }): Promise<KeyPage<Target>>;
+  list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<Target>>;
   /** Replaces the fields given; a secret that comes masked keeps the stored one. Running senders take it at once. */
   patch(id: string, patch: TargetPatch): Promise<Target | null>;
   /**
@@ -135,8 +135,8 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Making
 async function list(
   sql: Sql,
   vault: Vault,
-  { limit, after }: { limit: number; after: Key | null },
-): Promise<KeyPage<Target>> {
+  { limit, after }: { limit: number; after: ListPlace | null },
+): Promise<ListPage<Target>> {
   const { rows } = await sql.query<Row>({
     text: selectTargets(`
       select * from targets
