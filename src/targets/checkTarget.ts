@@ -5,10 +5,13 @@ import { refuseAuthorities } from './certificates.ts';
 import { refuseHeaders } from './credentials.ts';
 
 /** What decides where and how requests are made. */
-export type Sending = Pick<TargetInput, 'base_url' | 'headers' | 'credentials' | 'ca'>;
+export type RequestSettings = Pick<TargetInput, 'base_url' | 'headers' | 'credentials' | 'ca'>;
 
 /** Refuses, with a pointer, headers and authorities that can't be sent with and addresses that may not be reached. */
-export function refuseSending(made: Sending, egress: Pick<Egress, 'refusal'>): void {
+export function refuseRequestSettings(
+  made: RequestSettings,
+  egress: Pick<Egress, 'refusal'>,
+): void {
   const { base_url, headers, credentials, ca } = made;
   refuseHeaders(headers, credentials);
   refuseAuthorities(ca);

@@ -13,7 +13,7 @@ import {
  * Gives a target the signing secret of `making`; the one until now signs, too, for so many seconds.
  * Repeated it has no effect, or it would end the secret that was to sign on. The row is locked.
  */
-export async function rotate(
+export async function rotateSigningSecret(
   tx: Sql,
   vault: Vault,
   row: SealedRow,

@@ -6,10 +6,10 @@ import type { Vault } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { newSigningSecret } from '../egress/signing.ts';
 import type { Target, TargetInput, TargetPatch } from '../schema/target.ts';
-import { refuseSending, type Sending } from './checkTarget.ts';
+import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
 import { mask, masked, unmasked } from './credentials.ts';
 import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
-import { rotate } from './secretRotation.ts';
+import { rotateSigningSecret } from './secretRotation.ts';
 import { targetHealth } from './targetHealth.ts';
 import {
   CREDENTIALS,
@@ -49,7 +49,7 @@ export function createTargets(deps: {
   egress: Pick<Egress, 'refusal'>;
 }): Targets {
   const { db, vault } = deps;
-  const refuse = (made: Sending): void => refuseSending(made, deps.egress);
+  const refuse = (made: RequestSettings): void => refuseRequestSettings(made, deps.egress);
   return {
     create: (input, making = newMaking()) => {
       refuse(input);
@@ -165,7 +165,7 @@ async function update(
   vault: Vault,
   id: string,
   patch: TargetPatch,
-  refuse: (made: Sending) => void,
+  refuse: (made: RequestSettings) => void,
 ): Promise<Target | null> {
   const { rows } = await tx.query<Row>({
     text: 'select * from targets where id = $1 for update',
@@ -231,7 +231,7 @@ async function rotateSecret(
   });
   const [row] = rows;
   if (row === undefined) return null;
-  const secret = await rotate(tx, vault, row, { expiresInS, making });
+  const secret = await rotateSigningSecret(tx, vault, row, { expiresInS, making });
   return { ...(await changed(tx, vault, id)), signing_secret: secret };
 }
 
