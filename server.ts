@@ -38,7 +38,7 @@ import { createAttemptRetention } from './src/retention/attemptRetention.ts';
 import { createRetention } from './src/retention/eventRetention.ts';
 import { createAppender } from './src/streams/append.ts';
 import { createPages } from './src/streams/pages.ts';
-import { createEnds } from './src/streams/streamEnds.ts';
+import { createStreamEnds } from './src/streams/streamEnds.ts';
 import { createSyncs } from './src/streams/syncs.ts';
 import { createTargets } from './src/targets/targets.ts';
 import { testTarget } from './src/targets/testTarget.ts';
@@ -97,7 +97,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     log,
   });
   const appender = countAppends(metrics, createAppender({ db, url, log }));
-  const ends = createEnds({ sql: db, listener, log });
+  const ends = createStreamEnds({ sql: db, listener, log });
   const syncs = createSyncs(db);
   const reads = createReads({ sql: db, log });
   const vault = createVault(config.encryptionKeys);

@@ -5,7 +5,7 @@ import { SEND_WITHIN_MS } from '../consumers/untilInForce.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import { ownClock, type SenderConfig } from '../delivery/senderConfig.ts';
 import { findHead, findProbe, type HeadRequest } from '../failure/headSearch.ts';
-import { createParking, type Parking } from '../failure/parkedEntries.ts';
+import { createParkedEntries, type ParkedEntries } from '../failure/parkedEntries.ts';
 import { isSameAnswer } from '../failure/parkedEntry.ts';
 import { recordOfRow } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
@@ -52,7 +52,7 @@ interface Scene {
   session: SingleSender;
   consumerId: string;
   config: SenderConfig;
-  parking: Parking;
+  parking: ParkedEntries;
   last: boolean;
   began: number;
 }
@@ -74,7 +74,7 @@ async function attemptHead(
     }
     const rows = await deps.shared.parked.rows(consumerId);
     const { nowMs } = timing(deps, began);
-    const parking = createParking({
+    const parking = createParkedEntries({
       windowMs: deps.shared.retryWindowMs,
       clock: () => ownClock(config, nowMs()),
       nowMs,

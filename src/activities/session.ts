@@ -6,7 +6,7 @@ import { isDatabaseAway } from '../db/errors.ts';
 import type { DrainContext } from '../delivery/drainContext.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSender.ts';
-import type { Parking } from '../failure/parkedEntries.ts';
+import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
 import { emptyBatch, failedAttempt, toAttempt, type EndedAttempt } from '../progress/attemptLog.ts';
 import type { Release, Lease } from '../progress/lease.ts';
@@ -63,7 +63,7 @@ export interface SingleSender {
   /** This position is settled. */
   settle(settled: number): void;
   /** Stores what was noted and settled, and renews the lease; waits while Postgres is away. */
-  commit(parking: Parking | null): Promise<void>;
+  commit(parking: ParkedEntries | null): Promise<void>;
   release(head: Release['head'], config: SenderConfig | null): Promise<void>;
 }
 
@@ -140,7 +140,7 @@ export async function openSingleSender(
     ahead = new Set([...ahead].filter((one) => one > position));
   }
 
-  async function commit(parking: Parking | null): Promise<void> {
+  async function commit(parking: ParkedEntries | null): Promise<void> {
     const outcomes = {
       consumerId,
       epoch,

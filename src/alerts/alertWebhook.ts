@@ -2,7 +2,7 @@ import { hkdfSync } from 'node:crypto';
 
 import type { VaultKey } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
-import { post } from '../egress/postOnce.ts';
+import { postOnce } from '../egress/postOnce.ts';
 import { createSigner } from '../egress/signing.ts';
 import type { Send } from './mail.ts';
 
@@ -21,7 +21,7 @@ export function alertWebhook(options: {
   const sign = createSigner(options.secrets);
   return async ({ message_id, body }) => {
     const timestamp = Math.floor(Date.now() / 1000);
-    const answer = await post(options.egress, options.url, {
+    const answer = await postOnce(options.egress, options.url, {
       headers: {
         'content-type': 'application/json',
         'user-agent': options.userAgent,

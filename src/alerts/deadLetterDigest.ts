@@ -12,7 +12,7 @@ const HOURS = 24;
  * Tells of dead letters that nobody has been told of: one alert a consumer, at most one an hour (a
  * 24th of the retry window). What is counted is marked in the same transaction.
  */
-export function createDigest(
+export function createDeadLetterDigest(
   options: AlertOptions & { db: Db; log: Pick<Logger, 'error'> },
 ): () => Promise<void> {
   const { db } = options;

@@ -12,7 +12,7 @@ import { newId } from '../db/ids.ts';
 import type { Info } from '../schema/info.ts';
 import type { Appender } from '../streams/append.ts';
 import type { Pages } from '../streams/pages.ts';
-import type { Ends } from '../streams/streamEnds.ts';
+import type { StreamEnds } from '../streams/streamEnds.ts';
 import type { Syncs } from '../streams/syncs.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { TestTarget } from '../targets/testTarget.ts';
@@ -51,7 +51,7 @@ export interface AppDeps {
   db: Db;
   appender: Appender;
   pages: Pages;
-  ends: Ends;
+  ends: StreamEnds;
   syncs: Syncs;
   targets: Targets;
   testTarget: TestTarget;

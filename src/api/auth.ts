@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 
 import type { Access } from '../access/access.ts';
 import type { Caller } from '../access/caller.ts';
-import { mayDo } from '../rules/hasScope.ts';
+import { hasScope } from '../rules/hasScope.ts';
 import { readSession, sendSession } from './cookie.ts';
 import { refuseCrossSite } from './csrf.ts';
 import type { AppEnv } from './env.ts';
@@ -22,7 +22,7 @@ export function createGate(access: Access, needed: () => Needs): MiddlewareHandl
     c.set('actor', caller.name);
     c.set('caller', caller);
     takeTurn(c, access.limitOf(caller.id), caller.id);
-    if (need !== null && need !== 'any' && !mayDo(caller.scopes, need)) {
+    if (need !== null && need !== 'any' && !hasScope(caller.scopes, need)) {
       throw new ApiError({
         status: 403,
         code: 'forbidden',

@@ -7,7 +7,7 @@ import { EventType, StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
 import type { Page, PageRequest } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
-import type { Ends } from '../streams/streamEnds.ts';
+import type { StreamEnds } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 import { createRoutes, problems } from './route.ts';
@@ -16,7 +16,7 @@ import { expired, GONE, openQueryCursor } from './streams.ts';
 
 export interface ListenDeps {
   pages: Pages;
-  ends: Ends;
+  ends: StreamEnds;
   /** How long nothing may be sent to a listener, ms; 15 s unless a test says otherwise. */
   heartbeatMs?: number;
 }

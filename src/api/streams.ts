@@ -8,7 +8,7 @@ import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema
 import { cursorOf, openCursor } from '../streams/cursor.ts';
 import type { Page, PageRequest } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
-import type { Ends } from '../streams/streamEnds.ts';
+import type { StreamEnds } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';
 import { createRoutes, json, problems } from './route.ts';
@@ -16,7 +16,7 @@ import { needs } from './scopes.ts';
 
 export interface StreamDeps {
   pages: Pages;
-  ends: Ends;
+  ends: StreamEnds;
   sql: Sql;
 }
 

@@ -1,4 +1,4 @@
-import { mayDo } from '../rules/hasScope.ts';
+import { hasScope } from '../rules/hasScope.ts';
 import type { Scope } from '../schema/apiKey.ts';
 
 const VERBS: [verb: string, by: Scope[]][] = [
@@ -9,7 +9,7 @@ const VERBS: [verb: string, by: Scope[]][] = [
 
 /** Why a session of these scopes may not do what needs one, in a sentence; null where it may. */
 export function refusalOf(scopes: readonly Scope[], needed: Scope): string | null {
-  if (mayDo(scopes, needed)) return null;
+  if (hasScope(scopes, needed)) return null;
   const verbs = VERBS.filter(([, by]) => by.some((scope) => scopes.includes(scope)));
   const able = verbs.map(([verb]) => verb).join(' and ');
   return `This key can only ${able}: it lacks the scope ${needed}.`;

@@ -1,9 +1,9 @@
 import { createFailureHandler } from '../failure/failureHandler.ts';
-import type { Sent } from '../failure/outgoing.ts';
-import { createFlow } from '../flow/inFlightLimit.ts';
+import type { Outgoing } from '../failure/outgoing.ts';
+import { createInFlightLimit } from '../flow/inFlightLimit.ts';
 import { createLanes } from '../flow/lanes.ts';
 import { createPace } from '../flow/pace.ts';
-import { createReady } from '../flow/readyQueue.ts';
+import { createReadyQueue } from '../flow/readyQueue.ts';
 import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog, toRelease, type FailingHead } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
@@ -58,7 +58,7 @@ export function startDrain(options: DrainOptions): Drain {
   const startedAt = performance.now();
   const end = Promise.withResolvers<DrainEnd>();
 
-  const ready = createReady<Sent>();
+  const ready = createReadyQueue<Outgoing>();
   let stopping: EndReason | null = null;
   let finishing = false;
   let sending = false;
@@ -77,7 +77,7 @@ export function startDrain(options: DrainOptions): Drain {
   let inFlight = 0;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
   const senders = createOpenSenders(shared.openSender(options.config, ended, startBy));
-  const flow = createFlow({
+  const flow = createInFlightLimit({
     max: mostInFlight(options.config),
     found: lease.flow,
     ramp: lease.ramp,
@@ -107,7 +107,7 @@ export function startDrain(options: DrainOptions): Drain {
     total: lease.parkedTotal,
     log,
   });
-  const { parking } = failing;
+  const { parked: parking } = failing;
 
   const reader = createReader({
     stream,
@@ -153,7 +153,7 @@ export function startDrain(options: DrainOptions): Drain {
 
   function accept(entry: Entry): void {
     lastMatchAt = performance.now();
-    const slot = window.add(entry, laneOf(ordering, entry)) as Sent | null;
+    const slot = window.add(entry, laneOf(ordering, entry)) as Outgoing | null;
     if (slot === null) return;
     slot.position = entry.position;
     slot.messageId = entry.messageId;
@@ -208,7 +208,7 @@ export function startDrain(options: DrainOptions): Drain {
     );
   }
 
-  function ended(slot: Sent, outcome: Outcome, at: number, ms: number, monoAt: number): void {
+  function ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, monoAt: number): void {
     inFlight -= 1;
     const { position, messageId, attempt } = slot;
     const made = { position, messageId, attempt, startedAt: at, durationMs: ms };
@@ -234,7 +234,7 @@ export function startDrain(options: DrainOptions): Drain {
     else if (inFlight === 0) void finish();
   }
 
-  function settle(slot: Sent): void {
+  function settle(slot: Outgoing): void {
     mark();
     if (slot.parked !== null) {
       slot.settled = true;
@@ -242,7 +242,7 @@ export function startDrain(options: DrainOptions): Drain {
       return;
     }
     window.settle(slot);
-    const next = lanes.settle(slot) as Sent | null;
+    const next = lanes.settle(slot) as Outgoing | null;
     if (next !== null) ready.push(next);
   }
 
@@ -303,7 +303,7 @@ export function startDrain(options: DrainOptions): Drain {
     const before = unfollow;
     unfollow = tail.follow(reader.fill, filters.syncs);
     before();
-    for (const slot of window.unsettled() as Iterable<Sent>) {
+    for (const slot of window.unsettled() as Iterable<Outgoing>) {
       if (slot.sent || filters.passes(slot.entry)) continue;
       slot.closed = true;
       failing.closed(slot);

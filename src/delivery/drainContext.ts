@@ -5,7 +5,7 @@ import type {
   OpenRequests,
   WebhookSender,
 } from '../egress/webhookSender.ts';
-import type { Sent } from '../failure/outgoing.ts';
+import type { Outgoing } from '../failure/outgoing.ts';
 import type { Budget } from '../flow/budget.ts';
 import type { Committer } from '../progress/committer.ts';
 import type { ParkedStore } from '../progress/parkedRows.ts';
@@ -27,9 +27,9 @@ export interface DrainContext {
   loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
   openSender: (
     config: SenderConfig,
-    ended: AttemptEnded<Sent>,
+    ended: AttemptEnded<Outgoing>,
     startBy: () => number,
-  ) => WebhookSender<Sent>;
+  ) => WebhookSender<Outgoing>;
   idleAfterMs: number;
   retryWindowMs: number;
   /** A drain ends after this long, so that new code and a new run of the workflow get their turn. */

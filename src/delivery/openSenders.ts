@@ -1,19 +1,19 @@
 import type { Logger } from 'pino';
 
 import type { WebhookSender } from '../egress/webhookSender.ts';
-import type { Sent } from '../failure/outgoing.ts';
+import type { Outgoing } from '../failure/outgoing.ts';
 
 /** The sender in use, and those of an earlier target or path that still have requests open. */
 export interface OpenSenders {
-  send(slot: Sent): void;
-  replace(next: WebhookSender<Sent>, log: Logger): void;
+  send(slot: Outgoing): void;
+  replace(next: WebhookSender<Outgoing>, log: Logger): void;
   sweep(now: number): void;
   /** Cuts every open request: the lease is over. */
   cut(): void;
   close(log: Logger): void;
 }
 
-export function createOpenSenders(first: WebhookSender<Sent>): OpenSenders {
+export function createOpenSenders(first: WebhookSender<Outgoing>): OpenSenders {
   let current = first;
   let all = [first];
 
@@ -42,7 +42,7 @@ export function createOpenSenders(first: WebhookSender<Sent>): OpenSenders {
   };
 }
 
-function shut(one: WebhookSender<Sent>, log: Logger): void {
+function shut(one: WebhookSender<Outgoing>, log: Logger): void {
   one.close().catch((error: unknown) => {
     log.warn({ err: error }, 'connections did not close cleanly');
   });

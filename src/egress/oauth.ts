@@ -2,7 +2,7 @@ import { failed, type Outcome } from '../rules/outcome.ts';
 import type { Credentials } from '../schema/target.ts';
 import type { Egress } from './egress.ts';
 import { outcomeOfError } from './networkError.ts';
-import { post, type Answer } from './postOnce.ts';
+import { postOnce, type PostAnswer } from './postOnce.ts';
 
 /** Client credentials of RFC 6749 §4.4. */
 export type OAuthClient = Extract<Credentials, { type: 'oauth2' }>;
@@ -109,9 +109,9 @@ const ERRORS =
 async function requestToken(options: TokensOptions, client: OAuthClient): Promise<Token> {
   const { token_url, client_id, client_secret, scope } = client;
   const form = { grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) };
-  let answer: Answer;
+  let answer: PostAnswer;
   try {
-    answer = await post(options.egress, token_url, {
+    answer = await postOnce(options.egress, token_url, {
       headers: {
         accept: 'application/json',
         authorization: `Basic ${basicOf(client_id, client_secret)}`,
@@ -142,7 +142,7 @@ function outcomeOfLoss(error: unknown): Outcome {
   return outcome.kind === 'failed' ? refused(`could not be asked: ${outcome.detail}`) : outcome;
 }
 
-function readToken({ status, headers, body }: Answer): Token {
+function readToken({ status, headers, body }: PostAnswer): Token {
   const json = parse(body);
   if (status !== 200) {
     const why = ERRORS.test(String(json['error'])) ? `: ${String(json['error'])}` : '';

@@ -5,7 +5,7 @@ import type { Egress } from './egress.ts';
 const BODY_BYTES = 65_536;
 
 /** What was answered; the body up to 64 KB. */
-export interface Answer {
+export interface PostAnswer {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   body: string;
@@ -22,7 +22,7 @@ export interface Posting {
  * One POST on a connection of its own, through the guard; for what is seldom sent. Rejects with the
  * system's or undici's error where no answer came in time.
  */
-export async function post(egress: Egress, url: string, posting: Posting): Promise<Answer> {
+export async function postOnce(egress: Egress, url: string, posting: Posting): Promise<PostAnswer> {
   const { headers, body, timeoutMs } = posting;
   const outlet = egress.open({
     origin: new URL(url).origin,

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import type { Flow } from '../flow/inFlightLimit.ts';
+import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { FailingHead, EndedAttempt, AttemptLog } from '../progress/attemptLog.ts';
@@ -11,12 +11,16 @@ import type { Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
-import type { Sent } from './outgoing.ts';
-import { createParking, type Parking, type ParkingOptions } from './parkedEntries.ts';
-import { isSameAnswer, type Parked } from './parkedEntry.ts';
+import type { Outgoing } from './outgoing.ts';
+import {
+  createParkedEntries,
+  type ParkedEntries,
+  type ParkedEntriesOptions,
+} from './parkedEntries.ts';
+import { isSameAnswer, type ParkedEntry } from './parkedEntry.ts';
 import { createSuspects } from './suspects.ts';
 
-export interface FailureHandlerOptions extends ParkingOptions {
+export interface FailureHandlerOptions extends ParkedEntriesOptions {
   pages: Pick<Pages, 'entryAt'>;
   /** Rows and bodies of what is parked. */
   store: Pick<ParkedStore, 'rows' | 'bodies'>;
@@ -26,11 +30,11 @@ export interface FailureHandlerOptions extends ParkingOptions {
   slidingWindow: SlidingWindow<Entry>;
   lanes: Lanes<Entry>;
   outcomes: AttemptLog;
-  flow: Flow;
+  flow: InFlightLimit;
   /** By position; attempts that failed before and during this drain. */
   failedAttempts: Map<number, number>;
   /** Puts one in front of what may be sent. */
-  putBack: (slot: Sent) => void;
+  putBack: (slot: Outgoing) => void;
   /** Whether an entry still passes the filter. */
   passes: (entry: Entry) => boolean;
   /** There is something to store. */
@@ -47,29 +51,29 @@ export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
  * message's own fault with what follows of its record, and tries parked entries when they are due.
  */
 export interface FailureHandler {
-  fail(slot: Sent, made: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
+  fail(slot: Outgoing, made: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
   /** A success speaks for the endpoint, and so against the suspects of other records. */
-  cleared(slot: Sent, startedMono: number): void;
+  cleared(slot: Outgoing, startedMono: number): void;
   /** Whether what is unexplained can only be the endpoint's fault; asked when nothing is in flight. */
   blames(nothingElse: boolean): boolean;
   /** Whether a new entry of this record has to be parked behind others; if so, it has been. */
-  parksBehind(slot: Sent): boolean;
+  parksBehind(slot: Outgoing): boolean;
   /** Called every few tens of ms: what is due is put to be sent. */
   tick(now: number): void;
   /** Its attempt says nothing of it: it is tried again. */
-  tryAgain(slot: Sent): void;
+  tryAgain(slot: Outgoing): void;
   /** It is settled without another try. */
-  forget(slot: Sent): void;
+  forget(slot: Outgoing): void;
   /** The filter has changed. */
   keepOnly(passes: (entry: Entry) => boolean): void;
   /** An unsent entry was closed by an edit. */
-  closed(slot: Sent): void;
+  closed(slot: Outgoing): void;
   reload(): Promise<void>;
   /** The lowest failing entry, when failing ends the drain. */
   head(now: number, paceMs: number): FailingHead | null;
   readonly suspected: boolean;
   readonly tooMany: boolean;
-  readonly parking: Parking;
+  readonly parked: ParkedEntries;
 }
 
 export function createFailureHandler(options: FailureHandlerOptions): FailureHandler {
@@ -85,14 +89,14 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     log,
   } = options;
   const { failedAttempts, mark, putBack, sendReady, flow } = options;
-  const suspects = createSuspects<Sent>();
-  const unexplained = new Map<Sent, { made: EndedAttempt; outcome: Failed }>(); // suspects' last failures
-  const parking = createParking(options);
+  const suspects = createSuspects<Outgoing>();
+  const unexplained = new Map<Outgoing, { made: EndedAttempt; outcome: Failed }>(); // suspects' last failures
+  const parking = createParkedEntries(options);
   let overloaded = false;
   let reloads = false; // what was read of the parked ones was not all that there is
 
   function fail(
-    slot: Sent,
+    slot: Outgoing,
     made: EndedAttempt,
     outcome: Failed,
     startedMono: number,
@@ -116,7 +120,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
 
   /** It may be the message or the endpoint: what other records' requests do decides. */
   function suspect(
-    slot: Sent,
+    slot: Outgoing,
     made: EndedAttempt,
     outcome: Failed,
     startedMono: number,
@@ -141,30 +145,30 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     return parking.overflown ? 'parked' : 'goes on';
   }
 
-  function cleared(slot: Sent, startedMono: number): void {
+  function cleared(slot: Outgoing, startedMono: number): void {
     if (slot.parked !== null && ordering === 'stream') return; // which never parks
     suspects.succeeded(slot, recordOf(slot.entry), startedMono, performance.now());
     unexplained.delete(slot);
   }
 
   /** Settles an entry as parked, and what follows of its record behind it. */
-  function park(slot: Sent, outcome: Failed): void {
+  function park(slot: Outgoing, outcome: Failed): void {
     parking.park(slot.entry, recordOf(slot.entry), slot.attempt, outcome);
     window.settle(slot);
     for (let next = lanes.settle(slot); next !== null; next = lanes.settle(next)) {
-      parkUntried(next as Sent);
+      parkUntried(next as Outgoing);
     }
     mark();
   }
 
-  function parkUntried(slot: Sent): void {
+  function parkUntried(slot: Outgoing): void {
     if (!slot.closed && !slot.entry.superseded) {
       parking.park(slot.entry, recordOf(slot.entry), failedAttempts.get(slot.position) ?? 0, null);
     }
     window.settle(slot);
   }
 
-  function parksBehind(slot: Sent): boolean {
+  function parksBehind(slot: Outgoing): boolean {
     if (parking.size === 0 || ordering !== 'record' || !parking.has(slot.lane)) return false;
     // One that was put back by hand must not let this one overtake those that are on their way.
     if (lanes.has(slot.lane)) return false;
@@ -179,18 +183,18 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     else if (parking.size > 0) void tryParked();
   }
 
-  function forget(slot: Sent): void {
+  function forget(slot: Outgoing): void {
     suspects.forget(slot);
     unexplained.delete(slot);
   }
 
-  function again(slot: Sent): void {
+  function again(slot: Outgoing): void {
     if (stream === 'records') void reread(slot);
     else putBack(slot);
   }
 
   /** On the records stream a version that has moved meanwhile is not tried again. */
-  async function reread(slot: Sent): Promise<void> {
+  async function reread(slot: Outgoing): Promise<void> {
     try {
       slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
     } catch (error) {
@@ -259,17 +263,17 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     get tooMany() {
       return suspects.tooMany;
     },
-    parking,
+    parked: parking,
   };
 }
 
 /** Whether a parked entry is answered as it was when it proved to be the message's own fault. */
-function isItsOwn({ parked }: Sent, outcome: Failed): boolean {
+function isItsOwn({ parked }: Outgoing, outcome: Failed): boolean {
   return parked !== null && isSameAnswer(parked.failure, outcome);
 }
 
 /** A parked entry on its way; it does not pass through the window again. */
-function toSent(parked: Parked): Sent {
+function toSent(parked: ParkedEntry): Outgoing {
   const { entry, record, attempts } = parked;
   const { position, messageId, body } = entry;
   const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };

@@ -1,13 +1,13 @@
 import type { Slot } from '../flow/slidingWindow.ts';
 import type { Entry } from '../streams/entry.ts';
-import type { Parked } from './parkedEntry.ts';
+import type { ParkedEntry } from './parkedEntry.ts';
 
 /** A slot on its way; it is the message itself, so nothing is allocated for it. */
-export interface Sent extends Slot<Entry> {
+export interface Outgoing extends Slot<Entry> {
   position: number;
   messageId: string;
   body: string;
   attempt: number;
   /** What it is a retry of; null on its way through the window. */
-  parked: Parked | null;
+  parked: ParkedEntry | null;
 }

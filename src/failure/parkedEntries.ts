@@ -3,7 +3,7 @@ import type { LoadedBody, ParkedOps, ParkedRow } from '../progress/parkedRows.ts
 import type { Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
-import { toFailure, toParked, toRow, WAITS, type Parked } from './parkedEntry.ts';
+import { toFailure, toParked, toRow, WAITS, type ParkedEntry } from './parkedEntry.ts';
 
 /** Retries of parked entries that wait for a body or are in flight, at most. */
 const AT_ONCE = 200;
@@ -16,20 +16,20 @@ const TRIES_BEFORE = 2;
  * The parked entries of a running sender, and the only memory of what is to be written of them.
  * Entries of one record go out one after another, in order.
  */
-export interface Parking {
+export interface ParkedEntries {
   /** Whether a new entry of this record has to wait behind parked ones. */
   has(record: string): boolean;
   /** Takes an entry; without a failure it waits behind an earlier one of its record, untried. */
   park(entry: Entry, record: string, attempts: number, failed: Failed | null): void;
   /** The lowest that no other one is before, due or not; it comes back as those of `due` do. */
-  first(): Parked | null;
+  first(): ParkedEntry | null;
   /** Those due now, as many as may be tried at once; each comes back by one of the next three. */
-  due(): Parked[];
-  delivered(parked: Parked): void;
+  due(): ParkedEntry[];
+  delivered(parked: ParkedEntry): void;
   /** Returns when it is tried again, unix ms; null when it has died. */
-  failed(parked: Parked, outcome: Failed, mayDie: boolean): number | null;
+  failed(parked: ParkedEntry, outcome: Failed, mayDie: boolean): number | null;
   /** It was not tried: its body could not be read, or the fault was ours. */
-  postpone(parked: Parked, ms: number): void;
+  postpone(parked: ParkedEntry, ms: number): void;
   /** Drops what does not pass any more. */
   keepOnly(passes: (entry: Entry) => boolean): void;
   /**
@@ -38,11 +38,11 @@ export interface Parking {
    */
   merge(rows: ParkedRow[]): boolean;
   /** It is sent now; false when it is not to be sent any more. */
-  starts(parked: Parked): boolean;
+  starts(parked: ParkedEntry): boolean;
   /** Its attempt has ended without an outcome of its own; false when it is not to be sent again. */
-  lands(parked: Parked): boolean;
+  lands(parked: ParkedEntry): boolean;
   /** Gives one that is due its body; false when it is not to be sent any more. */
-  load(parked: Parked, loaded: LoadedBody | undefined): boolean;
+  load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean;
   /** What is to be written; the same again until `committed`. */
   take(): ParkedOps | null;
   committed(): void;
@@ -55,7 +55,7 @@ export interface Parking {
   readonly overflown: boolean;
 }
 
-export interface ParkingOptions {
+export interface ParkedEntriesOptions {
   windowMs: number;
   /** The consumer's own clock, ms. */
   clock: () => number;
@@ -66,12 +66,12 @@ export interface ParkingOptions {
   total: number;
 }
 
-export function createParking(options: ParkingOptions): Parking {
+export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntries {
   const { clock, nowMs, windowMs } = options;
-  const lanes = new Map<string, Parked[]>(); // each ascending by position
-  const dirty = new Set<Parked>();
-  const leaving = new Map<number, Parked>(); // gone, but not written yet
-  let taken: Parked[] = [];
+  const lanes = new Map<string, ParkedEntry[]>(); // each ascending by position
+  const dirty = new Set<ParkedEntry>();
+  const leaving = new Map<number, ParkedEntry>(); // gone, but not written yet
+  let taken: ParkedEntry[] = [];
   let size = 0;
   let busy = 0;
   let nextDue = Infinity;
@@ -80,7 +80,7 @@ export function createParking(options: ParkingOptions): Parking {
   merge(options.rows);
 
   function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
-    const parked: Parked = {
+    const parked: ParkedEntry = {
       entry: { ...entry }, // the tail's own is shared
       record,
       attempts,
@@ -101,7 +101,7 @@ export function createParking(options: ParkingOptions): Parking {
     hurry(parked.record);
   }
 
-  function insert(parked: Parked): void {
+  function insert(parked: ParkedEntry): void {
     const lane = lanes.get(parked.record) ?? [];
     lanes.set(parked.record, lane);
     let index = lane.length;
@@ -139,15 +139,15 @@ export function createParking(options: ParkingOptions): Parking {
     return all;
   }
 
-  function find({ record, entry }: Parked): Parked | null {
+  function find({ record, entry }: ParkedEntry): ParkedEntry | null {
     const lane = lanes.get(record);
     return lane?.find((one) => one.entry.position === entry.position) ?? null;
   }
 
-  function due(): Parked[] {
+  function due(): ParkedEntry[] {
     const now = clock();
     if (nextDue > now || busy >= AT_ONCE) return [];
-    const found: Parked[] = [];
+    const found: ParkedEntry[] = [];
     nextDue = Infinity;
     for (const lane of lanes.values()) {
       const head = lane[0];
@@ -163,8 +163,8 @@ export function createParking(options: ParkingOptions): Parking {
     return found;
   }
 
-  function first(): Parked | null {
-    let found: Parked | null = null;
+  function first(): ParkedEntry | null {
+    let found: ParkedEntry | null = null;
     for (const [head] of lanes.values()) {
       if (head === undefined || head.busy) continue;
       if (found === null || head.entry.position < found.entry.position) found = head;
@@ -176,33 +176,33 @@ export function createParking(options: ParkingOptions): Parking {
     return found;
   }
 
-  function free(parked: Parked): void {
+  function free(parked: ParkedEntry): void {
     parked.flying = false;
     if (!parked.busy) return;
     parked.busy = false;
     busy -= 1;
   }
 
-  function starts(parked: Parked): boolean {
+  function starts(parked: ParkedEntry): boolean {
     if (parked.state !== 'parked') return false;
     parked.flying = true;
     return true;
   }
 
   /** An edit of the filter may have removed it meanwhile. */
-  function lands(parked: Parked): boolean {
+  function lands(parked: ParkedEntry): boolean {
     parked.flying = false;
     if (!wanted(parked.entry)) leave(parked, 'dropped');
     return parked.state === 'parked';
   }
 
-  function setDue(parked: Parked, at: number): void {
+  function setDue(parked: ParkedEntry, at: number): void {
     parked.due = at;
     if (at < nextDue) nextDue = at;
   }
 
   /** Plans the next attempt after a failed one; false when there is none any more. */
-  function plan(parked: Parked, failed: Failed, mayDie: boolean): boolean {
+  function plan(parked: ParkedEntry, failed: Failed, mayDie: boolean): boolean {
     const now = clock();
     const delay = nextDelayMs({
       attempt: Math.max(1, parked.tries),
@@ -216,7 +216,7 @@ export function createParking(options: ParkingOptions): Parking {
     return true;
   }
 
-  function failed(parked: Parked, outcome: Failed, mayDie: boolean): number | null {
+  function failed(parked: ParkedEntry, outcome: Failed, mayDie: boolean): number | null {
     free(parked);
     if (parked.state !== 'parked') return null;
     if (!wanted(parked.entry)) {
@@ -235,13 +235,13 @@ export function createParking(options: ParkingOptions): Parking {
     return nowMs() + Math.max(0, parked.due - clock());
   }
 
-  function postpone(parked: Parked, ms: number): void {
+  function postpone(parked: ParkedEntry, ms: number): void {
     free(parked);
     setDue(parked, clock() + ms);
   }
 
   /** Takes it out of its lane; the one behind it is next. */
-  function leave(parked: Parked, state: 'dropped' | 'dead'): void {
+  function leave(parked: ParkedEntry, state: 'dropped' | 'dead'): void {
     if (parked.state !== 'parked') return;
     free(parked);
     parked.state = state;
@@ -265,14 +265,14 @@ export function createParking(options: ParkingOptions): Parking {
 
   function keepOnly(passes: (entry: Entry) => boolean): void {
     wanted = passes;
-    const unwanted: Parked[] = [];
+    const unwanted: ParkedEntry[] = [];
     // One in flight is looked at when it lands: until then it is its record's turn.
     for (const lane of lanes.values())
       for (const parked of lane) if (!parked.flying && !passes(parked.entry)) unwanted.push(parked);
     for (const parked of unwanted) leave(parked, 'dropped');
   }
 
-  function load(parked: Parked, loaded: LoadedBody | undefined): boolean {
+  function load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean {
     if (parked.state !== 'parked') return false;
     if (loaded === undefined || loaded.superseded) {
       leave(parked, 'dropped');
@@ -297,7 +297,7 @@ export function createParking(options: ParkingOptions): Parking {
     return ops;
   }
 
-  function toEnd(parked: Parked): ParkedOps['deletes'][number] {
+  function toEnd(parked: ParkedEntry): ParkedOps['deletes'][number] {
     const dead = parked.state === 'dead';
     return {
       position: parked.entry.position,

@@ -11,7 +11,7 @@ import type { Entry } from '../streams/entry.ts';
 export const WAITS = Infinity;
 
 /** One parked entry as its sender knows it. Times in ms of the consumer's own clock. */
-export interface Parked {
+export interface ParkedEntry {
   entry: Entry;
   record: string;
   attempts: number;
@@ -43,7 +43,7 @@ export function toFailure(
   return { code, status, detail, at: new Date(atMs).toISOString(), response_head: responseHead };
 }
 
-export function toParked(row: ParkedRow): Parked {
+export function toParked(row: ParkedRow): ParkedEntry {
   return {
     entry: {
       position: row.position,
@@ -71,7 +71,7 @@ export function toParked(row: ParkedRow): Parked {
   };
 }
 
-export function toRow(parked: Parked): ParkedOps['inserts'][number] {
+export function toRow(parked: ParkedEntry): ParkedOps['inserts'][number] {
   const { entry } = parked;
   return {
     position: entry.position,

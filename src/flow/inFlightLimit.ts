@@ -64,7 +64,7 @@ const RAMP = [
 const SLOW_START = 16;
 
 /** How many requests may be in flight: slow start, one more a success, halved by overload. */
-export interface Flow {
+export interface InFlightLimit {
   readonly limit: number;
   /** Coming back after a failure. */
   readonly ramping: boolean;
@@ -75,7 +75,11 @@ export interface Flow {
   setMax(max: number): void;
 }
 
-export function createFlow(from: { max: number; found: number | null; ramp: boolean }): Flow {
+export function createInFlightLimit(from: {
+  max: number;
+  found: number | null;
+  ramp: boolean;
+}): InFlightLimit {
   let { max } = from;
   let step = from.ramp ? 0 : RAMP.length;
   let left = RAMP[0].successes as number;

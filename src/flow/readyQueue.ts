@@ -9,7 +9,7 @@ export interface Queued {
 }
 
 /** What may be sent now: entries of the window in order, and parked ones that are due. */
-export interface Ready<S extends Queued> {
+export interface ReadyQueue<S extends Queued> {
   push(slot: S): void;
   /** In front: it is tried again. */
   putBack(slot: S): void;
@@ -18,7 +18,7 @@ export interface Ready<S extends Queued> {
   readonly empty: boolean;
 }
 
-export function createReady<S extends Queued>(): Ready<S> {
+export function createReadyQueue<S extends Queued>(): ReadyQueue<S> {
   let slots: S[] = [];
   let first = 0;
   const parked: S[] = [];

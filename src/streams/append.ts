@@ -22,7 +22,7 @@ import {
   type RecordChange,
   type RecordState,
 } from './derive.ts';
-import { createGroup } from './groupCommit.ts';
+import { createGroupCommit } from './groupCommit.ts';
 
 export interface Appender {
   /**
@@ -71,14 +71,14 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   const closing = new AbortController();
   let end = 0; // of the events stream, as far as this process knows
 
-  const records = createGroup({
+  const records = createGroupCommit({
     ...GROUP,
     ...QUEUE,
     refusal,
     weigh: (changes: RecordChange[]) => weigh(changes),
     commit: (requests) => settle(requests, commitRecords),
   });
-  const events = createGroup({
+  const events = createGroupCommit({
     ...GROUP,
     ...QUEUE,
     refusal,

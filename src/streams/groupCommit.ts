@@ -1,4 +1,4 @@
-export interface GroupOptions<Request, Answer> {
+export interface GroupCommitOptions<Request, Answer> {
   /** Commits the requests together, in order; one settled answer each. Never rejects. */
   commit(requests: Request[]): Promise<PromiseSettledResult<Answer>[]>;
   weigh(request: Request): { rows: number; bytes: number };
@@ -13,7 +13,7 @@ export interface GroupOptions<Request, Answer> {
   refusal(): Error;
 }
 
-export interface Group<Request, Answer> {
+export interface GroupCommit<Request, Answer> {
   /** Waits for the group that carries the request; order of calls is order of commits. */
   add: (request: Request) => Promise<Answer>;
   /** Refuses what comes, waits for what is there. */
@@ -29,9 +29,9 @@ interface Waiting<Request, Answer> {
 }
 
 /** Group commit: requests that wait while the last group commits are committed together as the next. */
-export function createGroup<Request, Answer>(
-  options: GroupOptions<Request, Answer>,
-): Group<Request, Answer> {
+export function createGroupCommit<Request, Answer>(
+  options: GroupCommitOptions<Request, Answer>,
+): GroupCommit<Request, Answer> {
   const queue: Waiting<Request, Answer>[] = [];
   let queuedBytes = 0;
   let running: Promise<void> | null = null;

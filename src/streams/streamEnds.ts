@@ -4,7 +4,7 @@ import type { Sql } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { StreamName } from '../schema/stream.ts';
 
-export interface Ends {
+export interface StreamEnds {
   /** Resolves when the stream has gone beyond `after`, after `ms`, or when `signal` aborts: whether it has. */
   beyond(stream: StreamName, after: number, ms: number, signal: AbortSignal): Promise<boolean>;
   /** Lets everyone go; from then on nobody waits. */
@@ -12,7 +12,7 @@ export interface Ends {
   readonly closed: boolean;
 }
 
-export interface EndsOptions {
+export interface StreamEndsOptions {
   sql: Sql;
   listener: Pick<Listener, 'on'>;
   log: Pick<Logger, 'warn'>;
@@ -25,7 +25,7 @@ const POLL_MS = 1_000;
  * Where the streams end, for all who wait for more: NOTIFY carries the position, and one poll a
  * second for the process finds what NOTIFY lost. No query while nobody waits.
  */
-export function createEnds({ sql, listener, log }: EndsOptions): Ends {
+export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): StreamEnds {
   const ends = { records: 0, events: 0 };
   const waiting: Record<StreamName, Map<() => void, number>> = {
     records: new Map(),

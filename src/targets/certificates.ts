@@ -5,7 +5,7 @@ import { refuseField } from '../db/refusal.ts';
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/gu;
 
 /** Refuses what is not a bundle of PEM certificates; text between them does not count. */
-export function refuseAuthorities(ca: string | null): void {
+export function refuseCertificates(ca: string | null): void {
   if (ca === null) return;
   const blocks = [...ca.matchAll(BLOCK)];
   if (blocks.length === 0) throw refuseField('/ca', 'must hold PEM certificates');

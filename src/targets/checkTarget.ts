@@ -1,7 +1,7 @@
 import { Refusal } from '../db/refusal.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { TargetInput } from '../schema/target.ts';
-import { refuseAuthorities } from './certificates.ts';
+import { refuseCertificates } from './certificates.ts';
 import { refuseHeaders } from './credentials.ts';
 
 /** What decides where and how requests are made. */
@@ -14,7 +14,7 @@ export function refuseRequestSettings(
 ): void {
   const { base_url, headers, credentials, ca } = made;
   refuseHeaders(headers, credentials);
-  refuseAuthorities(ca);
+  refuseCertificates(ca);
   refuseAddress('/base_url', base_url, egress);
   if (credentials.type === 'oauth2') {
     refuseAddress('/credentials/token_url', credentials.token_url, egress);

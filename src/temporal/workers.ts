@@ -7,7 +7,7 @@ import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/w
 import type { Logger } from 'pino';
 
 import { createControl, createDelivery } from '../activities/index.ts';
-import { createDigest } from '../alerts/deadLetterDigest.ts';
+import { createDeadLetterDigest } from '../alerts/deadLetterDigest.ts';
 import type { Send } from '../alerts/mail.ts';
 import { startOutbox } from '../alerts/outbox.ts';
 import { mailGraceMs } from '../alerts/writeAlert.ts';
@@ -149,7 +149,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
   }
 
   const retarget = createChangedTargetRetry({ sql: db, give: options.workflows.give, log });
-  const digest = createDigest({ ...alerts, log });
+  const digest = createDeadLetterDigest({ ...alerts, log });
   const upkeep = startUpkeep(
     [
       {

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 
 import { newId } from '../../src/db/ids.ts';
 import { createEgress } from '../../src/egress/egress.ts';
-import { post } from '../../src/egress/postOnce.ts';
+import { postOnce } from '../../src/egress/postOnce.ts';
 import { newSigningSecret } from '../../src/egress/signing.ts';
 import { loadConfig } from '../../src/process/config.ts';
 import type { OpenTarget } from '../../src/targets/openTarget.ts';
@@ -90,7 +90,7 @@ test('with an egress proxy names are left to it, over http and over https', asyn
   expect(receiver.received[0]).toMatchObject({ path: '/in', attempt: 1 });
   expect(receiver.received[0]?.headers).not.toHaveProperty('proxy-authorization');
   const url = `http://hooks.test:${port}/post`;
-  const posted = await post(egress, url, { headers: {}, body: '{}', timeoutMs: 10_000 });
+  const posted = await postOnce(egress, url, { headers: {}, body: '{}', timeoutMs: 10_000 });
   expect(posted.status).toBe(204);
 
   const own = selfSigned();

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { endsBy } from '../../src/delivery/ending.ts';
-import { createParking, type Parking } from '../../src/failure/parkedEntries.ts';
-import { createReady } from '../../src/flow/readyQueue.ts';
+import { createParkedEntries, type ParkedEntries } from '../../src/failure/parkedEntries.ts';
+import { createReadyQueue } from '../../src/flow/readyQueue.ts';
 import type { ParkedRow } from '../../src/progress/parkedRows.ts';
 import { failed } from '../../src/rules/outcome.ts';
 import type { Entry } from '../../src/streams/entry.ts';
@@ -15,7 +15,7 @@ const refused = { ...failed('HTTP_4XX', 'HTTP 400'), status: 400 };
 
 function openParking(rows: ParkedRow[] = []) {
   const time = { now: 0 };
-  const parking = createParking({
+  const parking = createParkedEntries({
     windowMs: 24 * HOUR,
     clock: () => time.now,
     nowMs: () => time.now,
@@ -44,7 +44,7 @@ function row(position: number, more: Partial<ParkedRow> = {}): ParkedRow {
 }
 
 /** The ones that are due, with their bodies read, as they go out. */
-function send(parking: Parking): number[] {
+function send(parking: ParkedEntries): number[] {
   return parking
     .due()
     .filter((one) => parking.load(one, { body: '{}', superseded: false }) && parking.starts(one))
@@ -121,7 +121,7 @@ test('while anything is on its way the next due time is now, never "none"', () =
 });
 
 test('parked entries and new ones take turns, also with one request at a time', () => {
-  const ready = createReady<{ position: number; parked: object | null; sent: boolean }>();
+  const ready = createReadyQueue<{ position: number; parked: object | null; sent: boolean }>();
   const slot = (position: number, parked: boolean) => ({
     position,
     parked: parked ? {} : null,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { createSuspects } from '../../src/failure/suspects.ts';
-import { createFlow, NEXT } from '../../src/flow/inFlightLimit.ts';
+import { createInFlightLimit, NEXT } from '../../src/flow/inFlightLimit.ts';
 import { createPace } from '../../src/flow/pace.ts';
 import { blameOf, failed } from '../../src/rules/outcome.ts';
 
@@ -42,7 +42,7 @@ test('five that nothing speaks for are too many, and one success of another make
 });
 
 test('coming back, an endpoint gets one request, then ten, then all it bears', () => {
-  const flow = createFlow({ max: 64, found: null, ramp: true });
+  const flow = createInFlightLimit({ max: 64, found: null, ramp: true });
   const limits = [flow.limit];
   for (let index = 0; index < 12; index += 1) {
     flow.success();
@@ -58,7 +58,7 @@ test('overload halves what is in flight, which then grows slowly and never beyon
       fc.integer({ min: 1, max: 1_000 }),
       fc.array(fc.boolean(), { maxLength: 500 }),
       (max, successes) => {
-        const flow = createFlow({ max, found: null, ramp: false });
+        const flow = createInFlightLimit({ max, found: null, ramp: false });
         for (const success of successes) {
           const before = flow.limit;
           if (success) flow.success();

@@ -11,12 +11,12 @@ import { createRoutes } from '../../src/api/route.ts';
 import type { Sql } from '../../src/db/db.ts';
 import { cursorOf } from '../../src/streams/cursor.ts';
 import { createPages } from '../../src/streams/pages.ts';
-import { createEnds, type Ends } from '../../src/streams/streamEnds.ts';
+import { createStreamEnds, type StreamEnds } from '../../src/streams/streamEnds.ts';
 import { until } from '../support/poll.ts';
 import { anEvent, aChange, openStreams, silent, type Streams } from '../support/streams.ts';
 
 let streams: Streams;
-let ends: Ends;
+let ends: StreamEnds;
 let server: Server;
 let url: string;
 /** Statements on the streams since the test began. */
@@ -26,7 +26,7 @@ beforeEach(async () => {
   streams = await openStreams();
   queries = [];
   const sql = counted(streams.db);
-  ends = createEnds({ sql: streams.db, listener: streams.listener, log: silent });
+  ends = createStreamEnds({ sql: streams.db, listener: streams.listener, log: silent });
   const app = createRoutes();
   app.onError(createOnError(silent));
   app.route('/', createListenRoutes({ pages: createPages(sql), ends, heartbeatMs: 50 }));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Query, Sql } from '../../src/db/db.ts';
 import { cursorOf, openCursor } from '../../src/streams/cursor.ts';
-import { createEnds } from '../../src/streams/streamEnds.ts';
+import { createStreamEnds } from '../../src/streams/streamEnds.ts';
 import { until } from '../support/poll.ts';
 import { aChange, anEvent, openStreams, silent, type Streams } from '../support/streams.ts';
 
@@ -157,7 +157,7 @@ test('a hundred who wait cost no query each, and what NOTIFY did not say is foun
     },
   };
   const deaf = { on: () => () => undefined }; // no NOTIFY ever
-  const ends = createEnds({ sql: counted, listener: deaf, log: silent });
+  const ends = createStreamEnds({ sql: counted, listener: deaf, log: silent });
   const { signal } = new AbortController();
   const { rows } = await streams.db.query<{ last: number }>(
     `select last_position as last from streams where name = 'events'`,

@@ -17,7 +17,7 @@ import { createVault, type Vault } from '../../src/db/vault.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
 import { createPages } from '../../src/streams/pages.ts';
-import { createEnds } from '../../src/streams/streamEnds.ts';
+import { createStreamEnds } from '../../src/streams/streamEnds.ts';
 import { createSyncs } from '../../src/streams/syncs.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
@@ -65,7 +65,7 @@ export function openApp(
   const db = openDb({ url: databaseUrl, max: 4, onError: (error) => logged.push(error.message) });
   const appender = createAppender({ db, url: databaseUrl, log });
   const listener = createListener({ url: databaseUrl, log });
-  const ends = createEnds({ sql: db, listener, log });
+  const ends = createStreamEnds({ sql: db, listener, log });
   const reads = createReads({ sql: db, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const access = createAccess({

@@ -13,7 +13,7 @@ import { createListener, type Listener } from '../../src/db/listener.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
 import type { NewEvent, RecordChange } from '../../src/streams/derive.ts';
 import { createPages, type Pages } from '../../src/streams/pages.ts';
-import { createEnds } from '../../src/streams/streamEnds.ts';
+import { createStreamEnds } from '../../src/streams/streamEnds.ts';
 import { createSyncs } from '../../src/streams/syncs.ts';
 import { createDatabase } from './database.ts';
 
@@ -38,7 +38,7 @@ export async function openStreams(): Promise<Streams> {
   const appender = createAppender({ db, url, log: silent });
   const listener = createListener({ url, log: silent });
   const pages = createPages(db);
-  const ends = createEnds({ sql: db, listener, log: silent });
+  const ends = createStreamEnds({ sql: db, listener, log: silent });
   const app = createRoutes();
   app.onError(createOnError(silent));
   app.use(requestId());
