@@ -4,7 +4,7 @@ import { textArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import { refuseField } from '../db/refusal.ts';
-import { newMaking, secretFor, type Making } from '../db/seed.ts';
+import { newSeed, secretFor, type Seed } from '../db/seed.ts';
 import type { ApiKey, ApiKeyInput, NewApiKey, Scope } from '../schema/apiKey.ts';
 
 /** NOTIFY's channel for keys that were revoked. */
@@ -23,7 +23,7 @@ export interface StoredKey {
 /** Keys of the API; what is stored is their hash. Revoked ones stay, to be seen. */
 export interface ApiKeys {
   /** The only answer that holds the key. Of the same making it is the same one. */
-  create(input: ApiKeyInput, createdBy: string, making?: Making): Promise<NewApiKey>;
+  create(input: ApiKeyInput, createdBy: string, making?: Seed): Promise<NewApiKey>;
   get(id: string): Promise<ApiKey | null>;
   /** Newest first. */
   list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<ApiKey>>;
@@ -40,7 +40,7 @@ const COLUMNS =
 
 export function createApiKeys(sql: Sql): ApiKeys {
   return {
-    create: (input, createdBy, making = newMaking()) => create(sql, input, createdBy, making),
+    create: (input, createdBy, making = newSeed()) => create(sql, input, createdBy, making),
     get: (id) => find(sql, id),
     list: async ({ limit, after }) => {
       const { rows } = await sql.query<ApiKey>({
@@ -95,7 +95,7 @@ async function create(
   sql: Sql,
   input: ApiKeyInput,
   createdBy: string,
-  making: Making,
+  making: Seed,
 ): Promise<NewApiKey> {
   const expiresAt = input.expires_at ?? null;
   if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) {

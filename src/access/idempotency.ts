@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
-import { newMaking, type Making } from '../db/seed.ts';
+import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 
 /** A request that its caller may repeat. */
@@ -24,7 +24,7 @@ export interface StoredAnswer {
 
 /** `run`: do it of that making, and say so with that run. */
 export type Begun =
-  | { kind: 'run'; run: string; making: Making }
+  | { kind: 'run'; run: string; making: Seed }
   | { kind: 'running' }
   | { kind: 'mismatch'; method: string; path: string }
   | { kind: 'done'; answer: StoredAnswer };
@@ -58,8 +58,8 @@ interface Row {
 export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): Idempotency {
   async function begin(request: Repeatable): Promise<Begun> {
     const run = newId();
-    const fresh = newMaking();
-    const seed = vault.seal(fresh.seed.toString('base64'), aad(request, 'seed'));
+    const fresh = newSeed();
+    const seed = vault.seal(fresh.bytes.toString('base64'), aad(request, 'seed'));
     for (;;) {
       const claimed = await claim(sql, request, run, { id: fresh.id, seed });
       if (claimed !== null) return { kind: 'run', run, making: toMaking(request, claimed) };
@@ -83,8 +83,8 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
     return { kind: 'done', answer: { status: row.status, ...sealed } };
   }
 
-  function toMaking(request: Repeatable, { id, seed }: Claimed): Making {
-    return { id, seed: Buffer.from(vault.open(seed, aad(request, 'seed')), 'base64') };
+  function toMaking(request: Repeatable, { id, seed }: Claimed): Seed {
+    return { id, bytes: Buffer.from(vault.open(seed, aad(request, 'seed')), 'base64') };
   }
 
   async function finish(request: Repeatable, run: string, answer: StoredAnswer): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Caller } from '../access/caller.ts';
-import type { Making } from '../db/seed.ts';
+import type { Seed } from '../db/seed.ts';
 
 /** What the middlewares leave for the handlers. */
 export interface AppEnv {
@@ -11,7 +11,7 @@ export interface AppEnv {
     /** Whoever passed the gate. */
     caller: Caller;
     /** Of each POST but ingest: the same when it is repeated. */
-    making: Making;
+    making: Seed;
     /** Set where the caller came by a session's cookie. */
     sessionEndsAt: string | undefined;
   };

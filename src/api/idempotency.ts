@@ -4,7 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 import type { Begun, Idempotency, Repeatable, StoredAnswer } from '../access/idempotency.ts';
-import { newMaking } from '../db/seed.ts';
+import { newSeed } from '../db/seed.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, type ErrorLog } from './errors.ts';
 import { IdempotencyKey } from './route.ts';
@@ -32,7 +32,7 @@ export function createIdempotent(
     const hasCaller = c.var.caller !== undefined && isServed(c);
     if (c.req.method !== 'POST') return next();
     if (key === undefined || !hasCaller) {
-      c.set('making', newMaking());
+      c.set('making', newSeed());
       return next();
     }
     const request = await repeatable(c, c.var.caller.id, key);

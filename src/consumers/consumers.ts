@@ -2,7 +2,7 @@ import type { Db, Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
-import { newMaking, type Making } from '../db/seed.ts';
+import { newSeed, type Seed } from '../db/seed.ts';
 import type { Command } from '../rules/command.ts';
 import type { Consumer, ConsumerInput, ConsumerStatus, Start } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -23,7 +23,7 @@ export interface Consumers {
    * Stores it with its start resolved to a position in the same transaction; returns its id. Of the
    * same making it is the same one, which is left as it is now; refuses (409) one that was deleted since.
    */
-  create(input: ConsumerInput, actor: string, making?: Making): Promise<string>;
+  create(input: ConsumerInput, actor: string, making?: Seed): Promise<string>;
   get(id: string): Promise<Consumer | null>;
   /** Newest first. */
   list(query: ConsumerQuery): Promise<ListPage<Consumer>>;
@@ -74,7 +74,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   }
 
   return {
-    create: (input, actor, { id } = newMaking()) =>
+    create: (input, actor, { id } = newSeed()) =>
       db.transaction(async (tx) => {
         if (!(await isMade(tx, id))) await insert(tx, id, deps.region, input, actor);
         return id;

@@ -1,5 +1,5 @@
 import type { Sql } from '../db/db.ts';
-import { secretFor, type Making } from '../db/seed.ts';
+import { secretFor, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import { newSigningSecret } from '../egress/signing.ts';
 import {
@@ -17,7 +17,7 @@ export async function rotateSigningSecret(
   tx: Sql,
   vault: Vault,
   row: SealedRow,
-  { expiresInS, making }: { expiresInS: number; making: Making },
+  { expiresInS, making }: { expiresInS: number; making: Seed },
 ): Promise<string> {
   const secret = newSigningSecret(secretFor('signing secret', making));
   const inUse = openSigningSecret(row, vault);

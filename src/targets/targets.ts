@@ -1,7 +1,7 @@
 import type { Db, Sql } from '../db/db.ts';
 import { type ListPlace, type ListPage, toPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
-import { newMaking, type Making } from '../db/seed.ts';
+import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { newSigningSecret } from '../egress/signing.ts';
@@ -21,7 +21,7 @@ import {
 /** Endpoints that consumers send to. Credentials and signing secrets are sealed at rest and masked in answers. */
 export interface Targets {
   /** The only answer that holds the whole signing secret. Of the same making it is the same one, as it is now. */
-  create(input: TargetInput, making?: Making): Promise<Target>;
+  create(input: TargetInput, making?: Seed): Promise<Target>;
   get(id: string): Promise<Target | null>;
   /** Newest first. */
   list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<Target>>;
@@ -32,7 +32,7 @@ export interface Targets {
    * many seconds. Running senders take it at once. Of the same making it is the same secret, and ends
    * none. Null when there is no such target.
    */
-  rotateSecret(id: string, expiresInS: number, making?: Making): Promise<Target | null>;
+  rotateSecret(id: string, expiresInS: number, making?: Seed): Promise<Target | null>;
   /** Opened, for sending; null when there is none. */
   open(id: string): Promise<OpenTarget | null>;
   /** A target that is not stored, opened with a signing secret of its own. */
@@ -51,7 +51,7 @@ export function createTargets(deps: {
   const { db, vault } = deps;
   const refuse = (made: RequestSettings): void => refuseRequestSettings(made, deps.egress);
   return {
-    create: (input, making = newMaking()) => {
+    create: (input, making = newSeed()) => {
       refuse(input);
       return create(db, vault, input, making);
     },
@@ -61,7 +61,7 @@ export function createTargets(deps: {
     },
     list: (page) => list(db, vault, page),
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
-    rotateSecret: (id, expiresInS, making = newMaking()) =>
+    rotateSecret: (id, expiresInS, making = newSeed()) =>
       db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, making)),
     open: (id) => openTarget(db, vault, id),
     openDraft: (input) => {
@@ -103,7 +103,7 @@ async function find(sql: Sql, id: string): Promise<Row | null> {
   return rows[0] ?? null;
 }
 
-async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Making): Promise<Target> {
+async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed): Promise<Target> {
   const secret = newSigningSecret();
   const { rows } = await sql.query<Row>({
     text: `
@@ -223,7 +223,7 @@ async function rotateSecret(
   vault: Vault,
   id: string,
   expiresInS: number,
-  making: Making,
+  making: Seed,
 ): Promise<Target | null> {
   const { rows } = await tx.query<Row>({
     text: 'select * from targets where id = $1 for update',

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Unavailable } from '../../src/consumers/commands.ts';
 import { createConsumers } from '../../src/consumers/consumers.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
-import { newMaking } from '../../src/db/seed.ts';
+import { newSeed } from '../../src/db/seed.ts';
 import { ApiKeyInput } from '../../src/schema/apiKey.ts';
 import { ConsumerInput, type Consumer } from '../../src/schema/consumer.ts';
 import type { Target } from '../../src/schema/target.ts';
@@ -123,7 +123,7 @@ describe('what was made without an answer', () => {
   test('is there once when several come back for it at once; a consumer deleted since is not made again', async () => {
     const consumers = consumersOf();
     const input = ConsumerInput.parse(await consumer());
-    const making = newMaking();
+    const making = newSeed();
     const made = Array.from({ length: 4 }, () => consumers.create(input, 'test', making));
     expect(new Set(await Promise.all(made))).toEqual(new Set([making.id]));
     const key = ApiKeyInput.parse({ name: 'k', scopes: ['read'] });
@@ -145,7 +145,7 @@ describe('what was made without an answer', () => {
       vault: api.vault,
       egress: { refusal: () => null },
     });
-    const [one, two] = [newMaking(), newMaking()];
+    const [one, two] = [newSeed(), newSeed()];
     const first = await targets.rotateSecret(id, 3_600, one);
     const signing = await targets.open(id);
     expect(await targets.rotateSecret(id, 3_600, one)).toMatchObject({
