@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { AlertOptions } from '../alerts/alertItem.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { EVENTS_A_PARTITION } from '../db/partitions.ts';
-import { tellOfMissed } from './lostEvents.ts';
+import { tellOfLost } from './lostEvents.ts';
 
 export interface RetentionOptions {
   db: Pick<Db, 'query' | 'transaction'>;
@@ -56,7 +56,7 @@ export function createRetention(options: RetentionOptions): Retention {
       const name = `events_${from}`;
       const to = from + EVENTS_A_PARTITION;
       await tx.query(`set local statement_timeout = '10min'`);
-      const missed = await tellOfMissed(tx, alerts, { name, last: to - 1, keptMs: eventMs });
+      const missed = await tellOfLost(tx, alerts, { name, last: to - 1, keptMs: eventMs });
       await tx.query({ text: 'delete from event_ids where position < $1', values: [to] });
       // Lines before tables, as appends lock them; neither may keep appends and reads waiting long.
       await tx.query(`set local lock_timeout = '2s'`);

@@ -5,7 +5,7 @@ import { SHOWN_POSITION } from '../rules/positionSql.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { lostText } from './retentionText.ts';
 
-export interface Going {
+export interface GoingPartition {
   /** The table of a partition of events. */
   name: string;
   /** Its last position. */
@@ -21,17 +21,17 @@ const AT_ONCE = 50;
  * Tells of each consumer that has entries of the partition ahead of it, unsettled, that pass its
  * filter: how many, in the caller's transaction. Returns how many consumers miss some.
  */
-export async function tellOfMissed(
+export async function tellOfLost(
   tx: Sql,
   options: AlertOptions,
-  { name, last, keptMs }: Going,
+  { name, last, keptMs }: GoingPartition,
 ): Promise<number> {
   const behind = await tx.query<{ id: string }>({ text: BEHIND, values: [last] });
   const ids = behind.rows.map(({ id }) => id);
-  const missed: Missed[] = [];
+  const missed: LostOfConsumer[] = [];
   for (let from = 0; from < ids.length; from += AT_ONCE) {
-    const { rows } = await tx.query<Missed>({
-      text: missedIn(name),
+    const { rows } = await tx.query<LostOfConsumer>({
+      text: lostIn(name),
       values: [ids.slice(from, from + AT_ONCE)],
     });
     missed.push(...rows);
@@ -56,7 +56,7 @@ const BEHIND = `
     join leader l on l.name = 'wake'
    where k.stream = 'events' and k.deleted_at is null and ${SHOWN_POSITION} < $1`;
 
-interface Missed extends Troubled {
+interface LostOfConsumer extends Troubled {
   id: string;
   count: number;
   first: number;
@@ -64,7 +64,7 @@ interface Missed extends Troubled {
   told_at: string;
 }
 
-function missedIn(partition: string): string {
+function lostIn(partition: string): string {
   return `
     select k.id, ${TROUBLED}, k.failing_since, now() as told_at, missed.*
       from consumers k
