@@ -11,7 +11,7 @@ export interface RateLimit {
   /** Requests at once. */
   burst: number;
   perSecond: number;
-  take(caller: string): Turn;
+  spend(caller: string): Turn;
 }
 
 /** Callers whose burst is whole again are forgotten when there are more. */
@@ -29,7 +29,7 @@ export function createRateLimit(
   const burst = 2 * perSecond;
   const arrivals = new Map<string, number>();
 
-  function take(caller: string): Turn {
+  function spend(caller: string): Turn {
     const at = now();
     const arrival = Math.max(arrivals.get(caller) ?? 0, at);
     const after = arrival + spacing;
@@ -45,5 +45,5 @@ export function createRateLimit(
     for (const [caller, arrival] of arrivals) if (arrival <= at) arrivals.delete(caller);
   }
 
-  return { burst, perSecond, take };
+  return { burst, perSecond, spend };
 }

@@ -148,7 +148,7 @@ export async function openSingleSender(
       ahead: [...ahead].sort((a, b) => a - b),
       batch: emptyBatch(),
       attempts,
-      parked: parking?.take() ?? null,
+      parked: parking?.toStore() ?? null,
     };
     attempts = [];
     let givenUpAt = Infinity;

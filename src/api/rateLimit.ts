@@ -9,7 +9,7 @@ import { ApiError } from './errors.ts';
  */
 export function takeTurn(c: Context, limit: RateLimit | null, caller: string): void {
   if (limit === null) return;
-  const { allowed, remaining, waitMs } = limit.take(caller);
+  const { allowed, remaining, waitMs } = limit.spend(caller);
   const seconds = Math.ceil(waitMs / 1_000);
   c.header('RateLimit-Policy', `"key";q=${limit.burst};w=${limit.burst / limit.perSecond}`);
   c.header('RateLimit', `"key";r=${remaining};t=${seconds}`);

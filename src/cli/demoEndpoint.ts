@@ -38,22 +38,22 @@ export async function startEndpoint(listeners: EndpointListeners): Promise<Endpo
   child.on('message', (message: FromReceiver) => {
     if (message.kind === 'received') listeners.delivery(message.delivery);
     if (message.kind === 'progress') listeners.progress(message.progress);
-    for (const take of waiting) take(message);
+    for (const receiveOne of waiting) receiveOne(message);
   });
 
   /** The first message that `pick` takes. */
   async function next<T>(pick: (message: FromReceiver) => T | null): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<T>();
-    const take = (message: FromReceiver): void => {
+    const receiveOne = (message: FromReceiver): void => {
       const picked = pick(message);
       if (picked !== null) resolve(picked);
     };
-    waiting.add(take);
+    waiting.add(receiveOne);
     const ended = gone.then(() => Promise.reject(lost as unknown as Error));
     try {
       return await Promise.race([promise, ended]);
     } finally {
-      waiting.delete(take);
+      waiting.delete(receiveOne);
     }
   }
 

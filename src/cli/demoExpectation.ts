@@ -26,7 +26,7 @@ export interface Counts {
 
 export interface Expectation {
   /** Takes a webhook with a good signature; why it should not have come like this, or null. */
-  take(stream: StreamName, body: unknown): string | null;
+  check(stream: StreamName, body: unknown): string | null;
   /** One that is no webhook of ours. */
   refuse(): void;
   /** What the first steps, up to this one, still have to bring. */
@@ -58,7 +58,7 @@ export function createExpectation(steps: Step[]): Expectation {
     if (version.wanted === 'filtered') filtered[version.step]! += 1;
   }
 
-  function take(stream: StreamName, body: unknown): string | null {
+  function check(stream: StreamName, body: unknown): string | null {
     counts.delivered += 1;
     const [key, fingerprint] = read(stream, body);
     const history = histories[stream].get(key);
@@ -84,7 +84,7 @@ export function createExpectation(steps: Step[]): Expectation {
   }
 
   return {
-    take,
+    check,
     refuse: () => void (counts.delivered += 1),
     remaining,
     total: (step) => totals[step] ?? 0,

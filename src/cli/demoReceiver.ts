@@ -92,12 +92,12 @@ async function main(): Promise<void> {
       return;
     }
     response.writeHead(204).end();
-    take(stream, body, at);
+    judge(stream, body, at);
   }
 
-  function take(stream: StreamName, body: unknown, at: number): void {
+  function judge(stream: StreamName, body: unknown, at: number): void {
     const isOver = step >= steps.length;
-    const problem = isOver ? null : expectation.take(stream, body);
+    const problem = isOver ? null : expectation.check(stream, body);
     const afterMs = at - appendedAt(body);
     const isLive = isOver || steps[step]?.live === true;
     const delivery = describe(stream, body, isLive ? afterMs : null, problem);

@@ -15,7 +15,7 @@ export interface Forwarder {
    * Resolves when there is room for the next: at once while fewer than `concurrency` are in flight.
    * Entries of one record are sent one after another, in the order of these calls.
    */
-  take(entry: Entry): Promise<void>;
+  forward(entry: Entry): Promise<void>;
   /** Resolves when nothing is in flight. */
   settled(): Promise<void>;
   close(): Promise<void>;
@@ -41,7 +41,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const lanes = new Map<string, Promise<void>>();
   const inFlight = new Set<Promise<void>>();
 
-  async function take(entry: Entry): Promise<void> {
+  async function forward(entry: Entry): Promise<void> {
     const record = JSON.stringify([entry.syncId, entry.collectionId, entry.upstreamId]);
     const mine = (lanes.get(record) ?? Promise.resolve()).then(() => send(entry));
     lanes.set(record, mine);
@@ -88,7 +88,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   }
 
   return {
-    take,
+    forward,
     settled: async () => void (await Promise.all(inFlight)),
     close: () => agent.close(),
   };

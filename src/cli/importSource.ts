@@ -72,7 +72,7 @@ async function* readLines({ chunks, from }: Source): AsyncGenerator<SourceLine> 
   let { number, offset } = from;
   let held: Uint8Array[] = [];
   let heldBytes = 0;
-  const take = (part: Uint8Array, end: number): SourceLine | null => {
+  const readOn = (part: Uint8Array, end: number): SourceLine | null => {
     number++;
     const isLong = heldBytes + part.byteLength > LINE_BYTES;
     const bytes = held.length === 0 ? part : Buffer.concat([...held, part]);
@@ -86,7 +86,7 @@ async function* readLines({ chunks, from }: Source): AsyncGenerator<SourceLine> 
     let start = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, start)) {
       const stop = chunk[at - 1] === RETURN && at > start ? at - 1 : at;
-      const line = take(chunk.subarray(start, stop), offset + at + 1);
+      const line = readOn(chunk.subarray(start, stop), offset + at + 1);
       start = at + 1;
       if (line !== null) yield line;
     }
@@ -95,7 +95,7 @@ async function* readLines({ chunks, from }: Source): AsyncGenerator<SourceLine> 
     heldBytes += rest.byteLength;
     if (heldBytes <= LINE_BYTES || held.length === 0) held.push(rest); // else it is refused anyway
   }
-  const last = take(new Uint8Array(), offset);
+  const last = readOn(new Uint8Array(), offset);
   if (last !== null) yield last;
 }
 

@@ -53,7 +53,7 @@ export async function runListen(
     client,
     signal,
     query: queryOf(flags),
-    onEntry: (entry) => forwarder.take(entry),
+    onEntry: (entry) => forwarder.forward(entry),
     settled: () => forwarder.settled(),
     onState: ({ connected, why }) => {
       if (!connected) out.note(`Connection lost, trying again: ${why}`);

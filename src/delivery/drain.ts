@@ -57,7 +57,6 @@ export function startDrain(options: DrainOptions): Drain {
   const lanes = createLanes<Entry>(ordering);
   const startedAt = performance.now();
   const end = Promise.withResolvers<DrainEnd>();
-
   const ready = createReadyQueue<Outgoing>();
   let stopping: EndReason | null = null;
   let finishing = false;
@@ -133,7 +132,7 @@ export function startDrain(options: DrainOptions): Drain {
     inForce: reader.fill,
     over: () => finishing,
   });
-  const committing: Committing = { consumerId, take, stored, fenced, broken };
+  const committing: Committing = { consumerId, toStore, stored, fenced, broken };
   committer.join(committing);
   let unfollow = tail.follow(reader.fill, filters.syncs);
   mark(); // renews a lease that was partly spent waiting
@@ -177,7 +176,7 @@ export function startDrain(options: DrainOptions): Drain {
         continue;
       }
       if (slot.parked !== null && !parking.starts(slot.parked)) continue;
-      if (!budget.take(sendReady)) {
+      if (!budget.reserve(sendReady)) {
         ready.putBack(slot);
         break;
       }
@@ -228,7 +227,7 @@ export function startDrain(options: DrainOptions): Drain {
         log.warn(fields, 'sending waits: a fault of this machine');
       }
     }
-    budget.give();
+    budget.release();
     judge();
     if (stopping === null) reader.fill();
     else if (inFlight === 0) void finish();
@@ -260,12 +259,12 @@ export function startDrain(options: DrainOptions): Drain {
     void finish();
   }
 
-  function take(): SenderOutcomes {
+  function toStore(): SenderOutcomes {
     const { position, ahead } = window.settled();
     committedPosition = position;
     lastCommitAt = performance.now();
     const { epoch } = lease;
-    return { consumerId, epoch, position, ahead, ...outcomes.take(), parked: parking.take() };
+    return { consumerId, epoch, position, ahead, ...outcomes.toStore(), parked: parking.toStore() };
   }
 
   function stored(committed: { version: number; targetVersion: number }, until: number): void {
@@ -298,7 +297,7 @@ export function startDrain(options: DrainOptions): Drain {
   }
 
   function refilter(next: SenderConfig): void {
-    filters.take(next.filters, readTo());
+    filters.add(next.filters, readTo());
     reader.forget();
     const before = unfollow;
     unfollow = tail.follow(reader.fill, filters.syncs);

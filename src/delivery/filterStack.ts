@@ -5,7 +5,7 @@ import type { Filter } from '../schema/consumer.ts';
 /** The filter versions of a running sender, and where it took those that came while it ran. */
 export interface FilterStack {
   /** Takes the newest versions; one that no sender has taken yet applies above `readTo`. */
-  take(filters: FilterVersion[], readTo: number): void;
+  add(filters: FilterVersion[], readTo: number): void;
   /** Whether an entry passes every version it has to. */
   passes(entry: Matchable & { position: number }): boolean;
   /** Whether it passes the newest version, wherever it stands. */
@@ -23,9 +23,9 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
   let versions: FilterVersion[] = [];
   const compiled = new Map<Filter, Matcher>();
   let newest: { from: number; matches: Matcher } = { from: 0, matches: () => false };
-  take(filters, readTo);
+  add(filters, readTo);
 
-  function take(next: FilterVersion[], at: number): void {
+  function add(next: FilterVersion[], at: number): void {
     versions = next.map((one) => {
       if (one.filterFrom !== null) return one;
       const from = taken.get(one.version) ?? at;
@@ -53,7 +53,7 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
   }
 
   return {
-    take,
+    add,
     passes,
     matches: (entry) => newest.matches(entry),
     reading: (after) => {

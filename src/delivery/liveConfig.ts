@@ -6,7 +6,7 @@ export interface LiveConfigOptions {
   shared: Pick<DrainContext, 'loadConfig' | 'progress' | 'log'>;
   config: SenderConfig;
   epoch: number;
-  filters: Pick<FilterStack, 'take' | 'filterFrom'>;
+  filters: Pick<FilterStack, 'add' | 'filterFrom'>;
   /** The highest position read; what an edit that is taken now applies above. */
   readTo: () => number;
   /** A newer configuration under which sending goes on. */
@@ -29,7 +29,7 @@ export interface LiveConfig {
 
 export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   const { shared, epoch, filters } = options;
-  let { config: config } = options;
+  let { config } = options;
   let latest = { version: config.version, targetVersion: config.target.version };
   let confirmedVersion = -1;
   let busy = false;
@@ -40,7 +40,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     busy = true;
     try {
       for (let first = !load; ; first = false) {
-        if (!first) take(await shared.loadConfig(config.consumerId));
+        if (!first) adopt(await shared.loadConfig(config.consumerId));
         await confirm();
         if (!isStale() || options.over()) break;
       }
@@ -53,7 +53,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     options.inForce();
   }
 
-  function take(next: SenderConfig | null): void {
+  function adopt(next: SenderConfig | null): void {
     if (next !== null && !next.deleted && !next.held && next.status === 'active') {
       const before = config;
       config = next;
@@ -61,7 +61,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
       return;
     }
     if (next !== null) {
-      filters.take(next.filters, options.readTo());
+      filters.add(next.filters, options.readTo());
       config = { ...config, version: next.version, filterVersion: next.filterVersion };
     }
     options.stop();

@@ -54,7 +54,7 @@ export function createReader(options: ReaderOptions): Reader {
         break;
       }
       if (page.scannedTo <= window.readTo) break; // caught up
-      for (let index = page.from; index < page.to; index += 1) take(page.entries[index]);
+      for (let index = page.from; index < page.to; index += 1) offer(page.entries[index]);
       window.scanned(page.scannedTo);
     }
     options.filled();
@@ -69,7 +69,7 @@ export function createReader(options: ReaderOptions): Reader {
       const upTo = until === null ? {} : { until };
       const page = await pages.read({ stream, after, ...upTo, filter, ...PAGE, limit });
       if (readBy === generation) {
-        for (const entry of page.entries) take(entry);
+        for (const entry of page.entries) offer(entry);
         window.scanned(page.scannedTo);
       }
     } catch (error) {
@@ -82,7 +82,7 @@ export function createReader(options: ReaderOptions): Reader {
     fill();
   }
 
-  function take(entry: Entry | undefined): void {
+  function offer(entry: Entry | undefined): void {
     if (entry !== undefined && !entry.superseded && filters.passes(entry)) options.accept(entry);
   }
 

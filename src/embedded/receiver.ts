@@ -52,7 +52,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!isLocal(request.headers.host)) return answer(response, 421, 'text/plain', 'not this host');
     const path = (request.url ?? '/').split('?')[0] ?? '/';
-    if (request.method === 'POST' && /^\/hook(\/|$)/u.test(path)) return take(request, response);
+    if (request.method === 'POST' && /^\/hook(\/|$)/u.test(path)) return receive(request, response);
     if (request.method !== 'GET') return answer(response, 405, 'text/plain', 'POST /hook');
     if (path === '/') return answer(response, 200, 'text/html', receiverPage(received, counts));
     if (path === '/deliveries') {
@@ -62,7 +62,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
     return answer(response, 404, 'text/plain', 'POST /hook, GET / or GET /deliveries');
   }
 
-  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request);
     const verdict = await verify(request.headers, body);
     counts[verdict] += 1;

@@ -44,7 +44,7 @@ export interface ParkedEntries {
   /** Gives one that is due its body; false when it is not to be sent any more. */
   load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean;
   /** What is to be written; the same again until `committed`. */
-  take(): ParkedOps | null;
+  toStore(): ParkedOps | null;
   committed(): void;
   /** When the next one is due, on the consumer's clock; Infinity: none. */
   readonly nextDue: number;
@@ -282,7 +282,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     return true;
   }
 
-  function take(): ParkedOps | null {
+  function toStore(): ParkedOps | null {
     if (dirty.size === 0) return null;
     taken = [...dirty];
     const ops: ParkedOps = { inserts: [], updates: [], deletes: [], added: 0 };
@@ -331,7 +331,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     starts,
     lands,
     load,
-    take,
+    toStore,
     committed,
     get nextDue() {
       return busy > 0 ? Math.min(nextDue, clock()) : nextDue; // what is being tried is due

@@ -1,8 +1,8 @@
 /** What all drains of a process share out among themselves. */
 export interface Budget {
   /** Takes one open request; when none is left, `wake` is called once one is, in turn with others. */
-  take(wake: () => void): boolean;
-  give(): void;
+  reserve(wake: () => void): boolean;
+  release(): void;
   /** Whether more entries may be read into memory. */
   readonly roomToRead: boolean;
   hold(bytes: number): void;
@@ -15,7 +15,7 @@ export function createBudget(limits: { requests: number; bytes: number }): Budge
   let bytes = 0;
 
   return {
-    take: (wake) => {
+    reserve: (wake) => {
       if (requests >= limits.requests) {
         waiting.add(wake);
         return false;
@@ -23,7 +23,7 @@ export function createBudget(limits: { requests: number; bytes: number }): Budge
       requests += 1;
       return true;
     },
-    give: () => {
+    release: () => {
       requests -= 1;
       const [next] = waiting;
       if (next === undefined) return;

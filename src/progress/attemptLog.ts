@@ -32,7 +32,7 @@ export interface AttemptLog {
   /** One that ends the sending: handed over (unless it was) when the next attempt has been planned. */
   failing(made: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
   /** What came since the last call: first-attempt successes as columns, the rest as rows. */
-  take(): { batch: Batch; attempts: AttemptRow[] };
+  toStore(): { batch: Batch; attempts: AttemptRow[] };
   /**
    * Of several failing entries the lowest is the head; its next attempt is planned from here, no
    * earlier than any of them was asked to wait for, nor than `paceMs` from now (unix ms).
@@ -87,7 +87,7 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
     return longest;
   }
 
-  function take(): { batch: Batch; attempts: AttemptRow[] } {
+  function toStore(): { batch: Batch; attempts: AttemptRow[] } {
     const taken = { batch, attempts: rows };
     batch = emptyBatch();
     rows = [];
@@ -102,7 +102,7 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
     failing: (made, outcome, handedOver = false) => {
       failures.push({ attempt: failedAttempt(stream, made, outcome, null), outcome, handedOver });
     },
-    take,
+    toStore,
     failingHead,
   };
 }

@@ -8,7 +8,7 @@ import type { Committed, SenderOutcomes } from './senderOutcomes.ts';
 export interface Committing {
   readonly consumerId: string;
   /** Hands over what has happened since the last call; called only when the last hand-over is stored. */
-  take(): SenderOutcomes;
+  toStore(): SenderOutcomes;
   /** Stored. The lease holds until `leaseUntil` on the monotonic clock. */
   stored(committed: Committed, leaseUntil: number): void;
   /** A successor has the cursor: nothing of this sender counts any more. */
@@ -88,7 +88,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     const batch = [...dirty].filter((one) => joined.has(one));
     dirty.clear();
     if (batch.length === 0) return;
-    await store(batch.map((one) => ({ one, outcomes: one.take() })));
+    await store(batch.map((one) => ({ one, outcomes: one.toStore() })));
   }
 
   async function store(taken: Taken[]): Promise<void> {

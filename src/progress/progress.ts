@@ -11,7 +11,7 @@ export interface Progress {
   /** Stores outcomes and renews the leases, in one statement; a fenced consumer is missing in the answer. */
   commit(rows: SenderOutcomes[], leaseMs: number): Promise<Map<string, Committed>>;
   /** The sender has taken versions up to `version`; filter versions it took apply above `filterFrom`. */
-  confirm(taken: Taken): Promise<void>;
+  confirm(taken: Confirmation): Promise<void>;
   /** Lets the lease go, noting the failing head or that the consumer is idle. */
   release(release: Release): Promise<boolean>;
   /** What a sender must still find as it was right before it sends; null when there is no consumer. */
@@ -20,7 +20,7 @@ export interface Progress {
   failedAttempts(consumerId: string, position: number): Promise<Map<number, number>>;
 }
 
-export interface Taken {
+export interface Confirmation {
   consumerId: string;
   epoch: number;
   version: number;
@@ -44,7 +44,7 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
   };
 }
 
-async function confirm(sql: Sql, taken: Taken): Promise<void> {
+async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
   await sql.query({
     name: 'confirm',
     text: `

@@ -53,7 +53,7 @@ export function createGroupCommit<Request, Answer>(
 
   async function run(): Promise<void> {
     while (queue.length > 0) {
-      const group = take();
+      const group = nextGroup();
       if (group.length === 0) continue;
       const results = await options.commit(group.map(({ request }) => request));
       for (const [index, waiting] of group.entries()) waiting.settle(results[index]!);
@@ -62,7 +62,7 @@ export function createGroupCommit<Request, Answer>(
   }
 
   /** As many as fit, at least one; those that waited too long are refused on the way. */
-  function take(): Waiting<Request, Answer>[] {
+  function nextGroup(): Waiting<Request, Answer>[] {
     const group: Waiting<Request, Answer>[] = [];
     const room = { rows: options.maxRows, bytes: options.maxBytes };
     const now = performance.now();

@@ -36,16 +36,16 @@ describe('the rate', () => {
     const clock = { now: 5_000 };
     const limit = createRateLimit(10, () => clock.now);
     for (let left = 19; left >= 0; left--) {
-      expect(limit.take('a')).toMatchObject({ allowed: true, remaining: left });
+      expect(limit.spend('a')).toMatchObject({ allowed: true, remaining: left });
     }
-    expect(limit.take('a')).toEqual({ allowed: false, remaining: 0, waitMs: 100 });
-    expect(limit.take('b').allowed).toBe(true);
+    expect(limit.spend('a')).toEqual({ allowed: false, remaining: 0, waitMs: 100 });
+    expect(limit.spend('b').allowed).toBe(true);
     clock.now += 99;
-    expect(limit.take('a')).toMatchObject({ allowed: false, waitMs: 1 });
+    expect(limit.spend('a')).toMatchObject({ allowed: false, waitMs: 1 });
     clock.now += 1;
-    expect(limit.take('a').allowed).toBe(true);
+    expect(limit.spend('a').allowed).toBe(true);
     clock.now += 2_000;
-    expect(limit.take('a').remaining).toBe(19);
+    expect(limit.spend('a').remaining).toBe(19);
   });
 
   test('is never exceeded, whenever requests come', () => {
@@ -59,7 +59,7 @@ describe('the rate', () => {
           const passed: number[] = [];
           for (const gap of gaps) {
             clock.now += gap;
-            if (limit.take('a').allowed) passed.push(clock.now);
+            if (limit.spend('a').allowed) passed.push(clock.now);
           }
           for (const [index, from] of passed.entries()) {
             for (const [more, to] of passed.slice(index).entries()) {

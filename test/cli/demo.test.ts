@@ -66,13 +66,13 @@ test('all events in order, and the last version of each record, are a clean demo
     event('1', 'updated', 2, { n: 1 }),
     event('2', 'deleted', 3),
   ];
-  for (const webhook of webhooks) expect(expectation.take('events', webhook)).toBeNull();
+  for (const webhook of webhooks) expect(expectation.check('events', webhook)).toBeNull();
   for (const webhook of [record('1', 2), record('2', 3)]) {
-    expect(expectation.take('records', webhook)).toBeNull();
+    expect(expectation.check('records', webhook)).toBeNull();
   }
   expect(expectation.remaining(0)).toBe(0);
   expect(expectation.counts()).toMatchObject({ expected: 7, missing: 1 });
-  expect(expectation.take('records', record('2', 3, true))).toBeNull();
+  expect(expectation.check('records', record('2', 3, true))).toBeNull();
   expect(expectation.counts()).toEqual({ expected: 7, delivered: 7, verified: 7, ...CLEAN });
   expect(expectation.superseded()).toBe(1);
 });
@@ -80,12 +80,12 @@ test('all events in order, and the last version of each record, are a clean demo
 test('a record version that came before it moved is expected, one that comes late is not in order', () => {
   const plan = [step([[change('1', 1)], [change('1', 2)]])];
   const early = createExpectation(plan);
-  early.take('records', record('1', 1));
-  early.take('records', record('1', 2));
+  early.check('records', record('1', 1));
+  early.check('records', record('1', 2));
   expect(early.counts()).toMatchObject({ expected: 4, verified: 2, out_of_order: 0, missing: 2 });
   const late = createExpectation(plan);
-  late.take('records', record('1', 2));
-  expect(late.take('records', record('1', 1))).toBe('came after a later change of its record');
+  late.check('records', record('1', 2));
+  expect(late.check('records', record('1', 1))).toBe('came after a later change of its record');
   expect(late.counts()).toMatchObject({ out_of_order: 1 });
 });
 
@@ -95,12 +95,12 @@ test('a duplicate, a wrong value, a wrong order and what the filter leaves out a
     step([[change('1', 1)], [change('1', 2)]]),
     step([[change('1', 3)]], hidden),
   ]);
-  expectation.take('events', event('1', 'updated', 2, { n: 1 }));
-  expect(expectation.take('events', event('1', 'created', 1))).toMatch('after a later change');
-  expect(expectation.take('events', event('1', 'created', 1))).toBe('came before');
-  expect(expectation.take('events', event('1', 'created', 7))).toBe('is not in the data file');
+  expectation.check('events', event('1', 'updated', 2, { n: 1 }));
+  expect(expectation.check('events', event('1', 'created', 1))).toMatch('after a later change');
+  expect(expectation.check('events', event('1', 'created', 1))).toBe('came before');
+  expect(expectation.check('events', event('1', 'created', 7))).toBe('is not in the data file');
   const filtered = event('1', 'updated', 3, { n: 2 });
-  expect(expectation.take('events', filtered)).toBe('the filter leaves it out');
+  expect(expectation.check('events', filtered)).toBe('the filter leaves it out');
   expectation.refuse();
   expect(expectation.counts()).toEqual({
     expected: 4, // two events and a version of the record in each step

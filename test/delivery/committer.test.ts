@@ -23,7 +23,7 @@ test('drains that end at the same moment all have their outcomes stored when the
       const { epoch } = (await progress.acquire(consumerId, 'here', LEASE_MS)) ?? { epoch: 0 };
       return {
         consumerId,
-        take: () => ({
+        toStore: () => ({
           consumerId,
           epoch,
           position: 7,

@@ -206,8 +206,8 @@ test('a version that nobody has taken applies above what was read when it is tak
       const base = Math.max(readTo, list.at(-1)?.filterFrom ?? 0);
       const untaken = { version: list.length + 1, filterFrom: null, filter: added };
       const stack = createFilterStack(list, 0);
-      stack.take([...list, untaken], base);
-      stack.take([...list, untaken], base + later);
+      stack.add([...list, untaken], base);
+      stack.add([...list, untaken], base + later);
       expect(stack.filterFrom).toBe(base);
       const taken = [...list, { ...untaken, filterFrom: base }];
       for (const after of [0, base - 1, base, base + 1]) {

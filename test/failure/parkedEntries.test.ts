@@ -58,7 +58,7 @@ test('a parked entry that was delivered does not come back by a reading that is 
   parking.delivered(first!);
   expect(parking.merge([row(1), row(2)])).toBe(false); // asked to read again
   expect(parking.size).toBe(1);
-  expect(parking.take()?.deletes.map((one) => one.position)).toEqual([1]);
+  expect(parking.toStore()?.deletes.map((one) => one.position)).toEqual([1]);
   expect(parking.merge([row(1)])).toBe(false); // on its way to Postgres
   parking.committed();
   expect(parking.merge([row(1)])).toBe(true); // what is there now was put back by someone
@@ -111,7 +111,7 @@ test('the schedule of a parked entry follows its tries in this window, not those
   time.now = 24 * HOUR;
   expect(parking.due()).toHaveLength(1);
   expect(parking.failed(one!, refused, true)).toBeNull();
-  expect(parking.take()?.deletes[0]?.died_at).not.toBeNull();
+  expect(parking.toStore()?.deletes[0]?.died_at).not.toBeNull();
 });
 
 test('while anything is on its way the next due time is now, never "none"', () => {
