@@ -8,12 +8,12 @@ import { API_KEYS_CHANNEL, digestOf, type ApiKeys, type StoredKey } from './apiK
 import type { Caller } from './caller.ts';
 
 /** Who sends a key, or why nobody may with it. */
-export type Verdict = { caller: Caller } | { refused: 'unknown' | 'expired' | 'revoked' };
+export type KeyVerdict = { caller: Caller } | { refused: 'unknown' | 'expired' | 'revoked' };
 
 /** Knows who sends a key, as a rule without a query. */
 export interface Keyring extends AsyncDisposable {
   /** Throws when Postgres is away and the key is not the configuration's. */
-  authenticate(key: string): Promise<Verdict>;
+  authenticate(key: string): Promise<KeyVerdict>;
   /** Notes that a caller's key is in use, off the request's path. */
   touch(caller: Caller): void;
   /** What is known is looked up anew: a key was revoked. */
@@ -64,7 +64,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
   const unlisten = listener.on(API_KEYS_CHANNEL, forget);
   let generation = 0;
 
-  async function authenticate(secret: string): Promise<Verdict> {
+  async function authenticate(secret: string): Promise<KeyVerdict> {
     const digest = digestOf(secret);
     if (timingSafeEqual(digest, bootstrap)) return { caller: BOOTSTRAP };
     if (!FORM.test(secret)) return { refused: 'unknown' };
@@ -126,7 +126,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
   return { authenticate, touch, forget, close, [Symbol.asyncDispose]: close };
 }
 
-function verdictOn(key: StoredKey | null): Verdict {
+function verdictOn(key: StoredKey | null): KeyVerdict {
   if (key === null) return { refused: 'unknown' };
   if (key.revoked_at !== null) return { refused: 'revoked' };
   const { id, name, scopes, expires_at: expiresAt } = key;

@@ -1,7 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { Attempts } from '../attempts/attempts.ts';
-import type { AttemptWaits, Watched } from '../attempts/attemptWaits.ts';
+import type { AttemptWaits, AttemptWatch } from '../attempts/attemptWaits.ts';
 import type { Consumers } from '../consumers/consumers.ts';
 import type { ListPage } from '../db/keyset.ts';
 import { Attempt, AttemptOutcome } from '../schema/attempt.ts';
@@ -46,7 +46,7 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
   /** Reads until there is something or the time is over; waits without a query of its own. */
   async function waitFor(
     query: Query,
-    watched: Watched | null,
+    watched: AttemptWatch | null,
     signal: AbortSignal,
     read: () => Promise<ListPage<Attempt>>,
   ): Promise<ListPage<Attempt>> {

@@ -3,12 +3,12 @@ import type { Logger } from 'pino';
 import type { Sql } from '../db/db.ts';
 
 /** A consumer, or a position on the events stream. */
-export type Watched = { consumerId: string } | { position: number };
+export type AttemptWatch = { consumerId: string } | { position: number };
 
 /** For those who wait until something has been tried. */
 export interface AttemptWaits {
   /** Resolves when an attempt may have been recorded, after `ms`, or when `signal` aborts. */
-  recorded(watched: Watched, ms: number, signal: AbortSignal): Promise<void>;
+  recorded(watched: AttemptWatch, ms: number, signal: AbortSignal): Promise<void>;
   /** Lets everyone go; from then on nobody waits. */
   close(): void;
   readonly closed: boolean;
@@ -29,13 +29,13 @@ export function createAttemptWaits({
   sql: Sql;
   log: Pick<Logger, 'warn'>;
 }): AttemptWaits {
-  const waiting = new Map<() => void, Watched>();
+  const waiting = new Map<() => void, AttemptWatch>();
   let timer: NodeJS.Timeout | null = null;
   let polling = false;
   let since: string | null = null;
   let closed = false;
 
-  async function recorded(watched: Watched, ms: number, signal: AbortSignal): Promise<void> {
+  async function recorded(watched: AttemptWatch, ms: number, signal: AbortSignal): Promise<void> {
     if (closed || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const go = (): void => resolve();
@@ -92,7 +92,7 @@ export function createAttemptWaits({
   };
 }
 
-function keyOf(watched: Watched): string {
+function keyOf(watched: AttemptWatch): string {
   return 'consumerId' in watched ? watched.consumerId : String(watched.position);
 }
 

@@ -1,9 +1,9 @@
 /** What came of checking a signature: `unknown` while there is no secret to check with. */
-export type Verdict = 'verified' | 'refused' | 'unknown';
+export type SignatureVerdict = 'verified' | 'refused' | 'unknown';
 
 export interface Received {
   at: string;
-  verdict: Verdict;
+  verdict: SignatureVerdict;
   webhook_id: string | null;
   consumer: string | null;
   position: number | null;

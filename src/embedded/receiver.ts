@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 
-import type { Received, Counts, Verdict } from './received.ts';
+import type { Received, Counts, SignatureVerdict } from './received.ts';
 import { receiverPage } from './receiverPage.ts';
 import { choosePort, readState, writeState } from './state.ts';
 
@@ -96,7 +96,7 @@ const ASK_AGAIN_MS = 250;
 /** Tries the secret that last fitted the consumer, then all; asks for new ones before it refuses. */
 function createVerifier(
   ask: () => Promise<string[]>,
-): (headers: IncomingHttpHeaders, body: Buffer) => Promise<Verdict> {
+): (headers: IncomingHttpHeaders, body: Buffer) => Promise<SignatureVerdict> {
   let known = new Map<string, Webhook>();
   let askedAt = -Infinity;
   let asking: Promise<void> | null = null;
@@ -152,7 +152,11 @@ function isSigned(
   }
 }
 
-function toReceived(headers: IncomingHttpHeaders, body: Buffer, verdict: Verdict): Received {
+function toReceived(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  verdict: SignatureVerdict,
+): Received {
   const text = (name: string): string | null => {
     const value = headers[name];
     return typeof value === 'string' ? value : null;

@@ -2,7 +2,7 @@ import { compile, type Matchable, type Matcher } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 
 /** An idle consumer whose filter the leader watches. */
-export interface Watched {
+export interface WatchedConsumer {
   consumerId: string;
   filterVersion: number;
   filter: Filter;
@@ -10,7 +10,7 @@ export interface Watched {
   position: number;
 }
 
-interface Indexed extends Watched {
+interface Indexed extends WatchedConsumer {
   matches: Matcher;
 }
 
@@ -20,9 +20,9 @@ interface Indexed extends Watched {
  * number of consumers that it is not for.
  */
 export interface WakeIndex {
-  add(watched: Watched): void;
+  add(watched: WatchedConsumer): void;
   remove(consumerId: string): void;
-  match(entry: Matchable & { position: number }): Watched[];
+  match(entry: Matchable & { position: number }): WatchedConsumer[];
   readonly size: number;
 }
 
@@ -39,7 +39,7 @@ export function createWakeIndex(): WakeIndex {
     return null;
   }
 
-  function add(watched: Watched): void {
+  function add(watched: WatchedConsumer): void {
     remove(watched.consumerId);
     const indexed = { ...watched, matches: compile(watched.filter) };
     all.set(watched.consumerId, indexed);
@@ -69,8 +69,8 @@ export function createWakeIndex(): WakeIndex {
     }
   }
 
-  function match(entry: Matchable & { position: number }): Watched[] {
-    const found: Watched[] = [];
+  function match(entry: Matchable & { position: number }): WatchedConsumer[] {
+    const found: WatchedConsumer[] = [];
     const look = (candidates: Iterable<Indexed> | undefined): void => {
       for (const one of candidates ?? []) {
         if (entry.position > one.position && one.matches(entry)) found.push(one);

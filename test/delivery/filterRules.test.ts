@@ -12,7 +12,7 @@ import {
 import { inForce, type FilterVersion } from '../../src/rules/filterVersions.ts';
 import type { Filter, FilterDelta } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
-import { createWakeIndex, type Watched } from '../../src/wake/wakeIndex.ts';
+import { createWakeIndex, type WatchedConsumer } from '../../src/wake/wakeIndex.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 type List = (typeof LISTS)[number];
@@ -219,7 +219,7 @@ test('a version that nobody has taken applies above what was read when it is tak
   );
 });
 
-const watched: fc.Arbitrary<Omit<Watched, 'consumerId'>> = fc.record({
+const watched: fc.Arbitrary<Omit<WatchedConsumer, 'consumerId'>> = fc.record({
   filterVersion: fc.integer({ min: 1, max: 9 }),
   filter,
   position: fc.nat(20),
@@ -236,7 +236,7 @@ test('the wake index finds exactly the consumers that a look at each of them fin
       fc.array(fc.tuple(entry, fc.nat(25)), { maxLength: 20 }),
       (changes, entries) => {
         const index = createWakeIndex();
-        const all = new Map<string, Watched>();
+        const all = new Map<string, WatchedConsumer>();
         for (const [consumerId, one] of changes) {
           if (one === null) {
             index.remove(consumerId);
