@@ -107,7 +107,6 @@ export function startDrain(options: DrainOptions): Drain {
     log,
   });
   const { parked: parking } = failing;
-
   const reader = createReader({
     stream,
     consumerId,
