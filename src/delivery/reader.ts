@@ -36,7 +36,7 @@ export interface Reader {
 }
 
 export function createReader(options: ReaderOptions): Reader {
-  const { stream, pages, tail, slidingWindow: window, filters } = options;
+  const { stream, pages, tail, slidingWindow, filters } = options;
   let reading = false;
   let generation = 0;
   let pausedUntil = 0;
@@ -47,15 +47,15 @@ export function createReader(options: ReaderOptions): Reader {
       return;
     }
     while (options.wantsMore()) {
-      const room = Math.min(PAGE.limit, options.maxSpan - window.span);
-      const page = tail.since(window.readTo, room);
+      const room = Math.min(PAGE.limit, options.maxSpan - slidingWindow.span);
+      const page = tail.since(slidingWindow.readTo, room);
       if (page === null) {
         if (tail.end !== null) void readPage(room);
         break;
       }
-      if (page.scannedTo <= window.readTo) break; // caught up
+      if (page.scannedTo <= slidingWindow.readTo) break; // caught up
       for (let index = page.from; index < page.to; index += 1) offer(page.entries[index]);
-      window.scanned(page.scannedTo);
+      slidingWindow.scanned(page.scannedTo);
     }
     options.filled();
   }
@@ -63,14 +63,14 @@ export function createReader(options: ReaderOptions): Reader {
   async function readPage(limit: number): Promise<void> {
     reading = true;
     const readBy = generation;
-    const { filter, until } = filters.reading(window.readTo);
+    const { filter, until } = filters.reading(slidingWindow.readTo);
     try {
-      const after = window.readTo;
+      const after = slidingWindow.readTo;
       const upTo = until === null ? {} : { until };
       const page = await pages.read({ stream, after, ...upTo, filter, ...PAGE, limit });
       if (readBy === generation) {
         for (const entry of page.entries) offer(entry);
-        window.scanned(page.scannedTo);
+        slidingWindow.scanned(page.scannedTo);
       }
     } catch (error) {
       const fields = { err: error, consumer_id: options.consumerId };

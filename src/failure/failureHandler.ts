@@ -1,10 +1,8 @@
 import type { Logger } from 'pino';
 
+import type { Dispatcher } from '../flow/dispatcher.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
-import type { Lanes } from '../flow/lanes.ts';
-import type { SlidingWindow } from '../flow/slidingWindow.ts';
-import type { FailingHead, EndedAttempt, AttemptLog } from '../progress/attemptLog.ts';
-import type { ParkedStore } from '../progress/parkedRows.ts';
+import type { AttemptLog, EndedAttempt, FailingHead } from '../progress/attemptLog.ts';
 import { recordOf } from '../rules/ordering.ts';
 import { blameOf, isOverload, type Failed } from '../rules/outcome.ts';
 import type { Ordering } from '../schema/consumer.ts';
@@ -12,34 +10,27 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Outgoing } from './outgoing.ts';
-import {
-  createParkedEntries,
-  type ParkedEntries,
-  type ParkedEntriesOptions,
-} from './parkedEntries.ts';
-import { isSameAnswer, type ParkedEntry } from './parkedEntry.ts';
+import type { ParkedEntries } from './parkedEntries.ts';
+import { isSameAnswer } from './parkedEntry.ts';
+import type { RecordParking } from './recordParking.ts';
 import { createSuspects } from './suspects.ts';
 
-export interface FailureHandlerOptions extends ParkedEntriesOptions {
-  pages: Pick<Pages, 'entryAt'>;
-  /** Rows and bodies of what is parked. */
-  store: Pick<ParkedStore, 'rows' | 'bodies'>;
+export interface FailureHandlerOptions {
   consumerId: string;
   stream: StreamName;
   ordering: Ordering;
-  slidingWindow: SlidingWindow<Entry>;
-  lanes: Lanes<Entry>;
-  outcomes: AttemptLog;
-  flow: InFlightLimit;
-  /** By position; attempts that failed before and during this drain. */
+  pages: Pick<Pages, 'entryAt'>;
+  attempts: AttemptLog;
+  limit: Pick<InFlightLimit, 'overload'>;
+  dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
+  parked: ParkedEntries;
+  recordParking: Pick<RecordParking, 'park'>;
+  /** By position: attempts that failed before and during this drain. */
   failedAttempts: Map<number, number>;
-  /** Puts one in front of what may be sent. */
-  putBack: (slot: Outgoing) => void;
   /** Whether an entry still passes the filter. */
   passes: (entry: Entry) => boolean;
-  /** There is something to store. */
+  /** Called when there is something to store. */
   mark: () => void;
-  sendReady: () => void;
   log: Logger;
 }
 
@@ -47,102 +38,84 @@ export interface FailureHandlerOptions extends ParkedEntriesOptions {
 export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 
 /**
- * What a drain does about failed attempts: tries suspects again, parks what is proven to be a
- * message's own fault with what follows of its record, and tries parked entries when they are due.
+ * Decides what a drain does about failed attempts: tries suspects again, and parks an entry that is
+ * proven to be at fault itself, with the entries of its record that follow it.
  */
 export interface FailureHandler {
-  fail(slot: Outgoing, made: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
+  fail(slot: Outgoing, attempt: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
   /** A success speaks for the endpoint, and so against the suspects of other records. */
   cleared(slot: Outgoing, startedMono: number): void;
-  /** Whether what is unexplained can only be the endpoint's fault; asked when nothing is in flight. */
+  /** Whether the endpoint must be at fault for what is unexplained; asked when nothing is in flight. */
   blames(nothingElse: boolean): boolean;
-  /** Whether a new entry of this record has to be parked behind others; if so, it has been. */
-  parksBehind(slot: Outgoing): boolean;
-  /** Called every few tens of ms: what is due is put to be sent. */
+  /** Called every few tens of ms: suspects whose time has come are sent again. */
   tick(now: number): void;
-  /** Its attempt says nothing of it: it is tried again. */
+  /** An attempt that says nothing of its entry: the entry is tried again. */
   tryAgain(slot: Outgoing): void;
-  /** It is settled without another try. */
+  /** The entry is settled without another try. */
   forget(slot: Outgoing): void;
-  /** The filter has changed. */
-  keepOnly(passes: (entry: Entry) => boolean): void;
-  /** An unsent entry was closed by an edit. */
+  /** An unsent entry was closed by an edit of the filter. */
   closed(slot: Outgoing): void;
-  reload(): Promise<void>;
   /** The lowest failing entry, when failing ends the drain. */
   head(now: number, paceMs: number): FailingHead | null;
   readonly suspected: boolean;
+  /** So many suspects that nothing new may start. */
   readonly tooMany: boolean;
-  readonly parked: ParkedEntries;
 }
 
 export function createFailureHandler(options: FailureHandlerOptions): FailureHandler {
-  const {
-    pages,
-    store,
-    consumerId,
-    stream,
-    ordering,
-    slidingWindow: window,
-    lanes,
-    outcomes,
-    log,
-  } = options;
-  const { failedAttempts, mark, putBack, sendReady, flow } = options;
+  const { pages, attempts, dispatcher, parked, failedAttempts } = options;
+  const { consumerId, stream, ordering } = options;
   const suspects = createSuspects<Outgoing>();
-  const unexplained = new Map<Outgoing, { made: EndedAttempt; outcome: Failed }>(); // suspects' last failures
-  const parking = createParkedEntries(options);
+  // The last failure of each suspect.
+  const unexplained = new Map<Outgoing, { attempt: EndedAttempt; outcome: Failed }>();
   let overloaded = false;
-  let reloads = false; // what was read of the parked ones was not all that there is
 
   function fail(
     slot: Outgoing,
-    made: EndedAttempt,
+    attempt: EndedAttempt,
     outcome: Failed,
     startedMono: number,
   ): FailureVerdict {
     const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
-    if (isOverload(outcome) && !overloaded) flow.overload(); // once: the drain ends with it
+    if (isOverload(outcome) && !overloaded) options.limit.overload(); // once: the drain ends with it
     overloaded ||= isOverload(outcome);
     if (slot.parked !== null) {
-      const nextAt = parking.failed(slot.parked, outcome, blame === 'message');
-      mark();
+      const nextAt = parked.failed(slot.parked, outcome, blame === 'message');
+      options.mark();
       if (blame === 'message') {
-        outcomes.failed(made, outcome, nextAt);
+        attempts.failed(attempt, outcome, nextAt);
         return 'goes on';
       }
     }
-    failedAttempts.set(made.position, made.attempt);
-    if (blame === 'message') return suspect(slot, made, outcome, startedMono);
-    outcomes.failing(made, outcome);
+    failedAttempts.set(attempt.position, attempt.attempt);
+    if (blame === 'message') return suspect(slot, attempt, outcome, startedMono);
+    attempts.failing(attempt, outcome);
     return blame === 'gone' ? 'gone' : 'blocked';
   }
 
-  /** It may be the message or the endpoint: what other records' requests do decides. */
+  /** It may be the message or the endpoint: the requests of other records decide. */
   function suspect(
     slot: Outgoing,
-    made: EndedAttempt,
+    attempt: EndedAttempt,
     outcome: Failed,
     startedMono: number,
   ): FailureVerdict {
-    const now = performance.now();
-    outcomes.failed(made, outcome, null);
+    attempts.failed(attempt, outcome, null);
     if (!options.passes(slot.entry)) {
-      slot.closed = true; // an edit removed it while it was in flight
+      slot.closed = true; // an edit of the filter removed it while it was in flight
       forget(slot);
-      putBack(slot);
-      sendReady();
+      sendAgain(slot);
       return 'goes on';
     }
-    const verdict = suspects.failed(slot, recordOf(slot.entry), startedMono, now);
+    const verdict = suspects.failed(slot, recordOf(slot.entry), startedMono, performance.now());
     slot.sent = false;
     if (verdict === 'wait') {
-      unexplained.set(slot, { made, outcome });
+      unexplained.set(slot, { attempt, outcome });
       return 'goes on';
     }
     unexplained.delete(slot);
-    park(slot, outcome);
-    return parking.overflown ? 'parked' : 'goes on';
+    options.recordParking.park(slot, outcome);
+    return parked.overflown ? 'parked' : 'goes on';
   }
 
   function cleared(slot: Outgoing, startedMono: number): void {
@@ -151,36 +124,25 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     unexplained.delete(slot);
   }
 
-  /** Settles an entry as parked, and what follows of its record behind it. */
-  function park(slot: Outgoing, outcome: Failed): void {
-    parking.park(slot.entry, recordOf(slot.entry), slot.attempt, outcome);
-    window.settle(slot);
-    for (let next = lanes.settle(slot); next !== null; next = lanes.settle(next)) {
-      parkUntried(next as Outgoing);
+  function again(slot: Outgoing): void {
+    if (stream === 'records') void readAndSendAgain(slot);
+    else dispatcher.putBack(slot);
+  }
+
+  /** On the records stream a version that has moved meanwhile is not tried again. */
+  async function readAndSendAgain(slot: Outgoing): Promise<void> {
+    try {
+      slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
+    } catch (error) {
+      options.log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');
     }
-    mark();
+    if (slot.entry.superseded) forget(slot);
+    sendAgain(slot);
   }
 
-  function parkUntried(slot: Outgoing): void {
-    if (!slot.closed && !slot.entry.superseded) {
-      parking.park(slot.entry, recordOf(slot.entry), failedAttempts.get(slot.position) ?? 0, null);
-    }
-    window.settle(slot);
-  }
-
-  function parksBehind(slot: Outgoing): boolean {
-    if (parking.size === 0 || ordering !== 'record' || !parking.has(slot.lane)) return false;
-    // One that was put back by hand must not let this one overtake those that are on their way.
-    if (lanes.has(slot.lane)) return false;
-    parkUntried(slot);
-    mark();
-    return true;
-  }
-
-  function tick(now: number): void {
-    if (suspects.size > 0) for (const slot of suspects.due(now)) again(slot);
-    if (reloads && !parking.unwritten) void reload();
-    else if (parking.size > 0) void tryParked();
+  function sendAgain(slot: Outgoing): void {
+    dispatcher.putBack(slot);
+    dispatcher.pump();
   }
 
   function forget(slot: Outgoing): void {
@@ -188,74 +150,28 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     unexplained.delete(slot);
   }
 
-  function again(slot: Outgoing): void {
-    if (stream === 'records') void reread(slot);
-    else putBack(slot);
-  }
-
-  /** On the records stream a version that has moved meanwhile is not tried again. */
-  async function reread(slot: Outgoing): Promise<void> {
-    try {
-      slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
-    } catch (error) {
-      log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');
-    }
-    if (slot.entry.superseded) forget(slot);
-    putBack(slot);
-    sendReady();
-  }
-
-  async function tryParked(): Promise<void> {
-    const due = parking.due();
-    if (due.length === 0) return;
-    try {
-      const positions = due.map((one) => one.entry.position);
-      const bodies = await store.bodies(consumerId, positions);
-      for (const one of due) {
-        if (parking.load(one, bodies.get(one.entry.position))) putBack(toSent(one));
-        else mark();
-      }
-    } catch (error) {
-      for (const one of due) parking.postpone(one, 1_000);
-      log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
-    }
-    sendReady();
-  }
-
-  async function reload(): Promise<void> {
-    reloads = false;
-    try {
-      reloads = !parking.merge(await store.rows(consumerId));
-      await tryParked();
-    } catch (error) {
-      reloads = true;
-      log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
-    }
-  }
-
   return {
     fail,
     cleared,
     blames: (nothingElse) => suspects.tooMany || (suspects.exhausted && nothingElse),
-    parksBehind,
-    tick,
+    tick: (now) => {
+      if (suspects.size > 0) for (const slot of suspects.due(now)) again(slot);
+    },
     tryAgain: (slot) => {
       if (slot.parked === null) again(slot);
-      else if (parking.lands(slot.parked)) putBack(slot);
+      else if (parked.lands(slot.parked)) dispatcher.putBack(slot);
     },
     forget: (slot) => {
       if (suspects.size > 0) forget(slot);
     },
-    keepOnly: parking.keepOnly,
     closed: (slot) => {
       if (!unexplained.has(slot)) return;
       forget(slot); // it waits for its next try, so it would not come by
-      putBack(slot);
+      dispatcher.putBack(slot);
     },
-    reload,
     head: (now, paceMs) => {
-      for (const { made, outcome } of unexplained.values()) outcomes.failing(made, outcome, true);
-      return outcomes.failingHead(now, paceMs);
+      for (const one of unexplained.values()) attempts.failing(one.attempt, one.outcome, true);
+      return attempts.failingHead(now, paceMs);
     },
     get suspected() {
       return suspects.size > 0;
@@ -263,19 +179,10 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     get tooMany() {
       return suspects.tooMany;
     },
-    parked: parking,
   };
 }
 
-/** Whether a parked entry is answered as it was when it proved to be the message's own fault. */
+/** Whether a parked entry is answered as it was when it proved to be at fault itself. */
 function isItsOwn({ parked }: Outgoing, outcome: Failed): boolean {
   return parked !== null && isSameAnswer(parked.failure, outcome);
-}
-
-/** A parked entry on its way; it does not pass through the window again. */
-function toSent(parked: ParkedEntry): Outgoing {
-  const { entry, record, attempts } = parked;
-  const { position, messageId, body } = entry;
-  const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };
-  return { ...slot, position, messageId, body, attempt: attempts + 1, parked };
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { createSuspects } from '../../src/failure/suspects.ts';
-import { createInFlightLimit, NEXT } from '../../src/flow/inFlightLimit.ts';
+import { createInFlightLimit } from '../../src/flow/inFlightLimit.ts';
 import { createPace } from '../../src/flow/pace.ts';
 import { blameOf, failed } from '../../src/rules/outcome.ts';
 
@@ -117,11 +117,4 @@ test('what says something of the endpoint, of the message, and for good', () => 
   expect(http(500, '30')).toBe('endpoint');
   expect(blameOf(failed('CONNECTION_REFUSED', ''))).toBe('endpoint');
   expect(blameOf({ ...failed('GONE', ''), status: 410 })).toBe('gone');
-});
-
-test('only the window and 410 stop, only a success or nothing left reopens, only resume starts again', () => {
-  expect(NEXT.open['window over']).toBe('stopped');
-  expect(Object.values(NEXT).map((row) => row.gone)).toEqual(Array(4).fill('stopped'));
-  const fromStopped = Object.entries(NEXT.stopped).filter(([, next]) => next !== 'stopped');
-  expect(fromStopped).toEqual([['resume', 'half-open']]);
 });

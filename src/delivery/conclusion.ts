@@ -1,0 +1,68 @@
+import type { FailureHandler } from '../failure/failureHandler.ts';
+import type { ParkedEntries } from '../failure/parkedEntries.ts';
+import type { InFlightLimit } from '../flow/inFlightLimit.ts';
+import type { Pace } from '../flow/pace.ts';
+import type { SlidingWindow } from '../flow/slidingWindow.ts';
+import { toRelease, type FailingHead } from '../progress/attemptLog.ts';
+import type { Progress } from '../progress/progress.ts';
+import type { OpenTarget } from '../targets/openTarget.ts';
+import type { DrainEnd, Ending } from './ending.ts';
+import { SOON_MS } from './idleness.ts';
+
+export interface ConclusionOptions {
+  consumerId: string;
+  epoch: number;
+  slidingWindow: Pick<SlidingWindow<never>, 'settled'>;
+  limit: InFlightLimit;
+  pace: Pace;
+  failures: Pick<FailureHandler, 'head'>;
+  parked: ParkedEntries;
+  ending: Pick<Ending, 'reason'>;
+  progress: Pick<Progress, 'release'>;
+  /** Stores what has been noted; resolves once it is stored. */
+  flush: () => Promise<void>;
+  /** The target that was sent to last. */
+  target: () => OpenTarget;
+  /** The consumer's own clock, ms. */
+  clock: () => number;
+  /** Unix ms, as Temporal counts. */
+  nowMs: () => number;
+}
+
+/**
+ * The end of a drain: everything noted is stored, the lease is released with what the next sender
+ * has to know. A drain that was fenced stores nothing.
+ */
+export async function concludeDrain(options: ConclusionOptions): Promise<DrainEnd> {
+  const { ending, parked, limit, pace, consumerId, epoch } = options;
+  const head = failingHead(options);
+  const fenced = (): boolean => ending.reason === 'fenced'; // also while it is being stored
+  if (!fenced()) {
+    do {
+      await options.flush();
+    } while (parked.unwritten && !fenced());
+    await options.progress.release({
+      consumerId,
+      epoch,
+      idle: ending.reason === 'idle',
+      head: head === null ? null : toRelease(head),
+      flow: { found: limit.found, ramping: limit.ramping },
+      paceMs: pace.waitMs(performance.now()),
+      ...(head === null ? {} : { triedTarget: options.target() }),
+    });
+  }
+  const { position } = options.slidingWindow.settled();
+  const reason = ending.reason ?? 'yielded';
+  return { reason, position, head, parkedDueAt: parkedDueAt(options) };
+}
+
+function failingHead({ ending, failures, pace, nowMs }: ConclusionOptions): FailingHead | null {
+  if (ending.reason !== 'blocked' && ending.reason !== 'gone') return null;
+  return failures.head(nowMs(), pace.waitMs(performance.now()));
+}
+
+function parkedDueAt({ parked, clock, nowMs }: ConclusionOptions): number | null {
+  if (parked.size === 0) return null;
+  const inMs = Math.max(0, parked.nextDue - clock());
+  return nowMs() + (Number.isFinite(inMs) ? inMs : SOON_MS);
+}

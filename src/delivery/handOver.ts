@@ -1,0 +1,69 @@
+import type { ParkedEntries } from '../failure/parkedEntries.ts';
+import type { SlidingWindow } from '../flow/slidingWindow.ts';
+import type { AttemptLog } from '../progress/attemptLog.ts';
+import type { Committing } from '../progress/committer.ts';
+import type { Lease } from '../progress/lease.ts';
+import type { SenderOutcomes } from '../progress/senderOutcomes.ts';
+import type { Ending } from './ending.ts';
+import type { LiveConfig } from './liveConfig.ts';
+
+export interface HandOverOptions {
+  consumerId: string;
+  lease: Lease;
+  slidingWindow: Pick<SlidingWindow<never>, 'settled'>;
+  attempts: Pick<AttemptLog, 'toStore'>;
+  parked: Pick<ParkedEntries, 'toStore' | 'committed'>;
+  liveConfig: Pick<LiveConfig, 'saw'>;
+  ending: Pick<Ending, 'reason' | 'fence' | 'fail' | 'concludeWhenQuiet'>;
+  /** The lease was renewed until then (monotonic ms). */
+  renewed: (until: number) => void;
+  /** Sending may go on. */
+  pump: () => void;
+  /** Cuts every open request. */
+  cut: () => void;
+}
+
+/** What a drain hands to the committer of its process, and what it does when that is stored. */
+export interface HandOver extends Committing {
+  /** The position that was handed over last. */
+  readonly position: number;
+  /** When something was handed over last (monotonic ms). */
+  readonly at: number;
+}
+
+export function createHandOver(options: HandOverOptions): HandOver {
+  const { consumerId, lease, attempts, parked, ending } = options;
+  const { epoch } = lease;
+  let handedOver = lease.position;
+  let at = performance.now();
+
+  function toStore(): SenderOutcomes {
+    const { position, ahead } = options.slidingWindow.settled();
+    handedOver = position;
+    at = performance.now();
+    return { consumerId, epoch, position, ahead, ...attempts.toStore(), parked: parked.toStore() };
+  }
+
+  return {
+    consumerId,
+    toStore,
+    stored: (committed, until) => {
+      options.renewed(until);
+      parked.committed();
+      options.liveConfig.saw(committed);
+      if (ending.reason === null) options.pump();
+    },
+    fenced: () => {
+      ending.fence();
+      options.cut();
+      ending.concludeWhenQuiet();
+    },
+    broken: ending.fail,
+    get position() {
+      return handedOver;
+    },
+    get at() {
+      return at;
+    },
+  };
+}

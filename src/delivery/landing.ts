@@ -1,0 +1,114 @@
+import type { Logger } from 'pino';
+
+import type { FailureHandler } from '../failure/failureHandler.ts';
+import type { Outgoing } from '../failure/outgoing.ts';
+import type { ParkedEntries } from '../failure/parkedEntries.ts';
+import type { Dispatcher } from '../flow/dispatcher.ts';
+import type { InFlightLimit } from '../flow/inFlightLimit.ts';
+import type { Lanes } from '../flow/lanes.ts';
+import type { SlidingWindow } from '../flow/slidingWindow.ts';
+import type { AttemptLog } from '../progress/attemptLog.ts';
+import type { Outcome } from '../rules/outcome.ts';
+import type { Entry } from '../streams/entry.ts';
+import type { Ending } from './ending.ts';
+import type { Reader } from './reader.ts';
+
+/** How long sending rests after a fault of this machine. */
+const REST_MS = 1_000;
+
+export interface LandingOptions {
+  consumerId: string;
+  slidingWindow: Pick<SlidingWindow<Entry>, 'settle'>;
+  lanes: Pick<Lanes<Entry>, 'settle'>;
+  dispatcher: Dispatcher<Outgoing>;
+  limit: Pick<InFlightLimit, 'success'>;
+  attempts: AttemptLog;
+  failures: FailureHandler;
+  parked: Pick<ParkedEntries, 'delivered' | 'starts'>;
+  ending: Ending;
+  reader: Pick<Reader, 'fill'>;
+  /** Until when a request may start, monotonic ms. */
+  startBy: () => number;
+  /** Called when there is something to store. */
+  mark: () => void;
+  log: Logger;
+}
+
+/** What becomes of a request that has ended: its entry settles, is tried again, or ends the drain. */
+export interface Landing {
+  ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, startedMono: number): void;
+  /** Whether a slot whose turn has come is not to be sent: it has settled, or is settled here. */
+  skips(slot: Outgoing): boolean;
+  /** Ends the drain if what is unexplained can only be the endpoint's fault by now. */
+  judge(): void;
+}
+
+export function createLanding(options: LandingOptions): Landing {
+  const { slidingWindow, lanes, dispatcher, limit, attempts, failures, parked, ending } = options;
+
+  function ended(
+    slot: Outgoing,
+    outcome: Outcome,
+    at: number,
+    ms: number,
+    startedMono: number,
+  ): void {
+    dispatcher.landed();
+    const { position, messageId, attempt } = slot;
+    const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
+    if (outcome.kind === 'delivered') {
+      attempts.delivered(ended, outcome.status);
+      limit.success();
+      if (failures.suspected) failures.cleared(slot, startedMono);
+      settle(slot);
+    } else if (outcome.kind === 'failed') {
+      ending.judge(failures.fail(slot, ended, outcome, startedMono));
+    } else {
+      notTheEndpoints(slot, outcome.detail);
+    }
+    dispatcher.passOn();
+    judge();
+    if (ending.reason === null) options.reader.fill();
+    else ending.concludeWhenQuiet();
+  }
+
+  /** A fault of this machine blames nothing: the entry goes back in front and waits a little. */
+  function notTheEndpoints(slot: Outgoing, reason: string): void {
+    failures.tryAgain(slot);
+    const now = performance.now();
+    if (now >= options.startBy()) return; // it was cut: the lease is over
+    dispatcher.rest(now + REST_MS);
+    const fields = { consumer_id: options.consumerId, reason };
+    options.log.warn(fields, 'sending waits: a fault of this machine');
+  }
+
+  /** The entry needs no attempt any more; the next one of its lane may be sent. */
+  function settle(slot: Outgoing): void {
+    options.mark();
+    if (slot.parked !== null) {
+      slot.settled = true;
+      parked.delivered(slot.parked);
+      return;
+    }
+    slidingWindow.settle(slot);
+    const next = lanes.settle(slot) as Outgoing | null;
+    if (next !== null) dispatcher.push(next);
+  }
+
+  function skips(slot: Outgoing): boolean {
+    if (slot.settled) return true;
+    if (slot.closed || slot.entry.superseded) {
+      failures.forget(slot);
+      settle(slot);
+      return true;
+    }
+    return slot.parked !== null && !parked.starts(slot.parked);
+  }
+
+  function judge(): void {
+    if (!failures.suspected || ending.reason !== null || dispatcher.inFlight > 0) return;
+    if (failures.blames(dispatcher.empty)) ending.begin('blocked');
+  }
+
+  return { ended, skips, judge };
+}

@@ -1,0 +1,68 @@
+import type { FailureHandler } from '../failure/failureHandler.ts';
+import type { Outgoing } from '../failure/outgoing.ts';
+import type { ParkedEntries } from '../failure/parkedEntries.ts';
+import type { ParkedRetries } from '../failure/parkedRetries.ts';
+import type { InFlightLimit } from '../flow/inFlightLimit.ts';
+import type { Pace } from '../flow/pace.ts';
+import type { SlidingWindow } from '../flow/slidingWindow.ts';
+import type { Entry } from '../streams/entry.ts';
+import type { Tail } from '../streams/tail.ts';
+import type { FilterStack } from './filterStack.ts';
+import type { Reader } from './reader.ts';
+import { goesTheSameWay, mostInFlight, type SenderConfig } from './senderConfig.ts';
+
+export interface ReconfigureOptions {
+  filters: FilterStack;
+  tail: Pick<Tail, 'follow'>;
+  reader: Reader;
+  slidingWindow: Pick<SlidingWindow<Entry>, 'unsettled'>;
+  failures: Pick<FailureHandler, 'closed'>;
+  parked: Pick<ParkedEntries, 'keepOnly'>;
+  retries: Pick<ParkedRetries, 'reload'>;
+  limit: Pick<InFlightLimit, 'setMax'>;
+  pace: Pick<Pace, 'change'>;
+  /** The highest position read: above it a filter that is taken now applies. */
+  readTo: () => number;
+  /** Sends to the target of `next` from now on. */
+  redirect: (next: SenderConfig) => void;
+  /** Called when there is something to store. */
+  mark: () => void;
+}
+
+/** Puts a newer configuration into force while a drain goes on. */
+export interface Reconfigure {
+  apply(next: SenderConfig, before: SenderConfig): void;
+  /** Stops following the tail. */
+  leave(): void;
+}
+
+export function createReconfigure(options: ReconfigureOptions): Reconfigure {
+  const { filters, tail, reader, parked } = options;
+  let unfollow = tail.follow(reader.fill, filters.syncs);
+
+  function apply(next: SenderConfig, before: SenderConfig): void {
+    if (next.filterVersion !== before.filterVersion) refilter(next);
+    if (next.parkedVersion !== before.parkedVersion) void options.retries.reload();
+    if (goesTheSameWay(next, before)) return;
+    options.redirect(next);
+    options.limit.setMax(mostInFlight(next));
+    options.pace.change(next.target.rateLimit);
+  }
+
+  function refilter(next: SenderConfig): void {
+    filters.add(next.filters, options.readTo());
+    reader.forget();
+    const before = unfollow;
+    unfollow = tail.follow(reader.fill, filters.syncs);
+    before();
+    for (const slot of options.slidingWindow.unsettled() as Iterable<Outgoing>) {
+      if (slot.sent || filters.passes(slot.entry)) continue;
+      slot.closed = true;
+      options.failures.closed(slot);
+    }
+    parked.keepOnly((entry) => filters.matches(entry));
+    options.mark();
+  }
+
+  return { apply, leave: () => unfollow() };
+}

@@ -1,0 +1,76 @@
+import type { Logger } from 'pino';
+
+import type { Dispatcher } from '../flow/dispatcher.ts';
+import type { ParkedStore } from '../progress/parkedRows.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { ParkedEntries } from './parkedEntries.ts';
+import type { ParkedEntry } from './parkedEntry.ts';
+
+/** How long an entry whose body could not be read is put off. */
+const UNREADABLE_MS = 1_000;
+
+export interface ParkedRetriesOptions {
+  consumerId: string;
+  parked: ParkedEntries;
+  store: Pick<ParkedStore, 'rows' | 'bodies'>;
+  dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
+  /** Called when there is something to store. */
+  mark: () => void;
+  log: Logger;
+}
+
+/** Sends parked entries again when they are due, and learns what commands did to them. */
+export interface ParkedRetries {
+  /** Called every few tens of ms: reads the bodies of the entries that are due, and sends them. */
+  tick(): void;
+  /** The rows were changed from outside: reads them again. */
+  reload(): Promise<void>;
+}
+
+export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetries {
+  const { consumerId, parked, store, dispatcher, log } = options;
+  let stale = false; // not all rows could be taken when they were read
+
+  function tick(): void {
+    if (stale && !parked.unwritten) void reload();
+    else if (parked.size > 0) void sendDue();
+  }
+
+  async function sendDue(): Promise<void> {
+    const due = parked.due();
+    if (due.length === 0) return;
+    try {
+      const positions = due.map((one) => one.entry.position);
+      const bodies = await store.bodies(consumerId, positions);
+      for (const one of due) {
+        if (parked.load(one, bodies.get(one.entry.position))) dispatcher.putBack(toOutgoing(one));
+        else options.mark();
+      }
+    } catch (error) {
+      for (const one of due) parked.postpone(one, UNREADABLE_MS);
+      log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
+    }
+    dispatcher.pump();
+  }
+
+  async function reload(): Promise<void> {
+    stale = false;
+    try {
+      stale = !parked.merge(await store.rows(consumerId));
+      await sendDue();
+    } catch (error) {
+      stale = true;
+      log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
+    }
+  }
+
+  return { tick, reload };
+}
+
+/** A parked entry on its way; it does not pass through the sliding window again. */
+function toOutgoing(parked: ParkedEntry): Outgoing {
+  const { entry, record, attempts } = parked;
+  const { position, messageId, body } = entry;
+  const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };
+  return { ...slot, position, messageId, body, attempt: attempts + 1, parked };
+}

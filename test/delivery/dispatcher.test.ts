@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest';
+
+import { createBudget } from '../../src/flow/budget.ts';
+import { createDispatcher, type DispatcherOptions } from '../../src/flow/dispatcher.ts';
+import { createPace } from '../../src/flow/pace.ts';
+
+interface Slot {
+  name: string;
+  parked: object | null;
+  sent: boolean;
+}
+
+function slot(name: string, parked = false): Slot {
+  return { name, parked: parked ? {} : null, sent: false };
+}
+
+/** A dispatcher that writes down what it sends and how often it has pumped. */
+function openDispatcher(options: Partial<DispatcherOptions<Slot>> = {}) {
+  const sent: string[] = [];
+  const counts = { pumped: 0 };
+  const limit = { limit: 100 };
+  const dispatcher = createDispatcher<Slot>({
+    limit,
+    pace: createPace(null),
+    budget: createBudget({ requests: 1_000, bytes: 1 }),
+    mayStart: () => true,
+    skips: () => false,
+    send: ({ name }) => void sent.push(name),
+    pumped: () => {
+      counts.pumped += 1;
+    },
+    ...options,
+  });
+  return { dispatcher, sent, counts, limit };
+}
+
+test('requests start in the order of their entries, one that is tried again first, parked ones every other turn', () => {
+  const { dispatcher, sent } = openDispatcher();
+  for (const name of ['a', 'b', 'c']) dispatcher.push(slot(name));
+  dispatcher.putBack(slot('again'));
+  for (const name of ['parked 2', 'parked 1']) dispatcher.putBack(slot(name, true));
+  dispatcher.pump();
+  expect(sent).toEqual(['again', 'parked 1', 'a', 'parked 2', 'b', 'c']);
+  expect(dispatcher.inFlight).toBe(6);
+  expect(dispatcher.empty).toBe(true);
+});
+
+test('no more are in flight than the limit, and the next one starts once one has landed', () => {
+  const { dispatcher, sent, limit } = openDispatcher();
+  limit.limit = 2;
+  for (const name of ['a', 'b', 'c']) dispatcher.push(slot(name));
+  dispatcher.pump();
+  expect(sent).toEqual(['a', 'b']);
+  dispatcher.pump();
+  expect(sent).toEqual(['a', 'b']);
+  dispatcher.landed();
+  dispatcher.passOn();
+  dispatcher.pump();
+  expect(sent).toEqual(['a', 'b', 'c']);
+});
+
+test('a rate lets one start, and the others wait for theirs', () => {
+  const { dispatcher, sent } = openDispatcher({ pace: createPace(1) });
+  for (const name of ['a', 'b']) dispatcher.push(slot(name));
+  dispatcher.pump();
+  expect(sent).toEqual(['a']);
+});
+
+test('nothing starts while it rests, or while something else forbids it', () => {
+  let allowed = false;
+  const { dispatcher, sent, counts } = openDispatcher({ mayStart: () => allowed });
+  dispatcher.push(slot('a'));
+  dispatcher.pump();
+  expect(sent).toEqual([]);
+  expect(counts.pumped).toBe(1); // a drain that is to end learns here that nothing is in flight
+  allowed = true;
+  dispatcher.rest(performance.now() + 60_000);
+  dispatcher.pump();
+  expect(sent).toEqual([]);
+  dispatcher.rest(0);
+  dispatcher.pump();
+  expect(sent).toEqual(['a']);
+});
+
+test('a slot that is skipped takes no share, and what it frees goes out in the same pump', () => {
+  const budget = createBudget({ requests: 1, bytes: 1 });
+  const { dispatcher, sent } = openDispatcher({
+    budget,
+    skips: ({ name }) => {
+      if (name !== 'closed') return false;
+      dispatcher.push(slot('behind it'));
+      dispatcher.pump(); // as settling does; it must not begin a second round
+      return true;
+    },
+  });
+  dispatcher.push(slot('closed'));
+  dispatcher.pump();
+  expect(sent).toEqual(['behind it']);
+  expect(dispatcher.inFlight).toBe(1);
+});
+
+test('one that finds the budget used up keeps its turn and is woken by whoever passes a share on', () => {
+  const budget = createBudget({ requests: 1, bytes: 1 });
+  const one = openDispatcher({ budget });
+  const other = openDispatcher({ budget });
+  one.dispatcher.push(slot('one'));
+  one.dispatcher.pump();
+  for (const name of ['first', 'second']) other.dispatcher.push(slot(name));
+  other.dispatcher.pump();
+  expect(other.sent).toEqual([]);
+  one.dispatcher.landed();
+  expect(other.sent).toEqual([]);
+  one.dispatcher.passOn();
+  expect(other.sent).toEqual(['first']);
+  expect(other.dispatcher.empty).toBe(false);
+});
