@@ -1,16 +1,21 @@
-import { newId } from '../db/ids.ts';
 import type { LoadedBody, ParkedOps, ParkedRow } from '../progress/parkedRows.ts';
 import type { Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
-import { toFailure, toParked, toRow, WAITS, type ParkedEntry } from './parkedEntry.ts';
+import {
+  isHandedOut,
+  isOver,
+  newParked,
+  toFailure,
+  toParked,
+  type Clocks,
+  type ParkedEntry,
+} from './parkedEntry.ts';
+import { createParkedLanes } from './parkedLanes.ts';
+import { createParkedWrites } from './parkedWrites.ts';
 
-/** Retries of parked entries that wait for a body or are in flight, at most. */
-const AT_ONCE = 200;
-/** Parked since the last resume: more than that is no matter of single messages. */
+/** With so many parked since the last resume, single messages cannot be the reason. */
 const MAX_PARKED = 10_000;
-/** What is parked has just been tried a few times in a row. */
-const TRIES_BEFORE = 2;
 
 /**
  * The parked entries of a running sender, and the only memory of what is to be written of them.
@@ -21,41 +26,53 @@ export interface ParkedEntries {
   has(record: string): boolean;
   /** Takes an entry; without a failure it waits behind an earlier one of its record, untried. */
   park(entry: Entry, record: string, attempts: number, failed: Failed | null): void;
-  /** The lowest that no other one is before, due or not; it comes back as those of `due` do. */
+  /** Hands out the lowest entry that no earlier one of its record precedes, due or not. */
   first(): ParkedEntry | null;
-  /** Those due now, as many as may be tried at once; each comes back by one of the next three. */
+  /**
+   * Hands out the entries that are due, as many as may be on their way at the same time. Each comes
+   * back by `delivered`, `failed` or `postpone`, unless it is dropped meanwhile.
+   */
   due(): ParkedEntry[];
+  /** Gives an entry that was handed out its body; false when it is not to be sent any more. */
+  load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean;
+  /** The attempt of an entry starts; false when it is not to be sent any more. */
+  starts(parked: ParkedEntry): boolean;
+  /**
+   * The attempt of an entry ended without an outcome of its own: it is to be sent again without being
+   * handed out anew. False when it is not to be sent any more.
+   */
+  lands(parked: ParkedEntry): boolean;
+  /** The entry was delivered. */
   delivered(parked: ParkedEntry): void;
-  /** Returns when it is tried again, unix ms; null when it has died. */
+  /** The entry failed. Returns when it is tried again, unix ms; null when it is not. */
   failed(parked: ParkedEntry, outcome: Failed, mayDie: boolean): number | null;
-  /** It was not tried: its body could not be read, or the fault was ours. */
+  /** The entry was not tried, as its body could not be read: it is due again in `ms`. */
   postpone(parked: ParkedEntry, ms: number): void;
-  /** Drops what does not pass any more. */
+  /** Drops the entries that do not pass any more; one in flight is dropped when its attempt ends. */
   keepOnly(passes: (entry: Entry) => boolean): void;
   /**
-   * Rows that came from outside, or are to be tried now. False when it could not take all: of some
-   * it has still to write that they are gone, so whether they have come back is not known yet.
+   * Takes over rows that were added from outside or are to be tried now. False when some of them may
+   * be older than the end of their entry, which is still to be written: they have to be read again.
    */
   merge(rows: ParkedRow[]): boolean;
-  /** It is sent now; false when it is not to be sent any more. */
-  starts(parked: ParkedEntry): boolean;
-  /** Its attempt has ended without an outcome of its own; false when it is not to be sent again. */
-  lands(parked: ParkedEntry): boolean;
-  /** Gives one that is due its body; false when it is not to be sent any more. */
-  load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean;
-  /** What is to be written; the same again until `committed`. */
+  /**
+   * What has changed since the last call; null when nothing has. It has to be stored, and `committed`
+   * called, before the next call.
+   */
   toStore(): ParkedOps | null;
+  /** What `toStore` returned last is in Postgres. */
   committed(): void;
-  /** When the next one is due, on the consumer's clock; Infinity: none. */
+  /** When the next entry is due, on the consumer's clock; now, at the latest, while any is on its way. */
   readonly nextDue: number;
   readonly size: number;
-  /** Something is still to be written. */
+  /** Whether something is still to be written. */
   readonly unwritten: boolean;
-  /** Too many for single messages to be the reason. */
+  /** Whether too many entries are parked for single messages to be the reason. */
   readonly overflown: boolean;
 }
 
 export interface ParkedEntriesOptions {
+  /** How long an entry is tried before it dies. */
   windowMs: number;
   /** The consumer's own clock, ms. */
   clock: () => number;
@@ -66,284 +83,156 @@ export interface ParkedEntriesOptions {
   total: number;
 }
 
+/**
+ * What becomes of each parked entry: `lanes` says which ones may go out, `writes` keeps what is to
+ * be written of them.
+ */
 export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntries {
   const { clock, nowMs, windowMs } = options;
-  const lanes = new Map<string, ParkedEntry[]>(); // each ascending by position
-  const dirty = new Set<ParkedEntry>();
-  const leaving = new Map<number, ParkedEntry>(); // gone, but not written yet
-  let taken: ParkedEntry[] = [];
-  let size = 0;
-  let busy = 0;
-  let nextDue = Infinity;
+  const lanes = createParkedLanes();
+  const writes = createParkedWrites({ nowMs });
   let { total } = options;
   let wanted: (entry: Entry) => boolean = () => true;
   merge(options.rows);
 
+  function readClocks(): Clocks {
+    return { nowMs: nowMs(), clockMs: clock() };
+  }
+
   function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
-    const parked: ParkedEntry = {
-      entry: { ...entry }, // the tail's own is shared
-      record,
-      attempts,
-      parkedAt: new Date(nowMs()),
-      parkedMs: clock(),
-      due: WAITS,
-      failure: failed === null ? null : toFailure(failed, nowMs()),
-      state: 'parked',
-      stored: false,
-      busy: false,
-      flying: false,
-      tries: failed === null ? 0 : TRIES_BEFORE,
-    };
-    if (failed !== null) plan(parked, failed, false);
-    insert(parked);
+    const now = readClocks();
+    const parked = newParked({ entry, record, attempts, failed }, now);
+    if (failed !== null) parked.due = plan(parked, failed, now, windowMs) ?? now.clockMs;
+    lanes.insert(parked);
     total += 1;
-    dirty.add(parked);
-    hurry(parked.record);
-  }
-
-  function insert(parked: ParkedEntry): void {
-    const lane = lanes.get(parked.record) ?? [];
-    lanes.set(parked.record, lane);
-    let index = lane.length;
-    while (index > 0 && (lane[index - 1]?.entry.position ?? 0) > parked.entry.position) index -= 1;
-    lane.splice(index, 0, parked);
-    size += 1;
-    if (parked.due < nextDue) nextDue = parked.due;
-  }
-
-  /** A newer version on the records stream makes the parked ones before it void: no need to wait. */
-  function hurry(record: string): void {
-    const lane = lanes.get(record);
-    const head = lane?.[0];
-    if (head === undefined || lane === undefined || lane.length < 2) return;
-    if (head.entry.event === null && !head.busy) setDue(head, 0);
+    writes.note(parked);
+    lanes.hurry(record);
   }
 
   function merge(rows: ParkedRow[]): boolean {
     let all = true;
     for (const row of rows) {
-      if (leaving.has(row.position)) {
+      if (writes.isLeaving(row.position)) {
         all = false;
         continue;
       }
       const read = toParked(row);
-      const known = find(read);
-      if (known === null) {
-        insert(read);
-        const head = lanes.get(read.record)?.[0];
-        if (head?.due === WAITS) setDue(head, 0);
-      } else if (row.due_ms === -1 && !known.busy && !dirty.has(known)) {
-        setDue(known, 0);
-      }
+      const known = lanes.find(read.record, row.position);
+      if (known === null) lanes.insert(read);
+      else if (row.due_ms === -1 && !isHandedOut(known) && !writes.isNoted(known))
+        lanes.schedule(known, 0);
     }
     return all;
   }
 
-  function find({ record, entry }: ParkedEntry): ParkedEntry | null {
-    const lane = lanes.get(record);
-    return lane?.find((one) => one.entry.position === entry.position) ?? null;
-  }
-
-  function due(): ParkedEntry[] {
-    const now = clock();
-    if (nextDue > now || busy >= AT_ONCE) return [];
-    const found: ParkedEntry[] = [];
-    nextDue = Infinity;
-    for (const lane of lanes.values()) {
-      const head = lane[0];
-      if (head === undefined || head.busy) continue;
-      if (head.due > now || !head.stored || busy >= AT_ONCE) {
-        nextDue = Math.min(nextDue, head.due);
-        continue;
-      }
-      head.busy = true;
-      busy += 1;
-      found.push(head);
-    }
-    return found;
-  }
-
-  function first(): ParkedEntry | null {
-    let found: ParkedEntry | null = null;
-    for (const [head] of lanes.values()) {
-      if (head === undefined || head.busy) continue;
-      if (found === null || head.entry.position < found.entry.position) found = head;
-    }
-    if (found !== null) {
-      found.busy = true;
-      busy += 1;
-    }
-    return found;
-  }
-
-  function free(parked: ParkedEntry): void {
-    parked.flying = false;
-    if (!parked.busy) return;
-    parked.busy = false;
-    busy -= 1;
-  }
-
-  function starts(parked: ParkedEntry): boolean {
-    if (parked.state !== 'parked') return false;
-    parked.flying = true;
-    return true;
-  }
-
-  /** An edit of the filter may have removed it meanwhile. */
-  function lands(parked: ParkedEntry): boolean {
-    parked.flying = false;
-    if (!wanted(parked.entry)) leave(parked, 'dropped');
-    return parked.state === 'parked';
-  }
-
-  function setDue(parked: ParkedEntry, at: number): void {
-    parked.due = at;
-    if (at < nextDue) nextDue = at;
-  }
-
-  /** Plans the next attempt after a failed one; false when there is none any more. */
-  function plan(parked: ParkedEntry, failed: Failed, mayDie: boolean): boolean {
-    const now = clock();
-    const delay = nextDelayMs({
-      attempt: Math.max(1, parked.tries),
-      remainingMs: windowMs - (now - parked.parkedMs),
-      windowMs,
-      retryAfterMs: parseRetryAfter(failed.retryAfter, nowMs()),
-      random: Math.random(),
-    });
-    if (delay === null && mayDie) return false;
-    setDue(parked, now + (delay ?? 0));
-    return true;
-  }
-
-  function failed(parked: ParkedEntry, outcome: Failed, mayDie: boolean): number | null {
-    free(parked);
-    if (parked.state !== 'parked') return null;
-    if (!wanted(parked.entry)) {
-      leave(parked, 'dropped');
-      return null;
-    }
-    parked.attempts += 1;
-    parked.tries += 1;
-    parked.failure = toFailure(outcome, nowMs());
-    dirty.add(parked);
-    if (!plan(parked, outcome, mayDie)) {
-      leave(parked, 'dead');
-      return null;
-    }
-    hurry(parked.record);
-    return nowMs() + Math.max(0, parked.due - clock());
-  }
-
-  function postpone(parked: ParkedEntry, ms: number): void {
-    free(parked);
-    setDue(parked, clock() + ms);
-  }
-
-  /** Takes it out of its lane; the one behind it is next. */
-  function leave(parked: ParkedEntry, state: 'dropped' | 'dead'): void {
-    if (parked.state !== 'parked') return;
-    free(parked);
-    parked.state = state;
-    dirty.add(parked);
-    leaving.set(parked.entry.position, parked);
-    size -= 1;
-    const lane = lanes.get(parked.record) ?? [];
-    lane.splice(lane.indexOf(parked), 1);
-    const next = lane[0];
-    if (next === undefined) {
-      lanes.delete(parked.record);
-      return;
-    }
-    if (next.due === WAITS || next.failure === null) {
-      setDue(next, 0);
-      dirty.add(next);
-    } else {
-      setDue(next, next.due); // nobody looked at it while it was behind another
-    }
-  }
-
-  function keepOnly(passes: (entry: Entry) => boolean): void {
-    wanted = passes;
-    const unwanted: ParkedEntry[] = [];
-    // One in flight is looked at when it lands: until then it is its record's turn.
-    for (const lane of lanes.values())
-      for (const parked of lane) if (!parked.flying && !passes(parked.entry)) unwanted.push(parked);
-    for (const parked of unwanted) leave(parked, 'dropped');
-  }
-
   function load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean {
-    if (parked.state !== 'parked') return false;
+    if (isOver(parked)) return false;
     if (loaded === undefined || loaded.superseded) {
-      leave(parked, 'dropped');
+      leave(parked, 'done');
       return false;
     }
     parked.entry.body = loaded.body;
     return true;
   }
 
-  function toStore(): ParkedOps | null {
-    if (dirty.size === 0) return null;
-    taken = [...dirty];
-    const ops: ParkedOps = { inserts: [], updates: [], deletes: [], added: 0 };
-    for (const parked of taken) {
-      // What was never stored is stored first; its end follows with the next commit.
-      if (!parked.stored && parked.state !== 'dropped') ops.inserts.push(toRow(parked));
-      else if (parked.stored && parked.state === 'parked') ops.updates.push(toRow(parked));
-      else if (parked.stored) ops.deletes.push(toEnd(parked));
-    }
-    ops.added = ops.inserts.length;
-    for (const parked of taken) if (parked.stored || parked.state !== 'dead') dirty.delete(parked);
-    return ops;
+  function starts(parked: ParkedEntry): boolean {
+    if (!isHandedOut(parked)) return false;
+    parked.state = 'inFlight';
+    return true;
   }
 
-  function toEnd(parked: ParkedEntry): ParkedOps['deletes'][number] {
-    const dead = parked.state === 'dead';
-    return {
-      position: parked.entry.position,
-      id: newId(),
-      attempts: parked.attempts,
-      died_at: dead ? new Date(nowMs()).toISOString() : null,
-      last_failure: dead ? parked.failure : null,
-    };
+  function lands(parked: ParkedEntry): boolean {
+    if (!isHandedOut(parked)) return false;
+    parked.state = 'outgoing';
+    if (!wanted(parked.entry)) leave(parked, 'done'); // the filter was changed meanwhile
+    return !isOver(parked);
   }
 
-  function committed(): void {
-    for (const parked of taken) {
-      if (!parked.stored) parked.entry.body = ''; // read again when it is due
-      parked.stored = true;
-      if (!dirty.has(parked) && leaving.get(parked.entry.position) === parked)
-        leaving.delete(parked.entry.position);
+  function failed(parked: ParkedEntry, outcome: Failed, mayDie: boolean): number | null {
+    if (isOver(parked)) return null;
+    lanes.giveBack(parked);
+    if (!wanted(parked.entry)) {
+      leave(parked, 'done'); // the filter was changed meanwhile
+      return null;
     }
-    taken = [];
+    const now = readClocks();
+    parked.attempts += 1;
+    parked.tries += 1;
+    parked.failure = toFailure(outcome, now.nowMs);
+    const at = plan(parked, outcome, now, windowMs);
+    if (at === null && mayDie) {
+      leave(parked, 'dead');
+      return null;
+    }
+    lanes.schedule(parked, at ?? now.clockMs);
+    writes.note(parked);
+    lanes.hurry(parked.record);
+    return now.nowMs + Math.max(0, parked.due - now.clockMs);
+  }
+
+  function postpone(parked: ParkedEntry, ms: number): void {
+    if (isOver(parked)) return;
+    lanes.giveBack(parked);
+    lanes.schedule(parked, clock() + ms);
+  }
+
+  function keepOnly(passes: (entry: Entry) => boolean): void {
+    wanted = passes;
+    // One in flight keeps its record's turn until its attempt has ended.
+    const unwanted = lanes.select(({ state, entry }) => state !== 'inFlight' && !passes(entry));
+    for (const parked of unwanted) leave(parked, 'done');
+  }
+
+  function leave(parked: ParkedEntry, end: 'done' | 'dead'): void {
+    if (isOver(parked)) return;
+    const next = lanes.remove(parked, end);
+    writes.note(parked);
+    if (next !== null) writes.note(next);
   }
 
   return {
-    has: (record) => lanes.has(record),
+    has: lanes.has,
     park,
-    first,
-    due,
-    delivered: (parked) => leave(parked, 'dropped'),
+    first: lanes.first,
+    due: () => lanes.due(clock()),
+    load,
+    starts,
+    lands,
+    delivered: (parked) => leave(parked, 'done'),
     failed,
     postpone,
     keepOnly,
     merge,
-    starts,
-    lands,
-    load,
-    toStore,
-    committed,
+    toStore: writes.toStore,
+    committed: writes.committed,
     get nextDue() {
-      return busy > 0 ? Math.min(nextDue, clock()) : nextDue; // what is being tried is due
+      return lanes.nextDue(clock());
     },
     get size() {
-      return size;
+      return lanes.size;
     },
     get unwritten() {
-      return dirty.size > 0;
+      return writes.unwritten;
     },
     get overflown() {
       return total >= MAX_PARKED;
     },
   };
+}
+
+/** When an entry that failed is tried again, on the consumer's clock; null when its window is over. */
+function plan(
+  { tries, parkedMs }: ParkedEntry,
+  { retryAfter }: Failed,
+  { nowMs, clockMs }: Clocks,
+  windowMs: number,
+): number | null {
+  const delay = nextDelayMs({
+    attempt: Math.max(1, tries),
+    remainingMs: windowMs - (clockMs - parkedMs),
+    windowMs,
+    retryAfterMs: parseRetryAfter(retryAfter, nowMs),
+    random: Math.random(),
+  });
+  return delay === null ? null : clockMs + delay;
 }

@@ -7,8 +7,20 @@ import {
 import { mayBeMessage, type Failed } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 
-/** `due` of one whose turn comes only after an earlier entry of its record. */
+/** The `due` of an entry that waits for an earlier one of its record and has no time of its own. */
 export const WAITS = Infinity;
+/** An entry is parked after a few quick tries, which count when its next attempt is planned. */
+const TRIES_BEFORE = 2;
+
+/**
+ * Where a parked entry is:
+ * - `waiting` for its time, or for an earlier entry of its record;
+ * - `outgoing`: handed out to be sent; its body is being read, or it is among what may be sent;
+ * - `inFlight`: its attempt has started, and a filter that drops it takes effect when that ends;
+ * - `done`: delivered, or no longer to be sent; its row is deleted without a trace;
+ * - `dead`: it failed until its window was over; its row becomes a dead letter.
+ */
+export type ParkedState = 'waiting' | 'outgoing' | 'inFlight' | 'done' | 'dead';
 
 /** One parked entry as its sender knows it. Times in ms of the consumer's own clock. */
 export interface ParkedEntry {
@@ -19,16 +31,21 @@ export interface ParkedEntry {
   parkedMs: number;
   due: number;
   failure: ParkedFailure | null;
-  /** What has become of it: `dropped` leaves no trace. */
-  state: 'parked' | 'dropped' | 'dead';
+  state: ParkedState;
   /** Whether Postgres has the row. */
   stored: boolean;
-  /** Its body is being read, or it waits for its turn, or it is in flight. */
-  busy: boolean;
-  /** In flight. */
-  flying: boolean;
-  /** Failed attempts of its window. */
+  /** Failed attempts in its window; `attempts` counts those of its life. */
   tries: number;
+}
+
+/** Whether an entry has been handed out to be sent, so that the rest of its record waits for it. */
+export function isHandedOut({ state }: ParkedEntry): boolean {
+  return state === 'outgoing' || state === 'inFlight';
+}
+
+/** Whether an entry has ended, so that it is not sent any more, whatever is still under way. */
+export function isOver({ state }: ParkedEntry): boolean {
+  return state === 'done' || state === 'dead';
 }
 
 /** Whether an entry is answered as it was before: what has proved to be its own fault is so again. */
@@ -36,6 +53,7 @@ export function isSameAnswer(before: ParkedFailure | null, now: Failed): boolean
   return now.status !== null && mayBeMessage(now) && before?.status === now.status;
 }
 
+/** A failed attempt as it is stored with its parked entry; `atMs` is unix ms. */
 export function toFailure(
   { code, status, detail, responseHead }: Failed,
   atMs: number,
@@ -43,6 +61,43 @@ export function toFailure(
   return { code, status, detail, at: new Date(atMs).toISOString(), response_head: responseHead };
 }
 
+/** What the two clocks show that a parked entry uses, ms. */
+export interface Clocks {
+  /** Unix. */
+  nowMs: number;
+  /** The consumer's own, which stands still unless the consumer is active. */
+  clockMs: number;
+}
+
+export interface NewParked {
+  entry: Entry;
+  record: string;
+  /** Failed attempts so far. */
+  attempts: number;
+  /** What it is parked for; null when it waits behind an earlier entry, untried. */
+  failed: Failed | null;
+}
+
+/** An entry that is parked now. It waits for an earlier one until its caller plans its attempt. */
+export function newParked(
+  { entry, record, attempts, failed }: NewParked,
+  { nowMs, clockMs }: Clocks,
+): ParkedEntry {
+  return {
+    entry: { ...entry }, // the tail's own is shared
+    record,
+    attempts,
+    parkedAt: new Date(nowMs),
+    parkedMs: clockMs,
+    due: WAITS,
+    failure: failed === null ? null : toFailure(failed, nowMs),
+    state: 'waiting',
+    stored: false,
+    tries: failed === null ? 0 : TRIES_BEFORE,
+  };
+}
+
+/** A stored entry that waits; its body stays in Postgres until it is due. */
 export function toParked(row: ParkedRow): ParkedEntry {
   return {
     entry: {
@@ -63,14 +118,13 @@ export function toParked(row: ParkedRow): ParkedEntry {
     parkedMs: row.parked_ms,
     due: row.due_ms ?? WAITS,
     failure: row.last_failure,
-    state: 'parked',
+    state: 'waiting',
     stored: true,
-    busy: false,
-    flying: false,
     tries: row.tries,
   };
 }
 
+/** The row of an entry; it carries the body only until Postgres has it. */
 export function toRow(parked: ParkedEntry): ParkedOps['inserts'][number] {
   const { entry } = parked;
   return {

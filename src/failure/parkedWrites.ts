@@ -1,0 +1,89 @@
+import { newId } from '../db/ids.ts';
+import type { ParkedOps } from '../progress/parkedRows.ts';
+import { isOver, toRow, type ParkedEntry } from './parkedEntry.ts';
+
+/**
+ * What is to be written of the parked entries of a sender, and what is on its way to Postgres. Each
+ * commit takes all that has changed since the last one; a commit is confirmed before the next begins.
+ */
+export interface ParkedWrites {
+  /** Has an entry written with the next commit, as it is by then. */
+  note(parked: ParkedEntry): void;
+  /** Whether an entry has changed since the last `toStore`, so that its row is out of date. */
+  isNoted(parked: ParkedEntry): boolean;
+  /** The changes since the last call; null when there are none. Called only after `committed`. */
+  toStore(): ParkedOps | null;
+  /** The changes that `toStore` returned last are in Postgres. */
+  committed(): void;
+  /** Whether an entry at this position has ended but its row may still be there. */
+  isLeaving(position: number): boolean;
+  /** Whether another `toStore` has anything to write. */
+  readonly unwritten: boolean;
+}
+
+export interface ParkedWritesOptions {
+  /** Unix ms. */
+  nowMs: () => number;
+}
+
+export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites {
+  const noted = new Set<ParkedEntry>();
+  const leaving = new Map<number, ParkedEntry>(); // by position
+  let taken: ParkedEntry[] = [];
+
+  function note(parked: ParkedEntry): void {
+    noted.add(parked);
+    if (isOver(parked)) leaving.set(parked.entry.position, parked);
+  }
+
+  function toStore(): ParkedOps | null {
+    if (noted.size === 0) return null;
+    taken = [...noted];
+    noted.clear();
+    const ops: ParkedOps = { inserts: [], updates: [], deletes: [], added: 0 };
+    for (const parked of taken) {
+      if (parked.stored) {
+        if (isOver(parked)) ops.deletes.push(toEnd(parked, nowMs()));
+        else ops.updates.push(toRow(parked));
+      } else if (parked.state !== 'done') {
+        ops.inserts.push(toRow(parked));
+        if (parked.state === 'dead') noted.add(parked); // a dead letter is made of the row
+      }
+    }
+    ops.added = ops.inserts.length;
+    return ops;
+  }
+
+  function committed(): void {
+    for (const parked of taken) {
+      const { position } = parked.entry;
+      if (!parked.stored) parked.entry.body = ''; // read again when it is due
+      parked.stored = true;
+      if (leaving.get(position) === parked && !noted.has(parked)) leaving.delete(position);
+    }
+    taken = [];
+  }
+
+  return {
+    note,
+    isNoted: (parked) => noted.has(parked),
+    toStore,
+    committed,
+    isLeaving: (position) => leaving.has(position),
+    get unwritten() {
+      return noted.size > 0;
+    },
+  };
+}
+
+/** The end of a stored entry; `atMs` (unix ms) is when it died, if it did. */
+function toEnd(parked: ParkedEntry, atMs: number): ParkedOps['deletes'][number] {
+  const dead = parked.state === 'dead';
+  return {
+    position: parked.entry.position,
+    id: newId(),
+    attempts: parked.attempts,
+    died_at: dead ? new Date(atMs).toISOString() : null,
+    last_failure: dead ? parked.failure : null,
+  };
+}
