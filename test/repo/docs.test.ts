@@ -14,9 +14,11 @@ const INTERNAL = [
 
 const pages = [
   ...(await readdir(ROOT)).filter((name) => name.endsWith('.md')),
-  ...(await readdir(join(ROOT, 'docs')))
+  ...(await readdir(join(ROOT, 'docs'), { recursive: true }))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
+  'bench/README.md',
+  'src/console/README.md',
 ];
 
 describe('a page that people read', () => {
@@ -32,10 +34,29 @@ describe('a page that people read', () => {
     }
     expect(dead).toEqual([]);
   });
+
+  test.each(pages)('%s names only files and folders that exist', async (page) => {
+    const dead: string[] = [];
+    for (const path of pathsOf(await read(page))) {
+      const found = (await exists(path)) || (await exists(join(dirname(page), path)));
+      if (!found) dead.push(path);
+    }
+    expect(dead).toEqual([]);
+  });
+});
+
+test('what is read as a path of the project: in code, by its folder or as a source file', () => {
+  const text = [
+    'src/prose.ts, `src/a.ts`, `ui/b.tsx`, `LOG=1 vitest run test/c.test.ts`, [`docs/d.md`](d.md),',
+    '`no folder.ts`, `/v1/records`, `provider:name`, `application/json`',
+    '```\nappend (src/e/f.ts) ──▶ tail: src/g/\n```',
+  ].join('\n');
+  const paths = ['src/a.ts', 'ui/b.tsx', 'test/c.test.ts', 'docs/d.md', 'src/e/f.ts', 'src/g/'];
+  expect(pathsOf(text)).toEqual(paths);
 });
 
 test('every promise is numbered and names tests that exist, or says that it is not built yet', async () => {
-  const promises = promisesOf(await read('docs/design.md'));
+  const promises = promisesOf(await read('docs/promises.md'));
   expect(promises.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
   const faults: string[] = [];
   for (const { number, text } of promises) {
@@ -91,9 +112,17 @@ function withoutCode(markdown: string): string {
   return markdown.replaceAll(/^```.*?^```/gmsu, '');
 }
 
-function promisesOf(design: string): { number: number; text: string }[] {
-  const [, section = ''] = /^## Promises$(.*?)^## /msu.exec(design) ?? [];
-  return section
+/** Words of inline code and of code blocks that can only be paths of the project. */
+function pathsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^```.*?^```|`[^`\n]+`/gmsu)]
+    .flatMap(([code]) => code.split(/[\s`'"(),;:]+/u))
+    .filter((word) =>
+      /^(?:src|test|bench|docs|migrations)\/|^[\w.-].*\/[\w.-]+\.tsx?$/u.test(word),
+    );
+}
+
+function promisesOf(page: string): { number: number; text: string }[] {
+  return page
     .split(/^(?=\d+\. )/mu)
     .slice(1)
     .map((text) => ({ number: Number.parseInt(text, 10), text }));
