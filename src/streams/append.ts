@@ -224,9 +224,10 @@ function toEventAnswers(
   positions: (number | null)[],
   end: number,
 ): EventsAppended[] {
-  let from = 0;
+  let start = 0;
   return requests.map((request) => {
-    const own = positions.slice(from, (from += request.length));
+    const own = positions.slice(start, start + request.length);
+    start += request.length;
     const taken = own.filter((position) => position !== null);
     return {
       accepted: taken.length,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -34,7 +35,7 @@ export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): Str
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
   const unlisten = STREAMS.map((stream) =>
-    listener.on(`millrace_${stream}`, (payload) => {
+    listener.on(CHANNELS[stream], (payload) => {
       if (payload === null) void poll();
       else advance(stream, Number(payload));
     }),

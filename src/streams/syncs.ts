@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db } from '../db/db.ts';
 import type { Collection, Sync } from '../schema/stream.ts';
 
@@ -25,8 +26,6 @@ export interface Syncs {
 
 /** Events counted by one transaction. */
 const STEP = 100_000;
-/** Any constant: one process at a time counts. */
-const ADVISORY_LOCK = 4_600_003;
 const BEGINNING: SyncPlace = ['infinity', '', ''];
 
 /** What the streams have seen, with exact counts that are kept by rolling up the events once each. */
@@ -41,7 +40,7 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
 
   async function count(last: number): Promise<number> {
     return db.transaction(async (tx) => {
-      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.countEvents})`);
       const { rows } = await tx.query<{ counted: number }>(
         `select rolled_up as counted from streams where name = 'events'`,
       );

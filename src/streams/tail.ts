@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
+import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from './entry.ts';
@@ -58,7 +59,7 @@ export function createTail(options: TailOptions): Tail {
   let reading = false;
   let again = false;
   const newest = new Map<string, Entry>(); // records stream: which version is the latest in memory
-  const unlisten = options.listener.on(`millrace_${stream}`, hint);
+  const unlisten = options.listener.on(CHANNELS[stream], hint);
   const timer = setInterval(hint, options.pollMs);
 
   function hint(): void {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -64,10 +65,10 @@ export function startWake(options: WakeOptions): Wake {
   let sweepAt = 0;
 
   const stops = [
-    options.listener.on('millrace_records', hint),
-    options.listener.on('millrace_events', hint),
-    options.listener.on('millrace_idle', look),
-    options.listener.on('millrace_consumers', look),
+    options.listener.on(CHANNELS.records, hint),
+    options.listener.on(CHANNELS.events, hint),
+    options.listener.on(CHANNELS.idle, look),
+    options.listener.on(CHANNELS.consumers, look),
   ];
   const timer = setInterval(hint, options.pollMs);
   hint();
