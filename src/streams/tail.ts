@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 
 import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
+import { recordOf } from '../rules/ordering.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from './entry.ts';
 import type { Pages } from './pages.ts';
@@ -128,7 +129,7 @@ export function createTail(options: TailOptions): Tail {
     entries.push(entry);
     bytes += entry.bytes;
     if (stream !== 'records') return;
-    const key = recordKey(entry);
+    const key = recordOf(entry);
     const older = newest.get(key);
     if (older !== undefined) older.superseded = true; // it has moved here
     newest.set(key, entry);
@@ -144,7 +145,7 @@ export function createTail(options: TailOptions): Tail {
       bytes -= entry.bytes;
       from = entry.position;
       drop += 1;
-      const key = recordKey(entry);
+      const key = recordOf(entry);
       if (newest.get(key) === entry) newest.delete(key);
     }
     if (drop > 0) entries = entries.slice(drop);
@@ -211,8 +212,4 @@ function firstAfter(entries: readonly Entry[], position: number): number {
     else low = middle + 1;
   }
   return low;
-}
-
-function recordKey(entry: Entry): string {
-  return `${entry.upstreamId}\u0000${entry.collectionId}\u0000${entry.syncId}`;
 }
