@@ -1,4 +1,4 @@
-/** Those in this process who wait for something, and one interval that looks for all of them. */
+/** Calls of this process that wait for something, and the one interval that polls for all of them. */
 export interface Waits<T> {
   /** Resolves when `end` is called for what is waited for, after `ms`, when `signal` aborts, or on `close`. */
   until(what: T, ms: number, signal: AbortSignal): Promise<void>;
@@ -19,6 +19,7 @@ export interface WaitsOptions {
   pollMs: number;
 }
 
+/** Has no interval until something is waited for. */
 export function createWaits<T>({ poll, pollMs }: WaitsOptions): Waits<T> {
   const waiting = new Map<() => void, T>();
   let timer: NodeJS.Timeout | null = null;

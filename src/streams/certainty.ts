@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 
 import { isDatabaseAway, isOutOfRoom } from '../db/errors.ts';
 
+/** How long it may stay unknown what became of a write. */
 export interface Doubt {
   /** How long to look for what became of a write whose connection broke, ms. */
   doubtMs: number;

@@ -10,6 +10,7 @@ export type EventAppend = (requests: NewEvent[][]) => Promise<EventsAppended[]>;
 /** The position of an event that is new; null for one whose id was known. */
 type Entered = number | null;
 
+/** Events bring ids of their own; one whose id is known is a duplicate and is not entered again. */
 export function createEventAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }): EventAppend {
   let end = 0; // of the stream, as far as this process knows
 

@@ -1,9 +1,10 @@
-/** Those who are called when entries have been read that may be for them. */
+/** The drains that follow a tail, each called when entries have been read that may be for it. */
 export interface Followers {
   /** Adds `call` for entries of these syncs (null: of any); the returned function removes it. */
   add(call: () => void, syncs: readonly string[] | null): () => void;
   /** Calls each follower that an entry may be for, once, though several entries may be. */
   tell(read: readonly { syncId: string }[]): void;
+  /** Calls every follower, once. */
   tellAll(): void;
   readonly size: number;
   clear(): void;
@@ -13,6 +14,7 @@ export interface Followers {
 const MAX_SYNCS = 100;
 const NONE: readonly (() => void)[] = [];
 
+/** Finds the followers of an entry by its sync, so that the others cost nothing. */
 export function createFollowers(): Followers {
   const all = new Set<() => void>();
   const ofAny = new Set<() => void>();

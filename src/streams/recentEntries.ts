@@ -37,6 +37,7 @@ export interface RecentEntriesOptions {
 /** A quarter more than the bounds is kept before entries are moved, so that they are moved rarely. */
 const SLACK = 1.25;
 
+/** Keeps entries within both bounds, and reads them without a copy. */
 export function createRecentEntries(options: RecentEntriesOptions): RecentEntries {
   const { maxEntries, maxBytes, supersedes } = options;
   const newest = new Map<string, Entry>(); // of each record; empty where none supersedes another

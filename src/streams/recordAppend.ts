@@ -19,6 +19,7 @@ interface Committing {
   derived: Derived;
 }
 
+/** Reads the stored records under the stream's lock, derives the events and writes both, all or none. */
 export function createRecordAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }): RecordAppend {
   return async (requests) => {
     let committing: Committing | null = null; // is looked up when the connection breaks

@@ -43,6 +43,7 @@ export interface TailOptions {
   log: Pick<Logger, 'warn'>;
 }
 
+/** Reads the stream once for all that follow it: after each NOTIFY and every `pollMs`, while there are any. */
 export function createTail(options: TailOptions): Tail {
   const { stream, pages, log } = options;
   const recent = createRecentEntries({ ...MEMORY, supersedes: stream === 'records' });

@@ -11,7 +11,7 @@ export interface ReconcileOptions {
   log: Logger;
 }
 
-const STARTS_AT_ONCE = 16;
+const CONCURRENT_STARTS = 16;
 /** Without a deadline a call to a server that is away would be tried again for long. */
 const LIST_MS = 15_000;
 
@@ -36,7 +36,7 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
   });
   const missing = rows.filter(({ id }) => !running.has(`consumer/${id}`));
   if (missing.length === 0) return 0;
-  await concurrently(missing, STARTS_AT_ONCE, ({ id }) => options.start(id));
+  await concurrently(missing, CONCURRENT_STARTS, ({ id }) => options.start(id));
   log.info({ started: missing.length }, 'started workflows of consumers that had none');
   return missing.length;
 }

@@ -24,6 +24,7 @@ const FIRST_MS = 5_000;
 const LAST_MS = 60_000;
 const NOT_TAKEN_MS = 1_000;
 
+/** Remembers the last signal of each consumer that still wants something. */
 export function createRepetitions(): Repetitions {
   const last = new Map<string, Sent>();
 

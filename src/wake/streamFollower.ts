@@ -5,7 +5,7 @@ import { createWakeIndex } from './wakeIndex.ts';
 
 /** Follows one stream for the idle consumers that are watched on it. */
 export interface StreamFollower {
-  /** Begins under a new epoch: at the stored position, with nobody watched. */
+  /** Begins under a new epoch: at the stored position, with no consumer watched. */
   begin(): Promise<void>;
   /** The first entry that the consumer wants of those between its position and where this follower is. */
   matchSkipped(idle: Idle): Promise<Matched>;
@@ -28,9 +28,10 @@ export interface StreamFollowerOptions {
 }
 
 const KEYS_PER_STEP = 5_000;
-/** Between two writes of the position that only move it, and between two looks for nobody, ms. */
+/** Between two writes that only move the position, and between two looks while no consumer is watched, ms. */
 const ADVANCE_MS = 200;
 
+/** Keeps the index of watched consumers, and the leader's position on the stream. */
 export function createStreamFollower(options: StreamFollowerOptions): StreamFollower {
   const { stream, store, pages } = options;
   let index = createWakeIndex();
@@ -53,7 +54,7 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
   }
 
   async function follow(): Promise<void> {
-    // With nobody watched there is no hurry: a consumer that becomes idle is matched from its own position.
+    // With no consumer watched there is no hurry: one that becomes idle is matched from its own position.
     const now = performance.now();
     if (index.size === 0 && now < followedAt + ADVANCE_MS) return;
     followedAt = now;

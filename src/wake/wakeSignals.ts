@@ -23,9 +23,10 @@ export interface WakeSignalsOptions {
 
 const SWEEP_MS = 1_000;
 const SWEPT_CONSUMERS = 2_000;
-/** So that many wakes do not crowd out one. */
-const SIGNALS_AT_ONCE = 32;
+/** Bounded, so that many wakes do not crowd out a single one. */
+const CONCURRENT_SIGNALS = 32;
 
+/** Signals in rounds; a signal that fails is logged, and repeated by a later round. */
 export function createWakeSignals({ store, signal, log }: WakeSignalsOptions): WakeSignals {
   const repetitions = createRepetitions();
   const fresh = new Map<string, number>(); // wanted since the last round
@@ -40,7 +41,7 @@ export function createWakeSignals({ store, signal, log }: WakeSignalsOptions): W
       sweepAt = now + SWEEP_MS;
       await sweep(due, now);
     }
-    void concurrently([...due], SIGNALS_AT_ONCE, send);
+    void concurrently([...due], CONCURRENT_SIGNALS, send);
   }
 
   /** Adds to `due` what is wanted still, where its signal is to be repeated. */

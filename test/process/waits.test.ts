@@ -9,7 +9,7 @@ const never = new AbortController().signal;
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Waits whose polls are counted, and who of those that waited has been let go. */
+/** Waits whose polls are counted, and which of them are over. */
 function someWaits() {
   let polls = 0;
   const over: string[] = [];
@@ -65,7 +65,7 @@ test('there is one poll for all who wait, and none while nothing is waited for',
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('who has left already, or comes after the end, does not wait', async () => {
+test('a call that was aborted before, or comes after the end, does not wait', async () => {
   const { waits, over, wait } = someWaits();
   await wait('left', LONG_MS, AbortSignal.abort());
   expect(waits.isClosed).toBe(false);

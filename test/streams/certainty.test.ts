@@ -81,7 +81,7 @@ test.each<{ name: string; write: Script; find: Script; calls: string; answer: st
 
 test.each<{ name: string; write: Script; find: Script; calls: string; error: Error }>([
   {
-    name: 'what Postgres refuses is refused at once',
+    name: 'what Postgres refuses is refused immediately',
     write: [refused()],
     find: [],
     calls: 'write',
@@ -133,7 +133,7 @@ test('a process that closes does not wait: the loss is told, and it is not known
   expect(calls).toEqual(['write']);
 });
 
-test('what is written while the process closes is answered all the same, and in doubt it is told at once', async () => {
+test('what is written while the process closes is answered all the same, and in doubt it is told immediately', async () => {
   const doubt = { ...DOUBT, signal: AbortSignal.abort() };
   const well = scripted(['written'], []);
   expect(await surely(well.write, well.find, doubt)).toBe('written');

@@ -26,7 +26,7 @@ test.each([
     told: ['a', 'any', 'both'],
   },
   { name: 'another sync', entries: ['c'], told: ['any'] },
-])('who is told of $name', ({ entries, told }) => {
+])('those that are told of $name', ({ entries, told }) => {
   const { followers, add, called } = someFollowers();
   add('a', ['a']);
   add('both', ['a', 'b']);
@@ -46,7 +46,7 @@ test('a follower of more than 100 syncs is called for any', () => {
   expect(called()).toEqual(['100', '101']);
 });
 
-test('who has left is not called any more, and the others are', () => {
+test('a follower that has left is not called any more, and the others are', () => {
   const { followers, add, called } = someFollowers();
   const leave = [add('a', ['a']), add('b', ['a', 'b']), add('any', null)];
   leave[0]!();

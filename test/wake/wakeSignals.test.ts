@@ -62,7 +62,7 @@ test('one that was served is not signalled again, and anew when it wants anew', 
   expect(await rounds(0, 200)).toEqual(['c@9']);
 });
 
-test('one that wants something new is signalled at once, however soon after its last signal', async () => {
+test('one that wants something new is signalled immediately, however soon after its last signal', async () => {
   const { want, rounds } = someSignals();
   want('c', 7);
   await rounds(0, 200);
