@@ -1,14 +1,12 @@
 import { hash } from 'node:crypto';
 
 import { textArray } from '../db/arrayLiteral.ts';
+import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import { refuseField } from '../db/refusal.ts';
 import { newSeed, secretFor, type Seed } from '../db/seed.ts';
 import type { ApiKey, ApiKeyInput, NewApiKey, Scope } from '../schema/apiKey.ts';
-
-/** NOTIFY's channel for keys that were revoked. */
-export const API_KEYS_CHANNEL = 'api_keys';
 
 /** A key as authentication needs it. */
 export interface StoredKey {
@@ -58,7 +56,7 @@ export function createApiKeys(sql: Sql): ApiKeys {
         text: `
           update api_keys set revoked_at = coalesce(revoked_at, now())
            where id = $1
-          returning pg_notify('${API_KEYS_CHANNEL}', id::text)`,
+          returning pg_notify('${CHANNELS.apiKeys}', id::text)`,
         values: [id],
       });
       return rows.length > 0;

@@ -2,9 +2,10 @@ import { timingSafeEqual } from 'node:crypto';
 
 import type { Logger } from 'pino';
 
+import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { Scope } from '../schema/apiKey.ts';
-import { API_KEYS_CHANNEL, digestOf, type ApiKeys, type StoredKey } from './apiKeys.ts';
+import { digestOf, type ApiKeys, type StoredKey } from './apiKeys.ts';
 import type { Caller } from './caller.ts';
 
 /** Who sends a key, or why nobody may with it. */
@@ -61,7 +62,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
   const looking = new Map<string, Promise<StoredKey | null>>();
   const touched = new Map<string, number>();
   const writing = new Set<Promise<void>>();
-  const unlisten = listener.on(API_KEYS_CHANNEL, forget);
+  const unlisten = listener.on(CHANNELS.apiKeys, forget);
   let generation = 0;
 
   async function authenticate(secret: string): Promise<KeyVerdict> {

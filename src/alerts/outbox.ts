@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Db } from '../db/db.ts';
+import { createLoop } from '../process/loop.ts';
 import type { Mail, Send } from './mail.ts';
 
 export interface OutboxOptions {
@@ -29,31 +30,15 @@ const GIVE_UP_AFTER = '24 hours';
  */
 export function startOutbox(options: OutboxOptions): Outbox {
   const { db, log } = options;
-  const stopping = new AbortController();
-  let running: Promise<void> | null = null;
-  let again = false;
   let soon: NodeJS.Timeout | undefined;
-  const timer = setInterval(hint, options.pollMs);
-
-  function hint(): void {
-    again = true;
-    running ??= run().finally(() => {
-      running = null;
-    });
-  }
-
-  async function run(): Promise<void> {
-    while (again && !stopping.signal.aborted) {
-      again = false;
-      try {
-        while (!stopping.signal.aborted && (await sendOne())) again = true;
-        await lookSoon();
-      } catch (error) {
-        log.warn({ err: error }, 'the outbox could not be read; trying again');
-        return;
-      }
-    }
-  }
+  const loop = createLoop({
+    turn: async () => {
+      if (await sendOne()) loop.ask(); // until nothing is due
+      else await lookSoon();
+    },
+    failed: (error) => log.warn({ err: error }, 'the outbox could not be read; trying again'),
+  });
+  const timer = setInterval(loop.ask, options.pollMs);
 
   /** What is due before the next look is not late. */
   async function lookSoon(): Promise<void> {
@@ -64,7 +49,7 @@ export function startOutbox(options: OutboxOptions): Outbox {
     });
     const ms = rows[0]?.ms ?? Infinity;
     clearTimeout(soon);
-    if (ms < options.pollMs && !stopping.signal.aborted) soon = setTimeout(hint, Math.max(1, ms));
+    if (ms < options.pollMs) soon = setTimeout(loop.ask, Math.max(1, ms));
   }
 
   /** Sends the one that is due first; claims it before, so that no other process sends it too. */
@@ -115,12 +100,10 @@ export function startOutbox(options: OutboxOptions): Outbox {
   }
 
   return {
-    hint,
+    hint: loop.ask,
     [Symbol.asyncDispose]: async () => {
-      stopping.abort();
       clearInterval(timer);
-      clearTimeout(soon);
-      await running;
+      await loop.close();
       clearTimeout(soon);
     },
   };

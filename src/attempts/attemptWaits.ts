@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Sql } from '../db/db.ts';
+import { createWaits } from '../process/waits.ts';
 
 /** A consumer, or a position on the events stream. */
 export type AttemptWatch = { consumerId: string } | { position: number };
@@ -29,36 +30,20 @@ export function createAttemptWaits({
   sql: Sql;
   log: Pick<Logger, 'warn'>;
 }): AttemptWaits {
-  const waiting = new Map<() => void, AttemptWatch>();
-  let timer: NodeJS.Timeout | null = null;
+  const waits = createWaits<AttemptWatch>({ poll: () => void poll(), pollMs: POLL_MS });
   let polling = false;
   let since: string | null = null;
-  let closed = false;
 
-  async function recorded(watched: AttemptWatch, ms: number, signal: AbortSignal): Promise<void> {
-    if (closed || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const go = (): void => resolve();
-    waiting.set(go, watched);
-    const timeout = setTimeout(go, ms);
-    signal.addEventListener('abort', go, { once: true });
-    timer ??= setInterval(() => void poll(), POLL_MS);
-    await promise;
-    clearTimeout(timeout);
-    signal.removeEventListener('abort', go);
-    waiting.delete(go);
-    if (timer !== null && waiting.size === 0) {
-      clearInterval(timer);
-      timer = null;
-      since = null;
-    }
+  function recorded(watched: AttemptWatch, ms: number, signal: AbortSignal): Promise<void> {
+    if (waits.size === 0) since = null; // the first look goes back a few seconds, not to the last one
+    return waits.until(watched, ms, signal);
   }
 
   async function poll(): Promise<void> {
-    if (polling || waiting.size === 0) return;
+    if (polling) return;
     polling = true;
     try {
-      const all = [...waiting.values()];
+      const all = waits.all();
       const { rows } = await sql.query<{ what: string; now: string }>({
         text: RECORDED,
         values: [
@@ -70,7 +55,7 @@ export function createAttemptWaits({
       });
       since = rows[0]?.now ?? null;
       const found = new Set(rows.map(({ what }) => what));
-      for (const [go, watched] of waiting) if (found.has(keyOf(watched))) go();
+      waits.end((watched) => found.has(keyOf(watched)));
     } catch (error) {
       log.warn({ err: error }, 'attempts could not be looked for; trying again');
     } finally {
@@ -78,16 +63,11 @@ export function createAttemptWaits({
     }
   }
 
-  function close(): void {
-    closed = true;
-    for (const go of waiting.keys()) go();
-  }
-
   return {
     recorded,
-    close,
+    close: waits.close,
     get closed() {
-      return closed;
+      return waits.isClosed;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { CHANNELS } from '../db/channels.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
@@ -158,7 +159,7 @@ async function insert(
         insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
         select $15, id, 'create', 'created', $16, $17, 1, now() from consumer
       )
-      select pg_notify('millrace_consumers', id::text) from consumer`,
+      select pg_notify('${CHANNELS.consumers}', id::text) from consumer`,
     values: [
       id,
       input.name,

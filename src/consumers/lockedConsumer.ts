@@ -1,3 +1,4 @@
+import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
@@ -106,7 +107,7 @@ export async function write(
         insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
         values ($1, $2, $3, $4, $5, $6, $7, $8)
       )
-      select pg_notify('millrace_consumers', $2::text)`,
+      select pg_notify('${CHANNELS.consumers}', $2::text)`,
     values: [
       crypto.randomUUID(),
       tx.consumerId,
@@ -160,7 +161,7 @@ export async function setHeld(sql: Sql, consumerId: string, held: boolean): Prom
         update consumers set held = $2, version = version + 1 where id = $1 and held <> $2
         returning id
       )
-      select pg_notify('millrace_consumers', id::text) from set`,
+      select pg_notify('${CHANNELS.consumers}', id::text) from set`,
     values: [consumerId, held],
   });
 }

@@ -3,12 +3,11 @@ import { readFile, readdir } from 'node:fs/promises';
 
 import pg from 'pg';
 
+import { ADVISORY_LOCKS } from './advisoryLocks.ts';
 import { openDb, type Sql } from './db.ts';
 import { ensurePartitions } from './partitions.ts';
 
 const FOLDER = new URL('../../migrations/', import.meta.url);
-/** Any constant: one process at a time migrates. */
-const ADVISORY_LOCK = 4_600_001;
 
 interface Migration {
   name: string;
@@ -55,7 +54,7 @@ async function applyMissing(url: string, migrations: Migration[]): Promise<strin
   await client.connect();
   try {
     const sql = client as Sql;
-    await sql.query(`select pg_advisory_lock(${ADVISORY_LOCK})`); // ends with the connection
+    await sql.query(`select pg_advisory_lock(${ADVISORY_LOCKS.migrate})`); // ends with the connection
     await sql.query(
       `create table if not exists schema_migrations (
          name       text        primary key,

@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from './advisoryLocks.ts';
 import type { Db } from './db.ts';
 
 /** Positions in one partition of `events`; retention drops whole ones. */
@@ -5,8 +6,6 @@ export const EVENTS_A_PARTITION = 2_000_000;
 
 const EVENT_PARTITIONS_AHEAD = 2;
 const DAYS_AHEAD = 2;
-/** Any constant: one process at a time makes partitions. */
-const ADVISORY_LOCK = 4_600_002;
 
 type Partitioned = Pick<Db, 'query' | 'transaction'>;
 
@@ -85,7 +84,7 @@ async function make(db: Partitioned, partition: Partition): Promise<void> {
   const { parent, name, from, to, overflow } = partition;
   await db.transaction(async (tx) => {
     await tx.query(`set local lock_timeout = '5s'`);
-    await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+    await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.createPartitions})`);
     const { rows } = await tx.query<{ made: boolean }>(
       `select to_regclass('${name}') is not null as made`,
     );

@@ -1,3 +1,4 @@
+import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
 
@@ -138,7 +139,7 @@ export async function letGo(sql: Sql, release: Release): Promise<boolean> {
        where consumer_id = $1 and epoch = $2
       returning consumer_id
       )
-      select case when $3 then pg_notify('millrace_idle', '') end from released`,
+      select case when $3 then pg_notify('${CHANNELS.idle}', '') end from released`,
     values: [
       release.consumerId,
       release.epoch,

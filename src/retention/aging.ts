@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
+import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { PASSES_FILTER } from '../rules/filterSql.ts';
 import { SHOWN_POSITION } from '../rules/positionSql.ts';
@@ -8,14 +9,12 @@ import { createPages } from '../streams/pages.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
 
-/** Any constant: one process at a time looks. */
-const ADVISORY_LOCK = 4_600_006;
 const CONSUMERS = 200;
 /** Looked at for one consumer at a time: by position, or of each of a few syncs and of all of them. */
 const ROWS = 5_000;
 const SYNC_ROWS = 500;
 const FEW_SYNCS = 32;
-/** Of one run; what is left is for the next. */
+/** Time limit of one run; what is left then is left to the next one. */
 const BUDGET_MS = 5_000;
 
 export interface AgingOptions {
@@ -61,13 +60,14 @@ export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWa
     };
     await db.query({ text: OVER, values: [bounds.young] });
     const until = performance.now() + BUDGET_MS;
-    while ((await look(bounds)) && performance.now() < until);
+    let mayBeMore = true;
+    while (mayBeMore && performance.now() < until) mayBeMore = await look(bounds);
   }
 
   /** Whether there was anyone to look at. */
   function look({ started, old, young }: Bounds): Promise<boolean> {
     return db.transaction(async (tx) => {
-      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.watchAging})`);
       const { rows } = await tx.query<{ id: string; found: number | null; warn: boolean }>({
         text: LOOK,
         values: [started, old, young],

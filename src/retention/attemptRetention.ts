@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { ensurePartitions } from '../db/partitions.ts';
 
@@ -17,8 +18,6 @@ export interface AttemptRetention {
   run(): Promise<void>;
 }
 
-/** Any constant: one process at a time makes room. */
-const ADVISORY_LOCK = 4_600_005;
 const TIME = { attempts: 'started_at', attempt_batches: 'committed_at' } as const;
 type Parent = keyof typeof TIME;
 const PARENTS = Object.keys(TIME) as Parent[];
@@ -56,7 +55,8 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
     await ensurePartitions(db); // what is of a day has to be in it
     await dropOld();
     const dropped: Dropped = { partitions: [], rows: 0 };
-    while (await makeRoom(dropped));
+    let mayBeTooMuch = true;
+    while (mayBeTooMuch) mayBeTooMuch = await makeRoom(dropped);
     if (dropped.partitions.length > 0 || dropped.rows > 0) {
       log.info({ ...dropped, max_bytes: maxBytes }, 'attempts beyond their size were dropped');
     }
@@ -80,7 +80,7 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
   /** Takes one step if there is too much; whether there may be a next one. */
   function makeRoom(dropped: Dropped): Promise<boolean> {
     return db.transaction(async (tx) => {
-      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropAttempts})`);
       const parts = await partsOf(tx);
       if (parts.reduce((sum, { bytes }) => sum + bytes, 0) <= maxBytes) return false;
       const oldest = oldestOf(parts);

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { AlertOptions } from '../alerts/alertItem.ts';
+import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { EVENTS_A_PARTITION } from '../db/partitions.ts';
 import { tellOfLost } from './lostEvents.ts';
@@ -21,8 +22,6 @@ export interface Retention {
   run(): Promise<void>;
 }
 
-/** Any constant: one process at a time drops. */
-const ADVISORY_LOCK = 4_600_004;
 /** What nobody asks for any more. */
 const LEFTOVERS = [
   `delete from outbox where coalesce(sent_at, given_up_at) < now() - $1 * interval '1 ms'`,
@@ -43,14 +42,15 @@ export function createRetention(options: RetentionOptions): Retention {
   const { db, eventMs, attemptMs, alerts, log } = options;
 
   async function run(): Promise<void> {
-    for (let dropped = true; dropped;) dropped = await dropOldestEvents();
+    let mayBeMore = true;
+    while (mayBeMore) mayBeMore = await dropOldestEvents();
     for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
   }
 
   /** Whether one was dropped, so that the next may be due. */
   function dropOldestEvents(): Promise<boolean> {
     return db.transaction(async (tx) => {
-      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
+      await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropEvents})`);
       const from = await oldestEvents(tx);
       if (from === null || !(await isDue(tx, from))) return false;
       const name = `events_${from}`;

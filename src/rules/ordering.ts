@@ -12,7 +12,7 @@ export function laneOf(ordering: Ordering, entry: Recorded): string {
   return ordering === 'none' ? '' : recordOf(entry);
 }
 
-/** The name of a record, in memory only. */
+/** The name of a record, for use in memory only; no two share one, since U+0000 is in none of its parts. */
 export function recordOf({ upstreamId, collectionId, syncId }: Recorded): string {
   return `${upstreamId}\u0000${collectionId}\u0000${syncId}`;
 }

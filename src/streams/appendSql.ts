@@ -1,4 +1,5 @@
 import { textArray } from '../db/arrayLiteral.ts';
+import { CHANNELS } from '../db/channels.ts';
 import type { Query } from '../db/db.ts';
 import type { NewEvent, RecordKey, RecordVersion } from './derive.ts';
 
@@ -44,7 +45,7 @@ export function insertEvents(events: readonly NewEvent[]): Query {
       )
       select base,
              case when (select count(*) from ids) < $1 then array(select position from ids) end as fresh,
-             pg_notify('millrace_events', last::text)
+             pg_notify('${CHANNELS.events}', last::text)
         from line`,
     values: [
       events.length,
@@ -94,7 +95,7 @@ export function upsertRecords(records: readonly RecordVersion[]): Query {
                upstream_updated_at = excluded.upstream_updated_at,
                updated_at          = excluded.updated_at
       )
-      select pg_notify('millrace_records', last::text) from line`,
+      select pg_notify('${CHANNELS.records}', last::text) from line`,
     values: [
       records.length,
       column((record) => record.syncId),

@@ -1,3 +1,4 @@
+import { recordOf } from '../rules/ordering.ts';
 import type { EventType } from '../schema/stream.ts';
 import { equalJson, jsonObject, parseJson } from './exactJson.ts';
 
@@ -63,7 +64,7 @@ export function derive(
   requests: RecordChange[][],
   newId: () => string,
 ): Derived {
-  const current = new Map(stored.map((record) => [keyOf(record), record]));
+  const current = new Map(stored.map((record) => [recordOf(record), record]));
   const changed = new Map<string, RecordState>();
   const events: NewEvent[] = [];
   const touched: string[][] = [];
@@ -71,7 +72,7 @@ export function derive(
     const count = { created: 0, updated: 0, deleted: 0, unchanged: 0, last: -1 };
     const keys: string[] = [];
     for (const change of changes) {
-      const key = keyOf(change);
+      const key = recordOf(change);
       const before = current.get(key);
       const next = apply(before, change);
       if (next === null) {
@@ -97,11 +98,6 @@ export function derive(
   }
   const records = [...changed.values()].map((state) => ({ ...state, versionId: newId() }));
   return { records, events, counts };
-}
-
-/** One text for each key, since U+0000 is in none of its parts. */
-export function keyOf({ syncId, collectionId, upstreamId }: RecordKey): string {
-  return `${syncId}\u0000${collectionId}\u0000${upstreamId}`;
 }
 
 interface Applied {

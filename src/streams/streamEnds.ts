@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 
+import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
+import { createWaits } from '../process/waits.ts';
 import type { StreamName } from '../schema/stream.ts';
 
 export interface StreamEnds {
@@ -27,14 +29,12 @@ const POLL_MS = 1_000;
  */
 export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): StreamEnds {
   const ends = { records: 0, events: 0 };
-  const waiting: Record<StreamName, Map<() => void, number>> = {
-    records: new Map(),
-    events: new Map(),
-  };
-  let timer: NodeJS.Timeout | null = null;
-  let closed = false;
+  const waits = createWaits<{ stream: StreamName; after: number }>({
+    poll: () => void poll(),
+    pollMs: POLL_MS,
+  });
   const unlisten = STREAMS.map((stream) =>
-    listener.on(`millrace_${stream}`, (payload) => {
+    listener.on(CHANNELS[stream], (payload) => {
       if (payload === null) void poll();
       else advance(stream, Number(payload));
     }),
@@ -46,27 +46,13 @@ export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): Str
     ms: number,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (closed || ends[stream] > after || signal.aborted) return ends[stream] > after;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const go = (): void => resolve();
-    waiting[stream].set(go, after);
-    const timeout = setTimeout(go, ms);
-    signal.addEventListener('abort', go, { once: true });
-    timer ??= setInterval(() => void poll(), POLL_MS);
-    await promise;
-    clearTimeout(timeout);
-    signal.removeEventListener('abort', go);
-    waiting[stream].delete(go);
-    if (timer !== null && STREAMS.every((name) => waiting[name].size === 0)) {
-      clearInterval(timer);
-      timer = null;
-    }
+    if (ends[stream] <= after) await waits.until({ stream, after }, ms, signal);
     return ends[stream] > after;
   }
 
   function advance(stream: StreamName, end: number): void {
     ends[stream] = Math.max(ends[stream], end);
-    for (const [go, after] of waiting[stream]) if (end > after) go();
+    waits.end((wait) => wait.stream === stream && end > wait.after);
   }
 
   async function poll(): Promise<void> {
@@ -81,16 +67,15 @@ export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): Str
   }
 
   function close(): void {
-    closed = true;
     for (const stop of unlisten) stop();
-    for (const stream of STREAMS) for (const go of waiting[stream].keys()) go();
+    waits.close();
   }
 
   return {
     beyond,
     close,
     get closed() {
-      return closed;
+      return waits.isClosed;
     },
   };
 }

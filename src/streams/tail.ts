@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
+import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
+import { createLoop } from '../process/loop.ts';
 import type { StreamName } from '../schema/stream.ts';
-import type { Entry } from './entry.ts';
+import { createFollowers } from './followers.ts';
 import type { Pages } from './pages.ts';
+import { createRecentEntries, type Since } from './recentEntries.ts';
 
-const MAX_ENTRIES = 20_000;
-const MAX_BYTES = 32 * 1024 * 1024;
+const MEMORY = { maxEntries: 20_000, maxBytes: 32 * 1024 * 1024 };
 const PAGE = { limit: 2_000, maxBytes: 8 * 1024 * 1024, scanRows: 10_000 };
-/** Followers with longer lists are called for everything. */
-const MAX_SYNCS = 100;
 const BUSY_ENTRIES = 16;
 const BUSY_MS = 5;
 const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
@@ -20,18 +20,15 @@ const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 export interface Tail {
   /**
    * Calls `advanced` when entries were read that may be of these syncs (null: any); reads only
-   * while someone follows. Nobody is called for what it can't match, so it looks by itself now
-   * and then how far the tail has come.
+   * while someone follows. A follower is not called for what it can't match, so it looks by itself
+   * now and then how far the tail has come. The returned function ends it.
    */
   follow(advanced: () => void, syncs?: readonly string[] | null): () => void;
   /**
    * Up to `limit` entries after `after`, and how far they reach; null when memory does not go
    * back that far, or nothing has been read yet.
    */
-  since(
-    after: number,
-    limit: number,
-  ): { entries: readonly Entry[]; from: number; to: number; scannedTo: number } | null;
+  since(after: number, limit: number): Since | null;
   /** Everything up to here has been read; null before the first reading. */
   readonly end: number | null;
   close(): void;
@@ -39,179 +36,75 @@ export interface Tail {
 
 export interface TailOptions {
   stream: StreamName;
-  pages: Pages;
+  pages: Pick<Pages, 'read'>;
   listener: Pick<Listener, 'on'>;
   /** Between two looks without a hint, ms: NOTIFY only hurries what this would find. */
   pollMs: number;
-  log: Logger;
+  log: Pick<Logger, 'warn'>;
 }
 
+/** Reads the stream once for all that follow it: after each NOTIFY and every `pollMs`, while there are any. */
 export function createTail(options: TailOptions): Tail {
   const { stream, pages, log } = options;
-  const followers = new Set<() => void>();
-  const followsAll = new Set<() => void>();
-  const bySync = new Map<string, Set<() => void>>();
-  let entries: Entry[] = [];
-  let bytes = 0;
-  let from = 0; // entries holds all of (from, end]
-  let end: number | null = null;
-  let reading = false;
-  let again = false;
-  const newest = new Map<string, Entry>(); // records stream: which version is the latest in memory
-  const unlisten = options.listener.on(`millrace_${stream}`, hint);
+  const recent = createRecentEntries({ ...MEMORY, supersedes: stream === 'records' });
+  const followers = createFollowers();
+  const loop = createLoop({
+    turn: read,
+    failed: (error) => log.warn({ err: error, stream }, 'the tail could not be read; trying again'),
+  });
+  const unlisten = options.listener.on(CHANNELS[stream], hint);
   const timer = setInterval(hint, options.pollMs);
 
   function hint(): void {
-    if (followers.size === 0) return;
-    again = true;
-    if (!reading) void read();
+    if (followers.size > 0) loop.ask();
   }
 
   async function read(): Promise<void> {
-    reading = true;
-    try {
-      while (again && followers.size > 0) {
-        again = false;
-        const found = await readOn();
-        // At a high rate one reading for several appends saves more than these few ms cost.
-        if (found >= BUSY_ENTRIES) await sleep(BUSY_MS);
-      }
-    } catch (error) {
-      log.warn({ err: error, stream }, 'the tail could not be read; trying again');
-    } finally {
-      reading = false;
-    }
+    if (followers.size === 0) return;
+    if (recent.end === null) await start();
+    else await readOn(recent.end);
   }
 
-  async function readOn(): Promise<number> {
-    if (end === null) {
-      // Start at the end: what lies before is read by page.
-      const { last } = await pages.read({
-        stream,
-        after: Number.MAX_SAFE_INTEGER,
-        filter: EVERYTHING,
-        ...PAGE,
-        limit: 1,
-      });
-      if (followers.size === 0) return 0;
-      end = last;
-      from = last;
-      for (const advanced of followers) advanced();
-      return 0;
-    }
-    const after = end;
+  /** Starts at the stream's end: what lies before it is read by page. */
+  async function start(): Promise<void> {
+    const after = Number.MAX_SAFE_INTEGER;
+    const { last } = await pages.read({ stream, after, filter: EVERYTHING, ...PAGE, limit: 1 });
+    if (followers.size === 0) return;
+    recent.start(last);
+    followers.tellAll();
+  }
+
+  async function readOn(after: number): Promise<void> {
     const page = await pages.read({ stream, after, filter: EVERYTHING, ...PAGE });
     // All who followed have left, and perhaps others came: those start anew, without this page.
-    if (end !== after) return 0;
-    for (const entry of page.entries) keep(entry);
-    trim();
-    const moved = page.scannedTo > after;
-    end = Math.max(after, page.scannedTo);
-    if (page.entries.length >= PAGE.limit || page.scannedTo < page.last) again = true;
-    if (moved) tell(page.entries);
-    return again ? 0 : page.entries.length;
+    if (recent.end !== after) return;
+    recent.add(page.entries, page.scannedTo);
+    if (page.entries.length >= PAGE.limit || page.scannedTo < page.last) loop.ask();
+    if (page.scannedTo > after) followers.tell(page.entries);
+    // At a high rate one reading for several appends saves more than these few ms cost.
+    if (page.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
   }
 
-  /** Each follower once, though several entries may be for it. */
-  function tell(read: readonly Entry[]): void {
-    for (const advanced of followsAll) advanced();
-    if (bySync.size === 0) return;
-    const called = new Set<() => void>();
-    for (const { syncId } of read) {
-      for (const advanced of bySync.get(syncId) ?? []) called.add(advanced);
-    }
-    for (const advanced of called) advanced();
-  }
-
-  function keep(entry: Entry): void {
-    entries.push(entry);
-    bytes += entry.bytes;
-    if (stream !== 'records') return;
-    const key = recordKey(entry);
-    const older = newest.get(key);
-    if (older !== undefined) older.superseded = true; // it has moved here
-    newest.set(key, entry);
-  }
-
-  function trim(): void {
-    // A quarter over before anything is moved, so that it is moved rarely.
-    if (entries.length <= MAX_ENTRIES * 1.25 && bytes <= MAX_BYTES * 1.25) return;
-    let drop = 0;
-    while (entries.length - drop > MAX_ENTRIES || bytes > MAX_BYTES) {
-      const entry = entries[drop];
-      if (entry === undefined) break;
-      bytes -= entry.bytes;
-      from = entry.position;
-      drop += 1;
-      const key = recordKey(entry);
-      if (newest.get(key) === entry) newest.delete(key);
-    }
-    if (drop > 0) entries = entries.slice(drop);
-  }
-
-  function since(after: number, limit: number): ReturnType<Tail['since']> {
-    if (end === null || after < from) return null;
-    const first = firstAfter(entries, after);
-    const to = Math.min(entries.length, first + limit);
-    const scannedTo =
-      to === entries.length ? Math.max(end, after) : (entries[to - 1]?.position ?? after);
-    return { entries, from: first, to, scannedTo };
-  }
-
-  function follow(call: () => void, syncs: readonly string[] | null = null): () => void {
-    const advanced = (): void => call(); // its own: whoever follows anew lets go of the old one
-    const named = syncs === null || syncs.length > MAX_SYNCS ? null : syncs;
-    followers.add(advanced);
-    if (named === null) followsAll.add(advanced);
-    for (const sync of named ?? []) {
-      const others = bySync.get(sync) ?? new Set();
-      bySync.set(sync, others.add(advanced));
-    }
+  function follow(advanced: () => void, syncs: readonly string[] | null = null): () => void {
+    const leave = followers.add(advanced, syncs);
     hint();
     return () => {
-      followers.delete(advanced);
-      followsAll.delete(advanced);
-      for (const sync of named ?? []) {
-        const others = bySync.get(sync);
-        others?.delete(advanced);
-        if (others?.size === 0) bySync.delete(sync);
-      }
-      if (followers.size > 0) return;
-      entries = [];
-      newest.clear();
-      bytes = 0;
-      end = null;
+      leave();
+      if (followers.size === 0) recent.clear();
     };
   }
 
   return {
     follow,
-    since,
+    since: recent.since,
     get end() {
-      return end;
+      return recent.end;
     },
     close: () => {
       unlisten();
       clearInterval(timer);
       followers.clear();
-      followsAll.clear();
-      bySync.clear();
+      void loop.close();
     },
   };
-}
-
-/** Index of the first entry after a position, by binary search. */
-function firstAfter(entries: readonly Entry[], position: number): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle]?.position ?? 0) > position) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-function recordKey(entry: Entry): string {
-  return `${entry.upstreamId}\u0000${entry.collectionId}\u0000${entry.syncId}`;
 }

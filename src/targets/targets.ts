@@ -1,3 +1,4 @@
+import { CHANNELS } from '../db/channels.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { type ListPlace, type ListPage, toPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
@@ -214,7 +215,7 @@ async function update(
 
 /** What it is now; running senders are told. */
 async function changed(tx: Sql, vault: Vault, id: string): Promise<Target> {
-  await tx.query(`select pg_notify('millrace_consumers', '')`);
+  await tx.query(`select pg_notify('${CHANNELS.consumers}', '')`);
   return toTarget((await find(tx, id))!, vault);
 }
 

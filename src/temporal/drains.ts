@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import type { DeliverDeps } from '../activities/deliver.ts';
 import type { DrainDeps } from '../activities/drain.ts';
+import { CHANNELS } from '../db/channels.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
@@ -90,7 +91,7 @@ export function createDrains(options: DrainsOptions): Drains {
     if (deliveries.size > options.slots - SPARE_SLOTS) quietest(deliveries)?.stop('idle');
   }, TICK_MS);
   // A hint that a row has changed; each commit and renewal says so, too.
-  const unlisten = listener.on('millrace_consumers', () => committer.markAll());
+  const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
 
   function openSender<M extends Message>(
     config: SenderConfig,

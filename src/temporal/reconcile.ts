@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 
 import type { Sql } from '../db/db.ts';
+import { concurrently } from '../process/concurrently.ts';
 
 export interface ReconcileOptions {
   db: Sql;
@@ -10,7 +11,7 @@ export interface ReconcileOptions {
   log: Logger;
 }
 
-const STARTS_AT_ONCE = 16;
+const CONCURRENT_STARTS = 16;
 /** Without a deadline a call to a server that is away would be tried again for long. */
 const LIST_MS = 15_000;
 
@@ -35,11 +36,7 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
   });
   const missing = rows.filter(({ id }) => !running.has(`consumer/${id}`));
   if (missing.length === 0) return 0;
-  const queue = missing[Symbol.iterator]();
-  const lanes = Array.from({ length: STARTS_AT_ONCE }, async () => {
-    for (const { id } of queue) await options.start(id);
-  });
-  await Promise.all(lanes);
+  await concurrently(missing, CONCURRENT_STARTS, ({ id }) => options.start(id));
   log.info({ started: missing.length }, 'started workflows of consumers that had none');
   return missing.length;
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { derive, keyOf, type RecordChange, type RecordState } from '../../src/streams/derive.ts';
+import { recordOf } from '../../src/rules/ordering.ts';
+import { derive, type RecordChange, type RecordState } from '../../src/streams/derive.ts';
 import { aChange } from '../support/streams.ts';
 
 function ids(): () => string {
@@ -105,8 +106,8 @@ describe('what a record change derives', () => {
               count[key] += alone.counts[0]![key];
             }
             for (const { versionId: _, ...record } of alone.records) {
-              state.set(keyOf(record), record);
-              moved.push(keyOf(record));
+              state.set(recordOf(record), record);
+              moved.push(recordOf(record));
             }
             events.push(...alone.events.map(({ eventId: _, ...event }) => event));
           }

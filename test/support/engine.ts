@@ -19,6 +19,7 @@ import { drain } from '../../src/activities/drain.ts';
 import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
 import { createConsumers } from '../../src/consumers/consumers.ts';
 import { createLifecycle, type StopReason } from '../../src/consumers/lifecycle.ts';
+import { CHANNELS } from '../../src/db/channels.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
 import type { Hear } from '../../src/db/listener.ts';
 import { createVault } from '../../src/db/vault.ts';
@@ -185,7 +186,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       faults.push(error);
       throw error;
     } finally {
-      hint('millrace_consumers');
+      hint(CHANNELS.consumers);
     }
   }
 
@@ -202,7 +203,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
     const { command } = (input as { ask: CommandRequest }).ask;
     watcher.applying(command);
     const applying = call(input);
-    setTimeout(() => hint('millrace_consumers'), 1); // NOTIFY, while it waits to be in force
+    setTimeout(() => hint(CHANNELS.consumers), 1); // NOTIFY, while it waits to be in force
     const applied = (await applying) as { answer: CommandAnswer };
     await busy.track(watcher.applied(command, applied.answer), true);
     return applied;

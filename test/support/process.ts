@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici';
 
 import type { DeliverDeps } from '../../src/activities/deliver.ts';
 import type { DrainDeps } from '../../src/activities/drain.ts';
+import { CHANNELS } from '../../src/db/channels.ts';
 import type { Db, Query, Sql } from '../../src/db/db.ts';
 import type { Listener } from '../../src/db/listener.ts';
 import type { Vault } from '../../src/db/vault.ts';
@@ -81,7 +82,7 @@ export function openProcess(options: ProcessOptions): Process {
   };
   const deliveries = new Set<Drain>();
   const requests = new Set<() => void>();
-  const unlisten = listener.on('millrace_consumers', () => committer.markAll());
+  const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
   const timer = setInterval(() => {
     for (const delivery of deliveries) delivery.tick(performance.now());
   }, 50);

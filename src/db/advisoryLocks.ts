@@ -1,0 +1,13 @@
+/**
+ * The numbers of the advisory locks, each named after the work that only one process may do at a
+ * time. They are arbitrary, but each is its own, and a number never changes: processes of two
+ * versions that run side by side have to meet at the same lock.
+ */
+export const ADVISORY_LOCKS = {
+  migrate: 4_600_001,
+  createPartitions: 4_600_002,
+  countEvents: 4_600_003,
+  dropEvents: 4_600_004,
+  dropAttempts: 4_600_005,
+  watchAging: 4_600_006,
+} as const;

@@ -1,0 +1,16 @@
+/**
+ * The channels of NOTIFY. A notification is only a hint that hurries what a poll would find, so a
+ * lost one costs time and nothing else.
+ */
+export const CHANNELS = {
+  /** The records stream has grown; the payload is its last position. */
+  records: 'millrace_records',
+  /** The events stream has grown; the payload is its last position. */
+  events: 'millrace_events',
+  /** A consumer has become idle; there is no payload. */
+  idle: 'millrace_idle',
+  /** A consumer or its target has changed; the payload is the consumer's id, or empty for any number of them. */
+  consumers: 'millrace_consumers',
+  /** An API key has been revoked; the payload is its id. */
+  apiKeys: 'api_keys',
+} as const;

@@ -1,0 +1,15 @@
+/**
+ * Does `work` for each item, in order, at most `limit` at a time; resolves when all are done. Rejects
+ * with the first error, and the items after it are still worked on.
+ */
+export async function concurrently<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values(); // shared: each worker takes the next item
+  const workers = Array.from({ length: Math.min(limit, items.length) }, async () => {
+    for (const item of queue) await work(item);
+  });
+  await Promise.all(workers);
+}

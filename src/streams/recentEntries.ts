@@ -1,0 +1,122 @@
+import { recordOf } from '../rules/ordering.ts';
+import type { Entry } from './entry.ts';
+
+/** The newest entries of a stream in memory: all of them from some position up to the newest read. */
+export interface RecentEntries {
+  /** Everything up to here has been read; null until `start`. */
+  readonly end: number | null;
+  /** What follows this position is kept. */
+  start(end: number): void;
+  /**
+   * Adds what was read between the end and `scannedTo`, which is the new end, and drops the oldest
+   * entries when there is too much.
+   */
+  add(read: readonly Entry[], scannedTo: number): void;
+  /** Up to `limit` entries after `after`; null where memory does not go back that far. */
+  since(after: number, limit: number): Since | null;
+  /** Forgets everything, as before `start`. */
+  clear(): void;
+}
+
+/** A part of the entries, without a copy of them: those at the indexes `from` up to, not including, `to`. */
+export interface Since {
+  entries: readonly Entry[];
+  from: number;
+  to: number;
+  /** How far that reaches: there is nothing else up to here. */
+  scannedTo: number;
+}
+
+export interface RecentEntriesOptions {
+  maxEntries: number;
+  maxBytes: number;
+  /** Whether an entry supersedes an older one of its record, as on the records stream. */
+  supersedes: boolean;
+}
+
+/** A quarter more than the bounds is kept before entries are moved, so that they are moved rarely. */
+const SLACK = 1.25;
+
+/** Keeps entries within both bounds, and reads them without a copy. */
+export function createRecentEntries(options: RecentEntriesOptions): RecentEntries {
+  const { maxEntries, maxBytes, supersedes } = options;
+  const newest = new Map<string, Entry>(); // of each record; empty where none supersedes another
+  let entries: Entry[] = [];
+  let bytes = 0;
+  let beginning = 0; // `entries` holds all of (beginning, end]
+  let end: number | null = null;
+
+  function start(position: number): void {
+    end = position;
+    beginning = position;
+  }
+
+  function add(read: readonly Entry[], scannedTo: number): void {
+    for (const entry of read) keep(entry);
+    if (entries.length > maxEntries * SLACK || bytes > maxBytes * SLACK) trim();
+    end = Math.max(end ?? 0, scannedTo);
+  }
+
+  function keep(entry: Entry): void {
+    entries.push(entry);
+    bytes += entry.bytes;
+    if (!supersedes) return;
+    const record = recordOf(entry);
+    const older = newest.get(record);
+    if (older !== undefined) older.superseded = true; // its record has moved to this position
+    newest.set(record, entry);
+  }
+
+  function trim(): void {
+    let dropped = 0;
+    while (entries.length - dropped > maxEntries || bytes > maxBytes) {
+      const entry = entries[dropped];
+      if (entry === undefined) break;
+      bytes -= entry.bytes;
+      beginning = entry.position;
+      dropped += 1;
+      if (!supersedes) continue;
+      const record = recordOf(entry);
+      if (newest.get(record) === entry) newest.delete(record);
+    }
+    entries = entries.slice(dropped);
+  }
+
+  function since(after: number, limit: number): Since | null {
+    if (end === null || after < beginning) return null;
+    const from = firstAfter(entries, after);
+    const to = Math.min(entries.length, from + limit);
+    const scannedTo =
+      to === entries.length ? Math.max(end, after) : (entries[to - 1]?.position ?? after);
+    return { entries, from, to, scannedTo };
+  }
+
+  function clear(): void {
+    entries = [];
+    newest.clear();
+    bytes = 0;
+    end = null;
+  }
+
+  return {
+    get end() {
+      return end;
+    },
+    start,
+    add,
+    since,
+    clear,
+  };
+}
+
+/** Index of the first entry after a position, by binary search. */
+function firstAfter(entries: readonly Entry[], position: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle]?.position ?? 0) > position) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,98 @@
+import type { StreamName } from '../schema/stream.ts';
+import type { Pages } from '../streams/pages.ts';
+import type { Idle, LeaderStore, Matched } from './leaderStore.ts';
+import { createWakeIndex } from './wakeIndex.ts';
+
+/** Follows one stream for the idle consumers that are watched on it. */
+export interface StreamFollower {
+  /** Begins under a new epoch: at the stored position, with no consumer watched. */
+  begin(): Promise<void>;
+  /** The first entry that the consumer wants of those between its position and where this follower is. */
+  matchSkipped(idle: Idle): Promise<Matched>;
+  /** From now on what is followed is matched for this consumer, until it wants an entry. */
+  watch(idle: Idle): void;
+  /** Matches what has been appended, to the end of the stream. */
+  follow(): Promise<void>;
+  /** How many consumers are watched. */
+  readonly watched: number;
+}
+
+export interface StreamFollowerOptions {
+  stream: StreamName;
+  store: Pick<LeaderStore, 'position' | 'advance'>;
+  pages: Pick<Pages, 'keys' | 'first'>;
+  /** Throws when this process does not lead. */
+  epoch: () => number;
+  /** Called once it is stored that the consumer wants the entry at this position. */
+  wanted: (consumerId: string, position: number) => void;
+}
+
+const KEYS_PER_STEP = 5_000;
+/** Between two writes that only move the position, and between two looks while no consumer is watched, ms. */
+const ADVANCE_MS = 200;
+
+/** Keeps the index of watched consumers, and the leader's position on the stream. */
+export function createStreamFollower(options: StreamFollowerOptions): StreamFollower {
+  const { stream, store, pages } = options;
+  let index = createWakeIndex();
+  let stored = 0; // the leader's position in Postgres
+  let seen = 0; // up to here everything has been matched; at or above `stored`
+  let advancedAt = 0;
+  let followedAt = 0;
+
+  async function begin(): Promise<void> {
+    index = createWakeIndex();
+    stored = await store.position(stream);
+    seen = stored;
+  }
+
+  async function matchSkipped(idle: Idle): Promise<Matched> {
+    const { consumerId, filterVersion, filter } = idle;
+    const position =
+      idle.position < seen ? await pages.first(stream, idle.position, filter, seen) : null;
+    return { consumerId, filterVersion, position };
+  }
+
+  async function follow(): Promise<void> {
+    // With no consumer watched there is no hurry: one that becomes idle is matched from its own position.
+    const now = performance.now();
+    if (index.size === 0 && now < followedAt + ADVANCE_MS) return;
+    followedAt = now;
+    for (;;) {
+      const keys = await pages.keys(stream, seen, KEYS_PER_STEP);
+      const wanted: Wanted[] = [];
+      for (const key of keys) {
+        for (const { consumerId, filterVersion } of index.match(key)) {
+          wanted.push({ consumerId, position: key.position, filterVersion });
+          index.remove(consumerId);
+        }
+      }
+      await advance(keys.at(-1)?.position ?? seen, wanted);
+      if (keys.length < KEYS_PER_STEP) return;
+    }
+  }
+
+  /** The stored position moves with what is wanted; otherwise a few times a second are enough. */
+  async function advance(to: number, wanted: Wanted[]): Promise<void> {
+    seen = to;
+    const now = performance.now();
+    if (wanted.length === 0 && (to === stored || now < advancedAt + ADVANCE_MS)) return;
+    const step = { epoch: options.epoch(), stream, from: stored, to, wanted };
+    if (!(await store.advance(step))) throw new Error('another process leads');
+    stored = to;
+    advancedAt = now;
+    for (const { consumerId, position } of wanted) options.wanted(consumerId, position);
+  }
+
+  return {
+    begin,
+    matchSkipped,
+    watch: (idle) => index.add(idle),
+    follow,
+    get watched() {
+      return index.size;
+    },
+  };
+}
+
+type Wanted = Matched & { position: number };

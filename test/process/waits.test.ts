@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { createWaits } from '../../src/process/waits.ts';
+
+const POLL_MS = 1_000;
+const LONG_MS = 60_000;
+const never = new AbortController().signal;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Waits whose polls are counted, and which of them are over. */
+function someWaits() {
+  let polls = 0;
+  const over: string[] = [];
+  const waits = createWaits<string>({ poll: () => (polls += 1), pollMs: POLL_MS });
+  return {
+    waits,
+    over,
+    polls: () => polls,
+    wait: (what: string, ms = LONG_MS, signal = never) =>
+      waits.until(what, ms, signal).then(() => void over.push(what)),
+  };
+}
+
+test('what ends a wait is its call, its deadline, its signal or the end of all, and nothing else', async () => {
+  const { waits, over, wait } = someWaits();
+  const leaving = new AbortController();
+  void wait('called');
+  void wait('late', 10);
+  void wait('left', LONG_MS, leaving.signal);
+  void wait('patient');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(over).toEqual([]);
+  waits.end((what) => what === 'called');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(over).toEqual(['called']);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(over).toEqual(['called', 'late']);
+  leaving.abort();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(over).toEqual(['called', 'late', 'left']);
+  expect(waits.all()).toEqual(['patient']);
+  waits.close();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(over).toEqual(['called', 'late', 'left', 'patient']);
+  expect(waits.all()).toEqual([]);
+});
+
+test('there is one poll for all who wait, and none while nothing is waited for', async () => {
+  const { waits, polls, wait } = someWaits();
+  await vi.advanceTimersByTimeAsync(10 * POLL_MS);
+  expect(polls()).toBe(0);
+  for (let n = 0; n < 100; n += 1) void wait(`${n}`);
+  await vi.advanceTimersByTimeAsync(3 * POLL_MS);
+  expect(polls()).toBe(3);
+  waits.end(() => true);
+  await vi.advanceTimersByTimeAsync(10 * POLL_MS);
+  expect(polls()).toBe(3);
+  void wait('another');
+  await vi.advanceTimersByTimeAsync(POLL_MS);
+  expect(polls()).toBe(4);
+  waits.close();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a call that was aborted before, or comes after the end, does not wait', async () => {
+  const { waits, over, wait } = someWaits();
+  await wait('left', LONG_MS, AbortSignal.abort());
+  expect(waits.isClosed).toBe(false);
+  waits.close();
+  expect(waits.isClosed).toBe(true);
+  await wait('late');
+  expect(over).toEqual(['left', 'late']);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+
+import { createFollowers } from '../../src/streams/followers.ts';
+
+const read = (...syncs: string[]) => syncs.map((syncId) => ({ syncId }));
+
+/** Followers that note their name when they are called. */
+function someFollowers() {
+  const followers = createFollowers();
+  const called: string[] = [];
+  return {
+    followers,
+    add: (name: string, syncs: string[] | null) =>
+      followers.add(() => void called.push(name), syncs),
+    /** Who was called since this was asked last. */
+    called: () => called.splice(0).toSorted(),
+  };
+}
+
+test.each([
+  { name: 'nothing: those of any alone', entries: [], told: ['any'] },
+  { name: 'one of its syncs', entries: ['a'], told: ['a', 'any', 'both'] },
+  {
+    name: 'several entries: each follower once',
+    entries: ['a', 'b', 'a'],
+    told: ['a', 'any', 'both'],
+  },
+  { name: 'another sync', entries: ['c'], told: ['any'] },
+])('those that are told of $name', ({ entries, told }) => {
+  const { followers, add, called } = someFollowers();
+  add('a', ['a']);
+  add('both', ['a', 'b']);
+  add('any', null);
+  followers.tell(read(...entries));
+  expect(called()).toEqual(told);
+});
+
+test('a follower of more than 100 syncs is called for any', () => {
+  const { followers, add, called } = someFollowers();
+  const syncs = Array.from({ length: 101 }, (_, index) => `s${index}`);
+  add('101', syncs);
+  add('100', syncs.slice(1));
+  followers.tell(read('another'));
+  expect(called()).toEqual(['101']);
+  followers.tell(read('s7'));
+  expect(called()).toEqual(['100', '101']);
+});
+
+test('a follower that has left is not called any more, and the others are', () => {
+  const { followers, add, called } = someFollowers();
+  const leave = [add('a', ['a']), add('b', ['a', 'b']), add('any', null)];
+  leave[0]!();
+  expect(followers.size).toBe(2);
+  followers.tell(read('a', 'b'));
+  expect(called()).toEqual(['any', 'b']);
+  leave[1]!();
+  leave[2]!();
+  leave[2]!();
+  expect(followers.size).toBe(0);
+  followers.tell(read('a', 'b'));
+  followers.tellAll();
+  expect(called()).toEqual([]);
+});
+
+test('the same call may follow anew before it leaves: leaving the old does not end the new', () => {
+  const followers = createFollowers();
+  let calls = 0;
+  const call = () => void (calls += 1);
+  const leave = followers.add(call, ['a']);
+  followers.add(call, ['b']);
+  leave();
+  followers.tell(read('a', 'b'));
+  expect(calls).toBe(1);
+});
+
+test('all are told what concerns all, and none once they are cleared', () => {
+  const { followers, add, called } = someFollowers();
+  add('a', ['a']);
+  add('any', null);
+  followers.tellAll();
+  expect(called()).toEqual(['a', 'any']);
+  followers.clear();
+  followers.tellAll();
+  followers.tell(read('a'));
+  expect([followers.size, ...called()]).toEqual([0]);
+});
