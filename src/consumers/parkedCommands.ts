@@ -1,5 +1,6 @@
 import type { CommandAnswer } from '../rules/command.ts';
 import type { Filter } from '../schema/consumer.ts';
+import { countParkedChange } from './consumerRows.ts';
 import { release, write, type Tx } from './lockedConsumer.ts';
 
 /** The consumer's own clock in SQL, for a row `k` of consumers; $2 is the moment. */
@@ -11,7 +12,7 @@ export async function hurryParked(tx: Tx): Promise<boolean> {
     text: `update parked set due_ms = -1 where consumer_id = $1 and due_ms is not null returning position`,
     values: [tx.consumerId],
   });
-  if (rows.length > 0) await tellSender(tx);
+  if (rows.length > 0) await countParkedChange(tx.sql, tx.consumerId);
   return rows.length > 0;
 }
 
@@ -48,15 +49,7 @@ async function close(tx: Tx, condition: string, values: unknown[]): Promise<void
                             and q.position < p.position)`,
     values: [tx.consumerId],
   });
-  await tellSender(tx);
-}
-
-/** A running sender reads its parked entries again. */
-async function tellSender(tx: Tx): Promise<void> {
-  await tx.sql.query({
-    text: 'update consumers set parked_version = parked_version + 1 where id = $1',
-    values: [tx.consumerId],
-  });
+  await countParkedChange(tx.sql, tx.consumerId);
 }
 
 /** Dead letters go back to the parked entries, due now, with a new window; null: all of them. */
@@ -136,7 +129,7 @@ async function sendParked(
   detail: Record<string, unknown> = {},
 ): Promise<CommandAnswer> {
   await release(tx);
-  await tellSender(tx);
+  await countParkedChange(tx.sql, tx.consumerId);
   const written = await write(tx, action, {}, { count, ...detail });
   return written.ok ? { ...written, count } : written;
 }

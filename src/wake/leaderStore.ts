@@ -1,6 +1,9 @@
 import type { Pipe, Sql } from '../db/db.ts';
+import { LEADING, setWanted, unwatchAll, watch, type Matched } from '../progress/cursors.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
+
+export type { Matched };
 
 /** The leader's rows: who leads, how far it has matched, which idle consumers it watches. */
 export interface LeaderStore {
@@ -41,16 +44,6 @@ export interface Advance {
   to: number;
   wanted: Matched[];
 }
-
-export interface Matched {
-  consumerId: string;
-  filterVersion: number;
-  /** The first match; null when there was none. */
-  position: number | null;
-}
-
-/** Keeps the lead from passing on until the end of the transaction, which else could go on after it. */
-const LEADING = 'select epoch from leader where epoch = $1 for share';
 
 export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> }): LeaderStore {
   async function lead(
@@ -115,37 +108,6 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
     }));
   }
 
-  async function unwatchAll(): Promise<void> {
-    await db.query(`
-      update cursors c
-         set indexed_epoch = null,
-             position      = case when c.wanted is null then greatest(c.position, t.position)
-                                  else c.position end
-        from consumers k join tails t on t.stream = k.stream
-       where k.id = c.consumer_id and c.idle and c.indexed_epoch is not null`);
-  }
-
-  async function watch(epoch: number, watched: Matched[]): Promise<void> {
-    await db.query({
-      text: `
-        with mine as (${LEADING})
-        update cursors c
-           set indexed_epoch  = $1,
-               wanted         = w.position,
-               wanted_version = case when w.position is not null then w.filter_version end
-          from unnest($2::uuid[], $3::int[], $4::bigint[]) as w(consumer_id, filter_version, position)
-          join consumers k on k.id = w.consumer_id and k.filter_version = w.filter_version
-         where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
-           and exists (select from mine)`,
-      values: [
-        epoch,
-        watched.map((one) => one.consumerId),
-        watched.map((one) => one.filterVersion),
-        watched.map((one) => one.position),
-      ],
-    });
-  }
-
   async function advance({ epoch, stream, from, to, wanted }: Advance): Promise<boolean> {
     // The leader's position before cursors: the same order as an edit's transaction.
     const [, moved] = await db.pipe.transaction([
@@ -156,19 +118,7 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
            where stream = $1 and position = $2 and exists (select from leader where epoch = $4)`,
         values: [stream, from, to, epoch],
       },
-      {
-        text: `
-          update cursors c set wanted = w.position, wanted_version = w.filter_version
-            from unnest($1::uuid[], $2::bigint[], $3::int[]) as w(consumer_id, position, filter_version)
-           where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
-             and c.indexed_epoch = $4 and exists (select from leader where epoch = $4)`,
-        values: [
-          wanted.map((one) => one.consumerId),
-          wanted.map((one) => one.position),
-          wanted.map((one) => one.filterVersion),
-          epoch,
-        ],
-      },
+      setWanted(epoch, wanted),
     ]);
     return moved?.rowCount === 1;
   }
@@ -186,5 +136,14 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
     return rows.map((row) => ({ consumerId: row.consumer_id, wanted: row.wanted }));
   }
 
-  return { lead, resign, position, unwatched, unwatchAll, watch, advance, wanting };
+  return {
+    lead,
+    resign,
+    position,
+    unwatched,
+    unwatchAll: () => unwatchAll(db),
+    watch: (epoch, watched) => watch(db, epoch, watched),
+    advance,
+    wanting,
+  };
 }

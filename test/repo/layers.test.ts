@@ -24,7 +24,7 @@ const MAY: Record<string, string> = {
   failure: 'schema rules db streams flow progress',
   delivery: 'schema rules db streams egress targets flow progress failure',
   consumers: 'schema rules db streams alerts retention progress',
-  wake: 'schema rules db process streams',
+  wake: 'schema rules db process streams progress',
   activities: 'schema rules db streams egress flow progress failure delivery consumers',
   workflows: 'schema rules consumers activities', // the last two as types: see .oxlintrc.json
   temporal:
