@@ -9,7 +9,7 @@ import {
   effectOf,
   needsHold,
 } from '../rules/command.ts';
-import { applyDelta, sameFilter, type Edited } from '../rules/filter.ts';
+import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.ts';
 import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
 import { setHeld } from './consumerRows.ts';
@@ -245,10 +245,6 @@ async function opened(sql: Sql, command: Command): Promise<Command> {
   const edit = rows[0]?.edit;
   if (edit === undefined) throw new Error(`no stored command ${command.id}`);
   return edit;
-}
-
-function filterOf(row: Row): Filter {
-  return { syncs: row.syncs, collections: row.collections, event_types: row.event_types };
 }
 
 function gone(consumerId: string): CommandAnswer {

@@ -1,3 +1,4 @@
+import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import { moveCursors } from './cursors.ts';
 import { PARKED_CTES } from './parkedRows.ts';
@@ -52,11 +53,11 @@ export async function commit(
       outcomes.map((one) => one.consumerId),
       outcomes.map((one) => one.epoch),
       outcomes.map((one) => one.position),
-      outcomes.map((one) => literal(one.ahead)),
-      outcomes.map((one) => literal(one.batch.positions)),
-      outcomes.map((one) => literal(one.batch.startedAt)),
-      outcomes.map((one) => literal(one.batch.durationMs)),
-      outcomes.map((one) => literal(one.batch.status)),
+      outcomes.map((one) => plainArray(one.ahead)),
+      outcomes.map((one) => plainArray(one.batch.positions)),
+      outcomes.map((one) => plainArray(one.batch.startedAt)),
+      outcomes.map((one) => plainArray(one.batch.durationMs)),
+      outcomes.map((one) => plainArray(one.batch.status)),
       leaseMs,
       JSON.stringify(attempts),
       outcomes.map((one) => one.batch.positions.length),
@@ -92,11 +93,6 @@ function least(numbers: number[]): number | null {
 
 function greatest(numbers: number[]): number | null {
   return numbers.length === 0 ? null : numbers.reduce((high, one) => (one > high ? one : high));
-}
-
-/** A Postgres array literal of integers. */
-function literal(numbers: number[]): string {
-  return `{${numbers.join(',')}}`;
 }
 
 function toRow(consumerId: string, attempt: AttemptRow): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import type { Pipe, Sql } from '../db/db.ts';
 import { LEADING, setWanted, unwatchAll, watch, type Matched } from '../progress/cursors.ts';
+import { filterOf } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
@@ -81,15 +82,14 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
   }
 
   async function unwatched(limit: number): Promise<Idle[]> {
-    const { rows } = await db.query<{
-      consumer_id: string;
-      stream: StreamName;
-      position: number;
-      filter_version: number;
-      syncs: string[];
-      collections: string[];
-      event_types: string[];
-    }>({
+    const { rows } = await db.query<
+      Filter & {
+        consumer_id: string;
+        stream: StreamName;
+        position: number;
+        filter_version: number;
+      }
+    >({
       text: `
         select c.consumer_id, k.stream, c.position, k.filter_version, f.syncs, f.collections, f.event_types
           from cursors c
@@ -104,7 +104,7 @@ export function createLeaderStore(db: Sql & { pipe: Pick<Pipe, 'transaction'> })
       stream: row.stream,
       position: row.position,
       filterVersion: row.filter_version,
-      filter: { syncs: row.syncs, collections: row.collections, event_types: row.event_types },
+      filter: filterOf(row),
     }));
   }
 
