@@ -5,6 +5,7 @@ import { createFilter } from '../progress/filterRows.ts';
 import type { ConsumerInput } from '../schema/consumer.ts';
 import { creationNoted } from './changes.ts';
 
+/** A consumer whose start has been resolved. */
 export interface NewConsumer {
   id: string;
   input: ConsumerInput;
@@ -136,9 +137,9 @@ export async function blockConsumer(
 }
 
 /**
- * The turns of a consumer's life as parts of a statement: from its locked row in `old` they make
- * `k`, its row after the turn, and `c`, its cursor. Both are empty where the turn is not possible.
- * $2 is the moment.
+ * blocked → active, as part of a statement: like `WARN` and `STOP` it makes, from a consumer's locked
+ * row in `old`, its next row `k` and its cursor `c`, at the moment $2. Both are empty where the
+ * consumer's status does not allow it.
  */
 export const UNBLOCK = `
   k as (
@@ -150,7 +151,7 @@ export const UNBLOCK = `
   ), c as (${RECOVER}
   )`;
 
-/** Notes that the warning of this episode has been written; see `UNBLOCK`. */
+/** Notes once an episode, as `UNBLOCK` does its part, that a blocked consumer has been warned of. */
 export const WARN = `
   k as (
     update consumers set warned_at = $2, version = consumers.version + 1, updated_at = $2
@@ -160,7 +161,7 @@ export const WARN = `
     select cursors.* from cursors join k on consumer_id = k.id
   )`;
 
-/** Stops a consumer for the reason $3 if its status is one of $4; see `UNBLOCK`. */
+/** Stops a consumer for the reason $3, as `UNBLOCK` does its part, if its status is one of $4. */
 export const STOP = `
   k as (
     update consumers
