@@ -8,6 +8,7 @@ import type { Db } from '../db/db.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import { findHead } from '../failure/headSearch.ts';
+import { loadSettled } from '../progress/cursors.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { ControlActivities } from './contract.ts';
@@ -78,15 +79,9 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     hasHead: async ({ consumerId }) => {
       const config = await deps.loadConfig(consumerId);
       if (config === null) return false;
-      const { rows } = await db.query<{ position: number; ahead: number[]; asked: boolean }>({
-        text: `
-          select position, ahead, coalesce(asked_until > clock_timestamp(), false) as asked
-            from cursors where consumer_id = $1`,
-        values: [consumerId],
-      });
-      const [cursor] = rows;
-      if (cursor === undefined) return false;
-      if (cursor.asked) return true; // active, it would send what comes next before Retry-After
+      const settled = await loadSettled(db, consumerId);
+      if (settled === null) return false;
+      if (settled.asked) return true; // active, it would send what comes next before Retry-After
       const { stream, filters } = config;
       const waiting = await parked.rows(consumerId);
       if (waiting.length > 0) return true; // one of them is tried when nothing else waits
@@ -94,7 +89,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
         pages: deps.pages,
         stream,
         filters,
-        ...cursor,
+        ...settled,
         parked: new Set(),
       });
       return head !== null;

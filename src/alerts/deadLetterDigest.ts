@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Db, Sql } from '../db/db.ts';
 import { isDatabaseAway } from '../db/errors.ts';
+import { MARK_TOLD } from '../progress/deadLetterRows.ts';
 import { TROUBLED, type AlertOptions, type Troubled } from './alertItem.ts';
 import { writeAlert } from './writeAlert.ts';
 
@@ -81,9 +82,7 @@ const DUE_ONE = `
    where k.id = $2 and k.deleted_at is null and ${NOT_TOLD_LATELY}`;
 
 const TELL = `
-  with told as (
-    update dead_letters set told = true where consumer_id = $1 and not told
-    returning id, last_failure
+  with told as (${MARK_TOLD}
   ), newest as (
     select id, last_failure from told order by id desc limit 1
   )

@@ -2,7 +2,7 @@ import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import type { AlertKind } from '../schema/alert.ts';
 import { itemOf, type Alert, type AlertItem, type AlertOptions } from './alertItem.ts';
-import { written } from './alertText.ts';
+import { joinMail, putMails, putWebhooks, type NewMail } from './outboxRows.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -19,88 +19,92 @@ export function mailGraceMs(retryWindowMs: number): number {
  */
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
-  const item = itemOf(alert, options.publicUrl);
-  const alertId = newId();
   const messageId = `<${kind}.${consumerId}.${alert.key ?? troubled.version}@millrace>`;
-  await sql.query({
-    text: 'insert into alerts (id, consumer_id, kind, detail, at, message_id) values ($1, $2, $3, $4, $5, $6)',
-    values: [alertId, consumerId, kind, JSON.stringify(item), at, messageId],
-  });
-  const { alert_emails: named } = troubled;
-  const recipients = (named.length > 0 ? named : options.alertEmails).toSorted();
-  const mail = { alertId, messageId, kind, recipients, targetId: troubled.target_id };
+  const item = itemOf(alert, options.publicUrl);
+  const told: AlertMail = {
+    messageId,
+    kind,
+    recipients: recipientsOf(troubled, options.alertEmails),
+    targetId: troubled.target_id,
+    alerts: [{ id: newId(), consumerId, at, item }],
+  };
+  await insertAlerts(sql, [told]);
   const stops = kind === 'stopped' || kind === 'gone';
-  if (!stops || !(await joinMail(sql, mail, item))) {
-    await putMail(sql, mail, item, stops ? mailGraceMs(options.retryWindowMs) : 0);
-  }
-  if (options.alertWebhook) await putWebhook(sql, mail, item, at);
+  const mail = toMail(told, stops ? mailGraceMs(options.retryWindowMs) : 0);
+  const joined = stops ? await joinMail(sql, mail) : null;
+  if (joined === null) await putMails(sql, [mail]);
+  else await setMessageId(sql, mail.alertId, joined);
+  if (options.alertWebhook) await putWebhooks(sql, webhooksOf([told]));
 }
 
-interface MailRow {
-  alertId: string;
+/** Alerts of one kind and target that a mail of their own tells of. */
+export interface AlertMail {
   messageId: string;
   kind: AlertKind;
   recipients: string[];
   targetId: string;
+  /** At least one. */
+  alerts: { id: string; consumerId: string; at: Date; item: AlertItem }[];
 }
 
-/** Adds to a mail that has not been tried yet; false: there is none. */
-async function joinMail(sql: Sql, mail: MailRow, item: AlertItem): Promise<boolean> {
+/** Writes alerts and puts their mails and webhooks into the outbox, set-based, in the caller's transaction. */
+export async function writeAlertMails(
+  sql: Sql,
+  options: AlertOptions,
+  mails: AlertMail[],
+): Promise<void> {
+  await insertAlerts(sql, mails);
+  await putMails(
+    sql,
+    mails.map((mail) => toMail(mail, 0)),
+  );
+  if (options.alertWebhook) await putWebhooks(sql, webhooksOf(mails));
+}
+
+/** Who is told of a consumer's alert, sorted: those that it names, else those of `byDefault`. */
+export function recipientsOf(
+  { alert_emails: named }: { alert_emails: string[] },
+  byDefault: string[],
+): string[] {
+  return (named.length > 0 ? named : byDefault).toSorted();
+}
+
+function toMail({ alerts, ...mail }: AlertMail, waitMs: number): NewMail {
+  const [first] = alerts;
+  if (first === undefined) throw new Error('a mail tells of at least one alert');
+  return { ...mail, alertId: first.id, items: alerts.map(({ item }) => item), waitMs };
+}
+
+function webhooksOf(mails: AlertMail[]): Parameters<typeof putWebhooks>[1] {
+  return mails.flatMap(({ kind, alerts }) =>
+    alerts.map(({ id, at, item }) => ({ alertId: id, kind, at, item })),
+  );
+}
+
+async function insertAlerts(sql: Sql, mails: AlertMail[]): Promise<void> {
+  const rows = mails.flatMap(({ kind, messageId, alerts }) =>
+    alerts.map(({ id, consumerId, at, item }) => ({
+      id,
+      consumer_id: consumerId,
+      kind,
+      detail: item,
+      at,
+      message_id: messageId,
+    })),
+  );
   await sql.query({
-    text: `select pg_advisory_xact_lock(hashtextextended('alert mail of ' || $1, 0))`,
-    values: [mail.targetId],
-  });
-  const { rows } = await sql.query<{ id: string; message_id: string; items: AlertItem[] }>({
     text: `
-      select id, message_id, items from outbox
-       where target_id = $1 and kind = $2 and recipients = $3 and channel = 'mail'
-         and items->0->>'reason' = $4
-         and sent_at is null and attempts = 0 and next_try_at > clock_timestamp()
-       order by created_at desc limit 1 for update`,
-    values: [mail.targetId, mail.kind, mail.recipients, item.reason],
+      insert into alerts (id, consumer_id, kind, detail, at, message_id)
+      select id, consumer_id, kind, detail, at, message_id
+        from json_to_recordset($1) as a(id uuid, consumer_id uuid, kind text, detail jsonb,
+                                        at timestamptz, message_id text)`,
+    values: [JSON.stringify(rows)],
   });
-  const [found] = rows;
-  if (found === undefined) return false;
-  const items = [...found.items, item];
-  await sql.query({
-    text: 'update outbox set items = $2, subject = $3, body = $4, html = $5, headers = $6 where id = $1',
-    values: [found.id, ...written(mail.kind, items)],
-  });
+}
+
+async function setMessageId(sql: Sql, alertId: string, messageId: string): Promise<void> {
   await sql.query({
     text: 'update alerts set message_id = $2 where id = $1',
-    values: [mail.alertId, found.message_id],
-  });
-  return true;
-}
-
-async function putMail(sql: Sql, mail: MailRow, item: AlertItem, waitMs: number): Promise<void> {
-  // Sent by the wall clock: the workflow's may be ahead of it where time is skipped.
-  await sql.query({
-    text: `
-      insert into outbox (id, message_id, alert_id, recipients, kind, target_id, items, subject,
-                          body, html, headers, created_at, next_try_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp(),
-              clock_timestamp() + $12 * interval '1 ms')`,
-    values: [
-      newId(),
-      mail.messageId,
-      mail.alertId,
-      mail.recipients,
-      mail.kind,
-      mail.targetId,
-      ...written(mail.kind, [item]),
-      waitMs,
-    ],
-  });
-}
-
-async function putWebhook(sql: Sql, mail: MailRow, item: AlertItem, at: Date): Promise<void> {
-  const body = { alert: { id: mail.alertId, kind: mail.kind, at: at.toISOString(), ...item } };
-  await sql.query({
-    text: `
-      insert into outbox (id, message_id, alert_id, recipients, channel, kind, subject, body,
-                          headers, created_at, next_try_at)
-      values ($1, $2, $3, '{}', 'webhook', $4, '', $5, '{}', clock_timestamp(), clock_timestamp())`,
-    values: [newId(), mail.alertId, mail.alertId, mail.kind, JSON.stringify(body)],
+    values: [alertId, messageId],
   });
 }

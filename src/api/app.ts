@@ -107,7 +107,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
 
   const give = createGiveCommand(deps);
   const startWorkflow = startSoon(deps);
-  app.route('/', createStreamRoutes({ ...deps, sql: deps.db }));
+  app.route('/', createStreamRoutes(deps));
   app.route('/', createListenRoutes(deps));
   app.route('/', createSyncRoutes(deps));
   app.route('/', createTargetRoutes(deps));

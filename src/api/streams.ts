@@ -1,7 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 
-import type { Sql } from '../db/db.ts';
 import { Refusal } from '../db/refusal.ts';
 import { CollectionId, SyncId } from '../schema/fields.ts';
 import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema/stream.ts';
@@ -17,13 +16,12 @@ import { needs } from './scopes.ts';
 export interface StreamDeps {
   pages: Pages;
   ends: StreamEnds;
-  sql: Sql;
 }
 
 const PAGE = { maxBytes: 8 * 1024 * 1024, scanRows: 20_000 };
 
 /** `GET /v1/records`, `GET /v1/events` and one event: bodies are the stored text, not printed anew. */
-export function createStreamRoutes({ pages, ends, sql }: StreamDeps): OpenAPIHono<AppEnv> {
+export function createStreamRoutes({ pages, ends }: StreamDeps): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 
   app.openapi(RECORDS, (c) => list(c, 'records', c.req.valid('query')));
@@ -31,12 +29,7 @@ export function createStreamRoutes({ pages, ends, sql }: StreamDeps): OpenAPIHon
 
   app.openapi(EVENT, async (c) => {
     const { event_id } = c.req.valid('param');
-    const { rows } = await sql.query<{ position: number }>({
-      name: 'event-position',
-      text: 'select position from event_ids where event_id = $1',
-      values: [event_id],
-    });
-    const entry = rows[0] === undefined ? null : await pages.entryAt('events', rows[0].position);
+    const entry = await pages.event(event_id);
     if (entry === null) throw unknownId('event', event_id);
     return c.body(bare(entry.body), 200, JSON_TYPE) as never; // text of the shape that is documented
   });

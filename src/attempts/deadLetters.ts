@@ -1,8 +1,9 @@
 import type { Sql } from '../db/db.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
+import { removeDeadLetter } from '../progress/deadLetterRows.ts';
 import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
 
-/** Reads and deletes dead letters; senders' commits write them, edits put them back. */
+/** Reads and deletes dead letters; senders' commits write them, commands put them back. */
 export interface DeadLetters {
   /** Newest first. */
   list(query: {
@@ -66,12 +67,6 @@ export function createDeadLetters(sql: Sql): DeadLetters {
       });
       return rows[0] ?? null;
     },
-    remove: async (consumerId, id) => {
-      const { rowCount } = await sql.query({
-        text: 'delete from dead_letters where consumer_id = $1 and id = $2',
-        values: [consumerId, id],
-      });
-      return rowCount === 1;
-    },
+    remove: (consumerId, id) => removeDeadLetter(sql, consumerId, id),
   };
 }

@@ -1,4 +1,6 @@
 import type { Db, Sql } from '../db/db.ts';
+import { resumeCursor, seekCursor } from '../progress/cursors.ts';
+import { addFilter, keepNewestFilter, pruneFilters } from '../progress/filterRows.ts';
 import {
   type CommandAnswer,
   type CommandRequest,
@@ -7,14 +9,14 @@ import {
   effectOf,
   needsHold,
 } from '../rules/command.ts';
-import { applyDelta, sameFilter, type Edited } from '../rules/filter.ts';
+import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.ts';
 import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
+import { setHeld } from './consumerRows.ts';
 import {
   lockRow,
   lockLeaderPosition,
   release,
-  setHeld,
   watched,
   write,
   type Row,
@@ -138,14 +140,7 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Command
       status_reason: `paused by ${tx.request.actor}`,
     });
   }
-  await tx.sql.query({
-    text: `
-      update cursors
-         set head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null,
-             parked_total = 0, ramp = true
-       where consumer_id = $1`,
-    values: [tx.consumerId],
-  });
+  await resumeCursor(tx.sql, tx.consumerId);
   return write(tx, 'resumed', {
     status: 'active',
     status_reason: null,
@@ -166,25 +161,12 @@ async function retry(tx: Tx): Promise<CommandAnswer> {
 
 async function seek(tx: Tx, to: SeekTo): Promise<CommandAnswer> {
   const position = await resolve(tx, to);
-  // Commits of a sender that did not let go are fenced; its lease, if any, is still waited out.
-  await tx.sql.query({
-    text: `
-      update cursors
-         set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, indexed_epoch = null,
-             wanted = null, wanted_version = null, head = null, attempt = 0, tries = 0,
-             next_attempt_at = null, asked_until = null
-       where consumer_id = $1`,
-    values: [tx.consumerId, position],
-  });
+  await seekCursor(tx.sql, tx.consumerId, position);
   await closeAbove(tx, position);
   // A replay goes by today's filter alone.
-  await tx.sql.query({
-    text: 'delete from filter_versions where consumer_id = $1 and version < $2',
-    values: [tx.consumerId, tx.row.filter_version],
-  });
-  await tx.sql.query({
-    text: 'update filter_versions set filter_from = $2 where consumer_id = $1',
-    values: [tx.consumerId, position],
+  await keepNewestFilter(tx.sql, tx.consumerId, {
+    version: tx.row.filter_version,
+    from: position,
   });
   const failing = tx.row.status === 'blocked' ? { status: 'active', status_reason: null } : {};
   return write(
@@ -215,12 +197,12 @@ async function refilter(tx: Tx, edited: Edited): Promise<CommandAnswer> {
     return { ok: false, status: edited.status, code, detail: edited.detail };
   }
   if (sameFilter(edited.filter, filterOf(tx.row))) return { ok: true, version: tx.row.version };
-  const version = await addFilter(tx, edited.filter);
+  const version = await changeFilter(tx, edited.filter);
   return write(tx, 'filter', { filter_version: version }, { filter_version: version });
 }
 
 /** A version without `filter_from` is taken by the running sender; without one it is known here. */
-async function addFilter(tx: Tx, filter: Filter): Promise<number> {
+async function changeFilter(tx: Tx, filter: Filter): Promise<number> {
   const version = tx.row.filter_version + 1;
   const position = await release(tx);
   // Also one that is just letting go, after a pause or a stop: it has read by the older versions.
@@ -230,29 +212,9 @@ async function addFilter(tx: Tx, filter: Filter): Promise<number> {
     ...tx.row.ahead,
     tx.row.idle && watched(tx) ? tx.leader.position : 0,
   );
-  await tx.sql.query({
-    text: `
-      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
-      values ($1, $2, $3, $4, $5, $6)`,
-    values: [
-      tx.consumerId,
-      version,
-      taker ? null : readTo,
-      filter.syncs,
-      filter.collections,
-      filter.event_types,
-    ],
-  });
+  await addFilter(tx.sql, tx.consumerId, { version, from: taker ? null : readTo, filter });
   await closeUnmatched(tx, filter);
-  // What no entry above the position can still need.
-  await tx.sql.query({
-    text: `
-      delete from filter_versions f
-       where consumer_id = $1
-         and version < (select max(version) from filter_versions
-                         where consumer_id = $1 and filter_from <= $2)`,
-    values: [tx.consumerId, position],
-  });
+  await pruneFilters(tx.sql, tx.consumerId, position);
   return version;
 }
 
@@ -270,7 +232,7 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
     const detail = 'event_types must be ["*"] on the records stream';
     return { ok: false, status: 422, code: 'invalid_request', detail };
   }
-  if (!sameFilter(filter, before)) set['filter_version'] = await addFilter(tx, filter);
+  if (!sameFilter(filter, before)) set['filter_version'] = await changeFilter(tx, filter);
   return write(tx, 'changed', set, { fields: Object.keys(changed) });
 }
 
@@ -283,10 +245,6 @@ async function opened(sql: Sql, command: Command): Promise<Command> {
   const edit = rows[0]?.edit;
   if (edit === undefined) throw new Error(`no stored command ${command.id}`);
   return edit;
-}
-
-function filterOf(row: Row): Filter {
-  return { syncs: row.syncs, collections: row.collections, event_types: row.event_types };
 }
 
 function gone(consumerId: string): CommandAnswer {

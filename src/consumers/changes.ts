@@ -1,8 +1,9 @@
+import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import type { Change } from '../schema/consumer.ts';
 
-/** Who changed which consumer, newest first. Written with each change by whoever makes it. */
+/** Who changed which consumer, newest first. Each line is written in the transaction of its change. */
 export interface Changes {
   list(query: ChangeQuery): Promise<ListPage<Change>>;
 }
@@ -28,4 +29,47 @@ export function createChanges(sql: Sql): Changes {
   }
 
   return { list };
+}
+
+/** The part of a statement that notes the creation of the consumer in `consumer`. */
+export function creationNoted(columns: Record<'id' | 'actor' | 'detail', string>): string {
+  const { id, actor, detail } = columns;
+  return `
+    insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
+    select ${id}, id, 'create', 'created', ${actor}, ${detail}, 1, now() from consumer`;
+}
+
+/** What a command changed. */
+export interface CommandChange {
+  consumerId: string;
+  editId: string;
+  action: string;
+  actor: string;
+  detail: Record<string, unknown>;
+  /** The consumer's version after it. */
+  version: number;
+  at: Date;
+}
+
+/** Notes what a command changed, and notifies the running sender. */
+export async function noteChange(sql: Sql, change: CommandChange): Promise<void> {
+  const { consumerId, editId, action, actor, detail, version, at } = change;
+  await sql.query({
+    text: `
+      with noted as (
+        insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+      )
+      select pg_notify('${CHANNELS.consumers}', $2::text)`,
+    values: [
+      crypto.randomUUID(),
+      consumerId,
+      editId,
+      action,
+      actor,
+      JSON.stringify(detail),
+      version,
+      at,
+    ],
+  });
 }

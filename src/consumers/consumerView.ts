@@ -1,8 +1,8 @@
 import type { Sql } from '../db/db.ts';
 import { OVER_AT, type Aging } from '../retention/retentionText.ts';
-import { compile } from '../rules/filter.ts';
+import { compile, filterOf } from '../rules/filter.ts';
 import { SHOWN_POSITION } from '../rules/positionSql.ts';
-import type { Consumer, Filter } from '../schema/consumer.ts';
+import type { Consumer } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -191,8 +191,4 @@ function agingOf({ aging }: ConsumerRow, { entries, seconds }: Lag, keptMs: numb
   const ageMs = seconds * 1_000;
   if (!aging || entries === 0 || ageMs < keptMs * OVER_AT) return null;
   return { waiting: entries, ageMs, keptMs };
-}
-
-function filterOf(row: ConsumerRow): Filter {
-  return { syncs: row.syncs, collections: row.collections, event_types: row.event_types };
 }

@@ -1,4 +1,3 @@
-import { CHANNELS } from '../db/channels.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
@@ -9,6 +8,7 @@ import type { Consumer, ConsumerInput, ConsumerStatus, Start } from '../schema/c
 import type { StreamName } from '../schema/stream.ts';
 import { openCursor } from '../streams/cursor.ts';
 import { createPages } from '../streams/pages.ts';
+import { insertConsumer } from './consumerRows.ts';
 import {
   countLag,
   lagOfRow,
@@ -77,7 +77,10 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   return {
     create: (input, actor, { id } = newSeed()) =>
       db.transaction(async (tx) => {
-        if (!(await isMade(tx, id))) await insert(tx, id, deps.region, input, actor);
+        if (await isMade(tx, id)) return id;
+        await needTarget(tx, input.target_id);
+        const position = await startPosition(tx, input.stream, input.start);
+        await insertConsumer(tx, { id, input, region: deps.region, position, actor });
         return id;
       }),
     get,
@@ -130,56 +133,6 @@ async function isMade(tx: Sql, id: string): Promise<boolean> {
     throw new Refusal({ status: 409, code: 'deleted_since', detail });
   }
   return rows.length > 0;
-}
-
-/** Without effect where another run of the same request has just made it. */
-async function insert(
-  tx: Sql,
-  id: string,
-  region: string,
-  input: ConsumerInput,
-  actor: string,
-): Promise<void> {
-  await needTarget(tx, input.target_id);
-  const position = await startPosition(tx, input.stream, input.start);
-  await tx.query({
-    text: `
-      with consumer as (
-        insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata,
-                               region, status, filter_version, version, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', 1, 1, now(), now())
-            on conflict (id) do nothing
-        returning id
-      ), filter as (
-        insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
-        select id, 1, $10, $11, $12, $13 from consumer
-      ), cursor as (
-        insert into cursors (consumer_id, position, idle) select id, $10, $14 from consumer
-      ), change as (
-        insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
-        select $15, id, 'create', 'created', $16, $17, 1, now() from consumer
-      )
-      select pg_notify('${CHANNELS.consumers}', id::text) from consumer`,
-    values: [
-      id,
-      input.name,
-      input.target_id,
-      input.stream,
-      input.path,
-      input.ordering,
-      input.alert_emails,
-      JSON.stringify(input.metadata),
-      region,
-      position,
-      input.syncs,
-      input.collections,
-      input.event_types,
-      input.start === 'end', // nothing to send yet: the leader watches it from the first
-      newId(),
-      actor,
-      JSON.stringify({ start: input.start, position }),
-    ],
-  });
 }
 
 async function startPosition(tx: Sql, stream: StreamName, start: Start): Promise<number> {

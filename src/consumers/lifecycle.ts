@@ -2,6 +2,7 @@ import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.
 import { writeAlert } from '../alerts/writeAlert.ts';
 import type { Db, Sql } from '../db/db.ts';
 import type { AlertKind } from '../schema/alert.ts';
+import { blockConsumer, STOP, UNBLOCK, WARN } from './consumerRows.ts';
 
 /** The turns a consumer takes by itself; each one transaction, without effect when repeated. */
 export interface Lifecycle {
@@ -36,17 +37,6 @@ const STOPS: Record<StopReason, { reason: string; from: string[]; kind: AlertKin
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { db } = options;
 
-  async function block(consumerId: string, reason: string, at: Date): Promise<void> {
-    await db.query({
-      text: `
-        update consumers
-           set status = 'blocked', status_reason = $2, failing_since = coalesce(failing_since, $3),
-               version = version + 1, updated_at = $3
-         where id = $1 and status = 'active' and deleted_at is null`,
-      values: [consumerId, reason, at],
-    });
-  }
-
   async function unblock(consumerId: string, at: Date, success: boolean): Promise<void> {
     await db.transaction(async (sql) => {
       const troubled = await turn(sql, UNBLOCK, [consumerId, at]);
@@ -76,7 +66,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     });
   }
 
-  return { block, unblock, warn, stop };
+  return {
+    block: (consumerId, reason, at) => blockConsumer(db, consumerId, { reason, at }),
+    unblock,
+    warn,
+    stop,
+  };
 }
 
 interface Turned extends Troubled {
@@ -102,38 +97,3 @@ async function turn(sql: Sql, ctes: string, values: unknown[]): Promise<Turned |
   });
   return rows[0] ?? null;
 }
-
-const UNBLOCK = `
-  k as (
-    update consumers
-       set status = 'active', status_reason = null, failing_since = null, warned_at = null,
-           version = consumers.version + 1, updated_at = $2
-      from old where consumers.id = old.id and old.status = 'blocked'
-    returning consumers.*
-  ), c as (
-    update cursors
-       set head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null, ramp = true
-      from k where consumer_id = k.id
-    returning cursors.*
-  )`;
-
-const WARN = `
-  k as (
-    update consumers set warned_at = $2, version = consumers.version + 1, updated_at = $2
-      from old where consumers.id = old.id and old.status = 'blocked' and old.warned_at is null
-    returning consumers.*
-  ), c as (
-    select cursors.* from cursors join k on consumer_id = k.id
-  )`;
-
-const STOP = `
-  k as (
-    update consumers
-       set status = 'stopped', status_reason = $3, version = consumers.version + 1, updated_at = $2
-      from old where consumers.id = old.id and old.status = any($4)
-    returning consumers.*
-  ), c as (
-    update cursors set next_attempt_at = null
-      from k where consumer_id = k.id
-    returning cursors.*
-  )`;

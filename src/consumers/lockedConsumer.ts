@@ -1,9 +1,11 @@
-import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
+import { leaveLeader } from '../progress/cursors.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
+import { noteChange } from './changes.ts';
+import { changeConsumer } from './consumerRows.ts';
 
 /** A consumer and its cursor, locked. */
 export interface Row {
@@ -53,32 +55,9 @@ export async function release(tx: Tx): Promise<number> {
   if (row.wanted !== null && row.wanted_version === row.filter_version) {
     position = Math.max(position, row.wanted - 1);
   }
-  if (row.idle) {
-    await tx.sql.query({
-      text: `
-        update cursors set position = $2, idle = false, indexed_epoch = null, wanted = null,
-                           wanted_version = null
-         where consumer_id = $1`,
-      values: [tx.consumerId, position],
-    });
-  }
+  if (row.idle) await leaveLeader(tx.sql, tx.consumerId, position);
   return position;
 }
-
-const COLUMNS = new Set([
-  'name',
-  'target_id',
-  'path',
-  'ordering',
-  'alert_emails',
-  'metadata',
-  'status',
-  'status_reason',
-  'failing_since',
-  'warned_at',
-  'filter_version',
-  'deleted_at',
-]);
 
 /** One more version of the row, with its line in `changes` and a hint to the sender. */
 export async function write(
@@ -87,38 +66,10 @@ export async function write(
   set: Record<string, unknown>,
   detail: Record<string, unknown> = {},
 ): Promise<CommandAnswer> {
-  const names = Object.keys(set);
-  for (const name of names)
-    if (!COLUMNS.has(name)) throw new Error(`consumers has no ${name} to set`);
-  const assignments = names.map((name, index) => `, ${name} = $${index + 4}`).join('');
-  const { rows } = await tx.sql.query<{ version: number }>({
-    text: `
-      update consumers set version = version + 1, held = false, updated_at = $3${assignments}
-       where id = $1 and version = $2
-      returning version`,
-    values: [tx.consumerId, tx.row.version, tx.at, ...Object.values(set)],
-  });
-  const version = rows[0]?.version;
-  if (version === undefined)
-    throw new Error(`consumer ${tx.consumerId} changed under its row lock`);
-  await tx.sql.query({
-    text: `
-      with noted as (
-        insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
-      )
-      select pg_notify('${CHANNELS.consumers}', $2::text)`,
-    values: [
-      crypto.randomUUID(),
-      tx.consumerId,
-      tx.request.editId,
-      action,
-      tx.request.actor,
-      JSON.stringify(detail),
-      version,
-      tx.at,
-    ],
-  });
+  const { sql, consumerId, request, at } = tx;
+  const version = await changeConsumer(sql, consumerId, { version: tx.row.version, at, set });
+  const { editId, actor } = request;
+  await noteChange(sql, { consumerId, editId, action, actor, detail, version, at });
   return { ok: true, version };
 }
 
@@ -152,16 +103,4 @@ export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null>
     values: [consumerId],
   });
   return rows[0] ?? null;
-}
-
-export async function setHeld(sql: Sql, consumerId: string, held: boolean): Promise<void> {
-  await sql.query({
-    text: `
-      with set as (
-        update consumers set held = $2, version = version + 1 where id = $1 and held <> $2
-        returning id
-      )
-      select pg_notify('${CHANNELS.consumers}', id::text) from set`,
-    values: [consumerId, held],
-  });
 }

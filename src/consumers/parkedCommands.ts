@@ -1,90 +1,47 @@
+import {
+  dropAbove,
+  dropUnmatched,
+  makeParkedDue,
+  parkDeadLetters,
+  parkEntry,
+} from '../progress/parkedRows.ts';
 import type { CommandAnswer } from '../rules/command.ts';
 import type { Filter } from '../schema/consumer.ts';
+import { countParkedChange } from './consumerRows.ts';
 import { release, write, type Tx } from './lockedConsumer.ts';
 
-/** The consumer's own clock in SQL, for a row `k` of consumers; $2 is the moment. */
-const CLOCK = `k.active_ms + coalesce(greatest(0, extract(epoch from $2 - k.active_since) * 1000), 0)::bigint`;
-
-/** Parked entries are due now; false when none is parked. */
+/** Parked entries are due now; false when none waits for its time. */
 export async function hurryParked(tx: Tx): Promise<boolean> {
-  const { rows } = await tx.sql.query({
-    text: `update parked set due_ms = -1 where consumer_id = $1 and due_ms is not null returning position`,
-    values: [tx.consumerId],
-  });
-  if (rows.length > 0) await tellSender(tx);
-  return rows.length > 0;
+  return notified(tx, await makeParkedDue(tx.sql, tx.consumerId));
 }
 
 /** Parked entries that do not pass the newest filter any more are closed. */
 export async function closeUnmatched(tx: Tx, filter: Filter): Promise<void> {
-  await close(
-    tx,
-    `not ($2::text[] @> '{*}' or sync_id = any($2))
-     or not ($3::text[] @> '{*}' or collection_id = any($3))
-     or not ($4::text[] @> '{*}' or event is null or event = any($4))`,
-    [filter.syncs, filter.collections, filter.event_types],
-  );
+  await notified(tx, await dropUnmatched(tx.sql, tx.consumerId, filter));
 }
 
 /** A seek sends again what is above its target: parked copies of that are closed. */
 export async function closeAbove(tx: Tx, position: number): Promise<void> {
-  await close(tx, 'position > $2', [position]);
+  await notified(tx, await dropAbove(tx.sql, tx.consumerId, position));
 }
 
-async function close(tx: Tx, condition: string, values: unknown[]): Promise<void> {
-  const { rows } = await tx.sql.query({
-    text: `delete from parked where consumer_id = $1 and (${condition}) returning position`,
-    values: [tx.consumerId, ...values],
-  });
-  if (rows.length === 0) return;
-  // Whoever was behind one that is gone may be the first of its record now.
-  await tx.sql.query({
-    text: `
-      update parked p set due_ms = -1
-       where consumer_id = $1 and due_ms is null
-         and not exists (select from parked q
-                          where q.consumer_id = p.consumer_id and q.sync_id = p.sync_id
-                            and q.collection_id = p.collection_id and q.upstream_id = p.upstream_id
-                            and q.position < p.position)`,
-    values: [tx.consumerId],
-  });
-  await tellSender(tx);
-}
-
-/** A running sender reads its parked entries again. */
-async function tellSender(tx: Tx): Promise<void> {
-  await tx.sql.query({
-    text: 'update consumers set parked_version = parked_version + 1 where id = $1',
-    values: [tx.consumerId],
-  });
+/** Passes `changed` on, after a running sender has been notified. */
+async function notified({ sql, consumerId }: Tx, changed: boolean): Promise<boolean> {
+  if (changed) await countParkedChange(sql, consumerId);
+  return changed;
 }
 
 /** Dead letters go back to the parked entries, due now, with a new window; null: all of them. */
 export async function replay(tx: Tx, ids: string[] | null): Promise<CommandAnswer> {
-  const { rows } = await tx.sql.query<{ id: string }>({
-    text: `
-      with back as (
-        delete from dead_letters
-         where consumer_id = $1 and ($3::uuid[] is null or id = any($3))
-        returning *
-      ), parked as (
-        insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                            event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
-        select b.consumer_id, b.position, b.message_id, b.sync_id, b.collection_id, b.upstream_id,
-               b.event, b.body, b.attempts, 0, $2, ${CLOCK}, -1, b.last_failure
-          from back b join consumers k on k.id = b.consumer_id
-            on conflict (consumer_id, position) do nothing
-      )
-      select id from back`,
-    values: [tx.consumerId, tx.at, ids],
-  });
-  const found = new Set(rows.map((row) => row.id));
+  const { sql, consumerId, at } = tx;
+  const back = await parkDeadLetters(sql, consumerId, { ids, at });
+  const found = new Set(back);
   const missing = ids?.find((id) => !found.has(id.toLowerCase()));
   if (missing !== undefined) {
-    const detail = `Consumer ${tx.consumerId} has no dead letter ${missing}.`;
+    const detail = `Consumer ${consumerId} has no dead letter ${missing}.`;
     throw new Refused({ ok: false, status: 404, code: 'not_found', detail });
   }
-  return sendParked(tx, 'replayed', rows.length);
+  return sendParked(tx, 'replayed', back.length);
 }
 
 /** An entry that was settled is sent once more, as it stands in the stream. */
@@ -100,30 +57,7 @@ export async function resend(tx: Tx, position: number): Promise<CommandAnswer> {
     const detail = `The ${row.stream} stream holds no entry at position ${position}: it is ${why}.`;
     return refuse(404, 'not_found', detail);
   }
-  const { rows } = await tx.sql.query({
-    text: `
-      insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                          event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
-      select k.id, $3, $4, $5, $6, $7, $8, $9,
-             greatest(1, (select max(attempt) from attempts a
-                           where a.consumer_id = k.id and a.position = $3)),
-             0, $2, ${CLOCK}, -1, null
-        from consumers k where k.id = $1
-          on conflict (consumer_id, position) do nothing
-      returning position`,
-    values: [
-      consumerId,
-      tx.at,
-      position,
-      entry.messageId,
-      entry.syncId,
-      entry.collectionId,
-      entry.upstreamId,
-      entry.event,
-      entry.body,
-    ],
-  });
-  if (rows.length === 0) {
+  if (!(await parkEntry(tx.sql, consumerId, { entry, at: tx.at }))) {
     return refuse(409, 'parked', `Position ${position} is parked: it is tried again by itself.`);
   }
   return sendParked(tx, 'resent', 1, { position });
@@ -136,7 +70,7 @@ async function sendParked(
   detail: Record<string, unknown> = {},
 ): Promise<CommandAnswer> {
   await release(tx);
-  await tellSender(tx);
+  await countParkedChange(tx.sql, tx.consumerId);
   const written = await write(tx, action, {}, { count, ...detail });
   return written.ok ? { ...written, count } : written;
 }

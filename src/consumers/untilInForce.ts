@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Db, Sql } from '../db/db.ts';
-import { SLOWEST } from '../progress/lease.ts';
+import type { Db } from '../db/db.ts';
+import { takeForNobody } from '../progress/filterRows.ts';
 import type { Row } from './lockedConsumer.ts';
 
 /** A sender that found its consumer `blocked` starts its request within this time, or looks again. */
@@ -39,22 +39,4 @@ export async function untilInForce(
     }
     await sleep(waitMs);
   }
-}
-
-/** The sender is gone: its epoch ends, and filter versions it did not take apply above what is stored. */
-async function takeForNobody(sql: Sql, consumerId: string): Promise<void> {
-  await sql.query({
-    text: `
-      with fenced as (
-        update cursors set epoch = epoch + 1, holder = null, lease_until = null,
-                           paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
-         where consumer_id = $1 and (holder is null or lease_until <= clock_timestamp())
-        returning position, ahead
-      )
-      update filter_versions f
-         set filter_from = greatest(fenced.position, (select max(a) from unnest(fenced.ahead) a))
-        from fenced
-       where f.consumer_id = $1 and f.filter_from is null`,
-    values: [consumerId],
-  });
 }

@@ -1,4 +1,6 @@
+import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
+import { moveCursors } from './cursors.ts';
 import { PARKED_CTES } from './parkedRows.ts';
 import type { AttemptRow, Committed, SenderOutcomes } from './senderOutcomes.ts';
 
@@ -8,15 +10,7 @@ function commitText(parked: boolean): string {
   with input as (
     select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[]${parked ? ', $18::int[]' : ''})
       as i(consumer_id, epoch, position, ahead, positions, started_at, duration_ms, status, entries, low, high, oldest${parked ? ', added' : ''})
-  ), moved as (
-    update cursors c
-       set position    = i.position,
-           ahead       = i.ahead::bigint[],
-           lease_until = clock_timestamp() + make_interval(secs => $9 / 1000.0)
-           ${parked ? ', parked_total = c.parked_total + i.added' : ''}
-      from input i
-     where c.consumer_id = i.consumer_id and c.epoch = i.epoch
-    returning c.consumer_id
+  ), moved as (${moveCursors(parked)}
   ), batches as (
     insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
     select i.consumer_id, clock_timestamp(), i.positions::bigint[], i.started_at::bigint[],
@@ -59,11 +53,11 @@ export async function commit(
       outcomes.map((one) => one.consumerId),
       outcomes.map((one) => one.epoch),
       outcomes.map((one) => one.position),
-      outcomes.map((one) => literal(one.ahead)),
-      outcomes.map((one) => literal(one.batch.positions)),
-      outcomes.map((one) => literal(one.batch.startedAt)),
-      outcomes.map((one) => literal(one.batch.durationMs)),
-      outcomes.map((one) => literal(one.batch.status)),
+      outcomes.map((one) => plainArray(one.ahead)),
+      outcomes.map((one) => plainArray(one.batch.positions)),
+      outcomes.map((one) => plainArray(one.batch.startedAt)),
+      outcomes.map((one) => plainArray(one.batch.durationMs)),
+      outcomes.map((one) => plainArray(one.batch.status)),
       leaseMs,
       JSON.stringify(attempts),
       outcomes.map((one) => one.batch.positions.length),
@@ -99,11 +93,6 @@ function least(numbers: number[]): number | null {
 
 function greatest(numbers: number[]): number | null {
   return numbers.length === 0 ? null : numbers.reduce((high, one) => (one > high ? one : high));
-}
-
-/** A Postgres array literal of integers. */
-function literal(numbers: number[]): string {
-  return `{${numbers.join(',')}}`;
 }
 
 function toRow(consumerId: string, attempt: AttemptRow): Record<string, unknown> {

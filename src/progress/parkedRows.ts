@@ -1,7 +1,10 @@
 import type { Sql } from '../db/db.ts';
+import { passes } from '../rules/filterSql.ts';
 import { recordOf } from '../rules/ordering.ts';
 import type { ErrorCode } from '../rules/outcome.ts';
+import type { Filter } from '../schema/consumer.ts';
 import type { EventType } from '../schema/stream.ts';
+import { BURY, TAKE_OUT } from './deadLetterRows.ts';
 
 /** One row of `parked`; times on the consumer's own clock in ms. */
 export interface ParkedRow {
@@ -57,7 +60,7 @@ export interface LoadedBody {
   superseded: boolean;
 }
 
-/** Reads what is parked; it is written by senders' commits and by edits. */
+/** Reads what is parked. */
 export interface ParkedStore {
   /** All of a consumer, ascending. */
   rows(consumerId: string): Promise<ParkedRow[]>;
@@ -125,13 +128,109 @@ export const PARKED_CTES = `
       join moved using (consumer_id)
      where p.consumer_id = d.consumer_id and p.position = d.position
     returning p.*, d.id, d.attempts as tried, d.died_at, d.last_failure as death
-  ), died as (
-    insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id,
-                              upstream_id, event, body, attempts, parked_at, died_at, last_failure)
-    select id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, event, body,
-           tried, parked_at, died_at, death
-      from parked_gone where died_at is not null
-        on conflict (consumer_id, position) do update
-       set id = excluded.id, attempts = excluded.attempts, died_at = excluded.died_at,
-           last_failure = excluded.last_failure, told = false
+  ), died as (${BURY}
   )`;
+
+/** The consumer's own clock at the moment $2, for a row `k` of consumers, in ms. */
+const CLOCK = `k.active_ms + coalesce(greatest(0, extract(epoch from $2 - k.active_since) * 1000), 0)::bigint`;
+
+/** An entry of a stream as it is parked. */
+export interface EntryToPark {
+  position: number;
+  messageId: string;
+  syncId: string;
+  collectionId: string;
+  upstreamId: string;
+  event: EventType | null;
+  body: string;
+}
+
+/** Parks an entry that was settled, due now; false when it is parked already. */
+export async function parkEntry(
+  sql: Sql,
+  consumerId: string,
+  { entry, at }: { entry: EntryToPark; at: Date },
+): Promise<boolean> {
+  const { position, messageId, syncId, collectionId, upstreamId, event, body } = entry;
+  const { rows } = await sql.query({
+    text: `
+      insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
+                          event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
+      select k.id, $3, $4, $5, $6, $7, $8, $9,
+             greatest(1, (select max(attempt) from attempts a
+                           where a.consumer_id = k.id and a.position = $3)),
+             0, $2, ${CLOCK}, -1, null
+        from consumers k where k.id = $1
+          on conflict (consumer_id, position) do nothing
+      returning position`,
+    values: [consumerId, at, position, messageId, syncId, collectionId, upstreamId, event, body],
+  });
+  return rows.length > 0;
+}
+
+/**
+ * Parks dead letters, due now and with a window that begins anew; `ids` null: all of them. Returns
+ * the ids of those that there were.
+ */
+export async function parkDeadLetters(
+  sql: Sql,
+  consumerId: string,
+  { ids, at }: { ids: string[] | null; at: Date },
+): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>({
+    text: `
+      with back as (${TAKE_OUT}
+      ), parked as (
+        insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
+                            event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
+        select b.consumer_id, b.position, b.message_id, b.sync_id, b.collection_id, b.upstream_id,
+               b.event, b.body, b.attempts, 0, $2, ${CLOCK}, -1, b.last_failure
+          from back b join consumers k on k.id = b.consumer_id
+            on conflict (consumer_id, position) do nothing
+      )
+      select id from back`,
+    values: [consumerId, at, ids],
+  });
+  return rows.map(({ id }) => id);
+}
+
+/** Makes parked entries due now that wait for their time; false when there are none. */
+export async function makeParkedDue(sql: Sql, consumerId: string): Promise<boolean> {
+  const { rows } = await sql.query({
+    text: `update parked set due_ms = -1 where consumer_id = $1 and due_ms is not null returning position`,
+    values: [consumerId],
+  });
+  return rows.length > 0;
+}
+
+/** Deletes parked entries that do not pass the filter; false when there are none. */
+export function dropUnmatched(sql: Sql, consumerId: string, filter: Filter): Promise<boolean> {
+  const lists = { syncs: '$2::text[]', collections: '$3::text[]', event_types: '$4::text[]' };
+  const { syncs, collections, event_types } = filter;
+  return drop(sql, `not (${passes('p', lists)})`, [consumerId, syncs, collections, event_types]);
+}
+
+/** Deletes parked entries above `position`; false when there are none. */
+export function dropAbove(sql: Sql, consumerId: string, position: number): Promise<boolean> {
+  return drop(sql, 'p.position > $2', [consumerId, position]);
+}
+
+async function drop(sql: Sql, condition: string, values: unknown[]): Promise<boolean> {
+  const { rows } = await sql.query({
+    text: `delete from parked p where consumer_id = $1 and (${condition}) returning position`,
+    values,
+  });
+  if (rows.length === 0) return false;
+  // The one behind an entry that is gone may be the first of its record now.
+  await sql.query({
+    text: `
+      update parked p set due_ms = -1
+       where consumer_id = $1 and due_ms is null
+         and not exists (select from parked q
+                          where q.consumer_id = p.consumer_id and q.sync_id = p.sync_id
+                            and q.collection_id = p.collection_id and q.upstream_id = p.upstream_id
+                            and q.position < p.position)`,
+    values: values.slice(0, 1),
+  });
+  return true;
+}

@@ -1,7 +1,9 @@
 import type { Db, Sql } from '../db/db.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import { commit } from './commit.ts';
-import { acquire, type Lease, letGo, type Release } from './lease.ts';
+import { acquire, release } from './cursors.ts';
+import { confirm, type Confirmation } from './filterRows.ts';
+import type { Lease, Release } from './lease.ts';
 import type { SenderOutcomes, Committed } from './senderOutcomes.ts';
 
 /** Cursors, leases and the record of attempts. Every write of a sender is fenced by its epoch. */
@@ -12,21 +14,12 @@ export interface Progress {
   commit(rows: SenderOutcomes[], leaseMs: number): Promise<Map<string, Committed>>;
   /** The sender has taken versions up to `version`; filter versions it took apply above `filterFrom`. */
   confirm(taken: Confirmation): Promise<void>;
-  /** Lets the lease go, noting the failing head or that the consumer is idle. */
-  release(release: Release): Promise<boolean>;
+  /** Releases the lease, noting the failing head or that the consumer is idle. */
+  release(released: Release): Promise<boolean>;
   /** What a sender must still find as it was right before it sends; null when there is no consumer. */
   versions(consumerId: string): Promise<Versions | null>;
   /** How many failed attempts each retried entry above the position has had. */
   failedAttempts(consumerId: string, position: number): Promise<Map<number, number>>;
-}
-
-export interface Confirmation {
-  consumerId: string;
-  epoch: number;
-  version: number;
-  filterVersion: number;
-  /** Where the sender took the newest filter version. */
-  filterFrom: number;
 }
 
 export interface Versions extends Committed {
@@ -38,26 +31,10 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
     acquire: (consumerId, holder, leaseMs) => acquire(db.pipe, consumerId, holder, leaseMs),
     commit: (rows, leaseMs) => commit(db.pipe, rows, leaseMs),
     confirm: (taken) => confirm(db.pipe, taken),
-    release: (release) => letGo(db.pipe, release),
+    release: (released) => release(db.pipe, released),
     versions: (consumerId) => versions(db.pipe, consumerId),
     failedAttempts: (consumerId, position) => failedAttempts(db.pipe, consumerId, position),
   };
-}
-
-async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
-  await sql.query({
-    name: 'confirm',
-    text: `
-      with seen as (
-        update cursors set seen_version = greatest(seen_version, $3)
-         where consumer_id = $1 and epoch = $2
-        returning consumer_id
-      )
-      update filter_versions f set filter_from = $5
-        from seen
-       where f.consumer_id = seen.consumer_id and f.filter_from is null and f.version <= $4`,
-    values: [taken.consumerId, taken.epoch, taken.version, taken.filterVersion, taken.filterFrom],
-  });
 }
 
 async function versions(sql: Sql, consumerId: string): Promise<Versions | null> {

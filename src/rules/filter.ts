@@ -3,6 +3,11 @@ import type { StreamName } from '../schema/stream.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 
+/** The filter in a row of `filter_versions`, whatever other columns the row has. */
+export function filterOf({ syncs, collections, event_types }: Filter): Filter {
+  return { syncs, collections, event_types };
+}
+
 /** What a filter looks at in an entry; `event` is null on the records stream. */
 export interface Matchable {
   syncId: string;

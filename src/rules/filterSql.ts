@@ -1,3 +1,17 @@
+import type { Filter } from '../schema/consumer.ts';
+
+/**
+ * Whether the row named `entry` passes a filter, in SQL, as `compile` decides it: `lists` are
+ * expressions of type text[]. The event of a record is null.
+ */
+export function passes(entry: string, lists: Record<keyof Filter, string>): string {
+  const { syncs, collections, event_types } = lists;
+  return `
+    (${syncs} = '{*}' or ${entry}.sync_id = any (${syncs}))
+    and (${collections} = '{*}' or ${entry}.collection_id = any (${collections}))
+    and (${event_types} = '{*}' or ${entry}.event is null or ${entry}.event = any (${event_types}))`;
+}
+
 /**
  * Whether event e passes the filter of consumer k, as `inForce` says it: the version in force at
  * its position, and all later ones. A version is in force up to where the next one begins.
@@ -9,7 +23,9 @@ export const PASSES_FILTER = `
         from filter_versions where consumer_id = k.id
     ) f
      where (f.until is null or e.position <= f.until)
-       and not ((f.syncs = '{*}' or e.sync_id = any (f.syncs))
-            and (f.collections = '{*}' or e.collection_id = any (f.collections))
-            and (f.event_types = '{*}' or e.event = any (f.event_types)))
+       and not (${passes('e', {
+         syncs: 'f.syncs',
+         collections: 'f.collections',
+         event_types: 'f.event_types',
+       })})
   )`;

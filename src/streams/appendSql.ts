@@ -1,4 +1,4 @@
-import { textArray } from '../db/arrayLiteral.ts';
+import { plainArray, textArray } from '../db/arrayLiteral.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Query } from '../db/db.ts';
 import type { NewEvent, RecordKey, RecordVersion } from './derive.ts';
@@ -56,7 +56,7 @@ export function insertEvents(events: readonly NewEvent[]): Query {
       column((event) => event.upstreamId),
       column((event) => event.data),
       column((event) => event.changes),
-      `{${events.map(({ data, changes }) => sizeOf(data) + sizeOf(changes ?? '')).join(',')}}`,
+      plainArray(events.map(({ data, changes }) => sizeOf(data) + sizeOf(changes ?? ''))),
       column((event) => event.upstreamUpdatedAt),
     ],
   };
@@ -103,8 +103,8 @@ export function upsertRecords(records: readonly RecordVersion[]): Query {
       column((record) => record.upstreamId),
       column((record) => record.versionId),
       column((record) => record.data),
-      `{${records.map(({ data }) => sizeOf(data)).join(',')}}`,
-      `{${records.map(({ deleted }) => deleted).join(',')}}`,
+      plainArray(records.map(({ data }) => sizeOf(data))),
+      plainArray(records.map(({ deleted }) => deleted)),
       column((record) => record.upstreamCreatedAt),
       column((record) => record.upstreamUpdatedAt),
     ],

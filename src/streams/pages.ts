@@ -22,6 +22,8 @@ export interface Pages {
   /** Position of the first entry in (after, until] that passes the filter. */
   first(stream: StreamName, after: number, filter: Filter, until: number): Promise<number | null>;
   entryAt(stream: StreamName, position: number): Promise<Entry | null>;
+  /** By its event_id; null when there is none, or none any more. */
+  event(eventId: string): Promise<Entry | null>;
   /** The position just before the first entry whose server time is at or after `time`. */
   positionAtTime(stream: StreamName, time: string): Promise<number>;
 }
@@ -133,6 +135,15 @@ export function createPages(sql: Sql): Pages {
     return row === undefined ? null : ENTRY_OF[stream](row, 0);
   }
 
+  async function event(eventId: string): Promise<Entry | null> {
+    const [row] = await readRows(
+      'event-position',
+      'select position from event_ids where event_id = $1',
+      [eventId],
+    );
+    return row === undefined ? null : entryAt('events', row[0] as number);
+  }
+
   async function positionAtTime(stream: StreamName, time: string): Promise<number> {
     const [ends] = await readRows(
       `ends-${stream}`,
@@ -156,7 +167,7 @@ export function createPages(sql: Sql): Pages {
     return low;
   }
 
-  return { read, keys, newestKeys, first, entryAt, positionAtTime };
+  return { read, keys, newestKeys, first, entryAt, event, positionAtTime };
 }
 
 function toKey([position, syncId, collectionId, event]: unknown[]): EntryKey {

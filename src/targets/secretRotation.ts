@@ -1,4 +1,3 @@
-import type { Sql } from '../db/db.ts';
 import { secretFor, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import { newSigningSecret } from '../egress/signing.ts';
@@ -9,30 +8,34 @@ import {
   type SealedRow,
 } from './targetSecrets.ts';
 
+/** What a rotation stores, sealed. */
+export interface RotatedSecrets {
+  secret: string;
+  /** The secret until now, where it is to sign, too. */
+  previous: string | null;
+  /** Until when it does, RFC 3339. */
+  previousUntil: string | null;
+}
+
 /**
- * Gives a target the signing secret of `making`; the one until now signs, too, for so many seconds.
- * Repeated it has no effect, or it would end the secret that was to sign on. The row is locked.
+ * The signing secret of `making` and what is to be stored of it: the secret until now signs, too,
+ * for so many seconds from `now` (unix ms). Nothing is stored of a rotation that is repeated, or it
+ * would end the secret that was to sign on.
  */
-export async function rotateSigningSecret(
-  tx: Sql,
+export function rotateSigningSecret(
   vault: Vault,
   row: SealedRow,
-  { expiresInS, making }: { expiresInS: number; making: Seed },
-): Promise<string> {
+  { expiresInS, making, now }: { expiresInS: number; making: Seed; now: number },
+): { secret: string; stored: RotatedSecrets | null } {
   const secret = newSigningSecret(secretFor('signing secret', making));
   const inUse = openSigningSecret(row, vault);
-  if (secret === inUse || secret === openReplaced(row, vault)) return secret;
-  const until = expiresInS === 0 ? null : new Date(Date.now() + expiresInS * 1_000).toISOString();
-  const previous = until === null ? null : vault.seal(inUse, PREVIOUS_SECRET(row.id));
-  await tx.query({
-    text: `
-      update targets
-         set signing_secret = $2, signing_secret_previous = $3, previous_expires_at = $4,
-             version = version + 1, updated_at = now()
-       where id = $1`,
-    values: [row.id, vault.seal(secret, SIGNING_SECRET(row.id)), previous, until],
-  });
-  return secret;
+  if (secret === inUse || secret === openReplaced(row, vault)) return { secret, stored: null };
+  const sealed = vault.seal(secret, SIGNING_SECRET(row.id));
+  if (expiresInS === 0)
+    return { secret, stored: { secret: sealed, previous: null, previousUntil: null } };
+  const previous = vault.seal(inUse, PREVIOUS_SECRET(row.id));
+  const previousUntil = new Date(now + expiresInS * 1_000).toISOString();
+  return { secret, stored: { secret: sealed, previous, previousUntil } };
 }
 
 /** Where it was rotated again since. */

@@ -232,7 +232,18 @@ async function rotateSecret(
   });
   const [row] = rows;
   if (row === undefined) return null;
-  const secret = await rotateSigningSecret(tx, vault, row, { expiresInS, making });
+  const now = Date.now();
+  const { secret, stored } = rotateSigningSecret(vault, row, { expiresInS, making, now });
+  if (stored !== null) {
+    await tx.query({
+      text: `
+        update targets
+           set signing_secret = $2, signing_secret_previous = $3, previous_expires_at = $4,
+               version = version + 1, updated_at = now()
+         where id = $1`,
+      values: [id, stored.secret, stored.previous, stored.previousUntil],
+    });
+  }
   return { ...(await changed(tx, vault, id)), signing_secret: secret };
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 
+import { consumerIds } from '../consumers/consumerRows.ts';
 import type { Sql } from '../db/db.ts';
 import { concurrently } from '../process/concurrently.ts';
 
@@ -23,10 +24,8 @@ const LIST_MS = 15_000;
 export async function reconcile(options: ReconcileOptions): Promise<number> {
   const { db, client, log } = options;
   // Rows first: a consumer made meanwhile has just been started by its request.
-  const { rows } = await db.query<{ id: string }>(
-    'select id from consumers where deleted_at is null',
-  );
-  if (rows.length === 0) return 0;
+  const ids = await consumerIds(db);
+  if (ids.length === 0) return 0;
   const running = new Set<string>();
   const query = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;
   await client.withDeadline(Date.now() + LIST_MS, async () => {
@@ -34,9 +33,9 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
       running.add(workflowId);
     }
   });
-  const missing = rows.filter(({ id }) => !running.has(`consumer/${id}`));
+  const missing = ids.filter((id) => !running.has(`consumer/${id}`));
   if (missing.length === 0) return 0;
-  await concurrently(missing, CONCURRENT_STARTS, ({ id }) => options.start(id));
+  await concurrently(missing, CONCURRENT_STARTS, (id) => options.start(id));
   log.info({ started: missing.length }, 'started workflows of consumers that had none');
   return missing.length;
 }

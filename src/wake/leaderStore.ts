@@ -1,4 +1,6 @@
 import type { Pipe, Sql } from '../db/db.ts';
+import { LEADING, setWanted, unwatchAll, watch, type Matched } from '../progress/cursors.ts';
+import { filterOf } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
@@ -42,17 +44,7 @@ export interface Advance {
   wanted: Matched[];
 }
 
-export interface Matched {
-  consumerId: string;
-  filterVersion: number;
-  /** The first match; null when there was none. */
-  position: number | null;
-}
-
 type LeaderDb = Sql & { pipe: Pick<Pipe, 'transaction'> };
-
-/** Keeps the lead from passing on before the transaction ends, which otherwise could commit after it has. */
-const LEADING = 'select epoch from leader where epoch = $1 for share';
 
 export function createLeaderStore(db: LeaderDb): LeaderStore {
   return {
@@ -103,15 +95,9 @@ async function position(sql: Sql, stream: StreamName): Promise<number> {
 }
 
 async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
-  const { rows } = await sql.query<{
-    consumer_id: string;
-    stream: StreamName;
-    position: number;
-    filter_version: number;
-    syncs: string[];
-    collections: string[];
-    event_types: string[];
-  }>({
+  const { rows } = await sql.query<
+    Filter & { consumer_id: string; stream: StreamName; position: number; filter_version: number }
+  >({
     text: `
       select c.consumer_id, k.stream, c.position, k.filter_version, f.syncs, f.collections, f.event_types
         from cursors c
@@ -126,39 +112,8 @@ async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
     stream: row.stream,
     position: row.position,
     filterVersion: row.filter_version,
-    filter: { syncs: row.syncs, collections: row.collections, event_types: row.event_types },
+    filter: filterOf(row),
   }));
-}
-
-async function unwatchAll(sql: Sql): Promise<void> {
-  await sql.query(`
-    update cursors c
-       set indexed_epoch = null,
-           position      = case when c.wanted is null then greatest(c.position, t.position)
-                                else c.position end
-      from consumers k join tails t on t.stream = k.stream
-     where k.id = c.consumer_id and c.idle and c.indexed_epoch is not null`);
-}
-
-async function watch(sql: Sql, epoch: number, watched: Matched[]): Promise<void> {
-  await sql.query({
-    text: `
-      with mine as (${LEADING})
-      update cursors c
-         set indexed_epoch  = $1,
-             wanted         = w.position,
-             wanted_version = case when w.position is not null then w.filter_version end
-        from unnest($2::uuid[], $3::int[], $4::bigint[]) as w(consumer_id, filter_version, position)
-        join consumers k on k.id = w.consumer_id and k.filter_version = w.filter_version
-       where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
-         and exists (select from mine)`,
-    values: [
-      epoch,
-      watched.map((one) => one.consumerId),
-      watched.map((one) => one.filterVersion),
-      watched.map((one) => one.position),
-    ],
-  });
 }
 
 async function advance(
@@ -174,19 +129,7 @@ async function advance(
          where stream = $1 and position = $2 and exists (select from leader where epoch = $4)`,
       values: [stream, from, to, epoch],
     },
-    {
-      text: `
-        update cursors c set wanted = w.position, wanted_version = w.filter_version
-          from unnest($1::uuid[], $2::bigint[], $3::int[]) as w(consumer_id, position, filter_version)
-         where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
-           and c.indexed_epoch = $4 and exists (select from leader where epoch = $4)`,
-      values: [
-        wanted.map((one) => one.consumerId),
-        wanted.map((one) => one.position),
-        wanted.map((one) => one.filterVersion),
-        epoch,
-      ],
-    },
+    setWanted(epoch, wanted),
   ]);
   return moved?.rowCount === 1;
 }

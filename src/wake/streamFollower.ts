@@ -1,6 +1,7 @@
+import type { Matched } from '../progress/cursors.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
-import type { Idle, LeaderStore, Matched } from './leaderStore.ts';
+import type { Idle, LeaderStore } from './leaderStore.ts';
 import { createWakeIndex } from './wakeIndex.ts';
 
 /** Follows one stream for the idle consumers that are watched on it. */

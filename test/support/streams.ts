@@ -43,7 +43,7 @@ export async function openStreams(): Promise<Streams> {
   app.onError(createOnError(silent));
   app.use(requestId());
   app.route('/', createIngestRoutes({ appender }));
-  app.route('/', createStreamRoutes({ pages, ends, sql: db }));
+  app.route('/', createStreamRoutes({ pages, ends }));
   app.route('/', createSyncRoutes({ syncs: createSyncs(db) }));
   return {
     url,

@@ -1,0 +1,160 @@
+import type { Sql } from '../db/db.ts';
+import { newId } from '../db/ids.ts';
+import type { AlertKind } from '../schema/alert.ts';
+import type { AlertItem } from './alertItem.ts';
+import { written } from './alertText.ts';
+import type { Mail } from './mail.ts';
+
+/** A mail as it is put into the outbox. */
+export interface NewMail {
+  messageId: string;
+  /** The first of its alerts. */
+  alertId: string;
+  kind: AlertKind;
+  recipients: string[];
+  targetId: string;
+  /** What it tells of, one a consumer. */
+  items: AlertItem[];
+  /** How long it waits for others to join it, ms. */
+  waitMs: number;
+}
+
+/** Puts mails into the outbox. They are sent by the wall clock: a workflow's may be ahead of it where time is skipped. */
+export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
+  const rows = mails.map((mail) => {
+    const [items, subject, body, html, headers] = written(mail.kind, mail.items);
+    return {
+      id: newId(),
+      message_id: mail.messageId,
+      alert_id: mail.alertId,
+      recipients: mail.recipients,
+      kind: mail.kind,
+      target_id: mail.targetId,
+      items,
+      subject,
+      body,
+      html,
+      headers,
+      wait_ms: mail.waitMs,
+    };
+  });
+  await sql.query({
+    text: `
+      insert into outbox (id, message_id, alert_id, recipients, kind, target_id, items, subject,
+                          body, html, headers, created_at, next_try_at)
+      select id, message_id, alert_id, recipients, kind, target_id, items::json, subject, body, html,
+             headers::jsonb, clock_timestamp(), clock_timestamp() + wait_ms * interval '1 ms'
+        from json_to_recordset($1) as m(id uuid, message_id text, alert_id uuid, recipients text[],
+                                        kind text, target_id uuid, items text, subject text, body text,
+                                        html text, headers text, wait_ms float8)`,
+    values: [JSON.stringify(rows)],
+  });
+}
+
+/**
+ * Adds what `mail` tells of to a mail of the same kind and reason, target and recipients that has
+ * not been tried yet; returns the Message-ID of that one, or null where there is none.
+ */
+export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> {
+  await sql.query({
+    text: `select pg_advisory_xact_lock(hashtextextended('alert mail of ' || $1, 0))`,
+    values: [mail.targetId],
+  });
+  const { rows } = await sql.query<{ id: string; message_id: string; items: AlertItem[] }>({
+    text: `
+      select id, message_id, items from outbox
+       where target_id = $1 and kind = $2 and recipients = $3 and channel = 'mail'
+         and items->0->>'reason' = $4
+         and sent_at is null and attempts = 0 and next_try_at > clock_timestamp()
+       order by created_at desc limit 1 for update`,
+    values: [mail.targetId, mail.kind, mail.recipients, mail.items[0]?.reason],
+  });
+  const [found] = rows;
+  if (found === undefined) return null;
+  await sql.query({
+    text: 'update outbox set items = $2, subject = $3, body = $4, html = $5, headers = $6 where id = $1',
+    values: [found.id, ...written(mail.kind, [...found.items, ...mail.items])],
+  });
+  return found.message_id;
+}
+
+/** A webhook as it is put into the outbox; its webhook-id is the alert's id. */
+export interface NewWebhook {
+  alertId: string;
+  kind: AlertKind;
+  at: Date;
+  item: AlertItem;
+}
+
+/** Puts webhooks into the outbox, to be sent now. */
+export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<void> {
+  const rows = webhooks.map(({ alertId, kind, at, item }) => ({
+    id: newId(),
+    alert_id: alertId,
+    kind,
+    body: JSON.stringify({ alert: { id: alertId, kind, at: at.toISOString(), ...item } }),
+  }));
+  await sql.query({
+    text: `
+      insert into outbox (id, message_id, alert_id, recipients, channel, kind, subject, body,
+                          headers, created_at, next_try_at)
+      select id, alert_id::text, alert_id, '{}', 'webhook', kind, '', body, '{}', clock_timestamp(),
+             clock_timestamp()
+        from json_to_recordset($1) as w(id uuid, alert_id uuid, kind text, body text)`,
+    values: [JSON.stringify(rows)],
+  });
+}
+
+/** Longer than it takes to hand one over: when it has passed, another process may try. */
+const CLAIM = '2 minutes';
+const GIVE_UP_AFTER = '24 hours';
+
+/** Claims the one that is due first, so that no other process sends it too; null when none is due. */
+export async function claimMail(sql: Sql): Promise<Mail | null> {
+  const { rows } = await sql.query<Mail>({
+    text: `
+      update outbox set attempts = attempts + 1, next_try_at = clock_timestamp() + interval '${CLAIM}'
+       where id = (select id from outbox
+                    where sent_at is null and given_up_at is null
+                      and next_try_at <= clock_timestamp()
+                    order by next_try_at limit 1 for update skip locked)
+      returning id, channel, message_id, recipients, subject, body, html, headers, attempts`,
+  });
+  return rows[0] ?? null;
+}
+
+/** Until the next one is due, ms; Infinity when nothing waits. */
+export async function nextMailInMs(sql: Sql): Promise<number> {
+  const { rows } = await sql.query<{ ms: number | null }>({
+    text: `
+      select extract(epoch from min(next_try_at) - clock_timestamp())::float8 * 1000 as ms
+        from outbox where sent_at is null and given_up_at is null`,
+  });
+  return rows[0]?.ms ?? Infinity;
+}
+
+/** Notes that the other side has taken it. */
+export async function noteSent(sql: Sql, id: string): Promise<void> {
+  await sql.query({
+    text: 'update outbox set sent_at = clock_timestamp(), last_error = null where id = $1',
+    values: [id],
+  });
+}
+
+/** Notes why it could not be sent, to be tried again after `waitSeconds`; true when it is given up, after 24 hours. */
+export async function noteFailed(
+  sql: Sql,
+  id: string,
+  { error, waitSeconds }: { error: string; waitSeconds: number },
+): Promise<boolean> {
+  const { rows } = await sql.query<{ given_up: boolean }>({
+    text: `
+      update outbox
+         set last_error = $2, next_try_at = clock_timestamp() + make_interval(secs => $3),
+             given_up_at = case when created_at < clock_timestamp() - interval '${GIVE_UP_AFTER}'
+                                then clock_timestamp() end
+       where id = $1 returning given_up_at is not null as given_up`,
+    values: [id, error, waitSeconds],
+  });
+  return rows[0]?.given_up === true;
+}

@@ -1,0 +1,181 @@
+import { CHANNELS } from '../db/channels.ts';
+import type { Sql } from '../db/db.ts';
+import { newId } from '../db/ids.ts';
+import { createCursor, PLAN_NOTHING, RECOVER } from '../progress/cursors.ts';
+import { createFilter } from '../progress/filterRows.ts';
+import type { ConsumerInput } from '../schema/consumer.ts';
+import { creationNoted } from './changes.ts';
+
+/** A consumer whose start has been resolved. */
+export interface NewConsumer {
+  id: string;
+  input: ConsumerInput;
+  region: string;
+  /** Where its start is in the stream. */
+  position: number;
+  actor: string;
+}
+
+/**
+ * Creates a consumer with its first filter, its cursor and the line in `changes`, and notifies.
+ * Without effect where another run of the same request has just created it.
+ */
+export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<void> {
+  const { id, input, region, position, actor } = created;
+  const first = { from: '$10', syncs: '$11', collections: '$12', types: '$13' };
+  await sql.query({
+    text: `
+      with consumer as (
+        insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata,
+                               region, status, filter_version, version, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', 1, 1, now(), now())
+            on conflict (id) do nothing
+        returning id
+      ), filter as (${createFilter(first)}
+      ), cursor as (
+        ${createCursor({ position: '$10', idle: '$14' })}
+      ), change as (${creationNoted({ id: '$15', actor: '$16', detail: '$17' })}
+      )
+      select pg_notify('${CHANNELS.consumers}', id::text) from consumer`,
+    values: [
+      id,
+      input.name,
+      input.target_id,
+      input.stream,
+      input.path,
+      input.ordering,
+      input.alert_emails,
+      JSON.stringify(input.metadata),
+      region,
+      position,
+      input.syncs,
+      input.collections,
+      input.event_types,
+      input.start === 'end', // nothing to send yet: the leader watches it from the first
+      newId(),
+      actor,
+      JSON.stringify({ start: input.start, position }),
+    ],
+  });
+}
+
+/** The columns that a command may set. */
+const SETTABLE = new Set([
+  'name',
+  'target_id',
+  'path',
+  'ordering',
+  'alert_emails',
+  'metadata',
+  'status',
+  'status_reason',
+  'failing_since',
+  'warned_at',
+  'filter_version',
+  'deleted_at',
+]);
+
+/**
+ * Sets columns of a locked consumer and ends its hold; returns its next version. Throws when it is
+ * not at `version`.
+ */
+export async function changeConsumer(
+  sql: Sql,
+  consumerId: string,
+  { version, at, set }: { version: number; at: Date; set: Record<string, unknown> },
+): Promise<number> {
+  const names = Object.keys(set);
+  for (const name of names)
+    if (!SETTABLE.has(name)) throw new Error(`consumers has no ${name} to set`);
+  const assignments = names.map((name, index) => `, ${name} = $${index + 4}`).join('');
+  const { rows } = await sql.query<{ version: number }>({
+    text: `
+      update consumers set version = version + 1, held = false, updated_at = $3${assignments}
+       where id = $1 and version = $2
+      returning version`,
+    values: [consumerId, version, at, ...Object.values(set)],
+  });
+  const next = rows[0]?.version;
+  if (next === undefined) throw new Error(`consumer ${consumerId} changed under its row lock`);
+  return next;
+}
+
+/** Asks the running sender to release, or takes that back; notifies only of a difference. */
+export async function setHeld(sql: Sql, consumerId: string, held: boolean): Promise<void> {
+  await sql.query({
+    text: `
+      with set as (
+        update consumers set held = $2, version = version + 1 where id = $1 and held <> $2
+        returning id
+      )
+      select pg_notify('${CHANNELS.consumers}', id::text) from set`,
+    values: [consumerId, held],
+  });
+}
+
+/** A running sender is to read its parked entries again. */
+export async function countParkedChange(sql: Sql, consumerId: string): Promise<void> {
+  await sql.query({
+    text: 'update consumers set parked_version = parked_version + 1 where id = $1',
+    values: [consumerId],
+  });
+}
+
+/** active → blocked; the first failure of an episode starts its window. */
+export async function blockConsumer(
+  sql: Sql,
+  consumerId: string,
+  { reason, at }: { reason: string; at: Date },
+): Promise<void> {
+  await sql.query({
+    text: `
+      update consumers
+         set status = 'blocked', status_reason = $2, failing_since = coalesce(failing_since, $3),
+             version = version + 1, updated_at = $3
+       where id = $1 and status = 'active' and deleted_at is null`,
+    values: [consumerId, reason, at],
+  });
+}
+
+/**
+ * blocked → active, as part of a statement: like `WARN` and `STOP` it makes, from a consumer's locked
+ * row in `old`, its next row `k` and its cursor `c`, at the moment $2. Both are empty where the
+ * consumer's status does not allow it.
+ */
+export const UNBLOCK = `
+  k as (
+    update consumers
+       set status = 'active', status_reason = null, failing_since = null, warned_at = null,
+           version = consumers.version + 1, updated_at = $2
+      from old where consumers.id = old.id and old.status = 'blocked'
+    returning consumers.*
+  ), c as (${RECOVER}
+  )`;
+
+/** Notes once an episode, as `UNBLOCK` does its part, that a blocked consumer has been warned of. */
+export const WARN = `
+  k as (
+    update consumers set warned_at = $2, version = consumers.version + 1, updated_at = $2
+      from old where consumers.id = old.id and old.status = 'blocked' and old.warned_at is null
+    returning consumers.*
+  ), c as (
+    select cursors.* from cursors join k on consumer_id = k.id
+  )`;
+
+/** Stops a consumer for the reason $3, as `UNBLOCK` does its part, if its status is one of $4. */
+export const STOP = `
+  k as (
+    update consumers
+       set status = 'stopped', status_reason = $3, version = consumers.version + 1, updated_at = $2
+      from old where consumers.id = old.id and old.status = any($4)
+    returning consumers.*
+  ), c as (${PLAN_NOTHING}
+  )`;
+
+/** The ids of all consumers that are not deleted. */
+export async function consumerIds(sql: Sql): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    'select id from consumers where deleted_at is null',
+  );
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,280 @@
+import { CHANNELS } from '../db/channels.ts';
+import type { Query, Sql } from '../db/db.ts';
+import type { Failure } from '../rules/outcome.ts';
+import type { Lease, Release } from './lease.ts';
+
+/** Columns of a cursor at which no entry fails: the next failure begins a schedule of its own. */
+const NOTHING_FAILS =
+  'head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null';
+
+/** Columns of a cursor that the leader does not watch. */
+const UNWATCHED = 'indexed_epoch = null, wanted = null, wanted_version = null';
+
+/** A sender that did not release may have made a request until its lease was over; no rate is below one a second. */
+const SLOWEST = `interval '1 second'`;
+
+/**
+ * Starts the next epoch, which fences every earlier sender; null when the consumer has no row. A
+ * woken drain skips to what the leader saw, if the leader saw it with the filter in force.
+ */
+export async function acquire(
+  sql: Sql,
+  consumerId: string,
+  holder: string,
+  leaseMs: number,
+): Promise<Lease | null> {
+  const { rows } = await sql.query<{
+    epoch: number;
+    wait_ms: number;
+    position: number;
+    ahead: number[];
+    head: number | null;
+    attempt: number;
+    tries: number;
+    last_failure: Failure | null;
+    flow: number | null;
+    ramp: boolean;
+    pace_ms: number;
+    parked: boolean;
+    parked_total: number;
+  }>({
+    name: 'acquire',
+    text: `
+      update cursors c
+         set epoch       = c.epoch + 1,
+             holder      = $2,
+             lease_until = clock_timestamp() + make_interval(secs => $3 / 1000.0),
+             position    = case when old.wanted > c.position and old.wanted_version = k.filter_version
+                                then old.wanted - 1 else c.position end,
+             paced_until = coalesce(old.lease_until + ${SLOWEST}, old.paced_until),
+             idle        = false, ${UNWATCHED}
+        from (select * from cursors where consumer_id = $1 for update) old
+        join consumers k on k.id = old.consumer_id
+       where c.consumer_id = old.consumer_id
+      returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.last_failure, c.flow,
+                c.ramp, c.parked_total,
+                coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
+                  as pace_ms,
+                exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
+                case when old.holder is null then 0
+                     else greatest(0, extract(epoch from old.lease_until - clock_timestamp()) * 1000)::float8
+                end as wait_ms`,
+    values: [consumerId, holder, leaseMs],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const {
+    wait_ms: waitMs,
+    pace_ms: paceMs,
+    parked_total: parkedTotal,
+    last_failure: lastFailure,
+    ...rest
+  } = row;
+  const sendFrom = performance.now() + paceMs;
+  return { ...rest, waitMs, sendFrom, parkedTotal, lastFailure };
+}
+
+/** Ends a sender's lease, noting how it ended; false when the sender is fenced. */
+export async function release(sql: Sql, released: Release): Promise<boolean> {
+  const head = released.head === 'keep' ? null : released.head;
+  const { rows } = await sql.query({
+    name: 'release',
+    text: `
+      with released as (
+      update cursors
+         set holder = null, lease_until = null, idle = $3, ${UNWATCHED},
+             head            = case when $8 then head else $4 end,
+             attempt         = case when $8 then attempt else $5 end,
+             next_attempt_at = case when $8 then next_attempt_at else $6 end,
+             last_failure    = coalesce($7::jsonb, last_failure),
+             flow            = case when $9 then $10 else flow end,
+             ramp            = case when $9 then $11 else ramp end,
+             tried_target    = coalesce($12, tried_target),
+             tried_target_id = coalesce($13, tried_target_id),
+             tries           = case when $8 then tries else $14 end,
+             asked_until     = case when $8 then asked_until else $15 end,
+             paced_until     = coalesce(clock_timestamp() + make_interval(secs => $16 / 1000.0), paced_until)
+       where consumer_id = $1 and epoch = $2
+      returning consumer_id
+      )
+      select case when $3 then pg_notify('${CHANNELS.idle}', '') end from released`,
+    values: [
+      released.consumerId,
+      released.epoch,
+      released.idle,
+      head?.position ?? null,
+      head?.attempt ?? 0,
+      head === null || head.nextAttemptAt === null ? null : new Date(head.nextAttemptAt),
+      head === null ? null : JSON.stringify(head.failure),
+      released.head === 'keep',
+      released.flow !== undefined,
+      released.flow?.found ?? null,
+      released.flow?.ramping ?? false,
+      released.triedTarget?.version ?? null,
+      released.triedTarget?.id ?? null,
+      head?.tries ?? 0,
+      head?.askedUntil == null ? null : new Date(head.askedUntil),
+      released.paceMs ?? null,
+    ],
+  });
+  return rows.length === 1;
+}
+
+/**
+ * The part of a commit that moves the cursors of the rows in `input` and renews their leases by $9
+ * ms; it returns the consumers that are not fenced. With `parked` it counts what was parked anew.
+ */
+export function moveCursors(parked: boolean): string {
+  return `
+    update cursors c
+       set position    = i.position,
+           ahead       = i.ahead::bigint[],
+           lease_until = clock_timestamp() + make_interval(secs => $9 / 1000.0)
+           ${parked ? ', parked_total = c.parked_total + i.added' : ''}
+      from input i
+     where c.consumer_id = i.consumer_id and c.epoch = i.epoch
+    returning c.consumer_id`;
+}
+
+/** The part of a statement in which the sender of consumer $1 under epoch $2 takes version $3. */
+export const TAKE_VERSION = `
+  update cursors set seen_version = greatest(seen_version, $3)
+   where consumer_id = $1 and epoch = $2
+  returning consumer_id`;
+
+/** The part of a statement that ends the epoch of consumer $1 once no sender's lease runs any more. */
+export const END_EPOCH = `
+  update cursors set epoch = epoch + 1, holder = null, lease_until = null,
+                     paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
+   where consumer_id = $1 and (holder is null or lease_until <= clock_timestamp())
+  returning position, ahead`;
+
+/** The part of a statement that creates the cursor of the row in `consumer`, at `position`. */
+export function createCursor({ position, idle }: { position: string; idle: string }): string {
+  return `insert into cursors (consumer_id, position, idle) select id, ${position}, ${idle} from consumer`;
+}
+
+/** An idle consumer leaves the leader's hands at `position`. */
+export async function leaveLeader(sql: Sql, consumerId: string, position: number): Promise<void> {
+  await sql.query({
+    text: `update cursors set position = $2, idle = false, ${UNWATCHED} where consumer_id = $1`,
+    values: [consumerId, position],
+  });
+}
+
+/** After a resume nothing fails and nothing counts as parked; sending starts with one request. */
+export async function resumeCursor(sql: Sql, consumerId: string): Promise<void> {
+  await sql.query({
+    text: `
+      update cursors set ${NOTHING_FAILS}, parked_total = 0, ramp = true where consumer_id = $1`,
+    values: [consumerId],
+  });
+}
+
+/**
+ * Everything up to `position` is settled and nothing above it. Commits of a sender that did not
+ * release are fenced; its lease, if any, is still waited out.
+ */
+export async function seekCursor(sql: Sql, consumerId: string, position: number): Promise<void> {
+  await sql.query({
+    text: `
+      update cursors
+         set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, ${UNWATCHED},
+             ${NOTHING_FAILS}
+       where consumer_id = $1`,
+    values: [consumerId, position],
+  });
+}
+
+/** The part of a statement in which the endpoints of the consumers in `k` are back: nothing fails. */
+export const RECOVER = `
+  update cursors set ${NOTHING_FAILS}, ramp = true
+    from k where consumer_id = k.id
+  returning cursors.*`;
+
+/** The part of a statement after which no attempt is planned for the consumers in `k`. */
+export const PLAN_NOTHING = `
+  update cursors set next_attempt_at = null
+    from k where consumer_id = k.id
+  returning cursors.*`;
+
+/** What of a consumer is settled. */
+export interface Settled {
+  position: number;
+  /** Settled above the position. */
+  ahead: number[];
+  /** The endpoint has asked to wait, and that time is not over. */
+  asked: boolean;
+}
+
+/** Reads what is settled; null when the consumer has no row. */
+export async function loadSettled(sql: Sql, consumerId: string): Promise<Settled | null> {
+  const { rows } = await sql.query<Settled>({
+    text: `
+      select position, ahead, coalesce(asked_until > clock_timestamp(), false) as asked
+        from cursors where consumer_id = $1`,
+    values: [consumerId],
+  });
+  return rows[0] ?? null;
+}
+
+/** What the leader found for an idle consumer. */
+export interface Matched {
+  consumerId: string;
+  filterVersion: number;
+  /** The first match; null when there was none. */
+  position: number | null;
+}
+
+/** Keeps the lead of epoch $1 from passing on until the end of the transaction, which else could go on after it. */
+export const LEADING = 'select epoch from leader where epoch = $1 for share';
+
+/** No cursor is watched any more; each stays at the leader's position, unless it wants something. */
+export async function unwatchAll(sql: Sql): Promise<void> {
+  await sql.query(`
+    update cursors c
+       set indexed_epoch = null,
+           position      = case when c.wanted is null then greatest(c.position, t.position)
+                                else c.position end
+      from consumers k join tails t on t.stream = k.stream
+     where k.id = c.consumer_id and c.idle and c.indexed_epoch is not null`);
+}
+
+/** From now on the leader watches these, if it still leads under `epoch` and their filters are the same. */
+export async function watch(sql: Sql, epoch: number, watched: Matched[]): Promise<void> {
+  await sql.query({
+    text: `
+      with mine as (${LEADING})
+      update cursors c
+         set indexed_epoch  = $1,
+             wanted         = w.position,
+             wanted_version = case when w.position is not null then w.filter_version end
+        from unnest($2::uuid[], $3::int[], $4::bigint[]) as w(consumer_id, filter_version, position)
+        join consumers k on k.id = w.consumer_id and k.filter_version = w.filter_version
+       where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
+         and exists (select from mine)`,
+    values: [
+      epoch,
+      watched.map((one) => one.consumerId),
+      watched.map((one) => one.filterVersion),
+      watched.map((one) => one.position),
+    ],
+  });
+}
+
+/** The statement that notes what watched consumers want, if the leader still leads under `epoch`. */
+export function setWanted(epoch: number, wanted: Matched[]): Query {
+  return {
+    text: `
+      update cursors c set wanted = w.position, wanted_version = w.filter_version
+        from unnest($1::uuid[], $2::bigint[], $3::int[]) as w(consumer_id, position, filter_version)
+       where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
+         and c.indexed_epoch = $4 and exists (select from leader where epoch = $4)`,
+    values: [
+      wanted.map((one) => one.consumerId),
+      wanted.map((one) => one.position),
+      wanted.map((one) => one.filterVersion),
+      epoch,
+    ],
+  };
+}

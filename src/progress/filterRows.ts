@@ -1,0 +1,94 @@
+import type { Sql } from '../db/db.ts';
+import type { Filter } from '../schema/consumer.ts';
+import { END_EPOCH, TAKE_VERSION } from './cursors.ts';
+
+/** What a sender has taken of its consumer. */
+export interface Confirmation {
+  consumerId: string;
+  epoch: number;
+  version: number;
+  filterVersion: number;
+  /** Where the sender took the newest filter version. */
+  filterFrom: number;
+}
+
+/** The part of a statement that gives the consumer in `consumer` its first filter, above `from`. */
+export function createFilter(
+  columns: Record<'from' | 'syncs' | 'collections' | 'types', string>,
+): string {
+  const { from, syncs, collections, types } = columns;
+  return `
+    insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+    select id, 1, ${from}, ${syncs}, ${collections}, ${types} from consumer`;
+}
+
+/** Adds a version; without `from` the running sender is to take it, and says above what position it applies. */
+export async function addFilter(
+  sql: Sql,
+  consumerId: string,
+  { version, from, filter }: { version: number; from: number | null; filter: Filter },
+): Promise<void> {
+  await sql.query({
+    text: `
+      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+      values ($1, $2, $3, $4, $5, $6)`,
+    values: [consumerId, version, from, filter.syncs, filter.collections, filter.event_types],
+  });
+}
+
+/** Deletes the versions that no entry above `position` can still need. */
+export async function pruneFilters(sql: Sql, consumerId: string, position: number): Promise<void> {
+  await sql.query({
+    text: `
+      delete from filter_versions f
+       where consumer_id = $1
+         and version < (select max(version) from filter_versions
+                         where consumer_id = $1 and filter_from <= $2)`,
+    values: [consumerId, position],
+  });
+}
+
+/** From `position` on only the given version applies, the newest one. */
+export async function keepNewestFilter(
+  sql: Sql,
+  consumerId: string,
+  { version, from }: { version: number; from: number },
+): Promise<void> {
+  await sql.query({
+    text: 'delete from filter_versions where consumer_id = $1 and version < $2',
+    values: [consumerId, version],
+  });
+  await sql.query({
+    text: 'update filter_versions set filter_from = $2 where consumer_id = $1',
+    values: [consumerId, from],
+  });
+}
+
+/** Notes what a sender has taken, unless it is fenced: from now on the versions apply where it took them. */
+export async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
+  await sql.query({
+    name: 'confirm',
+    text: `
+      with seen as (${TAKE_VERSION})
+      update filter_versions f set filter_from = $5
+        from seen
+       where f.consumer_id = seen.consumer_id and f.filter_from is null and f.version <= $4`,
+    values: [taken.consumerId, taken.epoch, taken.version, taken.filterVersion, taken.filterFrom],
+  });
+}
+
+/**
+ * Ends the epoch of a sender whose lease is over; filter versions that it did not take apply above
+ * what it has stored. Without effect while a lease runs.
+ */
+export async function takeForNobody(sql: Sql, consumerId: string): Promise<void> {
+  await sql.query({
+    text: `
+      with fenced as (${END_EPOCH})
+      update filter_versions f
+         set filter_from = greatest(fenced.position, (select max(a) from unnest(fenced.ahead) a))
+        from fenced
+       where f.consumer_id = $1 and f.filter_from is null`,
+    values: [consumerId],
+  });
+}
