@@ -9,7 +9,7 @@ import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSend
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
 import { emptyBatch, failedAttempt, toAttempt, type EndedAttempt } from '../progress/attemptLog.ts';
-import type { Release, Lease } from '../progress/lease.ts';
+import { LEASE_MARGIN_MS, type Lease, type Release } from '../progress/lease.ts';
 import type { AttemptRow } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { HeadReport } from './contract.ts';
@@ -18,8 +18,6 @@ import type { HeadReport } from './contract.ts';
 const LEASE_MS = 25_000;
 /** A request that would outlast what is left of the lease, with this much to spare, renews it first. */
 const MARGIN_MS = 2_000;
-/** Open requests are cut this long before the lease ends. */
-const CUT_MS = 200;
 /** How long outcomes are still tried to be stored once the activity has been given up. */
 const KEEP_MS = 60_000;
 
@@ -100,7 +98,7 @@ export async function openSingleSender(
 
   async function send(config: SenderConfig, message: Message, attempt: number): Promise<Tried> {
     const { promise, resolve } = Promise.withResolvers<Tried>();
-    const startBy = (): number => leaseUntil - CUT_MS;
+    const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
     const ended: OnAttemptEnd<Message> = ({ messageId }, outcome, startedAt, durationMs) => {
       const made = { position: message.position, messageId, attempt, startedAt, durationMs };
       resolve({ made, outcome });

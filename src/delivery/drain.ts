@@ -7,7 +7,7 @@ import { createReadyQueue } from '../flow/readyQueue.ts';
 import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog, toRelease, type FailingHead } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
-import type { Lease } from '../progress/lease.ts';
+import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedRow } from '../progress/parkedRows.ts';
 import type { SenderOutcomes } from '../progress/senderOutcomes.ts';
 import { laneOf } from '../rules/ordering.ts';
@@ -25,8 +25,6 @@ import { goesTheSameWay, mostInFlight, ownClock, type SenderConfig } from './sen
 const LOW_WATER = 1_000;
 /** Entries between the position and the newest read: bounds `ahead`. */
 const MAX_SPAN = 5_000;
-/** Requests end this long before the lease does. */
-const LEASE_MARGIN_MS = 200;
 /** A parked entry due within it keeps a sender from going idle. */
 const SOON_MS = 5_000;
 
