@@ -9,7 +9,7 @@ import { temporalClock } from './clock.ts';
 import type { Drained, Of } from './contract.ts';
 
 export interface DrainDeps {
-  shared: DrainContext;
+  context: DrainContext;
   leaseMs: number;
   /** Names this process in the cursor. */
   holder: string;
@@ -28,16 +28,16 @@ const BEAT_MS = 6_000;
  * sender while it runs: it takes the next epoch and waits out an unreleased lease first.
  */
 export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Drained> {
-  const { shared } = deps;
-  const context = Context.current();
-  const beat = setInterval(() => context.heartbeat(), BEAT_MS);
+  const { context } = deps;
+  const activity = Context.current();
+  const beat = setInterval(() => activity.heartbeat(), BEAT_MS);
   try {
     const acquiredAt = performance.now();
-    const lease = await shared.progress.acquire(consumerId, deps.holder, deps.leaseMs);
+    const lease = await context.progress.acquire(consumerId, deps.holder, deps.leaseMs);
     if (lease === null) return { reason: 'changed', position: 0, failure: null, parkedDueAt: null };
-    await waitOut(lease, context.cancellationSignal);
-    if (context.cancellationSignal.aborted) return await letGo(deps, consumerId, lease, 'yielded');
-    const config = await shared.loadConfig(consumerId);
+    await waitOut(lease, activity.cancellationSignal);
+    if (activity.cancellationSignal.aborted) return await letGo(deps, consumerId, lease, 'yielded');
+    const config = await context.loadConfig(consumerId);
     if (config === null || config.deleted || config.held || config.status !== 'active') {
       return await letGo(deps, consumerId, lease, 'changed');
     }
@@ -47,29 +47,29 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
       const reason = code === 'GONE' ? 'gone' : 'blocked';
       return { ...(await letGo(deps, consumerId, lease, reason)), failure: `${code}: ${detail}` };
     }
-    const failedAttempts = await shared.progress.failedAttempts(consumerId, lease.position);
+    const failedAttempts = await context.progress.failedAttempts(consumerId, lease.position);
     const parkedRows =
-      lease.parked || config.parkedVersion > 0 ? await shared.parked.rows(consumerId) : [];
+      lease.parked || config.parkedVersion > 0 ? await context.parked.rows(consumerId) : [];
     const delivery = startDrain({
-      shared,
+      shared: context,
       config,
       lease,
       leaseUntil: acquiredAt + deps.leaseMs,
       failedAttempts,
       parkedRows,
-      nowMs: temporalClock(context.info.currentAttemptScheduledTimestampMs),
+      nowMs: temporalClock(activity.info.currentAttemptScheduledTimestampMs),
     });
     const unregister = deps.register(delivery);
     const yielding = (): void => delivery.stop('yielded');
-    context.cancellationSignal.addEventListener('abort', yielding);
-    if (context.cancellationSignal.aborted) yielding();
+    activity.cancellationSignal.addEventListener('abort', yielding);
+    if (activity.cancellationSignal.aborted) yielding();
     try {
       const { reason, position, head, parkedDueAt } = await delivery.ended;
       const failure = head === null ? null : `${head.outcome.code}: ${head.outcome.detail}`;
       const dueAt = parkedDueAt === null ? null : new Date(parkedDueAt).toISOString();
       return { reason, position, failure, parkedDueAt: dueAt };
     } finally {
-      context.cancellationSignal.removeEventListener('abort', yielding);
+      activity.cancellationSignal.removeEventListener('abort', yielding);
       unregister();
     }
   } finally {
@@ -92,6 +92,6 @@ async function letGo(
   reason: 'changed' | 'yielded' | 'blocked' | 'gone',
 ): Promise<Drained> {
   const { epoch, position } = lease;
-  await deps.shared.progress.release({ consumerId, epoch, idle: false, head: 'keep' });
+  await deps.context.progress.release({ consumerId, epoch, idle: false, head: 'keep' });
   return { reason, position, failure: null, parkedDueAt: null };
 }

@@ -161,7 +161,7 @@ export function openProcess(options: ProcessOptions): Process {
     if (!gate.dead) await closed;
   }
 
-  const shared: DrainContext = {
+  const context: DrainContext = {
     pages,
     progress,
     parked: createParkedStore(gate),
@@ -176,7 +176,7 @@ export function openProcess(options: ProcessOptions): Process {
     log,
   };
   const deps = {
-    shared,
+    context,
     leaseMs: LEASE_MS.drain,
     holder: randomUUID(),
     register: (delivery: Drain) => {
