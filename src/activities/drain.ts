@@ -1,15 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { Context } from '@temporalio/activity';
 
-import { startDrain } from '../delivery/drain.ts';
 import type { Drain, DrainContext } from '../delivery/drainContext.ts';
-import type { Lease } from '../progress/lease.ts';
+import { openDrain } from '../delivery/openDrain.ts';
 import { temporalClock } from './clock.ts';
 import type { Drained, Of } from './contract.ts';
 
 export interface DrainDeps {
-  shared: DrainContext;
+  context: DrainContext;
   leaseMs: number;
   /** Names this process in the cursor. */
   holder: string;
@@ -28,70 +25,37 @@ const BEAT_MS = 6_000;
  * sender while it runs: it takes the next epoch and waits out an unreleased lease first.
  */
 export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Drained> {
-  const { shared } = deps;
-  const context = Context.current();
-  const beat = setInterval(() => context.heartbeat(), BEAT_MS);
+  const { context, holder, leaseMs } = deps;
+  const activity = Context.current();
+  const cancelled = activity.cancellationSignal;
+  const nowMs = temporalClock(activity.info.currentAttemptScheduledTimestampMs);
+  const beat = setInterval(() => activity.heartbeat(), BEAT_MS);
   try {
-    const acquiredAt = performance.now();
-    const lease = await shared.progress.acquire(consumerId, deps.holder, deps.leaseMs);
-    if (lease === null) return { reason: 'changed', position: 0, failure: null, parkedDueAt: null };
-    await waitOut(lease, context.cancellationSignal);
-    if (context.cancellationSignal.aborted) return await letGo(deps, consumerId, lease, 'yielded');
-    const config = await shared.loadConfig(consumerId);
-    if (config === null || config.deleted || config.held || config.status !== 'active') {
-      return await letGo(deps, consumerId, lease, 'changed');
-    }
-    // Its predecessor's verdict did not reach the workflow: a success has not come since.
-    if (lease.head !== null && lease.lastFailure !== null) {
-      const { code, detail } = lease.lastFailure;
-      const reason = code === 'GONE' ? 'gone' : 'blocked';
-      return { ...(await letGo(deps, consumerId, lease, reason)), failure: `${code}: ${detail}` };
-    }
-    const failedAttempts = await shared.progress.failedAttempts(consumerId, lease.position);
-    const parkedRows =
-      lease.parked || config.parkedVersion > 0 ? await shared.parked.rows(consumerId) : [];
-    const delivery = startDrain({
-      shared,
-      config,
-      lease,
-      leaseUntil: acquiredAt + deps.leaseMs,
-      failedAttempts,
-      parkedRows,
-      nowMs: temporalClock(context.info.currentAttemptScheduledTimestampMs),
-    });
-    const unregister = deps.register(delivery);
-    const yielding = (): void => delivery.stop('yielded');
-    context.cancellationSignal.addEventListener('abort', yielding);
-    if (context.cancellationSignal.aborted) yielding();
-    try {
-      const { reason, position, head, parkedDueAt } = await delivery.ended;
-      const failure = head === null ? null : `${head.outcome.code}: ${head.outcome.detail}`;
-      const dueAt = parkedDueAt === null ? null : new Date(parkedDueAt).toISOString();
-      return { reason, position, failure, parkedDueAt: dueAt };
-    } finally {
-      context.cancellationSignal.removeEventListener('abort', yielding);
-      unregister();
-    }
+    const opened = await openDrain({ consumerId, context, holder, leaseMs, nowMs, cancelled });
+    if ('reason' in opened) return { ...opened, parkedDueAt: null };
+    return await untilEnded(deps, opened, cancelled);
   } finally {
     clearInterval(beat);
   }
 }
 
-/** The predecessor may still be sending until its lease is over. */
-async function waitOut(lease: Lease, signal: AbortSignal): Promise<void> {
-  if (lease.waitMs === 0) return;
-  await sleep(lease.waitMs, undefined, { signal }).catch((error: unknown) => {
-    if (!signal.aborted) throw error; // cancelled: the caller lets go
-  });
-}
-
-async function letGo(
+/** Keeps a drain running until it ends by itself or, when the activity is cancelled, yields. */
+async function untilEnded(
   deps: DrainDeps,
-  consumerId: string,
-  lease: Lease,
-  reason: 'changed' | 'yielded' | 'blocked' | 'gone',
+  running: Drain,
+  cancelled: AbortSignal,
 ): Promise<Drained> {
-  const { epoch, position } = lease;
-  await deps.shared.progress.release({ consumerId, epoch, idle: false, head: 'keep' });
-  return { reason, position, failure: null, parkedDueAt: null };
+  const unregister = deps.register(running);
+  const yielding = (): void => running.stop('yielded');
+  cancelled.addEventListener('abort', yielding);
+  if (cancelled.aborted) yielding();
+  try {
+    const { reason, position, head, parkedDueAt } = await running.ended;
+    const failure = head === null ? null : `${head.outcome.code}: ${head.outcome.detail}`;
+    const dueAt = parkedDueAt === null ? null : new Date(parkedDueAt).toISOString();
+    return { reason, position, failure, parkedDueAt: dueAt };
+  } finally {
+    cancelled.removeEventListener('abort', yielding);
+    unregister();
+  }
 }

@@ -9,7 +9,7 @@ import { createLanes } from '../flow/lanes.ts';
 import { createPace } from '../flow/pace.ts';
 import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog } from '../progress/attemptLog.ts';
-import type { Lease } from '../progress/lease.ts';
+import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedRow } from '../progress/parkedRows.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -27,9 +27,6 @@ import { createReader } from './reader.ts';
 import { createReconfigure } from './reconfigure.ts';
 import { mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
 import { createTicking } from './ticking.ts';
-
-/** Requests end this long before the lease does. */
-const LEASE_MARGIN_MS = 200;
 
 export interface DrainOptions {
   shared: DrainContext;

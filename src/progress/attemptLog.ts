@@ -1,7 +1,7 @@
+import { longestRetryAfter, planHead, storedFailure } from '../rules/headPlan.ts';
 import type { Failed } from '../rules/outcome.ts';
-import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { StreamName } from '../schema/stream.ts';
-import type { Release } from './lease.ts';
+import type { StoredHead } from './lease.ts';
 import type { AttemptRow, Batch } from './senderOutcomes.ts';
 
 /** One attempt that has ended. Times in unix ms and ms. */
@@ -16,8 +16,8 @@ export interface EndedAttempt {
 export interface FailingHead {
   position: number;
   attempt: number;
-  /** Unix ms, as the next one. */
-  nextAttemptAt: number;
+  /** Unix ms, as the next one; null: none is planned. */
+  nextAttemptAt: number | null;
   /** Until when the endpoint asked to wait; null: it did not. */
   askedUntil: number | null;
   outcome: Failed;
@@ -26,16 +26,17 @@ export interface FailingHead {
 
 /** What a delivery has seen and not yet handed to the committer. */
 export interface AttemptLog {
-  delivered(made: EndedAttempt, status: number): void;
+  delivered(ended: EndedAttempt, status: number): void;
   /** A failed attempt after which sending goes on; unix ms of the next one, if that is planned. */
-  failed(made: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
+  failed(ended: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
   /** One that ends the sending: handed over (unless it was) when the next attempt has been planned. */
-  failing(made: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
+  failing(ended: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
   /** What came since the last call: first-attempt successes as columns, the rest as rows. */
   toStore(): { batch: Batch; attempts: AttemptRow[] };
   /**
-   * Of several failing entries the lowest is the head; its next attempt is planned from here, no
-   * earlier than any of them was asked to wait for, nor than `paceMs` from now (unix ms).
+   * The lowest of several failing entries is the head, or one that was answered 410. Its next
+   * attempt is planned from `now` (unix ms), no earlier than any of them was asked to wait for, nor
+   * than in `paceMs`. Null: none fails.
    */
   failingHead(now: number, paceMs: number): FailingHead | null;
 }
@@ -45,14 +46,14 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
   let batch = emptyBatch();
   let rows: AttemptRow[] = [];
 
-  function delivered(made: EndedAttempt, status: number): void {
-    if (made.attempt > 1) {
-      rows.push({ ...toAttempt(stream, made), outcome: 'delivered', status });
+  function delivered(ended: EndedAttempt, status: number): void {
+    if (ended.attempt > 1) {
+      rows.push({ ...toAttempt(stream, ended), outcome: 'delivered', status });
       return;
     }
-    batch.positions.push(made.position);
-    batch.startedAt.push(made.startedAt);
-    batch.durationMs.push(made.durationMs);
+    batch.positions.push(ended.position);
+    batch.startedAt.push(ended.startedAt);
+    batch.durationMs.push(ended.durationMs);
     batch.status.push(status);
   }
 
@@ -61,30 +62,20 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
     for (const { attempt, handedOver } of failures) if (!handedOver) rows.push(attempt);
     const head = failures.find(({ outcome }) => outcome.code === 'GONE') ?? failures[0];
     if (head === undefined) return null;
-    const { attempt, outcome } = head;
-    const asked = longestAsked(now);
-    const delay = nextDelayMs({
+    const outcomes = failures.map((one) => one.outcome);
+    const { nextAttemptAt, askedUntil } = planHead({
       attempt: 1, // an episode begins, however often this entry was tried in earlier ones
+      nowMs: now,
       remainingMs: retryWindowMs,
       windowMs: retryWindowMs,
-      retryAfterMs: asked,
+      askedMs: longestRetryAfter(outcomes, now),
       random: Math.random(),
       leastMs: paceMs,
     });
-    attempt.nextAttemptAt = now + (delay ?? 1);
-    const { position, nextAttemptAt, startedAt } = attempt;
-    const askedUntil = asked === null ? null : nextAttemptAt;
+    const { attempt, outcome } = head;
+    attempt.nextAttemptAt = nextAttemptAt;
+    const { position, startedAt } = attempt;
     return { position, attempt: attempt.attempt, nextAttemptAt, askedUntil, outcome, startedAt };
-  }
-
-  /** Retry-After holds for the whole consumer, whichever entry was answered with it. */
-  function longestAsked(now: number): number | null {
-    let longest: number | null = null;
-    for (const { outcome } of failures) {
-      const asked = parseRetryAfter(outcome.retryAfter, now);
-      if (asked !== null) longest = Math.max(longest ?? 0, asked);
-    }
-    return longest;
   }
 
   function toStore(): { batch: Batch; attempts: AttemptRow[] } {
@@ -96,11 +87,11 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
 
   return {
     delivered,
-    failed: (made, outcome, nextAttemptAt) => {
-      rows.push(failedAttempt(stream, made, outcome, nextAttemptAt));
+    failed: (ended, outcome, nextAttemptAt) => {
+      rows.push(failedAttempt(stream, ended, outcome, nextAttemptAt));
     },
-    failing: (made, outcome, handedOver = false) => {
-      failures.push({ attempt: failedAttempt(stream, made, outcome, null), outcome, handedOver });
+    failing: (ended, outcome, handedOver = false) => {
+      failures.push({ attempt: failedAttempt(stream, ended, outcome, null), outcome, handedOver });
     },
     toStore,
     failingHead,
@@ -110,17 +101,17 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
 /** The row of a failed attempt. */
 export function failedAttempt(
   stream: StreamName,
-  made: EndedAttempt,
+  ended: EndedAttempt,
   outcome: Failed,
   nextAttemptAt: number | null,
 ): AttemptRow {
   const { status, code, responseHead } = outcome;
-  return { ...toAttempt(stream, made), status, errorCode: code, responseHead, nextAttemptAt };
+  return { ...toAttempt(stream, ended), status, errorCode: code, responseHead, nextAttemptAt };
 }
 
 /** The row of an attempt, as failed for no known reason: what differs is set by the caller. */
-export function toAttempt(stream: StreamName, made: EndedAttempt): AttemptRow {
-  const { position, messageId, attempt, startedAt, durationMs } = made;
+export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
+  const { position, messageId, attempt, startedAt, durationMs } = ended;
   return {
     position,
     messageId,
@@ -136,12 +127,10 @@ export function toAttempt(stream: StreamName, made: EndedAttempt): AttemptRow {
   };
 }
 
-/** What the cursor keeps of a failing head. */
-export function toRelease(head: FailingHead): Exclude<Release['head'], 'keep' | null> {
-  const { code, status, detail } = head.outcome;
-  const at = new Date(head.startedAt).toISOString();
-  const { position, attempt, nextAttemptAt, askedUntil } = head;
-  const failure = { code, status, detail, at };
+/** What the cursor keeps of the head that a drain ended with: it is the first failure of its episode. */
+export function toRelease(head: FailingHead): StoredHead {
+  const { position, attempt, nextAttemptAt, askedUntil, outcome, startedAt } = head;
+  const failure = storedFailure(outcome, startedAt);
   return { position, attempt, tries: 1, nextAttemptAt, askedUntil, failure };
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import { isDatabaseAway } from '../db/errors.ts';
+import { createOutcomeStore } from './outcomeStore.ts';
 import type { Progress } from './progress.ts';
 import type { Committed, SenderOutcomes } from './senderOutcomes.ts';
 
@@ -56,9 +56,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   const dirty = new Set<Committing>();
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> | null = null;
-  let healthy = true;
-  let endsAt = Infinity;
-  const unstored = new Set<string>();
+  const outcomeStore = createOutcomeStore<Committing>({ progress, leaseMs, stored, log });
 
   const renewal = setInterval(() => {
     const due = performance.now() - leaseMs / 2;
@@ -88,51 +86,10 @@ export function createCommitter(options: CommitterOptions): Committer {
     const batch = [...dirty].filter((one) => joined.has(one));
     dirty.clear();
     if (batch.length === 0) return;
-    await store(batch.map((one) => ({ one, outcomes: one.toStore() })));
+    await outcomeStore.store(batch.map((sender) => ({ sender, outcomes: sender.toStore() })));
   }
 
-  async function store(taken: Taken[]): Promise<void> {
-    let wait = 100;
-    for (;;) {
-      const sentAt = performance.now();
-      try {
-        const stored = await progress.commit(
-          taken.map(({ outcomes }) => outcomes),
-          leaseMs,
-        );
-        heal();
-        for (const { one } of taken) settle(one, stored.get(one.consumerId), sentAt);
-        return;
-      } catch (error) {
-        if (!isDatabaseAway(error)) return storeSingly(taken, error as Error);
-        if (healthy)
-          log.warn({ err: error }, 'Postgres is away: sending stops until outcomes are stored');
-        healthy = false;
-        if (sentAt >= endsAt) return giveUp(taken, error as Error);
-        await new Promise((resolve) => setTimeout(resolve, wait));
-        wait = Math.min(wait * 2, 1_000);
-      }
-    }
-  }
-
-  function giveUp(taken: Taken[], error: Error): void {
-    for (const { one } of taken) {
-      unstored.add(one.consumerId);
-      one.broken(error);
-    }
-  }
-
-  /** One consumer's outcomes that cannot be stored must not hold up the others'. */
-  async function storeSingly(taken: Taken[], error: Error): Promise<void> {
-    if (taken.length > 1) {
-      for (const single of taken) await store([single]);
-      return;
-    }
-    log.error({ err: error, consumer_id: taken[0]?.one.consumerId }, 'outcomes cannot be stored');
-    taken[0]?.one.broken(error);
-  }
-
-  function settle(one: Committing, committed: Committed | undefined, sentAt: number): void {
+  function stored(one: Committing, committed: Committed | undefined, sentAt: number): void {
     if (committed === undefined) {
       joined.delete(one);
       one.fenced();
@@ -140,12 +97,6 @@ export function createCommitter(options: CommitterOptions): Committer {
     }
     if (joined.has(one)) joined.set(one, sentAt);
     one.stored(committed, sentAt + leaseMs);
-  }
-
-  function heal(): void {
-    if (healthy) return;
-    healthy = true;
-    log.info('Postgres is back: outcomes are stored');
   }
 
   async function flush(one: Committing): Promise<void> {
@@ -164,19 +115,17 @@ export function createCommitter(options: CommitterOptions): Committer {
       schedule();
     },
     flush,
-    endBy: (at) => {
-      endsAt = at;
-    },
+    endBy: outcomeStore.endBy,
     get endsAt() {
-      return endsAt;
+      return outcomeStore.endsAt;
     },
-    unstored,
+    unstored: outcomeStore.unstored,
     markAll: () => {
       for (const one of joined.keys()) dirty.add(one);
       schedule();
     },
     get healthy() {
-      return healthy;
+      return outcomeStore.healthy;
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(renewal);
@@ -184,9 +133,4 @@ export function createCommitter(options: CommitterOptions): Committer {
       await running;
     },
   };
-}
-
-interface Taken {
-  one: Committing;
-  outcomes: SenderOutcomes;
 }

@@ -69,7 +69,7 @@ export function createDrains(options: DrainsOptions): Drains {
     events: createTail({ stream: 'events', ...tail }),
   };
   const deliveries = new Set<Drain>();
-  const shared: DrainContext = {
+  const context: DrainContext = {
     pages,
     progress,
     parked: createParkedStore(db.pipe),
@@ -109,7 +109,7 @@ export function createDrains(options: DrainsOptions): Drains {
 
   return {
     deps: {
-      shared,
+      context,
       leaseMs: LEASE_MS,
       holder: options.holder,
       register: (delivery) => {

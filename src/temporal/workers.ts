@@ -126,7 +126,7 @@ export async function createWorkers(options: WorkersOptions): Promise<{
           pages,
           applier: createCommandApplier({ db, pages: createPages }),
           lifecycle: createLifecycle(alerts),
-          loadConfig: drains.deps.shared.loadConfig,
+          loadConfig: drains.deps.context.loadConfig,
           retryWindowMs: options.retryWindowMs,
           mailWaits: () => outbox.hint(),
         }),

@@ -29,12 +29,12 @@ test('a page that comes when its delivery has ended takes no memory from the oth
   });
   await opened.append('a', 500);
   const { id } = await opened.create({ start: 'beginning' });
-  const real = drains.deps.shared;
+  const real = drains.deps.context;
   const { promise: gate, resolve: open } = Promise.withResolvers<void>();
   let waiting = false;
   let returned = false;
   let held = 0;
-  const shared: DrainContext = {
+  const context: DrainContext = {
     ...real,
     pages: {
       ...real.pages,
@@ -54,12 +54,12 @@ test('a page that comes when its delivery has ended takes no memory from the oth
       },
     },
   };
-  const run = await shared.loadConfig(id);
-  const lease = await shared.progress.acquire(id, 'here', 8_000);
+  const run = await context.loadConfig(id);
+  const lease = await context.progress.acquire(id, 'here', 8_000);
   if (run === null || lease === null) throw new Error('there is no such consumer');
   const leaseUntil = performance.now() + 8_000;
   const delivery = startDrain({
-    shared,
+    shared: context,
     config: run,
     lease,
     leaseUntil,

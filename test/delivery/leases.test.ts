@@ -1,9 +1,5 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
-import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { deliver } from '../../src/activities/deliver.ts';
 import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
 import { emptyBatch } from '../../src/progress/attemptLog.ts';
 import { createProgress } from '../../src/progress/progress.ts';
@@ -11,7 +7,6 @@ import type { Command } from '../../src/rules/command.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
-import { openProcess } from '../support/process.ts';
 
 const COMMANDS: Command[] = [
   { kind: 'pause' },
@@ -78,45 +73,6 @@ test('a rate limit holds from one sender to the next, also from one that did not
   // It dies: what it did until the end of its lease is not known.
   const fourth = await acquire(60_000);
   expect(fourth.paceMs).toBeGreaterThan(60_000);
-});
-
-test('a try that waits for its turn by a rate limit sends nothing and lets go when it is cancelled', async () => {
-  await using opened = await openConsumersApi();
-  const { db, vault } = opened.api;
-  const { id: consumerId } = await opened.create({ start: 'beginning' });
-  await opened.append('s');
-  await opened.api.request('PATCH', `/v1/targets/${opened.targetId}`, { rate_limit: 1 });
-  await db.query(`update consumers set status = 'blocked', failing_since = now()`);
-  await opened.setCursor(consumerId, `paced_until = now() + interval '1 hour', idle = false`);
-  let arrived = 0;
-  const process = openProcess({
-    db,
-    vault,
-    log: pino({ level: 'silent' }),
-    consumerId,
-    idleAfterMs: 60_000,
-    listener: { on: () => () => undefined },
-    reportHead: () => Promise.resolve(),
-    wire: {
-      arrives: () => {
-        arrived += 1;
-        return null;
-      },
-      over: () => undefined,
-      died: () => undefined,
-    },
-  });
-  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
-  const trying = environment.run(() => deliver(process.deps, { consumerId, last: false }));
-  const holder = async (): Promise<string | null> => {
-    const { rows } = await db.query<{ holder: string | null }>('select holder from cursors');
-    return rows[0]?.holder ?? null;
-  };
-  await until(async () => (await holder()) === process.deps.holder);
-  environment.cancel('CANCELLED');
-  expect(await trying).toMatchObject({ outcome: 'changed' });
-  expect([arrived, await holder()]).toEqual([0, null]);
-  await process.close();
 });
 
 test('an edit does not disturb a sender whose lease holds', async () => {

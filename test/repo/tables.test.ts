@@ -14,7 +14,7 @@ const OWNERS: Record<string, string> = {
   events: 'streams/appendSql.ts',
   event_ids: 'streams/appendSql.ts',
   syncs: 'streams/syncs.ts',
-  collections: 'streams/syncs.ts',
+  collections: 'streams/rollUp.ts',
   targets: 'targets/targets.ts',
   consumers: 'consumers/consumerRows.ts',
   changes: 'consumers/changes.ts',
@@ -44,9 +44,9 @@ const NAMED_LATER = '*';
 /** What other files write, and why they may. */
 const BESIDE: { file: string; tables: string; why: string }[] = [
   {
-    file: 'streams/syncs.ts',
-    tables: 'streams',
-    why: 'rolled_up is its own column: up to where the events are counted',
+    file: 'streams/rollUp.ts',
+    tables: 'syncs streams',
+    why: 'counts of events are its own columns, and rolled_up: up to where they are counted',
   },
   {
     file: 'retention/eventRetention.ts',

@@ -162,7 +162,7 @@ export function openProcess(options: ProcessOptions): Process {
     if (!gate.dead) await closed;
   }
 
-  const shared: DrainContext = {
+  const context: DrainContext = {
     pages,
     progress,
     parked: createParkedStore(gate),
@@ -177,7 +177,7 @@ export function openProcess(options: ProcessOptions): Process {
     log,
   };
   const deps = {
-    shared,
+    context,
     leaseMs: LEASE_MS.drain,
     holder: randomUUID(),
     register: (delivery: Drain) => {

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Lease } from '../progress/lease.ts';
+import { startDrain } from './drain.ts';
+import type { Drain, DrainContext } from './drainContext.ts';
+
+export interface OpenDrainOptions {
+  consumerId: string;
+  context: DrainContext;
+  /** Names this process in the cursor. */
+  holder: string;
+  leaseMs: number;
+  /** Unix ms, as Temporal counts: it follows time skipping. */
+  nowMs: () => number;
+  /** Aborted: it is not to be started any more. */
+  cancelled: AbortSignal;
+}
+
+/** Why no drain was started. The lease has been released, and the cursor is as it was. */
+export interface NotStarted {
+  reason: 'changed' | 'yielded' | 'blocked' | 'gone';
+  position: number;
+  /** Sentence about the failing head, when blocked or gone. */
+  failure: string | null;
+}
+
+/**
+ * Takes the consumer's cursor, waits out a lease that a predecessor did not release, and starts the
+ * drain; or says why the consumer is not to be drained.
+ */
+export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotStarted> {
+  const { consumerId, context, leaseMs, cancelled, nowMs } = options;
+  const { progress } = context;
+  const acquiredAt = performance.now();
+  const lease = await progress.acquire(consumerId, options.holder, leaseMs);
+  if (lease === null) return { reason: 'changed', position: 0, failure: null };
+  const { epoch, position, lastFailure } = lease;
+
+  async function refuse(
+    reason: NotStarted['reason'],
+    failure: string | null = null,
+  ): Promise<NotStarted> {
+    await progress.release({ consumerId, epoch, idle: false, head: 'keep' });
+    return { reason, position, failure };
+  }
+
+  await waitOut(lease, cancelled);
+  if (cancelled.aborted) return refuse('yielded');
+  const config = await context.loadConfig(consumerId);
+  if (config === null || config.deleted || config.held || config.status !== 'active') {
+    return refuse('changed');
+  }
+  // Its predecessor's verdict did not reach the workflow: a success has not come since.
+  if (lease.head !== null && lastFailure !== null) {
+    const { code, detail } = lastFailure;
+    return refuse(code === 'GONE' ? 'gone' : 'blocked', `${code}: ${detail}`);
+  }
+  const failedAttempts = await progress.failedAttempts(consumerId, position);
+  const hasParked = lease.parked || config.parkedVersion > 0;
+  const parkedRows = hasParked ? await context.parked.rows(consumerId) : [];
+  const leaseUntil = acquiredAt + leaseMs;
+  return startDrain({
+    shared: context,
+    config,
+    lease,
+    leaseUntil,
+    failedAttempts,
+    parkedRows,
+    nowMs,
+  });
+}
+
+/** The predecessor may still be sending until its lease is over. */
+async function waitOut(lease: Lease, cancelled: AbortSignal): Promise<void> {
+  if (lease.waitMs === 0) return;
+  await sleep(lease.waitMs, undefined, { signal: cancelled }).catch((error: unknown) => {
+    if (!cancelled.aborted) throw error; // cancelled: the caller releases the lease
+  });
+}

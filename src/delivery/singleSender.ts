@@ -1,0 +1,225 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { isDatabaseAway } from '../db/errors.ts';
+import type { Message, OnAttemptEnd, WebhookSender } from '../egress/webhookSender.ts';
+import type { ParkedEntries } from '../failure/parkedEntries.ts';
+import { createPace, type Pace } from '../flow/pace.ts';
+import { emptyBatch, failedAttempt, toAttempt, type EndedAttempt } from '../progress/attemptLog.ts';
+import type { Committer } from '../progress/committer.ts';
+import { LEASE_MARGIN_MS, type Lease, type Release } from '../progress/lease.ts';
+import type { Progress } from '../progress/progress.ts';
+import type { AttemptRow } from '../progress/senderOutcomes.ts';
+import { storeUntilBack, type Patience } from '../progress/storeUntilBack.ts';
+import type { Outcome } from '../rules/outcome.ts';
+import type { SenderConfig } from './senderConfig.ts';
+
+/** The longest request (15 s) and 10 s for what surrounds it; each commit renews it. */
+const LEASE_MS = 25_000;
+/** A request that would outlast what is left of the lease, with this much to spare, renews it first. */
+const SPARE_MS = 2_000;
+/** How long outcomes are still tried to be stored once the attempt has been cancelled. */
+const KEEP_MS = 60_000;
+/** Between two looks at the deadlines of a request and of the lease. */
+const SWEEP_MS = 25;
+
+/** Opens what posts one webhook; no request of it starts after `startBy` (monotonic ms). */
+export type OpenSingle = (
+  config: SenderConfig,
+  onEnd: OnAttemptEnd<Message>,
+  startBy: () => number,
+) => WebhookSender<Message>;
+
+export interface SingleSenderOptions {
+  consumerId: string;
+  /** Names this process in the cursor. */
+  holder: string;
+  progress: Pick<Progress, 'acquire' | 'commit' | 'release'>;
+  /** When the process has to end, and which consumers then had outcomes that were not stored. */
+  committer: Pick<Committer, 'endsAt' | 'unstored'>;
+  openSingle: OpenSingle;
+  /** Aborted: nothing more is to be sent; what has been sent is still stored. */
+  cancelled: AbortSignal;
+}
+
+/** One attempt that has ended, and what came of it. */
+export interface Tried {
+  ended: EndedAttempt;
+  outcome: Outcome;
+}
+
+/** A sender that makes one request at a time: it holds the lease and stores what came of each. */
+export interface SingleSender {
+  /** As it was when the lease was taken. */
+  readonly lease: Lease;
+  /** What is settled by now. */
+  progress(): { position: number; ahead: number[] };
+  /**
+   * Waits until the target's rate lets a request start, and renews a lease that it could outlast.
+   * False: the attempt was cancelled meanwhile.
+   */
+  mayStart(config: SenderConfig): Promise<boolean>;
+  /** Until the next request may start, ms. */
+  paceMs(): number;
+  /**
+   * Makes one attempt, right after `mayStart`; a fault of this machine is an outcome too. No request
+   * starts in the last moments of the lease, and one that is open then is cut.
+   */
+  send(config: SenderConfig, message: Message, attempt: number): Promise<Tried>;
+  /** Notes an attempt; it is stored with the next `commit`. */
+  note(config: SenderConfig, tried: Tried, nextAttemptAt: number | null): void;
+  /** Notes that this position is settled. */
+  settle(position: number): void;
+  /**
+   * Stores what was noted and settled, and renews the lease; waits while Postgres is away. Throws
+   * when another sender has taken the cursor.
+   */
+  commit(parkedEntries: ParkedEntries | null): Promise<void>;
+  /** Lets the lease go; a `config` says which target was tried. */
+  release(head: Release['head'], config: SenderConfig | null): Promise<void>;
+}
+
+/**
+ * Takes the consumer's cursor, waiting out a predecessor that did not release it; null when there
+ * is none.
+ */
+export async function openSingleSender(options: SingleSenderOptions): Promise<SingleSender | null> {
+  const { consumerId, progress, committer, cancelled } = options;
+  let leaseUntil = performance.now() + LEASE_MS;
+  const lease = await progress.acquire(consumerId, options.holder, LEASE_MS);
+  if (lease === null) return null;
+  const { epoch, waitMs, sendFrom } = lease;
+  const settled = createSettled(lease);
+  let attempts: AttemptRow[] = [];
+  let pace: Pace | null = null; // once the rate is known
+
+  async function mayStart({ target }: SenderConfig): Promise<boolean> {
+    if (pace === null) pace = createPace(target.rateLimit, sendFrom);
+    else pace.change(target.rateLimit);
+    for (let ms = paceMs(); ms > 0 && !cancelled.aborted; ms = paceMs()) {
+      await sleep(ms, undefined, { signal: cancelled }).catch((error: unknown) => {
+        if (!cancelled.aborted) throw error; // cancelled: the caller releases the lease
+      });
+    }
+    if (cancelled.aborted) return false;
+    if (leaseUntil - performance.now() < target.timeoutMs + SPARE_MS) await commit(null);
+    return true;
+  }
+
+  function paceMs(): number {
+    return pace?.waitMs(performance.now()) ?? 0;
+  }
+
+  function send(config: SenderConfig, message: Message, attempt: number): Promise<Tried> {
+    const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
+    const open = (onEnd: OnAttemptEnd<Message>): WebhookSender<Message> => {
+      const sender = options.openSingle(config, onEnd, startBy);
+      pace?.started(performance.now());
+      return sender;
+    };
+    return sendOne({ open, message, attempt, startBy });
+  }
+
+  function note({ stream }: SenderConfig, tried: Tried, nextAttemptAt: number | null): void {
+    const { ended, outcome } = tried;
+    if (outcome.kind === 'failed') {
+      attempts.push(failedAttempt(stream, ended, outcome, nextAttemptAt));
+    } else if (outcome.kind === 'delivered') {
+      const { status } = outcome;
+      attempts.push({ ...toAttempt(stream, ended), outcome: 'delivered', status });
+    }
+  }
+
+  async function commit(parkedEntries: ParkedEntries | null): Promise<void> {
+    const parked = parkedEntries?.toStore() ?? null;
+    const outcomes = { consumerId, epoch, ...settled.now(), batch: emptyBatch(), attempts, parked };
+    attempts = [];
+    try {
+      const store = () => progress.commit([outcomes], LEASE_MS);
+      const { answer, sentAt } = await storeUntilBack(store, patience());
+      if (!answer.has(consumerId)) throw new Error('another sender has taken the cursor');
+      parkedEntries?.committed();
+      leaseUntil = sentAt + LEASE_MS;
+    } catch (error) {
+      const givenUp = isDatabaseAway(error) && performance.now() > committer.endsAt;
+      if (givenUp) committer.unstored.add(consumerId);
+      throw error;
+    }
+  }
+
+  /** What was delivered must be stored, also when nothing waits for this attempt any more. */
+  function patience(): Patience {
+    let cancelledAt = Infinity;
+    return {
+      givesUp: (sentAt) => {
+        if (cancelled.aborted) cancelledAt = Math.min(cancelledAt, sentAt);
+        return sentAt > cancelledAt + KEEP_MS || sentAt > committer.endsAt;
+      },
+    };
+  }
+
+  async function release(head: Release['head'], config: SenderConfig | null): Promise<void> {
+    const tried = config === null ? {} : { triedTarget: config.target };
+    const paced = pace === null ? {} : { paceMs: paceMs() };
+    await progress.release({ consumerId, epoch, idle: false, head, ...paced, ...tried });
+  }
+
+  if (waitMs > 0) {
+    await sleep(waitMs);
+    await commit(null);
+  }
+  return {
+    lease,
+    progress: settled.now,
+    mayStart,
+    paceMs,
+    send,
+    note,
+    settle: settled.add,
+    commit,
+    release,
+  };
+}
+
+/** What is settled, from what the cursor said when the lease was taken. */
+function createSettled(lease: Pick<Lease, 'position' | 'ahead'>): {
+  add(position: number): void;
+  now(): { position: number; ahead: number[] };
+} {
+  let { position } = lease;
+  let ahead = new Set(lease.ahead);
+  return {
+    add: (settled) => {
+      ahead.add(settled);
+      while (ahead.has(position + 1)) position += 1;
+      ahead = new Set([...ahead].filter((one) => one > position));
+    },
+    now: () => ({ position, ahead: [...ahead].sort((a, b) => a - b) }),
+  };
+}
+
+/** Sends one message, and closes what sent it when its attempt has ended. */
+async function sendOne(request: {
+  open: (onEnd: OnAttemptEnd<Message>) => WebhookSender<Message>;
+  message: Message;
+  attempt: number;
+  startBy: () => number;
+}): Promise<Tried> {
+  const { message, attempt } = request;
+  const { promise, resolve } = Promise.withResolvers<Tried>();
+  const sender = request.open(({ messageId }, outcome, startedAt, durationMs) => {
+    const { position } = message;
+    resolve({ ended: { position, messageId, attempt, startedAt, durationMs }, outcome });
+  });
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    sender.sweep(now);
+    if (now > request.startBy()) sender.cut();
+  }, SWEEP_MS);
+  try {
+    sender.send(message, attempt);
+    return await promise;
+  } finally {
+    clearInterval(sweep);
+    await sender.close();
+  }
+}

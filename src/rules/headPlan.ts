@@ -1,0 +1,51 @@
+import type { Failed, Failure } from './outcome.ts';
+import { nextDelayMs, parseRetryAfter, type RetryRequest } from './retry.ts';
+
+/** When a failing head is tried again. */
+export interface HeadPlan {
+  /** Ms from now; null: this was the last attempt of the window. */
+  delayMs: number | null;
+  /** The same as unix ms. */
+  nextAttemptAt: number | null;
+  /** The same where the endpoint asked to wait; null: it did not. */
+  askedUntil: number | null;
+}
+
+/** The plan when no attempt follows: the window is over, or the endpoint is gone. */
+export const NO_NEXT_ATTEMPT: HeadPlan = { delayMs: null, nextAttemptAt: null, askedUntil: null };
+
+export interface HeadPlanRequest extends Omit<RetryRequest, 'retryAfterMs'> {
+  /** Unix ms, in the time that the plan is made in. */
+  nowMs: number;
+  /** What the endpoint asked for, ms from now, as `longestRetryAfter` has it. */
+  askedMs: number | null;
+}
+
+/** Plans the next attempt of a failing head: by the table, or by what the endpoint asked for. */
+export function planHead({ nowMs, askedMs, ...request }: HeadPlanRequest): HeadPlan {
+  const delayMs = nextDelayMs({ ...request, retryAfterMs: askedMs });
+  if (delayMs === null) return NO_NEXT_ATTEMPT;
+  const nextAttemptAt = nowMs + delayMs;
+  return { delayMs, nextAttemptAt, askedUntil: askedMs === null ? null : nextAttemptAt };
+}
+
+/**
+ * The longest Retry-After of several failures, in ms from `nowMs`; null when none has one. It holds
+ * for the whole consumer, whichever entry was answered with it.
+ */
+export function longestRetryAfter(
+  failures: Iterable<Pick<Failed, 'retryAfter'>>,
+  nowMs: number,
+): number | null {
+  let longest: number | null = null;
+  for (const { retryAfter } of failures) {
+    const asked = parseRetryAfter(retryAfter, nowMs);
+    if (asked !== null) longest = Math.max(longest ?? 0, asked);
+  }
+  return longest;
+}
+
+/** What is stored of a head's failure and shown to people; `atMs` is unix ms. */
+export function storedFailure({ code, status, detail }: Failed, atMs: number): Failure {
+  return { code, status, detail, at: new Date(atMs).toISOString() };
+}

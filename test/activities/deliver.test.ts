@@ -1,0 +1,116 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { expect, test, vi } from 'vitest';
+
+import { attemptClock } from '../../src/activities/clock.ts';
+import type { HeadReport } from '../../src/activities/contract.ts';
+import { deliver, type DeliverDeps } from '../../src/activities/deliver.ts';
+import {
+  HOLDER,
+  openBlockedConsumer,
+  WINDOW_MS,
+  type BlockedConsumer,
+} from '../support/blocked.ts';
+import { accept, answer } from '../support/receiver.ts';
+
+/** One attempt as Temporal makes it; what it throws is a value. */
+function deliverOnce(
+  blocked: BlockedConsumer,
+  { last = false, ...fields }: Partial<DeliverDeps> & { last?: boolean } = {},
+): Promise<unknown> {
+  const { context, openSingle, consumerId } = blocked;
+  const reportHead = (): Promise<void> => Promise.resolve();
+  const deps = { context, holder: HOLDER, openSingle, reportHead, ...fields };
+  const now = Date.now();
+  const environment = new MockActivityEnvironment(
+    {
+      scheduledTimestampMs: now,
+      currentAttemptScheduledTimestampMs: now,
+      scheduleToCloseTimeoutMs: WINDOW_MS,
+    },
+    { logger: new DefaultLogger('ERROR') },
+  );
+  return environment
+    .run(() => deliver(deps, { consumerId, last }))
+    .catch((error: unknown) => error);
+}
+
+test('a failure of the endpoint is thrown with when Temporal is to try again, and told to the workflow', async () => {
+  await using blocked = await openBlockedConsumer(answer(429, { 'retry-after': '40' }));
+  const told: [string, HeadReport][] = [];
+  const reportHead: DeliverDeps['reportHead'] = async (...report) => void told.push(report);
+  const failure = await deliverOnce(blocked, { reportHead });
+  const { host } = new URL(blocked.receiver.url);
+  expect(failure).toMatchObject({
+    type: 'THROTTLED',
+    message: `${host}: HTTP 429 (attempt 1 at position 1)`,
+    category: 'BENIGN',
+    nonRetryable: false,
+    nextRetryDelay: 40_000,
+    details: [{ final: false }],
+  });
+  const { next_attempt_at, last_failure } = await blocked.cursor();
+  const report = { attempt: 1, nextAttemptAt: next_attempt_at, lastFailure: last_failure };
+  expect(told).toEqual([[blocked.consumerId, report]]);
+});
+
+test('the last failure is not to be retried, and says so', async () => {
+  await using blocked = await openBlockedConsumer(answer(429));
+  const failure = await deliverOnce(blocked, { last: true });
+  expect(failure).toMatchObject({ nonRetryable: true, details: [{ final: true }] });
+});
+
+test('a workflow that cannot be told does not change what came of the attempt', async () => {
+  await using blocked = await openBlockedConsumer(answer(429));
+  const failure = await deliverOnce(blocked, {
+    reportHead: () => Promise.reject(new Error('Temporal is away')),
+  });
+  expect(failure).toMatchObject({ type: 'THROTTLED', details: [{ final: false }] });
+});
+
+test('our own trouble is tried again soon, whatever the backoff of the endpoint', async () => {
+  await using blocked = await openBlockedConsumer(accept);
+  const openSingle: DeliverDeps['openSingle'] = (config, onEnd) =>
+    blocked.openSingle(config, onEnd, () => 0);
+  const soon = { nextRetryDelay: '2s', nonRetryable: false };
+  const message = 'a fault of this machine: the lease ended';
+  expect(await deliverOnce(blocked, { openSingle })).toMatchObject({
+    ...soon,
+    type: 'INTERNAL',
+    message,
+  });
+  // No retry follows the last one, so it is thrown as it came.
+  const last = await deliverOnce(blocked, { openSingle, last: true });
+  expect(last).toEqual(new Error(message));
+  expect(last).not.toBeInstanceOf(ApplicationFailure);
+  const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  const context = { ...blocked.context, loadConfig: () => Promise.reject(away) };
+  const expected = { ...soon, type: 'DATABASE_UNAVAILABLE', message: away.message };
+  expect(await deliverOnce(blocked, { context })).toMatchObject(expected);
+});
+
+test.each([
+  { title: 'of its own', timeoutMs: 60_000, leftMs: 60_000 - 7_000 },
+  { title: 'of the window, where it has none', timeoutMs: undefined, leftMs: 90_000 - 7_000 },
+])('an attempt counts from when Temporal scheduled it, and what is left is $title', (one) => {
+  vi.useFakeTimers({ toFake: ['performance', 'Date'], now: 0 });
+  try {
+    const scheduledTimestampMs = Date.UTC(2030, 0, 1); // Temporal has skipped time
+    const clock = attemptClock(
+      {
+        scheduledTimestampMs,
+        currentAttemptScheduledTimestampMs: scheduledTimestampMs + 7_000,
+        scheduleToCloseTimeoutMs: one.timeoutMs,
+      },
+      90_000,
+    );
+    expect(clock.nowMs()).toBe(scheduledTimestampMs + 7_000);
+    expect(clock.remainingMs()).toBe(one.leftMs);
+    vi.advanceTimersByTime(1_500);
+    expect(clock.nowMs()).toBe(scheduledTimestampMs + 8_500);
+    expect(clock.remainingMs()).toBe(one.leftMs - 1_500);
+  } finally {
+    vi.useRealTimers();
+  }
+});
