@@ -1,24 +1,20 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   allHandlersFinished,
   condition,
   continueAsNew,
   patched,
-  setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 
 import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
-import { describeFilter } from '../rules/filter.ts';
 import { createCarryOut } from './carryOut.ts';
 import { createConclude } from './conclude.ts';
 import { openControl, type Control } from './control.ts';
-import { details } from './details.ts';
 import { stateOf, windowMs, type Known } from './known.ts';
 import { openMailbox, type Mailbox } from './mailbox.ts';
 import * as messages from './messages.ts';
+import { createPublisher } from './publish.ts';
 import { createSending } from './sending.ts';
 import { untilNextAttempt, untilParked, untilWarning } from './timing.ts';
 import { dueTurn, hasSomethingCome, untilNextTurnMs, type Turn } from './turns.ts';
@@ -41,8 +37,6 @@ interface Carried {
   retryNow?: boolean;
 }
 
-const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
-const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
 const DAY_MS = 86_400_000;
 
 /**
@@ -81,12 +75,15 @@ interface Life {
   known: Known;
 }
 
-/** Takes a consumer's turns, one after another, until it is deleted or its workflow continues as new. */
+/**
+ * Takes the turns of a consumer, one after another, until it is deleted or its workflow continues as
+ * new. Of those that are due, the first in the list is next; when none is, it waits for one.
+ */
 async function live({ args, mailbox, timed, control, known }: Life): Promise<void> {
   const conclude = createConclude({ control, known });
   const sending = createSending({ ...args, control, known, conclude, quietHolds: timed });
   const carryOut = createCarryOut({ control, known, mailbox, sending });
-  let published = args.carried?.published ?? '';
+  const publisher = createPublisher(args.carried?.published ?? '');
   let over = false;
 
   const turns: Turn[] = [
@@ -99,7 +96,7 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
       act: warn,
     },
     { isDue: () => known.snapshot.deleted, act: end },
-    { isDue: hasLivedLong, act: goOnAsNew },
+    { isDue: isRunLong, act: goOnAsNew },
     { isDue: () => sending.isNone() && known.retryNow && !isBlocked(), act: forgetRetry },
     {
       isDue: () => sending.isNone() && hasSomethingToSend(known.snapshot, mailbox.wanted),
@@ -116,19 +113,19 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
   ];
 
   while (!over) {
-    publish();
+    publisher.publish(known, mailbox.note);
     const turn = dueTurn(turns);
-    const acting = turn === undefined ? untilTurn() : turn.act();
-    // A turn that was over at once is not waited for: in running workflows the next comes no later.
+    const acting = turn === undefined ? untilOneIsDue() : turn.act();
+    // An await takes its time too: where both come at once, it decides whether the end of a sender is
+    // seen before the next turn, and running workflows have to decide as they did.
     if (acting !== undefined) await acting;
   }
 
-  /** Waits without a timer where no turn has a time. */
-  async function untilTurn(): Promise<void> {
+  async function untilOneIsDue(): Promise<void> {
     const ready = (): boolean => hasSomethingCome(turns);
     const waitMs = untilNextTurnMs(turns);
     if (waitMs < Infinity) await condition(ready, waitMs);
-    else await condition(ready);
+    else await condition(ready); // without a timer
   }
 
   function readHeadReport(): void {
@@ -164,27 +161,16 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
     over = true;
   }
 
+  /** Nothing is awaited between the decision to continue as new and doing it. */
   async function goOnAsNew(): Promise<void> {
     await sending.quiet();
     // A command that came meanwhile is answered first: its handler waits for that.
     await condition(() => mailbox.commands.length > 0 || allHandlersFinished());
     if (mailbox.commands.length > 0) return;
     const { wanted, note } = mailbox;
+    const { published } = publisher;
     const carried = { wanted, note, published, retryNow: known.retryNow };
     await continueAsNew<typeof consumer>({ ...args, retryWindowMs: windowMs(known), carried });
-  }
-
-  /** Shows the consumer in the Temporal UI; search attributes are written only when they change. */
-  function publish(): void {
-    const { snapshot, filter } = known;
-    setCurrentDetails(details(snapshot, describeFilter(filter), mailbox.note));
-    const attributes = `${snapshot.status} ${snapshot.targetHost}`;
-    if (attributes === published) return;
-    published = attributes;
-    upsertSearchAttributes([
-      { key: STATUS, value: snapshot.status },
-      { key: HOST, value: snapshot.targetHost },
-    ]);
   }
 }
 
@@ -192,7 +178,8 @@ function hasSomethingToSend({ status, idle, position }: ConsumerSnapshot, wanted
   return status === 'active' && (!idle || wanted > position);
 }
 
-function hasLivedLong(): boolean {
+/** Whether the history has become long, or its run a day old. */
+function isRunLong(): boolean {
   const { continueAsNewSuggested, runStartTime } = workflowInfo();
   return continueAsNewSuggested || Date.now() - runStartTime.getTime() > DAY_MS;
 }
