@@ -79,8 +79,8 @@ export function openMailbox(): Mailbox {
   setHandler(messages.wake, (position) => {
     if (typeof position === 'number' && position > mailbox.wanted) mailbox.wanted = position;
   });
-  setHandler(messages.headReport, (failing) => {
-    if (isHeadReport(failing)) mailbox.headReport = failing;
+  setHandler(messages.headReport, (report) => {
+    if (isHeadReport(report)) mailbox.headReport = report;
   });
   setHandler(
     messages.command,

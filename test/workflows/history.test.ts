@@ -5,51 +5,98 @@ import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-uti
 import { Worker } from '@temporalio/worker';
 import { expect, inject, test } from 'vitest';
 
-import { until } from '../support/poll.ts';
-import { accept, answer, openReceiver } from '../support/receiver.ts';
-import { openWorld, someEvents, type World } from '../support/world.ts';
+import { failingLife, PLANTED, wholeLife, type Lived } from '../support/lives.ts';
+import { openWorld, type World } from '../support/world.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const STORED = join(import.meta.dirname, '../histories');
-const PLANTED = 'planted-secret-4711';
 
-/** A life with an edit, a block, a stop, a resume, a seek and continue-as-new. */
-async function live(world: World): Promise<{ consumer: string; runs: string[] }> {
-  await using receiver = await openReceiver();
-  const target = await world.target(receiver.url, {
-    credentials: { type: 'bearer', token: PLANTED },
+/** What no stored history may lack: activities, how those that send ended, what people asked, and events. */
+const HAPPENED = [
+  'load look apply hold block unblock warn stop hasHead drain deliver',
+  'idle blocked changed yielded gone delivered parked activityTaskFailed activityTaskCanceled',
+  'pause resume retry seek filter replay resend delete',
+  'timerStarted timerFired timerCanceled activityTaskCancelRequested markerRecorded',
+  'workflowExecutionContinuedAsNew workflowExecutionCompleted',
+].flatMap((line) => line.split(' '));
+
+type Handle = ReturnType<World['handle']>;
+type History = Awaited<ReturnType<Handle['fetchHistory']>>;
+
+test('histories of a whole life replay, hold no secret and no data, and continue as new loses nothing', async () => {
+  await using world = await openWorld({ retryWindowMs: 3_000 });
+  const lived = await wholeLife(world);
+  expect(await world.get(lived.consumer)).toMatchObject({
+    status: 'paused',
+    position: 10,
+    syncs: ['sync-1'],
   });
-  const consumer = await world.consumer(target, { syncs: ['sync-1'] });
-  const ask = (path: string, body?: unknown) =>
-    world.api.request('POST', `/v1/consumers/${consumer}/${path}`, body);
-  const runs: string[] = [];
-  const noteRun = async (): Promise<void> => {
-    const { runId } = await world.handle(consumer).describe();
-    if (runs.at(-1) !== runId) runs.push(runId);
-  };
-  await noteRun();
-  await world.append.events(someEvents(5, { data: JSON.stringify({ body: PLANTED }) }));
-  await until(() => receiver.received.length === 5);
-  await ask('filter', { add: { syncs: ['sync-2'] } });
-  await world.handle(consumer).signal('removeSyncs', ['sync-2']);
-  await world.handle(consumer).signal('addSyncs', 'garbage');
-  receiver.respond = answer(500);
-  await world.append.events(someEvents(3));
-  await world.becomes(consumer, 'stopped');
-  receiver.respond = accept;
-  await ask('resume');
-  await world.caughtUp(consumer);
-  await ask('seek', { to: 'beginning' });
-  await world.caughtUp(consumer);
-  for (let round = 0; runs.length < 2 && round < 60; round += 1) {
-    await ask('pause');
-    await ask('resume');
-    await noteRun();
+  const histories = await historiesOf(world, lived);
+  expect(histories.length).toBeGreaterThanOrEqual(2);
+  await replay(histories);
+  await record('life', histories);
+}, 180_000);
+
+test('histories of a life that fails in every way replay', async () => {
+  await using world = await openWorld({ retryWindowMs: 12_000, idleAfterMs: 100 });
+  const histories = await historiesOf(world, await failingLife(world));
+  const end = histories.at(-1)?.events?.at(-1);
+  expect(end?.workflowExecutionCompletedEventAttributes).toBeTruthy();
+  await replay(histories);
+  await record('failing', histories);
+}, 180_000);
+
+test('stored histories of earlier versions replay', async () => {
+  const files = await storedFiles();
+  expect(files.length).toBeGreaterThanOrEqual(2);
+  for (const file of files) await replayOne(await load(file), file);
+});
+
+test('stored histories hold every command and ending that an endpoint or a person can bring about', async () => {
+  const happened = new Set<string>();
+  let text = '';
+  for (const file of await storedFiles()) {
+    text += readable(JSON.parse(await readFile(join(STORED, file), 'utf8')));
+    const { events } = await load(file);
+    for (const event of events ?? []) {
+      for (const [attribute, value] of Object.entries(event))
+        if (value !== null) happened.add(attribute.replace('EventAttributes', ''));
+      const activity = event.activityTaskScheduledEventAttributes?.activityType?.name;
+      if (activity != null) happened.add(activity);
+    }
   }
-  await world.append.events(someEvents(2));
-  await world.caughtUp(consumer);
-  await ask('pause');
-  return { consumer, runs };
+  for (const [, ending = ''] of text.matchAll(/"(?:reason|outcome)":"(\w+)"/gu))
+    happened.add(ending);
+  for (const [, kind = ''] of text.matchAll(/"command":\{"kind":"(\w+)"/gu)) happened.add(kind);
+  expect([...happened]).toEqual(expect.arrayContaining(HAPPENED));
+});
+
+/** Each run of the workflow, in order. */
+async function historiesOf(world: World, { consumer, firstRun }: Lived): Promise<History[]> {
+  const histories: History[] = [];
+  for (let runId: string | null | undefined = firstRun; runId != null && runId !== '';) {
+    const handle: Handle = world.client.workflow.getHandle(`consumer/${consumer}`, runId);
+    const history: History = await handle.fetchHistory();
+    histories.push(history);
+    const end = history.events?.at(-1);
+    runId = end?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+  }
+  return histories;
+}
+
+async function replay(histories: History[]): Promise<void> {
+  for (const history of histories) {
+    const text = readable(history);
+    expect(text).toContain('sync-1'); // the payloads are readable here
+    expect(text).not.toContain(PLANTED);
+    expect(text).not.toContain('whsec_');
+    await replayOne(history, 'just lived');
+  }
+}
+
+function replayOne(history: History, name: string): Promise<void> {
+  const bundle = { codePath: inject('workflowBundle') };
+  return Worker.runReplayHistory({ workflowBundle: bundle }, history, name);
 }
 
 /** A history as text, its payloads decoded. */
@@ -59,40 +106,22 @@ function readable(history: object): string {
   );
 }
 
-test('histories of a whole life replay, hold no secret and no data, and continue as new loses nothing', async () => {
-  await using world = await openWorld({ retryWindowMs: 3_000 });
-  const { consumer, runs } = await live(world);
-  expect(runs.length).toBeGreaterThanOrEqual(2);
-  expect(await world.get(consumer)).toMatchObject({
-    status: 'paused',
-    position: 10,
-    syncs: ['sync-1'],
-  });
-
-  const bundle = { codePath: inject('workflowBundle') };
-  for (const [index, runId] of runs.entries()) {
-    const history = await world.client.workflow
-      .getHandle(`consumer/${consumer}`, runId)
-      .fetchHistory();
-    const text = readable(history);
-    expect(text).toContain('sync-1'); // the payloads are readable here
-    expect(text).not.toContain(PLANTED);
-    expect(text).not.toContain('whsec_');
-    await Worker.runReplayHistory({ workflowBundle: bundle }, history, `consumer/${consumer}`);
-    if (process.env['RECORD_HISTORIES'] === '1') {
-      // Stacks of failures name files of this machine; a replay does not look at them.
-      const json = historyToJSON(history).replaceAll(`${ROOT}/`, '');
-      await writeFile(join(STORED, `life-${index + 1}.json`), `${json}\n`);
-    }
+/** With `RECORD_HISTORIES=1`: beside those of earlier versions, which stay. */
+async function record(life: string, histories: History[]): Promise<void> {
+  if (process.env['RECORD_HISTORIES'] !== '1') return;
+  const taken = (await storedFiles()).filter((name) => name.startsWith(`${life}-`)).length;
+  for (const [index, history] of histories.entries()) {
+    // Stacks of failures name files of this machine; a replay does not look at them.
+    const json = historyToJSON(history).replaceAll(`${ROOT}/`, '');
+    const file = join(STORED, `${life}-${taken + index + 1}.json`);
+    await writeFile(file, `${json}\n`, { flag: 'wx' });
   }
-}, 180_000);
+}
 
-test('stored histories of earlier versions replay', async () => {
-  const files = (await readdir(STORED)).filter((name) => name.endsWith('.json'));
-  expect(files.length).toBeGreaterThanOrEqual(2);
-  const bundle = { codePath: inject('workflowBundle') };
-  for (const file of files) {
-    const history = historyFromJSON(JSON.parse(await readFile(join(STORED, file), 'utf8')));
-    await Worker.runReplayHistory({ workflowBundle: bundle }, history, file);
-  }
-});
+async function storedFiles(): Promise<string[]> {
+  return (await readdir(STORED)).filter((name) => name.endsWith('.json')).sort();
+}
+
+async function load(file: string): Promise<History> {
+  return historyFromJSON(JSON.parse(await readFile(join(STORED, file), 'utf8')));
+}

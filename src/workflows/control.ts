@@ -1,0 +1,34 @@
+import { proxyActivities } from '@temporalio/workflow';
+
+import type { ControlActivities } from '../activities/contract.ts';
+import type { StopReason } from '../consumers/lifecycle.ts';
+import type { CommandRequest } from '../rules/command.ts';
+
+export type Control = ReturnType<typeof openControl>;
+
+/**
+ * The control activities for one consumer, at the workflow's time. Each returns the activity's own
+ * promise: how soon a result is seen decides, beside one of a sender, what is done first.
+ */
+export function openControl(consumerId: string) {
+  const activities = proxyActivities<ControlActivities>({
+    startToCloseTimeout: '30s',
+    retry: { initialInterval: '250ms', maximumInterval: '5s' },
+  });
+  return {
+    load: () => activities.load({ consumerId }),
+    look: () => activities.look({ consumerId }),
+    apply: (request: CommandRequest) => activities.apply({ consumerId, ask: request, at: time() }),
+    hold: () => activities.hold({ consumerId }),
+    block: (reason: string) => activities.block({ consumerId, reason, at: time() }),
+    unblock: (success: boolean) => activities.unblock({ consumerId, at: time(), success }),
+    warn: () => activities.warn({ consumerId, at: time() }),
+    stop: (why: StopReason) => activities.stop({ consumerId, at: time(), why }),
+    hasHead: () => activities.hasHead({ consumerId }),
+  };
+}
+
+/** The workflow's time, which follows time skipping, as RFC 3339. */
+function time(): string {
+  return new Date(Date.now()).toISOString();
+}

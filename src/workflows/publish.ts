@@ -1,0 +1,37 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+
+import { describeFilter } from '../rules/filter.ts';
+import { details } from './details.ts';
+import type { Known } from './known.ts';
+
+const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
+const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
+
+/** Shows a consumer in the Temporal UI. */
+export interface Publisher {
+  /** The search attributes as they were written last, for the run that continues this one. */
+  readonly published: string;
+  /** Shows what is known by now. Search attributes are written, into the history, only when they change. */
+  publish(known: Known, note: string | null): void;
+}
+
+/** `published`: what the run before wrote last; empty when there was none. */
+export function createPublisher(published: string): Publisher {
+  let written = published;
+  return {
+    get published() {
+      return written;
+    },
+    publish: ({ snapshot, filter }, note) => {
+      setCurrentDetails(details(snapshot, describeFilter(filter), note));
+      const attributes = `${snapshot.status} ${snapshot.targetHost}`;
+      if (attributes === written) return;
+      written = attributes;
+      upsertSearchAttributes([
+        { key: STATUS, value: snapshot.status },
+        { key: HOST, value: snapshot.targetHost },
+      ]);
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { Delivered, Drained } from '../activities/contract.ts';
+import type { StopReason } from '../consumers/lifecycle.ts';
+
+/** What follows once a `drain` or `deliver` has ended. */
+export type Verdict =
+  | { do: 'block' }
+  /** `success`: the endpoint has taken something; otherwise nothing was left to try. */
+  | { do: 'unblock'; success: boolean }
+  | { do: 'stop'; why: StopReason }
+  /** What the drain says of the row holds, so that no activity has to read it. */
+  | { do: 'believe'; idle: boolean }
+  /** The row is read again; the next attempt is not made within `thenWaitMs`. */
+  | { do: 'look'; thenWaitMs: number };
+
+/**
+ * How a `drain` ended: its reason, or `failed` without one. `woken`: it became idle, but a command
+ * that came at that moment has taken the consumer out of the leader's hands.
+ */
+type DrainEnding = Drained['reason'] | 'woken' | 'failed';
+
+/**
+ * How a `deliver` ended: its outcome, or how it failed. `final`: with the window's last attempt.
+ * `cancelled`: by this workflow. `failed`: without a word on the endpoint.
+ */
+export type DeliverEnding = Delivered['outcome'] | 'final' | 'cancelled' | 'failed';
+
+const LOOK: Verdict = { do: 'look', thenWaitMs: 0 };
+
+/** A missing case does not compile, here and below. */
+const AFTER_DRAIN: Record<DrainEnding, Verdict> = {
+  idle: { do: 'believe', idle: true },
+  yielded: { do: 'believe', idle: false },
+  blocked: { do: 'block' },
+  gone: { do: 'stop', why: 'gone' },
+  parked: { do: 'stop', why: 'parked' },
+  changed: LOOK,
+  fenced: LOOK,
+  woken: LOOK,
+  failed: LOOK,
+};
+
+const AFTER_DELIVER: Record<DeliverEnding, Verdict> = {
+  delivered: { do: 'unblock', success: true },
+  parked: { do: 'unblock', success: true },
+  clear: { do: 'unblock', success: false },
+  gone: { do: 'stop', why: 'gone' },
+  final: { do: 'stop', why: 'window' },
+  changed: LOOK,
+  cancelled: LOOK,
+  failed: { do: 'look', thenWaitMs: 1_000 },
+};
+
+/**
+ * What follows from a `drain`, null when it failed. `outdated`: a command was applied while it ran.
+ * Where a worker of a later version gives a reason that is unknown here, the row tells.
+ */
+export function afterDrain(reason: Drained['reason'] | null, outdated: boolean): Verdict {
+  if (reason === 'idle' && outdated) return AFTER_DRAIN.woken;
+  return AFTER_DRAIN[reason ?? 'failed'] ?? LOOK;
+}
+
+/** What follows from a `deliver`; where its outcome is unknown here, the row tells. */
+export function afterDeliver(ending: DeliverEnding): Verdict {
+  return AFTER_DELIVER[ending] ?? LOOK;
+}
