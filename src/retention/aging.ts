@@ -8,14 +8,14 @@ import { createPages } from '../streams/pages.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
 
-/** Any constant: one process at a time looks. */
+/** Id of an advisory lock; any fixed number works. Only one process looks at a time. */
 const ADVISORY_LOCK = 4_600_006;
 const CONSUMERS = 200;
 /** Looked at for one consumer at a time: by position, or of each of a few syncs and of all of them. */
 const ROWS = 5_000;
 const SYNC_ROWS = 500;
 const FEW_SYNCS = 32;
-/** Of one run; what is left is for the next. */
+/** Time limit of one run, ms; the rest is left to the next run. */
 const BUDGET_MS = 5_000;
 
 export interface AgingOptions {
@@ -61,7 +61,10 @@ export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWa
     };
     await db.query({ text: OVER, values: [bounds.young] });
     const until = performance.now() + BUDGET_MS;
-    while ((await look(bounds)) && performance.now() < until);
+    let found: boolean;
+    do {
+      found = await look(bounds);
+    } while (found && performance.now() < until);
   }
 
   /** Whether there was anyone to look at. */

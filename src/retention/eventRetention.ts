@@ -43,7 +43,10 @@ export function createRetention(options: RetentionOptions): Retention {
   const { db, eventMs, attemptMs, alerts, log } = options;
 
   async function run(): Promise<void> {
-    for (let dropped = true; dropped;) dropped = await dropOldestEvents();
+    let dropped: boolean;
+    do {
+      dropped = await dropOldestEvents();
+    } while (dropped);
     for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
   }
 

@@ -80,7 +80,14 @@ function toEvent(row: unknown[], from: number): Entry {
       string | null,
     ];
   const changes = row[from + 10] as string | null;
-  const body = `{"event":{"event_id":"${eventId}","event":"${event}","sync_id":${JSON.stringify(syncId)},"collection_id":${JSON.stringify(collectionId)},"upstream_id":${JSON.stringify(upstreamId)},"data":${data},"changes":${changes ?? 'null'},"upstream_updated_at":${quoted(upstreamAt)},"event_inserted_at":"${at}","position":${position}}}`;
+  const body =
+    `{"event":{"event_id":"${eventId}","event":"${event}"` +
+    `,"sync_id":${JSON.stringify(syncId)}` +
+    `,"collection_id":${JSON.stringify(collectionId)}` +
+    `,"upstream_id":${JSON.stringify(upstreamId)}` +
+    `,"data":${data},"changes":${changes ?? 'null'}` +
+    `,"upstream_updated_at":${quoted(upstreamAt)}` +
+    `,"event_inserted_at":"${at}","position":${position}}}`;
   const bytes = size + body.length - data.length - (changes?.length ?? 0);
   return {
     position,
@@ -122,7 +129,15 @@ function toRecord(row: unknown[], from: number): Entry {
   ];
   const upstreamCreatedAt = row[from + 10] as string | null;
   const createdAt = row[from + 11] as string;
-  const body = `{"record":{"sync_id":${JSON.stringify(syncId)},"collection_id":${JSON.stringify(collectionId)},"upstream_id":${JSON.stringify(upstreamId)},"version_id":"${versionId}","updated_idx":${position},"data":${data},"deleted":${deleted},"upstream_created_at":${quoted(upstreamCreatedAt)},"upstream_updated_at":${quoted(upstreamAt)},"created_at":"${createdAt}","updated_at":"${at}"}}`;
+  const body =
+    `{"record":{"sync_id":${JSON.stringify(syncId)}` +
+    `,"collection_id":${JSON.stringify(collectionId)}` +
+    `,"upstream_id":${JSON.stringify(upstreamId)}` +
+    `,"version_id":"${versionId}","updated_idx":${position}` +
+    `,"data":${data},"deleted":${deleted}` +
+    `,"upstream_created_at":${quoted(upstreamCreatedAt)}` +
+    `,"upstream_updated_at":${quoted(upstreamAt)}` +
+    `,"created_at":"${createdAt}","updated_at":"${at}"}}`;
   const bytes = size + body.length - data.length;
   return {
     position,
