@@ -93,7 +93,6 @@ test('a try that waits for its turn by a rate limit sends nothing and lets go wh
     db,
     vault,
     log: pino({ level: 'silent' }),
-    consumerId,
     idleAfterMs: 60_000,
     listener: { on: () => () => undefined },
     reportHead: () => Promise.resolve(),

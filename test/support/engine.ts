@@ -31,17 +31,13 @@ import { createPages } from '../../src/streams/pages.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { consumer } from '../../src/workflows/consumer.ts';
 import { createDatabase } from './database.ts';
-import {
-  counted,
-  createBusy,
-  LEASE_MS,
-  openProcess,
-  WINDOW_MS,
-  type Process,
-  type Wire,
-} from './process.ts';
+import { counted, createBusy } from './gate.ts';
+import { openProcess, WINDOW_MS, type Process } from './process.ts';
 import * as temporal from './temporal.ts';
+import type { Wire } from './wire.ts';
 
+/** How long a lease outlives the process that holds it. */
+const LEASE_MS = { drain: 8_000, deliver: 25_000 };
 const HEARTBEAT_MS = { drain: 15_000, deliver: 20_000 };
 /** Steps in a moment of ours. */
 const MANY = 5_000;
@@ -251,7 +247,6 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
       db,
       vault,
       log,
-      consumerId,
       idleAfterMs: setup.idleAfterMs,
       listener: { on: listen },
       reportHead: async (_id, failing) => void (await temporal.tell('failing', failing)),

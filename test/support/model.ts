@@ -5,8 +5,9 @@ import { applyDelta, compile } from '../../src/rules/filter.ts';
 import type { ConsumerStatus, Filter, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import type { Life, Watcher } from './engine.ts';
-import { WINDOW_MS, type Arrival, type Reply } from './process.ts';
+import { WINDOW_MS } from './process.ts';
 import { drawFrom } from './seeded.ts';
+import type { Arrival, Reply } from './wire.ts';
 
 const MINUTE = 60_000;
 /** What has happened is stored within this time: an interval of the committer, and some. */
