@@ -8,7 +8,7 @@ import { percentilesOf } from '../test/support/percentiles.ts';
 import { insertConsumers } from './consumersList.ts';
 import { insertPast, PAST } from './instruments/consolePast.ts';
 import type { Figure } from './instruments/figures.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 
 const VISITS = 20;
 const ANSWER_MS = 300;
@@ -18,24 +18,31 @@ const SCROLL_TO = 1_000;
 const SCROLL_MS = 60_000;
 
 /** The console in a browser, with 10,000 consumers and a million attempts behind it. */
-export async function consolePages(session: Session): Promise<Figure[]> {
-  const { id } = await session.consumer({ name: 'The busy one' });
+export async function consolePages(installation: Installation): Promise<Figure[]> {
+  const { id } = await installation.consumer({ name: 'The busy one' });
   // The reconciler would start 10,000 workflows meanwhile; what is measured is the reading.
-  const { worker } = session.pids();
+  const { worker } = installation.pids();
   if (worker != null) process.kill(worker, 'SIGSTOP');
   const browser = await launchChromium();
   try {
-    await insertConsumers(session, id);
-    await insertPast(session.sql, id);
-    return await measure(session, browser, id);
+    await insertConsumers(installation, id);
+    await insertPast(installation.sql, id);
+    return await measure(installation, browser, id);
   } finally {
     await browser.close();
     if (worker != null) process.kill(worker, 'SIGCONT');
   }
 }
 
-async function measure(session: Session, browser: Browser, id: string): Promise<Figure[]> {
-  const { data: targets } = await session.api<{ data: { id: string }[] }>('GET', '/v1/targets');
+async function measure(
+  installation: Installation,
+  browser: Browser,
+  id: string,
+): Promise<Figure[]> {
+  const { data: targets } = await installation.api<{ data: { id: string }[] }>(
+    'GET',
+    '/v1/targets',
+  );
   const pages: [name: string, path: string][] = [
     ['overview', '/'],
     ['targets', '/targets'],
@@ -51,16 +58,16 @@ async function measure(session: Session, browser: Browser, id: string): Promise<
     ['settings', '/settings'],
   ];
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const data = { api_key: session.apiKey };
-  await context.request.post(`${session.url}/v1/session`, { data });
+  const data = { api_key: installation.apiKey };
+  await context.request.post(`${installation.url}/v1/session`, { data });
   const page = await context.newPage();
   const attempts = PAST.failures + PAST.batches * PAST.batchSize;
   const figures: Figure[] = [
     { name: 'attempts in the database', value: attempts, unit: '' },
-    ...(await scroll(page, `${session.url}/consumers`)),
+    ...(await scroll(page, `${installation.url}/consumers`)),
   ];
   for (const [name, path] of pages) {
-    const { answers, shown, slowest } = await visit(page, `${session.url}${path}`);
+    const { answers, shown, slowest } = await visit(page, `${installation.url}${path}`);
     const { count, p95 } = percentilesOf(answers);
     figures.push(
       {

@@ -5,7 +5,7 @@ import { Agent, request } from 'undici';
 import type { Consumer } from '../src/schema/consumer.ts';
 import { percentilesOf } from '../test/support/percentiles.ts';
 import type { Figure } from './instruments/figures.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 
 const CONSUMERS = 10_000;
 const REQUESTS = 400;
@@ -14,23 +14,23 @@ const CONNECTIONS = 4;
 const GOAL_MS = 50;
 
 /** How long `GET /v1/consumers` takes with 10,000 of them, one after another and four at a time. */
-export async function consumersList(session: Session): Promise<Figure[]> {
-  const { id } = await session.consumer({ name: 'first' });
+export async function consumersList(installation: Installation): Promise<Figure[]> {
+  const { id } = await installation.consumer({ name: 'first' });
   // The reconciler would start 10,000 workflows meanwhile; what is measured is the list.
-  const { worker } = session.pids();
+  const { worker } = installation.pids();
   if (worker != null) process.kill(worker, 'SIGSTOP');
   try {
-    return await lists(session, id);
+    return await lists(installation, id);
   } finally {
     if (worker != null) process.kill(worker, 'SIGCONT');
   }
 }
 
-async function lists(session: Session, id: string): Promise<Figure[]> {
-  await insertConsumers(session, id);
-  const { data } = await session.api<{ data: Consumer[] }>('GET', '/v1/consumers');
+async function lists(installation: Installation, id: string): Promise<Figure[]> {
+  await insertConsumers(installation, id);
+  const { data } = await installation.api<{ data: Consumer[] }>('GET', '/v1/consumers');
   if (data.length !== 100) throw new Error(`a page holds ${data.length} consumers, not 100`);
-  const middle = await middleOf(session);
+  const middle = await middleOf(installation);
   const lists: [what: string, path: string][] = [
     ['first page', '/v1/consumers'],
     ['page in the middle', `/v1/consumers?cursor=${middle}`],
@@ -41,7 +41,7 @@ async function lists(session: Session, id: string): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [what, path] of lists) {
     for (const connections of [1, CONNECTIONS]) {
-      const { p50, p99 } = percentilesOf(await measure(session, path, connections));
+      const { p50, p99 } = percentilesOf(await measure(installation, path, connections));
       const how = `${what}, ${connections} at a time`;
       figures.push({ name: `${how}, p50`, value: p50, unit: 'ms' });
       figures.push({ name: `${how}, p99`, value: p99, unit: 'ms', goal: { most: GOAL_MS } });
@@ -51,7 +51,7 @@ async function lists(session: Session, id: string): Promise<Figure[]> {
 }
 
 /** Copies of one, caught up and idle but for one in ten; their workflows are not started. */
-export async function insertConsumers({ sql }: Session, like: string): Promise<void> {
+export async function insertConsumers({ sql }: Installation, like: string): Promise<void> {
   await sql.query(
     `with made as (
        insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,
@@ -72,26 +72,30 @@ export async function insertConsumers({ sql }: Session, like: string): Promise<v
   await sql.query('vacuum analyze');
 }
 
-async function middleOf(session: Session): Promise<string> {
+async function middleOf(installation: Installation): Promise<string> {
   let cursor = '';
   for (let page = 0; page < 5; page += 1) {
     const path = `/v1/consumers?limit=1000${cursor === '' ? '' : `&cursor=${cursor}`}`;
-    const answer = await session.api<{ next_cursor: string }>('GET', path);
+    const answer = await installation.api<{ next_cursor: string }>('GET', path);
     cursor = answer.next_cursor;
   }
   return cursor;
 }
 
-async function measure(session: Session, path: string, connections: number): Promise<number[]> {
+async function measure(
+  installation: Installation,
+  path: string,
+  connections: number,
+): Promise<number[]> {
   const agent = new Agent({ connections, pipelining: 1, allowH2: false });
-  const headers = { authorization: `Bearer ${session.apiKey}` };
+  const headers = { authorization: `Bearer ${installation.apiKey}` };
   const times: number[] = [];
   let left = REQUESTS + WARM_UP;
   const worker = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
       const from = performance.now();
-      const { statusCode, body } = await request(`${session.url}${path}`, {
+      const { statusCode, body } = await request(`${installation.url}${path}`, {
         dispatcher: agent,
         headers,
       });

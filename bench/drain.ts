@@ -4,7 +4,7 @@ import { runChild } from './instruments/child.ts';
 import { cpuFigures, sumOf, type Cpu } from './instruments/cpu.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 
 export interface DrainOptions {
   /** Entries that wait, and requests of the bare loop. */
@@ -21,9 +21,9 @@ const DATA_BYTES = 500;
 const TIMEOUT_MS = 300_000;
 
 /** A consumer catches up with what waits for it, in turns with a bare loop of signed requests. */
-export async function drain(session: Session, options: DrainOptions): Promise<Figure[]> {
+export async function drain(installation: Installation, options: DrainOptions): Promise<Figure[]> {
   const { entries, runs } = options;
-  await fill(session.sql, {
+  await fill(installation.sql, {
     count: entries,
     dataBytes: DATA_BYTES,
     sync: `'sync-' || n % ${SYNCS}`,
@@ -34,13 +34,13 @@ export async function drain(session: Session, options: DrainOptions): Promise<Fi
   let bodyBytes = 800;
   for (let run = 0; run < runs; run += 1) {
     const settings = {
-      url: session.endpoint.url,
+      url: installation.endpoint.url,
       requests: entries,
       inFlight: IN_FLIGHT,
       bodyBytes,
     };
-    bare.push((await runBare(session, settings)).perSecond);
-    const one = await drainOnce(session, entries);
+    bare.push((await runBare(installation, settings)).perSecond);
+    const one = await drainOnce(installation, entries);
     bodyBytes = one.bodyBytes;
     drained.push(one);
   }
@@ -67,8 +67,8 @@ export async function drain(session: Session, options: DrainOptions): Promise<Fi
 }
 
 /** The bare loop, in a process of its own, against the same receiver. */
-function runBare(session: Session, settings: BareSettings): Promise<BareResult> {
-  return session.endpoint
+function runBare(installation: Installation, settings: BareSettings): Promise<BareResult> {
+  return installation.endpoint
     .reset()
     .then(() => runChild<BareResult>(new URL('./instruments/bare.ts', import.meta.url), settings));
 }
@@ -80,12 +80,12 @@ interface Drained {
   history: number;
 }
 
-async function drainOnce(session: Session, entries: number): Promise<Drained> {
+async function drainOnce(installation: Installation, entries: number): Promise<Drained> {
   const syncs = Array.from({ length: SYNCS }, (_, index) => `sync-${index}`);
-  const { result, cpu } = await session.usage(async () => {
-    const { perSecond, bodyBytes, consumerId } = await catchUp(session, { syncs }, entries);
-    const history = await session.historyLength(consumerId);
-    await session.api('DELETE', `/v1/consumers/${consumerId}`);
+  const { result, cpu } = await installation.usage(async () => {
+    const { perSecond, bodyBytes, consumerId } = await catchUp(installation, { syncs }, entries);
+    const history = await installation.historyLength(consumerId);
+    await installation.api('DELETE', `/v1/consumers/${consumerId}`);
     return { perSecond, bodyBytes, history };
   });
   return { ...result, cpu };
@@ -100,13 +100,17 @@ export interface CaughtUp {
 
 /** A new consumer that starts at the beginning gets `entries` entries, none of them twice. */
 export async function catchUp(
-  session: Session,
+  installation: Installation,
   filter: { syncs: string[] },
   entries: number,
 ): Promise<CaughtUp> {
-  await session.endpoint.reset();
-  const consumer = await session.consumer({ ...filter, ordering: 'record', start: 'beginning' });
-  const received = await session.endpoint.gets(entries, TIMEOUT_MS);
+  await installation.endpoint.reset();
+  const consumer = await installation.consumer({
+    ...filter,
+    ordering: 'record',
+    start: 'beginning',
+  });
+  const received = await installation.endpoint.gets(entries, TIMEOUT_MS);
   return {
     consumerId: consumer.id,
     perSecond: ((entries - 1) / (received.lastAt - received.firstAt)) * 1_000,

@@ -3,7 +3,7 @@ import { catchUp, eachRun } from './drain.ts';
 import { clockMs } from './instruments/clock.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 
 const SYNCS = 5_000;
 const SPARSE = 1_000;
@@ -11,10 +11,10 @@ const TIMEOUT_MS = 60_000;
 
 /** A filter of 5,000 syncs against everything, over the same entries. */
 export async function filters(
-  session: Session,
+  installation: Installation,
   { entries, runs }: { entries: number; runs: number },
 ): Promise<Figure[]> {
-  await fill(session.sql, {
+  await fill(installation.sql, {
     count: entries,
     dataBytes: 500,
     sync: `'sync-' || n % ${SYNCS}`,
@@ -46,15 +46,15 @@ export async function filters(
   ];
 
   async function measure(filter: { syncs: string[] }): Promise<number> {
-    const { perSecond, consumerId } = await catchUp(session, filter, entries);
-    await session.api('DELETE', `/v1/consumers/${consumerId}`);
+    const { perSecond, consumerId } = await catchUp(installation, filter, entries);
+    await installation.api('DELETE', `/v1/consumers/${consumerId}`);
     return perSecond;
   }
 }
 
 /** Consumers that each match one entry in a thousand, by one sync, by many, by a collection. */
-export async function sparse(session: Session, entries: number): Promise<Figure[]> {
-  await fill(session.sql, {
+export async function sparse(installation: Installation, entries: number): Promise<Figure[]> {
+  await fill(installation.sql, {
     count: entries,
     dataBytes: 60,
     sync: `case n % ${SPARSE} when 1 then 'one' when 2 then 'few-' || n / ${SPARSE} % 100 else 'bulk-' || n % 977 end`,
@@ -69,11 +69,11 @@ export async function sparse(session: Session, entries: number): Promise<Figure[
   ];
   const figures: Figure[] = [];
   for (const { name, filter } of cases) {
-    await session.endpoint.reset();
+    await installation.endpoint.reset();
     const askedAt = clockMs();
-    const consumer = await session.consumer({ ...filter, start: 'beginning' });
-    const received = await session.endpoint.gets(Math.ceil(entries / SPARSE), TIMEOUT_MS);
-    await session.api('DELETE', `/v1/consumers/${consumer.id}`);
+    const consumer = await installation.consumer({ ...filter, start: 'beginning' });
+    const received = await installation.endpoint.gets(Math.ceil(entries / SPARSE), TIMEOUT_MS);
+    await installation.api('DELETE', `/v1/consumers/${consumer.id}`);
     figures.push({
       name: `1 in 1,000 of ${entries.toLocaleString('en-US')}, by ${name}`,
       value: (received.lastAt - askedAt) / 1_000,

@@ -6,17 +6,17 @@ import { textArray } from '../src/db/arrayLiteral.ts';
 import type { ImportSettings } from './import.ts';
 import { runChild } from './instruments/child.ts';
 import type { Figure } from './instruments/figures.ts';
+import type { Installation } from './instruments/installation.ts';
 import { rowOf } from './instruments/rows.ts';
-import type { Session } from './instruments/session.ts';
 
 const ROWS_A_STATEMENT = 5_000;
 
 /** NDJSON imports against plain `insert … select from unnest` of the same rows, same Postgres. */
-export async function ingest(session: Session, rows: number): Promise<Figure[]> {
-  await plainInsert(session.sql, Math.min(rows, 2 * ROWS_A_STATEMENT)); // warm
-  const plain = await plainInsert(session.sql, rows);
-  const events = await importRows(session, 'events', rows);
-  const records = await importRows(session, 'records', rows);
+export async function ingest(installation: Installation, rows: number): Promise<Figure[]> {
+  await plainInsert(installation.sql, Math.min(rows, 2 * ROWS_A_STATEMENT)); // warm
+  const plain = await plainInsert(installation.sql, rows);
+  const events = await importRows(installation, 'events', rows);
+  const records = await importRows(installation, 'records', rows);
   const unit = 'rows/s';
   return [
     {
@@ -33,11 +33,11 @@ export async function ingest(session: Session, rows: number): Promise<Figure[]> 
 }
 
 async function importRows(
-  session: Session,
+  installation: Installation,
   stream: ImportSettings['stream'],
   rows: number,
 ): Promise<number> {
-  const { url, apiKey } = session;
+  const { url, apiKey } = installation;
   const settings: ImportSettings = { url, apiKey, stream, rows };
   const file = new URL('./import.ts', import.meta.url);
   return (await runChild<{ perSecond: number }>(file, settings)).perSecond;

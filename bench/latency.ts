@@ -1,5 +1,5 @@
 import type { Figure } from './instruments/figures.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 import { produce, warm } from './push.ts';
 
 const GOALS = [
@@ -10,24 +10,24 @@ const SETTLE_MS = 30_000;
 const LOAD = { connections: 64, prefix: 'latency', syncs: 100, records: 10_000, dataBytes: 500 };
 
 /** Single-entry appends on a fixed schedule that waits for nothing, to a consumer that is awake. */
-export async function latency(session: Session, seconds: number): Promise<Figure[]> {
-  const consumer = await session.consumer({ start: 'end' });
+export async function latency(installation: Installation, seconds: number): Promise<Figure[]> {
+  const consumer = await installation.consumer({ start: 'end' });
   const figures: Figure[] = [];
-  for (const goal of GOALS) figures.push(...(await atRate(session, goal, seconds)));
-  await session.api('DELETE', `/v1/consumers/${consumer.id}`);
+  for (const goal of GOALS) figures.push(...(await atRate(installation, goal, seconds)));
+  await installation.api('DELETE', `/v1/consumers/${consumer.id}`);
   return figures;
 }
 
 async function atRate(
-  session: Session,
+  installation: Installation,
   { rate, p50, p99 }: (typeof GOALS)[number],
   seconds: number,
 ): Promise<Figure[]> {
-  await warm(session, { ...LOAD, rate });
-  await session.endpoint.reset({ latency: true });
-  const produced = await produce(session, { ...LOAD, rate, seconds });
-  await session.endpoint.gets(produced.appended, SETTLE_MS);
-  const received = await session.endpoint.latency();
+  await warm(installation, { ...LOAD, rate });
+  await installation.endpoint.reset({ latency: true });
+  const produced = await produce(installation, { ...LOAD, rate, seconds });
+  await installation.endpoint.gets(produced.appended, SETTLE_MS);
+  const received = await installation.endpoint.latency();
   const name = `at ${rate}/s: append → received`;
   const { answer, late } = produced;
   return [

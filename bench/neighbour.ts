@@ -4,7 +4,7 @@ import type { Hanging } from './hanging.ts';
 import { watchDisk } from './instruments/disk.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 import { produce, warm } from './push.ts';
 
 const HANGING = 20;
@@ -28,29 +28,29 @@ const LOAD = {
 };
 
 /** A healthy consumer alone, then beside twenty whose endpoints take requests and never answer. */
-export async function neighbour(session: Session): Promise<Figure[]> {
-  await fill(session.sql, {
+export async function neighbour(installation: Installation): Promise<Figure[]> {
+  await fill(installation.sql, {
     count: HANGING * WAITING,
     dataBytes: 500,
     sync: `'hanging-' || n % ${HANGING}`,
     upstream: `'r-' || n`,
   });
   const syncs = Array.from({ length: SYNCS }, (_, index) => `${LOAD.prefix}-${index}`);
-  await session.consumer({ syncs, start: 'end' });
-  await warm(session, LOAD);
-  const alone = await measure(session, SECONDS);
+  await installation.consumer({ syncs, start: 'end' });
+  await warm(installation, LOAD);
+  const alone = await measure(installation, SECONDS);
 
-  await Promise.all(Array.from({ length: HANGING }, (_, number) => hang(session, number)));
-  await session.until('all of them hang with all they may have in flight', async () => {
-    return (await session.endpoint.received()).hanging.open >= HANGING * IN_FLIGHT;
+  await Promise.all(Array.from({ length: HANGING }, (_, number) => hang(installation, number)));
+  await installation.until('all of them hang with all they may have in flight', async () => {
+    return (await installation.endpoint.received()).hanging.open >= HANGING * IN_FLIGHT;
   });
-  const hanging = await measure(session, FIRST_SECONDS);
+  const hanging = await measure(installation, FIRST_SECONDS);
 
-  await session.until('all of them are blocked, with their heads hanging', async () => {
-    const { open } = (await session.endpoint.received()).hanging;
-    return open === HANGING && (await countBlocked(session)) === HANGING;
+  await installation.until('all of them are blocked, with their heads hanging', async () => {
+    const { open } = (await installation.endpoint.received()).hanging;
+    return open === HANGING && (await countBlocked(installation)) === HANGING;
   });
-  const blocked = await measure(session, SECONDS);
+  const blocked = await measure(installation, SECONDS);
   return [
     ...figuresOf('alone', alone),
     ...besides(`beside ${HANGING} that hang`, hanging, alone),
@@ -58,14 +58,14 @@ export async function neighbour(session: Session): Promise<Figure[]> {
   ];
 }
 
-async function hang(session: Session, number: number): Promise<void> {
-  const target = await session.api<Target>('POST', '/v1/targets', {
+async function hang(installation: Installation, number: number): Promise<void> {
+  const target = await installation.api<Target>('POST', '/v1/targets', {
     name: `hanging ${number}`,
-    base_url: session.endpoint.url,
+    base_url: installation.endpoint.url,
     timeout_ms: TIMEOUT_MS,
     max_in_flight: IN_FLIGHT,
   });
-  await session.consumer({
+  await installation.consumer({
     name: `hanging ${number}`,
     target_id: target.id,
     path: `/_hang/${number}`,
@@ -74,7 +74,7 @@ async function hang(session: Session, number: number): Promise<void> {
   });
 }
 
-async function countBlocked({ sql }: Session): Promise<number> {
+async function countBlocked({ sql }: Installation): Promise<number> {
   const { rows } = await sql.query<{ count: number }>(
     `select count(*)::int as count from consumers where status = 'blocked'`,
   );
@@ -91,14 +91,14 @@ interface Measured {
   hanging: Hanging;
 }
 
-async function measure(session: Session, seconds: number): Promise<Measured> {
-  await session.endpoint.reset({ latency: true });
+async function measure(installation: Installation, seconds: number): Promise<Measured> {
+  await installation.endpoint.reset({ latency: true });
   const load = { ...LOAD, seconds };
-  const { result: produced, worstMs } = await watchDisk(() => produce(session, load));
-  const { hanging } = await session.endpoint.received();
-  await session.endpoint.gets(produced.appended, SETTLE_MS);
+  const { result: produced, worstMs } = await watchDisk(() => produce(installation, load));
+  const { hanging } = await installation.endpoint.received();
+  await installation.endpoint.gets(produced.appended, SETTLE_MS);
   const { answer, late } = produced;
-  return { latency: await session.endpoint.latency(), answer, diskMs: worstMs, late, hanging };
+  return { latency: await installation.endpoint.latency(), answer, diskMs: worstMs, late, hanging };
 }
 
 function figuresOf(name: string, measured: Measured): Figure[] {

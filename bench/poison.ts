@@ -3,7 +3,7 @@ import { medianOf } from '../test/support/percentiles.ts';
 import { eachRun } from './drain.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 
 const RECORDS = 10_000;
 /** One record in so many is poisoned, none of the last 1,000. */
@@ -12,9 +12,12 @@ const POISONED = (RECORDS - 1_000) / EVERY;
 const TIMEOUT_MS = 60_000;
 
 /** A backlog of which the endpoint refuses 300 entries for ever, in turns with one without them. */
-export async function poison(session: Session, { runs }: { runs: number }): Promise<Figure[]> {
+export async function poison(
+  installation: Installation,
+  { runs }: { runs: number },
+): Promise<Figure[]> {
   // Both read through the same stream, in which their entries take turns: odd n, even n.
-  await fill(session.sql, {
+  await fill(installation.sql, {
     count: 2 * RECORDS,
     dataBytes: 500,
     sync: `case n % 2 when 1 then 'poison' else 'clean' end`,
@@ -24,10 +27,10 @@ export async function poison(session: Session, { runs }: { runs: number }): Prom
   });
   const clean: Delivered[] = [];
   const poisoned: Delivered[] = [];
-  await deliver(session, 'clean', 0); // warm
+  await deliver(installation, 'clean', 0); // warm
   for (let run = 0; run < runs; run += 1) {
-    clean.push(await deliver(session, 'clean', 0));
-    poisoned.push(await deliver(session, 'poison', POISONED));
+    clean.push(await deliver(installation, 'clean', 0));
+    poisoned.push(await deliver(installation, 'poison', POISONED));
   }
   const without = clean.map((one) => one.perSecond);
   const beside = poisoned.map((one) => one.perSecond);
@@ -71,24 +74,35 @@ interface Delivered {
 }
 
 /** Throws unless a new consumer delivers each good entry once, parks the others, and stays active. */
-async function deliver(session: Session, sync: string, poisoned: number): Promise<Delivered> {
+async function deliver(
+  installation: Installation,
+  sync: string,
+  poisoned: number,
+): Promise<Delivered> {
   const good = RECORDS - poisoned;
-  await session.endpoint.reset();
-  const { id } = await session.consumer({ path: '/_poison', syncs: [sync], start: 'beginning' });
-  const look = () => session.api<Consumer>('GET', `/v1/consumers/${id}`);
-  let blocked = 0;
-  await session.until(`${good} good ones have arrived and ${poisoned} are parked`, async () => {
-    const { status, status_reason: reason, parked } = await look();
-    if (status === 'stopped') throw new Error(`the consumer of ${sync} has stopped: ${reason}`);
-    if (status === 'blocked') blocked += 1;
-    return parked >= poisoned && (await session.endpoint.received()).total >= good;
+  await installation.endpoint.reset();
+  const { id } = await installation.consumer({
+    path: '/_poison',
+    syncs: [sync],
+    start: 'beginning',
   });
-  const { firstAt, lastAt } = await session.endpoint.gets(good, TIMEOUT_MS);
-  const { distinct, refused } = await session.endpoint.received();
+  const look = () => installation.api<Consumer>('GET', `/v1/consumers/${id}`);
+  let blocked = 0;
+  await installation.until(
+    `${good} good ones have arrived and ${poisoned} are parked`,
+    async () => {
+      const { status, status_reason: reason, parked } = await look();
+      if (status === 'stopped') throw new Error(`the consumer of ${sync} has stopped: ${reason}`);
+      if (status === 'blocked') blocked += 1;
+      return parked >= poisoned && (await installation.endpoint.received()).total >= good;
+    },
+  );
+  const { firstAt, lastAt } = await installation.endpoint.gets(good, TIMEOUT_MS);
+  const { distinct, refused } = await installation.endpoint.received();
   if (distinct !== good) throw new Error(`${distinct} of ${good} good ones have arrived`);
   const { status, parked } = await look();
   if (status !== 'active') throw new Error(`the consumer of ${sync} is ${status} at its end`);
   if (parked !== poisoned) throw new Error(`${parked} are parked, not ${poisoned}`);
-  await session.api('DELETE', `/v1/consumers/${id}`);
+  await installation.api('DELETE', `/v1/consumers/${id}`);
   return { perSecond: ((good - 1) / (lastAt - firstAt)) * 1_000, parked, refused, blocked };
 }

@@ -1,8 +1,8 @@
 import { runChild } from './instruments/child.ts';
 import { cpuFigures } from './instruments/cpu.ts';
 import type { Figure } from './instruments/figures.ts';
+import type { Installation } from './instruments/installation.ts';
 import type { Produced, ProduceSettings } from './instruments/produce.ts';
-import type { Session } from './instruments/session.ts';
 
 const PRODUCE = new URL('./instruments/produce.ts', import.meta.url);
 const WARM_SECONDS = 3;
@@ -11,27 +11,27 @@ const ENTRIES = { syncs: 100, records: 10_000, dataBytes: 500 };
 
 /** Runs the producer in a process of its own. */
 export function produce(
-  session: Session,
+  installation: Installation,
   settings: Omit<ProduceSettings, 'url' | 'apiKey'>,
 ): Promise<Produced> {
-  const { url, apiKey } = session;
+  const { url, apiKey } = installation;
   return runChild<Produced>(PRODUCE, { url, apiKey, ...settings });
 }
 
 /** Single-entry appends from 64 connections, as fast as answers come, while a consumer delivers. */
-export async function push(session: Session, seconds: number): Promise<Figure[]> {
+export async function push(installation: Installation, seconds: number): Promise<Figure[]> {
   const load = { ...ENTRIES, rate: null, connections: 64, prefix: 'push' };
-  const consumer = await session.consumer({ start: 'end' });
-  await warm(session, load);
-  await session.endpoint.reset({ latency: true });
-  const measured = await session.usage(async () => {
-    const produced = await produce(session, { ...load, seconds });
-    return { produced, received: await session.endpoint.gets(produced.appended, SETTLE_MS) };
+  const consumer = await installation.consumer({ start: 'end' });
+  await warm(installation, load);
+  await installation.endpoint.reset({ latency: true });
+  const measured = await installation.usage(async () => {
+    const produced = await produce(installation, { ...load, seconds });
+    return { produced, received: await installation.endpoint.gets(produced.appended, SETTLE_MS) };
   });
   const { produced, received } = measured.result;
   const delivered = (received.total / (received.lastAt - received.firstAt)) * 1_000;
-  const latency = await session.endpoint.latency();
-  await session.api('DELETE', `/v1/consumers/${consumer.id}`);
+  const latency = await installation.endpoint.latency();
+  await installation.api('DELETE', `/v1/consumers/${consumer.id}`);
   const ms = { unit: 'ms' };
   return [
     {
@@ -52,10 +52,10 @@ export async function push(session: Session, seconds: number): Promise<Figure[]>
 
 /** Not measured: code is compiled, connections are open, the consumer is awake. */
 export async function warm(
-  session: Session,
+  installation: Installation,
   load: Omit<ProduceSettings, 'url' | 'apiKey' | 'seconds'>,
 ): Promise<void> {
-  await session.endpoint.reset();
-  const { appended } = await produce(session, { ...load, seconds: WARM_SECONDS });
-  await session.endpoint.gets(appended, SETTLE_MS);
+  await installation.endpoint.reset();
+  const { appended } = await produce(installation, { ...load, seconds: WARM_SECONDS });
+  await installation.endpoint.gets(appended, SETTLE_MS);
 }

@@ -12,7 +12,7 @@ import { ingest } from './ingest.ts';
 import { readOthers } from './instruments/cpu.ts';
 import { probeDisk } from './instruments/disk.ts';
 import { reaches, tableOf, type Figure } from './instruments/figures.ts';
-import { openSession, type Session } from './instruments/session.ts';
+import { openInstallation, type Installation } from './instruments/installation.ts';
 import { latency } from './latency.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
@@ -30,18 +30,18 @@ interface Size {
   runs: number;
 }
 
-const PARTS: Record<string, (session: Session, size: Size) => Promise<Figure[]>> = {
+const PARTS: Record<string, (installation: Installation, size: Size) => Promise<Figure[]>> = {
   drain,
-  push: (session) => push(session, 10),
-  latency: (session) => latency(session, 20),
-  ingest: (session, { entries }) => ingest(session, entries),
+  push: (installation) => push(installation, 10),
+  latency: (installation) => latency(installation, 20),
+  ingest: (installation, { entries }) => ingest(installation, entries),
   filters,
-  sparse: (session) => sparse(session, 1_000_000),
-  wake: (session) => wakes(session),
+  sparse: (installation) => sparse(installation, 1_000_000),
+  wake: (installation) => wakes(installation),
   poison,
-  neighbour: (session) => neighbour(session),
-  consumers: (session) => consumersList(session),
-  console: (session) => consolePages(session),
+  neighbour: (installation) => neighbour(installation),
+  consumers: (installation) => consumersList(installation),
+  console: (installation) => consolePages(installation),
 };
 const USUAL = ['drain', 'push', 'latency', 'ingest'];
 
@@ -76,13 +76,13 @@ async function main(): Promise<number> {
   const figures: Record<string, Figure[]> = {};
   let settings: Record<string, string> = {};
   for (const name of names) {
-    // A session of its own for each, so that none measures what another has left.
-    await using session = await openSession({ profileDir, signal: stop.signal });
-    ({ settings } = session);
+    // An installation of its own for each, so that none measures what another has left.
+    await using installation = await openInstallation({ profileDir, signal: stop.signal });
+    ({ settings } = installation);
     const part = PARTS[name] as (typeof PARTS)[string];
     const disk = await probeDisk();
     const others = startOthers();
-    const measured = await Promise.race([part(session, size), interrupted.promise]);
+    const measured = await Promise.race([part(installation, size), interrupted.promise]);
     measured.push(...others(), {
       name: 'write and fdatasync just before, p50',
       value: disk.p50,

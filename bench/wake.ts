@@ -5,7 +5,7 @@ import { percentilesOf } from '../test/support/percentiles.ts';
 import { clockMs } from './instruments/clock.ts';
 import { cpuFigures } from './instruments/cpu.ts';
 import type { Figure } from './instruments/figures.ts';
-import type { Session } from './instruments/session.ts';
+import type { Installation } from './instruments/installation.ts';
 import { produce } from './push.ts';
 
 const CONSUMERS = 1_000;
@@ -21,27 +21,27 @@ const TIMEOUT_MS = 120_000;
 const SETTLE_MS = 2_000;
 
 /** A thousand idle consumers: what they cost, and how soon what matches them arrives. */
-export async function wakes(session: Session): Promise<Figure[]> {
-  const before = await transactionsASecond(session);
-  const ids = await createIdle(session);
+export async function wakes(installation: Installation): Promise<Figure[]> {
+  const before = await transactionsASecond(installation);
+  const ids = await createIdle(installation);
   return [
-    ...(await idleCost(session, ids, before)),
-    ...(await oneByOne(session)),
-    ...(await together(session, ids)),
-    ...(await steady(session)),
-    await burst(session, REST, `${REST.count} more at the same moment`),
-    workerMemory(session),
+    ...(await idleCost(installation, ids, before)),
+    ...(await oneByOne(installation)),
+    ...(await together(installation, ids)),
+    ...(await steady(installation)),
+    await burst(installation, REST, `${REST.count} more at the same moment`),
+    workerMemory(installation),
   ];
 }
 
-async function createIdle(session: Session): Promise<string[]> {
+async function createIdle(installation: Installation): Promise<string[]> {
   const ids: string[] = [];
   let next = 0;
   const create = async (): Promise<void> => {
     while (next < CONSUMERS) {
       const number = next;
       next += 1;
-      const consumer = await session.consumer({
+      const consumer = await installation.consumer({
         name: `idle ${number}`,
         syncs: [syncOf(number)],
         path: `/${number}`,
@@ -51,23 +51,29 @@ async function createIdle(session: Session): Promise<string[]> {
     }
   };
   await Promise.all(Array.from({ length: CREATE_AT_ONCE }, create));
-  await session.until('all consumers are watched by the leader', async () => {
-    return (await count(session, 'idle and indexed_epoch is not null')) === CONSUMERS;
+  await installation.until('all consumers are watched by the leader', async () => {
+    return (await count(installation, 'idle and indexed_epoch is not null')) === CONSUMERS;
   });
-  await session.until('their workflows have started', () => isCalm(session));
+  await installation.until('their workflows have started', () => isCalm(installation));
   return ids;
 }
 
 /** Creating them is over for Temporal and the worker too, not only for who asked. */
-async function isCalm(session: Session): Promise<boolean> {
-  const { cpu } = await session.usage(() => wait(1_000));
+async function isCalm(installation: Installation): Promise<boolean> {
+  const { cpu } = await installation.usage(() => wait(1_000));
   return (cpu['Temporal'] ?? 0) + (cpu['worker'] ?? 0) < 0.3;
 }
 
-async function idleCost(session: Session, ids: string[], before: number): Promise<Figure[]> {
-  const running = await count(session, 'holder is not null');
-  const sample = await Promise.all(ids.slice(0, 50).map((id) => session.pendingActivities(id)));
-  const transactions = await transactionsASecond(session);
+async function idleCost(
+  installation: Installation,
+  ids: string[],
+  before: number,
+): Promise<Figure[]> {
+  const running = await count(installation, 'holder is not null');
+  const sample = await Promise.all(
+    ids.slice(0, 50).map((id) => installation.pendingActivities(id)),
+  );
+  const transactions = await transactionsASecond(installation);
   return [
     {
       name: `${CONSUMERS} idle: activities running`,
@@ -86,13 +92,13 @@ async function idleCost(session: Session, ids: string[], before: number): Promis
 }
 
 /** An entry for one of them, then for the next, when that has arrived. */
-async function oneByOne(session: Session): Promise<Figure[]> {
+async function oneByOne(installation: Installation): Promise<Figure[]> {
   const times: number[] = [];
   for (let index = 0; index < ALONE.count; index += 1) {
-    await session.endpoint.reset({ latency: true });
-    await append(session, [ALONE.from + index]);
-    await session.endpoint.gets(1, TIMEOUT_MS);
-    times.push((await session.endpoint.latency()).max);
+    await installation.endpoint.reset({ latency: true });
+    await append(installation, [ALONE.from + index]);
+    await installation.endpoint.gets(1, TIMEOUT_MS);
+    times.push((await installation.endpoint.latency()).max);
   }
   const { p50, max } = percentilesOf(times);
   const name = `one of ${CONSUMERS} idle gets its entry`;
@@ -108,13 +114,13 @@ async function oneByOne(session: Session): Promise<Figure[]> {
   ];
 }
 
-async function together(session: Session, ids: string[]): Promise<Figure[]> {
-  const before = await historyOf(session, ids);
-  const { result: figure, cpu } = await session.usage(() =>
-    burst(session, TOGETHER, '100 idle at the same moment: all have theirs'),
+async function together(installation: Installation, ids: string[]): Promise<Figure[]> {
+  const before = await historyOf(installation, ids);
+  const { result: figure, cpu } = await installation.usage(() =>
+    burst(installation, TOGETHER, '100 idle at the same moment: all have theirs'),
   );
   await wait(SETTLE_MS);
-  const history = (await historyOf(session, ids)) - before;
+  const history = (await historyOf(installation, ids)) - before;
   return [
     { ...figure, goal: { most: 2 } },
     { name: 'wakes', value: TOGETHER.count / figure.value, unit: '/s' },
@@ -128,31 +134,31 @@ async function together(session: Session, ids: string[]): Promise<Figure[]> {
   ];
 }
 
-async function historyOf(session: Session, ids: string[]): Promise<number> {
+async function historyOf(installation: Installation, ids: string[]): Promise<number> {
   const woken = ids.slice(TOGETHER.from, TOGETHER.from + TOGETHER.count);
-  const lengths = await Promise.all(woken.map((id) => session.historyLength(id)));
+  const lengths = await Promise.all(woken.map((id) => installation.historyLength(id)));
   return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 async function burst(
-  session: Session,
+  installation: Installation,
   { from, count: size }: typeof TOGETHER,
   name: string,
 ): Promise<Figure> {
-  await session.endpoint.reset({ latency: true });
+  await installation.endpoint.reset({ latency: true });
   await append(
-    session,
+    installation,
     Array.from({ length: size }, (_, index) => from + index),
   );
-  await session.endpoint.gets(size, TIMEOUT_MS);
-  const seconds = (await session.endpoint.latency()).max / 1_000;
+  await installation.endpoint.gets(size, TIMEOUT_MS);
+  const seconds = (await installation.endpoint.latency()).max / 1_000;
   return { name, value: seconds, unit: 's', note: `${(size / seconds).toFixed(0)} wakes/s` };
 }
 
 /** 500 consumers with one match each per 5 s for a minute, idle at first; then again while awake. */
-async function steady(session: Session): Promise<Figure[]> {
-  const idle = await matchEach(session, 60);
-  const awake = await matchEach(session, 20);
+async function steady(installation: Installation): Promise<Figure[]> {
+  const idle = await matchEach(installation, 60);
+  const awake = await matchEach(installation, 20);
   return [
     {
       name: '500 consumers, a match each per 5 s, idle at first: p99',
@@ -173,24 +179,28 @@ async function steady(session: Session): Promise<Figure[]> {
   ];
 }
 
-async function matchEach(session: Session, seconds: number) {
+async function matchEach(installation: Installation, seconds: number) {
   const rate = MANY.count / 5;
   const load = { rate, seconds, connections: 16, records: 1, dataBytes: 200 };
-  await session.endpoint.reset({ latency: true });
-  const { result, cpu } = await session.usage(async () => {
-    const { appended } = await produce(session, { ...load, prefix: 'many', syncs: MANY.count });
-    return { appended, received: await session.endpoint.received() };
+  await installation.endpoint.reset({ latency: true });
+  const { result, cpu } = await installation.usage(async () => {
+    const { appended } = await produce(installation, {
+      ...load,
+      prefix: 'many',
+      syncs: MANY.count,
+    });
+    return { appended, received: await installation.endpoint.received() };
   });
   const { appended, received } = result;
-  await session.endpoint.gets(appended, TIMEOUT_MS);
-  const { p50, p99, max } = await session.endpoint.latency();
+  await installation.endpoint.gets(appended, TIMEOUT_MS);
+  const { p50, p99, max } = await installation.endpoint.latency();
   const note = `p50 ${p50.toFixed(1)}, worst ${max.toFixed(0)}`;
   return { p99, note, cpu, appended, backlog: appended - received.total };
 }
 
-async function append(session: Session, numbers: number[]): Promise<void> {
+async function append(installation: Installation, numbers: number[]): Promise<void> {
   const data = { sent_at: clockMs() };
-  await session.api('POST', '/v1/events', {
+  await installation.api('POST', '/v1/events', {
     events: numbers.map((number) => ({
       sync_id: syncOf(number),
       collection_id: 'bench:item',
@@ -206,17 +216,17 @@ function syncOf(number: number): string {
   return own >= 0 && own < MANY.count ? `many-${own}` : `idle-${number}`;
 }
 
-async function count(session: Session, condition: string): Promise<number> {
-  const { rows } = await session.sql.query<{ count: number }>(
+async function count(installation: Installation, condition: string): Promise<number> {
+  const { rows } = await installation.sql.query<{ count: number }>(
     `select count(*)::int as count from cursors where ${condition}`,
   );
   return rows[0]?.count ?? 0;
 }
 
 /** Commits a second in all of Postgres' sessions, while nothing is asked of Millrace. */
-async function transactionsASecond(session: Session): Promise<number> {
+async function transactionsASecond(installation: Installation): Promise<number> {
   const read = async (): Promise<number> => {
-    const { rows } = await session.sql.query<{ commits: string }>(
+    const { rows } = await installation.sql.query<{ commits: string }>(
       `select xact_commit as commits from pg_stat_database where datname = current_database()`,
     );
     return Number(rows[0]?.commits ?? 0);
@@ -226,8 +236,8 @@ async function transactionsASecond(session: Session): Promise<number> {
   return ((await read()) - before) / (QUIET_MS / 1_000);
 }
 
-function workerMemory(session: Session): Figure {
-  const pid = session.pids()['worker'];
+function workerMemory(installation: Installation): Figure {
+  const pid = installation.pids()['worker'];
   const name = `worker's memory with ${CONSUMERS} consumers awake`;
   if (process.platform !== 'linux' || pid == null)
     return { name, value: 0, unit: 'MB', note: 'no /proc' };

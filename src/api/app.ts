@@ -3,17 +3,11 @@ import { methodNotAllowed as refuseMethods } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 
 import type { Access } from '../access/access.ts';
-import type { DeadLetters } from '../attempts/deadLetters.ts';
-import type { Changes } from '../consumers/changes.ts';
 import type { Commands } from '../consumers/commands.ts';
-import type { Consumers } from '../consumers/consumers.ts';
 import type { Db } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import type { Info } from '../schema/info.ts';
 import type { Appender } from '../streams/append.ts';
-import type { Pages } from '../streams/pages.ts';
-import type { StreamEnds } from '../streams/streamEnds.ts';
-import type { Syncs } from '../streams/syncs.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { TestTarget } from '../targets/testTarget.ts';
 import { createAlertRoutes } from './alerts.ts';
@@ -37,31 +31,25 @@ import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
 import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes, type Check } from './probes.ts';
-import type { Reads } from './reads.ts';
 import { createReference } from './reference.ts';
 import { readBody, refuseOversized } from './requests.ts';
 import { createRoutes } from './route.ts';
 import { needsOf, type Needs } from './scopes.ts';
 import { createSessionRoutes } from './session.ts';
+import type { Stores } from './stores.ts';
 import { createStreamRoutes } from './streams.ts';
 import { createSyncRoutes } from './syncs.ts';
 import { createTargetRoutes } from './targets.ts';
 
 export interface AppDeps {
   db: Db;
-  appender: Appender;
-  pages: Pages;
-  ends: StreamEnds;
-  syncs: Syncs;
+  stores: Stores;
   targets: Targets;
   testTarget: TestTarget;
-  consumers: Consumers;
-  changes: Changes;
-  deadLetters: DeadLetters;
-  reads: Reads;
+  appender: Appender;
+  access: Access;
   commands: Commands;
   startWorkflow: (consumerId: string) => Promise<void>;
-  access: Access;
   /** What `/readyz` waits for, by name. */
   checks: Record<string, Check>;
   info: Info;
@@ -69,14 +57,15 @@ export interface AppDeps {
   log: ErrorLog;
 }
 
-/** Whoever signs in is nobody yet. */
+/** A request to sign in comes from a caller that is not known yet, so it may send little. */
 const SIGN_IN_BYTES = 4 * 1024;
 /** A workflow that takes longer to start is left to the reconciler. */
 const START_MS = 1_000;
 
 /** The whole HTTP interface. Needs no port: `app.request(…)` answers too. */
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
-  const { consumers } = deps;
+  const { db, stores, access } = deps;
+  const { consumers } = stores;
   const app = createRoutes();
   app.onError(createOnError(deps.log));
   app.notFound(createConsole(notFound));
@@ -87,15 +76,10 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createReference());
 
   let needed: Needs = new Map();
+  const gate = createGate(access, () => needed);
   app.use(refuseOversized);
-  app.use(
-    '/v1/*',
-    createGate(deps.access, () => needed),
-  );
-  app.use(
-    '/metrics',
-    createGate(deps.access, () => needed),
-  );
+  app.use('/v1/*', gate);
+  app.use('/metrics', gate);
   app.route('/', createMetricsRoutes(deps));
   // Before the limit: ingest streams NDJSON of any length and counts JSON itself.
   app.route('/', createIngestRoutes(deps));
@@ -103,24 +87,24 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     '/v1/*',
     readBody((path) => (path === '/v1/session' ? SIGN_IN_BYTES : JSON_BYTES)),
   );
-  app.use('/v1/*', createIdempotent(deps.access.idempotency, deps.log));
+  app.use('/v1/*', createIdempotent(access.idempotency, deps.log));
 
-  const give = createGiveCommand(deps);
+  const give = createGiveCommand({ commands: deps.commands, consumers });
   const startWorkflow = startSoon(deps);
-  app.route('/', createStreamRoutes(deps));
-  app.route('/', createListenRoutes(deps));
-  app.route('/', createSyncRoutes(deps));
+  app.route('/', createStreamRoutes(stores));
+  app.route('/', createListenRoutes(stores));
+  app.route('/', createSyncRoutes(stores));
   app.route('/', createTargetRoutes(deps));
-  app.route('/', createPreviewRoutes(deps)); // before /v1/consumers/{id}
+  app.route('/', createPreviewRoutes(stores)); // before /v1/consumers/{id}
   app.route('/', createConsumerRoutes({ consumers, give, startWorkflow }));
   app.route('/', createCommandRoutes({ consumers, give }));
-  app.route('/', createDeadLetterRoutes({ ...deps, give }));
-  app.route('/', createAttemptRoutes({ consumers, ...deps.reads }));
-  app.route('/', createAlertRoutes({ consumers, ...deps.reads }));
-  app.route('/', createConsumerMetricsRoutes(deps));
-  app.route('/', createInfoRoutes(deps));
-  app.route('/', createApiKeyRoutes(deps.access));
-  app.route('/', createSessionRoutes(deps.access));
+  app.route('/', createDeadLetterRoutes({ ...stores, give }));
+  app.route('/', createAttemptRoutes(stores));
+  app.route('/', createAlertRoutes(stores));
+  app.route('/', createConsumerMetricsRoutes({ consumers, db }));
+  app.route('/', createInfoRoutes({ info: deps.info, changes: stores.changes }));
+  app.route('/', createApiKeyRoutes(access));
+  app.route('/', createSessionRoutes(access));
   serveDocument(app, deps.info.version);
   needed = needsOf(app);
   return app;

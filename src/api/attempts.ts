@@ -15,12 +15,12 @@ import { Moment } from './timeQuery.ts';
 export interface AttemptRoutesDeps {
   consumers: Pick<Consumers, 'streamOf'>;
   attempts: Attempts;
-  waits: AttemptWaits;
+  attemptWaits: AttemptWaits;
 }
 
 /** What was tried: of one consumer, and at one event by all of them. */
 export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv> {
-  const { consumers, attempts, waits } = deps;
+  const { consumers, attempts, attemptWaits: waits } = deps;
   const app = createRoutes();
 
   app.openapi(LIST, async (c) => {

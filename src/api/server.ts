@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Server, ServerOptions } from 'node:http';
 
 import { createAdaptorServer } from '@hono/node-server';
@@ -16,6 +17,8 @@ const OPTIONS = {
   maxHeaderSize: MAX_HEADER_BYTES,
 } satisfies ServerOptions;
 
+/** Requests that take longer than this when the server is to end are cut off, ms. */
+const END_MS = 8_000;
 /** Longer than a long poll, which says nothing for 30 s. */
 const SILENT_MS = 120_000;
 
@@ -29,4 +32,15 @@ export function createApiServer(
   server.setTimeout(silentMs);
   answerClientErrors(server);
   return server;
+}
+
+/** Takes no more connections, lets requests end, and cuts off those that take too long. */
+export async function closeApiServer(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const cut = setTimeout(() => server.closeAllConnections(), END_MS);
+  const idle = setInterval(() => server.closeIdleConnections(), 50); // kept alive after their answer
+  await closed;
+  clearTimeout(cut);
+  clearInterval(idle);
 }

@@ -35,6 +35,14 @@ interface ConsumerFlags {
   input?: string;
 }
 
+interface ListFlags {
+  q?: string;
+  status?: string;
+  target?: string;
+  limit?: number;
+  cursor?: string;
+}
+
 /** `millrace consumers …`. */
 export function addConsumerCommands(program: Command, run: RunCommand): void {
   const group = program
@@ -51,6 +59,14 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
       ),
     );
 
+  addReads(group, run);
+  addChanges(group, run);
+  addCommands(group, run);
+  addFilter(group, run);
+  addPreview(group, run);
+}
+
+function addReads(group: Command, run: RunCommand): void {
   group
     .command('list')
     .description('newest first')
@@ -78,7 +94,9 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
         showConsumer(context.out, await context.client.consumers.get(id));
       }),
     );
+}
 
+function addChanges(group: Command, run: RunCommand): void {
   withFlags(group.command('create'))
     .description('it sends from the moment it is saved')
     .addOption(streamOption())
@@ -114,7 +132,9 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
         out.note(`Deleted consumer ${id}`);
       }),
     );
+}
 
+function addCommands(group: Command, run: RunCommand): void {
   for (const [verb, does] of [
     ['pause', 'no request starts after the answer; nothing is lost'],
     ['resume', 'go on at the position, with a new retry window'],
@@ -134,7 +154,9 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
         showConsumer(out, await client.consumers.seek(id, placeOf(place)));
       }),
     );
+}
 
+function addFilter(group: Command, run: RunCommand): void {
   group
     .command('filter <consumer>')
     .description('add to and remove from the filter while it runs')
@@ -162,7 +184,9 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
         out.note(`In force above position ${changed.filter_from}`);
       }),
     );
+}
 
+function addPreview(group: Command, run: RunCommand): void {
   group
     .command('preview')
     .description('what a filter would have matched lately')
@@ -187,14 +211,6 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
         ]);
       }),
     );
-}
-
-interface ListFlags {
-  q?: string;
-  status?: string;
-  target?: string;
-  limit?: number;
-  cursor?: string;
 }
 
 /** Also `millrace retry`: mails name it so. */

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import type { Delivery, FromReceiver, Progress, Report, ToReceiver } from './demoReceiver.ts';
+import type { Arrival, FromReceiver, Progress, Report, ToReceiver } from './demoReceiver.ts';
 
 /** The receiver's process, seen from the demo. */
 export interface Endpoint extends AsyncDisposable {
@@ -17,7 +17,7 @@ export interface Endpoint extends AsyncDisposable {
 }
 
 export interface EndpointListeners {
-  delivery: (delivery: Delivery) => void;
+  arrival: (arrival: Arrival) => void;
   progress: (progress: Progress) => void;
 }
 
@@ -36,7 +36,7 @@ export async function startEndpoint(listeners: EndpointListeners): Promise<Endpo
     lost = new Error(`The receiver's process ended (${String(signal ?? code)})`);
   });
   child.on('message', (message: FromReceiver) => {
-    if (message.kind === 'received') listeners.delivery(message.delivery);
+    if (message.kind === 'received') listeners.arrival(message.arrival);
     if (message.kind === 'progress') listeners.progress(message.progress);
     for (const receiveOne of waiting) receiveOne(message);
   });

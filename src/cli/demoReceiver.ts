@@ -18,12 +18,12 @@ export type ToReceiver =
 export type FromReceiver =
   | { kind: 'listening'; url: string; steps: number }
   | { kind: 'trusting' }
-  | { kind: 'received'; delivery: Delivery }
+  | { kind: 'received'; arrival: Arrival }
   | { kind: 'progress'; progress: Progress }
   | { kind: 'report'; report: Report };
 
 /** One webhook, for a line on the screen. */
-export interface Delivery {
+export interface Arrival {
   stream: StreamName;
   what: string;
   collection: string;
@@ -100,12 +100,12 @@ async function main(): Promise<void> {
     const problem = isOver ? null : expectation.check(stream, body);
     const afterMs = at - appendedAt(body);
     const isLive = isOver || steps[step]?.live === true;
-    const delivery = describe(stream, body, isLive ? afterMs : null, problem);
-    if (problem !== null) note(`${delivery.what} ${delivery.record} on ${stream} ${problem}`);
+    const arrival = describe(stream, body, isLive ? afterMs : null, problem);
+    if (problem !== null) note(`${arrival.what} ${arrival.record} on ${stream} ${problem}`);
     if (isLive && !isOver) latencies.push(afterMs);
     if (!isOver && problem === null && lines[stream] >= LINES_A_STEP) return;
     lines[stream] += 1;
-    tell({ kind: 'received', delivery });
+    tell({ kind: 'received', arrival });
   }
 
   function note(problem: string): void {
@@ -167,7 +167,7 @@ function describe(
   body: unknown,
   afterMs: number | null,
   problem: string | null,
-): Delivery {
+): Arrival {
   const { event, record } = body as Wrapped;
   const fields = event ?? record;
   const data = fields?.data;

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import type { Delivery, Progress } from './demoReceiver.ts';
+import type { Arrival, Progress } from './demoReceiver.ts';
 
 /** What a person sees on stderr; a progress line there is replaced, in a file it is repeated. */
 export interface Screen {
@@ -8,7 +8,7 @@ export interface Screen {
   say(line: string): void;
   /** Begins a part of the story. */
   head(line: string): void;
-  delivery(delivery: Delivery): void;
+  arrival(arrival: Arrival): void;
   /** Shown at most as often as it can be read. */
   progress(progress: Progress): void;
   /** The last progress line of a step, for good. */
@@ -33,7 +33,7 @@ export function createScreen(output: NodeJS.WriteStream): Screen {
     return styleText(format, text, { stream: output });
   }
 
-  function delivery(one: Delivery): void {
+  function arrival(one: Arrival): void {
     const mark = one.problem === null ? paint('green', '✓') : paint('red', '✗');
     const why = one.problem === null ? '' : `  ${one.problem}`;
     const after = one.afterMs === null ? '' : paint('dim', `  ${one.afterMs} ms after its append`);
@@ -68,7 +68,7 @@ export function createScreen(output: NodeJS.WriteStream): Screen {
       plainAt = performance.now();
       samples = [];
     },
-    delivery,
+    arrival,
     progress,
     settle: (now, seconds) => {
       const out =

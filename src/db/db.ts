@@ -1,12 +1,12 @@
 import pg from 'pg';
 
-/** int8 as a number: positions and counts stay below 2^53 (a check in `positions` would say so). */
-/** pg knows no name for int8[]. */
+/** The type id of int8[], for which the driver has no name. */
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the driver's list of ids is short
 const INT8_ARRAY = 1016 as Parameters<typeof pg.types.setTypeParser>[0];
+// int8 as a number: positions and counts stay far below 2^53, where numbers stop being exact.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 pg.types.setTypeParser(INT8_ARRAY, (value) => parseBigints(value));
-/** timestamptz as RFC 3339 UTC text; the sessions below run in UTC. */
+// timestamptz as RFC 3339 text in UTC; every connection below sets its time zone to UTC.
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, toRfc3339);
 
 function parseBigints(value: string): number[] {

@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import pg from 'pg';
+import type { Logger } from 'pino';
 
 import { ADVISORY_LOCKS } from './advisoryLocks.ts';
 import { openDb, type Sql } from './db.ts';
+import { isDatabaseAway } from './errors.ts';
 import { ensurePartitions } from './partitions.ts';
 
 const FOLDER = new URL('../../migrations/', import.meta.url);
+/** How long a database that does not answer is left alone before it is tried again, ms. */
+const AGAIN_MS = 500;
 
 interface Migration {
   name: string;
@@ -31,6 +36,28 @@ export async function migrate(url: string): Promise<string[]> {
   });
   await ensurePartitions(db);
   return applied;
+}
+
+/**
+ * Migrates as soon as Postgres is there, which may come up after us, unless `signal` aborts first.
+ * Rejects when the migration fails for another reason than an absent database.
+ */
+export async function migrateOnceItIsThere(
+  url: string,
+  log: Pick<Logger, 'info' | 'warn'>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const applied = await migrate(url);
+      if (applied.length > 0) log.info({ applied }, 'migrations applied');
+      return;
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      log.warn({ err: error }, 'Postgres does not answer; trying again');
+    }
+    await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined); // aborted
+  }
 }
 
 /** Names of the migrations that this version has and the database lacks. */

@@ -1,27 +1,27 @@
 import { spawn } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { stampOfSources } from './consoleSources.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SOURCE = join(ROOT, 'src/console');
 const BUILT = join(ROOT, 'dist/console');
-/** Its sources and the versions of the packages they use. */
+/** The file of a build that holds the stamp of the sources it was made from. */
 const STAMP = '.stamp';
-/** What it imports at run time from outside its folder. */
-const SHARED = ['src/api/client.ts', 'src/alerts/alertText.ts', 'src/rules/hasScope.ts'];
 
 if (import.meta.main) await ensureConsole((line) => process.stderr.write(`${line}\n`));
 
 /**
  * Builds the console into dist/console where it is missing, or older than its sources or packages;
- * says so. Several at once do no harm: whoever is last finds it made. Rejects with what the build
- * printed when it fails.
+ * says so. Several processes may do so concurrently: the last one finds it made. Rejects with what
+ * the build printed when it fails.
  */
 export async function ensureConsole(say: (line: string) => void, built = BUILT): Promise<void> {
-  const stamp = await stampOfSources();
+  const stamp = await stampOfSources(ROOT);
   if ((await stampOfBuild(built)) === stamp) return;
   const begun = performance.now();
   say('Building the console (once; again when its sources change)');
@@ -59,19 +59,4 @@ async function build(outDir: string): Promise<void> {
 
 async function stampOfBuild(built: string): Promise<string | null> {
   return readFile(join(built, STAMP), 'utf8').catch(() => null); // not built yet
-}
-
-/** A change of any of these makes another console. */
-async function stampOfSources(): Promise<string> {
-  const hash = createHash('sha256');
-  const inside = (await readdir(SOURCE, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-  for (const file of [...inside, ...SHARED.map((name) => join(ROOT, name))].toSorted()) {
-    hash.update(`${file.slice(ROOT.length)}\n`).update(await readFile(file));
-  }
-  const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
-    devDependencies: Record<string, string>;
-  };
-  return hash.update(JSON.stringify(manifest.devDependencies)).digest('hex');
 }

@@ -14,7 +14,7 @@ const CONSUMERS = 200;
 const ROWS = 5_000;
 const SYNC_ROWS = 500;
 const FEW_SYNCS = 32;
-/** Time limit of one run; what is left then is left to the next one. */
+/** Time limit of one run, ms; the rest is left to the next run. */
 const BUDGET_MS = 5_000;
 
 export interface AgingOptions {

@@ -38,10 +38,13 @@ interface Part {
   bytes: number;
 }
 
-interface Dropped {
+/** What one transaction has dropped. */
+interface Step {
   partitions: string[];
   rows: number;
 }
+
+const NOTHING: Step = { partitions: [], rows: 0 };
 
 /**
  * Keeps attempts to an age and a size: whole days go, the oldest first. Of a day that is too much
@@ -54,12 +57,7 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
   async function run(): Promise<void> {
     await ensurePartitions(db); // what is of a day has to be in it
     await dropOld();
-    const dropped: Dropped = { partitions: [], rows: 0 };
-    let mayBeTooMuch = true;
-    while (mayBeTooMuch) mayBeTooMuch = await makeRoom(dropped);
-    if (dropped.partitions.length > 0 || dropped.rows > 0) {
-      log.info({ ...dropped, max_bytes: maxBytes }, 'attempts beyond their size were dropped');
-    }
+    await dropTooMuch();
   }
 
   async function dropOld(): Promise<void> {
@@ -77,22 +75,35 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
     }
   }
 
-  /** Takes one step if there is too much; whether there may be a next one. */
-  function makeRoom(dropped: Dropped): Promise<boolean> {
+  async function dropTooMuch(): Promise<void> {
+    const partitions: string[] = [];
+    let rows = 0;
+    let step: Step;
+    do {
+      step = await makeRoom();
+      partitions.push(...step.partitions);
+      rows += step.rows;
+    } while (step.partitions.length > 0);
+    if (partitions.length > 0 || rows > 0) {
+      const dropped = { partitions, rows, max_bytes: maxBytes };
+      log.info(dropped, 'attempts beyond their size were dropped');
+    }
+  }
+
+  /** Drops the oldest day if there is too much, or else half of the largest part's rows. */
+  function makeRoom(): Promise<Step> {
     return db.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropAttempts})`);
       const parts = await partsOf(tx);
-      if (parts.reduce((sum, { bytes }) => sum + bytes, 0) <= maxBytes) return false;
-      const oldest = oldestOf(parts);
-      if (oldest.length > 0) {
-        const names = oldest.map(({ name }) => name);
-        await drop(tx, names);
-        dropped.partitions.push(...names);
-        return true;
+      if (parts.reduce((sum, { bytes }) => sum + bytes, 0) <= maxBytes) return NOTHING;
+      const partitions = oldestOf(parts).map(({ name }) => name);
+      if (partitions.length > 0) {
+        await drop(tx, partitions);
+        return { partitions, rows: 0 };
       }
       const [largest] = parts.toSorted((a, b) => b.bytes - a.bytes);
-      if (largest !== undefined) dropped.rows += await deleteOlderHalf(tx, largest);
-      return false;
+      const rows = largest === undefined ? 0 : await deleteOlderHalf(tx, largest);
+      return { partitions: [], rows };
     });
   }
 

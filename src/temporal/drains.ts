@@ -7,41 +7,37 @@ import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainContext.ts';
-import { loadSenderConfig, type SenderConfig } from '../delivery/senderConfig.ts';
-import type { Egress } from '../egress/egress.ts';
-import { createTokens } from '../egress/oauth.ts';
-import type { OnAttemptEnd, Message, WebhookSender } from '../egress/webhookSender.ts';
+import { loadSenderConfig } from '../delivery/senderConfig.ts';
 import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
-import { openTargetSender } from '../targets/targetSender.ts';
+import type { OpenSender } from './openSender.ts';
 
 const TICK_MS = 50;
 const COMMIT_MS = 25;
 const LEASE_MS = 8_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
-/** Slots kept free for `deliver` and for what wakes next. */
+/** Slots kept free for `deliver` and for the consumers that wake next. */
 const SPARE_SLOTS = 20;
 
 export interface DrainsOptions {
-  db: Db;
+  db: Pick<Db, 'query' | 'pipe'>;
   vault: Vault;
-  egress: Egress;
-  listener: Listener;
+  listener: Pick<Listener, 'on'>;
+  openSender: OpenSender;
   /** Names this process in cursors. */
   holder: string;
-  userAgent: string;
   idleAfterMs: number;
   retryWindowMs: number;
-  /** Activities this process runs at once. */
+  /** How many activities this process may run concurrently. */
   slots: number;
   reportHead: DeliverDeps['reportHead'];
-  /** Counts what is sent and stored; none: nobody asks. */
-  counts?: DeliveryCounts;
+  /** Counts what is stored, for metrics. */
+  counted?: DeliveryCounts['counted'] | undefined;
   log: Logger;
 }
 
@@ -55,20 +51,22 @@ export interface Drains extends AsyncDisposable {
   readonly unstored: ReadonlySet<string>;
 }
 
-/** What all drains of the process share: tails, committer, budget, clock and connections. */
+/**
+ * What all senders of a process share: tails, committer, budget and clock. Connections are opened
+ * by `openSender`. Disposing of it stores what can be stored and stops reading.
+ */
 export function createDrains(options: DrainsOptions): Drains {
-  const { db, vault, egress, listener, log } = options;
-  const tokens = createTokens({ egress, userAgent: options.userAgent });
+  const { db, vault, listener, openSender, log } = options;
   const pages = createPages(db);
   const stored = createProgress(db);
-  const progress = options.counts?.counted(stored) ?? stored;
+  const progress = options.counted?.(stored) ?? stored;
   const committer = createCommitter({ progress, intervalMs: COMMIT_MS, leaseMs: LEASE_MS, log });
   const tail = { pages: createPages(db.pipe), listener, pollMs: TAIL_POLL_MS, log };
   const tails = {
     records: createTail({ stream: 'records', ...tail }),
     events: createTail({ stream: 'events', ...tail }),
   };
-  const deliveries = new Set<Drain>();
+  const drains = new Set<Drain>();
   const context: DrainContext = {
     pages,
     progress,
@@ -87,40 +85,26 @@ export function createDrains(options: DrainsOptions): Drains {
 
   const timer = setInterval(() => {
     const now = performance.now();
-    for (const delivery of deliveries) delivery.tick(now);
-    if (deliveries.size > options.slots - SPARE_SLOTS) quietest(deliveries)?.stop('idle');
+    for (const drain of drains) drain.tick(now);
+    if (drains.size > options.slots - SPARE_SLOTS) quietest(drains)?.stop('idle');
   }, TICK_MS);
   // A hint that a row has changed; each commit and renewal says so, too.
   const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
-
-  function openSender<M extends Message>(
-    config: SenderConfig,
-    connections: number,
-    ended: OnAttemptEnd<M>,
-    startBy: () => number,
-  ): WebhookSender<M> {
-    const { path, consumerId } = config;
-    const { userAgent, counts } = options;
-    const requests = counts === undefined ? {} : { requests: counts.requests };
-    const shared = { egress, tokens, userAgent, ...requests };
-    const how = { ...shared, path, consumerId, connections, ended, startBy };
-    return openTargetSender(config.target, how);
-  }
 
   return {
     deps: {
       context,
       leaseMs: LEASE_MS,
       holder: options.holder,
-      register: (delivery) => {
-        deliveries.add(delivery);
-        return () => void deliveries.delete(delivery);
+      register: (drain) => {
+        drains.add(drain);
+        return () => void drains.delete(drain);
       },
       openSingle: (config, ended, startBy) => openSender(config, 1, ended, startBy),
       reportHead: options.reportHead,
     },
     get running() {
-      return deliveries.size;
+      return drains.size;
     },
     endWithin: (ms) => committer.endBy(performance.now() + ms),
     unstored: committer.unstored,
@@ -134,14 +118,14 @@ export function createDrains(options: DrainsOptions): Drains {
   };
 }
 
-/** The one that has had nothing to do for longest. */
-function quietest(deliveries: Iterable<Drain>): Drain | null {
+/** The drain that has had nothing to do for the longest time; null when all are busy. */
+function quietest(drains: Iterable<Drain>): Drain | null {
   let found: Drain | null = null;
   let since = Infinity;
-  for (const delivery of deliveries) {
-    if (delivery.quietSince === null || delivery.quietSince >= since) continue;
-    found = delivery;
-    since = delivery.quietSince;
+  for (const drain of drains) {
+    if (drain.quietSince === null || drain.quietSince >= since) continue;
+    found = drain;
+    since = drain.quietSince;
   }
   return found;
 }

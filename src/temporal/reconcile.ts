@@ -1,3 +1,5 @@
+import { setInterval as every } from 'node:timers';
+
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 
@@ -12,9 +14,43 @@ export interface ReconcileOptions {
   log: Logger;
 }
 
+const RECONCILE_MS = 60_000;
+/** The first time is as soon as it is known which process leads. */
+const FIRST_MS = 1_000;
 const CONCURRENT_STARTS = 16;
 /** Without a deadline a call to a server that is away would be tried again for long. */
 const LIST_MS = 15_000;
+
+/** Reconciles each minute while this process leads, never twice at the same time. */
+export function startReconciling(options: ReconcileOptions & { leads: () => boolean }): {
+  /** Waits for what is being done: its connection may be closed afterwards. */
+  close(): Promise<void>;
+} {
+  const { log } = options;
+  let reconciling: Promise<void> | null = null;
+  const timer = every(look, RECONCILE_MS);
+  const first = setTimeout(look, FIRST_MS);
+
+  function look(): void {
+    if (!options.leads() || reconciling !== null) return; // one process is enough
+    reconciling = reconcile(options)
+      .then(
+        () => undefined,
+        (error: unknown) => log.warn({ err: error }, 'reconciling is interrupted; it is repeated'),
+      )
+      .finally(() => {
+        reconciling = null;
+      });
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(timer);
+    clearTimeout(first);
+    await reconciling;
+  }
+
+  return { close };
+}
 
 /**
  * Starts the workflow of every consumer that has a row and none: after Temporal's database was

@@ -1,38 +1,33 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { setInterval as every } from 'node:timers';
 
 import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
 import { createControl, createDelivery } from '../activities/index.ts';
-import { createDeadLetterDigest } from '../alerts/deadLetterDigest.ts';
+import type { AlertOptions } from '../alerts/alertItem.ts';
 import type { Send } from '../alerts/mail.ts';
 import { startOutbox } from '../alerts/outbox.ts';
-import { mailGraceMs } from '../alerts/writeAlert.ts';
 import { createCommandApplier } from '../consumers/applyCommand.ts';
 import { createLifecycle } from '../consumers/lifecycle.ts';
-import { createChangedTargetRetry } from '../consumers/retryChangedTargets.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
 import type { DeliveryCounts } from '../delivery/drainContext.ts';
 import type { Egress } from '../egress/egress.ts';
-import { startUpkeep } from '../process/upkeep.ts';
 import { createPages } from '../streams/pages.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
 import { startWake } from '../wake/wake.ts';
-import { createDrains } from './drains.ts';
-import { reconcile } from './reconcile.ts';
+import { createDrains, type Drains } from './drains.ts';
+import { startLeaderChores } from './leaderChores.ts';
+import { createOpenSender } from './openSender.ts';
 import type { Workflows } from './workflowClient.ts';
 
 /** Requests end within 15 s; then outcomes are stored. */
 const FORCE_AFTER_MS = 30_000;
 /** Postgres, where it is away, has this long to come back and store them. */
 const STORE_WITHIN_MS = 20_000;
-const RECONCILE_MS = 60_000;
-const RETARGET_MS = 500;
 const WAKE_POLL_MS = 500;
 const OUTBOX_POLL_MS = 5_000;
 
@@ -65,26 +60,32 @@ export interface WorkersOptions {
   log: Logger;
 }
 
-/**
- * The workers of one process and what runs beside them: the wake leader, the reconciler and the
- * outbox. `run` resolves after `shutdown`, when everything in flight has ended and is stored, with
- * the consumers of whom this failed because Postgres stayed away.
- */
-export async function createWorkers(options: WorkersOptions): Promise<{
+export interface Workers {
+  /**
+   * Resolves after `shutdown`, when everything in flight has ended and is stored, with the consumers
+   * whose outcomes could not be stored because Postgres stayed away.
+   */
   run(): Promise<ReadonlySet<string>>;
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
-}> {
-  const { db, log, listener, queues } = options;
+}
+
+/** The Temporal workers of one process and what runs beside them: the wake leader, its chores and the outbox. */
+export async function createWorkers(options: WorkersOptions): Promise<Workers> {
+  const { db, log, listener, workflows, retryWindowMs } = options;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const drains = createDrains({
     ...options,
     holder,
-    userAgent: `Millrace/${options.version}`,
-    reportHead: options.workflows.failing,
+    openSender: createOpenSender({
+      egress: options.egress,
+      userAgent: `Millrace/${options.version}`,
+      requests: options.counts?.requests,
+    }),
+    reportHead: workflows.failing,
+    counted: options.counts?.counted,
   });
-  const pages = createPages(db);
   const outbox = startOutbox({
     db,
     send: options.sendMail,
@@ -92,109 +93,32 @@ export async function createWorkers(options: WorkersOptions): Promise<{
     pollMs: OUTBOX_POLL_MS,
     log,
   });
-  const alerts = {
-    db,
-    alertEmails: options.alertEmails,
-    publicUrl: options.publicUrl,
-    alertWebhook: options.sendAlertWebhook !== null,
-    retryWindowMs: options.retryWindowMs,
-  };
+  const mailWaits = (): void => outbox.hint();
   const wake = startWake({
     store: createLeaderStore(db),
-    pages,
+    pages: createPages(db),
     listener,
     holder,
-    signal: options.workflows.wake,
+    signal: workflows.wake,
     pollMs: WAKE_POLL_MS,
     log,
   });
-  const common = {
-    connection: options.connection,
-    namespace: options.namespace,
-    shutdownForceTime: FORCE_AFTER_MS,
-    identity: holder,
+  const alerts = {
+    alertEmails: options.alertEmails,
+    publicUrl: options.publicUrl,
+    alertWebhook: options.sendAlertWebhook !== null,
+    retryWindowMs,
   };
-  const workers: Worker[] = [];
-  if (queues.control) {
-    workers.push(
-      await Worker.create({
-        ...common,
-        taskQueue: options.taskQueue,
-        workflowBundle: options.workflowBundle,
-        activities: createControl({
-          db,
-          pages,
-          applier: createCommandApplier({ db, pages: createPages }),
-          lifecycle: createLifecycle(alerts),
-          loadConfig: drains.deps.context.loadConfig,
-          retryWindowMs: options.retryWindowMs,
-          mailWaits: () => outbox.hint(),
-        }),
-        maxConcurrentActivityTaskExecutions: 200,
-      }),
-    );
-  }
-  if (queues.deliver) {
-    workers.push(
-      await Worker.create({
-        ...common,
-        taskQueue: options.deliveryQueue,
-        activities: createDelivery(drains.deps),
-        maxConcurrentActivityTaskExecutions: options.slots,
-        // A frozen process is given a task by each long poll it has open: 15 s lost with each.
-        activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 20 },
-        maxHeartbeatThrottleInterval: '6s',
-      }),
-    );
-  }
-
-  const retarget = createChangedTargetRetry({ sql: db, give: options.workflows.give, log });
-  const digest = createDeadLetterDigest({ ...alerts, log });
-  const upkeep = startUpkeep(
-    [
-      {
-        name: 'telling of dead letters',
-        everyMs: Math.max(RETARGET_MS, mailGraceMs(options.retryWindowMs)),
-        run: async () => {
-          if (!wake.leads) return;
-          await digest();
-          outbox.hint();
-        },
-      },
-      {
-        name: 'trying changed targets',
-        everyMs: RETARGET_MS,
-        run: async () => {
-          if (wake.leads) await retarget();
-        },
-      },
-    ],
-    log,
-  );
-
-  let reconciling: Promise<void> | null = null;
-  function look(): void {
-    if (!wake.leads || reconciling !== null) return; // one process is enough
-    reconciling = reconcile({ db, client: options.client, start: options.workflows.start, log })
-      .then(
-        () => undefined,
-        (error: unknown) => log.warn({ err: error }, 'reconciling is interrupted; it is repeated'),
-      )
-      .finally(() => {
-        reconciling = null;
-      });
-  }
+  const workers = await createQueueWorkers(options, { holder, drains, alerts, mailWaits });
+  const leads = (): boolean => wake.leads;
+  const { client } = options;
+  const chores = startLeaderChores({ db, client, workflows, alerts, mailWaits, leads, log });
 
   async function run(): Promise<ReadonlySet<string>> {
-    const timer = every(look, RECONCILE_MS);
-    const first = setTimeout(look, 1_000);
     try {
       await Promise.all(workers.map((worker) => worker.run()));
     } finally {
-      clearInterval(timer);
-      clearTimeout(first);
-      await upkeep.close();
-      await reconciling; // its connection may be closed after this
+      await chores.close();
       await wake[Symbol.asyncDispose]();
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
@@ -212,4 +136,58 @@ export async function createWorkers(options: WorkersOptions): Promise<{
       return wake.leads;
     },
   };
+}
+
+interface QueueParts {
+  holder: string;
+  drains: Drains;
+  alerts: AlertOptions;
+  mailWaits: () => void;
+}
+
+/** One Temporal worker for each queue that this process serves. */
+async function createQueueWorkers(
+  options: WorkersOptions,
+  { holder, drains, alerts, mailWaits }: QueueParts,
+): Promise<Worker[]> {
+  const { db, queues, retryWindowMs } = options;
+  const common = {
+    connection: options.connection,
+    namespace: options.namespace,
+    shutdownForceTime: FORCE_AFTER_MS,
+    identity: holder,
+  };
+  const workers: Worker[] = [];
+  if (queues.control) {
+    const control = createControl({
+      db,
+      pages: createPages(db),
+      applier: createCommandApplier({ db, pages: createPages }),
+      lifecycle: createLifecycle({ ...alerts, db }),
+      loadConfig: drains.deps.context.loadConfig,
+      retryWindowMs,
+      mailWaits,
+    });
+    const worker = await Worker.create({
+      ...common,
+      taskQueue: options.taskQueue,
+      workflowBundle: options.workflowBundle,
+      activities: control,
+      maxConcurrentActivityTaskExecutions: 200,
+    });
+    workers.push(worker);
+  }
+  if (queues.deliver) {
+    const worker = await Worker.create({
+      ...common,
+      taskQueue: options.deliveryQueue,
+      activities: createDelivery(drains.deps),
+      maxConcurrentActivityTaskExecutions: options.slots,
+      // A frozen process is given a task by each long poll it has open: 15 s lost with each.
+      activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 20 },
+      maxHeartbeatThrottleInterval: '6s',
+    });
+    workers.push(worker);
+  }
+  return workers;
 }

@@ -6,6 +6,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
 } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 
 import type { HeadReport } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
@@ -17,6 +18,8 @@ const ANSWER_MS = 20_000;
 const START_MS = 5_000;
 /** A server that is there says so within this time. */
 const THERE_MS = 2_000;
+/** The type of the failure that the server makes for an update which outlived its workflow's run. */
+const UNANSWERED = 'AcceptedUpdateCompletedWorkflow';
 
 export interface WorkflowClientOptions {
   client: Client;
@@ -59,7 +62,6 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
   async function give(consumerId: string, request: CommandRequest): Promise<CommandAnswer> {
     await isThere();
     const updateId = request.editId;
-    // A workflow that is just continuing as new turns the update away; the next run takes it.
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await within(ANSWER_MS, () =>
@@ -78,7 +80,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
       } catch (error) {
         if (isAway(error))
           throw new Unavailable('Temporal or its workers do not answer', { cause: error });
-        if (error instanceof WorkflowUpdateFailedError && attempt < 5 && isClosing(error)) continue;
+        if (attempt < 5 && isUnanswered(error)) continue;
         throw error;
       }
     }
@@ -158,6 +160,9 @@ function isAway(error: unknown): boolean {
   return isGrpcServiceError(grpc) && [1, 4, 8, 14].includes(grpc.code);
 }
 
-function isClosing(error: WorkflowUpdateFailedError): boolean {
-  return /closing|completed|continu/iu.test(`${error.message} ${error.cause?.message ?? ''}`);
+/** The run accepted the command and ended before its handler did; the next run takes it again. */
+function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof WorkflowUpdateFailedError)) return false;
+  const { cause } = error;
+  return cause instanceof ApplicationFailure && cause.type === UNANSWERED;
 }

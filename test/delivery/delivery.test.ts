@@ -6,6 +6,7 @@ import { startDrain } from '../../src/delivery/drain.ts';
 import type { DrainContext } from '../../src/delivery/drainContext.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import { createDrains } from '../../src/temporal/drains.ts';
+import { createOpenSender } from '../../src/temporal/openSender.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
 
@@ -17,10 +18,9 @@ test('a page that comes when its delivery has ended takes no memory from the oth
   await using drains = createDrains({
     db,
     vault,
-    egress: createEgress({ allowCidrs: [] }),
     listener,
+    openSender: createOpenSender({ egress: createEgress({ allowCidrs: [] }), userAgent: 'test' }),
     holder: 'here',
-    userAgent: 'test',
     idleAfterMs: 60_000,
     retryWindowMs: 60_000,
     reportHead: () => Promise.resolve(),
@@ -54,13 +54,13 @@ test('a page that comes when its delivery has ended takes no memory from the oth
       },
     },
   };
-  const run = await context.loadConfig(id);
+  const config = await context.loadConfig(id);
   const lease = await context.progress.acquire(id, 'here', 8_000);
-  if (run === null || lease === null) throw new Error('there is no such consumer');
+  if (config === null || lease === null) throw new Error('there is no such consumer');
   const leaseUntil = performance.now() + 8_000;
   const delivery = startDrain({
     shared: context,
-    config: run,
+    config,
     lease,
     leaseUntil,
     failedAttempts: new Map(),

@@ -6,19 +6,13 @@ import pino from 'pino';
 import { createAccess, type Access, type AccessOptions } from '../../src/access/access.ts';
 import { createApp, type AppDeps } from '../../src/api/app.ts';
 import type { AppEnv } from '../../src/api/env.ts';
-import { createReads } from '../../src/api/reads.ts';
-import { createDeadLetters } from '../../src/attempts/deadLetters.ts';
-import { createChanges } from '../../src/consumers/changes.ts';
+import { createStores, type Stores } from '../../src/api/stores.ts';
 import { Unavailable } from '../../src/consumers/commands.ts';
-import { createConsumers } from '../../src/consumers/consumers.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
 import { createListener } from '../../src/db/listener.ts';
 import { createVault, type Vault } from '../../src/db/vault.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
-import { createPages } from '../../src/streams/pages.ts';
-import { createStreamEnds } from '../../src/streams/streamEnds.ts';
-import { createSyncs } from '../../src/streams/syncs.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -56,7 +50,7 @@ export interface TestApp extends AsyncDisposable {
 /** The API on a database, without a port and without Temporal: commands answer as if it were away. */
 export function openApp(
   databaseUrl: string,
-  overrides: Partial<AppDeps> = {},
+  overrides: Partial<Omit<AppDeps, 'stores'> & Stores> = {},
   { allowCidrs = LOOPBACK, ...settings }: Partial<AccessOptions> & { allowCidrs?: string[] } = {},
 ): TestApp {
   const logged: string[] = [];
@@ -65,8 +59,6 @@ export function openApp(
   const db = openDb({ url: databaseUrl, max: 4, onError: (error) => logged.push(error.message) });
   const appender = createAppender({ db, url: databaseUrl, log });
   const listener = createListener({ url: databaseUrl, log });
-  const ends = createStreamEnds({ sql: db, listener, log });
-  const reads = createReads({ sql: db, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const access = createAccess({
     sql: db,
@@ -79,24 +71,21 @@ export function openApp(
     ...settings,
   });
   const egress = createEgress({ allowCidrs });
+  const stores = createStores({
+    db,
+    listener,
+    region: 'us-west-2',
+    alertsByDefault: true,
+    eventRetentionMs: 30 * 86_400_000,
+    log,
+  });
   const app = createApp({
     db,
-    appender,
-    pages: createPages(db),
-    ends,
-    syncs: createSyncs(db),
+    stores: { ...stores, ...overrides },
+    targets: createTargets({ db, vault, egress }),
     testTarget: (target, messageId) =>
       testTarget(target, { egress, userAgent: 'Millrace/test', messageId }),
-    targets: createTargets({ db, vault, egress }),
-    consumers: createConsumers({
-      db,
-      region: 'us-west-2',
-      alertsByDefault: true,
-      eventRetentionMs: 30 * 86_400_000,
-    }),
-    changes: createChanges(db),
-    deadLetters: createDeadLetters(db),
-    reads,
+    appender,
     commands: { give: () => Promise.reject(new Unavailable('Temporal is away')) },
     startWorkflow: async (id) => void started.push(id),
     access,
@@ -143,8 +132,7 @@ export function openApp(
   }
 
   async function dispose(): Promise<void> {
-    ends.close();
-    reads.waits.close();
+    stores.close();
     await appender.close();
     await access[Symbol.asyncDispose]();
     await listener.close();

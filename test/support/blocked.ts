@@ -6,6 +6,7 @@ import type { DrainContext } from '../../src/delivery/drainContext.ts';
 import { attemptHead, type HeadAttempt, type HeadResult } from '../../src/delivery/headAttempt.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import { createDrains } from '../../src/temporal/drains.ts';
+import { createOpenSender } from '../../src/temporal/openSender.ts';
 import { LOOPBACK } from './app.ts';
 import { openConsumersApi, type ConsumersApi } from './consumers.ts';
 import { openReceiver, type Respond, type TestReceiver } from './receiver.ts';
@@ -67,10 +68,12 @@ export async function openBlockedConsumer(
   const drains = createDrains({
     db,
     vault,
-    egress: createEgress({ allowCidrs: LOOPBACK }),
+    openSender: createOpenSender({
+      egress: createEgress({ allowCidrs: LOOPBACK }),
+      userAgent: 'Millrace/test',
+    }),
     listener,
     holder: HOLDER,
-    userAgent: 'Millrace/test',
     idleAfterMs: 60_000,
     retryWindowMs: WINDOW_MS,
     reportHead: () => Promise.resolve(),

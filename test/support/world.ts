@@ -8,10 +8,8 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { inject } from 'vitest';
 
-import { fileMail, type Send } from '../../src/alerts/mail.ts';
-import { createConsumers } from '../../src/consumers/consumers.ts';
+import { createConsumers, type Consumers } from '../../src/consumers/consumers.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
-import { createListener } from '../../src/db/listener.ts';
 import { createVault } from '../../src/db/vault.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import {
@@ -22,8 +20,7 @@ import {
 import { type TargetInput, TargetInput as TargetSchema } from '../../src/schema/target.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
 import type { NewEvent } from '../../src/streams/derive.ts';
-import { createTargets } from '../../src/targets/targets.ts';
-import { createWorkers } from '../../src/temporal/workers.ts';
+import { createTargets, type Targets } from '../../src/targets/targets.ts';
 import {
   createWorkflowClient,
   workflowIdOf,
@@ -33,6 +30,7 @@ import { LOOPBACK, openApp, type TestApp } from './app.ts';
 import { createDatabase } from './database.ts';
 import { until } from './poll.ts';
 import { createProxy, type Proxy } from './proxy.ts';
+import { createWorldWorker, type WorkerSettings } from './worldWorker.ts';
 
 export interface World extends AsyncDisposable {
   databaseUrl: string;
@@ -59,17 +57,12 @@ export interface World extends AsyncDisposable {
   startWorker(retryWindowMs?: number): Promise<void>;
 }
 
-export interface WorldOptions {
-  idleAfterMs?: number;
+export interface WorldOptions extends WorkerSettings {
   retryWindowMs?: number;
   /** Database and Temporal are reached through proxies that can be cut. */
   proxied?: boolean;
   /** False: nothing polls the queues. */
   worker?: boolean;
-  slots?: number;
-  /** Files in `outbox` unless given. */
-  sendMail?: Send;
-  sendAlertWebhook?: Send;
 }
 
 let installed = false;
@@ -80,20 +73,20 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   installed = true;
   const id = randomUUID().slice(0, 8);
   const own = await createDatabase();
-  const postgres = options.proxied === true ? await createProxy(own.url) : null;
-  const temporal =
-    options.proxied === true ? await createProxy(`tcp://${inject('temporalAddress')}`) : null;
-  const database = { url: postgres?.url ?? own.url };
+  const isProxied = options.proxied === true;
+  const postgres = isProxied ? await createProxy(own.url) : null;
+  const temporal = isProxied ? await createProxy(`tcp://${inject('temporalAddress')}`) : null;
+  const databaseUrl = postgres?.url ?? own.url;
+  const address = temporal === null ? inject('temporalAddress') : new URL(temporal.url).host;
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
-  const db = openDb({ url: database.url, onError: () => undefined });
+  const db = openDb({ url: databaseUrl, onError: () => undefined });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const queue = { taskQueue: `test-${id}`, deliveryQueue: `test-${id}-deliver` };
-  const createdWithMs = options.retryWindowMs ?? 86_400_000;
-  const address = temporal === null ? inject('temporalAddress') : new URL(temporal.url).host;
+  const retryWindowMs = options.retryWindowMs ?? 86_400_000;
   const grpc = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection: grpc });
-  const workflows = createWorkflowClient({ client, ...queue, retryWindowMs: createdWithMs });
+  const workflows = createWorkflowClient({ client, ...queue, retryWindowMs });
   const egress = createEgress({ allowCidrs: LOOPBACK });
   const targets = createTargets({ db, vault, egress });
   const consumers = createConsumers({
@@ -102,65 +95,22 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     alertsByDefault: true,
     eventRetentionMs: 30 * 86_400_000,
   });
-  const api = openApp(database.url, {
+  const api = openApp(databaseUrl, {
     targets,
     consumers,
     commands: workflows,
     startWorkflow: workflows.start,
   });
-  const append = createAppender({ db, url: database.url, log });
+  const append = createAppender({ db, url: databaseUrl, log });
   const outbox = join(tmpdir(), `millrace-outbox-${id}`);
-  const made: string[] = [];
-  let worker: { stop: () => Promise<void> } | null = null;
+  const actors = createActors({ client, workflows, targets, consumers });
+  const shared = { db, vault, egress, client, workflows, ...queue, log };
+  const worker = createWorldWorker({ ...options, ...shared, databaseUrl, native, outbox });
 
-  async function startWorker(retryWindowMs = createdWithMs): Promise<void> {
-    const listener = createListener({ url: database.url, log });
-    const workers = await createWorkers({
-      db,
-      vault,
-      egress,
-      listener,
-      connection: native,
-      client,
-      workflows,
-      namespace: 'default',
-      ...queue,
-      workflowBundle: { codePath: inject('workflowBundle') },
-      queues: { control: true, deliver: true },
-      version: 'test',
-      idleAfterMs: options.idleAfterMs ?? 60_000,
-      retryWindowMs,
-      alertEmails: ['ops@example.com'],
-      publicUrl: 'http://127.0.0.1:4600',
-      sendMail: options.sendMail ?? fileMail(outbox, 'millrace@example.com'),
-      sendAlertWebhook: options.sendAlertWebhook ?? null,
-      slots: options.slots ?? 200,
-      log,
-    });
-    const running = workers.run();
-    worker = {
-      stop: async () => {
-        workers.shutdown();
-        await running;
-        await listener.close();
-      },
-    };
-  }
-
-  async function get(consumerId: string): Promise<Consumer> {
-    const consumer = await consumers.get(consumerId);
-    if (consumer === null) throw new Error(`no consumer ${consumerId}`);
-    return consumer;
-  }
-
-  async function stopWorker(): Promise<void> {
-    await worker?.stop();
-    worker = null;
-  }
-
-  if (options.worker !== false) await startWorker();
+  if (options.worker !== false) await worker.start(retryWindowMs);
   return {
     ...queue,
+    ...actors.acts,
     databaseUrl: own.url,
     postgres,
     temporal,
@@ -170,52 +120,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     workflows,
     append,
     outbox,
-    target: async (url, more = {}) => {
-      const target = await targets.create(
-        TargetSchema.parse({ name: 'receiver', base_url: url, ...more }),
-      );
-      return target.id;
-    },
-    consumer: async (targetId, more = {}) => {
-      const input = ConsumerSchema.parse({
-        name: 'test',
-        target_id: targetId,
-        stream: 'events',
-        ...more,
-      });
-      const consumerId = await consumers.create(input, 'test');
-      made.push(consumerId);
-      await workflows.start(consumerId);
-      return consumerId;
-    },
-    get,
-    becomes: (consumerId, status, timeoutMs = 40_000) =>
-      until(
-        async () => {
-          const consumer = await get(consumerId);
-          return consumer.status === status && consumer;
-        },
-        { timeoutMs, what: `consumer ${consumerId} becomes ${status}` },
-      ),
-    caughtUp: (consumerId, timeoutMs = 60_000) =>
-      until(
-        async () => {
-          const consumer = await get(consumerId);
-          return consumer.lag.entries === 0 && consumer;
-        },
-        { timeoutMs, what: `consumer ${consumerId} catches up` },
-      ),
-    handle: (consumerId) => client.workflow.getHandle(workflowIdOf(consumerId)),
-    stopWorker,
-    startWorker,
+    stopWorker: worker.stop,
+    startWorker: (windowMs = retryWindowMs) => worker.start(windowMs),
     [Symbol.asyncDispose]: async () => {
-      await stopWorker();
-      for (const consumerId of made) {
-        await client.workflow
-          .getHandle(workflowIdOf(consumerId))
-          .terminate('the test is over')
-          .catch(() => undefined); // it had ended
-      }
+      await worker.stop();
+      await actors.terminate();
       await append.close();
       await api[Symbol.asyncDispose]();
       await db.close();
@@ -228,6 +137,74 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       await rm(outbox, { recursive: true, force: true });
     },
   };
+}
+
+type Acts = Pick<World, 'target' | 'consumer' | 'get' | 'becomes' | 'caughtUp' | 'handle'>;
+
+/** Creates targets and consumers with their workflows, and watches these. */
+function createActors(given: {
+  client: Client;
+  workflows: Workflows;
+  targets: Targets;
+  consumers: Consumers;
+}): { acts: Acts; /** Ends the workflows that were started. */ terminate(): Promise<void> } {
+  const { client, workflows, targets, consumers } = given;
+  const created: string[] = [];
+  const handle: Acts['handle'] = (consumerId) =>
+    client.workflow.getHandle(workflowIdOf(consumerId));
+
+  async function get(consumerId: string): Promise<Consumer> {
+    const consumer = await consumers.get(consumerId);
+    if (consumer === null) throw new Error(`no consumer ${consumerId}`);
+    return consumer;
+  }
+
+  async function comesTo(
+    consumerId: string,
+    holds: (consumer: Consumer) => boolean,
+    timing: { timeoutMs: number; what: string },
+  ): Promise<Consumer> {
+    return until(async () => {
+      const consumer = await get(consumerId);
+      return holds(consumer) && consumer;
+    }, timing);
+  }
+
+  const acts: Acts = {
+    target: async (url, more = {}) => {
+      const input = TargetSchema.parse({ name: 'receiver', base_url: url, ...more });
+      return (await targets.create(input)).id;
+    },
+    consumer: async (targetId, more = {}) => {
+      const fields = { name: 'test', target_id: targetId, stream: 'events', ...more };
+      const consumerId = await consumers.create(ConsumerSchema.parse(fields), 'test');
+      created.push(consumerId);
+      await workflows.start(consumerId);
+      return consumerId;
+    },
+    get,
+    becomes: (consumerId, status, timeoutMs = 40_000) =>
+      comesTo(consumerId, (consumer) => consumer.status === status, {
+        timeoutMs,
+        what: `consumer ${consumerId} becomes ${status}`,
+      }),
+    caughtUp: (consumerId, timeoutMs = 60_000) =>
+      comesTo(consumerId, ({ lag }) => lag.entries === 0, {
+        timeoutMs,
+        what: `consumer ${consumerId} catches up`,
+      }),
+    handle,
+  };
+
+  async function terminate(): Promise<void> {
+    for (const consumerId of created) {
+      await handle(consumerId)
+        .terminate('the test is over')
+        .catch(() => undefined); // it had ended
+    }
+  }
+
+  return { acts, terminate };
 }
 
 /** `count` events over `records` records of one sync; the data says which they are. */

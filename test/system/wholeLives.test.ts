@@ -4,7 +4,9 @@ import { expect, test, vi } from 'vitest';
 import type { FilterDelta, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import { openEngine, type Engine } from '../support/engine.ts';
-import { createModel, RECORDS, type Mode } from '../support/model.ts';
+import { createModel } from '../support/model.ts';
+import { RECORDS } from '../support/modelFilters.ts';
+import type { Mode } from '../support/scriptedEndpoint.ts';
 import { drawFrom } from '../support/seeded.ts';
 import { aChange, anEvent } from '../support/streams.ts';
 

@@ -27,7 +27,7 @@ export function KindBadge({ kind }: { kind: AlertKind }) {
 
 /** What an alert is about, in a line. */
 export function gist({ kind, detail }: Alert): string {
-  return textIn(detail, 'reason') ?? (kind === 'retention' ? missed(detail) : '');
+  return textIn(detail, 'reason') ?? (kind === 'retention' ? lostText(detail) : '');
 }
 
 /** The name of its consumer when it was written. */
@@ -37,12 +37,12 @@ export function nameIn({ detail }: Alert): string | undefined {
 
 /** What was said, in the mail's words: the part about this consumer where it tells of several. */
 export function said({ kind, detail }: Alert): string {
-  if (kind === 'retention' && textIn(detail, 'reason') === undefined) return missed(detail);
+  if (kind === 'retention' && textIn(detail, 'reason') === undefined) return lostText(detail);
   return mailText(kind, [detail as unknown as AlertItem]);
 }
 
 /** Of an alert that was written when no mail told of it. */
-function missed(detail: Record<string, unknown>): string {
+function lostText(detail: Record<string, unknown>): string {
   const { count, first, last } = detail;
   return `${String(count)} entries, positions ${String(first)} to ${String(last)}, left the stream by its retention before they were sent.`;
 }

@@ -1,27 +1,22 @@
-import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
-import { ActButton } from '../act.tsx';
-import { api } from '../api.ts';
 import { ConsumerChoice, useConsumer } from '../consumerChoice.tsx';
 import { ActDialog, type Act } from '../deadLetters/acts.tsx';
+import { LetterBar } from '../deadLetters/bar.tsx';
 import { LetterDrawer } from '../deadLetters/drawer.tsx';
-import { isOf } from '../deadLetters/failure.ts';
 import { Groups } from '../deadLetters/groups.tsx';
 import { Lately } from '../deadLetters/lately.tsx';
+import { useLetters } from '../deadLetters/letters.ts';
 import { LetterTable } from '../deadLetters/table.tsx';
 import { useOpened } from '../opened.ts';
-import { useList } from '../queries.ts';
 import { textOf } from '../search.ts';
 import { useSettled } from '../settled.ts';
-import { Button } from '../ui/button.tsx';
 import { SearchBox } from '../ui/field.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
-import { amount } from '../words.ts';
 
 const NAMES = ['consumer', 'code', 'status', 'record', 'letter'] as const;
 type Search = Partial<Record<(typeof NAMES)[number], string | undefined>>;
@@ -81,36 +76,12 @@ function Letters({ consumer }: { consumer: Consumer }) {
   const set = (change: Search, replace = true): void =>
     void navigate({ to: '/dead-letters', search: { ...search, ...change }, replace });
   const open = useOpened((one, replace) => set({ letter: one }, replace));
-  const [text, setText] = useState(record ?? '');
-  const settled = useSettled(text.trim());
-  useEffect(() => {
-    if (settled !== (record ?? '')) set({ record: settled });
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- only what was typed moves the address
-  }, [settled]);
-
-  const groups = useQuery({
-    queryKey: ['dead-letters', id, 'groups'],
-    queryFn: () => api.deadLetters.groups(id),
-    refetchInterval: 5_000,
-  });
-  const list = useList(
-    ['dead-letters', id, 'list', code, status, record],
-    async (cursor) => {
-      const page = await api.deadLetters.list(id, {
-        limit: 100,
-        cursor,
-        code,
-        upstream_id: record,
-      });
-      return { ...page, data: page.data.filter((one) => isOf(one, status)) };
-    },
-    { everyMs: 5_000 },
-  );
+  const [text, setText] = useTyped(record ?? '', (typed) => set({ record: typed }));
+  const { groups = [], list } = useLetters(id, { code, status, record });
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [act, setAct] = useState<Act | null>(null);
-  const all = (groups.data?.data ?? []).reduce((sum, { count }) => sum + count, 0);
-  const kept = list.rows.filter((one) => chosen.has(one.id)).map((one) => one.id);
-  const isFiltered = code !== undefined || record !== undefined;
+  const all = groups.reduce((sum, { count }) => sum + count, 0);
+  const shown = list.rows.map((one) => one.id);
   const clear = (): void => {
     setText('');
     setChosen(new Set());
@@ -119,9 +90,9 @@ function Letters({ consumer }: { consumer: Consumer }) {
 
   return (
     <>
-      {groups.data !== undefined && all > 0 && (
+      {all > 0 && (
         <Groups
-          groups={groups.data.data}
+          groups={groups}
           chosen={{ code, status }}
           onChoose={(group) => {
             setChosen(new Set());
@@ -129,55 +100,21 @@ function Letters({ consumer }: { consumer: Consumer }) {
           }}
         />
       )}
-      <div className="flex flex-wrap items-center gap-2">
+      <LetterBar
+        shown={shown}
+        chosen={shown.filter((one) => chosen.has(one))}
+        all={all}
+        onChoose={setChosen}
+        onAct={setAct}
+      >
         <SearchBox label="Record, its exact id" value={text} onChange={setText} />
-        {list.rows.length > 0 && (
-          <Button
-            onClick={() =>
-              setChosen(new Set(kept.length > 0 ? [] : list.rows.map((one) => one.id)))
-            }
-          >
-            {kept.length > 0
-              ? 'Choose none'
-              : `Choose the ${amount(list.rows.length, 'row')} shown`}
-          </Button>
-        )}
-        <span className="sm:ml-auto" />
-        {kept.length > 0 ? (
-          <>
-            <ActButton
-              needs="manage"
-              kind="main"
-              onClick={() => setAct({ kind: 'replay', ids: kept, count: kept.length })}
-            >
-              Send {amount(kept.length, 'chosen one')} again…
-            </ActButton>
-            <ActButton
-              needs="manage"
-              kind="danger"
-              onClick={() => setAct({ kind: 'delete', ids: kept, count: kept.length })}
-            >
-              Delete {amount(kept.length, 'chosen one')}…
-            </ActButton>
-          </>
-        ) : (
-          all > 0 && (
-            <ActButton
-              needs="manage"
-              kind="main"
-              onClick={() => setAct({ kind: 'replay', ids: null, count: all })}
-            >
-              Send all {amount(all, 'dead letter')} again…
-            </ActButton>
-          )
-        )}
-      </div>
+      </LetterBar>
       <LetterTable
         list={list}
         chosen={chosen}
         onChoose={setChosen}
         onOpen={open}
-        isFiltered={isFiltered}
+        isFiltered={code !== undefined || record !== undefined}
         onClearFilters={clear}
       />
       {letter !== undefined && (
@@ -199,4 +136,15 @@ function Letters({ consumer }: { consumer: Consumer }) {
       />
     </>
   );
+}
+
+/** The text of a search box, which is put into the address once no more is typed. */
+function useTyped(kept: string, onSettled: (text: string) => void) {
+  const [text, setText] = useState(kept);
+  const settled = useSettled(text.trim());
+  useEffect(() => {
+    if (settled !== kept) onSettled(settled);
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- only what was typed moves the address
+  }, [settled]);
+  return [text, setText] as const;
 }

@@ -78,7 +78,7 @@ function Needing() {
 
 function Standing({ status, title, none }: (typeof PARTS)[number]) {
   const { data, error, refetch } = useQuery({
-    queryKey: ['consumers', 'standing', status],
+    queryKey: ['consumers', 'overview', status],
     queryFn: () => api.consumers.list({ status, limit: SHOWN }),
     refetchInterval: EVERY_MS,
   });

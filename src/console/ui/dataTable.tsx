@@ -1,6 +1,13 @@
 import { useNavigate } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useRef, useState, type MouseEvent, type ReactNode } from 'react';
+import {
+  useEffect,
+  useRef,
+  useState,
+  type CSSProperties,
+  type MouseEvent,
+  type ReactNode,
+} from 'react';
 
 import { useKeys } from '../keys.ts';
 import { useNarrow } from '../narrow.ts';
@@ -79,7 +86,6 @@ function Rows<T>({ what, columns, list, rowKey, rowHref, onOpen }: DataTableProp
   const isNarrow = useNarrow();
   const navigate = useNavigate();
   const body = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState(-1);
   const { rows, hasMore } = list;
   const shown = columns.filter((column) => !isNarrow || column.isExtra !== true);
   const grid = {
@@ -93,21 +99,71 @@ function Rows<T>({ what, columns, list, rowKey, rowHref, onOpen }: DataTableProp
     getItemKey: (index) => rowKey(rows[index] as T),
   });
   const items = virtual.getVirtualItems();
-  const last = items.at(-1)?.index ?? 0;
-  const isNearEnd =
-    hasMore && !list.isLoadingMore && list.error === null && last >= rows.length - 20;
-  useEffect(() => {
-    if (isNearEnd) list.more();
-  }, [isNearEnd, list.more]);
-
+  useMoreNearEnd(list, items.at(-1)?.index ?? 0);
   const open = (row: T): void => {
     if (onOpen !== undefined) onOpen(row);
     else if (rowHref !== undefined) void navigate({ href: rowHref(row) });
   };
+  const active = useActiveRow(rows, open, (index) =>
+    virtual.scrollToIndex(index, { align: 'auto' }),
+  );
+
+  return (
+    <div>
+      <div
+        role="table"
+        aria-label={what}
+        aria-rowcount={hasMore ? -1 : rows.length + 1}
+        className="overflow-hidden rounded-lg border border-line bg-panel"
+      >
+        <HeadRow columns={shown} grid={grid} />
+        <div
+          role="rowgroup"
+          ref={body}
+          className="relative"
+          style={{ height: virtual.getTotalSize() }}
+        >
+          {items.map(({ key, index, start }) => (
+            <Row
+              key={key}
+              row={rows[index] as T}
+              index={index}
+              columns={shown}
+              style={{
+                ...grid,
+                transform: `translateY(${start - virtual.options.scrollMargin}px)`,
+              }}
+              isActive={index === active}
+              measure={virtual.measureElement}
+              onOpen={rowHref || onOpen ? open : undefined}
+            />
+          ))}
+        </div>
+      </div>
+      <Foot list={list} />
+    </div>
+  );
+}
+
+/** Reads the next page once the last row in sight is near the end of what has been read. */
+function useMoreNearEnd<T>({ rows, hasMore, isLoadingMore, error, more }: List<T>, last: number) {
+  const isNearEnd = hasMore && !isLoadingMore && error === null && last >= rows.length - 20;
+  useEffect(() => {
+    if (isNearEnd) more();
+  }, [isNearEnd, more]);
+}
+
+/** The row that `j` and `k` have come to, which Enter opens; -1 before the first move. */
+function useActiveRow<T>(
+  rows: T[],
+  open: (row: T) => void,
+  scrollTo: (index: number) => void,
+): number {
+  const [active, setActive] = useState(-1);
   const move = (by: number): void => {
     const next = Math.min(rows.length - 1, Math.max(0, active + by));
     setActive(next);
-    virtual.scrollToIndex(next, { align: 'auto' });
+    scrollTo(next);
   };
   useKeys({
     j: () => move(1),
@@ -118,85 +174,86 @@ function Rows<T>({ what, columns, list, rowKey, rowHref, onOpen }: DataTableProp
       else if (row !== undefined) open(row);
     },
   });
-  const onClick = (event: MouseEvent, row: T): void => {
-    if (isControl(event.target) || getSelection()?.isCollapsed === false) return;
-    open(row);
-  };
+  return active;
+}
 
+function HeadRow<T>({ columns, grid }: { columns: Column<T>[]; grid: CSSProperties }) {
   return (
-    <div>
+    <div role="rowgroup">
       <div
-        role="table"
-        aria-label={what}
-        aria-rowcount={hasMore ? -1 : rows.length + 1}
-        className="overflow-hidden rounded-lg border border-line bg-panel"
+        role="row"
+        aria-rowindex={1}
+        style={grid}
+        className="grid gap-x-3 border-b border-line bg-sunk px-3 py-1.5 text-xs font-semibold text-soft"
       >
-        <div role="rowgroup">
-          <div
-            role="row"
-            aria-rowindex={1}
-            style={grid}
-            className="grid gap-x-3 border-b border-line bg-sunk px-3 py-1.5 text-xs font-semibold text-soft"
-          >
-            {shown.map(({ id, title, align }) => (
-              <span role="columnheader" key={id} className={align === 'right' ? 'text-right' : ''}>
-                {title}
-              </span>
-            ))}
-          </div>
-        </div>
-        <div
-          role="rowgroup"
-          ref={body}
-          className="relative"
-          style={{ height: virtual.getTotalSize() }}
-        >
-          {items.map(({ key, index, start }) => {
-            const row = rows[index] as T;
-            return (
-              <div
-                role="row"
-                key={key}
-                ref={virtual.measureElement}
-                data-index={index}
-                aria-rowindex={index + 2}
-                aria-current={index === active}
-                onClick={(event) => onClick(event, row)}
-                style={{
-                  ...grid,
-                  transform: `translateY(${start - virtual.options.scrollMargin}px)`,
-                }}
-                className={`absolute top-0 left-0 grid min-h-10 w-full items-center gap-x-3 border-b border-line px-3 py-1 ${rowHref || onOpen ? 'cursor-pointer hover:bg-sunk' : ''} ${index === active ? 'bg-accent-soft' : ''}`}
-              >
-                {shown.map(({ id, align, cell }) => (
-                  <div
-                    role="cell"
-                    key={id}
-                    className={`min-w-0 ${align === 'right' ? 'text-right tabular-nums' : ''}`}
-                  >
-                    {cell(row)}
-                  </div>
-                ))}
-              </div>
-            );
-          })}
-        </div>
+        {columns.map(({ id, title, align }) => (
+          <span role="columnheader" key={id} className={align === 'right' ? 'text-right' : ''}>
+            {title}
+          </span>
+        ))}
       </div>
-      <footer className="flex min-h-9 items-center gap-3 px-1 pt-2 text-soft">
-        <span>
-          {amount(rows.length, 'row')}
-          {hasMore ? ', more below' : ''}
-        </span>
-        {hasMore && (
-          <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
-            Load more
-          </Button>
-        )}
-        {list.error !== null && (
-          <span role="alert">Could not be read again; what is shown is older.</span>
-        )}
-      </footer>
     </div>
+  );
+}
+
+interface RowProps<T> {
+  row: T;
+  index: number;
+  columns: Column<T>[];
+  style: CSSProperties;
+  isActive: boolean;
+  /** Tells the virtualizer how tall the row has become. */
+  measure: (element: HTMLElement | null) => void;
+  /** Undefined where rows open nothing. */
+  onOpen: ((row: T) => void) | undefined;
+}
+
+function Row<T>({ row, index, columns, style, isActive, measure, onOpen }: RowProps<T>) {
+  const onClick = (event: MouseEvent): void => {
+    if (isControl(event.target) || getSelection()?.isCollapsed === false) return;
+    onOpen?.(row);
+  };
+  return (
+    <div
+      role="row"
+      ref={measure}
+      data-index={index}
+      aria-rowindex={index + 2}
+      aria-current={isActive}
+      onClick={onClick}
+      style={style}
+      className={`absolute top-0 left-0 grid min-h-10 w-full items-center gap-x-3 border-b border-line px-3 py-1 ${onOpen ? 'cursor-pointer hover:bg-sunk' : ''} ${isActive ? 'bg-accent-soft' : ''}`}
+    >
+      {columns.map(({ id, align, cell }) => (
+        <div
+          role="cell"
+          key={id}
+          className={`min-w-0 ${align === 'right' ? 'text-right tabular-nums' : ''}`}
+        >
+          {cell(row)}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Foot<T>({ list }: { list: List<T> }) {
+  const { rows, hasMore } = list;
+  return (
+    <footer className="flex min-h-9 items-center gap-3 px-1 pt-2 text-soft">
+      <span>
+        {amount(rows.length, 'row')}
+        {hasMore ? ', more below' : ''}
+      </span>
+      {hasMore && (
+        <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
+          Load more
+        </Button>
+      )}
+      {list.error !== null && (
+        <span role="alert">Could not be read again; what is shown is older.</span>
+      )}
+    </footer>
   );
 }
 

@@ -29,11 +29,7 @@ export function Dialog({ open, onClose, title, description, children, actions }:
           <Radix.Title className="foreign line-clamp-4 shrink-0 text-lg font-semibold">
             {title}
           </Radix.Title>
-          {description !== undefined && (
-            <Radix.Description asChild>
-              <div className="foreign text-soft">{description}</div>
-            </Radix.Description>
-          )}
+          <Description>{description}</Description>
           {children}
           {actions !== undefined && (
             <div className="mt-1 flex flex-wrap justify-end gap-2">{actions}</div>
@@ -57,11 +53,7 @@ export function Drawer({ open, onClose, title, description, children, actions }:
           <header className="flex items-start gap-2 border-b border-line px-4 py-3">
             <div className="min-w-0 flex-1">
               <Radix.Title className="foreign text-base font-semibold">{title}</Radix.Title>
-              {description !== undefined && (
-                <Radix.Description asChild>
-                  <div className="foreign text-soft">{description}</div>
-                </Radix.Description>
-              )}
+              <Description>{description}</Description>
             </div>
             {actions}
             <Button kind="quiet" aria-label="Close" onClick={onClose}>
@@ -72,5 +64,14 @@ export function Drawer({ open, onClose, title, description, children, actions }:
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>
+  );
+}
+
+function Description({ children }: { children: ReactNode }) {
+  if (children === undefined) return null;
+  return (
+    <Radix.Description asChild>
+      <div className="foreign text-soft">{children}</div>
+    </Radix.Description>
   );
 }

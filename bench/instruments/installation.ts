@@ -14,7 +14,7 @@ import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
 import { startEndpoint, type Endpoint } from './endpoint.ts';
 
 /** Millrace as `npm start` runs it, on a data folder of its own, and the endpoint it sends to. */
-export interface Session extends AsyncDisposable {
+export interface Installation extends AsyncDisposable {
   url: string;
   apiKey: string;
   endpoint: Endpoint;
@@ -37,7 +37,7 @@ export interface Session extends AsyncDisposable {
   until(what: string, done: () => Promise<boolean>): Promise<void>;
 }
 
-export interface SessionOptions {
+export interface InstallationOptions {
   /** Node writes CPU profiles of the API and the worker into this folder. */
   profileDir: string | null;
   /** Gives up starting. */
@@ -49,7 +49,7 @@ const UNTIL_MS = 120_000;
 const POLL_MS = 50;
 
 /** Starts everything; disposing of it stops it and removes the data folder. */
-export async function openSession(options: SessionOptions): Promise<Session> {
+export async function openInstallation(options: InstallationOptions): Promise<Installation> {
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   await chmod(folder, 0o711); // Postgres runs as another user when we are root
@@ -130,7 +130,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 /** Of this process only what finds programs: no setting of the user's changes what is measured. */
-function environment(folder: string, { profileDir }: SessionOptions): NodeJS.ProcessEnv {
+function environment(folder: string, { profileDir }: InstallationOptions): NodeJS.ProcessEnv {
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   return {
     ...(PATH === undefined ? {} : { PATH }),

@@ -1,0 +1,65 @@
+import type { Logger } from 'pino';
+
+import { createAlertsList, type AlertsList } from '../alerts/alertsList.ts';
+import { createAttempts, type Attempts } from '../attempts/attempts.ts';
+import { createAttemptWaits, type AttemptWaits } from '../attempts/attemptWaits.ts';
+import { createDeadLetters, type DeadLetters } from '../attempts/deadLetters.ts';
+import { createChanges, type Changes } from '../consumers/changes.ts';
+import { createConsumers, type Consumers } from '../consumers/consumers.ts';
+import type { Db } from '../db/db.ts';
+import type { Listener } from '../db/listener.ts';
+import { createPages, type Pages } from '../streams/pages.ts';
+import { createStreamEnds, type StreamEnds } from '../streams/streamEnds.ts';
+import { createSyncs, type Syncs } from '../streams/syncs.ts';
+
+/** What the API shows and changes without sending anything, a store for each kind of thing. */
+export interface Stores {
+  pages: Pages;
+  ends: StreamEnds;
+  syncs: Syncs;
+  consumers: Consumers;
+  changes: Changes;
+  deadLetters: DeadLetters;
+  attempts: Attempts;
+  attemptWaits: AttemptWaits;
+  alerts: AlertsList;
+  /** Lets long polls answer with what there is, so that the server can end. */
+  close(): void;
+}
+
+export interface StoresOptions {
+  db: Db;
+  listener: Listener;
+  region: string;
+  /** Whether a consumer that names no address still has someone who gets its alerts. */
+  alertsByDefault: boolean;
+  eventRetentionMs: number;
+  log: Logger;
+}
+
+/** Opens the stores on one database; nothing is read before it is asked for. */
+export function createStores(options: StoresOptions): Stores {
+  const { db, listener, log } = options;
+  const ends = createStreamEnds({ sql: db, listener, log });
+  const attemptWaits = createAttemptWaits({ sql: db, log });
+  return {
+    pages: createPages(db),
+    ends,
+    syncs: createSyncs(db),
+    consumers: createConsumers({
+      db,
+      region: options.region,
+      alertsByDefault: options.alertsByDefault,
+      eventRetentionMs: options.eventRetentionMs,
+    }),
+    changes: createChanges(db),
+    deadLetters: createDeadLetters(db),
+    attempts: createAttempts(db),
+    attemptWaits,
+    alerts: createAlertsList(db),
+    close: () => {
+      ends.close();
+      attemptWaits.close();
+    },
+  };
+}

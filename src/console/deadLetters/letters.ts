@@ -1,0 +1,39 @@
+import { useQuery } from '@tanstack/react-query';
+
+import { api } from '../api.ts';
+import { useList } from '../queries.ts';
+import { isOf } from './failure.ts';
+
+const LOOK_MS = 5_000;
+
+/** What the address says of which letters are listed. */
+export interface LetterFilter {
+  code?: string | undefined;
+  /** The status of the answer, which the API does not filter by. */
+  status?: string | undefined;
+  /** A record's exact id. */
+  record?: string | undefined;
+}
+
+/** A consumer's dead letters, read again as they come: the groups of all, and a list of those that pass. */
+export function useLetters(consumer: string, { code, status, record }: LetterFilter) {
+  const groups = useQuery({
+    queryKey: ['dead-letters', consumer, 'groups'],
+    queryFn: () => api.deadLetters.groups(consumer),
+    refetchInterval: LOOK_MS,
+  });
+  const list = useList(
+    ['dead-letters', consumer, 'list', code, status, record],
+    async (cursor) => {
+      const page = await api.deadLetters.list(consumer, {
+        limit: 100,
+        cursor,
+        code,
+        upstream_id: record,
+      });
+      return { ...page, data: page.data.filter((one) => isOf(one, status)) };
+    },
+    { everyMs: LOOK_MS },
+  );
+  return { groups: groups.data?.data, list };
+}

@@ -1,0 +1,65 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+
+import type { AlertOptions } from '../alerts/alertItem.ts';
+import { createDeadLetterDigest } from '../alerts/deadLetterDigest.ts';
+import { mailGraceMs } from '../alerts/writeAlert.ts';
+import { createChangedTargetRetry } from '../consumers/retryChangedTargets.ts';
+import type { Db } from '../db/db.ts';
+import { startUpkeep } from '../process/upkeep.ts';
+import { startReconciling } from './reconcile.ts';
+import type { Workflows } from './workflowClient.ts';
+
+const RETARGET_MS = 500;
+
+export interface LeaderChoresOptions {
+  db: Db;
+  client: Client;
+  workflows: Pick<Workflows, 'give' | 'start'>;
+  alerts: AlertOptions;
+  /** Called when a mail may have been put into the outbox. */
+  mailWaits: () => void;
+  /** Whether this process is the leader; the chores of the others rest. */
+  leads: () => boolean;
+  log: Logger;
+}
+
+/**
+ * What one process of a cluster does on top of waking consumers: it tells of dead letters, tries
+ * changed targets and starts workflows that are missing.
+ */
+export function startLeaderChores(options: LeaderChoresOptions): {
+  /** Waits for what is being done. */
+  close(): Promise<void>;
+} {
+  const { db, client, workflows, leads, log } = options;
+  const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, log });
+  const digest = createDeadLetterDigest({ ...options.alerts, db, log });
+  const upkeep = startUpkeep(
+    [
+      {
+        name: 'telling of dead letters',
+        everyMs: Math.max(RETARGET_MS, mailGraceMs(options.alerts.retryWindowMs)),
+        run: async () => {
+          if (!leads()) return;
+          await digest();
+          options.mailWaits();
+        },
+      },
+      {
+        name: 'trying changed targets',
+        everyMs: RETARGET_MS,
+        run: async () => {
+          if (leads()) await retarget();
+        },
+      },
+    ],
+    log,
+  );
+  const reconciling = startReconciling({ db, client, start: workflows.start, leads, log });
+  return {
+    close: async () => {
+      await Promise.all([upkeep.close(), reconciling.close()]);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import type { SenderConfig } from '../delivery/senderConfig.ts';
+import type { Egress } from '../egress/egress.ts';
+import { createTokens } from '../egress/oauth.ts';
+import type {
+  Message,
+  OnAttemptEnd,
+  OpenRequests,
+  WebhookSender,
+} from '../egress/webhookSender.ts';
+import { openTargetSender } from '../targets/targetSender.ts';
+
+/** Opens what posts a consumer's webhooks to its target, over at most this many connections. */
+export type OpenSender = <M extends Message>(
+  config: SenderConfig,
+  connections: number,
+  ended: OnAttemptEnd<M>,
+  startBy: () => number,
+) => WebhookSender<M>;
+
+export interface OpenSenderOptions {
+  egress: Egress;
+  userAgent: string;
+  /** Counts the requests that are open, for metrics. */
+  requests?: OpenRequests | undefined;
+}
+
+/** The real way out of a process: through the egress guard, with OAuth2 tokens that its senders share. */
+export function createOpenSender({ egress, userAgent, requests }: OpenSenderOptions): OpenSender {
+  const tokens = createTokens({ egress, userAgent });
+  const process = { egress, tokens, userAgent, ...(requests === undefined ? {} : { requests }) };
+  return ({ target, path, consumerId }, connections, ended, startBy) =>
+    openTargetSender(target, { ...process, path, consumerId, connections, ended, startBy });
+}

@@ -1,0 +1,97 @@
+import type { Dispatcher } from 'undici';
+
+import { createWebhookSender } from '../../src/egress/webhookSender.ts';
+import type { OpenSender } from '../../src/temporal/openSender.ts';
+
+/** One request as the endpoint sees it. */
+export interface Arrival {
+  position: number;
+  messageId: string;
+  attempt: number;
+}
+
+/** How the endpoint answers, and after how long; null: never. */
+export type Reply = { afterMs: number; status: number | 'reset'; retryAfter?: string } | null;
+
+/** What a process tells of. Called synchronously. */
+export interface Wire {
+  arrives(request: Arrival): Reply;
+  /** Its sender has read the answer, or has given it up. */
+  over(request: Arrival, read: boolean): void;
+  /** The process has died. */
+  died(): void;
+}
+
+/** A way out without sockets: each request arrives at the wire, which says how it is answered. */
+export interface ScriptedOutlet {
+  openSender: OpenSender;
+  /** Breaks off every open request. */
+  abort(): void;
+}
+
+/** Nothing leaves by it once `isDead` holds. */
+export function createScriptedOutlet(wire: Wire, isDead: () => boolean): ScriptedOutlet {
+  const requests = new Set<() => void>();
+
+  const openSender: OpenSender = (config, _connections, ended, startBy) =>
+    createWebhookSender({
+      outlet: { dispatch, close: () => Promise.resolve(), destroy: () => Promise.resolve() },
+      path: '/hook',
+      sign: () => '',
+      headers: [],
+      consumerId: config.consumerId,
+      userAgent: 'Millrace/test',
+      timeoutMs: config.target.timeoutMs,
+      startBy,
+      ended,
+    });
+
+  function dispatch(
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): boolean {
+    if (isDead()) return true;
+    const request = requestOf(options.headers as string[]);
+    const abort = (): void => end(false);
+    const controller = { abort } as unknown as Dispatcher.DispatchController;
+    handler.onRequestStart?.(controller, {});
+    const reply = wire.arrives(request);
+    const answering = reply === null ? null : setTimeout(answer, reply.afterMs);
+    requests.add(abort);
+
+    function answer(): void {
+      end(true);
+      if (reply?.status === 'reset') {
+        const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+        handler.onResponseError?.(controller, reset);
+      } else if (reply !== null) {
+        const asked = reply.retryAfter === undefined ? {} : { 'retry-after': reply.retryAfter };
+        handler.onResponseStart?.(controller, reply.status, asked, '');
+        handler.onResponseEnd?.(controller, {});
+      }
+    }
+
+    function end(read: boolean): void {
+      if (!requests.delete(abort)) return;
+      if (answering !== null) clearTimeout(answering);
+      wire.over(request, read);
+    }
+    return true;
+  }
+
+  return {
+    openSender,
+    abort: () => {
+      for (const abort of requests) abort();
+    },
+  };
+}
+
+function requestOf(headers: string[]): Arrival {
+  const header = (name: string): string => headers[headers.indexOf(name) + 1] ?? '';
+  return {
+    position: Number(header('millrace-position')),
+    messageId: header('webhook-id'),
+    attempt: Number(header('millrace-attempt')),
+  };
+}

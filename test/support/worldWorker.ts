@@ -1,0 +1,62 @@
+import type { NativeConnection } from '@temporalio/worker';
+import { inject } from 'vitest';
+
+import { fileMail, type Send } from '../../src/alerts/mail.ts';
+import { createListener } from '../../src/db/listener.ts';
+import { createWorkers, type WorkersOptions } from '../../src/temporal/workers.ts';
+
+export interface WorkerSettings {
+  idleAfterMs?: number;
+  slots?: number;
+  /** Files in `outbox` unless given. */
+  sendMail?: Send;
+  sendAlertWebhook?: Send;
+}
+
+type WorldWorkerOptions = WorkerSettings &
+  Pick<
+    WorkersOptions,
+    'db' | 'vault' | 'egress' | 'client' | 'workflows' | 'taskQueue' | 'deliveryQueue' | 'log'
+  > & { databaseUrl: string; native: NativeConnection; outbox: string };
+
+/** A worker of both queues that can be stopped gracefully and followed by another one. */
+export function createWorldWorker(options: WorldWorkerOptions): {
+  start(retryWindowMs: number): Promise<void>;
+  stop(): Promise<void>;
+} {
+  const { databaseUrl, native, outbox, log } = options;
+  let end: (() => Promise<void>) | null = null;
+
+  async function start(retryWindowMs: number): Promise<void> {
+    const listener = createListener({ url: databaseUrl, log });
+    const workers = await createWorkers({
+      ...options,
+      listener,
+      connection: native,
+      namespace: 'default',
+      workflowBundle: { codePath: inject('workflowBundle') },
+      queues: { control: true, deliver: true },
+      version: 'test',
+      idleAfterMs: options.idleAfterMs ?? 60_000,
+      retryWindowMs,
+      alertEmails: ['ops@example.com'],
+      publicUrl: 'http://127.0.0.1:4600',
+      sendMail: options.sendMail ?? fileMail(outbox, 'millrace@example.com'),
+      sendAlertWebhook: options.sendAlertWebhook ?? null,
+      slots: options.slots ?? 200,
+    });
+    const running = workers.run();
+    end = async () => {
+      workers.shutdown();
+      await running;
+      await listener.close();
+    };
+  }
+
+  async function stop(): Promise<void> {
+    await end?.();
+    end = null;
+  }
+
+  return { start, stop };
+}

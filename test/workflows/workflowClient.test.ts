@@ -1,0 +1,66 @@
+// what a command's caller hears, with a real server and a workflow that does not behave
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+
+import { Client, Connection, WorkflowUpdateFailedError } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+
+import { createWorkflowClient, workflowIdOf } from '../../src/temporal/workflowClient.ts';
+
+const stack = new AsyncDisposableStack();
+const taskQueue = `test-${randomUUID().slice(0, 8)}`;
+let client: Client;
+
+beforeAll(async () => {
+  const address = inject('temporalAddress');
+  const connection = await Connection.connect({ address });
+  stack.defer(() => connection.close());
+  client = new Client({ connection });
+  const native = await NativeConnection.connect({ address });
+  stack.defer(() => native.close());
+  const worker = await Worker.create({
+    connection: native,
+    taskQueue,
+    workflowBundle: await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('../support/hastyWorkflow.ts', import.meta.url)),
+      logger: new DefaultLogger('ERROR'),
+    }),
+  });
+  const running = worker.run();
+  stack.defer(async () => {
+    worker.shutdown();
+    await running;
+  });
+});
+
+afterAll(() => stack.disposeAsync());
+
+function commandsOf(): ReturnType<typeof createWorkflowClient> {
+  return createWorkflowClient({
+    client,
+    taskQueue,
+    deliveryQueue: 'none',
+    retryWindowMs: 86_400_000,
+  });
+}
+
+test('a command that a run accepted, but did not answer before it ended, is answered by the next run', async () => {
+  const commands = commandsOf();
+  const consumerId = randomUUID();
+  const request = { editId: randomUUID(), actor: 'test', command: { kind: 'pause' } } as const;
+  expect(await commands.give(consumerId, request)).toEqual({ ok: true, version: 7 });
+  await commands.settled();
+  await client.workflow.getHandle(workflowIdOf(consumerId)).terminate();
+});
+
+test('a refusal is not asked again, whatever its text says', async () => {
+  const commands = commandsOf();
+  const consumerId = randomUUID();
+  const request = { editId: randomUUID(), actor: 'test', command: { kind: 'resume' } } as const;
+  const error = await commands.give(consumerId, request).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
+  expect((error as WorkflowUpdateFailedError).cause?.message).toBe('it has completed 1 time');
+  await commands.settled();
+  await client.workflow.getHandle(workflowIdOf(consumerId)).terminate();
+});
