@@ -24,7 +24,7 @@ export function createApiKeyRoutes({
   const app = createRoutes();
 
   app.openapi(CREATE, async (c) => {
-    const made = await apiKeys.create(c.req.valid('json'), c.var.actor, c.var.making);
+    const made = await apiKeys.create(c.req.valid('json'), c.var.actor, c.var.seed);
     return c.json(made, 201, {
       location: `/v1/api-keys/${made.id}`,
       'cache-control': 'no-store',

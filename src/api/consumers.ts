@@ -34,7 +34,7 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   const app = createRoutes();
 
   app.openapi(CREATE, async (c) => {
-    const id = await consumers.create(c.req.valid('json'), c.var.actor, c.var.making);
+    const id = await consumers.create(c.req.valid('json'), c.var.actor, c.var.seed);
     await deps.startWorkflow(id);
     const consumer = await freshConsumer(consumers, id);
     return c.json(consumer, 201, { location: `/v1/consumers/${id}` });

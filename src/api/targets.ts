@@ -30,7 +30,7 @@ export function createTargetRoutes({
   const app = createRoutes();
 
   app.openapi(TEST_DRAFT, async (c) =>
-    c.json(await testTarget(targets.openDraft(c.req.valid('json')), c.var.making.id), 200),
+    c.json(await testTarget(targets.openDraft(c.req.valid('json')), c.var.seed.id), 200),
   );
 
   takesOnly(app, TEST_DRAFT.path, 'POST');
@@ -39,7 +39,7 @@ export function createTargetRoutes({
     const { id } = c.req.valid('param');
     const target = await targets.open(id);
     if (target === null) throw unknownId('target', id);
-    const tested = await testTarget(target, c.var.making.id);
+    const tested = await testTarget(target, c.var.seed.id);
     if (tested.outcome === 'delivered') await targets.tested(id);
     return c.json(tested, 200);
   });
@@ -47,13 +47,13 @@ export function createTargetRoutes({
   app.openapi(ROTATE, async (c) => {
     const { id } = c.req.valid('param');
     const { expires_in } = SecretRotation.parse(c.req.valid('json')); // no body: {}
-    const target = await targets.rotateSecret(id, expires_in, c.var.making);
+    const target = await targets.rotateSecret(id, expires_in, c.var.seed);
     if (target === null) throw unknownId('target', id);
     return c.json(target, 200, { 'cache-control': 'no-store' });
   });
 
   app.openapi(CREATE, async (c) => {
-    const target = await targets.create(c.req.valid('json'), c.var.making);
+    const target = await targets.create(c.req.valid('json'), c.var.seed);
     // The one answer with a secret in it: nothing on the way may keep it.
     return c.json(target, 201, {
       location: `/v1/targets/${target.id}`,
