@@ -39,7 +39,7 @@ export function tlsOf(ca: string | null): { rejectUnauthorized: true } {
   };
 }
 
-/** Connects to checked addresses only, and to the very ones that were looked up: DNS rebinding is harmless. */
+/** Connects only to the addresses that were looked up and checked, so DNS rebinding is harmless. */
 export function guardedConnector(options: {
   port: number;
   mayReach: MayReach;

@@ -51,7 +51,7 @@ export interface EgressOptions {
   resolve?: Resolve;
 }
 
-/** Create it once per process. Opening an outlet looks nothing up; a request on an open connection is free. */
+/** Create it once per process. Opening an outlet looks nothing up; names are checked as connections open. */
 export function createEgress(options: EgressOptions): Egress {
   const { proxyUrl = null, resolve = systemResolver() } = options;
   const mayReach = createMayReach(options.allowCidrs);

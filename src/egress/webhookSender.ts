@@ -50,7 +50,7 @@ export interface WebhookSenderOptions<M extends Message> {
   timeoutMs: number;
   /** Keeps the first 2 KB of successful answers as well as of failed ones. */
   keepHeads?: boolean;
-  /** Monotonic ms after which no request is written, even one that waited for its connection; it ends as `ours`. */
+  /** Monotonic ms after which nothing is written, even by a request that waited: it ends as `ours`. */
   startBy?: () => number;
   /** A counter of open requests that several senders may share. */
   requests?: OpenRequests;
