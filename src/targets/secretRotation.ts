@@ -10,16 +10,16 @@ import {
 } from './targetSecrets.ts';
 
 /**
- * Gives a target the signing secret of `making`; the one until now signs, too, for so many seconds.
- * Repeated it has no effect, or it would end the secret that was to sign on. The row is locked.
+ * Gives a target the signing secret derived from `seed`; the current one signs as well for
+ * `expiresInS` seconds. Repeating it with the same seed has no effect. The caller holds the row lock.
  */
 export async function rotateSigningSecret(
   tx: Sql,
   vault: Vault,
   row: SealedRow,
-  { expiresInS, making }: { expiresInS: number; making: Seed },
+  { expiresInS, seed }: { expiresInS: number; seed: Seed },
 ): Promise<string> {
-  const secret = newSigningSecret(secretFor('signing secret', making));
+  const secret = newSigningSecret(secretFor('signing secret', seed));
   const inUse = openSigningSecret(row, vault);
   if (secret === inUse || secret === openReplaced(row, vault)) return secret;
   const until = expiresInS === 0 ? null : new Date(Date.now() + expiresInS * 1_000).toISOString();
@@ -35,7 +35,7 @@ export async function rotateSigningSecret(
   return secret;
 }
 
-/** Where it was rotated again since. */
+/** The secret that the newest rotation replaced, expired or not; null when none is kept. */
 function openReplaced(row: SealedRow, vault: Vault): string | null {
   if (row.signing_secret_previous === null) return null;
   return vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id));
