@@ -1,6 +1,6 @@
 /**
- * Whether event e passes the filter of consumer k, as `inForce` says it: the version in force at
- * its position, and all later ones. A version is in force up to where the next one begins.
+ * Whether event `e` passes the filter of consumer `k`: the version in force at its position, and all
+ * later ones. A version is in force until the next one begins. Keep it in step with `inForce`.
  */
 export const PASSES_FILTER = `
   not exists (
