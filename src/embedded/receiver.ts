@@ -92,7 +92,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
 }
 
 const FRESH_MS = 5_000;
-/** When no secret fits, they are read again this soon: a target may be new, but strangers cause no flood. */
+/** When no secret fits, they are read again, as a target may be new; but no sooner than after this time. */
 const READ_AGAIN_MS = 250;
 
 /** Tries the secret that last fitted the consumer, then all; reads them again before it refuses. */

@@ -4,7 +4,7 @@ import { loadConfig } from '../process/config.ts';
 
 /** Reads signing secrets until it is disposed of. */
 export interface SecretReader extends AsyncDisposable {
-  /** Reads the current and previous signing secrets of the newest 1,000 targets. Rejects if Postgres is away. */
+  /** Reads current and previous secrets of the newest 1,000 targets. Rejects when Postgres is away. */
   read(): Promise<string[]>;
 }
 

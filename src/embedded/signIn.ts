@@ -1,7 +1,7 @@
 /** Short enough that nobody wonders why nothing is printed. */
 const ANSWER_MS = 5_000;
 
-/** Creates a link that signs a browser in once, within 15 minutes; null when the API does not provide one. */
+/** Creates a link that signs a browser in once, within 15 minutes; null when the API provides none. */
 export async function signInLink(api: { url: string; apiKey: string }): Promise<string | null> {
   try {
     const response = await fetch(`${api.url}/v1/session/links`, {

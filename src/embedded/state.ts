@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 
 import type { z } from 'zod';
 
-/** Creates the data folder if needed and returns its full path. The user of Postgres can pass through it. */
+/** Creates the data folder if needed, passable for the user of Postgres, and returns its full path. */
 export async function openDataDir(dataDir: string): Promise<string> {
   const path = resolve(dataDir);
   const made = await mkdir(path, { recursive: true });
