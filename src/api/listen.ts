@@ -209,7 +209,7 @@ const LISTEN = createRoute({
   path: '/v1/listen',
   summary: 'Follow a stream over server-sent events',
   description:
-    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with only an `id:` moves the cursor past entries that the filter left out. When there are no entries, a comment is sent every 15 s. `Last-Event-ID` takes precedence over the query.',
+    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with only an `id:` moves the cursor past entries that the filter left out. When nothing else was sent for 15 s, a comment is. `Last-Event-ID` takes precedence over the query.',
   request: {
     query: ListenQuery,
     headers: z.object({

@@ -42,7 +42,7 @@ export async function playSteps(play: Play): Promise<Consumers> {
   await appendAll(play, backlog);
   const began = performance.now();
   const consumers = await createConsumers(play);
-  screen.say('   One target and two consumers are made. In the Temporal UI:');
+  screen.say('   One target and two consumers are created. In the Temporal UI:');
   for (const [stream, id] of Object.entries(consumers)) {
     screen.say(`   ${stream.padEnd(8)} ${pageOf(stack, id)}`);
   }

@@ -133,7 +133,7 @@ function judgeTime(timestamp: string, nowS: number, toleranceS: number | null): 
   return { ok: true, code: 'valid', finding: 'The signature is right', fix: null };
 }
 
-/** What the signed body may have been, if what arrived was printed again or had its line breaks changed. */
+/** The bodies that may have been signed, if this one was printed again or its line breaks were changed. */
 function bodyVariants(body: Buffer): [what: string, body: Buffer][] {
   const text = body.toString('utf8');
   const variants: [string, string][] = [

@@ -35,7 +35,7 @@ export interface ForwarderOptions {
 /** The longest timeout that a target can have. */
 const ANSWER_MS = 15_000;
 
-/** Signs and POSTs entries the way deliveries are sent, once each; a failure is reported, not repeated. */
+/** Signs and POSTs entries as a sender does, but once each; a failure is reported and not repeated. */
 export function createForwarder(options: ForwarderOptions): Forwarder {
   const { url, concurrency, onSend, onDone } = options;
   const sign = createSigner([options.secret]);

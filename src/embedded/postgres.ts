@@ -250,7 +250,7 @@ async function disownStalePid(data: string): Promise<void> {
   const file = await readPidFile(data);
   if (file === null || isPostmaster(file.pid, data)) return;
   const noProcess = '2147483646';
-  // Overwritten in place: if it were truncated first, a full disk would leave it empty, which Postgres refuses.
+  // Overwritten in place: truncated first, it would stay empty on a full disk, which Postgres refuses.
   await using handle = await open(join(data, 'postmaster.pid'), 'r+');
   await handle.write([noProcess, ...file.lines.slice(1)].join('\n'), 0);
 }

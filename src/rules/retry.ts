@@ -36,7 +36,10 @@ export function nextDelayMs(request: RetryRequest): number | null {
   return Math.max(1, Math.min(Math.max(delay, request.leastMs ?? 0), room));
 }
 
-/** How long before the window's end the last attempt starts: 30 s of 24 h; short windows have a floor. */
+/**
+ * How long before the end of the retry window its last attempt starts, ms: 30 s of 24 h, at least 250 ms,
+ * but no more than an eighth of a window of less than two seconds.
+ */
 export function lastAttemptMarginMs(windowMs: number): number {
   return Math.max(windowMs / 2880, Math.min(250, windowMs / 8));
 }

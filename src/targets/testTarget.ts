@@ -13,7 +13,7 @@ export type TestTarget = (target: OpenTarget, messageId: string) => Promise<Targ
 const SWEEP_MS = 25;
 
 /**
- * Sends one signed webhook with the body `{"test":{…}}` the way deliveries are sent, but with an OAuth2
+ * Sends one signed webhook with the body `{"test":{…}}` as a sender does, but with an OAuth2
  * token of its own. Rejects only for a fault of this machine.
  */
 export async function testTarget(

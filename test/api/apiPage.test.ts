@@ -10,5 +10,5 @@ test('docs/api.md is what the OpenAPI document says (npm run docs writes it)', a
   await using api = openApp(database.url);
   const response = await api.app.request('/v1/openapi.json');
   const page = apiPage((await response.json()) as Document);
-  await expect(page).toMatchFileSnapshot('../docs/api.md');
+  await expect(page).toMatchFileSnapshot('../../docs/api.md');
 });
