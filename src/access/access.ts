@@ -10,17 +10,17 @@ import { BOOTSTRAP, createKeyring, type Keyring } from './keyring.ts';
 import { createRateLimit, type RateLimit } from './rateLimit.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 
-/** Who may use the API, how often, and what they were answered. */
+/** Decides who may use the API and how often, and keeps the answers to repeatable requests. */
 export interface Access extends AsyncDisposable {
   apiKeys: ApiKeys;
   keyring: Keyring;
   sessions: Sessions;
   idempotency: Idempotency;
-  /** Null: no limit for this caller. */
+  /** Null when this caller has no limit. */
   limitOf(caller: string): RateLimit | null;
-  /** Whether `X-Forwarded-Proto` tells how the caller reached us. */
+  /** Whether `X-Forwarded-Proto` is trusted to say if the caller used https. */
   trustProxy: boolean;
-  /** Removes what has ended. */
+  /** Remove sessions and idempotency keys that have expired. */
   chores: Chore[];
 }
 
@@ -30,7 +30,7 @@ export interface AccessOptions {
   listener: Pick<Listener, 'on'>;
   log: Pick<Logger, 'warn'>;
   bootstrapKey: string;
-  /** Requests a second for every key, 0 for none; null: 1,000, and none for the configuration's key. */
+  /** Requests a second for each key, 0 for no limit; null: 1,000, and no limit for the configured key. */
   requestsPerSecond: number | null;
   trustProxy: boolean;
 }
@@ -38,6 +38,7 @@ export interface AccessOptions {
 const PER_SECOND = 1_000;
 const MINUTE = 60_000;
 
+/** Wires the stores of access together; the result owns the keyring and closes it. */
 export function createAccess(options: AccessOptions): Access {
   const { sql, vault, bootstrapKey } = options;
   const apiKeys = createApiKeys(sql);

@@ -8,7 +8,7 @@ import { refuseField } from '../db/refusal.ts';
 import { newSeed, secretFor, type Seed } from '../db/seed.ts';
 import type { ApiKey, ApiKeyInput, NewApiKey, Scope } from '../schema/apiKey.ts';
 
-/** A key as authentication needs it. */
+/** What authentication needs to know about a key. */
 export interface StoredKey {
   id: string;
   name: string;
@@ -18,27 +18,28 @@ export interface StoredKey {
   revoked_at: string | null;
 }
 
-/** Keys of the API; what is stored is their hash. Revoked ones stay, to be seen. */
+/** Stores API keys as hashes only. Revoked keys stay in the list. */
 export interface ApiKeys {
-  /** The only answer that holds the key. Of the same making it is the same one. */
-  create(input: ApiKeyInput, createdBy: string, making?: Seed): Promise<NewApiKey>;
+  /** Returns the key itself, which no later answer does. The same seed yields the same key. */
+  create(input: ApiKeyInput, createdBy: string, seed?: Seed): Promise<NewApiKey>;
   get(id: string): Promise<ApiKey | null>;
   /** Newest first. */
   list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<ApiKey>>;
-  /** Tells every process; false when there is none. One that is revoked stays as it is. */
+  /** Notifies every process; false when there is no such key. Revoking twice changes nothing. */
   revoke(id: string): Promise<boolean>;
-  /** By the SHA-256 of the key. */
+  /** Looks a key up by its SHA-256. */
   find(digest: Buffer): Promise<StoredKey | null>;
-  /** Notes that it is in use, to the minute. */
+  /** Records that the key is in use, at most once a minute. */
   used(id: string): Promise<void>;
 }
 
 const COLUMNS =
   'id, name, scopes, last4, created_at, created_by, expires_at, last_used_at, revoked_at';
 
+/** The store that owns the table `api_keys`. */
 export function createApiKeys(sql: Sql): ApiKeys {
   return {
-    create: (input, createdBy, making = newSeed()) => create(sql, input, createdBy, making),
+    create: (input, createdBy, seed = newSeed()) => create(sql, input, createdBy, seed),
     get: (id) => find(sql, id),
     list: async ({ limit, after }) => {
       const { rows } = await sql.query<ApiKey>({
@@ -93,21 +94,21 @@ async function create(
   sql: Sql,
   input: ApiKeyInput,
   createdBy: string,
-  making: Seed,
+  seed: Seed,
 ): Promise<NewApiKey> {
   const expiresAt = input.expires_at ?? null;
   if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) {
     throw refuseField('/expires_at', 'must be in the future');
   }
-  const key = `mk_${secretFor('api key', making).toString('base64url')}`;
+  const key = `mk_${secretFor('api key', seed).toString('base64url')}`;
   const { rows } = await sql.query<ApiKey>({
     text: `
       insert into api_keys (id, name, scopes, hash, last4, created_by, expires_at)
       values ($1, $2, $3::text[], $4, $5, $6, $7)
-          on conflict do nothing -- its hash is the same, too
+          on conflict do nothing -- the same seed was used before: id and hash are the same
       returning ${COLUMNS}`,
     values: [
-      making.id,
+      seed.id,
       input.name,
       textArray(input.scopes),
       digestOf(key),
@@ -116,11 +117,11 @@ async function create(
       expiresAt,
     ],
   });
-  const made = rows[0] ?? (await find(sql, making.id));
-  return { ...made!, key };
+  const created = rows[0] ?? (await find(sql, seed.id));
+  return { ...created!, key };
 }
 
-/** SHA-256: what is stored of a key, of a session's cookie and of a sign-in token. */
+/** The SHA-256 that is stored in place of an API key, a session cookie or a sign-in token. */
 export function digestOf(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
 }

@@ -1,10 +1,10 @@
 import type { Scope } from '../schema/apiKey.ts';
 
-/** Someone who may use the API: a key, or a session of one. */
+/** An authenticated user of the API: an API key, or a session opened with one. */
 export interface Caller {
-  /** Of the key; `bootstrap` for the one of the configuration. Owns limits and idempotency keys. */
+  /** The key's id, or `bootstrap` for the configured key. Rate limits and idempotency keys belong to it. */
   id: string;
-  /** Recorded as the actor of what they change. */
+  /** The key's name, recorded as the actor of each change. */
   name: string;
   scopes: readonly Scope[];
   expiresAt: string | null;

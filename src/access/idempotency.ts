@@ -5,10 +5,11 @@ import { newId } from '../db/ids.ts';
 import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 
-/** A request that its caller may repeat. */
+/** A request that its caller may repeat without doing its work twice. */
 export interface Repeatable {
-  /** Whose key it is: others' use of the same text is their own. */
+  /** Id of the caller. Two callers that use the same key do not affect each other. */
   caller: string;
+  /** Value of the `Idempotency-Key` header. */
   key: string;
   method: string;
   path: string;
@@ -22,28 +23,29 @@ export interface StoredAnswer {
   body: string;
 }
 
-/** `run`: do it of that making, and say so with that run. */
+/** `run`: do the work with that seed, then pass that run to `finish` or `release`. */
 export type Begun =
-  | { kind: 'run'; run: string; making: Seed }
+  | { kind: 'run'; run: string; seed: Seed }
   | { kind: 'running' }
   | { kind: 'mismatch'; method: string; path: string }
   | { kind: 'done'; answer: StoredAnswer };
 
-/** Answers to requests with an `Idempotency-Key`, kept for 24 hours, sealed. */
+/** Keeps the answers to requests with an `Idempotency-Key`, sealed, for 24 hours. */
 export interface Idempotency {
+  /** Claims the key for a new run, unless another one holds it or has answered. */
   begin(request: Repeatable): Promise<Begun>;
-  /** Without effect when another run has taken it over. */
+  /** Stores the answer; has no effect when another run has taken the key over. */
   finish(request: Repeatable, run: string, answer: StoredAnswer): Promise<void>;
   /**
-   * It did not work out on our side: the next one runs it anew, of the same making where the request
-   * is the same, as something may have been made.
+   * Gives the key up without an answer: the next request runs again. A repetition of the same request
+   * gets the same seed, as this run may already have created something from it.
    */
   release(request: Repeatable, run: string): Promise<void>;
-  /** Removes what is older. */
+  /** Removes answers older than 24 hours. */
   clean(): Promise<void>;
 }
 
-/** A run that takes longer has died with its process. */
+/** A run that takes longer is presumed to have died with its process. */
 const TAKEN_OVER = `interval '60 seconds'`;
 
 interface Row {
@@ -55,21 +57,22 @@ interface Row {
   answer: string;
 }
 
+/** The store that owns the table `idempotency_keys`. */
 export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): Idempotency {
   async function begin(request: Repeatable): Promise<Begun> {
     const run = newId();
     const fresh = newSeed();
-    const seed = vault.seal(fresh.bytes.toString('base64'), aad(request, 'seed'));
+    const sealed = vault.seal(fresh.bytes.toString('base64'), aad(request, 'seed'));
     for (;;) {
-      const claimed = await claim(sql, request, run, { id: fresh.id, seed });
-      if (claimed !== null) return { kind: 'run', run, making: toMaking(request, claimed) };
+      const claimed = await claim(sql, request, run, { id: fresh.id, seed: sealed });
+      if (claimed !== null) return { kind: 'run', run, seed: openSeed(request, claimed) };
       const { rows } = await sql.query<Row>({
         text: `
           select method, path, request, state, status, answer from idempotency_keys
            where caller = $1 and key = $2`,
         values: [request.caller, request.key],
       });
-      if (rows[0] !== undefined) return readRow(request, rows[0]); // else released just now
+      if (rows[0] !== undefined) return readRow(request, rows[0]); // otherwise it has just expired
     }
   }
 
@@ -83,7 +86,7 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
     return { kind: 'done', answer: { status: row.status, ...sealed } };
   }
 
-  function toMaking(request: Repeatable, { id, seed }: Claimed): Seed {
+  function openSeed(request: Repeatable, { id, seed }: SealedSeed): Seed {
     return { id, bytes: Buffer.from(vault.open(seed, aad(request, 'seed')), 'base64') };
   }
 
@@ -119,27 +122,28 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
   return { begin, finish, release, clean };
 }
 
-/** A making whose seed is sealed. */
-interface Claimed {
+/** A seed whose bytes are sealed. */
+interface SealedSeed {
   id: string;
   seed: string;
 }
 
-/** The same request, of a run that has ended without an answer. */
+/** Whether the stored row, which has not expired, is of the request that claims it. */
 const SAME =
   'kept.expires_at > now() and kept.method = excluded.method and kept.request = excluded.request';
 
 /**
- * What to make it of, if this run has it: it is new, or too old to count, or whoever ran the same
- * request has died, or it failed on our side. Null: somebody else has it.
+ * Claims the key and returns the seed to use. It can be claimed while it is new or expired, after its
+ * run was released, and after a run of the same request has died. Null: another run holds it or has
+ * answered.
  */
 async function claim(
   sql: Sql,
   request: Repeatable,
   run: string,
-  fresh: Claimed,
-): Promise<Claimed | null> {
-  const { rows } = await sql.query<Claimed>({
+  fresh: SealedSeed,
+): Promise<SealedSeed | null> {
+  const { rows } = await sql.query<SealedSeed>({
     text: `
       insert into idempotency_keys as kept
              (caller, key, method, path, request, state, run, making, seed, expires_at)
@@ -172,7 +176,7 @@ function isSame(request: Repeatable, row: Row): boolean {
   return request.method === row.method && timingSafeEqual(request.request, row.request);
 }
 
-/** The row: a caller has no `:` in it, so that two rows never share one. */
+/** Binds a sealed value to its row and column. No caller id holds a `:`, so no two rows share one. */
 function aad({ caller, key, request }: Repeatable, column: 'answer' | 'seed'): string {
   return `idempotency_keys:${column}:${caller}:${request.toString('hex')}:${key}`;
 }

@@ -8,37 +8,37 @@ import { Scope } from '../schema/apiKey.ts';
 import { digestOf, type ApiKeys, type StoredKey } from './apiKeys.ts';
 import type { Caller } from './caller.ts';
 
-/** Who sends a key, or why nobody may with it. */
+/** The caller that an API key authenticates, or why the key is refused. */
 export type KeyVerdict = { caller: Caller } | { refused: 'unknown' | 'expired' | 'revoked' };
 
-/** Knows who sends a key, as a rule without a query. */
+/** Authenticates API keys, as a rule without a query. */
 export interface Keyring extends AsyncDisposable {
-  /** Throws when Postgres is away and the key is not the configuration's. */
+  /** Throws when Postgres is away, unless the key is the configured one or was looked up seconds ago. */
   authenticate(key: string): Promise<KeyVerdict>;
-  /** Notes that a caller's key is in use, off the request's path. */
+  /** Records that a caller's key is in use, without delaying the request. */
   touch(caller: Caller): void;
-  /** What is known is looked up anew: a key was revoked. */
+  /** Forgets every key that was looked up, as one has been revoked. */
   forget(): void;
-  /** Waits for what is being written. */
+  /** Waits for open queries. */
   close(): Promise<void>;
 }
 
 export interface KeyringOptions {
   apiKeys: Pick<ApiKeys, 'find' | 'used'>;
-  /** The key of the configuration: every scope, and no row. */
+  /** The configured key, which has every scope and no row. */
   bootstrapKey: string;
   listener: Pick<Listener, 'on'>;
   log: Pick<Logger, 'warn'>;
 }
 
-/** The longest that a revoked key can be used where the NOTIFY is not heard. */
+/** The longest time that a revoked key still works when the NOTIFY is lost. */
 const KNOWN_MS = 4_000;
-/** Older knowledge is used, and renewed beside the request. */
+/** A key looked up longer ago is still accepted, but is looked up again in the background. */
 const FRESH_MS = 2_000;
 const TOUCH_MS = 60_000;
-/** More keys at a time are looked up each time. */
+/** Keys remembered; any others are looked up on each request. */
 const MOST = 10_000;
-/** The form of the keys we make; nothing else is worth a query. */
+/** The form of the keys we create; nothing else is worth a query. */
 const FORM = /^mk_[\w-]{43}$/u;
 
 interface Known {
@@ -47,6 +47,7 @@ interface Known {
   since: number;
 }
 
+/** The caller that the configured key authenticates. */
 export const BOOTSTRAP: Caller = {
   id: 'bootstrap',
   name: 'bootstrap',
@@ -54,7 +55,7 @@ export const BOOTSTRAP: Caller = {
   expiresAt: null,
 };
 
-/** Compares in constant time; looks a key up once in a few seconds, by its hash. */
+/** Compares keys in constant time; looks each one up by its hash, once in a few seconds. */
 export function createKeyring(options: KeyringOptions): Keyring {
   const { apiKeys, listener, log } = options;
   const bootstrap = digestOf(options.bootstrapKey);
@@ -74,22 +75,22 @@ export function createKeyring(options: KeyringOptions): Keyring {
     if (age > FRESH_MS) {
       const looked = lookUp(id, digest);
       if (age > KNOWN_MS) return verdictOn(await looked);
-      looked.catch(() => undefined); // asked again, and told, once the knowledge is too old
+      looked.catch(() => undefined); // the next request tries again; it throws after KNOWN_MS
     }
     return verdictOn(known.get(id)?.key ?? null);
   }
 
-  /** One query at a time for a key; what it finds is kept unless `forget` was called meanwhile. */
+  /** Runs one query at a time for a key, and remembers its result unless `forget` was called meanwhile. */
   function lookUp(id: string, digest: Buffer): Promise<StoredKey | null> {
     const running = looking.get(id);
     if (running !== undefined) return running;
     const since = performance.now();
-    const asked = generation;
+    const startedIn = generation;
     const looked = apiKeys
       .find(digest)
       .then((found) => {
         const key = found !== null && timingSafeEqual(found.hash, digest) ? found : null;
-        if (asked !== generation) return key;
+        if (startedIn !== generation) return key;
         known.delete(id);
         if (key !== null && known.size < MOST) known.set(id, { key, since });
         return key;

@@ -1,25 +1,27 @@
+/** Whether one request is within the limit, for the `ratelimit` headers. */
 export interface Turn {
   allowed: boolean;
-  /** Requests that may follow at once. */
+  /** Requests that may follow immediately. */
   remaining: number;
-  /** Until all of them may again, or, where it is not allowed, until the next may; ms. */
+  /** Until the whole burst is available again; for a refused request, until the next is allowed; ms. */
   waitMs: number;
 }
 
-/** Holds each caller to a rate, with bursts of twice that; in this process alone. */
+/** Holds each caller to a rate, with bursts of twice that number; counts in this process alone. */
 export interface RateLimit {
-  /** Requests at once. */
+  /** Requests that may come at the same moment. */
   burst: number;
   perSecond: number;
+  /** Counts one request of the caller, unless it is refused. */
   spend(caller: string): Turn;
 }
 
-/** Callers whose burst is whole again are forgotten when there are more. */
+/** Beyond this many callers, those whose whole burst is available again are forgotten. */
 const MOST = 1_000;
 
 /**
- * The generic cell rate algorithm: each request moves the caller's theoretical arrival on by 1/rate,
- * and none may be further ahead of its arrival than the burst allows. `now` is monotonic ms.
+ * Uses the generic cell rate algorithm: each request moves the caller's theoretical arrival time on by
+ * 1/rate, and that time may be ahead of the clock by no more than the burst. `now` is monotonic ms.
  */
 export function createRateLimit(
   perSecond: number,

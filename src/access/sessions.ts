@@ -7,36 +7,37 @@ import { digestOf } from './apiKeys.ts';
 import type { Caller } from './caller.ts';
 import { BOOTSTRAP } from './keyring.ts';
 
-/** A random secret that is stored as its hash. */
+/** A random secret, of which only the hash is stored. */
 export interface Issued {
   token: string;
   expiresAt: string;
 }
 
+/** A session that was found by its token. */
 export interface OpenSession {
   caller: Caller;
   expiresAt: string;
-  /** Its end has just moved: the cookie is due to be sent again. */
+  /** Whether its end was just extended, so that the cookie has to be sent again. */
   moved: boolean;
 }
 
-/** Sessions of the console and the one-time tokens that open one. They end with their key. */
+/** Console sessions, and the one-time tokens that open them. Both end with their API key. */
 export interface Sessions {
-  /** 12 hours, counted from its last use. */
+  /** Opens a session that ends 12 hours after its last use. */
   open(caller: Caller): Promise<Issued>;
-  /** Null for one that has ended, or whose key is revoked, expired or no longer the configuration's. */
+  /** Null when it has ended, or its key is revoked, expired or no longer the configured one. */
   find(token: string): Promise<OpenSession | null>;
   close(token: string): Promise<void>;
-  /** A sign-in token: once, within 15 minutes. */
+  /** Creates a sign-in token, which works once, within 15 minutes. */
   issue(caller: Caller): Promise<Issued>;
-  /** Whose it is; null for one that was used, is too old, or whose key has ended. */
+  /** Uses up a sign-in token and returns its owner; null when it is used, expired, or its key has ended. */
   redeem(token: string): Promise<Caller | null>;
-  /** Removes what has ended. */
+  /** Removes expired sessions and tokens. */
   clean(): Promise<void>;
 }
 
-/** The end moves at most every five minutes. */
 const LIFE = `interval '12 hours'`;
+/** A session with less time left is extended: at most one write in five minutes. */
 const MOVES = `interval '11 hours 55 minutes'`;
 
 interface Owner {
@@ -46,13 +47,14 @@ interface Owner {
   key_expires_at: string | null;
 }
 
-/** Of `owned`, those whose key is good now; `$2` is the fingerprint of the configuration's key. */
+/** Keeps the rows of `owned` whose key is valid now; `$2` is the fingerprint of the configured key. */
 const WITH_GOOD_KEY = `
   left join api_keys k on k.id = owned.api_key_id
       where case when owned.api_key_id is null then owned.bootstrap = $2
                  else k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) end`;
 const OWNER = 'owned.api_key_id, k.name, k.scopes, k.expires_at as key_expires_at';
 
+/** The store that owns the tables `sessions` and `signin_tokens`. */
 export function createSessions(deps: { sql: Sql; bootstrapKey: string }): Sessions {
   const { sql } = deps;
   let fingerprint: Promise<Buffer> | null = null;
@@ -130,7 +132,7 @@ function toCaller(owner: Owner): Caller {
   };
 }
 
-/** The operator's key may be short: its fingerprint is made slowly, so that the table does not help to guess it. */
+/** A slow hash: the configured key may be short, and the table must not help to guess it. */
 async function fingerprintOf(key: string): Promise<Buffer> {
   const slowly = promisify<string, string, number, Buffer>(scrypt);
   return slowly(key, 'millrace session', 32);

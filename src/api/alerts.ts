@@ -9,7 +9,7 @@ import type { AppEnv } from './env.ts';
 import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';
 import { needs } from './scopes.ts';
 
-/** Alerts: of one consumer, and of all. */
+/** `GET /v1/alerts`, and the alerts of one consumer. */
 export function createAlertRoutes(deps: {
   consumers: Pick<Consumers, 'streamOf'>;
   alerts: AlertsList;
@@ -48,7 +48,7 @@ const ALL = createRoute({
   ...about,
   path: '/v1/alerts',
   summary: 'List all alerts, newest first',
-  description: 'Also those of consumers that have been deleted since.',
+  description: 'Includes alerts of consumers that have been deleted since.',
   request: { query: z.strictObject({ consumer_id: Uuid.optional(), ...fields }) },
   responses: { 200: json(pageOf(Alert), 'A page of alerts'), ...problems(400) },
 });

@@ -24,9 +24,9 @@ export function createApiKeyRoutes({
   const app = createRoutes();
 
   app.openapi(CREATE, async (c) => {
-    const made = await apiKeys.create(c.req.valid('json'), c.var.actor, c.var.making);
-    return c.json(made, 201, {
-      location: `/v1/api-keys/${made.id}`,
+    const created = await apiKeys.create(c.req.valid('json'), c.var.actor, c.var.seed);
+    return c.json(created, 201, {
+      location: `/v1/api-keys/${created.id}`,
       'cache-control': 'no-store',
     });
   });
@@ -46,7 +46,7 @@ export function createApiKeyRoutes({
   app.openapi(REVOKE, async (c) => {
     const { id } = c.req.valid('param');
     if (!(await apiKeys.revoke(id))) throw unknownId('API key', id);
-    keyring.forget(); // here at once; other processes hear of it
+    keyring.forget(); // immediately in this process; the others are notified
     return c.body(null, 204);
   });
 
@@ -60,10 +60,10 @@ const CREATE = createRoute({
   method: 'post',
   path: '/v1/api-keys',
   summary: 'Create an API key',
-  description: 'The key is in this answer and nowhere else: what is stored is its hash.',
+  description: 'The key is in this answer only: nothing but its hash is stored.',
   request: { body: jsonBody(ApiKeyInput) },
   responses: {
-    201: json(NewApiKey, 'The key, whole this once'),
+    201: json(NewApiKey, 'The key, which is shown only once'),
     ...problems(400, 413, 415, 422),
   },
 });
@@ -73,7 +73,7 @@ const LIST = createRoute({
   method: 'get',
   path: '/v1/api-keys',
   summary: 'List API keys, newest first',
-  description: "Revoked ones too. The configuration's key is not among them.",
+  description: 'Includes revoked keys, but not the configured one.',
   request: { query: ListQuery },
   responses: { 200: json(pageOf(ApiKey), 'A page of keys'), ...problems(400) },
 });
@@ -92,7 +92,7 @@ const REVOKE = createRoute({
   method: 'delete',
   path: '/v1/api-keys/{id}',
   summary: 'Revoke an API key',
-  description: 'Within five seconds nobody can use it, or a session of it, any more.',
+  description: 'Within five seconds, the key and its sessions are refused everywhere.',
   request: { params: IdParam },
   responses: { 204: { description: 'Revoked' }, ...problems(404) },
 });

@@ -1,7 +1,7 @@
 import type { Document, Operation } from './document.ts';
 import type { Schema } from './example.ts';
 
-/** `docs/api.md`: every operation with its parameters, bodies and answers, from the OpenAPI document. */
+/** Renders `docs/api.md` from the OpenAPI document: every operation with parameters, bodies and answers. */
 export function apiPage(document: Document): string {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
@@ -16,7 +16,7 @@ export function apiPage(document: Document): string {
   ]);
   return [
     '# The API',
-    'Made from the OpenAPI document by `npm run docs`; a running server has it at `/v1/openapi.json` and for people at\n`/docs`. Every path but those under Process that say otherwise takes `Authorization: Bearer <key>`.',
+    'Generated from the OpenAPI document by `npm run docs`. A running server has the document at `/v1/openapi.json`, and a\npage for people at `/docs`. Every path takes `Authorization: Bearer <key>` unless it says otherwise.',
     'Times are RFC 3339 in UTC, positions are integers, cursors are opaque. Lists answer `{ data, next_cursor }`. Errors are\n`application/problem+json` (RFC 9457) with a stable `code`. Every answer has `x-request-id`.',
     ...sections,
     '## Webhooks',
@@ -36,7 +36,7 @@ function operationText(method: string, path: string, operation: Operation): stri
   const { summary, description, parameters = [], requestBody, responses, security } = operation;
   const parts = [`### ${summary}`, `\`${method.toUpperCase()} ${path}\``];
   if (description !== undefined && description !== `${summary}.`) parts.push(description);
-  if (security === undefined) parts.push('Takes no key.');
+  if (security === undefined) parts.push('Needs no key.');
   if (parameters.length > 0) parts.push(parametersText(parameters));
   for (const [type, { schema, example }] of Object.entries(requestBody?.content ?? {})) {
     parts.push(`Body \`${type}\`: ${schema === undefined ? 'text' : typeText(schema)}`);

@@ -12,13 +12,14 @@ import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } fro
 import { needs } from './scopes.ts';
 import { Moment } from './timeQuery.ts';
 
+/** What the routes of attempts need. */
 export interface AttemptRoutesDeps {
   consumers: Pick<Consumers, 'streamOf'>;
   attempts: Attempts;
   attemptWaits: AttemptWaits;
 }
 
-/** What was tried: of one consumer, and at one event by all of them. */
+/** The attempts of one consumer, and those of all consumers at one event. */
 export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv> {
   const { consumers, attempts, attemptWaits: waits } = deps;
   const app = createRoutes();
@@ -43,7 +44,7 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
     return c.json(toList(page), 200);
   });
 
-  /** Reads until there is something or the time is over; waits without a query of its own. */
+  /** Reads until a page is not empty or the time is over; between reads it waits without a query. */
   async function waitFor(
     query: Query,
     watched: AttemptWatch | null,
@@ -54,7 +55,7 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
     for (;;) {
       const page = await read();
       const left = until - performance.now();
-      const isFirst = query.cursor === null; // what comes later is no part of the pages after it
+      const isFirst = query.cursor === null; // new attempts never appear on later pages
       if (page.data.length > 0 || watched === null || !isFirst || left <= 0) return page;
       if (waits.closed || signal.aborted) return page;
       await waits.recorded(watched, left, signal);
@@ -83,11 +84,13 @@ const fields = {
     .meta({ description: 'HTTP status of the answer', example: 503 }),
   since: Moment.optional().meta({
     description:
-      'Begun then or later: RFC 3339, or how long ago (15m). With `wait_for`, ended then or later',
+      'Attempts that started then or later: RFC 3339, or how long ago (15m). With `wait_for`, attempts that ended then or later',
   }),
-  until: Moment.optional().meta({ description: 'Begun before: RFC 3339, or how long ago (15m)' }),
+  until: Moment.optional().meta({
+    description: 'Attempts that started before: RFC 3339, or how long ago (15m)',
+  }),
   upstream_id: UpstreamId.optional().meta({
-    description: 'Of one record, as long as its entry is in the stream',
+    description: 'Attempts at one record, as long as its entry is in the stream',
   }),
   wait_for: z.coerce
     .number()
@@ -104,9 +107,9 @@ type Query = z.infer<typeof ConsumerQuery>;
 
 const about = { tags: ['Attempts'], security: needs('read'), method: 'get' as const };
 const PAGES =
-  'Newest first. One request looks at 10,000 attempts: a filtered page may be short or empty and still have a `next_cursor`. ';
+  'Newest first. One request looks at 10,000 attempts at most, so a filtered page may be short or empty and still have a `next_cursor`. ';
 const FOLLOWING =
-  '`wait_for` answers as soon as an attempt passes the filters. To follow, ask again with `since` one millisecond after the newest end seen (`started_at` + `duration_ms`): what ends later is not missed, however long it took.';
+  'With `wait_for`, the answer comes as soon as an attempt passes the filters. To follow, repeat the request with `since` one millisecond after the newest end so far (`started_at` + `duration_ms`): that includes everything that ends later, however long it took.';
 
 const LIST = createRoute({
   ...about,
@@ -121,7 +124,7 @@ const OF_EVENT = createRoute({
   ...about,
   path: '/v1/attempts',
   summary: 'List the attempts at one event, of all consumers',
-  description: `${PAGES}Empty for an event that is not kept. ${FOLLOWING}`,
+  description: `${PAGES}Empty for an event that is no longer kept. ${FOLLOWING}`,
   request: { query: EventQuery },
   responses: { 200: json(pageOf(Attempt), 'A page of attempts'), ...problems(400) },
 });

@@ -11,8 +11,9 @@ import { takeTurn } from './rateLimit.ts';
 import { needOfRequest, type Needs } from './scopes.ts';
 
 /**
- * Lets a request pass whose caller has the scope that its route declares: by `Authorization: Bearer
- * <key>` (RFC 6750), else by a session's cookie. Answers 401, 403 or, above its rate, 429.
+ * Lets a request pass if its caller has the scope that the route declares. The caller is identified by
+ * `Authorization: Bearer <key>` (RFC 6750), else by a session cookie. Otherwise the answer is 401, 403
+ * or, above the rate limit, 429.
  */
 export function createGate(access: Access, needed: () => Needs): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
@@ -41,7 +42,7 @@ async function callerOf(c: Context<AppEnv>, access: Access): Promise<Caller> {
   const header = c.req.header('authorization');
   if (header !== undefined) {
     const key = /^Bearer +([\x21-\x7e]+) *$/iu.exec(header)?.[1];
-    if (key === undefined) throw unauthorized(`This is no API key; ${HOW}`);
+    if (key === undefined) throw unauthorized(`This is not an API key; ${HOW}`);
     return callerOfKey(key, access);
   }
   const token = readSession(c);
@@ -54,7 +55,7 @@ async function callerOf(c: Context<AppEnv>, access: Access): Promise<Caller> {
   return session.caller;
 }
 
-/** Who sends a key. Throws the 401 that says why nobody may with it. */
+/** Returns the caller that an API key authenticates. Throws a 401 that says why it is refused. */
 export async function callerOfKey(key: string, { keyring }: Pick<Access, 'keyring'>) {
   const verdict = await keyring.authenticate(key);
   if ('caller' in verdict) return verdict.caller;
@@ -69,7 +70,7 @@ const REFUSED = {
   revoked: () => unauthorized('This API key was revoked', 'key_revoked'),
 };
 
-/** The 401 of whoever shows nothing, or nothing good. */
+/** The 401 for a request without a key or session, or with one that is not valid. */
 export function unauthorized(
   what: string,
   why: 'missing' | 'unauthorized' | 'key_expired' | 'key_revoked' = 'unauthorized',

@@ -3,12 +3,13 @@ import type { Context } from 'hono';
 import { parseJson } from '../streams/exactJson.ts';
 import { ApiError } from './errors.ts';
 
-/** A JSON request's body may have as many bytes. */
+/** The most bytes that the body of a JSON request may have. */
 export const JSON_BYTES = 10 * 1024 * 1024;
 
+/** The two forms of an ingest body. */
 export type Media = 'json' | 'ndjson';
 
-/** Which of the two forms of a body the request declares. Throws a 415 for others. */
+/** Which form of body the request declares. Throws a 415 for any other. */
 export function mediaOf(c: Context): Media {
   const encoding = c.req.header('content-encoding') ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') {
@@ -29,8 +30,8 @@ export function needMedia(c: Context, needed: 'application/json'): void {
 }
 
 /**
- * The parsed body, its numbers exact. Throws a 413 `ApiError` above 10 MiB, before reading where a
- * length is declared; a 400 for what is not JSON in UTF-8.
+ * Parses the body without rounding numbers. Rejects with a 413 `ApiError` above 10 MiB, before reading
+ * if a length is declared, and with a 400 for anything but JSON in UTF-8.
  */
 export async function readJson(c: Context): Promise<unknown> {
   await boundBody(c);
@@ -44,21 +45,21 @@ export async function readJson(c: Context): Promise<unknown> {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** Throws a TypeError for what is not UTF-8, where Node would put U+FFFD. */
+/** Decodes UTF-8. Throws a `TypeError` for invalid bytes, which Node would replace by U+FFFD. */
 export function decodeUtf8(bytes: ArrayBuffer | Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** What is wrong with a text that does not parse; its content is not repeated. */
+/** Says what is wrong with a text that does not parse, without repeating its content. */
 export function whyMalformed(cause: unknown): string {
   if (cause instanceof RangeError) return 'is nested too deeply';
   return cause instanceof TypeError ? 'is not UTF-8' : 'is not JSON';
 }
 
 /**
- * The body as it comes. Where whoever takes it stops before its end, the rest is read and dropped until
- * the server cuts the connection, half a second after the answer: closed at once it would be reset, and
- * the answer be lost to who sends everything first (RFC 9112, 9.6).
+ * Yields the body as it comes. If the consumer stops early, the rest is read and dropped until the
+ * server cuts the connection, half a second after the answer. Closing it immediately would reset it, and
+ * a client that sends everything before it reads would lose the answer (RFC 9112, 9.6).
  */
 export async function* chunksOf(c: Context): AsyncGenerator<Uint8Array> {
   const { body } = c.req.raw;
@@ -66,13 +67,13 @@ export async function* chunksOf(c: Context): AsyncGenerator<Uint8Array> {
   try {
     yield* body.values({ preventCancel: true });
   } finally {
-    body.pipeTo(new WritableStream()).catch(() => undefined); // it was cut
+    body.pipeTo(new WritableStream()).catch(() => undefined); // the connection was cut
   }
 }
 
 /**
- * Throws a 413 above `maxBytes`: before reading where a length is declared, else once more have come.
- * Whoever reads the body afterwards finds it whole.
+ * Rejects with a 413 above `maxBytes`: before reading if a length is declared, otherwise as soon as more
+ * bytes have come. Afterwards the body can still be read as a whole.
  */
 export async function boundBody(c: Context, maxBytes = JSON_BYTES): Promise<void> {
   const declared = c.req.header('content-length');
@@ -93,15 +94,15 @@ function malformed(cause: unknown): ApiError {
   return new ApiError({ status: 400, code: 'malformed_json', detail, cause });
 }
 
-/** The 413 of a JSON request; `bytes` it may have. */
+/** The 413 for a request body of more than `bytes`. */
 export function tooLarge(bytes = JSON_BYTES): ApiError {
   return new ApiError({
     status: 413,
     code: 'too_large',
     detail:
       bytes === JSON_BYTES
-        ? `A JSON request may have ${bytes} bytes; send more as application/x-ndjson`
-        : `This request may have ${bytes} bytes`,
+        ? `A JSON request may have at most ${bytes} bytes; send more as application/x-ndjson`
+        : `This request may have at most ${bytes} bytes`,
   });
 }
 

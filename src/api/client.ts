@@ -26,14 +26,14 @@ import type {
 import type { Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
 
-/** What the management API refused, or that nobody answered (`status` 0, `code` "unreachable"). */
+/** The API refused a request, or did not answer (`status` 0, `code` "unreachable"). */
 export class ClientError extends Error {
   override name = 'ClientError';
   readonly status: number;
   readonly code: string;
   readonly detail: string;
   readonly requestId: string | null;
-  /** The problem as it was answered, with its further members. */
+  /** The problem that was answered, with its further members. */
   readonly problem: Partial<Problem> & Record<string, unknown>;
 
   constructor(
@@ -50,46 +50,51 @@ export class ClientError extends Error {
   }
 }
 
+/** A page of a list. */
 export type Page<T> = { data: T[]; next_cursor: string | null };
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 export type PageQuery = { limit?: number | undefined; cursor?: string | undefined };
 
+/** The commands without arguments. */
 export type ConsumerVerb = 'pause' | 'resume' | 'retry';
 
+/** The parts of a request beside method and path. */
 export interface RequestOptions {
   query?: Query | undefined;
   /** Sent as JSON. */
   body?: unknown;
-  /** Sent as it is, one JSON entry a line. */
+  /** Sent unchanged as NDJSON, one entry per line. */
   lines?: string | Uint8Array;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
 }
 
+/** Where the API is, and how requests are sent. */
 export interface ClientOptions {
-  /** Of the API, without a path: http://127.0.0.1:4600. */
+  /** The URL of the API without a path, for example http://127.0.0.1:4600. */
   url: string;
-  /** Null: a session's cookie speaks, as in the console. */
+  /** Null to rely on a session cookie, as the console does. */
   apiKey: string | null;
-  /** Of every request. */
+  /** Aborts every request. */
   signal?: AbortSignal | undefined;
   fetch?: typeof fetch;
-  /** `parseJson` of json.ts where numbers must keep their text; `JSON.parse` by default. */
+  /** `JSON.parse` by default; `parseJson` of exactJson.ts where numbers must not be rounded. */
   parse?: (text: string) => unknown;
 }
 
+/** The client of the API. */
 export type Client = ReturnType<typeof createClient>;
 
 /**
- * The management API by name, typed, for the CLI and the console: no import of Node's. Each method
- * rejects with a `ClientError`, or with the reason of an aborted signal.
+ * Creates a typed client of the API for the CLI and the console; it imports nothing from Node. Each
+ * method rejects with a `ClientError`, or with the reason of an aborted signal.
  */
 export function createClient(options: ClientOptions) {
   const base = options.url.replace(/\/+$/u, '');
   const send = options.fetch ?? fetch;
   const parse = options.parse ?? ((text: string): unknown => JSON.parse(text));
 
-  /** The answer itself, when it is 2xx. */
+  /** Resolves with the answer if it is 2xx, before its body has come. */
   async function open(method: string, path: string, more: RequestOptions = {}): Promise<Response> {
     const signal = more.signal ?? options.signal ?? null;
     let response: Response;
@@ -223,14 +228,14 @@ function queryText(query: Query = {}): string {
 }
 
 async function problemOf(response: Response): Promise<Partial<Problem> & Record<string, unknown>> {
-  const text = await response.text().catch(() => ''); // cut off: the status is left
+  const text = await response.text().catch(() => ''); // cut off: only the status is known
   try {
     const problem: unknown = JSON.parse(text);
     if (typeof problem === 'object' && problem !== null && 'detail' in problem) {
       return problem as Partial<Problem> & Record<string, unknown>;
     }
   } catch {
-    // not ours: a proxy's page, for example
+    // not an answer of ours: a proxy's page, for example
   }
   return { detail: `status ${response.status} ${response.statusText}`.trim(), code: 'unknown' };
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type Server } from 'node:http';
 
-/** Path, query and headers of a request may have as many bytes together. */
+/** The most bytes that path, query and headers of a request may have together. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 
-/** Requests that the HTTP parser refuses never reach a route: they get a problem (RFC 9457), too. */
+/** Answers with a problem (RFC 9457) to requests that the HTTP parser refuses, as they reach no route. */
 export function answerClientErrors(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -16,7 +16,7 @@ export function answerClientErrors(server: Server): void {
         ? ([
             431,
             'headers_too_large',
-            `Path, query and headers may have ${MAX_HEADER_BYTES} bytes together`,
+            `Path, query and headers may have at most ${MAX_HEADER_BYTES} bytes together`,
           ] as const)
         : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
           ? ([408, 'request_timeout', 'The headers of the request took too long'] as const)

@@ -10,7 +10,7 @@ import type { GiveCommand } from './giveCommand.ts';
 import { createRoutes, IdempotencyKey, IdParam, json, jsonBody, problems } from './route.ts';
 import { needs } from './scopes.ts';
 
-/** The commands of a consumer; each answers with it once the command is in force. */
+/** The commands of a consumer. Each answers with the consumer once the command is in force. */
 export function createCommandRoutes(deps: {
   consumers: Consumers;
   give: GiveCommand;
@@ -66,9 +66,17 @@ function turn<V extends string>(verb: V, summary: string, description: string) {
 }
 
 const TURN = {
-  pause: turn('pause', 'Pause', 'No request starts after the answer; what is in flight ends.'),
-  resume: turn('resume', 'Resume', 'Goes on at the position, with a new retry window.'),
-  retry: turn('retry', 'Retry now', 'Tries what waits at once; the clock keeps running.'),
+  pause: turn(
+    'pause',
+    'Pause',
+    'After the answer no request starts; requests in flight are completed.',
+  ),
+  resume: turn('resume', 'Resume', 'Continues at the position, with a new retry window.'),
+  retry: turn(
+    'retry',
+    'Retry now',
+    'Tries what waits immediately; the retry window keeps running.',
+  ),
 };
 
 const FILTER = createRoute({
@@ -76,7 +84,8 @@ const FILTER = createRoute({
   method: 'post',
   path: '/v1/consumers/{id}/filter',
   summary: 'Add to and remove from the filter while it runs',
-  description: 'Applies above `filter_from`. Never sends again what was sent, never reaches back.',
+  description:
+    'Applies to entries above `filter_from`. Never sends an entry again, nor older entries that an addition would match.',
   request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(FilterDelta) },
   responses: { ...answer, ...problems(400, 404, 409, 413, 415, 422) },
 });
@@ -86,7 +95,8 @@ const SEEK = createRoute({
   method: 'post',
   path: '/v1/consumers/{id}/seek',
   summary: 'Move the position',
-  description: 'In flight ends first. The filter in force applies to all that is sent again.',
+  description:
+    'Requests in flight are completed first. The filter in force applies to everything that is sent again.',
   request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(SeekInput) },
   responses: { ...answer, ...problems(400, 404, 409, 413, 415, 422) },
 });

@@ -10,6 +10,7 @@ import type { AppEnv } from './env.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/console', import.meta.url));
 
+/** The content security policy of the console. */
 export const CONSOLE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -22,7 +23,7 @@ export const CONSOLE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Its pages have addresses of their own, whatever a program says it accepts. */
+/** Addresses that are pages of the console, whatever content types the client accepts. */
 const PAGES = /^\/(?:$|(?:signin|targets|consumers|dead-letters|alerts|streams|settings)(?:\/|$))/u;
 const NOT_OURS = /^\/(?:v1|docs|metrics|healthz|readyz|assets)(?:\/|$)/u;
 
@@ -33,8 +34,8 @@ interface ConsoleFile {
 }
 
 /**
- * The console where nothing else is served: its hashed files are immutable, each other address that
- * a browser opens is its page, the rest is left to `otherwise`. Files are read at the first use.
+ * Serves the console where nothing else is served. Its hashed files may be cached forever; any other
+ * address that a browser opens is its page; the rest goes to `otherwise`. Files are read at the first use.
  */
 export function createConsole(
   otherwise: NotFoundHandler<AppEnv>,
@@ -46,13 +47,13 @@ export function createConsole(
     const { method, path } = c.req;
     if (method !== 'GET' && method !== 'HEAD') return otherwise(c);
     const files = await (reading ??= readAll(folder));
-    if (files.size === 0) reading = null; // it may be built yet
+    if (files.size === 0) reading = null; // it may be built later
     const asset = path === '/index.html' ? undefined : files.get(path);
     if (asset !== undefined) return send(c, asset, path.startsWith('/assets/'));
     if (!isPage(c, path)) return otherwise(c);
     const page = files.get('/index.html');
     if (page === undefined) {
-      return c.text('The console is not built: npm start does it, or npm run build\n', 503);
+      return c.text('The console is not built: npm start or npm run build does that\n', 503);
     }
     return send(c, page, false);
   };

@@ -11,7 +11,7 @@ import { createRoutes, IdParam, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
 import { Moment, Seconds } from './timeQuery.ts';
 
-/** A consumer over time. */
+/** `GET /v1/consumers/{id}/metrics`: a consumer over time. */
 export function createConsumerMetricsRoutes(deps: {
   consumers: Consumers;
   db: Sql;
@@ -36,7 +36,7 @@ function refuseTooMany(since: number, step: number): void {
   const detail =
     points <= 0
       ? 'since lies in the future; it must be a time before now'
-      : `since and step make ${points} points; at most ${MOST_POINTS} are answered: ask for a later since or a longer step`;
+      : `since and step make ${points} points, of at most ${MOST_POINTS}: choose a later since or a longer step`;
   throw new ApiError({
     status: 422,
     code: points <= 0 ? 'invalid_since' : 'too_many_points',
@@ -50,7 +50,7 @@ const METRICS = createRoute({
   method: 'get',
   path: '/v1/consumers/{id}/metrics',
   summary: 'Read what a consumer did over time',
-  description: `Attempts by when they ended, in steps of equal length, at most ${MOST_POINTS}. Of more than 30,000 attempts the percentiles are of a sample.`,
+  description: `Attempts by when they ended, in at most ${MOST_POINTS} steps of equal length. With more than 30,000 attempts, the percentiles are those of a sample.`,
   request: {
     params: IdParam,
     query: z.strictObject({

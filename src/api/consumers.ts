@@ -21,10 +21,11 @@ import {
 } from './route.ts';
 import { needs } from './scopes.ts';
 
+/** What the routes of consumers need. */
 export interface ConsumerRoutesDeps {
   consumers: Consumers;
   give: GiveCommand;
-  /** Starts the workflow of a new consumer, or gives up in bounded time: a reconciler then does it. Never throws. */
+  /** Starts a new consumer's workflow, or leaves it to the reconciler after a bounded time. Never throws. */
   startWorkflow: (consumerId: string) => Promise<void>;
 }
 
@@ -34,7 +35,7 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   const app = createRoutes();
 
   app.openapi(CREATE, async (c) => {
-    const id = await consumers.create(c.req.valid('json'), c.var.actor, c.var.making);
+    const id = await consumers.create(c.req.valid('json'), c.var.actor, c.var.seed);
     await deps.startWorkflow(id);
     const consumer = await freshConsumer(consumers, id);
     return c.json(consumer, 201, { location: `/v1/consumers/${id}` });
@@ -72,14 +73,14 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   return app;
 }
 
-/** The consumer as it is now; 404 when there is none. */
+/** The consumer as it is now; throws a 404 when there is none. */
 export async function freshConsumer(consumers: Consumers, id: string): Promise<Consumer> {
   const consumer = await consumers.get(id);
   if (consumer === null) throw unknownId('consumer', id);
   return consumer;
 }
 
-/** Its stream; 404 when there is none. */
+/** The stream of a consumer; throws a 404 when there is no such consumer. */
 export async function needConsumer(
   consumers: Pick<Consumers, 'streamOf'>,
   id: string,
@@ -137,7 +138,8 @@ const PATCH = createRoute({
   security: needs('manage'),
   path: '/v1/consumers/{id}',
   summary: 'Change a consumer while it runs',
-  description: 'Replaces the fields given, whole lists too. A filter applies above `filter_from`.',
+  description:
+    'Replaces the given fields, lists as a whole. A filter applies to entries above `filter_from`.',
   request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ConsumerPatch) },
   responses: { 200: json(Consumer, 'The consumer'), ...problems(400, 404, 409, 413, 415, 422) },
 });

@@ -5,22 +5,22 @@ import type { CookieOptions } from 'hono/utils/cookie';
 const NAME = 'millrace_session';
 const SECONDS = 12 * 60 * 60;
 
-/** The session's token, as its browser sends it. */
+/** The token of the session cookie; undefined without one. */
 export function readSession(c: Context): string | undefined {
   return getCookie(c, NAME);
 }
 
-/** No script reads it, no other site sends it, and what came by https goes by https only. */
+/** Sets the cookie so that no script reads it, no other site sends it, and https is never left. */
 export function sendSession(c: Context, token: string, trustProxy: boolean): void {
   setCookie(c, NAME, token, { ...options(c, trustProxy), maxAge: SECONDS });
 }
 
-/** The browser forgets its session. */
+/** Makes the browser forget the session. */
 export function dropSession(c: Context, trustProxy: boolean): void {
   deleteCookie(c, NAME, options(c, trustProxy));
 }
 
-/** Where the caller's browser finds us. `X-Forwarded-Proto` counts where a proxy is trusted to set it. */
+/** Our origin as the caller's browser sees it; `X-Forwarded-Proto` counts only with a trusted proxy. */
 export function originOf(c: Context, trustProxy: boolean): string {
   const url = new URL(c.req.url);
   const forwarded = trustProxy ? c.req.header('x-forwarded-proto') : undefined;

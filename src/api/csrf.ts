@@ -4,20 +4,21 @@ import { ApiError } from './errors.ts';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Throws a 403 where a cookie comes with a change that our own page did not send, or nobody says it did. */
+/** Throws a 403 for a change with a session cookie, unless a header proves that our own page sent it. */
 export function refuseCrossSite(c: Context): void {
   if (SAFE.has(c.req.method) || comesFromUs(c) === true) return;
   throw refused();
 }
 
-/** The same for a request that needs no cookie: programs, which say nothing of a site, may send it. */
+/** Throws a 403 if a header shows that another site sent the request; programs, without it, may send it. */
 export function refuseForeignPage(c: Context): void {
   if (comesFromUs(c) === false) throw refused();
 }
 
 /**
- * `Sec-Fetch-Site` decides where a browser sends it; older ones, and pages without TLS, send `Origin`.
- * Other ports of this host are the same site for a cookie, but not the same origin. Null: neither is there.
+ * Decides by `Sec-Fetch-Site`, else by `Origin`, which is all that older browsers and pages without TLS
+ * send. Other ports of this host are the same site for a cookie, but another origin. Null when both
+ * headers are missing.
  */
 function comesFromUs(c: Context): boolean | null {
   const site = c.req.header('sec-fetch-site');

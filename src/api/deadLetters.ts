@@ -29,7 +29,7 @@ import {
 } from './route.ts';
 import { needs } from './scopes.ts';
 
-/** Dead letters of a consumer, and sending again what was sent or has died. */
+/** The dead letters of a consumer, and the commands that send entries again. */
 export function createDeadLetterRoutes(deps: {
   consumers: Consumers;
   deadLetters: DeadLetters;
@@ -56,7 +56,7 @@ export function createDeadLetterRoutes(deps: {
     return c.json(toList(await deadLetters.list(query)), 200);
   });
 
-  // Before the one below, which would take it for an id.
+  // Registered before the route below, which would take `groups` for an id.
   app.openapi(GROUPS, async (c) => {
     const { id } = c.req.valid('param');
     await needConsumer(consumers, id);
@@ -120,8 +120,8 @@ const GROUPS = createRoute({
   method: 'get',
   security: needs('read'),
   path: `${base}/groups`,
-  summary: 'Group dead letters by what failed',
-  description: 'By error code and status of the last failure, most first.',
+  summary: 'Group dead letters by their failure',
+  description: 'Groups by error code and status of the last failure, the largest group first.',
   request: { params: IdParam },
   responses: {
     200: json(z.object({ data: z.array(DeadLetterGroup) }), 'The groups'),
@@ -135,7 +135,7 @@ const GET = createRoute({
   security: needs('read'),
   path: `${base}/{letter}`,
   summary: 'Read a dead letter',
-  description: 'With the body that was refused and the last answer.',
+  description: 'Includes the body that was refused and the last answer.',
   request: { params: LetterParam },
   responses: { 200: json(DeadLetterWithBody, 'The dead letter'), ...problems(400, 404) },
 });
@@ -156,9 +156,13 @@ const REPLAY = createRoute({
   security: needs('manage'),
   path: `${base}/replay`,
   summary: 'Send dead letters again',
-  description: 'In order, with a new retry window each. One that is not active sends them later.',
+  description:
+    'They are sent in order, each with a new retry window; by a consumer that is not active, later.',
   request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ReplayInput) },
-  responses: { 202: json(Queued, 'How many'), ...problems(400, 404, 409, 413, 415, 422) },
+  responses: {
+    202: json(Queued, 'The number of entries that were queued'),
+    ...problems(400, 404, 409, 413, 415, 422),
+  },
 });
 
 const RESEND = createRoute({
@@ -167,7 +171,11 @@ const RESEND = createRoute({
   security: needs('manage'),
   path: '/v1/consumers/{id}/resend',
   summary: 'Send one entry again',
-  description: 'As it stands in the stream. Later entries of its record wait until it is taken.',
+  description:
+    'Sends the entry as it is in the stream. Later entries of its record wait until it is delivered.',
   request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ResendInput) },
-  responses: { 202: json(Queued, 'How many'), ...problems(400, 404, 409, 413, 415, 422) },
+  responses: {
+    202: json(Queued, 'The number of entries that were queued'),
+    ...problems(400, 404, 409, 413, 415, 422),
+  },
 });

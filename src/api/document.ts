@@ -2,17 +2,20 @@ import { STATUS_CODES } from 'node:http';
 
 import { exampleOf, type Schema } from './example.ts';
 
+/** The body of an operation in one media type. */
 export interface Media {
   schema?: Schema;
   example?: unknown;
   examples?: object;
 }
 
+/** One answer of an operation. */
 export interface Answer {
   description: string;
   content?: Record<string, Media>;
 }
 
+/** One operation of the API. */
 export interface Operation {
   operationId?: string;
   summary?: string;
@@ -42,8 +45,8 @@ export interface Document {
 const PROBLEM = 'application/problem+json';
 
 /**
- * Adds what follows from how every route is served: operation ids, the problems of its kind of
- * parameters, examples. What a route says itself stays. Changes the document in place.
+ * Completes the document in place with what holds for all routes: operation ids, examples, and the
+ * problems that follow from the parameters. What a route declares itself stays.
  */
 export function complete(document: Document): void {
   repairPatterns(document);
@@ -64,7 +67,7 @@ export function complete(document: Document): void {
   }
 }
 
-/** `GET /v1/consumers/{id}` is `getConsumer`, `POST /v1/consumers/{id}/pause` is `pauseConsumer`. */
+/** Names an operation: `GET /v1/consumers/{id}` is `getConsumer`, `POST …/pause` is `pauseConsumer`. */
 export function operationId(method: string, path: string): string {
   const parts = path.split('/').filter((part) => part !== '' && part !== 'v1');
   const last = parts.at(-1) ?? '';
@@ -88,12 +91,12 @@ export function operationId(method: string, path: string): string {
 }
 
 function camel(text: string): string {
-  return text.replaceAll(/[^A-Za-z0-9]+([A-Za-z0-9])?/gu, (_, letter: string | undefined) =>
-    (letter ?? '').toUpperCase(),
+  return text.replaceAll(/[^A-Za-z0-9]+([A-Za-z0-9])?/gu, (_, next: string | undefined) =>
+    (next ?? '').toUpperCase(),
   );
 }
 
-/** zod prints regular expressions with their flags; JSON Schema has the expression alone. */
+/** Removes the flags with which zod prints regular expressions: JSON Schema has none. */
 function repairPatterns(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, inner] of Object.entries(value)) {
@@ -127,14 +130,20 @@ function addProblems(operation: Operation, path: string): void {
 const PROBLEMS: Record<number, { code: string; detail: string; more?: object }> = {
   400: { code: 'invalid_query', detail: '/limit must be at most 1000' },
   401: { code: 'unauthorized', detail: 'This API key is not known' },
-  403: { code: 'forbidden', detail: 'This API key may not do that: it lacks the scope manage' },
+  403: { code: 'forbidden', detail: 'This needs the scope manage; the key importer has ingest' },
   404: {
     code: 'not_found',
     detail: 'There is no consumer 0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
   },
-  409: { code: 'conflict', detail: 'The consumer has stopped: resume it first' },
-  410: { code: 'cursor_expired', detail: 'The cursor is older than what is kept' },
-  413: { code: 'too_large', detail: 'A JSON request may have 10485760 bytes' },
+  409: {
+    code: 'wrong_status',
+    detail: 'Consumer 0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11 is stopped: retry is not possible.',
+  },
+  410: {
+    code: 'cursor_expired',
+    detail: 'Entries after the cursor are older than the retention and gone',
+  },
+  413: { code: 'too_large', detail: 'This request may have at most 10485760 bytes' },
   415: {
     code: 'unsupported_media_type',
     detail: 'The body must be sent as content-type: application/json',
@@ -144,8 +153,11 @@ const PROBLEMS: Record<number, { code: string; detail: string; more?: object }> 
     detail: '/name is required',
     more: { errors: [{ pointer: '/name', detail: 'is required' }] },
   },
-  429: { code: 'too_many_requests', detail: 'Too many requests of this key; try again in 2 s' },
-  431: { code: 'headers_too_large', detail: 'Path, query and headers may have 64 KiB together' },
+  429: { code: 'rate_limited', detail: 'A key may send 1000 requests a second, 2000 in a burst' },
+  431: {
+    code: 'headers_too_large',
+    detail: 'Path, query and headers may have at most 16384 bytes together',
+  },
   503: {
     code: 'database_unavailable',
     detail: 'Postgres does not answer; the same request may be repeated',

@@ -7,18 +7,19 @@ import { isDeeperThan, jsonObject } from '../streams/exactJson.ts';
 import type { FieldError } from './errors.ts';
 import { fieldErrors, invalid } from './validation.ts';
 
-/** One entry's `data`, and `changes`, may have as many bytes each. */
+/** The most bytes that `data` and `changes` of an entry may have, each. */
 export const DATA_BYTES = 1024 * 1024;
-/** Others would have to be compared and printed by recursion. */
+/** Values are compared and printed by recursion, so their depth is bounded. */
 const DEPTH = 500;
-/** More faults of a request are not looked for. */
+/** The search for faults in a request stops after this many. */
 const FAULTS = 20;
 
+/** The row of an entry, or what is wrong with it. */
 export type ReadEntry<Row> = { row: Row } | { faults: FieldError[] };
-/** Makes a row of a parsed entry; pointers in its faults begin with `base`. */
+/** Turns a parsed entry into a row; pointers in its faults begin with `base`. */
 export type ToRow<Row> = (entry: unknown, base: string) => ReadEntry<Row>;
 
-/** The rows of `{ [list]: […] }`. Throws a 422 `ApiError` that points at what is wrong in all of it. */
+/** Reads the rows of `{ [list]: […] }`. Throws a 422 `ApiError` that points at up to 20 faults. */
 export function readList<Row>(body: unknown, list: string, toRow: ToRow<Row>): Row[] {
   const fields = jsonObject(body);
   if (fields === null) throw invalid('json', [{ pointer: '', detail: 'must be an object' }]);
@@ -46,7 +47,7 @@ export function readList<Row>(body: unknown, list: string, toRow: ToRow<Row>): R
   return rows;
 }
 
-/** `data` is printed from what was parsed, not from what the schema made of it. */
+/** Reads a record change. `data` is printed from the parsed value, not from the output of the schema. */
 export const toRecordChange: ToRow<RecordChange> = (entry, base) => {
   const checked = check(RecordInput, entry, base);
   if ('faults' in checked) return checked;
@@ -66,7 +67,7 @@ export const toRecordChange: ToRow<RecordChange> = (entry, base) => {
   };
 };
 
-/** An event without an id gets one here, before anything is sent to Postgres. */
+/** Reads an event, and gives it an id if it has none, before anything is sent to Postgres. */
 export const toNewEvent: ToRow<NewEvent> = (entry, base) => {
   const checked = check(EventInput, entry, base);
   if ('faults' in checked) return checked;
@@ -100,7 +101,7 @@ function check<T>(
     : { faults: fieldErrors(parsed.error.issues, base) };
 }
 
-/** The JSON text of a field; null where there is none. */
+/** The JSON text of a field; null when the entry does not have it. */
 function textOf(
   source: Record<string, unknown>,
   name: string,
@@ -121,7 +122,7 @@ function print(value: unknown): string | null {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    if (error instanceof RangeError) return null; // the stack is not deep enough for it
+    if (error instanceof RangeError) return null; // it is nested deeper than the stack allows
     throw error;
   }
 }

@@ -1,18 +1,18 @@
 import type { Caller } from '../access/caller.ts';
 import type { Seed } from '../db/seed.ts';
 
-/** What the middlewares leave for the handlers. */
+/** The variables that the middlewares set for the handlers. */
 export interface AppEnv {
   Variables: {
-    /** Answered as x-request-id and in each problem. */
+    /** Sent as `x-request-id` and in each problem. */
     requestId: string;
     /** The API key's name, recorded with each change. */
     actor: string;
-    /** Whoever passed the gate. */
+    /** The caller that passed the gate. */
     caller: Caller;
-    /** Of each POST but ingest: the same when it is repeated. */
-    making: Seed;
-    /** Set where the caller came by a session's cookie. */
+    /** Set for each POST except ingest; a repetition gets the same one. */
+    seed: Seed;
+    /** Set when the caller was authenticated by a session cookie. */
     sessionEndsAt: string | undefined;
   };
 }

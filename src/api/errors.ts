@@ -10,15 +10,17 @@ import { Refusal, type RefusalOptions } from '../db/refusal.ts';
 import { Overloaded } from '../streams/append.ts';
 import type { AppEnv } from './env.ts';
 
+/** What is wrong with one field. */
 export interface FieldError {
-  /** RFC 6901, into the body. */
+  /** An RFC 6901 pointer into the body, or `/name` for a parameter. */
   pointer: string;
   detail: string;
 }
 
+/** The parts of a problem. */
 export interface ApiErrorOptions {
   status: ContentfulStatusCode;
-  /** Stable: callers switch on it. */
+  /** Stable, as callers switch on it. */
   code: string;
   /** One sentence that names the thing and what is allowed; never a secret. */
   detail: string;
@@ -30,7 +32,7 @@ export interface ApiErrorOptions {
   cause?: unknown;
 }
 
-/** Anything the API refuses; `onError` renders it as an RFC 9457 problem. */
+/** The API refuses a request; `createOnError` renders it as an RFC 9457 problem. */
 export class ApiError extends Error {
   override name = 'ApiError';
   readonly options: ApiErrorOptions;
@@ -41,15 +43,16 @@ export class ApiError extends Error {
   }
 }
 
-/** Seconds after which a caller should try again what failed for a dependency. */
+/** Seconds after which a caller should repeat a request that failed because of a dependency. */
 const RETRY_AFTER = '2';
 
+/** Where errors are logged. */
 export interface ErrorLog {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** Renders every error as a problem; what we did not foresee is logged and answered 500 without internals. */
+/** Renders every error as a problem; an unforeseen one is logged and answered 500 without internals. */
 export function createOnError(log: ErrorLog): ErrorHandler<AppEnv> {
   return (error, c) => {
     const known = toApiError(error);
@@ -68,7 +71,7 @@ export function createOnError(log: ErrorLog): ErrorHandler<AppEnv> {
   };
 }
 
-/** The answer to a path nobody serves. */
+/** The answer to a path that is not served. */
 export const notFound: NotFoundHandler<AppEnv> = (c) =>
   problem(c, { status: 404, code: 'not_found', detail: `There is nothing at ${c.req.path}` });
 
@@ -89,7 +92,7 @@ export function unknownId(kind: string, id: string): ApiError {
   return new ApiError({ status: 404, code: 'not_found', detail: `There is no ${kind} ${id}` });
 }
 
-/** What the API answers to an error that was foreseen; null: it is ours, a 500. */
+/** The API's answer to a foreseen error; null for any other, which is a bug of ours and a 500. */
 export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof Refusal) return fromRefusal(error);
@@ -137,7 +140,7 @@ function withoutPointer({ pointer = '', detail }: RefusalOptions): string {
   return detail.startsWith(`${pointer} `) ? detail.slice(pointer.length + 1) : detail;
 }
 
-/** Hono's own refusals: a body that does not parse, a media type that no route takes. */
+/** Turns Hono's own refusals into ours: a body that does not parse, an unsupported media type. */
 function fromHttpException(error: HTTPException): ApiError {
   if (error.status === 400) {
     return new ApiError({ status: 400, code: 'malformed_json', detail: 'The body is not JSON' });

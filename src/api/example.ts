@@ -1,4 +1,4 @@
-/** JSON Schema as the document has it. */
+/** The parts of JSON Schema that the document uses. */
 export interface Schema {
   $ref?: string;
   type?: string | string[];
@@ -27,7 +27,7 @@ const FORMATS: Record<string, string> = {
   email: 'ops@example.com',
 };
 
-/** A value that the schema takes: examples where it has some, else the plainest of its type. */
+/** Builds a value that the schema accepts, from its examples, else the plainest value of its type. */
 export function exampleOf(schema: Schema, schemas: Record<string, Schema>): unknown {
   const of = (inner: Schema): unknown => exampleOf(inner, schemas);
   if (schema.example !== undefined) return schema.example;

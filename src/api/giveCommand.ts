@@ -7,11 +7,13 @@ import type { Command } from '../rules/command.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 
-/** A larger command is stored and goes through the workflow's history by its id. */
+/** A larger command is stored, and only its id goes through the workflow's history. */
 const INLINE_BYTES = 8 * 1024;
 
-/** Has a consumer's workflow carry out a command; returns how many entries it concerned, 0 where that
- * is not counted. Throws the problem when it refuses. */
+/**
+ * Gives a command to a consumer's workflow. Resolves once it is in force, with the number of entries that
+ * it concerned, 0 if it counts none. Rejects with an `ApiError` when the workflow refuses.
+ */
 export type GiveCommand = (
   c: Context<AppEnv>,
   consumerId: string,
@@ -19,7 +21,7 @@ export type GiveCommand = (
   command: Command,
 ) => Promise<number>;
 
-/** The caller must have seen that the consumer exists. An `Idempotency-Key` counts per caller and verb. */
+/** Check first that the consumer exists. An `Idempotency-Key` counts for its caller and verb. */
 export function createGiveCommand(deps: { commands: Commands; consumers: Consumers }): GiveCommand {
   return async (c, consumerId, verb, command) => {
     const key = c.req.header('idempotency-key');

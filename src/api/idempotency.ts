@@ -11,16 +11,16 @@ import { IdempotencyKey } from './route.ts';
 import { isServed } from './scopes.ts';
 import { fieldErrors, invalid } from './validation.ts';
 
-/** Of an answer these are kept beside its body. */
+/** Headers that are kept with the body of an answer. */
 const KEPT = ['content-type', 'location', 'cache-control', 'retry-after'];
-/** A larger answer is not kept; the request is then done again. */
+/** A larger answer is not kept; a repeated request is then done again. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**
- * A POST with an `Idempotency-Key` is done once for its caller: repeated within 24 hours it gets the
- * stored answer, with `idempotency-replayed: true`. 409 while it runs, 422 when the key was used for
- * another request. A failure on our side (5xx) is not stored. Comes after the gate and the body.
- * What a handler makes of `c.var.making` is there once, also when no answer was stored.
+ * Does a POST with an `Idempotency-Key` once for its caller: a repetition within 24 hours gets the
+ * stored answer, with `idempotency-replayed: true`; 409 while the first one runs, 422 when the key was
+ * used for another request. A failure on our side (5xx) is not stored. Runs after the gate and the body.
+ * What a handler creates from `c.var.seed` exists once, even when no answer was stored.
  */
 export function createIdempotent(
   idempotency: Idempotency,
@@ -28,17 +28,17 @@ export function createIdempotent(
 ): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const key = c.req.header('idempotency-key');
-    // A sign-in has no caller yet; and who lacks every scope must not fill the table with 404s.
+    // A sign-in has no caller yet; and a caller without any scope must not fill the table with 404s.
     const hasCaller = c.var.caller !== undefined && isServed(c);
     if (c.req.method !== 'POST') return next();
     if (key === undefined || !hasCaller) {
-      c.set('making', newSeed());
+      c.set('seed', newSeed());
       return next();
     }
     const request = await repeatable(c, c.var.caller.id, key);
     const begun = await idempotency.begin(request);
     if (begun.kind !== 'run') return answerOf(c, begun, key);
-    c.set('making', begun.making);
+    c.set('seed', begun.seed);
     await next();
     await keep(c, idempotency, request, begun.run).catch((error: unknown) => {
       log.warn({ err: error, path: c.req.path }, 'an answer was not stored: it is not replayed');

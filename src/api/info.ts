@@ -28,7 +28,7 @@ const INFO = createRoute({
   security: needs('read'),
   method: 'get',
   path: '/v1/info',
-  summary: 'What runs here',
+  summary: 'Read what runs here',
   responses: { 200: json(Info, 'Version, region and settings'), ...problems() },
 });
 
@@ -37,7 +37,7 @@ const CHANGES = createRoute({
   security: needs('read'),
   method: 'get',
   path: '/v1/changes',
-  summary: 'Who changed which consumer, newest first',
+  summary: 'List who changed which consumer, newest first',
   request: { query: z.strictObject({ consumer_id: Uuid.optional(), ...listFields }) },
   responses: { 200: json(pageOf(Change), 'A page of changes'), ...problems(400) },
 });

@@ -18,8 +18,8 @@ interface Ingest<Row, Answer> {
 }
 
 /**
- * `POST /v1/records` and `POST /v1/events`. Bodies are read and parsed here and not by the router,
- * whose JSON would round numbers and whose limit does not know NDJSON.
+ * `POST /v1/records` and `POST /v1/events`. Bodies are read and parsed here rather than by the router,
+ * whose JSON rounds numbers and whose limit does not know NDJSON.
  */
 export function createIngestRoutes({ appender }: { appender: Appender }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
@@ -74,7 +74,7 @@ function addEvents(sum: EventsAppended, next: EventsAppended): EventsAppended {
 
 type RequestBody = NonNullable<NonNullable<RouteConfig['request']>['body']>;
 
-/** JSON as a whole, or one entry a line. */
+/** The body of a request: a list as JSON, or one entry per line. */
 function bodyOf(list: string, entry: z.ZodType): RequestBody {
   return {
     required: true,
@@ -86,17 +86,17 @@ function bodyOf(list: string, entry: z.ZodType): RequestBody {
 }
 
 const ABOUT =
-  'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry a line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines kept.';
+  'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry per line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines that were stored.';
 const about = { tags: ['Streams'], security: needs('ingest'), method: 'post' as const };
 
 const RECORDS = {
   ...about,
   path: '/v1/records',
   summary: 'Append record changes',
-  description: `Later wins; an equal value changes nothing; events are derived. ${ABOUT}`,
+  description: `The later change of a record wins, an equal value changes nothing, and events are derived from changes. ${ABOUT}`,
   request: { body: bodyOf('records', RecordInput) },
   responses: {
-    200: json(RecordsAppended, 'What became of them, on disk'),
+    200: json(RecordsAppended, 'What became of the changes, which are on disk'),
     ...problems(400, 413, 415, 422),
   },
 };
@@ -105,10 +105,10 @@ const EVENTS = {
   ...about,
   path: '/v1/events',
   summary: 'Append events',
-  description: `The same \`event_id\` again is a duplicate, not an error. ${ABOUT}`,
+  description: `An \`event_id\` that was sent before is a duplicate, not an error. ${ABOUT}`,
   request: { body: bodyOf('events', EventInput) },
   responses: {
-    200: json(EventsAppended, 'What became of them, on disk'),
+    200: json(EventsAppended, 'What became of the events, which are on disk'),
     ...problems(400, 413, 415, 422),
   },
 };

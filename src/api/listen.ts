@@ -14,25 +14,26 @@ import { createRoutes, problems } from './route.ts';
 import { needs } from './scopes.ts';
 import { expired, GONE, openQueryCursor } from './streams.ts';
 
+/** What `GET /v1/listen` needs. */
 export interface ListenDeps {
   pages: Pages;
   ends: StreamEnds;
-  /** How long nothing may be sent to a listener, ms; 15 s unless a test says otherwise. */
+  /** The time without entries after which a heartbeat is sent, ms; 15 s by default. */
   heartbeatMs?: number;
 }
 
 const HEARTBEAT_MS = 15_000;
-/** What a listener is told to wait before it comes again. */
+/** How long a listener should wait before it connects again, ms. */
 const RETRY_MS = 1_000;
-/** What a listener that does not read holds in memory: one page, and one chunk of it. */
+/** A listener that does not read occupies one page and one chunk of it in memory. */
 const PAGE = { limit: 500, maxBytes: 1024 * 1024, scanRows: 20_000 };
 const CHUNK_CHARACTERS = 64 * 1024;
 const EVERYTHING = ['*'];
 
 /**
- * `GET /v1/listen`: a stream as server-sent events (WHATWG HTML, 9.2), one frame an entry. The next
- * page is read when the socket has taken the last; at the stream's end a listener waits without a
- * query. When the process is to end, so does the answer, between two frames.
+ * `GET /v1/listen`: a stream as server-sent events (WHATWG HTML, 9.2), one frame per entry. The next
+ * page is read when the socket has taken the last one; at the end of the stream a listener waits without
+ * queries. When the process shuts down, the answer ends between two frames.
  */
 export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
   const { pages, ends, heartbeatMs = HEARTBEAT_MS } = deps;
@@ -41,7 +42,7 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
   app.openapi(LISTEN, async (c) => {
     const query = c.req.valid('query');
     if (query.stream === 'records' && query.event !== undefined) {
-      throw badQuery('event', 'is of the events stream');
+      throw badQuery('event', 'is only for the events stream');
     }
     if (query.after_cursor !== undefined && query.since !== undefined) {
       throw badQuery('since', 'and after_cursor exclude each other');
@@ -66,7 +67,7 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
       headers: {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
-        'x-accel-buffering': 'no', // a proxy in front passes each frame on at once
+        'x-accel-buffering': 'no', // makes a proxy in front pass each frame on immediately
       },
     });
   });
@@ -93,7 +94,7 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
       }
       if (!isOver() && page.scannedTo > after) {
         after = page.scannedTo;
-        chunk += `id: ${cursorOf(stream, after)}\n\n`; // a filter may pass over much
+        chunk += `id: ${cursorOf(stream, after)}\n\n`; // the filter may have left out many entries
       }
       if (chunk !== '') yield chunk;
       while (!isOver() && after >= page.last) {
@@ -102,9 +103,9 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
       }
       if (isOver()) break;
       const next = await pages.read({ ...request, after }).catch(absent);
-      if (next === null) break; // Postgres is away: it may come again
+      if (next === null) break; // Postgres is away: the listener will connect again
       page = next;
-      if (after < page.first - 1) break; // when it comes again it is told so
+      if (after < page.first - 1) break; // entries are gone: it gets a 410 when it connects again
     }
     yield `retry: ${RETRY_MS}\n\n`;
   }
@@ -140,7 +141,7 @@ function absent(error: unknown): null {
   throw error;
 }
 
-/** Pulled, never pushed: nothing is read for a listener whose socket is full. */
+/** Frames are pulled, never pushed, so that nothing is read for a listener whose socket is full. */
 function toStream(frames: AsyncGenerator<string>, leave: () => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream(
@@ -161,7 +162,7 @@ function toStream(frames: AsyncGenerator<string>, leave: () => void): ReadableSt
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `90s`, `1h`, `2d` before now, or the time itself. */
+/** Turns `90s`, `1h` or `2d` before now into a time; returns a time unchanged. */
 function timeOf(since: string): string {
   const [, count, unit] = DURATION.exec(since) ?? [];
   if (count === undefined) return since;
@@ -179,7 +180,7 @@ function badQuery(name: string, detail: string): ApiError {
 
 const DURATION = /^(\d{1,6})([smhd])$/u;
 
-/** Given once or several times. */
+/** A parameter that may be given several times. */
 const several = <T extends z.ZodType<string>>(value: T) =>
   z
     .union([z.array(value).min(1).max(1_000), value.transform((one) => [one])])
@@ -191,7 +192,7 @@ const ListenQuery = z.strictObject({
   sync_id: several(SyncId),
   collection_id: several(CollectionId),
   event: several(EventType),
-  after_cursor: Cursor.optional().meta({ description: 'Exclusive; `end` for what comes from now' }),
+  after_cursor: Cursor.optional().meta({ description: 'Exclusive; `end` for entries from now on' }),
   since: z
     .union([z.enum(['beginning', 'end']), z.string().regex(DURATION), Timestamp], {
       error: 'must be beginning, end, a duration such as 90s, 1h or 2d, or an RFC 3339 time',
@@ -208,11 +209,11 @@ const LISTEN = createRoute({
   path: '/v1/listen',
   summary: 'Follow a stream over server-sent events',
   description:
-    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with an `id:` alone moves the cursor past what the filter left out. A comment comes at least each 15 s. `Last-Event-ID` wins over the query.',
+    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with only an `id:` moves the cursor past entries that the filter left out. When nothing else was sent for 15 s, a comment is. `Last-Event-ID` takes precedence over the query.',
   request: {
     query: ListenQuery,
     headers: z.object({
-      'last-event-id': Cursor.optional().meta({ description: 'Goes on after this cursor' }),
+      'last-event-id': Cursor.optional().meta({ description: 'Continues after this cursor' }),
     }),
   },
   responses: {

@@ -25,8 +25,8 @@ const METRICS = createRoute({
   path: '/metrics',
   summary: 'Metrics of the API process',
   description:
-    'In the text format of Prometheus. The worker shows its own on `MILLRACE_METRICS_PORT`, where ' +
-    'no key is needed; the API process does so, too, where that is set.',
+    'In the text format of Prometheus. Where `MILLRACE_METRICS_PORT` is set, a process also shows its ' +
+    'metrics on that port, without a key; that is how to read those of the worker.',
   responses: {
     200: {
       content: {
@@ -35,7 +35,7 @@ const METRICS = createRoute({
           example: '# TYPE millrace_consumers gauge\nmillrace_consumers{state="blocked"} 0\n',
         },
       },
-      description: 'One line a series',
+      description: 'One line per series',
     },
     ...problems(),
   },

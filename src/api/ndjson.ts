@@ -4,24 +4,25 @@ import { decodeUtf8, whyMalformed } from './body.ts';
 import { DATA_BYTES, type ToRow } from './entries.ts';
 import { ApiError, toApiError, type FieldError } from './errors.ts';
 
+/** A body to append, and how to append a part of it. */
 export interface IngestLinesOptions<Row, Answer> {
   body: AsyncIterable<Uint8Array>;
   toRow: ToRow<Row>;
   append: (rows: Row[]) => Promise<Answer>;
-  /** The answer to all so far and the next part. */
+  /** Merges the answer to all parts so far with that to the next part. */
   add: (sum: Answer, next: Answer) => Answer;
 }
 
-/** An entry with `data` and `changes` of their full size, ids and names. */
+/** Enough for an entry with ids, names, and `data` and `changes` of their full size. */
 const LINE_BYTES = 2 * DATA_BYTES + 64 * 1024;
 const PART = { lines: 500, bytes: 1024 * 1024 };
 const NEWLINE = 0x0a;
 
 /**
- * Appends a body of one JSON entry a line, in parts, one being committed while the next is read, so
- * memory stays bounded and the sender is held back. Blank lines are skipped. A line that is no entry
- * ends it with a 422 whose `committed` lines, all before it, are kept; any other failure says how
- * many surely are.
+ * Appends a body with one JSON entry per line, in parts. One part is committed while the next is read,
+ * so memory stays bounded and the client is slowed down. Blank lines are skipped. An invalid line ends
+ * it with a 422, after all lines before it (`committed`) are stored; any other failure says how many
+ * lines are certainly stored.
  */
 export async function ingestLines<Row, Answer>(
   options: IngestLinesOptions<Row, Answer>,
@@ -45,7 +46,7 @@ export async function ingestLines<Row, Answer>(
       sum = sum === null ? answer : add(sum, answer);
       committed += rows.length;
     });
-    committing.catch(() => undefined); // whoever awaits it throws
+    committing.catch(() => undefined); // it is thrown where it is awaited
   }
 
   try {
@@ -63,14 +64,14 @@ export async function ingestLines<Row, Answer>(
     await commit();
     await committing;
   } catch (error) {
-    await committing.catch(() => undefined); // it is this error, or comes second
+    await committing.catch(() => undefined); // the same error, or a later one that matters less
     throw withCommitted(error, committed);
   }
   return sum as Answer;
 }
 
 interface Line {
-  /** From 1, blank ones counted. */
+  /** Counted from 1, blank lines included. */
   number: number;
   bytes: Uint8Array;
 }
@@ -91,7 +92,7 @@ async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
     }
     rest.push(chunk.subarray(start));
     restBytes += chunk.byteLength - start;
-    if (restBytes > LINE_BYTES) yield { number: number + 1, bytes: Buffer.concat(rest) }; // is refused
+    if (restBytes > LINE_BYTES) yield { number: number + 1, bytes: Buffer.concat(rest) }; // too long: it is refused
   }
   const bytes = Buffer.concat(rest);
   if (!isBlank(bytes)) yield { number: number + 1, bytes };
@@ -129,7 +130,7 @@ function withCommitted(error: unknown, committed: number): unknown {
     return new ApiError({
       status: 503,
       code: 'database_unavailable',
-      detail: `Postgres does not answer; ${committed} lines are kept`,
+      detail: `Postgres does not answer; ${committed} lines are stored`,
       headers: { 'retry-after': '2' },
       extra: { committed },
       cause: error,

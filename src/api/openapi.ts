@@ -16,7 +16,7 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
     type: 'apiKey',
     in: 'cookie',
     name: 'millrace_session',
-    description: 'Of `POST /v1/session`; has the scopes of its key',
+    description: 'Set by `POST /v1/session`; it has the scopes of its key',
   });
   registry.registerWebhook(webhook('event', 'An entry of the events stream', StreamEvent));
   registry.registerWebhook(webhook('record', 'An entry of the records stream', StreamRecord));
@@ -41,22 +41,22 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
 const TAGS = [
   {
     name: 'Streams',
-    description: 'Append records and events, read them, follow them, name their syncs',
+    description: 'Append records and events, read and follow them, and name their syncs',
   },
   { name: 'Targets', description: 'HTTP endpoints with their credentials' },
   { name: 'Consumers', description: 'Saved subscriptions: one stream, a filter, one target' },
-  { name: 'Commands', description: 'What a running consumer is told' },
+  { name: 'Commands', description: 'What a running consumer can be told to do' },
   { name: 'Attempts', description: 'What was sent, when, and how it was answered' },
-  { name: 'Dead letters', description: 'Entries that were given up, and sending them again' },
-  { name: 'Alerts', description: 'What people were told' },
-  { name: 'API keys', description: 'Who may use the API, and for what' },
+  { name: 'Dead letters', description: 'Entries that were given up, and how to send them again' },
+  { name: 'Alerts', description: 'What people were notified of' },
+  { name: 'API keys', description: 'Who may use the API, and to do what' },
   { name: 'Sign-in', description: 'Sessions of the console' },
   { name: 'Process', description: 'Health, settings and metrics' },
 ];
 
 type Described = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>;
 
-/** What holds for every POST with a key, but ingest, is written into the document here. */
+/** Adds the idempotency key and its problems to every POST that needs a key, except ingest. */
 function withIdempotency(document: Described): Described {
   for (const { post } of Object.values(document.paths ?? {})) {
     const [first] = post?.security ?? [];
@@ -78,20 +78,21 @@ const IDEMPOTENCY_KEY = {
   in: 'header' as const,
   schema: { type: 'string' as const, pattern: '^[\\x21-\\x7e]{1,255}$' },
   description:
-    'The same request with the same key within 24 hours is not done again: it gets the stored ' +
-    'answer, with `idempotency-replayed: true`',
+    'A request that is repeated with the same key within 24 hours is not done again: it gets the ' +
+    'stored answer, with `idempotency-replayed: true`',
 };
 const IDEMPOTENCY_PROBLEMS = [
   ['409', '`idempotency_running`'],
   ['422', '`idempotency_mismatch`'],
 ] as const;
 
-/** Standard Webhooks' headers, and ours. */
+/** The headers of Standard Webhooks, and ours. */
 const headers = z.object({
-  'webhook-id': z.string().meta({ description: 'The same on each attempt' }),
+  'webhook-id': z.string().meta({ description: 'The same for each attempt' }),
   'webhook-timestamp': z.string().meta({ description: 'Unix seconds of this attempt' }),
   'webhook-signature': z.string().meta({
-    description: '`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, one a secret',
+    description:
+      '`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, one for each signing secret, separated by blanks',
   }),
   'millrace-consumer': z.uuid(),
   'millrace-position': z.string(),

@@ -8,7 +8,7 @@ import { createRoutes, IdempotencyKey, json, jsonBody, problems, takesOnly } fro
 import { needs } from './scopes.ts';
 import { bare } from './streams.ts';
 
-/** What a filter would let through. */
+/** `POST /v1/consumers/preview`: what a filter would let through. */
 export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 
@@ -18,10 +18,10 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
     const entries = await Promise.all(
       newest.map((position) => pages.entryAt(input.stream, position)),
     );
-    // A record that has moved meanwhile is left out.
+    // A record that has changed meanwhile has left its position, and is left out.
     const sample = entries.flatMap((entry) => (entry === null ? [] : [bare(entry.body)]));
     const text = `{"scanned":${scanned},"matched":${matched},"sample":[${sample.join(',')}]}`;
-    return c.body(text, 200, { 'content-type': 'application/json' }) as never; // of the documented shape
+    return c.body(text, 200, { 'content-type': 'application/json' }) as never; // text of the documented shape
   });
 
   takesOnly(app, PREVIEW.path, 'POST');

@@ -5,13 +5,13 @@ import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 import { createRoutes, json } from './route.ts';
 
-/** Whether something that the API needs is there. What throws or takes long isn't. */
+/** Tells whether something that the API needs is available. Throwing or taking too long counts as no. */
 export type Check = () => Promise<boolean>;
 
-/** Below the two seconds that the supervisor gives a probe. */
+/** Less than the two seconds that the supervisor waits for a probe. */
 const CHECK_MS = 1_500;
 
-/** `/healthz` says that the process is up, `/readyz` that what it needs answers too. Neither takes a key. */
+/** `/healthz`: the process is up. `/readyz`: what it needs answers as well. Neither takes a key. */
 export function createProbeRoutes(deps: { checks: Record<string, Check> }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 
@@ -40,7 +40,7 @@ async function holds(check: Check): Promise<boolean> {
   try {
     return await Promise.race([check(), late]);
   } catch {
-    return false; // being away is the answer that was asked for
+    return false; // it is not available
   } finally {
     clearTimeout(timer);
   }
@@ -50,7 +50,7 @@ const HEALTHZ = createRoute({
   tags: ['Process'],
   method: 'get',
   path: '/healthz',
-  summary: 'Whether the process is up',
+  summary: 'Check whether the process is up',
   responses: { 200: json(z.object({ status: z.literal('ok') }), 'It is') },
 });
 
@@ -58,7 +58,7 @@ const READYZ = createRoute({
   tags: ['Process'],
   method: 'get',
   path: '/readyz',
-  summary: 'Whether Postgres, its migrations and Temporal are there',
+  summary: 'Check whether Postgres, its migrations and Temporal are available',
   responses: {
     200: json(z.object({ status: z.literal('ready') }), 'They are'),
     503: {

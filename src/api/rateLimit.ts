@@ -4,8 +4,8 @@ import type { RateLimit } from '../access/rateLimit.ts';
 import { ApiError } from './errors.ts';
 
 /**
- * Counts the request and tells how many may follow, by the fields of
- * draft-ietf-httpapi-ratelimit-headers-11. Throws a 429 for one too many.
+ * Counts the request and sets the headers of draft-ietf-httpapi-ratelimit-headers-11, which say how many
+ * may follow. Throws a 429 above the limit.
  */
 export function takeTurn(c: Context, limit: RateLimit | null, caller: string): void {
   if (limit === null) return;
@@ -17,7 +17,7 @@ export function takeTurn(c: Context, limit: RateLimit | null, caller: string): v
   throw new ApiError({
     status: 429,
     code: 'rate_limited',
-    detail: `A key may send ${limit.perSecond} requests a second, ${limit.burst} at once`,
+    detail: `A key may send ${limit.perSecond} requests a second, ${limit.burst} in a burst`,
     headers: { 'retry-after': String(Math.max(1, seconds)) },
   });
 }

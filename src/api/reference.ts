@@ -8,7 +8,7 @@ import { Hono } from 'hono';
 
 import type { AppEnv } from './env.ts';
 
-/** Swagger UI styles its elements one by one and draws its arrows as data URLs; it runs no inline script. */
+/** Swagger UI needs inline styles and data URLs for its arrows, but runs no inline script. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -56,7 +56,7 @@ const SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-/** By their names in the package; nothing else of it is served. */
+/** The files of the package that are served, and no others, by name. */
 const VENDORED = {
   'swagger-ui.css': 'text/css',
   'swagger-ui-bundle.js': 'text/javascript',
@@ -71,12 +71,12 @@ interface Asset {
 }
 
 /**
- * `/docs`: the OpenAPI document for people, with nothing from anywhere else. It takes no key and
- * knows no data; who tries a request there enters a key.
+ * Serves `/docs`, the OpenAPI document for people, without anything from other servers. It takes no key
+ * and shows no data; to try a request there, one enters a key.
  */
 export function createReference(): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
-  const assets = new Map<string, Promise<Asset>>(); // read once, when first asked for
+  const assets = new Map<string, Promise<Asset>>(); // read once, at the first request
 
   app.get('/docs', (c) =>
     c.html(PAGE, 200, {

@@ -8,34 +8,34 @@ import { ApiError } from './errors.ts';
 
 const URL_CHARS = 8 * 1024;
 const HEADERS = 100;
-/** Deeper values would be checked and printed by recursion. */
+/** Values are checked and printed by recursion, so their depth is bounded. */
 const DEPTH = 100;
 const BODY_MS = 30_000;
 
-/** Refuses a URL of more than 8,192 characters (414) and more than 100 headers (431). */
+/** Refuses a URL of more than 8,192 characters (414), or more than 100 headers (431). */
 export const refuseOversized: MiddlewareHandler<AppEnv> = (c, next) => {
   if (c.req.url.length > URL_CHARS) {
     throw new ApiError({
       status: 414,
       code: 'url_too_long',
-      detail: `A URL may have ${URL_CHARS} characters`,
+      detail: `A URL may have at most ${URL_CHARS} characters`,
     });
   }
-  // Without a port there is no incoming message, and nobody who sends too much.
+  // There is no incoming message when the app is called without a server.
   const { incoming } = (c.env ?? {}) as Partial<HttpBindings>;
   if (incoming !== undefined && incoming.rawHeaders.length > 2 * HEADERS) {
     throw new ApiError({
       status: 431,
       code: 'too_many_headers',
-      detail: `A request may have ${HEADERS} headers`,
+      detail: `A request may have at most ${HEADERS} headers`,
     });
   }
   return next();
 };
 
 /**
- * Reads the body, which handlers then find read: 413 above `maxBytes` of its path, 408 when it takes
- * more than `withinMs`, 400 when its JSON is nested deeper than 100 levels.
+ * Reads the body ahead of the handlers. Refuses one of more than `maxBytes` for its path (413), one that
+ * takes longer than `withinMs` (408), and JSON that is nested deeper than 100 levels (400).
  */
 export function readBody(
   maxBytes: (path: string) => number,
@@ -64,7 +64,7 @@ async function readText(c: Context<AppEnv>, maxSize: number): Promise<string> {
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(tooSlow(ms)), ms);
-  work.catch(() => undefined); // cut off after the answer
+  work.catch(() => undefined); // fails when the connection is cut after the answer
   try {
     return await Promise.race([work, late]);
   } finally {
@@ -76,7 +76,7 @@ function tooSlow(ms: number): ApiError {
   return new ApiError({
     status: 408,
     code: 'request_timeout',
-    detail: `The body did not come within ${ms / 1_000} s`,
+    detail: `The body did not arrive within ${ms / 1_000} s`,
     headers: { connection: 'close' },
   });
 }

@@ -11,33 +11,33 @@ import type { AppEnv } from './env.ts';
 import { methodNotAllowed } from './errors.ts';
 import { refuseInvalid } from './validation.ts';
 
-/** A sub-app whose schemas answer with problems. A JSON body that must be there is not left out. */
+/** Creates a sub-app that answers invalid input, and a missing required body, with problems. */
 export function createRoutes(): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
   const register = app.openapi;
   app.openapi = ((route: RouteConfig, ...rest: unknown[]) => {
     const { body } = route.request ?? {};
     const needs = body?.required === true && Object.keys(body.content).join() === JSON_TYPE;
-    const asked = needs ? { ...route, middleware: needJson } : route;
-    return (register as (...args: unknown[]) => unknown)(asked, ...rest);
+    const checked = needs ? { ...route, middleware: needJson } : route;
+    return (register as (...args: unknown[]) => unknown)(checked, ...rest);
   }) as typeof app.openapi;
   return app;
 }
 
 const JSON_TYPE = 'application/json';
 
-/** Without a content-type a body would count as `{}`. */
+/** Requires a content-type: without one, the router would take a body as `{}`. */
 const needJson: MiddlewareHandler<AppEnv> = (c, next) => {
   needMedia(c, JSON_TYPE);
   return next();
 };
 
-/** Answers 405 at `path` to all but `methods`: else a route with an id there would take it. Call it after its routes. */
+/** Answers 405 at `path` to methods that a route with an id would match. Call it after its routes. */
 export function takesOnly(app: OpenAPIHono<AppEnv>, path: string, ...methods: string[]): void {
   app.all(path.replaceAll(/\{(\w+)\}/gu, ':$1'), (c) => methodNotAllowed(c, methods));
 }
 
-/** A JSON answer or body, for `createRoute`. */
+/** A JSON answer, for `createRoute`. */
 export function json<T extends z.ZodType>(
   schema: T,
   description: string,
@@ -45,7 +45,7 @@ export function json<T extends z.ZodType>(
   return { content: { 'application/json': { schema } }, description };
 }
 
-/** A JSON body that must be there. */
+/** A required JSON body, for `createRoute`. */
 export function jsonBody<T extends z.ZodType>(
   schema: T,
 ): { content: { 'application/json': { schema: T } }; required: true } {
@@ -55,7 +55,7 @@ export function jsonBody<T extends z.ZodType>(
 type ProblemContent = { content: { 'application/problem+json': { schema: typeof Problem } } };
 type ProblemResponse = ProblemContent & { description: string };
 
-/** The problems that a route answers besides 401, 403, 429 and 503, which all do. Handlers throw them. */
+/** The problems of a route: `statuses`, and 401, 403, 429 and 503, which all routes have. */
 export function problems(...statuses: number[]): Record<string, ProblemResponse> {
   const all = [401, 403, ...statuses, 429, 503].map((status) => [
     String(status),
@@ -67,24 +67,26 @@ export function problems(...statuses: number[]): Record<string, ProblemResponse>
   return Object.fromEntries(all) as Record<string, ProblemResponse>;
 }
 
+/** The id in a path. */
 export const IdParam = z.object({ id: Uuid });
 
+/** The header `Idempotency-Key`. */
 export const IdempotencyKey = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/u, 'must be 1–255 visible ASCII characters')
     .optional()
-    .meta({ description: 'The same key again has no further effect' }),
+    .meta({ description: 'Repeating the request with the same key has no further effect' }),
 });
 
-/** Query of every list that is newest first. */
+/** The query parameters of every list that is newest first. */
 export const listFields = {
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   cursor: z
     .string()
     .max(512)
     .optional()
-    .meta({ description: '`next_cursor` of the page before' })
+    .meta({ description: '`next_cursor` of the previous page' })
     .transform((text, c) => {
       const key = text === undefined ? null : readPlace(text);
       if (text !== undefined && key === null) {
@@ -94,16 +96,17 @@ export const listFields = {
     }),
 };
 
+/** The query of a list without filters. */
 export const ListQuery = z.strictObject(listFields);
 
-/** `{ data, next_cursor }` of some schema. */
+/** The schema of a page, `{ data, next_cursor }`. */
 export function pageOf<T extends z.ZodType>(
   item: T,
 ): z.ZodObject<{ data: z.ZodArray<T>; next_cursor: z.ZodNullable<z.ZodString> }> {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
 }
 
-/** A page of a store as the API answers it. */
+/** Turns a page of a store into the form of the API. */
 export function toList<T>(page: ListPage<T>): { data: T[]; next_cursor: string | null } {
   return { data: page.data, next_cursor: page.next === null ? null : textOfPlace(page.next) };
 }

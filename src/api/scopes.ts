@@ -7,25 +7,25 @@ import type { AppEnv } from './env.ts';
 
 type Security = { bearer: string[] } | { session: string[] };
 
-/** `security` of a route: the scope a key, or a session of one, must have; without one any key will do. */
+/** The `security` of a route that needs a key, or a session of one, with this scope; by default any key. */
 export function needs(scope?: Scope): Security[] {
   const scopes = scope === undefined ? [] : [scope];
   return [{ bearer: scopes }, { session: scopes }];
 }
 
-/** `security` of a route that takes no key. */
+/** The `security` of a route that needs no key. */
 export const OPEN: Security[] = [];
 
-/** `open`: no key; `any`: a key, whatever its scopes. */
+/** What a route needs: a scope, no key (`open`), or any key (`any`). */
 export type Need = Scope | 'open' | 'any';
 
-/** What each route needs, by `METHOD /path/:param`. */
+/** The needs of all routes, by `METHOD /path/:param`. */
 export type Needs = Map<string, Need>;
 
-/** Not in the document: it is the document. */
+/** The document itself, which is not described in it. */
 const UNDOCUMENTED = new Set(['GET /v1/openapi.json']);
 
-/** Throws for a route of `/v1` that does not declare what it needs: nobody could use it. */
+/** Collects the needs of all routes. Throws for a route of `/v1` that does not declare any. */
 export function needsOf(app: OpenAPIHono<AppEnv>): Needs {
   const needed: Needs = new Map([...UNDOCUMENTED].map((name) => [name, 'open']));
   for (const definition of app.openAPIRegistry.definitions) {
@@ -42,12 +42,12 @@ export function needsOf(app: OpenAPIHono<AppEnv>): Needs {
   return needed;
 }
 
-/** Whether a route will answer, and not the 404 or 405. */
+/** Whether a route will answer the request, rather than the handlers of 404 and 405. */
 export function isServed(c: Context<AppEnv>): boolean {
   return matchedRoutes(c).some(({ method }) => method !== 'ALL');
 }
 
-/** What the route that will answer needs; null where none will. */
+/** What the route needs that will answer the request; null when none will. */
 export function needOfRequest(c: Context<AppEnv>, needed: Needs): Need | null {
   for (const { method, path } of matchedRoutes(c)) {
     if (method === 'ALL') continue;

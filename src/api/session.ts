@@ -11,7 +11,7 @@ import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, problems } from './route.ts';
 import { needs, OPEN } from './scopes.ts';
 
-/** `/v1/session`: how a browser signs in with a key, or with a link that a key has made. */
+/** `/v1/session`: signs a browser in with a key, or with a link that was created with a key. */
 export function createSessionRoutes(access: Access): OpenAPIHono<AppEnv> {
   const { sessions, trustProxy } = access;
   const app = createRoutes();
@@ -60,7 +60,6 @@ export function createSessionRoutes(access: Access): OpenAPIHono<AppEnv> {
 
 const NOT_KEPT = { 'cache-control': 'no-store' };
 
-/** A session ends with its key. */
 function toSession(caller: Caller, via: Session['via'], expiresAt: string | null): Session {
   const { id, name, scopes } = caller;
   return {
@@ -80,17 +79,17 @@ const SIGN_IN = createRoute({
   method: 'post',
   summary: 'Sign in',
   description:
-    'Sets the cookie `millrace_session`: 12 hours from its last use, with the scopes of the key. ' +
-    'With it, changes need `Sec-Fetch-Site: same-origin` or our own `Origin`.',
+    'Sets the cookie `millrace_session`, which ends 12 hours after its last use and has the scopes of ' +
+    'the key. Changes with it need `Sec-Fetch-Site: same-origin` or our own `Origin`.',
   request: { body: jsonBody(SessionInput) },
-  responses: { 200: json(Session, 'Who signed in'), ...problems(400, 413, 415, 422) },
+  responses: { 200: json(Session, 'The session'), ...problems(400, 413, 415, 422) },
 });
 
 const WHO = createRoute({
   ...about,
   security: needs(),
   method: 'get',
-  summary: 'Who uses the API',
+  summary: 'Read who is using the API',
   responses: { 200: json(Session, 'The session, or the key'), ...problems() },
 });
 
@@ -107,7 +106,8 @@ const LINK = createRoute({
   security: needs('manage'),
   method: 'post',
   path: '/v1/session/links',
-  summary: 'Make a one-time sign-in link',
-  description: 'Whoever opens it first, within 15 minutes, signs in with the scopes of this key.',
+  summary: 'Create a one-time sign-in link',
+  description:
+    'The first browser that opens it within 15 minutes is signed in with the scopes of this key.',
   responses: { 201: json(SignInLink, 'The link'), ...problems() },
 });

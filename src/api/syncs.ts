@@ -7,7 +7,7 @@ import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, listFields, pageOf, problems } from './route.ts';
 import { needs } from './scopes.ts';
 
-/** `/v1/syncs` and `/v1/collections`: what the streams have seen, counted up to now. */
+/** `/v1/syncs` and `/v1/collections`: those that occur in the streams, with counts up to now. */
 export function createSyncRoutes({ syncs }: { syncs: Syncs }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 
@@ -47,18 +47,18 @@ const ParsedPlace = z.tuple(
   z.string(),
 );
 
-/** These lists are sorted by last change: a cursor is a time and the ids. */
+/** These lists are sorted by their last change, so a cursor is a time and the ids. */
 const cursor = z
   .string()
   .max(4096)
   .optional()
-  .meta({ description: '`next_cursor` of the page before' })
+  .meta({ description: '`next_cursor` of the previous page' })
   .transform((text, c): SyncPlace | null => {
     if (text === undefined) return null;
     try {
       return ParsedPlace.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
     } catch {
-      c.addIssue({ code: 'custom', message: 'is not a cursor of this list' }); // whatever it is
+      c.addIssue({ code: 'custom', message: 'is not a cursor of this list' });
       return z.NEVER;
     }
   });
@@ -82,7 +82,7 @@ const PUT = createRoute({
   security: needs('manage'),
   path: '/v1/syncs/{sync_id}',
   summary: 'Name a sync',
-  description: 'Sets what is given and keeps the rest. The sync need not have been seen yet.',
+  description: 'Sets the given fields and keeps the others. The sync need not have been seen yet.',
   request: {
     params: z.object({ sync_id: SyncId }),
     body: jsonBody(

@@ -30,7 +30,7 @@ export function createTargetRoutes({
   const app = createRoutes();
 
   app.openapi(TEST_DRAFT, async (c) =>
-    c.json(await testTarget(targets.openDraft(c.req.valid('json')), c.var.making.id), 200),
+    c.json(await testTarget(targets.openDraft(c.req.valid('json')), c.var.seed.id), 200),
   );
 
   takesOnly(app, TEST_DRAFT.path, 'POST');
@@ -39,7 +39,7 @@ export function createTargetRoutes({
     const { id } = c.req.valid('param');
     const target = await targets.open(id);
     if (target === null) throw unknownId('target', id);
-    const tested = await testTarget(target, c.var.making.id);
+    const tested = await testTarget(target, c.var.seed.id);
     if (tested.outcome === 'delivered') await targets.tested(id);
     return c.json(tested, 200);
   });
@@ -47,14 +47,14 @@ export function createTargetRoutes({
   app.openapi(ROTATE, async (c) => {
     const { id } = c.req.valid('param');
     const { expires_in } = SecretRotation.parse(c.req.valid('json')); // no body: {}
-    const target = await targets.rotateSecret(id, expires_in, c.var.making);
+    const target = await targets.rotateSecret(id, expires_in, c.var.seed);
     if (target === null) throw unknownId('target', id);
     return c.json(target, 200, { 'cache-control': 'no-store' });
   });
 
   app.openapi(CREATE, async (c) => {
-    const target = await targets.create(c.req.valid('json'), c.var.making);
-    // The one answer with a secret in it: nothing on the way may keep it.
+    const target = await targets.create(c.req.valid('json'), c.var.seed);
+    // The answer holds the signing secret, so nothing on the way may keep it.
     return c.json(target, 201, {
       location: `/v1/targets/${target.id}`,
       'cache-control': 'no-store',
@@ -99,7 +99,7 @@ const CREATE = createRoute({
   summary: 'Create a target',
   request: { body: jsonBody(TargetInput) },
   responses: {
-    201: json(Target, 'The target, its signing secret whole this once'),
+    201: json(Target, 'The target, with its whole signing secret this once'),
     ...problems(400, 413, 415, 422),
   },
 });
@@ -130,7 +130,8 @@ const PATCH = createRoute({
   security: needs('manage'),
   path: '/v1/targets/{id}',
   summary: 'Change a target',
-  description: 'Replaces the fields given. A secret sent back masked keeps what is stored.',
+  description:
+    'Replaces the given fields. A secret that is sent back masked stays as it is stored.',
   request: { params: IdParam, body: jsonBody(TargetPatch) },
   responses: { 200: json(Target, 'The target'), ...problems(400, 404, 413, 415, 422) },
 });
@@ -141,7 +142,7 @@ const DELETE = createRoute({
   security: needs('manage'),
   path: '/v1/targets/{id}',
   summary: 'Delete a target',
-  description: 'Refused (409, with the names) while a consumer uses it.',
+  description: 'Refused with a 409 that names the consumers while any consumer uses it.',
   request: { params: IdParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
 });
@@ -151,12 +152,12 @@ const ROTATE = createRoute({
   security: needs('manage'),
   method: 'post',
   path: '/v1/targets/{id}/rotate-secret',
-  summary: 'Make another signing secret',
+  summary: 'Create a new signing secret',
   description:
-    'The secret in use until now signs, too, until it expires; one from an earlier rotation ends at once.',
+    'The current secret signs as well until it expires; one from an earlier rotation ends immediately.',
   request: { params: IdParam, body: { ...jsonBody(SecretRotation), required: false } },
   responses: {
-    200: json(Target, 'The target, its new signing secret whole this once'),
+    200: json(Target, 'The target, with its whole new signing secret this once'),
     ...problems(400, 404, 413, 415, 422),
   },
 });
@@ -168,10 +169,10 @@ const TEST = createRoute({
   path: '/v1/targets/{id}/test',
   summary: 'Send a test webhook',
   description:
-    'Signed, with the body {"test":{…}}; 200 whatever the endpoint said. Where it answers well, ' +
-    'blocked consumers of the target are tried at once.',
+    'Sends a signed webhook with the body {"test":{…}}. The answer is 200 whatever the endpoint ' +
+    'answers. If that is a success, blocked consumers of the target try again immediately.',
   request: { params: IdParam },
-  responses: { 200: json(TargetTest, 'What came of it'), ...problems(404) },
+  responses: { 200: json(TargetTest, 'The outcome'), ...problems(404) },
 });
 
 const TEST_DRAFT = createRoute({
@@ -181,5 +182,5 @@ const TEST_DRAFT = createRoute({
   path: '/v1/targets/test',
   summary: 'Send a test webhook to a target that is not stored',
   request: { body: jsonBody(TargetInput) },
-  responses: { 200: json(TargetTest, 'What came of it'), ...problems(400, 413, 415, 422) },
+  responses: { 200: json(TargetTest, 'The outcome'), ...problems(400, 413, 415, 422) },
 });

@@ -4,7 +4,7 @@ import { Timestamp } from '../schema/fields.ts';
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A moment in a query: a time, or how long ago, as `15m`; unix ms once it is parsed. */
+/** A time in a query, or how long ago it was (`15m`); parsed into unix ms. */
 export const Moment = z
   .string()
   .refine(
@@ -17,12 +17,15 @@ export const Moment = z
   })
   .meta({ description: 'RFC 3339, or how long ago: 30s, 15m, 1h, 7d', example: '15m' });
 
-/** A length of time in a query, as `30s`, or seconds; seconds once it is parsed. */
+/** A duration in a query, in seconds or as `30s`; parsed into seconds. */
 export const Seconds = z
   .string()
-  .refine((text) => secondsOf(text) !== null, 'must be whole seconds, or as 30s, 1m, 1h, 1d')
+  .refine(
+    (text) => secondsOf(text) !== null,
+    'must be whole seconds, or a duration such as 30s, 1m, 1h, 1d',
+  )
   .transform((text) => secondsOf(text) ?? 0)
-  .meta({ description: 'Whole seconds, or as 30s, 1m, 1h, 1d', example: '1m' });
+  .meta({ description: 'Whole seconds, or a duration such as 30s, 1m, 1h, 1d', example: '1m' });
 
 function secondsOf(text: string): number | null {
   const ms = agoMs(/^\d+$/u.test(text) ? `${text}s` : text);

@@ -2,12 +2,13 @@ import type { Context } from 'hono';
 import type { z } from 'zod';
 
 import { ApiError, type FieldError } from './errors.ts';
+
 type Issue = z.core.$ZodIssue;
 
-/** More than this many faults of one request are not listed. */
+/** The most faults of one request that are listed. */
 const LISTED = 20;
 
-/** The answer of every route to what its schemas refuse: 422 for a body, 400 for a query, 404 for a path id. */
+/** Refuses what does not fit the schemas of a route: 422 for a body, 400 for a query, 404 for an id. */
 export function refuseInvalid(
   result: { target: string } & ({ success: true } | { success: false; error: z.ZodError }),
   c: Context,
@@ -23,7 +24,7 @@ export function refuseInvalid(
   throw invalid(result.target, fieldErrors(result.error.issues));
 }
 
-/** The problem for a list of faults; `target` is `json`, `query` or `header`. */
+/** The problem for a list of faults. `target` is the invalid part: `json`, `query` or `header`. */
 export function invalid(target: string, errors: FieldError[]): ApiError {
   const first = errors[0];
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
@@ -44,7 +45,7 @@ export function invalid(target: string, errors: FieldError[]): ApiError {
       });
 }
 
-/** zod's issues with RFC 6901 pointers; each unknown field and the nearest branch of a union by name. */
+/** Turns zod's issues into faults with RFC 6901 pointers; a union yields those of its nearest branch. */
 export function fieldErrors(issues: readonly Issue[], base = ''): FieldError[] {
   return issues.flatMap((issue) => {
     const pointer = base + toPointer(issue.path);
@@ -63,14 +64,14 @@ export function fieldErrors(issues: readonly Issue[], base = ''): FieldError[] {
   });
 }
 
-/** RFC 6901: `~` is `~0`, `/` is `~1`. */
+/** An RFC 6901 pointer, in which `~` is `~0` and `/` is `~1`. */
 export function toPointer(path: readonly PropertyKey[]): string {
   return path
     .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
     .join('');
 }
 
-/** The branch that got furthest into the value, if one did. */
+/** The only branch of a union that got into the value; null when none or several did. */
 function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | null {
   const entered = branches.filter((issues) =>
     issues.some((issue) => issue.path.length > 0 || issue.code === 'invalid_format'),

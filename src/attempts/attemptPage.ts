@@ -3,65 +3,68 @@ import { createHash } from 'node:crypto';
 import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt } from '../schema/attempt.ts';
 
-/** An attempt as it was stored; what only the stream knows is looked up once it is on a page. */
+/** An attempt as it was stored. What only the stream knows is looked up when it is on a page. */
 export interface PastAttempt extends Omit<Attempt, 'id' | 'message_id' | 'started_at'> {
-  /** Null: of a batch, derived when it is needed. */
+  /** Null for an attempt of a batch; `idOf` derives it. */
   id: string | null;
-  /** Null: the stream has it. */
+  /** Null when only the stream knows it. */
   message_id: string | null;
-  /** Unix ms, as the next one. */
+  /** Unix ms. */
   startedAt: number;
-  /** Its place in the list: its start, but no more than a minute before it was recorded. */
+  /** Its place in the list, unix ms: its start, or a minute before it was recorded if that is later. */
   at: number;
 }
 
-/** The next attempts before a place, newest first; `end` when there are no more than these. */
+/** Reads the next `size` attempts before a place, newest first; `end` when there are no more. */
 export type ReadPastAttempts = (
   before: PositionInTime,
   size: number,
 ) => Promise<{ made: PastAttempt[]; end: boolean }>;
 
-/** Exclusive. */
+/** A place in a list of attempts. Reading starts just before it. */
 export interface PositionInTime {
   at: number;
   id: string;
 }
 
 const HIGHEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** The place before which all attempts are. */
 export const LAST: PositionInTime = { at: 8.64e15, id: HIGHEST_ID };
 const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
-/** Attempts that one request looks at. */
+/** Attempts that one request looks at, at most. */
 const LOOKED_AT = 10_000;
 const MOST_AT_ONCE = 4_000;
 
-/** Everything that began before this moment, unix ms. */
+/** The place before which are the attempts that started earlier than `at` (unix ms). */
 export function placeBefore(at: number): PositionInTime {
   return { at, id: LOWEST_ID };
 }
 
-/** Everything that began no later, unix ms. */
+/** The place before which are the attempts that started at `at` (unix ms) or earlier. */
 export function placeUpTo(at: number): PositionInTime {
   return { at, id: HIGHEST_ID };
 }
 
+/** Reads the place out of a list's cursor. */
 export function placeOf(key: ListPlace): PositionInTime {
   return { at: Date.parse(key.at), id: key.id };
 }
 
-/** Newest first. */
+/** Sorts attempts newest first. */
 export function compare(a: PastAttempt, b: PastAttempt): number {
   if (a.at !== b.at) return b.at - a.at;
   const [one, other] = [idOf(a), idOf(b)];
   return one === other ? 0 : one < other ? 1 : -1;
 }
 
+/** Whether an attempt comes after `place` in the list, being older. */
 export function isBefore(made: PastAttempt, place: PositionInTime): boolean {
   return made.at < place.at || (made.at === place.at && idOf(made) < place.id);
 }
 
 /**
- * The id of an attempt. Attempts kept in batches have none stored: theirs is a UUIDv8 of what
- * makes them unique, so that it is the same whenever and wherever it is read.
+ * The id of an attempt. No id is stored for attempts in batches: theirs is a UUIDv8 derived from what
+ * makes them unique, so that every reader gets the same one.
  */
 export function idOf(made: PastAttempt): string {
   if (made.id !== null) return made.id;
@@ -73,8 +76,8 @@ export function idOf(made: PastAttempt): string {
 }
 
 /**
- * Cuts a page of what `keep` lets through. Looks at 10,000 attempts at most: a page may be short,
- * even empty, and still say where to go on.
+ * Reads a page of the attempts that `keep` lets through. It stops looking after 10,000 attempts, so a
+ * page may be short or even empty and still have a `next`.
  */
 export async function cutPage(
   from: PositionInTime,

@@ -1,31 +1,31 @@
 import type { Sql } from '../db/db.ts';
 import type { ConsumerMetrics } from '../schema/series.ts';
 
+/** Which part of a consumer's history to read, and in which steps. */
 export interface MetricsQuery {
   consumerId: string;
   /** Unix ms. */
   since: number;
   stepSeconds: number;
-  /** What waits now. */
+  /** Entries that wait now, for the newest point. */
   lagNow: number;
 }
 
-/** A series has no more points. */
+/** The most points that a series may have. */
 export const MOST_POINTS = 500;
 
-/** Durations that percentiles are made of; of more, every n-th batch is taken. */
+/** Percentiles are computed from about this many durations; of more, every n-th batch is taken. */
 const SAMPLED = 30_000;
 
-/** How many points a series has that begins at `since`. */
+/** The number of points in a series from `since` to `now` (unix ms). */
 export function pointsOf(since: number, stepSeconds: number, now: number): number {
   const step = stepSeconds * 1_000;
   return Math.floor(now / step) - Math.floor(since / step) + 1;
 }
 
 /**
- * A consumer's attempts over time, by when they ended, in steps counted from 1970. Counts are
- * exact; percentiles are of every n-th batch where there are more than 30,000 attempts,
- * which leaves some hundreds a step.
+ * Reads a consumer's attempts over time, by when they ended, in steps aligned to 1970. Counts are
+ * exact. With more than 30,000 attempts the percentiles are computed from a sample of about that many.
  */
 export async function readMetrics(sql: Sql, query: MetricsQuery): Promise<ConsumerMetrics> {
   const { consumerId, since, stepSeconds, lagNow } = query;

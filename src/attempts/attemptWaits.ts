@@ -3,25 +3,25 @@ import type { Logger } from 'pino';
 import type { Sql } from '../db/db.ts';
 import { createWaits } from '../process/waits.ts';
 
-/** A consumer, or a position on the events stream. */
+/** What to wait for: attempts of a consumer, or attempts at a position of the events stream. */
 export type AttemptWatch = { consumerId: string } | { position: number };
 
-/** For those who wait until something has been tried. */
+/** Lets requests wait until an attempt has been recorded. */
 export interface AttemptWaits {
   /** Resolves when an attempt may have been recorded, after `ms`, or when `signal` aborts. */
   recorded(watched: AttemptWatch, ms: number, signal: AbortSignal): Promise<void>;
-  /** Lets everyone go; from then on nobody waits. */
+  /** Ends all waits; later ones return immediately. */
   close(): void;
   readonly closed: boolean;
 }
 
 const POLL_MS = 1_000;
-/** Looked at again, since commits end later than they say: a wait may end for nothing. */
+/** Polls overlap, as a commit becomes visible later than its own time says; so a wait may end early. */
 const OVERLAP_MS = 2_000;
 
 /**
- * One query a second for the whole process tells all who wait whose attempts have been recorded,
- * and none while nobody waits: senders commit too often for a NOTIFY each.
+ * Polls once a second for the whole process, and not at all while nothing waits: senders commit too
+ * often to send a NOTIFY each time.
  */
 export function createAttemptWaits({
   sql,
@@ -76,7 +76,7 @@ function keyOf(watched: AttemptWatch): string {
   return 'consumerId' in watched ? watched.consumerId : String(watched.position);
 }
 
-/** The first line is the time of the look, by Postgres' clock. */
+/** Selects those for which attempts were recorded; the first row holds only the time of Postgres. */
 const RECORDED = `
   with span as (
     select coalesce($3::timestamptz, clock_timestamp() - interval '5 s') - $4 * interval '1 ms' as since,
@@ -90,10 +90,10 @@ const RECORDED = `
                   where a.consumer_id = consumer and a.started_at >= span.since - interval '1 min'
                     and a.started_at + a.duration_ms * interval '1 ms' >= span.since)
   union all
-  select asked::text, now from unnest($2::bigint[]) asked, span
+  select awaited::text, now from unnest($2::bigint[]) awaited, span
    where exists (select from attempt_batches b
-                  where b.committed_at >= span.since and b.low <= asked and b.high >= asked
-                    and asked = any (b.positions))
+                  where b.committed_at >= span.since and b.low <= awaited and b.high >= awaited
+                    and awaited = any (b.positions))
       or exists (select from attempts a
-                  where a.position = asked and a.started_at >= span.since - interval '1 min'
+                  where a.position = awaited and a.started_at >= span.since - interval '1 min'
                     and a.started_at + a.duration_ms * interval '1 ms' >= span.since)`;

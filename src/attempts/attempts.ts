@@ -15,28 +15,30 @@ import {
 import { consumerAttempts, SLACK_MS } from './consumerAttempts.ts';
 import { attemptsAt, findEvent } from './eventAttempts.ts';
 
-/** What was tried, newest first. Senders' commits write it; it is kept for the attempt retention. */
+/** Reads attempts, newest first. Senders write them as they commit; attempt retention drops them. */
 export interface Attempts {
-  /** Of one consumer. */
+  /** Lists the attempts of one consumer. */
   list(consumer: Reader, query: AttemptQuery): Promise<ListPage<Attempt>>;
-  /** At one event, of all consumers; empty when the event is not kept. */
+  /** Lists the attempts of all consumers at one event; empty when the event is no longer kept. */
   listEvent(eventId: string, query: AttemptQuery): Promise<ListPage<Attempt>>;
-  /** The position of an event that is kept. */
+  /** The position of an event; null when it is no longer kept. */
   positionOf(eventId: string): Promise<number | null>;
 }
 
+/** The consumer whose attempts are read. */
 export interface Reader {
   id: string;
   stream: StreamName;
 }
 
+/** Which attempts to list. */
 export interface AttemptQuery {
   outcome?: AttemptOutcome | undefined;
   status?: number | undefined;
-  /** Unix ms: those that began then or later, before `until`. */
+  /** Unix ms: attempts that started from `since` on and before `until`. */
   since?: number | undefined;
   until?: number | undefined;
-  /** `since` is about the end of an attempt: nothing slow is missed by who follows. */
+  /** Compares `since` to the end of an attempt, so that a caller that follows also gets slow ones. */
   sinceEnd?: boolean;
   eventId?: string | undefined;
   upstreamId?: string | undefined;
@@ -44,6 +46,7 @@ export interface AttemptQuery {
   after: ListPlace | null;
 }
 
+/** Reads the tables `attempts` and `attempt_batches`. */
 export function createAttempts(sql: Sql): Attempts {
   async function list(consumer: Reader, query: AttemptQuery): Promise<ListPage<Attempt>> {
     if (query.eventId !== undefined) return listEvent(query.eventId, query, consumer);
@@ -84,7 +87,7 @@ export function createAttempts(sql: Sql): Attempts {
     return { data: await named(stream, data), next };
   }
 
-  /** With the ids that batches leave to the stream. */
+  /** Adds the ids that batches do not store and the stream has. */
   async function named(stream: StreamName, page: PastAttempt[]): Promise<Attempt[]> {
     const nameless = page.filter(({ message_id }) => message_id === null);
     const entries = await entriesOf(sql, stream, nameless);

@@ -7,16 +7,18 @@ import {
   type ReadPastAttempts,
 } from './attemptPage.ts';
 
-/** Attempts are recorded within this time of their start, or count as begun this long before it. */
+/** An attempt recorded later than this after its start is listed as if it had started this long before. */
 export const SLACK_MS = 60_000;
 const BATCHES = 64;
 
+/** What to read of a consumer's attempts. */
 export interface Sources {
   consumerId: string;
-  /** Rows that began, and batches that were recorded, at or after these, unix ms; null: all. */
+  /** Unix ms from which rows have to have started; null: all. */
   rowsSince: number | null;
+  /** Unix ms from which batches have to have been recorded; null: all. */
   batchesSince: number | null;
-  /** Batches hold first attempts that succeeded, nothing else. */
+  /** Whether to read batches, which hold nothing but first attempts that succeeded. */
   withBatches: boolean;
 }
 
@@ -33,14 +35,16 @@ export function consumerAttempts(sql: Sql, sources: Sources): ReadPastAttempts {
   };
 }
 
-/** As they stand in `attempts`. */
+/** A row of `attempts`. */
 export interface StoredAttempt extends Omit<PastAttempt, 'startedAt' | 'at'> {
   started_at: string;
 }
 
+/** The columns of a `StoredAttempt`. */
 export const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
   duration_ms, outcome, status, error_code, response_head, next_attempt_at`;
 
+/** Turns a row of `attempts` into an attempt. */
 export function fromRow({ started_at, ...row }: StoredAttempt): PastAttempt {
   const startedAt = Date.parse(started_at);
   return { ...row, startedAt, at: startedAt };
@@ -72,8 +76,8 @@ interface BatchRow {
 }
 
 /**
- * Batches by the time of their commit, until none that is left can hold an attempt that belongs
- * among the newest `size`: what a batch holds began before its commit.
+ * Reads batches, newest commit first, until no batch that is left can hold one of the newest `size`
+ * attempts: all attempts of a batch started before its commit.
  */
 async function walkBatches(
   sql: Sql,
@@ -124,7 +128,7 @@ function fromBatch(consumerId: string, row: BatchRow): PastAttempt[] {
   });
 }
 
-/** An attempt out of a batch. */
+/** Completes an attempt of a batch, which is always a first attempt that succeeded. */
 export function firstSuccess(
   one: Pick<
     PastAttempt,
@@ -146,7 +150,7 @@ export function firstSuccess(
 
 const MAX_MS = 8.64e15;
 
-/** A time for Postgres, beyond what a Date holds too. */
+/** A time in Postgres' form; `-infinity` for null, `infinity` for what is too late for a `Date`. */
 export function timeOf(ms: number | null): string {
   if (ms === null) return '-infinity';
   return ms >= 2.5e14 ? 'infinity' : new Date(ms).toISOString();

@@ -3,18 +3,18 @@ import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import { removeDeadLetter } from '../progress/deadLetterRows.ts';
 import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
 
-/** Reads and deletes dead letters; senders' commits write them, commands put them back. */
+/** Reads and deletes dead letters. Senders write them as they commit; `replay` commands take them back. */
 export interface DeadLetters {
   /** Newest first. */
   list(query: {
     consumerId: string;
     upstreamId?: string | undefined;
-    /** Of the last failure. */
+    /** Error code of the last failure. */
     code?: string | undefined;
     limit: number;
     after: ListPlace | null;
   }): Promise<ListPage<DeadLetter>>;
-  /** By what their last failure was, most first. */
+  /** Groups them by their last failure, the largest group first. */
   groups(consumerId: string): Promise<DeadLetterGroup[]>;
   get(consumerId: string, id: string): Promise<DeadLetterWithBody | null>;
   /** False when there was none. */
@@ -24,6 +24,7 @@ export interface DeadLetters {
 const COLUMNS = `id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
   attempts, parked_at, died_at, last_failure`;
 
+/** Reads the table `dead_letters`, and deletes from it. */
 export function createDeadLetters(sql: Sql): DeadLetters {
   return {
     list: async ({ consumerId, upstreamId, code, limit, after }) => {

@@ -15,14 +15,14 @@ import {
   type StoredAttempt,
 } from './consumerAttempts.ts';
 
-/** An event that is kept: attempts at it are looked for by its position, from its time on. */
+/** An event that is still kept. Attempts at it are found by its position, from its time on. */
 export interface KnownEvent {
   eventId: string;
   position: number;
   at: string;
 }
 
-/** Null when there is none, or none any more. */
+/** Looks an event up by its id; null when it never existed or is no longer kept. */
 export async function findEvent(sql: Sql, eventId: string): Promise<KnownEvent | null> {
   const { rows } = await sql.query<{ position: number; at: string }>({
     text: `
@@ -41,7 +41,7 @@ export function attemptsAt(
   event: KnownEvent,
   consumerId: string | null,
 ): ReadPastAttempts {
-  // Clocks of two machines may differ a little.
+  // The clocks of two machines may differ a little.
   const from = timeOf(Date.parse(event.at) - SLACK_MS);
   const of = consumerId === null ? 'true' : 'b.consumer_id = $5';
   const values = (...rest: unknown[]): unknown[] => [
@@ -87,14 +87,14 @@ export function attemptsAt(
 
   return async function read(before, size) {
     const sources = await Promise.all([rowsUpTo(before.at, size), successesUpTo(before.at, size)]);
-    // Below the last of one that has more, the other one's are not all that there are.
+    // A source that was cut off may have more attempts below its last one, so nothing below is complete.
     const cuts = sources.filter((made) => made.length >= size).map((made) => made.at(-1)?.at ?? 0);
     const floor = Math.max(...cuts, -Infinity);
     const made = sources
       .flat()
       .filter((one) => one.at >= floor && isBefore(one, before))
       .sort(compare);
-    // All of that moment have been read, and they were all that was asked for.
+    // All attempts of that moment were read, but none is before the place: go on below it.
     if (made.length === 0 && cuts.length > 0) return read(placeUpTo(floor - 1), size);
     return { made: made.slice(0, size), end: cuts.length === 0 && made.length <= size };
   };

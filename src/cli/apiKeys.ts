@@ -6,12 +6,12 @@ import { collectOf, examples, given, limit } from './values.ts';
 
 const SCOPES: readonly Scope[] = ['ingest', 'read', 'manage'];
 
-/** `millrace keys list|create|delete`: who may use the API. */
+/** Adds `millrace keys list|create|delete` for the API keys. */
 export function addApiKeyCommands(group: Command, run: RunCommand): void {
   group.addHelpText(
     'before',
     examples(
-      ['millrace keys create --name importer --scope ingest', 'its key is shown this once'],
+      ['millrace keys create --name importer --scope ingest', 'the key is shown only once'],
       ['millrace keys list', ''],
       ['millrace keys rotate', 'seal secrets with the first of MILLRACE_ENCRYPTION_KEYS'],
     ),
@@ -21,7 +21,7 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
     .command('list')
     .description('API keys, newest first')
     .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'go on after a page')
+    .option('--cursor <cursor>', 'continue after a page')
     .action((query: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) =>
         out.page(await client.apiKeys.list(query), COLUMNS, 'API keys'),
@@ -30,26 +30,26 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
 
   group
     .command('create')
-    .description('the key is shown this once')
+    .description('create an API key, which is shown only once')
     .requiredOption('--name <name>', 'who uses it')
-    .requiredOption('--scope <scope>', 'ingest, read or manage, several times', collectOf(SCOPES))
-    .option('--expires-at <time>', 'RFC 3339')
+    .requiredOption('--scope <scope>', 'ingest, read or manage; repeatable', collectOf(SCOPES))
+    .option('--expires-at <time>', 'when it expires, RFC 3339')
     .action((options: { name: string; scope: Scope[]; expiresAt?: string }) =>
       run(async ({ client, out }) => {
         const { name, scope: scopes, expiresAt } = options;
-        const made = await client.apiKeys.create({
+        const created = await client.apiKeys.create({
           name,
           scopes,
           ...given({ expires_at: expiresAt }),
         });
-        out.thing(made, Object.entries(made));
-        out.note('The key is shown this once.');
+        out.thing(created, Object.entries(created));
+        out.note('The key is shown only once.');
       }),
     );
 
   group
     .command('delete <id>')
-    .description('it is refused from now on')
+    .description('revoke an API key, which is refused from then on')
     .action((id: string) =>
       run(async ({ client, out }) => {
         await client.apiKeys.delete(id);

@@ -3,6 +3,7 @@ import type { Output } from './output.ts';
 
 const SHOWN = 10;
 
+/** The columns of a list of consumers. */
 export const CONSUMER_COLUMNS = [
   { title: 'NAME', of: (one: Consumer) => one.name },
   { title: 'STATUS', of: (one: Consumer) => one.status },
@@ -14,6 +15,7 @@ export const CONSUMER_COLUMNS = [
   { title: 'WHY', of: (one: Consumer) => one.status_reason ?? '' },
 ];
 
+/** Prints a consumer and, if it is blocked or stopped, the command that gets it going again. */
 export function showConsumer(out: Output, one: Consumer): void {
   out.thing(one, consumerFields(one));
   if (out.isJson || (one.status !== 'stopped' && one.status !== 'blocked')) return;
@@ -21,7 +23,7 @@ export function showConsumer(out: Output, one: Consumer): void {
   out.note(`When the endpoint is well again: millrace ${next}`);
 }
 
-/** What people want to know first, then the rest. */
+/** All fields of a consumer, with what people want to know at the beginning. */
 export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
   const { entries, seconds } = one.lag;
   return [
@@ -57,7 +59,7 @@ function listed(values: string[]): string {
   return `${values.slice(0, SHOWN).join(', ')}${more}`;
 }
 
-/** `3 s`, `4 min`, `2 h`, `5 d`. */
+/** Prints a duration: `3 s`, `4 min`, `2 h`, `5 d`. */
 export function span(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;

@@ -43,7 +43,7 @@ interface ListFlags {
   cursor?: string;
 }
 
-/** `millrace consumers …`. */
+/** Adds `millrace consumers …`. */
 export function addConsumerCommands(program: Command, run: RunCommand): void {
   const group = program
     .command('consumers')
@@ -53,7 +53,7 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
       examples(
         ['millrace consumers create --name orders --target shop --stream events', ''],
         ['millrace consumers get orders --watch', 'its live status'],
-        ['millrace consumers resume orders', 'go on where it stopped'],
+        ['millrace consumers resume orders', 'continue where it stopped'],
         ['millrace consumers filter orders --add-collection stripe:customer', ''],
         ['millrace consumers seek orders 2h', 'send the last two hours again'],
       ),
@@ -70,11 +70,11 @@ function addReads(group: Command, run: RunCommand): void {
   group
     .command('list')
     .description('newest first')
-    .option('--q <text>', 'part of the name')
+    .option('--q <text>', 'part of its name, its id or the name of its target')
     .option('--status <status>', 'active, paused, blocked or stopped')
-    .option('--target <target>', 'only of this target')
+    .option('--target <target>', 'only those of this target')
     .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'go on after a page')
+    .option('--cursor <cursor>', 'continue after a page')
     .action((options: ListFlags) =>
       run(async ({ client, out }) => {
         const { target, ...query } = options;
@@ -85,7 +85,7 @@ function addReads(group: Command, run: RunCommand): void {
 
   group
     .command('get <consumer>')
-    .description('one, by id, beginning of the id or name')
+    .description('show one, by its id, the beginning of its id, or its name')
     .option('--watch', 'follow its status until Ctrl-C')
     .action((consumer: string, options: { watch?: boolean }) =>
       run(async (context) => {
@@ -98,7 +98,7 @@ function addReads(group: Command, run: RunCommand): void {
 
 function addChanges(group: Command, run: RunCommand): void {
   withFlags(group.command('create'))
-    .description('it sends from the moment it is saved')
+    .description('create a consumer, which sends from the moment it is saved')
     .addOption(streamOption())
     .option('--start <place>', 'beginning, end, a time, 2h before now, or a cursor (end)')
     .action((options: ConsumerFlags) =>
@@ -113,7 +113,7 @@ function addChanges(group: Command, run: RunCommand): void {
     );
 
   withFlags(group.command('update <consumer>'))
-    .description('change what is given, while it runs; whole lists are replaced')
+    .description('change the given fields while it runs; lists are replaced as a whole')
     .action((consumer: string, options: ConsumerFlags) =>
       run(async (context) => {
         const id = await findConsumer(context.client, consumer);
@@ -124,7 +124,7 @@ function addChanges(group: Command, run: RunCommand): void {
 
   group
     .command('delete <consumer>')
-    .description('it stops sending; its target stays')
+    .description('stop and delete a consumer; its target stays')
     .action((consumer: string) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
@@ -137,7 +137,7 @@ function addChanges(group: Command, run: RunCommand): void {
 function addCommands(group: Command, run: RunCommand): void {
   for (const [verb, does] of [
     ['pause', 'no request starts after the answer; nothing is lost'],
-    ['resume', 'go on at the position, with a new retry window'],
+    ['resume', 'continue at the position, with a new retry window'],
   ] as const) {
     group
       .command(`${verb} <consumer>`)
@@ -160,12 +160,12 @@ function addFilter(group: Command, run: RunCommand): void {
   group
     .command('filter <consumer>')
     .description('add to and remove from the filter while it runs')
-    .option('--add-sync <sync>', 'several times', collect)
-    .option('--add-collection <collection>', 'several times', collect)
-    .option('--add-event <event>', 'several times', collect)
-    .option('--remove-sync <sync>', 'several times', collect)
-    .option('--remove-collection <collection>', 'several times', collect)
-    .option('--remove-event <event>', 'several times', collect)
+    .option('--add-sync <sync>', 'repeatable', collect)
+    .option('--add-collection <collection>', 'repeatable', collect)
+    .option('--add-event <event>', 'repeatable', collect)
+    .option('--remove-sync <sync>', 'repeatable', collect)
+    .option('--remove-collection <collection>', 'repeatable', collect)
+    .option('--remove-event <event>', 'repeatable', collect)
     .action((consumer: string, flags: Record<string, string[]>) =>
       run(async ({ client, out }) => {
         if (Object.keys(flags).length === 0) {
@@ -189,11 +189,11 @@ function addFilter(group: Command, run: RunCommand): void {
 function addPreview(group: Command, run: RunCommand): void {
   group
     .command('preview')
-    .description('what a filter would have matched lately')
+    .description('count how many of the newest entries a filter would let through')
     .addOption(streamOption().makeOptionMandatory())
-    .option('--sync <sync>', 'several times', collect)
-    .option('--collection <collection>', 'several times', collect)
-    .option('--event <event>', 'several times', collect)
+    .option('--sync <sync>', 'repeatable', collect)
+    .option('--collection <collection>', 'repeatable', collect)
+    .option('--event <event>', 'repeatable', collect)
     .option('--last <n>', 'how many entries to look at (1000)', wholeNumber(1, 1_000_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
@@ -213,7 +213,7 @@ function addPreview(group: Command, run: RunCommand): void {
     );
 }
 
-/** Also `millrace retry`: mails name it so. */
+/** Gives a command to a consumer and prints the result; also used by `millrace retry`. */
 export async function commandConsumer(
   { client, out }: Context,
   consumer: string,
@@ -225,15 +225,15 @@ export async function commandConsumer(
 
 function withFlags(command: Command): Command {
   return command
-    .option('--name <name>', 'what people call it')
-    .option('--target <target>', 'id, beginning of the id or name')
+    .option('--name <name>', 'a name for people')
+    .option('--target <target>', 'its id, the beginning of its id, or its name')
     .option('--path <path>', "joined to the target's URL")
-    .option('--sync <sync>', 'in its filter, several times (*)', collect)
-    .option('--collection <collection>', 'in its filter, several times (*)', collect)
-    .option('--event <event>', 'created, updated or deleted, several times (*)', collect)
+    .option('--sync <sync>', 'in its filter; repeatable (*)', collect)
+    .option('--collection <collection>', 'in its filter; repeatable (*)', collect)
+    .option('--event <event>', 'created, updated or deleted; repeatable (*)', collect)
     .option('--ordering <ordering>', 'record, stream or none (record)')
-    .option('--alert-email <address>', 'who is told, several times', collect)
-    .option('--metadata <name=value>', 'of yours, several times', collectPair)
+    .option('--alert-email <address>', 'who gets alerts; repeatable', collect)
+    .option('--metadata <name=value>', 'data of yours; repeatable', collectPair)
     .option('--input <file>', 'a JSON object with the fields, - for stdin; flags win');
 }
 

@@ -6,7 +6,7 @@ import { parseJson } from '../streams/exactJson.ts';
 import { CliError, EXIT, usage } from './exit.ts';
 import { createOutput, type Output } from './output.ts';
 
-/** What every command of the API gets. */
+/** What every command that uses the API gets. */
 export interface Context {
   client: Client;
   out: Output;
@@ -15,18 +15,19 @@ export interface Context {
   env: NodeJS.ProcessEnv;
 }
 
+/** The options that every command takes. */
 export interface GlobalOptions {
   url?: string;
   apiKey?: string;
   json?: boolean;
 }
 
-/** Runs a command of the API; what it returns is the exit code, 0 when it returns nothing. */
+/** Runs a command that uses the API. It returns its exit code, or nothing for 0. */
 export type RunCommand = (work: (context: Context) => Promise<number | void>) => Promise<void>;
 
 const DEFAULT_URL = 'http://127.0.0.1:4600';
 
-/** The API that flags, then the environment, then the folder here name. Throws `CliError`. */
+/** Opens the API that flags, the environment or this folder name, in this order. Throws a `CliError`. */
 export function openContext(
   options: GlobalOptions,
   env: NodeJS.ProcessEnv,
@@ -37,14 +38,14 @@ export function openContext(
   if (apiKey === null) {
     throw new CliError(
       EXIT.auth,
-      'An API key is needed: --api-key, MILLRACE_API_KEY, or a folder with .millrace/api-key (millrace dev makes it)',
+      'An API key is needed: --api-key, MILLRACE_API_KEY, or a folder with .millrace/api-key (millrace dev creates it)',
     );
   }
   const client = createClient({ url, apiKey, signal, parse: parseJson });
   return { client, out: createOutput({ isJson: options.json === true }), signal, env };
 }
 
-/** Where the API is. Throws `CliError` for what is no http or https URL. */
+/** The URL of the API. Throws a `CliError` when it is not an http or https URL. */
 export function apiUrl(options: { url?: string | undefined }, env: NodeJS.ProcessEnv): string {
   const url = options.url ?? nonEmpty(env['MILLRACE_URL']) ?? DEFAULT_URL;
   if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) {
@@ -54,7 +55,7 @@ export function apiUrl(options: { url?: string | undefined }, env: NodeJS.Proces
   return url;
 }
 
-/** The key that a flag, the environment or the folder here gives; null when none does. */
+/** The API key from a flag, else the environment, else this folder; null when there is none. */
 export function keyOf(
   options: { apiKey?: string | undefined },
   env: NodeJS.ProcessEnv,
@@ -67,7 +68,7 @@ function keptKey(env: NodeJS.ProcessEnv): string | null {
     const folder = nonEmpty(env['MILLRACE_DATA_DIR']) ?? '.millrace';
     return nonEmpty(readFileSync(join(folder, 'api-key'), 'utf8').trim()) ?? null;
   } catch {
-    return null; // none here, or not ours to read
+    return null; // no such file, or not readable
   }
 }
 

@@ -1,5 +1,5 @@
-/** The part of it that the demo uses; the package brings no types of its own. */
+/** Types for the part of the package that the demo uses; the package has none of its own. */
 declare module 'd3-dsv' {
-  /** RFC 4180 with a header line: one object a line, its values as text. */
+  /** Parses RFC 4180 with a header line into one object per line, whose values are strings. */
   export function csvParse(text: string): Record<string, string>[];
 }

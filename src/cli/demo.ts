@@ -14,18 +14,19 @@ import type { Report } from './demoReceiver.ts';
 import { count, createScreen, type Screen } from './demoScreen.ts';
 import { onInterrupt } from './interrupt.ts';
 
+/** How to run the demo. */
 export interface DemoOptions {
   env: NodeJS.ProcessEnv;
-  /** Ends when all was delivered; else it stays up until Ctrl-C. */
+  /** Whether to end when all is delivered instead of running until Ctrl-C. */
   once: boolean;
 }
 
 const INTERRUPTED = 130;
 
 /**
- * The main job on real data, in a data folder of its own that is removed at the end. People read
- * stderr; the last line on stdout is JSON. Returns the exit code: 0 only when all was delivered,
- * once, in order, and each webhook was signed and said what the data file says.
+ * Sends real data through a whole Millrace, in a temporary data folder that is removed at the end.
+ * stderr is for people; stdout gets one line of JSON. Returns the exit code: 0 only when everything was
+ * delivered once and in order, and each webhook was signed and matched the data file.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const { once } = options;
@@ -172,7 +173,7 @@ function isClean({ counts }: Report): boolean {
   return faults === 0 && verified === delivered && delivered === expected;
 }
 
-/** Nothing of the user's own servers and settings but a port: the demo must not touch their data. */
+/** Drops the user's settings except port and log level: the demo must not touch the user's data. */
 function demoEnv(env: NodeJS.ProcessEnv, dataDir: string): NodeJS.ProcessEnv {
   const own = /^(MILLRACE_|TEMPORAL_|SMTP_|DATABASE_URL$|LOG_LEVEL$)/u;
   return {

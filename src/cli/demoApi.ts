@@ -4,14 +4,15 @@ import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
 import type { Target, TargetInput } from '../schema/target.ts';
 import type { DemoChange } from './demoPlan.ts';
 
-/** The HTTP API as a program of the user's would call it. */
+/** Calls the HTTP API the way a user's program would. */
 export interface DemoApi {
+  /** Appends changes in a JSON request, which is limited in size. */
   append(changes: DemoChange[]): Promise<void>;
-  /** As NDJSON: one request whatever their number. */
+  /** Appends any number of changes in one NDJSON request. */
   appendLines(changes: DemoChange[]): Promise<void>;
   createTarget(input: Partial<TargetInput>): Promise<Target>;
   createConsumer(input: Partial<ConsumerInput>): Promise<string>;
-  /** Resolves with the filter's version once the collection is in it, or is not. */
+  /** Resolves with the filter's version once the collection is in it (`present`), or no longer is. */
   filterHas(consumerId: string, collection: string, present: boolean): Promise<number>;
   /** Resolves once nothing waits to be sent. */
   caughtUp(consumerId: string): Promise<void>;
@@ -20,6 +21,7 @@ export interface DemoApi {
 const POLL_MS = 10;
 const PATIENCE_MS = 30_000;
 
+/** Waits up to 30 s for each condition, then rejects. */
 export function createDemoApi(options: {
   url: string;
   apiKey: string;

@@ -2,15 +2,16 @@ import { readFile } from 'node:fs/promises';
 
 import { csvParse } from 'd3-dsv';
 
-/** One row of a file: numbers as numbers, the rest as text. */
+/** One row of a file; numeric columns are numbers, all others strings. */
 export type Row = Record<string, string | number>;
 
+/** The data that the demo sends. */
 export interface DemoData {
   /** 3,376 airports of the USA: iata, name, city, state, country, latitude, longitude. */
   airports: Row[];
-  /** Departures of 2008 by airport; each airport in it is one of `airports`. */
+  /** Departures in 2008 by airport; each airport in it is one of `airports`. */
   departures: Map<string, number>;
-  /** Monthly prices of five companies from January 2000 on, one list a month. */
+  /** Monthly prices of five companies from January 2000 on, one list per month. */
   months: { name: string; prices: Row[] }[];
 }
 

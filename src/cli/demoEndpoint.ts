@@ -4,29 +4,32 @@ import { fileURLToPath } from 'node:url';
 
 import type { Arrival, FromReceiver, Progress, Report, ToReceiver } from './demoReceiver.ts';
 
-/** The receiver's process, seen from the demo. */
+/** The process of the receiver, seen from the demo. */
 export interface Endpoint extends AsyncDisposable {
-  /** Events go to `/events` there, records to `/records`. */
+  /** The base URL; events go to `/events`, records to `/records`. */
   url: string;
   /** Webhooks signed with this secret are accepted once it resolves. */
   trust(secret: string): Promise<void>;
+  /** Tells the receiver which step the demo is at. */
   step(step: number): void;
-  /** Resolves when nothing of the steps so far is missing; rejects when nothing new comes for `stallMs`. */
+  /** Resolves when the steps up to `step` have arrived; rejects when nothing comes for `stallMs`. */
   complete(step: number, stallMs: number): Promise<Progress>;
+  /** Returns everything that the receiver has found so far. */
   report(): Promise<Report>;
 }
 
+/** Called with what the receiver reports on its own. */
 export interface EndpointListeners {
   arrival: (arrival: Arrival) => void;
   progress: (progress: Progress) => void;
 }
 
-/** Nothing came for so long that the rest will not come. */
+/** Nothing has come for so long that the rest will not come. */
 export class Stalled extends Error {
   override name = 'Stalled';
 }
 
-/** Starts the receiver in a process and session of its own, so that a Ctrl-C does not end it first. */
+/** Starts the receiver in a process group of its own, so that a Ctrl-C does not end it before the demo. */
 export async function startEndpoint(listeners: EndpointListeners): Promise<Endpoint> {
   const file = fileURLToPath(new URL('./demoReceiver.ts', import.meta.url));
   const child = fork(file, { detached: true, execArgv: [], env: {} });
@@ -41,7 +44,7 @@ export async function startEndpoint(listeners: EndpointListeners): Promise<Endpo
     for (const receiveOne of waiting) receiveOne(message);
   });
 
-  /** The first message that `pick` takes. */
+  /** Resolves with the first message for which `pick` returns something. */
   async function next<T>(pick: (message: FromReceiver) => T | null): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<T>();
     const receiveOne = (message: FromReceiver): void => {
@@ -100,7 +103,7 @@ export async function startEndpoint(listeners: EndpointListeners): Promise<Endpo
     complete,
     report,
     [Symbol.asyncDispose]: async () => {
-      if (child.connected) child.disconnect(); // it ends by itself then
+      if (child.connected) child.disconnect(); // which makes it end
       await gone;
     },
   };

@@ -5,45 +5,47 @@ import type { Step } from './demoPlan.ts';
 /** One state of one record, as one of the streams shows it. */
 interface Version {
   step: number;
-  /** `must` come, `may` come (a version that moves before it is sent), or is `filtered` out. */
+  /** It `must` come, `may` come (a later version can replace it before its turn), or is `filtered` out. */
   wanted: 'must' | 'may' | 'filtered';
   seen: boolean;
 }
 
-/** The versions of one record in order, found by what a webhook has to say of them. */
+/** The versions of one record in order, by the fingerprint of the webhook for each. */
 type History = Map<string, Version & { order: number }>;
 
+/** What came, compared to what had to come. */
 export interface Counts {
-  /** Everything that must come, and versions that came before they moved. */
+  /** Everything that must come, and the versions that came although they did not have to. */
   expected: number;
   delivered: number;
-  /** Signed and exactly as the data file says. */
+  /** Webhooks that were signed and matched the data file exactly. */
   verified: number;
   duplicates: number;
   missing: number;
   out_of_order: number;
 }
 
+/** Checks webhooks against what has to come. */
 export interface Expectation {
-  /** Takes a webhook with a good signature; why it should not have come like this, or null. */
+  /** Checks a webhook with a valid signature; returns why it should not have come like this, or null. */
   check(stream: StreamName, body: unknown): string | null;
-  /** One that is no webhook of ours. */
+  /** Counts a webhook without a valid signature. */
   refuse(): void;
-  /** What the first steps, up to this one, still have to bring. */
+  /** How many webhooks of the steps up to this one are still missing. */
   remaining(step: number): number;
-  /** How much one step has to bring. */
+  /** How many webhooks this step must bring. */
   total(step: number): number;
-  /** How much of it the filter leaves out. */
+  /** How many entries of this step the filter leaves out. */
   filtered(step: number): number;
   counts(): Counts;
-  /** Versions on the records stream that moved before their turn. */
+  /** How many versions on the records stream were replaced before their turn, and never sent. */
   superseded(): number;
 }
 
 /**
- * What two consumers have to see of the steps, worked out from the data alone: on the events
- * stream each change that passes the filter, in order per record; on the records stream the last
- * version of each record in each step, and earlier ones only before it.
+ * Works out what two consumers have to get, from the data alone: on the events stream each change that
+ * passes the filter, in order per record; on the records stream the last version of each record in each
+ * step, and earlier versions only before it.
  */
 export function createExpectation(steps: Step[]): Expectation {
   const histories = planHistories(steps);
@@ -52,7 +54,7 @@ export function createExpectation(steps: Step[]): Expectation {
   const filtered = steps.map(() => 0);
   const seen = steps.map(() => 0);
   const counts = { delivered: 0, verified: 0, duplicates: 0, out_of_order: 0 };
-  let early = 0; // came, though they did not have to
+  let early = 0; // versions that came although they did not have to
   for (const version of all(histories)) {
     if (version.wanted === 'must') totals[version.step]! += 1;
     if (version.wanted === 'filtered') filtered[version.step]! += 1;
@@ -108,7 +110,7 @@ function planHistories(steps: Step[]): Histories {
   const histories: Histories = { events: new Map(), records: new Map() };
   const states = new Map<string, { data: Row; deleted: boolean }>();
   const hidden = new Set<string>();
-  const last = new Map<string, Version>(); // of each record in this step
+  const last = new Map<string, Version>(); // the newest version of each record in this step
 
   for (const [step, { filter, appends }] of steps.entries()) {
     if (filter?.signal === 'removeCollections') hidden.add(filter.collection);
@@ -154,7 +156,7 @@ function add(
   return placed;
 }
 
-/** Previous values of what changed; null for what is new. */
+/** The previous values of the fields that changed; null for new fields. */
 function previousValues(before: Row, after: Row): Record<string, unknown> {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return Object.fromEntries(
@@ -164,7 +166,7 @@ function previousValues(before: Row, after: Row): Record<string, unknown> {
   );
 }
 
-/** Which record a webhook is about, and what it says of it. */
+/** The record that a webhook is about, and a fingerprint of what it says about the record. */
 function read(stream: StreamName, body: unknown): [key: string, fingerprint: string] {
   const wrapped = body as { event?: Fields; record?: Fields };
   const fields = (stream === 'events' ? wrapped.event : wrapped.record) ?? {};
@@ -181,7 +183,7 @@ function keyOf(fields: { collection_id?: unknown; upstream_id?: unknown }): stri
   return `${String(fields.collection_id)} ${String(fields.upstream_id)}`;
 }
 
-/** The same text for equal values, whatever the order of their fields; objects here are flat. */
+/** Prints equal values as equal text, regardless of the order of fields. Objects here are flat. */
 function print(values: unknown[]): string {
   return JSON.stringify(
     values.map((value) =>

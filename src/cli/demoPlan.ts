@@ -4,7 +4,7 @@ export const AIRPORTS = 'faa:airport';
 export const STOCKS = 'market:stock';
 const SYNC = 'vega-datasets';
 
-/** As `POST /v1/records` takes it. */
+/** A record change in the form of `POST /v1/records`. */
 export interface DemoChange {
   sync_id: string;
   collection_id: string;
@@ -13,19 +13,19 @@ export interface DemoChange {
   deleted?: true;
 }
 
-/** What the demo does next, and in it what both consumers have to see before it goes on. */
+/** One step of the demo. Both consumers have to get its entries before the next step begins. */
 export interface Step {
   title: string;
   detail?: string;
-  /** Lets the `events` consumer see this collection no longer, or again, before anything is appended. */
+  /** Removes this collection from the filter of the `events` consumer, or adds it, before the appends. */
   filter?: { signal: 'removeCollections' | 'addCollections'; collection: string };
-  /** One request each. */
+  /** The changes of each request. */
   appends: DemoChange[][];
-  /** Whether the requests come in real time, not all at once. */
+  /** Whether the requests are spread over time, not sent as one. */
   live: boolean;
 }
 
-/** The whole script: the demo performs it, and its receiver knows from it what must come. */
+/** Plans the whole demo. The demo performs the steps; its receiver knows from them what must come. */
 export function planDemo({ airports, departures, months }: DemoData): Step[] {
   const prices = months.map((month) => month.prices.map(toStock));
   const [first, second] = [60, 96]; // months of the data in which the filter changes

@@ -9,7 +9,7 @@ import type { Endpoint } from './demoEndpoint.ts';
 import { AIRPORTS, STOCKS, type Step } from './demoPlan.ts';
 import { count, type Screen } from './demoScreen.ts';
 
-/** What the demo has at hand. */
+/** What the demo works with. */
 export interface Show {
   stack: Stack;
   endpoint: Endpoint;
@@ -18,21 +18,22 @@ export interface Show {
   signal: AbortSignal;
 }
 
+/** What the demo works with while it performs the steps. */
 export interface Play extends Show {
   api: DemoApi;
   temporal: Client;
   steps: Step[];
 }
 
-/** Ids of the two consumers. */
+/** The ids of the two consumers. */
 export type Consumers = Record<StreamName, string>;
 
 const LIVE_EVERY_MS = 100;
 const STALL_MS = 45_000;
 
 /**
- * Performs the steps through the API and Temporal, each once all that the one before it must bring
- * is there. Throws `Stalled` when it does not come.
+ * Performs the steps through the API and Temporal. Each one begins when everything from the one before
+ * has arrived. Rejects with `Stalled` when it does not arrive.
  */
 export async function playSteps(play: Play): Promise<Consumers> {
   const { api, endpoint, screen, steps, stack } = play;
@@ -41,7 +42,7 @@ export async function playSteps(play: Play): Promise<Consumers> {
   await appendAll(play, backlog);
   const began = performance.now();
   const consumers = await createConsumers(play);
-  screen.say('   One target and two consumers are made. In the Temporal UI:');
+  screen.say('   One target and two consumers are created. In the Temporal UI:');
   for (const [stream, id] of Object.entries(consumers)) {
     screen.say(`   ${stream.padEnd(8)} ${pageOf(stack, id)}`);
   }
@@ -56,13 +57,13 @@ export async function playSteps(play: Play): Promise<Consumers> {
     await appendAll(play, step);
     screen.settle(await endpoint.complete(index + 1, STALL_MS), secondsSince(stepBegan));
   }
-  // Nothing is on its way any more: a duplicate or a filtered entry would have been seen.
+  // Once nothing is on its way, any duplicate or filtered entry has been seen.
   for (const id of Object.values(consumers)) await api.caughtUp(id);
   endpoint.step(steps.length);
   return consumers;
 }
 
-/** A batch at once, or a request every tenth of a second. */
+/** Appends a step in one request or, if it is live, in one request every tenth of a second. */
 async function appendAll({ api, signal, screen }: Play, step: Step): Promise<void> {
   if (!step.live) {
     const began = performance.now();
@@ -103,7 +104,7 @@ async function createConsumers({ api, endpoint }: Play): Promise<Consumers> {
   };
 }
 
-/** As anyone can do it in the Temporal UI, or with its CLI, while the consumer runs. */
+/** Changes the filter of a running consumer by a signal, as the Temporal UI or CLI can. */
 async function changeFilter(
   { api, temporal, screen, stack }: Play,
   id: string,
@@ -122,13 +123,13 @@ async function changeFilter(
   );
 }
 
-/** The consumer's page in the Temporal UI. */
+/** The URL of a consumer's page in the Temporal UI. */
 export function pageOf(stack: Stack, id: string): string {
   const workflow = encodeURIComponent(`consumer/${id}`);
   return `${stack.uiUrl}/namespaces/${stack.temporal.namespace}/workflows/${workflow}`;
 }
 
-/** Seconds since a monotonic time, for people. */
+/** Prints the seconds since `began` (monotonic ms). */
 export function since(began: number): string {
   return secondsSince(began).toFixed(1);
 }

@@ -8,13 +8,14 @@ import { readDemoData } from './demoData.ts';
 import { createExpectation, type Counts } from './demoExpectation.ts';
 import { planDemo } from './demoPlan.ts';
 
-/** What the demo tells its receiver. */
+/** The messages from the demo to its receiver. */
 export type ToReceiver =
   | { kind: 'trust'; secret: string }
-  /** The demo is at this step now; past the last one the rest is the user's own. */
+  /** The demo has begun this step. After the last one, everything that comes is the user's own. */
   | { kind: 'step'; step: number }
   | { kind: 'report' };
 
+/** The messages from the receiver to the demo. */
 export type FromReceiver =
   | { kind: 'listening'; url: string; steps: number }
   | { kind: 'trusting' }
@@ -28,41 +29,43 @@ export interface Arrival {
   what: string;
   collection: string;
   record: string;
-  /** From its append until it was here, ms; null for a backlog. */
+  /** Time from its append to its receipt, ms; null for a backlog. */
   afterMs: number | null;
-  /** Null: signed, and as the data file says. */
+  /** What is wrong with it; null when it matches the data file. */
   problem: string | null;
 }
 
+/** How far the current step is. */
 export interface Progress {
   step: number;
   delivered: number;
-  /** Of what this step must bring. */
+  /** Webhooks of the steps so far that are still missing. */
   remaining: number;
   total: number;
   /** Entries of this step that must not come. */
   filtered: number;
 }
 
+/** Everything that the receiver has found. */
 export interface Report {
   counts: Counts;
   superseded: number;
-  /** The first few. */
+  /** The first 10 problems. */
   problems: string[];
   /** From append to receipt in live steps, ms. */
   latency: { p50: number; p99: number };
 }
 
 const PROGRESS_MS = 100;
-/** Of each stream. */
+/** Webhooks of each stream that are shown per step. */
 const LINES_A_STEP = 5;
 const PROBLEMS_KEPT = 10;
 
 await main();
 
 /**
- * An endpoint as a customer would have it, in a process of its own: checks each signature, and
- * each body against what the data file says must come. Ends with the demo.
+ * Runs an endpoint as a customer would have it. It checks each signature, and each body against the
+ * data file. It ends with the demo.
  */
 async function main(): Promise<void> {
   const steps = planDemo(await readDemoData());
@@ -182,7 +185,7 @@ function describe(
   };
 }
 
-/** Server time, ms. */
+/** When the entry was appended, by the server's clock, unix ms. */
 function appendedAt(body: unknown): number {
   const { event, record } = body as Wrapped;
   return Date.parse(event?.event_inserted_at ?? record?.updated_at ?? '');

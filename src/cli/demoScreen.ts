@@ -2,22 +2,23 @@ import { styleText } from 'node:util';
 
 import type { Arrival, Progress } from './demoReceiver.ts';
 
-/** What a person sees on stderr; a progress line there is replaced, in a file it is repeated. */
+/** Writes for people to stderr. A terminal shows progress in one line; a file gets a line now and then. */
 export interface Screen {
-  /** A plain line. */
+  /** Prints a line. */
   say(line: string): void;
-  /** Begins a part of the story. */
+  /** Prints a heading. */
   head(line: string): void;
   arrival(arrival: Arrival): void;
-  /** Shown at most as often as it can be read. */
+  /** Shows progress; outside a terminal at most every 3 s. */
   progress(progress: Progress): void;
-  /** The last progress line of a step, for good. */
+  /** Prints the result of a step, in place of its progress. */
   settle(progress: Progress, seconds: number): void;
 }
 
 const PLAIN_EVERY_MS = 3_000;
 const RATE_OVER_MS = 1_000;
 
+/** Writes to `output`; replaces the progress line when that is a terminal. */
 export function createScreen(output: NodeJS.WriteStream): Screen {
   const isTerminal = output.isTTY;
   let temporary = false;
@@ -80,7 +81,7 @@ export function createScreen(output: NodeJS.WriteStream): Screen {
   };
 }
 
-/** 8,123. */
+/** Prints a whole number with separators: `8,123`. */
 export function count(number: number): string {
   return Math.round(number).toLocaleString('en');
 }

@@ -1,15 +1,17 @@
 import { startStack, type Stack } from '../embedded/stack.ts';
 import { onInterrupt } from './interrupt.ts';
 
+/** How to run `npm start`. */
 export interface DevOptions {
   env: NodeJS.ProcessEnv;
-  /** Other processes than server.ts and worker.ts, for tests. */
+  /** Entry files that replace server.ts and worker.ts in tests. */
   entries?: { server: URL; worker: URL };
 }
 
 /**
- * `npm start`: everything this needs, until SIGINT, SIGTERM or SIGHUP; a second one hurries.
- * stdout gets one line, once it is ready; the rest goes to stderr. Returns the exit code.
+ * `npm start`: runs Millrace and everything it needs until SIGINT, SIGTERM or SIGHUP; a second signal
+ * cuts the drain short. stdout gets one line, once it is ready; the rest goes to stderr. Returns the
+ * exit code.
  */
 export async function runDev(options: DevOptions): Promise<number> {
   const giveUp = new AbortController();
@@ -36,7 +38,7 @@ export async function runDev(options: DevOptions): Promise<number> {
     await interrupted.promise;
     await stack.stop();
   } catch (error) {
-    if (stack !== null || !giveUp.signal.aborted) throw error; // else it was told to give up
+    if (stack !== null || !giveUp.signal.aborted) throw error; // otherwise starting was interrupted
   }
   say('Stopped; the data stays');
   return 0;

@@ -8,6 +8,7 @@ import { examinePostgres, examineTemporal } from './doctorServers.ts';
 import { describe } from './exit.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
+/** The environment and flags to examine. */
 export interface Patient {
   env: NodeJS.ProcessEnv;
   url?: string | undefined;
@@ -16,7 +17,7 @@ export interface Patient {
 
 const ANSWER_MS = 3_000;
 
-/** Looks at everything that this environment names, in a few seconds; changes nothing. Never rejects. */
+/** Examines everything that this environment names, in a few seconds, and changes nothing. */
 export async function examine(patient: Patient): Promise<Finding[]> {
   let config: Config;
   try {
@@ -48,10 +49,10 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
   try {
     url = apiUrl(patient, patient.env);
   } catch (error) {
-    const fix = 'Name the API by --url or MILLRACE_URL';
+    const fix = 'Name the API with --url or MILLRACE_URL';
     return { findings: [fail('API', describe(error), fix)], hosts };
   }
-  const asked = Date.now();
+  const sentAt = Date.now();
   const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(
     () => null, // reported as not answering
   );
@@ -66,10 +67,10 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     };
     findings.push(fail('API', `${url}: ${detail}`, 'See the lines of what it names, and its log'));
   }
-  findings.push(...clockOf('the API', ready, asked));
+  findings.push(...clockOf('the API', ready, sentAt));
   const key = keyOf(patient, patient.env);
   if (key === null) {
-    findings.push(warn('API key', 'none here', 'Give --api-key or MILLRACE_API_KEY'));
+    findings.push(warn('API key', 'none here', 'Set --api-key or MILLRACE_API_KEY'));
     return { findings, hosts };
   }
   const client = createClient({ url, apiKey: key, signal: AbortSignal.timeout(2 * ANSWER_MS) });
@@ -78,9 +79,9 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     findings.push(ok('API key', `taken by Millrace ${info.version}, region ${info.region}`));
     const ui = info.temporal.ui_url;
     if (ui !== null) {
-      const before = Date.now();
+      const sent = Date.now();
       const answer = await fetch(ui, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
-      if (answer !== null) findings.push(...clockOf('Temporal', answer, before));
+      if (answer !== null) findings.push(...clockOf('Temporal', answer, sent));
     }
     hosts = hostsOf((await client.targets.list({ limit: 100 })).data);
   } catch (error) {
@@ -91,8 +92,8 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
   return { findings, hosts };
 }
 
-/** By the Date header, which has whole seconds. */
-function clockOf(name: string, response: Response, askedMs: number): Finding[] {
+/** Compares clocks by the Date header, which has whole seconds only. */
+function clockOf(name: string, response: Response, sentMs: number): Finding[] {
   const date = Date.parse(response.headers.get('date') ?? '');
-  return Number.isNaN(date) ? [] : [skew(name, date, askedMs - 1_000, Date.now())];
+  return Number.isNaN(date) ? [] : [skew(name, date, sentMs - 1_000, Date.now())];
 }

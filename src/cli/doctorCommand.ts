@@ -5,11 +5,11 @@ import { EXIT } from './exit.ts';
 import { createOutput } from './output.ts';
 import { examples } from './values.ts';
 
-/** `millrace doctor`: looks at what this environment names; needs no API. */
+/** Adds `millrace doctor`, which examines what this environment names; it works without an API. */
 export function addDoctor(program: Command, exit: (code: number) => void): void {
   program
     .command('doctor')
-    .description('what is wrong here, and how to put it right; exit 1 when something is')
+    .description('find what is wrong here and how to fix it; exit 1 when something is wrong')
     .addHelpText(
       'before',
       examples(

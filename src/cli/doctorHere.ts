@@ -13,11 +13,11 @@ const NEEDED = [24, 13] as const;
 const DISK = { warn: 1024 ** 3, fail: 100 * 1024 ** 2 };
 const HOSTS = 10;
 
-/** Of this machine: Node, the port, the disk, the way out. */
+/** Examines this machine: Node, the port, the disk, name resolution and proxies. */
 export async function examineHere(options: {
   config: Pick<Config, 'port' | 'host' | 'dataDir'>;
   env: NodeJS.ProcessEnv;
-  /** That deliveries go to. */
+  /** Host names of targets, to be resolved. */
   hosts: string[];
 }): Promise<Finding[]> {
   const { config, env, hosts } = options;
@@ -25,7 +25,7 @@ export async function examineHere(options: {
   return [node(), ...found, proxy(env)];
 }
 
-/** Names of hosts that targets need resolved, each once. */
+/** The first 10 host names of targets that need resolving, each once. */
 export function hostsOf(targets: readonly Pick<Target, 'base_url'>[]): string[] {
   const names = targets.map(({ base_url }) => URL.parse(base_url)?.hostname ?? '');
   const needed = names.filter((name) => name !== '' && isIP(name.replaceAll(/[[\]]/gu, '')) === 0);
@@ -55,7 +55,7 @@ async function port({ port: number, host }: { port: number; host: string }): Pro
     signal: AbortSignal.timeout(2_000),
   })
     .then((response) => response.text())
-    .catch(() => ''); // whoever it is, it is not ours
+    .catch(() => ''); // no HTTP, so it is another program
   return text === '{"status":"ok"}'
     ? ok(name, 'used by Millrace')
     : fail(name, 'taken by another program', 'Stop it, or set MILLRACE_PORT to another port');
@@ -64,7 +64,7 @@ async function port({ port: number, host }: { port: number; host: string }): Pro
 async function disk(dataDir: string): Promise<Finding> {
   let folder = dataDir;
   for (;;) {
-    const stats = await statfs(folder).catch(() => null); // not made yet: the one above it counts
+    const stats = await statfs(folder).catch(() => null); // does not exist yet: its parent counts
     if (stats !== null) {
       const free = stats.bavail * stats.bsize;
       const detail = `${(free / 1024 ** 3).toFixed(1)} GB free for ${dataDir}`;
@@ -73,7 +73,7 @@ async function disk(dataDir: string): Promise<Finding> {
       return free < DISK.warn ? warn('Disk', detail, fix) : ok('Disk', detail);
     }
     const above = dirname(folder);
-    if (above === folder) return warn('Disk', `${dataDir} can't be looked at`, 'Check its owner');
+    if (above === folder) return warn('Disk', `${dataDir} can't be examined`, 'Check its owner');
     folder = above;
   }
 }
@@ -95,10 +95,10 @@ async function resolves(host: string): Promise<Finding> {
 
 function proxy(env: NodeJS.ProcessEnv): Finding {
   const set = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].filter((one) => env[one]);
-  if (set.length === 0) return ok('Proxy', 'none is set: deliveries go out directly');
+  if (set.length === 0) return ok('Proxy', 'HTTPS_PROXY and HTTP_PROXY are not set');
   return warn(
     'Proxy',
     `${set.join(' and ')} set, which deliveries do not use`,
-    'Allow this machine to reach the targets directly, or point a target at a forwarding proxy',
+    'Set MILLRACE_EGRESS_PROXY, or allow this machine to reach the targets directly',
   );
 }

@@ -3,17 +3,18 @@ import { Connection, type ConnectionOptions } from '@temporalio/client';
 import { openDb, type Sql } from '../db/db.ts';
 import { pendingMigrations } from '../db/migrate.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
-/** The major version that the tests run on. */
+
+/** The major version of Postgres that the tests use. */
 const TESTED = 18;
 const ANSWER_MS = 3_000;
 const ATTRIBUTES = ['ConsumerStatus', 'TargetHost'];
-/** Temporal's `IndexedValueType` (temporal.api.enums.v1). */
+/** `IndexedValueType.KEYWORD` of Temporal (temporal.api.enums.v1). */
 const KEYWORD = 2;
 
-/** Postgres: there, new enough, writable, migrated, its clock. */
+/** Examines Postgres: whether it answers, its version, writes, migrations and clock. */
 export async function examinePostgres(options: {
   url: string | null;
-  /** The embedded one. */
+  /** Whether it is the embedded one. */
   isOurs: boolean;
 }): Promise<Finding[]> {
   const { url, isOurs } = options;
@@ -22,10 +23,10 @@ export async function examinePostgres(options: {
     url,
     max: 1,
     applicationName: 'millrace doctor',
-    onError: () => undefined, // the query on it fails with the same error
+    onError: () => undefined, // the query fails with the same error
   });
   try {
-    const asked = Date.now();
+    const sentAt = Date.now();
     const { rows } = await db.query<{
       version: string;
       number: number;
@@ -47,7 +48,7 @@ export async function examinePostgres(options: {
         ? fail('Postgres writes', 'it is read-only', 'Point DATABASE_URL at the primary')
         : await writable(db),
       await migrated(db),
-      skew('Postgres', ms, asked, answered),
+      skew('Postgres', ms, sentAt, answered),
     ];
   } catch (error) {
     const why = whyOf(error);
@@ -79,7 +80,7 @@ async function migrated(sql: Sql): Promise<Finding> {
     : warn('Migrations', `${pending.length} are not in`, 'server.ts brings them in when it starts');
 }
 
-/** Temporal: there, its namespace, its search attributes. */
+/** Examines Temporal: whether it answers, its namespace and its search attributes. */
 export async function examineTemporal(options: {
   address: string | null;
   isOurs: boolean;
@@ -150,7 +151,7 @@ async function hasAttributes(connection: Connection, namespace: string): Promise
   }
 }
 
-/** One line, and no address with a password in it. */
+/** The error as one line, without passwords in URLs. */
 function whyOf(error: unknown): string {
   const { code, message, details } = error as {
     code?: unknown;

@@ -1,6 +1,6 @@
 import { ClientError } from '../api/client.ts';
 
-/** What the process ends with; api.md pins them. */
+/** The exit codes of the CLI. Scripts rely on them, so they must not change. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -11,9 +11,10 @@ export const EXIT = {
   unavailable: 69,
   interrupted: 130,
 } as const;
+/** One of the exit codes. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends the command with one sentence for its user and an exit code; `hint` is what to do about it. */
+/** Ends the command with an exit code and one sentence for the user; `hint` says what to do about it. */
 export class CliError extends Error {
   override name = 'CliError';
   readonly exitCode: ExitCode;
@@ -26,12 +27,12 @@ export class CliError extends Error {
   }
 }
 
-/** A flag or argument that can't be. */
+/** The error for a flag or argument that can't be used. */
 export function usage(message: string, hint: string | null = null): CliError {
   return new CliError(EXIT.usage, message, hint);
 }
 
-/** The exit code of what a command threw. */
+/** The exit code for an error that a command threw. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   if (!(error instanceof ClientError)) return EXIT.failed;
@@ -42,7 +43,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   return status === 0 || [502, 503, 504].includes(status) ? EXIT.unavailable : EXIT.failed;
 }
 
-/** One to a few lines for people: a stack only for a fault of ours. */
+/** Describes an error for people in a few lines, with a stack only for a bug of ours. */
 export function describe(error: unknown): string {
   if (error instanceof CliError) return lines(error.message, error.hint);
   if (error instanceof ClientError) {
@@ -58,8 +59,8 @@ export function describe(error: unknown): string {
 }
 
 function hintOf({ status }: ClientError): string | null {
-  if (status === 0) return '  millrace dev starts one here; --url or MILLRACE_URL name another';
-  if (status === 401) return '  --api-key or MILLRACE_API_KEY give another key';
+  if (status === 0) return '  millrace dev starts one here; --url or MILLRACE_URL names another';
+  if (status === 401) return '  --api-key or MILLRACE_API_KEY sets another key';
   return null;
 }
 

@@ -9,9 +9,10 @@ export interface Received {
   body: Buffer;
 }
 
+/** Whether a signature is valid, and if not, why. */
 export interface Verdict {
   ok: boolean;
-  /** Stable, for machines. */
+  /** Names the mistake for machines; stable. */
   code:
     | 'valid'
     | 'missing_header'
@@ -24,18 +25,18 @@ export interface Verdict {
     | 'id_and_timestamp_swapped'
     | 'wrong_content'
     | 'no_match';
-  /** One sentence that names the mistake. */
+  /** A sentence that names the mistake. */
   finding: string;
   /** What to do about it; null when there is nothing. */
   fix: string | null;
 }
 
-/** Standard Webhooks' libraries refuse older and younger ones. */
+/** The libraries of Standard Webhooks refuse timestamps further away than this, in seconds. */
 export const TOLERANCE_S = 300;
 
 /**
- * Verifies a webhook as Standard Webhooks says (spec, "Verifying signatures") and, where it does not
- * verify, tries the usual mistakes until one explains the signature. `toleranceS` null: any age.
+ * Verifies a webhook by Standard Webhooks (spec, "Verifying signatures"). If that fails, it tries the
+ * usual mistakes until one explains the signature. `toleranceS` null allows any age.
  */
 export function explainSignature(
   { secret, id, timestamp, signature, body }: Received,
@@ -132,7 +133,7 @@ function judgeTime(timestamp: string, nowS: number, toleranceS: number | null): 
   return { ok: true, code: 'valid', finding: 'The signature is right', fix: null };
 }
 
-/** What bodies become on their way: printed again, with or without an end of line. */
+/** The bodies that may have been signed, if this one was printed again or its line breaks were changed. */
 function bodyVariants(body: Buffer): [what: string, body: Buffer][] {
   const text = body.toString('utf8');
   const variants: [string, string][] = [
@@ -176,7 +177,7 @@ function keyVariants(secret: string): [what: string, key: Buffer][] {
   return variants.filter(([, key]) => key.length > 0);
 }
 
-/** As Python's `json.dumps` prints: a blank after each comma and colon. */
+/** Prints JSON as Python's `json.dumps` does, with a blank after each comma and colon. */
 function spaced(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(spaced).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -186,7 +187,7 @@ function spaced(value: unknown): string {
   return `{${fields.join(', ')}}`;
 }
 
-/** Everything beyond ASCII as \\uXXXX. */
+/** Escapes everything beyond ASCII as \\uXXXX. */
 function escaped(text: string): string {
   return text.replaceAll(
     /[\u0080-\uFFFF]/gu,

@@ -3,7 +3,7 @@ import { CliError, EXIT, usage } from './exit.ts';
 import { printable } from './table.ts';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/iu;
-/** Shorter ones are names. */
+/** The beginning of an id; a shorter text is taken as a name. */
 const PREFIX = /^[\da-f-]{4,35}$/iu;
 const LISTED = 10;
 
@@ -12,13 +12,13 @@ interface Named {
   name: string;
 }
 
-/** The id of the consumer of this id, id's beginning or name. Throws `CliError` naming the candidates. */
+/** Finds a consumer by id, beginning of its id, or name. Rejects with a `CliError` listing candidates. */
 export async function findConsumer(client: Client, text: string): Promise<string> {
   if (UUID.test(text)) return text;
   return findIn('consumer', text, (cursor) => client.consumers.list({ limit: 1000, cursor }));
 }
 
-/** The id of the target of this id, id's beginning or name. Throws `CliError` naming the candidates. */
+/** Finds a target by id, beginning of its id, or name. Rejects with a `CliError` listing candidates. */
 export async function findTarget(client: Client, text: string): Promise<string> {
   if (UUID.test(text)) return text;
   return findIn('target', text, (cursor) => client.targets.list({ limit: 1000, cursor }));

@@ -1,4 +1,4 @@
-/** One line of the examination. */
+/** One result of the examination. */
 export interface Finding {
   name: string;
   status: 'ok' | 'warn' | 'fail';
@@ -7,7 +7,7 @@ export interface Finding {
   fix: string | null;
 }
 
-/** Of signatures and Retry-After; beyond a minute receivers begin to refuse. */
+/** Clocks matter for signatures and Retry-After; beyond a minute, receivers begin to refuse webhooks. */
 const SKEW = { warnMs: 2_000, failMs: 60_000 };
 
 export const ok = (name: string, detail: string): Finding => ({
@@ -29,9 +29,9 @@ export const fail = (name: string, detail: string, fix: string): Finding => ({
   fix,
 });
 
-/** How far a clock is from ours, given when it was asked and answered. */
-export function skew(name: string, theirMs: number, askedMs: number, answeredMs: number): Finding {
-  const outside = Math.max(askedMs - theirMs, theirMs - answeredMs, 0);
+/** Compares a clock to ours, given our times (unix ms) when its time was requested and answered. */
+export function skew(name: string, theirMs: number, sentMs: number, answeredMs: number): Finding {
+  const outside = Math.max(sentMs - theirMs, theirMs - answeredMs, 0);
   const title = `Clock of ${name}`;
   const detail = `${(outside / 1_000).toFixed(1)} s from this machine's`;
   const fix = 'Run a time service (chrony, systemd-timesyncd) on both machines';

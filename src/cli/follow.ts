@@ -5,12 +5,12 @@ import { readFrames } from './sse.ts';
 
 /** One entry of a stream, as the webhook would carry it. */
 export interface Entry {
-  /** Of this entry; whoever asks after it gets the next. */
+  /** The cursor of this entry: reading after it begins with the next one. */
   cursor: string;
   /** `event_id` or `version_id`. */
   messageId: string;
   position: number;
-  /** `created`, `updated` or `deleted`; of a record, whether it is deleted. */
+  /** `created`, `updated` or `deleted` for an event; `changed` or `deleted` for a record. */
   what: string;
   syncId: string;
   collectionId: string;
@@ -19,28 +19,29 @@ export interface Entry {
   body: string;
 }
 
+/** What to follow, and what to call. */
 export interface FollowOptions {
   client: Pick<Client, 'open'>;
-  /** Stream, filter, and where to begin. */
+  /** The stream, the filter, and where to begin. */
   query: Query;
   signal: AbortSignal;
   /** Awaited before the next entry is read. */
   onEntry: (entry: Entry) => Promise<void>;
-  /** Awaited when the connection has gone: all that `onEntry` has begun is over when it resolves. */
+  /** Awaited when the connection is lost; resolves when everything that `onEntry` began is over. */
   settled?: () => Promise<void>;
-  /** The connection is lost, and once more there. */
+  /** Called when the connection is established, lost, and established again. */
   onState: (state: { connected: boolean; why: string }) => void;
 }
 
 const AGAIN_MS = 1_000;
 const MOST_MS = 10_000;
-/** Three heartbeats. */
+/** Three heartbeats of the API. */
 const SILENT_MS = 45_000;
 
 /**
- * Every entry once, in order, until the signal: after a connection is lost it goes on after the last
- * entry that was handed over, however often. Resolves with the cursor after it, null when there was
- * none. Rejects when the first connection fails, or when the API refuses.
+ * Hands over every entry once and in order until the signal aborts. After each lost connection it
+ * continues after the last entry that was handed over. Resolves with the cursor of the last entry, null
+ * when there was none. Rejects when the first connection fails, or when the API refuses the request.
  */
 export async function followStream(options: FollowOptions): Promise<string | null> {
   const { client, query, signal, onEntry, onState } = options;
@@ -80,13 +81,13 @@ export async function followStream(options: FollowOptions): Promise<string | nul
     if (connected) onState({ connected: false, why });
     connected = false;
     const ms = Math.min(MOST_MS, AGAIN_MS * 2 ** failures++);
-    await wait(ms, undefined, { signal }).catch(() => undefined); // told to end
+    await wait(ms, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
   }
   await options.settled?.();
   return cursor;
 }
 
-/** What may be over soon: nobody answers, a restart, a proxy in between. */
+/** Whether an error may pass by itself: no answer, a restart, a proxy in between, too many requests. */
 function isPassing(error: unknown): boolean {
   if (!(error instanceof ClientError)) return error instanceof ConnectionLost;
   return error.status === 0 || error.status >= 500 || error.status === 429;
@@ -96,7 +97,7 @@ class ConnectionLost extends Error {
   override name = 'ConnectionLost';
 }
 
-/** Ends a connection on which nothing comes, not even a heartbeat; reading slowly is no silence. */
+/** Ends a connection on which nothing comes, not even a heartbeat; a slow `onEntry` does not count. */
 function silenceOf(signal: AbortSignal): {
   signal: AbortSignal;
   watch: (body: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array>;
@@ -147,7 +148,7 @@ type Shape = Record<
 function toEntry(cursor: string, body: string): Entry {
   const { event, record } = JSON.parse(body) as Shape;
   const one = event ?? record;
-  if (one === undefined) throw new Error('GET /v1/listen sent something that is no entry');
+  if (one === undefined) throw new Error('GET /v1/listen sent something that is not an entry');
   return {
     cursor,
     messageId: one.event_id ?? one.version_id ?? '',

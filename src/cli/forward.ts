@@ -3,17 +3,18 @@ import { Agent, request } from 'undici';
 import { createSigner } from '../egress/signing.ts';
 import type { Entry } from './follow.ts';
 
-/** What came of one webhook; `error` is null when there was an answer. */
+/** The outcome of one webhook; `error` is null when there was an answer. */
 export interface Forwarded {
   status: number | null;
   error: string | null;
   durationMs: number;
 }
 
+/** Sends entries to one endpoint. */
 export interface Forwarder {
   /**
-   * Resolves when there is room for the next: at once while fewer than `concurrency` are in flight.
-   * Entries of one record are sent one after another, in the order of these calls.
+   * Begins to send an entry. Resolves when there is room for the next, immediately while fewer than
+   * `concurrency` are in flight. Entries of one record are sent one after another, in the order of calls.
    */
   forward(entry: Entry): Promise<void>;
   /** Resolves when nothing is in flight. */
@@ -21,6 +22,7 @@ export interface Forwarder {
   close(): Promise<void>;
 }
 
+/** Where and how to send, and what to call. */
 export interface ForwarderOptions {
   url: string;
   secret: string;
@@ -30,10 +32,10 @@ export interface ForwarderOptions {
   onDone: (entry: Entry, forwarded: Forwarded) => void;
 }
 
-/** As long as a delivery may take to a status line. */
+/** The longest timeout that a target can have. */
 const ANSWER_MS = 15_000;
 
-/** Signs and POSTs entries as a delivery would, once each; an entry that fails is said and left. */
+/** Signs and POSTs entries as a sender does, but once each; a failure is reported and not repeated. */
 export function createForwarder(options: ForwarderOptions): Forwarder {
   const { url, concurrency, onSend, onDone } = options;
   const sign = createSigner([options.secret]);
@@ -66,7 +68,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         body: entry.body,
       });
       const durationMs = took();
-      await body.dump({ limit: 1024 * 1024 }).catch(() => undefined); // the status line has counted
+      await body.dump({ limit: 1024 * 1024 }).catch(() => undefined); // only the status line counts
       onDone(entry, { status: statusCode, error: null, durationMs });
     } catch (error) {
       onDone(entry, { status: null, error: whyFailed(error), durationMs: took() });

@@ -24,27 +24,27 @@ interface AttemptFlags {
   cursor?: string;
 }
 
-/** What was sent, what failed, what died, and sending it again. */
+/** Adds the commands that show attempts, alerts and dead letters, and those that send entries again. */
 export function addHistoryCommands(program: Command, run: RunCommand): void {
   program
     .command('attempts <consumer>')
-    .description('what was sent and answered, newest first')
+    .description('list what was sent and answered, newest first')
     .addHelpText(
       'before',
       examples(
         ['millrace attempts orders --failed', 'what went wrong'],
-        ['millrace attempts orders --follow', 'as they are made'],
+        ['millrace attempts orders --follow', 'print attempts as they end'],
       ),
     )
-    .option('--failed', 'only those')
+    .option('--failed', 'only failed attempts')
     .option('--status <status>', 'only this HTTP status')
     .option('--since <time>', '90s, 1h, 2d before now or a time', time)
     .option('--until <time>', '90s, 1h, 2d before now or a time', time)
-    .option('--event-id <id>', 'of one event')
-    .option('--upstream-id <id>', 'of one record')
-    .option('--follow', 'as they are made, oldest first, until Ctrl-C')
+    .option('--event-id <id>', 'only of this event')
+    .option('--upstream-id <id>', 'only of this record')
+    .option('--follow', 'print attempts as they end, oldest first, until Ctrl-C')
     .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'go on after a page')
+    .option('--cursor <cursor>', 'continue after a page')
     .action((consumer: string, flags: AttemptFlags) =>
       run(async (context) => {
         const { client, out } = context;
@@ -66,9 +66,9 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
 
   program
     .command('alerts [consumer]')
-    .description('who was told what, newest first')
+    .description('list alerts, newest first')
     .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'go on after a page')
+    .option('--cursor <cursor>', 'continue after a page')
     .action((consumer: string | undefined, query: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) => {
         const page =
@@ -81,7 +81,7 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
 
   program
     .command('retry <consumer>')
-    .description('try what waits now; the clock keeps running')
+    .description('try what waits now; the retry window keeps running')
     .action((consumer: string) => run((context) => commandConsumer(context, consumer, 'retry')));
 
   program
@@ -115,7 +115,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
     .command('list <consumer>')
     .description('newest first')
     .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'go on after a page')
+    .option('--cursor <cursor>', 'continue after a page')
     .action((consumer: string, query: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
@@ -125,7 +125,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
 
   group
     .command('get <consumer> <letter>')
-    .description('with the body that was refused')
+    .description('show one, with the body that was refused')
     .action((consumer: string, letter: string) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
@@ -150,7 +150,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
     .command('replay <consumer>')
     .description('send them again, in order, with a new retry window')
     .option('--all', 'all of them')
-    .option('--id <letter>', 'one, several times', collect)
+    .option('--id <letter>', 'only this one; repeatable', collect)
     .action((consumer: string, options: { all?: boolean; id?: string[] }) =>
       run(async ({ client, out }) => {
         const { all, id: ids } = options;
@@ -167,7 +167,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
 
   group
     .command('delete <consumer> <letter>')
-    .description('it is not sent any more')
+    .description('delete one, so that it can no longer be sent')
     .action((consumer: string, letter: string) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
@@ -177,7 +177,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
     );
 }
 
-/** By long poll on when attempts ended: one that takes long is not missed. */
+/** Polls by the time at which attempts ended, so that slow ones are printed as well. */
 async function followAttempts(
   { client, out, signal }: Context,
   id: string,

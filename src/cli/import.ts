@@ -18,6 +18,7 @@ import { sendPart, type Part } from './importPart.ts';
 import { createProgress } from './importProgress.ts';
 import { formatOf, openBytes, readSource, startOf, type Format } from './importSource.ts';
 
+/** The flags of `millrace import`. */
 export interface ImportFlags {
   stream: 'events' | 'records';
   sync?: string;
@@ -28,13 +29,13 @@ export interface ImportFlags {
   resume?: boolean;
 }
 
-/** Committed by one request. */
+/** The size of one request, which is committed as a whole. */
 const PART = { lines: 1_000, bytes: 1024 * 1024 };
 
 /**
- * `millrace import`: a file of any length in bounded memory. One part is sent while the next is
- * read; after each that is on the server's disk the checkpoint beside the file is replaced, so that
- * `--resume` repeats one part at most, and that without effect. Exit 1 when lines were rejected.
+ * `millrace import`: appends a file of any length, in bounded memory. One part is sent while the next
+ * is read. Whenever a part is on the server's disk, the checkpoint beside the file is replaced, so that
+ * `--resume` repeats at most one part, without effect. Returns exit code 1 when lines were rejected.
  */
 export async function runImport(
   context: Context,
@@ -48,11 +49,11 @@ export async function runImport(
   const rejectedPath = `${file === '-' ? 'stdin' : file}.rejected.ndjson`;
   if (isResumed) {
     if (await exists(rejectedPath)) await truncate(rejectedPath, checkpoint.rejectedBytes);
-    out.note(`Going on after line ${checkpoint.place.number}`);
+    out.note(`Continuing after line ${checkpoint.place.number}`);
   } else {
     if (path !== null && (await exists(path))) {
       out.note(
-        'An earlier import of this file was interrupted; this begins again (--resume goes on)',
+        'An earlier import of this file was interrupted; this one starts over (--resume continues it)',
       );
     }
     await rm(rejectedPath, { force: true });
@@ -82,7 +83,7 @@ export async function runImport(
   async function hand(part: Part): Promise<void> {
     await committing;
     committing = commit(part);
-    committing.catch(() => undefined); // whoever awaits it throws
+    committing.catch(() => undefined); // it is thrown where it is awaited
   }
 
   try {
@@ -113,15 +114,15 @@ export async function runImport(
       }
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
-      broken = error; // the source can't be read on: what stands before is imported
+      broken = error; // the rest can't be read; everything before it is still imported
     }
     if (part.end > 0) await hand(part);
     await committing;
     if (broken !== null) throw broken;
   } catch (error) {
-    await committing.catch(() => undefined); // it is this error, or comes second
+    await committing.catch(() => undefined); // the same error, or a later one that matters less
     if (path !== null && (await exists(path))) {
-      out.note(`Imported up to line ${checkpoint.place.number}; --resume goes on there`);
+      out.note(`Imported up to line ${checkpoint.place.number}; --resume continues there`);
     }
     throw error;
   }
@@ -147,10 +148,10 @@ async function begin(
     event: flags.event ?? null,
   };
   if (rules.event !== null && rules.stream === 'records') {
-    throw usage('--event is of events; add --stream events');
+    throw usage('--event is only for events; add --stream events');
   }
   if (rules.key !== null && (rules.sync === null || rules.collection === null)) {
-    throw usage('With --key, each line is data: say --sync and --collection too');
+    throw usage('With --key, each line is only data: --sync and --collection are needed as well');
   }
   const fresh = {
     version: 1 as const,
@@ -161,7 +162,7 @@ async function begin(
     rejectedBytes: 0,
   };
   if (file === '-') {
-    if (flags.resume === true) throw usage('stdin can not be resumed; give a file');
+    if (flags.resume === true) throw usage('stdin cannot be resumed; give a file');
     const identity = { size: 0, modified: '', head: 'stdin' };
     const format = flags.format ?? 'ndjson';
     return { checkpoint: { ...fresh, file: identity, format }, size: null, isResumed: false };

@@ -5,7 +5,7 @@ import { CliError, EXIT, usage } from './exit.ts';
 import type { ImportRules } from './importEntry.ts';
 import type { Format, SourcePlace } from './importSource.ts';
 
-/** What makes a file the same file. */
+/** Tells whether a file is still the same. */
 export interface FileIdentity {
   size: number;
   modified: string;
@@ -13,7 +13,7 @@ export interface FileIdentity {
   head: string;
 }
 
-/** How far an import is; everything before `place` is on the server's disk or in the list of rejected lines. */
+/** The state of an import: everything before `place` is on the server's disk or in the list of rejects. */
 export interface Checkpoint {
   version: 1;
   file: FileIdentity;
@@ -22,18 +22,18 @@ export interface Checkpoint {
   place: SourcePlace;
   sums: Record<string, number>;
   rejected: number;
-  /** Length of the list of rejected lines. */
+  /** Length of the list of rejected lines, in bytes. */
   rejectedBytes: number;
 }
 
 const HEAD_BYTES = 1024 * 1024;
 
-/** Stands beside the source. */
+/** The path of a file's checkpoint, beside it. */
 export function checkpointPath(file: string): string {
   return `${file}.millrace-import`;
 }
 
-/** Identity and first bytes of a file. Throws `CliError` for one that can't be read. */
+/** Reads the identity and the first MB of a file. Rejects with a `CliError` when it can't be read. */
 export async function identify(path: string): Promise<{ file: FileIdentity; head: Uint8Array }> {
   try {
     await using handle = await open(path, 'r');
@@ -55,13 +55,13 @@ export async function identify(path: string): Promise<{ file: FileIdentity; head
   }
 }
 
-/** Replaced as a whole: one that is there is complete. */
+/** Replaces the checkpoint atomically. */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   await writeFile(`${path}.part`, `${JSON.stringify(checkpoint)}\n`);
   await rename(`${path}.part`, path);
 }
 
-/** Null when there is none. Throws `CliError` for one that can't be read. */
+/** Reads a checkpoint; null when there is none. Rejects with a `CliError` when it can't be read. */
 export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
@@ -72,23 +72,25 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
     const checkpoint = JSON.parse(text) as Checkpoint;
     if (checkpoint.version === 1) return checkpoint;
   } catch {
-    // as one of another version
+    // treated like a checkpoint of another version
   }
-  throw usage(`${path} is no checkpoint of this version; remove it to begin again`);
+  throw usage(`${path} is not a checkpoint of this version; remove it to start over`);
 }
 
+/** Removes the checkpoint of a finished import. */
 export async function removeCheckpoint(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
+/** Whether there is a file or folder at `path`. */
 export async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
-    () => false, // what was asked
+    () => false,
   );
 }
 
-/** Throws `CliError` when what is to be imported now is not what was begun. */
+/** Throws a `CliError` when the file or the flags are not those that the import began with. */
 export function refuseOther(
   checkpoint: Checkpoint,
   now: Pick<Checkpoint, 'file' | 'format' | 'rules'>,

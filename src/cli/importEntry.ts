@@ -5,23 +5,22 @@ import type { StreamName } from '../schema/stream.ts';
 import { jsonObject, parseJson } from '../streams/exactJson.ts';
 import type { SourceLine } from './importSource.ts';
 
-/** How lines become entries; part of a checkpoint. */
+/** How lines become entries. They are stored in the checkpoint. */
 export interface ImportRules {
   stream: StreamName;
   sync: string | null;
   collection: string | null;
-  /** With it a line is an entry's data, and this field of it the record's id; without, an entry. */
+  /** If given, a line is only the data of an entry, and this field of it is the record's id. */
   key: string | null;
   event: string | null;
 }
 
-/** One line of NDJSON for the API, or why it is none. */
+/** A line of NDJSON for the API, or why the line was rejected. */
 export type Imported = { text: string } | { reason: string };
 
 /**
- * Makes entries of lines as the API would take them, numbers as their text. An event without an id
- * gets one from the file, the line's number and its text: the same line is a duplicate when it is
- * sent again.
+ * Turns lines into entries that the API accepts, without rounding numbers. An event without an id gets
+ * one from the file, the line's number and its text, so that the same line sent again is a duplicate.
  */
 export function createLineReader(
   rules: ImportRules,

@@ -4,31 +4,33 @@ import { ClientError } from '../api/client.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Context } from './context.ts';
 
-/** A line that is no entry, as the list of them has it. */
+/** A line that was rejected, as the list of rejected lines has it. */
 export interface Rejected {
   line: number;
   reason: string;
   text: string;
 }
 
+/** Consecutive lines that are sent together. */
 export interface Part {
   lines: { number: number; text: string }[];
   rejected: Rejected[];
   bytes: number;
-  /** Where the source goes on after it. */
+  /** Offset in the source, in bytes, of what comes after it. */
   end: number;
+  /** Number of its last line. */
   number: number;
 }
 
-/** Longer, and the import ends; `--resume` goes on. */
+/** If the API is away longer, the import ends; `--resume` continues it. */
 const PATIENCE_MS = 60_000;
 const AGAIN_MS = 250;
 const MOST_MS = 5_000;
 
 /**
- * Sends a part and resolves when it is on disk: what became of it, and its rejected lines. An API
- * that is away for up to a minute is waited for: sending a part again changes nothing. A line that
- * only the API refuses joins the rejected ones, and the part goes on after it.
+ * Sends a part; resolves when it is on the server's disk, with the counts of the API and the rejected
+ * lines. It waits up to a minute for an API that is away, as sending a part again has no effect. A line
+ * that only the API refuses joins the rejected ones, and the rest of the part is sent after it.
  */
 export async function sendPart(
   { client, out, signal }: Pick<Context, 'client' | 'out' | 'signal'>,

@@ -2,7 +2,7 @@ import type { Checkpoint } from './importCheckpoint.ts';
 import type { SourcePlace } from './importSource.ts';
 import type { Output } from './output.ts';
 
-/** Rate and time to go of an import, on stderr. */
+/** Shows the rate and the remaining time of an import on stderr. */
 export function createProgress(options: {
   out: Pick<Output, 'progress' | 'endProgress'>;
   /** Bytes of the source; null for stdin. */

@@ -6,28 +6,30 @@ import { parse } from 'csv-parse';
 
 import { CliError, EXIT } from './exit.ts';
 
+/** The form of a source. */
 export type Format = 'ndjson' | 'json' | 'csv';
 
-/** One entry's text in the source. */
+/** The text of one entry in the source. */
 export interface SourceLine {
-  /** From 1: the line of a text file, the element of a JSON array. */
+  /** Counted from 1: the line of a text file, or the element of a JSON array. */
   number: number;
-  /** JSON, or what could not be read. */
+  /** JSON, or the text that could not be read. */
   text: string;
-  /** Null when it is fine so far. */
+  /** Why it could not be read; null otherwise. */
   fault: string | null;
-  /** Offset in bytes of what comes after it. */
+  /** Offset in the source, in bytes, of what comes after it. */
   end: number;
 }
 
-/** Where reading goes on. */
+/** Where reading continues. */
 export interface SourcePlace {
   offset: number;
   number: number;
-  /** CSV: the header, which is read once. */
+  /** The header of a CSV file, which is read once. */
   columns: string[] | null;
 }
 
+/** What to read, and from where. */
 export interface Source {
   format: Format;
   chunks: AsyncIterable<Uint8Array>;
@@ -36,22 +38,23 @@ export interface Source {
 }
 
 const START: SourcePlace = { offset: 0, number: 0, columns: null };
-/** Longer ones can hold no entry: `data` and `changes` of 1 MiB each, and names. */
+/** A longer line can't be an entry, which has `data` and `changes` of at most 1 MiB each, and names. */
 const LINE_BYTES = 3 * 1024 * 1024;
 const [NEWLINE, RETURN, BRACKET] = [0x0a, 0x0d, 0x5b];
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
+/** The beginning of a source. */
 export function startOf(): SourcePlace {
   return { ...START };
 }
 
-/** The bytes of a file from an offset, or of stdin for `-`. */
+/** Reads the bytes of a file from an offset, or of stdin for `-`. */
 export function openBytes(path: string, offset: number): AsyncIterable<Uint8Array> {
   if (path === '-') return process.stdin as AsyncIterable<Uint8Array>;
   return createReadStream(path, { start: offset, highWaterMark: 256 * 1024 });
 }
 
-/** What a file holds, by its name, else by its first byte that is no blank. */
+/** Guesses the format of a file by its name, else by its first byte that is not a blank. */
 export function formatOf(path: string, head: Uint8Array): Format {
   const name = path.toLowerCase();
   if (/\.(ndjson|jsonl)$/u.test(name)) return 'ndjson';
@@ -62,7 +65,7 @@ export function formatOf(path: string, head: Uint8Array): Format {
   return first === 0x7b || name.endsWith('.json') ? 'ndjson' : 'csv';
 }
 
-/** The entries of a source one after another, in memory that does not grow with it. */
+/** Reads the entries of a source one after another, in memory that does not grow with its size. */
 export function readSource(source: Source): AsyncGenerator<SourceLine> {
   if (source.format === 'csv') return readCsv(source);
   return source.format === 'json' ? readArray(source) : readLines(source);
@@ -93,13 +96,13 @@ async function* readLines({ chunks, from }: Source): AsyncGenerator<SourceLine> 
     offset += chunk.byteLength;
     const rest = chunk.subarray(start);
     heldBytes += rest.byteLength;
-    if (heldBytes <= LINE_BYTES || held.length === 0) held.push(rest); // else it is refused anyway
+    if (heldBytes <= LINE_BYTES || held.length === 0) held.push(rest); // a longer line is refused anyway
   }
   const last = readOn(new Uint8Array(), offset);
   if (last !== null) yield last;
 }
 
-/** Elements of one array, cut out by a tokenizer: their numbers are text still. */
+/** Reads the elements of one array, cut out as text by a tokenizer, so that numbers are not rounded. */
 async function* readArray({ chunks, from }: Source): AsyncGenerator<SourceLine> {
   const tokenizer = new Tokenizer({ stringBufferSize: 64 * 1024 });
   let depth = from.offset > 0 ? 1 : 0;
@@ -122,7 +125,7 @@ async function* readArray({ chunks, from }: Source): AsyncGenerator<SourceLine> 
     if (closes && --depth === 0) isOver = true;
   };
   let kept: Uint8Array = new Uint8Array();
-  let keptFrom = 0; // of what was read here
+  let keptFrom = 0; // offset of `kept` in what was read here
   for await (const chunk of chunks) {
     if (chunk.byteLength === 0) continue;
     kept = kept.byteLength === 0 ? chunk : Buffer.concat([kept, chunk]);
@@ -148,7 +151,7 @@ interface CsvRecord {
   info: { bytes: number; lines: number };
 }
 
-/** Each row an object of its columns, all of them text; lines are those of the file. */
+/** Reads each row as an object of its columns, all of them strings; numbers are lines of the file. */
 async function* readCsv({ chunks, from, onColumns }: Source): AsyncGenerator<SourceLine> {
   const skipped: SourceLine[] = [];
   const place = (bytes: number, lines: number): Pick<SourceLine, 'number' | 'end'> => ({
@@ -188,7 +191,7 @@ function broken(offset: number, why: string): CliError {
   return new CliError(
     EXIT.failed,
     `The JSON array can't be read near byte ${offset}: ${why}`,
-    'What stands before it is imported; NDJSON goes on after a bad line.',
+    'Everything before it is imported; NDJSON continues after a bad line.',
   );
 }
 

@@ -1,10 +1,10 @@
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** npm forwards the signal that the terminal has already sent to the whole group. */
+/** Ignores signals this soon after the first: npm forwards one that the terminal has already sent, ms. */
 const ECHO_MS = 500;
 
 /**
- * Calls `first` at the first signal to stop and `again` at each later one. For the rest of the
- * process: one that comes while it ends must not turn its exit code into a signal.
+ * Calls `first` at the first SIGINT, SIGTERM or SIGHUP and `again` at each later one. It never stops
+ * listening: a signal that comes while the process ends must not replace its exit code.
  */
 export function onInterrupt(listeners: { first: () => void; again: () => void }): void {
   let first: number | null = null;

@@ -4,9 +4,10 @@ import { createVault } from '../db/vault.ts';
 import { ConfigError, loadConfig } from '../process/config.ts';
 
 /**
- * `millrace keys rotate`: seals every stored secret under the first of `MILLRACE_ENCRYPTION_KEYS`.
- * stdout gets one line of JSON: `{ active_key, columns: [{ column, resealed, unopened }] }`. Returns
- * the exit code: 0 when all is sealed under it, 1 when something did not open, 2 for a wrong variable.
+ * `millrace keys rotate`: seals every stored secret with the first of `MILLRACE_ENCRYPTION_KEYS`.
+ * stdout gets one line of JSON: `{ active_key, columns: [{ column, resealed, unopened }] }`. Returns the
+ * exit code: 0 when everything is sealed with it, 1 when a secret could not be unsealed, 2 when a
+ * variable is wrong.
  */
 export async function runKeysRotate({ env }: { env: NodeJS.ProcessEnv }): Promise<number> {
   try {

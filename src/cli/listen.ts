@@ -6,12 +6,14 @@ import { createForwarder, type Forwarded } from './forward.ts';
 import { keepListenSecret } from './listenSecret.ts';
 import { printable } from './table.ts';
 
+/** The flags of `millrace listen`. */
 export interface ListenFlags extends StreamFlags {
   forwardTo: string;
   secret?: string;
   concurrency?: number;
 }
 
+/** The flags that select entries of a stream. */
 export interface StreamFlags {
   stream?: string;
   sync?: string[];
@@ -21,9 +23,9 @@ export interface StreamFlags {
 }
 
 /**
- * `millrace listen`: each entry to a local endpoint, signed, once, in order per record. The cursor
- * moves only when a forward is over, so that a lost connection leaves nothing out and doubles
- * nothing; an entry that the endpoint does not take is said and not tried again.
+ * `millrace listen`: forwards each entry to a local endpoint, signed, once, and in order per record. A
+ * lost connection to the API neither skips nor repeats an entry. An entry that the endpoint refuses is
+ * reported and not tried again.
  */
 export async function runListen(
   { client, out, signal, env }: Context,
@@ -58,17 +60,15 @@ export async function runListen(
     onState: ({ connected, why }) => {
       if (!connected) out.note(`Connection lost, trying again: ${why}`);
       else if (why !== '') out.note(`Connected again`);
-      else {
-        out.note(`Ready. Signing secret: ${secret} (^C to quit)`);
-      }
+      else out.note(`Ready. Signing secret: ${secret} (^C to quit)`);
     },
   });
   await forwarder.close();
-  if (cursor !== null) out.note(`To go on from here: --since ${cursor}`);
+  if (cursor !== null) out.note(`To continue from here: --since ${cursor}`);
   return EXIT.interrupted;
 }
 
-/** `millrace tail`: entries as they come. */
+/** `millrace tail`: prints entries as they come. */
 export async function runTail(
   { client, out, signal }: Context,
   flags: StreamFlags,
@@ -86,7 +86,7 @@ export async function runTail(
   return EXIT.interrupted;
 }
 
-/** What the flags ask of `GET /v1/listen`. */
+/** The query of `GET /v1/listen` for the flags. */
 export function queryOf(flags: StreamFlags): Query {
   const { since } = flags;
   const isPlace = since === undefined || /^(?:beginning|end|\d{1,6}[smhd]|\d{4}-.*)$/u.test(since);
@@ -137,7 +137,7 @@ function tailLine({ position, what, syncId, collectionId, upstreamId, messageId 
   return `${position}  ${what.padEnd(7)}  ${printable(collectionId)} ${printable(upstreamId)}  ${printable(syncId)}  [${messageId}]`;
 }
 
-/** `{"event":{…}}` without its wrapper: what GET /v1/events answers. */
+/** Strips the wrapper of `{"event":{…}}`, which leaves what GET /v1/events answers. */
 function bare(body: string): string {
   return body.slice(body.indexOf(':') + 1, -1);
 }

@@ -3,13 +3,13 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where this user's configuration of the CLI is. */
+/** The folder of this user's CLI configuration. */
 export function configFolder(env: NodeJS.ProcessEnv): string {
   const base = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
   return join(base, 'millrace');
 }
 
-/** The signing secret of `millrace listen`, made once and kept for its owner alone (0600). */
+/** Returns the signing secret of `millrace listen`, created once and kept for its owner only (0600). */
 export async function keepListenSecret(env: NodeJS.ProcessEnv): Promise<string> {
   const folder = configFolder(env);
   const path = join(folder, 'listen-secret');

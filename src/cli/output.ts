@@ -2,36 +2,40 @@ import { styleText } from 'node:util';
 
 import type { Page } from '../api/client.ts';
 import { cut, formatDetails, formatTable, type Column } from './table.ts';
+
 type Style = Parameters<typeof styleText>[0];
 
-/** Where a command says things: data on stdout, all else on stderr. */
+/** Prints the output of a command: data on stdout, everything else on stderr. */
 export interface Output {
-  /** Data for machines was asked for. */
+  /** Whether data is printed as JSON, for machines. */
   readonly isJson: boolean;
-  /** stdout is a terminal, so that lines can be drawn again. */
+  /** Whether stdout is a terminal, on which lines can be redrawn. */
   readonly isTerminal: boolean;
-  /** One JSON document; `JSON.stringify` keeps numbers that are text. */
+  /** Prints one JSON document; numbers keep the text they came with. */
   json(value: unknown): void;
-  /** One JSON value on a line of its own. */
+  /** Prints one JSON value on a line of its own. */
   jsonLine(value: unknown): void;
+  /** Prints a line on stdout. */
   line(text: string): void;
-  /** A list: the answer as it is, or a table. */
+  /** Prints a list, as JSON or as a table. */
   page<T>(page: Page<T>, columns: readonly Column<T>[], what: string): void;
-  /** A thing: the answer as it is, or aligned lines. */
+  /** Prints one thing, as JSON or as aligned lines. */
   thing(value: object, fields: readonly (readonly [string, unknown])[]): void;
+  /** Formats fields as aligned lines, cut at the width of the terminal. */
   details(fields: readonly (readonly [string, unknown])[]): string[];
-  /** For people, on stderr. */
+  /** Prints a line for people on stderr. */
   note(text: string): void;
-  /** Coloured where stdout is a terminal and NO_COLOR is not set. */
+  /** Colours a text if stdout is a terminal and NO_COLOR is not set. */
   style(style: Style, text: string): string;
-  /** A line of progress on stderr: drawn over the last on a terminal, else each 10 s. */
+  /** Shows progress on stderr: in one line on a terminal, otherwise a line every 10 s at most. */
   progress(text: string): void;
-  /** Leaves the line of progress. */
+  /** Removes the line of progress. */
   endProgress(): void;
 }
 
 const PLAIN_PROGRESS_MS = 10_000;
 
+/** Prints to stdout and stderr of this process. */
 export function createOutput(options: { isJson: boolean }): Output {
   const { stdout, stderr } = process;
   const isTerminal = stdout.isTTY && process.env['TERM'] !== 'dumb';

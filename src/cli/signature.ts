@@ -16,7 +16,7 @@ interface SignatureFlags {
   tolerance: number | null;
 }
 
-/** `millrace signature verify|explain`: needs no API. */
+/** Adds `millrace signature verify|explain`, which work without an API. */
 export function addSignatureCommands(program: Command, exit: (code: number) => void): void {
   const group = program
     .command('signature')
@@ -35,7 +35,7 @@ export function addSignatureCommands(program: Command, exit: (code: number) => v
       ),
     );
   withFlags(group.command('verify'))
-    .description('exit 0 when it is right, 1 when it is not')
+    .description('verify a signature; exit 0 when it is valid, 1 when it is not')
     .action(async (flags: SignatureFlags) => {
       const verdict = await judge(flags);
       say(program, verdict, [
@@ -44,7 +44,7 @@ export function addSignatureCommands(program: Command, exit: (code: number) => v
       exit(verdict.ok ? EXIT.ok : EXIT.failed);
     });
   withFlags(group.command('explain'))
-    .description('why it is not right, and what to do about it')
+    .description('explain why a signature is not valid, and what to do about it')
     .action(async (flags: SignatureFlags) => {
       const verdict = await judge(flags);
       const { finding, fix } = verdict;
@@ -62,9 +62,9 @@ function withFlags(command: Command): Command {
     .option('--id <id>', 'the webhook-id header')
     .option('--timestamp <seconds>', 'the webhook-timestamp header')
     .option('--signature <signature>', 'the webhook-signature header')
-    .option('--header-file <file>', 'the headers, one "name: value" a line, - for stdin')
+    .option('--header-file <file>', 'the headers, one "name: value" per line, - for stdin')
     .requiredOption('--body <file>', 'the raw body as it came, - for stdin')
-    .option('--tolerance <seconds>', 'how old it may be, or any', tolerance, TOLERANCE_S);
+    .option('--tolerance <seconds>', 'how far its time may be off, or any', tolerance, TOLERANCE_S);
 }
 
 function tolerance(text: string): number | null {

@@ -1,15 +1,15 @@
 /** One frame of a stream of server-sent events. */
 export interface Frame {
-  /** The last id of the stream so far, this frame's included; empty while there was none. */
+  /** The last id of the stream so far, including this frame's; empty while there was none. */
   id: string;
   event: string;
-  /** Null where the frame has none: it only moves the id. */
+  /** Null when the frame only moves the id. */
   data: string | null;
 }
 
 /**
- * The whole frames of a body (WHATWG HTML, 9.2.6), in order; one that is cut off is left out.
- * Comments keep a connection alive and give nothing.
+ * Reads the complete frames of a body (WHATWG HTML, 9.2.6), in order; one that is cut off is dropped.
+ * Comments, which only keep the connection alive, are ignored.
  */
 export async function* readFrames(body: AsyncIterable<Uint8Array>): AsyncGenerator<Frame> {
   const decoder = new TextDecoder();

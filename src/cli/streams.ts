@@ -16,23 +16,23 @@ interface SendFlags {
   data?: string;
 }
 
-/** Reading and writing the streams: `listen`, `tail`, `send`, `import`. */
+/** Adds the commands that read and write the streams: `listen`, `tail`, `send`, `import`. */
 export function addStreamCommands(program: Command, run: RunCommand, version: string): void {
   withFilter(program.command('listen'))
-    .description('forward a stream to an endpoint here, signed; no tunnel')
+    .description('forward a stream to a local endpoint, signed and without a tunnel')
     .addHelpText(
       'before',
       examples(
-        ['millrace listen --forward-to http://localhost:3000/hook', 'what comes from now on'],
+        ['millrace listen --forward-to http://localhost:3000/hook', 'everything from now on'],
         ['millrace listen --forward-to http://localhost:3000/hook --since 1h', ''],
       ),
     )
     .requiredOption('--forward-to <address>', 'where entries are POSTed')
-    .option('--secret <whsec>', 'to sign with; else one that is kept for you and printed')
-    .option('--concurrency <n>', 'records at once (1)', wholeNumber(1, 256))
+    .option('--secret <whsec>', 'to sign with; by default one that is kept for you and printed')
+    .option('--concurrency <n>', 'how many records concurrently (1)', wholeNumber(1, 256))
     .addHelpText(
       'after',
-      '\nEach entry is sent once, in order per record; one that fails is said and not tried again.',
+      '\nEach entry is sent once, in order per record. A failure is reported and not tried again.',
     )
     .action((flags: ListenFlags) =>
       run(async (context) => {
@@ -42,12 +42,12 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
     );
 
   withFilter(program.command('tail'))
-    .description('entries of a stream as they come, until Ctrl-C')
+    .description('print the entries of a stream as they come, until Ctrl-C')
     .addHelpText(
       'before',
       examples(
         ['millrace tail --collection stripe:customer', ''],
-        ['millrace tail --since beginning --json', 'one JSON entry a line'],
+        ['millrace tail --since beginning --json', 'one JSON entry per line'],
       ),
     )
     .action((flags: StreamFlags) =>
@@ -73,7 +73,7 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
     .option('--collection <collection>', 'its collection', 'sample:customer')
     .option('--id <upstream id>', 'its record', 'cus_1')
     .option('--event <event>', 'created, updated or deleted', 'created')
-    .option('--event-id <id>', 'the same again is a duplicate')
+    .option('--event-id <id>', 'sent again, the same id is a duplicate')
     .option('--data <json>', 'JSON, @FILE or - for stdin')
     .action((flags: SendFlags) =>
       run(async ({ client, out }) => {
@@ -104,22 +104,22 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
       examples(
         ['millrace import records.ndjson', 'entries as the API takes them'],
         ['millrace import customers.csv --sync crm --collection crm:customer --key id', ''],
-        ['millrace import customers.csv … --resume', 'go on after an interruption'],
+        ['millrace import customers.csv … --resume', 'continue after an interruption'],
       ),
     )
     .addOption(streamOption().default('records'))
-    .option('--sync <sync>', 'of entries that do not say it')
-    .option('--collection <collection>', 'of entries that do not say it')
+    .option('--sync <sync>', 'for entries that name none')
+    .option('--collection <collection>', 'for entries that name none')
     .option('--key <field>', "each line is an entry's data; this field of it is the record's id")
-    .option('--event <event>', 'of events that do not say it (created)')
+    .option('--event <event>', 'for events that name none (created)')
     .addOption(
-      new Option('--format <format>', 'else by the name, then by the first byte').choices([
+      new Option('--format <format>', 'by default guessed from name and first byte').choices([
         'ndjson',
         'json',
         'csv',
       ]),
     )
-    .option('--resume', 'go on where an interrupted import of the same file was')
+    .option('--resume', 'continue an interrupted import of the same file')
     .action((file: string, flags: ImportFlags) =>
       run(async (context) => {
         const { runImport } = await import('./import.ts');
@@ -131,9 +131,9 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
 function withFilter(command: Command): Command {
   return command
     .addOption(streamOption())
-    .option('--sync <sync>', 'only of it, several times', collect)
-    .option('--collection <collection>', 'only of it, several times', collect)
-    .option('--event <event>', 'only created, updated or deleted, several times', collect)
+    .option('--sync <sync>', 'only this sync; repeatable', collect)
+    .option('--collection <collection>', 'only this collection; repeatable', collect)
+    .option('--event <event>', 'only created, updated or deleted; repeatable', collect)
     .option('--since <place>', 'beginning, 1h before now, a time or a cursor (now)');
 }
 

@@ -1,13 +1,14 @@
+/** One column of a table. */
 export interface Column<T> {
   title: string;
   of: (row: T) => string | number | null | undefined;
-  /** Numbers stand at the right. */
+  /** Whether it is aligned to the right, as numbers are. */
   right?: boolean;
 }
 
 const GAP = '  ';
 
-/** Aligned columns under their titles; lines are cut at `width` characters. Empty for no rows. */
+/** Formats rows as aligned columns under titles, cut at `width` characters; empty without rows. */
 export function formatTable<T>(
   columns: readonly Column<T>[],
   rows: readonly T[],
@@ -28,20 +29,20 @@ export function formatTable<T>(
   );
 }
 
-/** `name: value` lines, aligned. */
+/** Formats fields as lines of names and values, aligned. */
 export function formatDetails(fields: readonly (readonly [string, unknown])[]): string[] {
   const width = Math.max(0, ...fields.map(([name]) => name.length));
   return fields.map(([name, value]) => `${name.padEnd(width)}${GAP}${printable(value)}`.trimEnd());
 }
 
-/** A value as one line of text that can do nothing to a terminal. */
+/** Prints a value as one line of text without characters that could control a terminal. */
 export function printable(value: unknown): string {
   if (value === null || value === undefined) return '–';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, ' ');
 }
 
-/** At most `width` characters, the last an ellipsis where something is left out. */
+/** Cuts a text at `width` characters; the last one is then an ellipsis. */
 export function cut(text: string, width: number): string {
   if (text.length <= width) return text;
   const characters = Array.from(text);
@@ -53,7 +54,7 @@ function pad(text: string, width: number, right: boolean): string {
   return right ? blanks + text : text + blanks;
 }
 
-/** In code points: near enough for names and ids. */
+/** Counts code points, which is precise enough for names and ids. */
 function widthOf(text: string): number {
   return Array.from(text).length;
 }

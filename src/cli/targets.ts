@@ -23,7 +23,7 @@ interface TargetFlags {
   input?: string;
 }
 
-/** `millrace targets …`. */
+/** Adds `millrace targets …`. */
 export function addTargetCommands(program: Command, run: RunCommand): void {
   const group = program
     .command('targets')
@@ -33,7 +33,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
       examples(
         ['millrace targets create --name shop --base-url https://example.com/hooks', ''],
         ['millrace targets test shop', 'send a signed test webhook now'],
-        ['millrace targets rotate-secret shop', 'the old one signs too for 24 h'],
+        ['millrace targets rotate-secret shop', 'the old one signs as well for 24 h'],
       ),
     );
 
@@ -41,7 +41,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
     .command('list')
     .description('newest first')
     .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'go on after a page')
+    .option('--cursor <cursor>', 'continue after a page')
     .action((options: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) => {
         const page = await client.targets.list(options);
@@ -51,7 +51,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
   group
     .command('get <target>')
-    .description('one, by id, beginning of the id or name')
+    .description('show one, by its id, the beginning of its id, or its name')
     .action((target: string) =>
       run(async ({ client, out }) => {
         showTarget(out, await client.targets.get(await findTarget(client, target)));
@@ -59,17 +59,17 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
     );
 
   withFlags(group.command('create'))
-    .description('the signing secret is shown whole this once')
+    .description('create a target, whose signing secret is shown only once')
     .action((options: TargetFlags) =>
       run(async ({ client, out }) => {
-        const made = await client.targets.create(await inputOf(options));
-        showTarget(out, made);
-        out.note(`Its signing secret is shown this once: ${made.signing_secret}`);
+        const created = await client.targets.create(await inputOf(options));
+        showTarget(out, created);
+        out.note(`Its signing secret is shown only once: ${created.signing_secret}`);
       }),
     );
 
   withFlags(group.command('update <target>'))
-    .description('change what is given; consumers that are blocked on it try at once')
+    .description('change the given fields; consumers that are blocked on it try immediately')
     .action((target: string, options: TargetFlags) =>
       run(async ({ client, out }) => {
         const id = await findTarget(client, target);
@@ -79,7 +79,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
   group
     .command('delete <target>')
-    .description('one that no consumer uses')
+    .description('delete a target that no consumer uses')
     .action((target: string) =>
       run(async ({ client, out }) => {
         const id = await findTarget(client, target);
@@ -90,7 +90,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
   group
     .command('test <target>')
-    .description('send a signed test webhook; exit 1 when it was not taken')
+    .description('send a signed test webhook; exit 1 when it is not accepted')
     .action((target: string) =>
       run(async ({ client, out }) => {
         const tested = await client.targets.test(await findTarget(client, target));
@@ -101,8 +101,8 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
   group
     .command('rotate-secret <target>')
-    .description('a new signing secret, shown this once')
-    .option('--expires-in <duration>', 'how long the old one signs too (24h)', seconds)
+    .description('create a new signing secret, which is shown only once')
+    .option('--expires-in <duration>', 'how long the old one signs as well (24h)', seconds)
     .action((target: string, options: { expiresIn?: number }) =>
       run(async ({ client, out }) => {
         const id = await findTarget(client, target);
@@ -112,25 +112,25 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
           expiresIn === undefined ? {} : { expires_in: expiresIn },
         );
         showTarget(out, rotated);
-        out.note(`Its new signing secret is shown this once: ${rotated.signing_secret}`);
+        out.note(`Its new signing secret is shown only once: ${rotated.signing_secret}`);
       }),
     );
 }
 
 function withFlags(command: Command): Command {
   return command
-    .option('--name <name>', 'what people call it')
+    .option('--name <name>', 'a name for people')
     .option('--base-url <address>', 'where webhooks are POSTed')
     .option('--basic <user:password>', 'sent as basic authentication')
     .option('--bearer-token <token>', 'sent as "Authorization: Bearer …"')
-    .option('--header-key <name: value>', 'a secret header', collectPair)
+    .option('--header-key <name: value>', 'sent as a secret header', collectPair)
     .option('--no-credentials', 'send none')
-    .option('--header <name: value>', 'a plain header, several times', collectPair)
-    .option('--timeout-ms <ms>', 'to a status line', wholeNumber(500, 15_000))
+    .option('--header <name: value>', 'a plain header; repeatable', collectPair)
+    .option('--timeout-ms <ms>', 'until the status line', wholeNumber(500, 15_000))
     .option('--max-in-flight <n>', 'open requests, per consumer', wholeNumber(1, 1_000))
     .option('--rate-limit <n>', 'requests a second, per consumer', wholeNumber(1, 100_000))
-    .option('--no-rate-limit', 'none')
-    .option('--metadata <name=value>', 'of yours, several times', collectPair)
+    .option('--no-rate-limit', 'no limit')
+    .option('--metadata <name=value>', 'data of yours; repeatable', collectPair)
     .option('--input <file>', 'a JSON object with the fields, - for stdin; flags win');
 }
 

@@ -10,12 +10,12 @@ const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DURATION = /^(\d{1,6})([smhd])$/u;
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/u;
 
-/** For an option that may be given several times. */
+/** Parses an option that may be given several times. */
 export function collect(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
-/** For an option that takes a whole number. */
+/** Parses an option that takes a whole number. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -24,10 +24,10 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** For an option that takes a number of lines or a cursor of a list. */
+/** Parses the option `--limit` of a list. */
 export const limit = wholeNumber(1, 1_000);
 
-/** `beginning`, `end`, a time, `1h` before now, or a cursor, as the API takes it. */
+/** Turns `beginning`, `end`, a time, `1h` before now, or a cursor into the form of the API. */
 export function placeOf(
   text: string,
   now = Date.now(),
@@ -37,7 +37,7 @@ export function placeOf(
   return time === null ? { cursor: text } : { time };
 }
 
-/** A time or `1h` before now as RFC 3339; null for another text. */
+/** Returns a time, or `1h` before now, as RFC 3339; null for any other text. */
 export function timeOf(text: string, now = Date.now()): string | null {
   if (TIME.test(text) && !Number.isNaN(Date.parse(text))) return text;
   const [, count, unit] = DURATION.exec(text) ?? [];
@@ -45,26 +45,26 @@ export function timeOf(text: string, now = Date.now()): string | null {
   return new Date(now - Number(count) * UNITS[unit as keyof typeof UNITS]).toISOString();
 }
 
-/** For an option that takes a time or `1h` before now; gives RFC 3339. */
+/** Parses an option that takes a time or `1h` before now, into RFC 3339. */
 export function time(text: string): string {
   const at = timeOf(text);
   if (at === null) throw new InvalidArgumentError('It takes 90s, 1h, 2d or an RFC 3339 time.');
   return at;
 }
 
-/** For an option that takes a length of time as `90s` or `1h`; gives seconds. */
+/** Parses an option that takes a duration such as `90s` or `1h`, into seconds. */
 export function seconds(text: string): number {
   const [, count, unit] = DURATION.exec(text) ?? [];
   if (count === undefined) throw new InvalidArgumentError('It takes 90s, 30m, 24h or 7d.');
   return (Number(count) * UNITS[unit as keyof typeof UNITS]) / 1_000;
 }
 
-/** `--stream events|records`. */
+/** The option `--stream events|records`. */
 export function streamOption(): Option {
   return new Option('--stream <stream>', 'events or records').choices(['events', 'records']);
 }
 
-/** For an option that takes one of some words, several times. */
+/** Parses an option that takes one of `words` and may be given several times. */
 export function collectOf<T extends string>(
   words: readonly T[],
 ): (value: string, before: T[] | undefined) => T[] {
@@ -77,7 +77,7 @@ export function collectOf<T extends string>(
   };
 }
 
-/** `name=value` pairs of an option that may be given several times. */
+/** Parses an option that takes `name=value` and may be given several times. */
 export function collectPair(
   value: string,
   before: Record<string, string> | undefined,
@@ -87,7 +87,7 @@ export function collectPair(
   return { ...before, [value.slice(0, at).trim()]: value.slice(at + 1).trim() };
 }
 
-/** The bytes of a file, or of stdin for `-`. Throws `CliError` for one that can't be read. */
+/** Reads a file, or stdin for `-`. Rejects with a `CliError` when it can't be read. */
 export async function readBytes(path: string): Promise<Buffer> {
   if (path === '-') return Buffer.from(await readAll(process.stdin), 'utf8');
   try {
@@ -98,7 +98,7 @@ export async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
-/** JSON of an option: the text itself, `@FILE`, or `-` for stdin; numbers keep their text. */
+/** Reads the JSON of an option: the text itself, `@FILE`, or `-` for stdin. Numbers are not rounded. */
 export async function readJson(name: string, given: string): Promise<unknown> {
   const path = given === '-' ? '-' : given.startsWith('@') ? given.slice(1) : null;
   const text = path === null ? given : (await readBytes(path)).toString('utf8');
@@ -109,14 +109,14 @@ export async function readJson(name: string, given: string): Promise<unknown> {
   }
 }
 
-/** Only the fields that were given. */
+/** Drops the fields that were not given. */
 export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),
   ) as never;
 }
 
-/** A file's JSON object below the fields that flags name. */
+/** Merges the JSON object of a file with the fields that flags give; flags win. */
 export async function withInput(
   input: string | undefined,
   fields: object,
@@ -129,7 +129,7 @@ export async function withInput(
   return { ...base, ...given(fields) };
 }
 
-/** For help: examples stand before everything else. */
+/** Formats examples for the beginning of a help text. */
 export function examples(...lines: [command: string, does: string][]): string {
   const width = Math.max(...lines.map(([command]) => command.length));
   const text = lines.map(([command, does]) => `  ${command.padEnd(width)}  ${does}`.trimEnd());

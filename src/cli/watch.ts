@@ -9,8 +9,8 @@ import { EXIT } from './exit.ts';
 const EACH_MS = 1_000;
 
 /**
- * A consumer's status until Ctrl-C: drawn in place on a terminal, else a line for each change,
- * with `--json` the consumer as JSON. An API that goes away is waited for.
+ * Shows a consumer's status until Ctrl-C: redrawn in place on a terminal, otherwise a line for each
+ * change; with `--json` the consumer as JSON. It waits for an API that is away.
  */
 export async function watchConsumer(context: Context, id: string): Promise<number> {
   const { client, out, signal } = context;
@@ -35,7 +35,7 @@ export async function watchConsumer(context: Context, id: string): Promise<numbe
   }
 }
 
-/** Everything but what moves by itself: the age of the oldest entry, the time of the health check. */
+/** Everything except what changes by itself: the age of the oldest entry and the time of `health`. */
 function whatMatters({ lag, health, ...rest }: Consumer): string {
   const { status, notes } = health;
   return JSON.stringify({ ...rest, entries: lag.entries, status_of_health: status, notes });

@@ -2,14 +2,14 @@ import { isIP } from 'node:net';
 
 import ipaddr from 'ipaddr.js';
 
-/** Whether a connection to an address and port may be made. */
+/** Tells whether a connection to an address and port may be opened. */
 export type MayReach = (address: string, port: number) => boolean;
 
 /**
- * The rule of the egress guard. Public unicast addresses may be reached, on ports that speak no
- * other protocol; an address in one of `allowCidrs` on any port. Everything else is refused:
- * loopback, private, link-local and metadata addresses, carrier-grade NAT, multicast, what is
- * reserved, IPv6 that carries an IPv4 address (NAT64, 6to4, Teredo), zone ids, and what is no address.
+ * The rule of the egress guard. Public unicast addresses may be reached, except on ports of other
+ * protocols; an address in one of `allowCidrs` may be reached on any port. Everything else is refused:
+ * loopback, private, link-local and metadata addresses, carrier-grade NAT, multicast, reserved ranges,
+ * IPv6 that carries an IPv4 address (NAT64, 6to4, Teredo), zone ids, and texts that are no address.
  * An IPv4-mapped IPv6 address is judged as the IPv4 address that it reaches.
  */
 export function createMayReach(allowCidrs: readonly string[]): MayReach {
@@ -28,9 +28,9 @@ function isIn(address: Address, range: Address, bits: number): boolean {
   return address.kind() === range.kind() && address.match(range, bits);
 }
 
-/** Global unicast (RFC 4291 §2.4: 2000::/3 is all of IPv6 that is handed out). */
+/** Global unicast (RFC 4291 §2.4): all IPv6 addresses assigned so far are in 2000::/3. */
 const GLOBAL_IPV6 = ipaddr.parse('2000::');
-/** Azure's metadata and agent endpoint: publicly numbered, reached from inside only. */
+/** Azure's metadata and agent endpoint: its number is public, but it is reached from inside only. */
 const AZURE_WIRE_SERVER = ipaddr.parse('168.63.129.16');
 
 function isPublic(address: Address): boolean {
@@ -40,7 +40,7 @@ function isPublic(address: Address): boolean {
     : !isIn(address, AZURE_WIRE_SERVER, 32);
 }
 
-/** Ports where an HTTP request may be taken for something else: WHATWG Fetch, "bad port". */
+/** Ports on which an HTTP request could be mistaken for another protocol (WHATWG Fetch, "bad port"). */
 const OTHER_PROTOCOLS = new Set([
   0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102,
   103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465,

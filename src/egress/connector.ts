@@ -8,38 +8,38 @@ import { buildConnector } from 'undici';
 
 import type { MayReach } from './addresses.ts';
 
-/** All addresses of a host name; rejects with the system's error where it has none. */
+/** Looks up all addresses of a host name; rejects with the system's error when there is none. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
 
-/** An address that is not public and not allowed; its message names nothing that was looked up. */
+/** An address is neither public nor allowed. The message does not reveal what was looked up. */
 export class AddressRefused extends Error {
   override name = 'AddressRefused';
   readonly code = 'ADDRESS_REFUSED';
 }
 
-/** The system's resolver, with one question at a time for each name: a slow one holds one thread. */
+/** The system's resolver, with one lookup at a time per name, so that a slow name occupies one thread. */
 export function systemResolver(): Resolve {
-  const asked = new Map<string, Promise<LookupAddress[]>>();
+  const lookups = new Map<string, Promise<LookupAddress[]>>();
   return (hostname) => {
-    const open = asked.get(hostname);
+    const open = lookups.get(hostname);
     if (open !== undefined) return open;
     const answer = lookup(hostname, { all: true, hints: ADDRCONFIG }).finally(() =>
-      asked.delete(hostname),
+      lookups.delete(hostname),
     );
-    asked.set(hostname, answer);
+    lookups.set(hostname, answer);
     return answer;
   };
 }
 
-/** How TLS is spoken: always verified, against the public authorities or those of `ca` (PEM) alone. */
+/** TLS options: always verified, against the public authorities, or against those in `ca` (PEM) alone. */
 export function tlsOf(ca: string | null): { rejectUnauthorized: true } {
   return {
-    rejectUnauthorized: true, // also where NODE_TLS_REJECT_UNAUTHORIZED says otherwise
+    rejectUnauthorized: true, // overrides NODE_TLS_REJECT_UNAUTHORIZED
     ...(ca === null ? {} : { secureContext: createSecureContext({ ca }) }),
   };
 }
 
-/** Connects to checked addresses only: what was looked up is what is connected to, so rebinding is harmless. */
+/** Connects only to the addresses that were looked up and checked, so DNS rebinding is harmless. */
 export function guardedConnector(options: {
   port: number;
   mayReach: MayReach;
@@ -68,7 +68,7 @@ export function guardedConnector(options: {
   });
 }
 
-/** Connects to nothing. */
+/** Refuses every connection. */
 export function refusingConnector(why: string): buildConnector.connector {
   return (_options, callback) => {
     queueMicrotask(() => callback(new AddressRefused(why), null));

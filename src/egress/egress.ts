@@ -14,7 +14,7 @@ import {
 /** Connections to one origin. */
 export interface Outlet {
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
-  /** Lets open requests end. */
+  /** Waits for open requests to end. */
   close(): Promise<void>;
   /** Cuts open requests. */
   destroy(): Promise<void>;
@@ -22,22 +22,22 @@ export interface Outlet {
 
 export interface OutletOptions {
   origin: string;
-  /** At most this many requests are open at once. */
+  /** At most this many requests are open concurrently. */
   connections: number;
   connectTimeoutMs: number;
-  /** PEM of the authorities to trust instead of the public ones. */
+  /** PEM certificates of the authorities to trust instead of the public ones. */
   ca?: string | null;
 }
 
-/** The only way out of the process: what it opens reaches public addresses and allowed ones, nothing else. */
+/** The guard of every outgoing request: its connections reach public and allowed addresses, nothing else. */
 export interface Egress {
-  /** Why nothing is ever sent to this URL, as far as its text says; null when it may be. */
+  /** Why this URL is refused, judged by its text alone; null when its text does not rule it out. */
   refusal(url: string): string | null;
   /**
-   * Opens connections to an origin: HTTP/1.1, redirects never followed, idle connections kept for
-   * 4 s (below the 5 s at which Node servers close theirs, so that a request rarely meets a
-   * closing one). Deadlines are the caller's: undici's own timers are coarse and stay off.
-   * Requests end with an error of code `ADDRESS_REFUSED` where the address may not be reached.
+   * Opens connections to an origin. They speak HTTP/1.1, never follow redirects, and are kept for 4 s
+   * when idle (below the 5 s at which Node servers close theirs, so that a request rarely meets a
+   * closing one). The caller keeps the deadlines: undici's own timers are coarse and stay off.
+   * Requests fail with code `ADDRESS_REFUSED` when the address may not be reached.
    */
   open(options: OutletOptions): Outlet;
 }
@@ -45,13 +45,13 @@ export interface Egress {
 export interface EgressOptions {
   /** Ranges that may be reached although they are not public. */
   allowCidrs: readonly string[];
-  /** An http or https proxy that everything goes through; names are then looked up, and judged, by it. */
+  /** An http or https proxy for all requests; it then looks names up, and has to judge their addresses. */
   proxyUrl?: string | null;
-  /** The system's unless given. */
+  /** The system's resolver by default. */
   resolve?: Resolve;
 }
 
-/** The guard is made once a process; opening an outlet costs no lookup, a request no check. */
+/** Create it once per process. Opening an outlet looks nothing up; names are checked as connections open. */
 export function createEgress(options: EgressOptions): Egress {
   const { proxyUrl = null, resolve = systemResolver() } = options;
   const mayReach = createMayReach(options.allowCidrs);
@@ -92,7 +92,7 @@ function placeOf(text: string): { hostname: string; port: number } {
   };
 }
 
-/** RFC 6761 §6.3; the URL parser has made it lower case. */
+/** RFC 6761 §6.3. The URL parser has already converted the name to lower case. */
 function isLoopbackName(hostname: string): boolean {
   return /(?:^|\.)localhost\.?$/u.test(hostname);
 }

@@ -6,31 +6,32 @@ import { outcomeOfError } from './networkError.ts';
 const HEAD_BYTES = 2_048;
 const BODY_BYTES = 65_536;
 
-/** No failure of the endpoint. */
+/** The sender's own lease is over, which is no failure of the endpoint. */
 export const LEASE_ENDED: Outcome = { kind: 'ours', detail: 'the lease ended' };
 
-/** One request and its answer, on one connection. */
+/** One request and its answer on one connection. */
 export interface Exchange {
   handler: Dispatcher.DispatchHandler;
-  /** Ends it now; what was answered, null when no status line came. `ended` is not called any more. */
+  /** Aborts it; returns the answer so far, or null before a status line. `ended` is no longer called. */
   cut(): Outcome | null;
 }
 
 export interface ExchangeOptions {
-  /** Monotonic ms until which a status line counts, and how long that was. */
+  /** A status line after this moment (monotonic ms) is too late. */
   deadline: number;
+  /** How long the deadline was, for the error's text. */
   timeoutMs: number;
-  /** Monotonic ms after which the request may not start; asked right before it is written. */
+  /** Monotonic ms after which the request may not start; called right before it is written. */
   startBy: () => number;
-  /** Keeps the first 2 KB of successful answers too. */
+  /** Keeps the first 2 KB of successful answers as well as of failed ones. */
   keepHeads: boolean;
-  /** Called once, unless it was cut. */
+  /** Called exactly once, unless the exchange was cut. */
   ended: (outcome: Outcome) => void;
 }
 
 /**
- * Reads an answer within bounds: no more than 64 KB of its body (and what came with the last of
- * them), 2 KB of which are kept, and nothing after it was cut.
+ * Reads an answer within bounds: it stops at the chunk that exceeds 64 KB of body, keeps the first
+ * 2 KB, and reads nothing once it is cut.
  */
 export function openExchange(options: ExchangeOptions): Exchange {
   let controller: Dispatcher.DispatchController | null = null;
@@ -38,7 +39,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
   let retryAfter: string | undefined;
   let received = 0;
   let head: Buffer[] | null = null;
-  let over = false; // whatever undici says afterwards is its echo
+  let over = false; // from then on undici only echoes the abort
 
   function answer(): Outcome {
     const code = codeOfStatus(status);
@@ -62,7 +63,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
       controller = started;
-      // It may have waited for its connection, and the process have stood still meanwhile.
+      // It may have waited for its connection, and the process may have been frozen meanwhile.
       if (performance.now() > options.startBy()) end(LEASE_ENDED);
       if (over) started.abort(new Error('cut off'));
     },
@@ -73,8 +74,8 @@ export function openExchange(options: ExchangeOptions): Exchange {
         return;
       }
       status = statusCode;
-      const asked = headers['retry-after'];
-      retryAfter = Array.isArray(asked) ? asked[0] : asked;
+      const header = headers['retry-after'];
+      retryAfter = Array.isArray(header) ? header[0] : header;
     },
     onResponseData(_controller, chunk) {
       if (over) return;

@@ -31,7 +31,7 @@ export function outcomeOfError(error: unknown): Outcome {
   return failed('CONNECTION_RESET', `connection lost before an answer${code ? ` (${code})` : ''}`);
 }
 
-/** The system's or undici's code; of several tried addresses the first one's. */
+/** The error code of the system or of undici; when several addresses were tried, that of the first. */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   const code = (error as { code?: unknown } | null)?.code;

@@ -4,24 +4,24 @@ import type { Egress } from './egress.ts';
 import { outcomeOfError } from './networkError.ts';
 import { postOnce, type PostAnswer } from './postOnce.ts';
 
-/** Client credentials of RFC 6749 §4.4. */
+/** The settings of an RFC 6749 §4.4 client credentials grant. */
 export type OAuthClient = Extract<Credentials, { type: 'oauth2' }>;
 
-/** Where a sender gets its bearer token. */
+/** Supplies a sender with bearer tokens. */
 export interface TokenSource {
-  /** The one in use; null when it has to be fetched. */
+  /** The token in use; null when one has to be fetched. */
   current(): string | null;
-  /** A token other than the refused one; callers at a time share a request. Rejects with `TokenFailure`. */
+  /** Returns a token other than `refused`; concurrent calls share a request. Rejects with `TokenFailure`. */
   renew(refused: string | null): Promise<string>;
 }
 
 /** The token sources of a process. */
 export interface Tokens {
-  /** One for each target and version; another version forgets what the one before had. */
+  /** Returns the source of a target and version; a new version forgets the token of the one before. */
   of(target: { id: string; version: number }, client: OAuthClient): TokenSource;
 }
 
-/** No token; the outcome is the attempt's. */
+/** No token could be fetched; `outcome` is the outcome of the whole attempt. */
 export class TokenFailure extends Error {
   override name = 'TokenFailure';
   readonly outcome: Outcome;
@@ -37,10 +37,10 @@ export interface TokensOptions {
   userAgent: string;
 }
 
-/** Sources kept; the one that was made first is forgotten first. */
+/** Number of sources kept; the oldest is forgotten first. */
 const MOST = 10_000;
 
-/** Caches tokens in the process; nothing of them is stored. */
+/** Caches tokens in memory only; they are never stored. */
 export function createTokens(options: TokensOptions): Tokens {
   const sources = new Map<string, { version: number; source: TokenSource }>();
   return {
@@ -57,12 +57,13 @@ export function createTokens(options: TokensOptions): Tokens {
 
 interface Token {
   text: string;
-  /** Monotonic ms from which another one is fetched beside it, and from which it is not used. */
+  /** From this moment (monotonic ms) the next token is fetched while this one is still used. */
   renewAt: number;
+  /** From this moment (monotonic ms) it is no longer used. */
   until: number;
 }
 
-/** Fetches when first asked, again before the token expires, and when it was refused. */
+/** Fetches a token at the first use, before it expires, and after it was refused. */
 export function createTokenSource(options: TokensOptions, client: OAuthClient): TokenSource {
   let token: Token | null = null;
   let open: Promise<string> | null = null;
@@ -85,7 +86,7 @@ export function createTokenSource(options: TokensOptions, client: OAuthClient): 
       if (token === null || now >= token.until) return null;
       if (now >= token.renewAt && open === null) {
         token.renewAt = now + RENEW_AGAIN_MS;
-        fetchToken().catch(() => undefined); // the one in use still holds; it is tried again
+        fetchToken().catch(() => undefined); // the current token is still valid; tried again later
       }
       return token.text;
     },
@@ -101,7 +102,7 @@ export function createTokenSource(options: TokensOptions, client: OAuthClient): 
 
 const TIMEOUT_MS = 10_000;
 const RENEW_AGAIN_MS = 5_000;
-/** Of a token whose answer does not say how long it holds. */
+/** Lifetime assumed for a token whose answer does not state it, in seconds. */
 const UNSAID_S = 3_600;
 const ERRORS =
   /^(?:invalid_(?:request|client|grant|scope)|unauthorized_client|unsupported_grant_type)$/u;
@@ -127,7 +128,7 @@ async function requestToken(options: TokensOptions, client: OAuthClient): Promis
   return readToken(answer);
 }
 
-/** RFC 6749 §2.3.1: each part form-encoded first, so that a ":" in it separates nothing. */
+/** Form-encodes each part first (RFC 6749 §2.3.1), so that a ":" inside one does not split it. */
 function basicOf(id: string, secret: string): string {
   return Buffer.from(`${formEncoded(id)}:${formEncoded(secret)}`).toString('base64');
 }
@@ -139,7 +140,7 @@ function formEncoded(text: string): string {
 function outcomeOfLoss(error: unknown): Outcome {
   if (error instanceof Error && error.name === 'TimeoutError') return refused('timed out');
   const outcome = outcomeOfError(error);
-  return outcome.kind === 'failed' ? refused(`could not be asked: ${outcome.detail}`) : outcome;
+  return outcome.kind === 'failed' ? refused(`could not be reached: ${outcome.detail}`) : outcome;
 }
 
 function readToken({ status, headers, body }: PostAnswer): Token {
@@ -162,7 +163,8 @@ function readToken({ status, headers, body }: PostAnswer): Token {
   const seconds = Number(given ?? UNSAID_S);
   const holdsMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : UNSAID_S * 1_000;
   const now = performance.now();
-  // A tenth of its time, at most a minute, is left for fetching the next one; the last part for the way.
+  // The last tenth of its lifetime, at most a minute, is for fetching the next token. The last tenth of
+  // that is for requests on their way.
   const margin = Math.min(60_000, holdsMs / 10);
   return { text, renewAt: now + holdsMs - margin, until: now + holdsMs - margin / 10 };
 }
@@ -172,7 +174,7 @@ function parse(body: string): Record<string, unknown> {
     const json: unknown = JSON.parse(body);
     return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {};
   } catch {
-    return {}; // what it is instead does not matter, and may hold anything
+    return {}; // the body may hold anything, so the error does not repeat it
   }
 }
 

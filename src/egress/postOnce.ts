@@ -4,7 +4,7 @@ import type { Egress } from './egress.ts';
 
 const BODY_BYTES = 65_536;
 
-/** What was answered; the body up to 64 KB. */
+/** An answer; its body is cut off after 64 KB. */
 export interface PostAnswer {
   status: number;
   headers: Record<string, string | string[] | undefined>;
@@ -14,13 +14,13 @@ export interface PostAnswer {
 export interface Posting {
   headers: Record<string, string>;
   body: string;
-  /** From the lookup to the end of the answer. */
+  /** Covers everything from the DNS lookup to the end of the answer. */
   timeoutMs: number;
 }
 
 /**
- * One POST on a connection of its own, through the guard; for what is seldom sent. Rejects with the
- * system's or undici's error where no answer came in time.
+ * Sends one POST through the guard on a connection of its own; for requests that are rare. Rejects
+ * with the error of the system or of undici when no answer comes in time.
  */
 export async function postOnce(egress: Egress, url: string, posting: Posting): Promise<PostAnswer> {
   const { headers, body, timeoutMs } = posting;

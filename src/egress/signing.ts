@@ -1,13 +1,13 @@
-import { randomBytes } from 'crypto';
-import { createHmac, createSecretKey } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 
-/** Signs one attempt: `id` must not hold a ".", `timestamp` is in unix seconds. */
+/** Signs one attempt. `id` must not contain a "."; `timestamp` is in unix seconds. */
 export type Signer = (id: string, timestamp: number, body: Buffer | string) => string;
 
 /**
- * Signs as Standard Webhooks does (standardwebhooks.com, spec "Signature scheme"): per secret
- * `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, joined by blanks. Keys are imported
- * once; make one signer a target and version. From `previousUntil` (unix ms) on the first one signs alone.
+ * Signs by Standard Webhooks (standardwebhooks.com, spec "Signature scheme"): for each secret, `v1,`
+ * and the base64 HMAC-SHA256 of `id.timestamp.body`, separated by blanks. From `previousUntil`
+ * (unix ms) on only the first secret signs. Secrets are imported once, so create one signer per
+ * target and version.
  */
 export function createSigner(
   secrets: readonly string[],
@@ -31,7 +31,7 @@ function signingKey(secret: string): Buffer {
   return key;
 }
 
-/** A fresh Standard Webhooks secret: `whsec_` and the base64 of 32 random bytes. */
+/** Returns a Standard Webhooks secret: `whsec_` and the base64 of `bytes`, 32 random ones by default. */
 export function newSigningSecret(bytes: Buffer = randomBytes(32)): string {
   return `whsec_${bytes.toString('base64')}`;
 }

@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 const pool = Buffer.alloc(24 * 256);
 let used = pool.length;
 
-/** A fresh W3C traceparent (trace-context §3.2), sampled. Random bytes are drawn 256 at a time. */
+/** Returns a new, sampled W3C traceparent (trace-context §3.2). Random bytes are drawn for 256 at a time. */
 export function newTraceparent(): string {
   if (used === pool.length) {
     randomFillSync(pool);

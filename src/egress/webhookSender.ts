@@ -7,14 +7,14 @@ import { outcomeOfError } from './networkError.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
 import { newTraceparent } from './traceparent.ts';
 
-/** What one webhook carries; the body is sent as it stands. */
+/** The content of one webhook; the body is sent unchanged. */
 export interface Message {
   position: number;
   messageId: string;
   body: string;
 }
 
-/** Called once, when the attempt has ended. Times in unix ms, whole ms, and monotonic ms. */
+/** Called once per attempt, when it ends. `startedAt` is unix ms, `startedMono` monotonic ms. */
 export type OnAttemptEnd<M> = (
   message: M,
   outcome: Outcome,
@@ -24,11 +24,11 @@ export type OnAttemptEnd<M> = (
 ) => void;
 
 export interface WebhookSender<M extends Message> {
-  /** Signs and POSTs; `ended` is called exactly once, never synchronously before this returns. */
+  /** Signs and POSTs a webhook; `ended` is called exactly once, and never before this returns. */
   send(message: M, attempt: number): void;
-  /** Ends what is past its deadline; call it every few tens of ms. */
+  /** Ends requests that are past their deadline; call it every few tens of ms. */
   sweep(now: number): void;
-  /** Cuts every open request: the lease is over. They end as `ours`. */
+  /** Cuts every open request when the lease is over; those without an answer end as `ours`. */
   cut(): void;
   readonly inFlight: number;
   close(): Promise<void>;
@@ -36,23 +36,23 @@ export interface WebhookSender<M extends Message> {
 
 export interface WebhookSenderOptions<M extends Message> {
   outlet: Outlet;
-  /** Path and query. */
+  /** Path and query of the endpoint. */
   path: string;
   sign: (id: string, timestamp: number, body: Buffer) => string;
   /** Headers of the target, credentials included, as a flat list. */
   headers: string[];
-  /** Secrets that are cut out of answers that repeat them. */
+  /** Secrets to mask in answers that repeat them. */
   hidden?: readonly string[];
-  /** Where its bearer token comes from, where it takes one. */
+  /** Supplies the bearer token; null when the target takes none. */
   tokens?: TokenSource | null;
   consumerId: string;
   userAgent: string;
   timeoutMs: number;
-  /** Keeps the first 2 KB of successful answers too. */
+  /** Keeps the first 2 KB of successful answers as well as of failed ones. */
   keepHeads?: boolean;
-  /** Monotonic ms after which no request starts, also one that waited for its connection: it ends as `ours`. */
+  /** Monotonic ms after which nothing is written, even by a request that waited: it ends as `ours`. */
   startBy?: () => number;
-  /** Counts the open requests of several senders. */
+  /** A counter of open requests that several senders may share. */
   requests?: OpenRequests;
   ended: OnAttemptEnd<M>;
 }
@@ -62,10 +62,10 @@ export interface OpenRequests {
 }
 
 /**
- * Sends webhooks to one target by the rules of Standard Webhooks: the id stays, the timestamp
- * and signature are new each attempt. Success is a 2xx status line within `timeoutMs`; what
- * comes after it is read up to 64 KB and the deadline, then cut off. A token that is answered 401
- * is replaced and the request repeated at once, one time, as part of the attempt.
+ * Sends webhooks to one target by the rules of Standard Webhooks: the id stays the same, the timestamp
+ * and signature are new for each attempt. Success is a 2xx status line within `timeoutMs`; the rest of
+ * the answer is read up to 64 KB or the deadline, then cut off. When a token is answered 401, it is
+ * replaced and the request is repeated immediately, once, as part of the same attempt.
  */
 export function createWebhookSender<M extends Message>(
   options: WebhookSenderOptions<M>,
@@ -118,7 +118,7 @@ export function createWebhookSender<M extends Message>(
     else sendWithToken(request, post, tokens);
   }
 
-  /** Synchronous while a token is at hand. */
+  /** Dispatches synchronously while the source holds a token. */
   function sendWithToken(request: OpenRequest<M>, post: Post, source: TokenSource): void {
     let used = source.current();
     request.refused = () => {
@@ -147,7 +147,7 @@ export function createWebhookSender<M extends Message>(
   }
 
   function sweep(now: number): void {
-    // Oldest first: the set keeps insertion order and all share one timeout.
+    // The set keeps insertion order and all requests share one timeout, so the oldest comes first.
     for (const request of open) {
       if (now - request.startedMono <= options.timeoutMs) return;
       request.end('deadline');
@@ -178,13 +178,13 @@ interface OpenRequest<M> {
   message: M;
   startedAt: number;
   startedMono: number;
-  /** Hears of one exchange; another one begins with its own. */
+  /** Begins an exchange and returns its handler; a repetition with another token begins a second one. */
   handler(): Dispatcher.DispatchHandler;
-  /** Makes another exchange of the first one's 401; null: that is the answer. */
+  /** Repeats the request after a 401 with another token; null: a 401 is the answer. */
   refused: (() => void) | null;
-  /** The one it was sent with last. */
+  /** The token it was last sent with. */
   token: string | null;
-  /** Ends it before its answer is whole. */
+  /** Ends it before its answer is complete. */
   end(why: 'deadline' | 'cut'): void;
 }
 
@@ -228,7 +228,7 @@ function openRequest<M extends Message>(
 
 const never = (): number => Infinity;
 
-/** As it was, but for secrets that the endpoint has repeated in what is kept of its answer. */
+/** Returns the outcome with every secret masked that the endpoint repeated in its answer. */
 export function withoutSecrets(
   outcome: Outcome,
   secrets: readonly string[],
@@ -237,7 +237,7 @@ export function withoutSecrets(
   if (outcome.kind === 'ours' || outcome.responseHead === null) return outcome;
   let responseHead = outcome.responseHead;
   for (const secret of token === null ? secrets : [...secrets, token]) {
-    // What is shorter says nothing by itself, and would be found everywhere.
+    // A shorter one gives nothing away by itself, and would match everywhere.
     if (secret.length >= 4) responseHead = responseHead.replaceAll(secret, '••••');
   }
   return { ...outcome, responseHead };

@@ -5,41 +5,43 @@ import { fileURLToPath } from 'node:url';
 const FOLLOW_PARENT = new URL('./followParent.ts', import.meta.url).href;
 const FIRST_BACKOFF_MS = 500;
 const LAST_BACKOFF_MS = 5_000;
-/** A child that lived this long has recovered: its next death backs off from the start again. */
+/** A child that has lived this long is healthy: after its next end the back-off begins anew. */
 const HEALTHY_MS = 30_000;
 
+/** A process that is kept running. */
 export interface Child {
-  /** What it is called in messages: `API` or `worker`. */
+  /** Its name in messages: `API` or `worker`. */
   name: string;
-  /** Of the process that runs now; null while none does. */
+  /** The id of the process that runs now; null while none does. */
   pid(): number | null;
-  /** How often it has ended on its own. */
+  /** How often the process has ended on its own. */
   deaths(): number;
-  /** Ends the process, so that another one starts with the environment of then. */
+  /** Ends the process, so that another one starts with the environment as it is by then. */
   restart(): void;
-  /** SIGTERM, and SIGKILL after `graceMs`; resolves when it has ended. It stays down. */
+  /** Ends it for good: SIGTERM, then SIGKILL after `graceMs`. Resolves when it has ended. */
   stop(graceMs: number): Promise<void>;
-  /** SIGKILL now, also while `stop` waits. */
+  /** Sends SIGKILL now, even while `stop` waits. */
   kill(): void;
 }
 
+/** What to run, and how to report on it. */
 export interface ChildOptions {
   name: string;
   file: URL;
-  /** Asked at each start. */
+  /** Called at each start. */
   env: () => NodeJS.ProcessEnv;
   say: (line: string) => void;
 }
 
 /**
- * Runs a Node process and starts it again whenever it ends. It has a session of its own, so that
- * a Ctrl-C reaches the supervisor alone, and it ends by itself when the supervisor is killed.
+ * Runs a Node process and starts it again whenever it ends. It runs in its own process group, so that
+ * a Ctrl-C reaches only the supervisor, and it ends by itself when the supervisor is killed.
  */
 export function keepChild(options: ChildOptions): Child {
   const stopping = new AbortController();
   let current: ChildProcess | null = null;
   let deaths = 0;
-  let asked = false;
+  let restarting = false;
 
   async function run(): Promise<void> {
     let backoff = FIRST_BACKOFF_MS;
@@ -47,8 +49,8 @@ export function keepChild(options: ChildOptions): Child {
       const started = performance.now();
       const ended = await runOnce();
       if (stopping.signal.aborted) return;
-      if (asked) {
-        asked = false;
+      if (restarting) {
+        restarting = false;
         continue;
       }
       deaths += 1;
@@ -83,7 +85,7 @@ export function keepChild(options: ChildOptions): Child {
     pid: () => current?.pid ?? null,
     deaths: () => deaths,
     restart: () => {
-      asked = current !== null;
+      restarting = current !== null;
       current?.kill('SIGTERM');
     },
     stop: async (graceMs) => {

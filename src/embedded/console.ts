@@ -10,31 +10,30 @@ import { stampOfSources } from './consoleSources.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SOURCE = join(ROOT, 'src/console');
 const BUILT = join(ROOT, 'dist/console');
-/** The file of a build that holds the stamp of the sources it was made from. */
+/** Holds the hash of the sources and package versions that the build is made of. */
 const STAMP = '.stamp';
 
 if (import.meta.main) await ensureConsole((line) => process.stderr.write(`${line}\n`));
 
 /**
- * Builds the console into dist/console where it is missing, or older than its sources or packages;
- * says so. Several processes may do so concurrently: the last one finds it made. Rejects with what
- * the build printed when it fails.
+ * Builds the console into dist/console, and says so, when it is missing or its sources or packages have
+ * changed. Several processes may do so at the same time. Rejects with the output of a failed build.
  */
 export async function ensureConsole(say: (line: string) => void, built = BUILT): Promise<void> {
   const stamp = await stampOfSources(ROOT);
   if ((await stampOfBuild(built)) === stamp) return;
   const begun = performance.now();
   say('Building the console (once; again when its sources change)');
-  const made = `${built}.${process.pid}.${randomUUID()}`;
-  await mkdir(made, { recursive: true });
-  await build(made);
-  await writeFile(join(made, STAMP), stamp);
+  const draft = `${built}.${process.pid}.${randomUUID()}`;
+  await mkdir(draft, { recursive: true });
+  await build(draft);
+  await writeFile(join(draft, STAMP), stamp);
   await rm(built, { recursive: true, force: true });
   try {
-    await rename(made, built);
+    await rename(draft, built);
   } catch (error) {
-    await rm(made, { recursive: true, force: true });
-    if ((await stampOfBuild(built)) !== stamp) throw error; // else another process was faster
+    await rm(draft, { recursive: true, force: true });
+    if ((await stampOfBuild(built)) !== stamp) throw error; // otherwise another process was faster
   }
   say(`Built the console in ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
 }
@@ -45,7 +44,7 @@ async function build(outDir: string): Promise<void> {
   const flags = ['--configLoader', 'native', '--outDir', outDir, '--emptyOutDir'];
   const child = spawn(process.execPath, [vite, 'build', '--config', config, ...flags], {
     cwd: ROOT,
-    env: { ...process.env, NODE_ENV: 'production' }, // else React's own checks are built in
+    env: { ...process.env, NODE_ENV: 'production' }, // otherwise React's development checks are built in
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';
@@ -54,7 +53,7 @@ async function build(outDir: string): Promise<void> {
   const [code] = (await once(child, 'close')) as [number | null];
   if (code === 0) return;
   await rm(outDir, { recursive: true, force: true });
-  throw new Error(`The console does not build; npm install brings what it needs:\n${printed}`);
+  throw new Error(`The console does not build; npm install installs what it needs:\n${printed}`);
 }
 
 async function stampOfBuild(built: string): Promise<string | null> {

@@ -4,22 +4,23 @@ import type { EmbeddedServer } from './postgres.ts';
 
 /** A server that is kept running; disposing of it stops the server. */
 export interface Kept<S> extends AsyncDisposable {
-  /** The one that runs, or ran last. */
+  /** The server that runs, or ran last. */
   now(): S;
 }
 
+/** What to keep running, and how to report on it. */
 export interface KeepOptions<S> {
   name: string;
   start: () => Promise<S>;
   say: (line: string) => void;
   stopping: AbortSignal;
-  /** Called when it came back with another address. */
+  /** Called when the server has come back at another address. */
   moved: () => void;
-  /** Ms that a clean end may take. */
+  /** How long a clean end may take, ms. */
   patience: () => number;
 }
 
-/** Starts a server, and again on its port and data whenever it ends before `stopping`. */
+/** Starts a server, and starts it again on its data whenever it ends before `stopping` aborts. */
 export async function keepServer<S extends EmbeddedServer>(
   options: KeepOptions<S>,
 ): Promise<Kept<S>> {

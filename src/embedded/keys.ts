@@ -4,14 +4,15 @@ import { join } from 'node:path';
 
 import { createFile } from './state.ts';
 
+/** The API key and the encryption keys of a data folder. */
 export interface DevelopmentKeys {
-  /** `mk_…`: the bootstrap admin key. */
+  /** The configured API key (`mk_…`), which has every scope. */
   apiKey: string;
-  /** The form of `MILLRACE_ENCRYPTION_KEYS`. */
+  /** In the form of `MILLRACE_ENCRYPTION_KEYS`. */
   encryptionKeys: string;
 }
 
-/** Keys for development, made once and kept in the data folder for its owner alone (0600). */
+/** Returns keys for development, created once and kept in the data folder for its owner only (0600). */
 export async function developmentKeys(dataDir: string): Promise<DevelopmentKeys> {
   return {
     apiKey: await keepApiKey(dataDir),
@@ -22,12 +23,12 @@ export async function developmentKeys(dataDir: string): Promise<DevelopmentKeys>
   };
 }
 
-/** The bootstrap admin key, made once and kept in the data folder for its owner alone. */
+/** Returns the configured API key, created once and kept in the data folder for its owner only (0600). */
 export function keepApiKey(dataDir: string): Promise<string> {
   return keep(join(dataDir, 'api-key'), () => `mk_${randomBytes(32).toString('base64url')}`);
 }
 
-async function keep(path: string, make: () => string): Promise<string> {
-  await createFile(path, `${make()}\n`);
+async function keep(path: string, create: () => string): Promise<string> {
+  await createFile(path, `${create()}\n`);
   return (await readFile(path, 'utf8')).trim();
 }

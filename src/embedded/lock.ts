@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { identityOf } from './processes.ts';
 import { createFile, parseState, readState, readText, writeState } from './state.ts';
 
-/** Another process works on this data folder; the message names it. */
+/** Another process uses this data folder; the message names it. */
 export class DataDirInUse extends Error {
   override name = 'DataDirInUse';
 }
@@ -15,16 +15,17 @@ export class DataDirInUse extends Error {
 const Holder = z.object({ pid: z.int().positive(), identity: z.string(), address: z.string() });
 type Holder = z.infer<typeof Holder>;
 
+/** The exclusive use of a data folder, until it is released. */
 export interface DataDirLock extends AsyncDisposable {
-  /** A process held it that was killed: what it had started may still be winding up. */
+  /** Whether a killed process had held it, whose children may still be ending. */
   takenOver: boolean;
   release(): Promise<void>;
 }
 
 /**
- * One process a data folder. `address` tells the second one where the first answers. A lock whose
- * process is gone, also when its pid has passed to another one, is taken over, by one of those who
- * find it so. Throws `DataDirInUse`.
+ * Allows one process at a time to use a data folder; `address` tells the next one where the first
+ * answers. A lock whose process is gone, even if another process has its pid by now, is taken over by
+ * exactly one of the processes that find it. Rejects with `DataDirInUse`.
  */
 export async function lockDataDir(dataDir: string, address: string): Promise<DataDirLock> {
   const path = join(dataDir, 'lock.json');
@@ -52,10 +53,10 @@ export async function lockDataDir(dataDir: string, address: string): Promise<Dat
 }
 
 /**
- * Whether this process is now the holder, after one that is gone. Of those who find the same lock stale
- * one can make the file that succeeds it; a successor that is gone is succeeded in its turn. Only who
- * made the last one puts its own lock in place of the stale one, and then removes these files; so one
- * that is made for a lock which is no longer in place counts for nothing.
+ * Takes over a stale lock; returns whether this process is now the holder. Of all processes that find
+ * the same lock stale, only one can create the file that succeeds it; if that process is gone as well,
+ * its file is succeeded in turn. Only the process that created the last file replaces the stale lock by
+ * its own, then removes these files. A file created for a lock that has been replaced has no effect.
  */
 async function succeed(path: string, stale: string, mine: Holder): Promise<boolean> {
   let last = stale;
@@ -71,13 +72,13 @@ async function succeed(path: string, stale: string, mine: Holder): Promise<boole
       return true;
     }
     const found = await readText(next);
-    if (found === null) return false; // someone else was the last one
+    if (found === null) return false; // another process was faster
     refuseIfAlive(found, dirname(path));
     last = found;
   }
 }
 
-/** Of a lock that says `text`. */
+/** The path of the file that succeeds the lock with this text. */
 export function successorOf(path: string, text: string): string {
   return `${path}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
 }

@@ -27,24 +27,26 @@ import {
 } from './processes.ts';
 import { choosePort, isPortFree, openDataDir, readState, readText, writeState } from './state.ts';
 
-/** A server of ours that may outlive this process. */
+/** A server that we have started and that may outlive this process. */
 export interface EmbeddedServer {
   pid: number;
-  /** Resolves when the process has ended, whoever ended it. */
+  /** Resolves when the process has ended, for whatever reason. */
   gone(signal?: AbortSignal): Promise<void>;
-  /** Ends it cleanly, or after `patienceMs` (10 s) at once; the data stays either way. */
+  /** Ends it cleanly, and by force after `patienceMs` (10 s by default). The data stays either way. */
   stop(patienceMs?: number): Promise<void>;
 }
 
+/** A Postgres in the data folder that runs. */
 export interface EmbeddedPostgres extends EmbeddedServer {
   url: string;
 }
 
+/** Where the Postgres of a data folder keeps its files. */
 export interface PostgresOptions {
   dataDir: string;
-  /** Gets a sentence on what takes long or lands in an unexpected place. */
+  /** Called with a sentence about what takes long or is stored in an unexpected place. */
   say: (line: string) => void;
-  /** Where a cluster or the binaries go that can't stay in the project. */
+  /** Folders for a cluster or binaries that can't stay in the project. */
   places?: Places;
 }
 
@@ -52,14 +54,14 @@ const run = promisify(execFile);
 const USER = 'millrace';
 const DATABASE = 'millrace';
 const LOG_LIMIT = 10 * 1024 * 1024;
-/** Recovery after a crash replays at most `max_wal_size`. */
+/** Long enough for the recovery after a crash, which replays at most about `max_wal_size`. */
 const START_MS = 60_000;
 const LEAVING_MS = 5_000;
 
 const State = z.object({ port: z.int(), password: z.string(), cluster: z.string() });
 type State = z.infer<typeof State>;
 
-/** What a 2xx promises rests on the first three: they are on, in tests and the bench too. */
+/** The promise of a 2xx depends on the first three, so they are on even in tests and benchmarks. */
 const SETTINGS = {
   fsync: 'on',
   full_page_writes: 'on',
@@ -73,15 +75,15 @@ const SETTINGS = {
   jit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // No statement and no row in the log: they may hold an entry's data.
+  // Keeps statements and rows out of the log, as they may hold data of entries.
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
 };
 
 /**
- * Real Postgres on loopback with its files in the data folder, made at the first start. Reuses
- * the server that a killed process has left running there. As root it runs as an unprivileged
- * user. It has a session of its own, so it outlives us until `stop`.
+ * Starts a real Postgres on loopback with its files in the data folder, which the first start creates.
+ * Reuses the server that a killed process has left running there. When we are root, it runs as an
+ * unprivileged user. It has its own process group and outlives us until `stop`.
  */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = await openDataDir(options.dataDir);
@@ -114,7 +116,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   return ready(state, { pid, port });
 }
 
-/** Where the data folder's Postgres listens, or would; null when the folder has none. */
+/** The URL of the data folder's Postgres, whether it runs or not; null when the folder has none. */
 export async function keptPostgresUrl(dataDir: string): Promise<string | null> {
   const state = await readState(join(dataDir, 'postgres.json'), State);
   if (state === null) return null;
@@ -159,7 +161,7 @@ async function prepareCluster(
   );
 }
 
-/** Made aside and moved, so that a kill in the middle leaves no half-made cluster. */
+/** Creates the cluster in a draft folder and renames it, so that a kill leaves no incomplete cluster. */
 async function initCluster(state: State, binaries: PostgresBinaries, owner: Owner): Promise<void> {
   const draft = join(state.cluster, 'draft');
   const password = join(state.cluster, 'password');
@@ -186,7 +188,7 @@ async function initCluster(state: State, binaries: PostgresBinaries, owner: Owne
     );
   } catch (cause) {
     const { stderr } = cause as { stderr?: string };
-    throw new Error(`Postgres could not make ${draft}: ${stderr?.trim() || String(cause)}`, {
+    throw new Error(`Postgres could not create ${draft}: ${stderr?.trim() || String(cause)}`, {
       cause,
     });
   } finally {
@@ -229,7 +231,7 @@ async function launch(
     );
     if (up && failure === null && pid !== undefined) return pid;
     const log = (await readFile(logFile, 'utf8')).slice(logged).trim();
-    // After kill -9 of a postmaster its backends need a moment to notice and leave.
+    // After kill -9 of a postmaster its backends need a moment to notice and end.
     const leaving = /shared memory block|is another postmaster/u.test(log);
     if (!leaving || performance.now() > deadline) {
       child.kill('SIGQUIT');
@@ -240,15 +242,15 @@ async function launch(
 }
 
 /**
- * Postgres takes its pid file for a live server's when that server is a zombie which nobody has
- * reaped, or when the pid has passed to another process of the same user (a restarted container
- * hands out the same ones). Only the pid is changed: the rest guards against backends that still run.
+ * Postgres believes that its pid file belongs to a live server when that server is a zombie that was
+ * never reaped, or when another process of the same user has its pid (a restarted container assigns the
+ * same ones again). Only the pid is replaced: the rest guards against backends that still run.
  */
 async function disownStalePid(data: string): Promise<void> {
   const file = await readPidFile(data);
   if (file === null || isPostmaster(file.pid, data)) return;
   const noProcess = '2147483646';
-  // In place: on a full disk a file that was cut first would stay empty, and Postgres refuses that.
+  // Overwritten in place: truncated first, it would stay empty on a full disk, which Postgres refuses.
   await using handle = await open(join(data, 'postmaster.pid'), 'r+');
   await handle.write([noProcess, ...file.lines.slice(1)].join('\n'), 0);
 }
@@ -268,25 +270,25 @@ async function findRunning(cluster: string): Promise<Running | null> {
   throw new Error(`Postgres (process ${pid}) runs on ${data} but has not become ready`);
 }
 
-/** After kill -9 of a postmaster its children hold the port for some milliseconds more. */
+/** Waits for the port, which the children of a postmaster killed with -9 hold some milliseconds longer. */
 async function leftBy({ cluster, port }: State): Promise<void> {
   if ((await readPidFile(join(cluster, 'data'))) === null) return; // it ended cleanly, or never ran
   await until(() => isPortFree(port), LEAVING_MS, 5);
 }
 
-/** Never signal a pid that this has not confirmed. */
+/** Whether a pid is the postmaster of this cluster. Never signal a pid that this has not confirmed. */
 function isPostmaster(pid: number, data: string): boolean {
   return commandLine(pid)?.includes(`/bin/postgres -D ${data} `) === true;
 }
 
 interface PidFile {
   pid: number;
-  /** The pid, once that server accepts connections. */
+  /** The pid once the server accepts connections, null before. */
   ready: number | null;
   lines: string[];
 }
 
-/** postmaster.pid: pid, data folder, start time, port, socket folder, address, shared memory, status. */
+/** Reads postmaster.pid: pid, data folder, start, port, socket folder, address, shared memory, status. */
 async function readPidFile(data: string): Promise<PidFile | null> {
   const text = await readText(join(data, 'postmaster.pid'));
   const lines = text?.split('\n') ?? [];

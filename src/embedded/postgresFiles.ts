@@ -7,34 +7,35 @@ import { basename, dirname, join } from 'node:path';
 import { userCacheDir } from './cache.ts';
 import type { Owner } from './processes.ts';
 
-/** Where something goes that can't stay in the project. */
+/** Folders for files that can't stay in the project. */
 export interface Places {
-  /** The user's own, for what can be made again. */
+  /** A folder of the user, for files that can be created again. */
   cacheDir: string;
-  /** Root's own: passable for others. */
+  /** A folder of root that other users can pass through. */
   systemDir: string;
 }
 
 /** The user's cache folder; for root `/var/lib`, which unlike `/var/tmp` is not swept by age. */
 export const PLACES: Places = { cacheDir: userCacheDir(), systemDir: '/var/lib/millrace' };
 
-/** Postgres refuses to run as root: it is dropped to this user ("nobody" as a rule). */
+/** The user that Postgres runs as when we are root, which it refuses to be; usually called "nobody". */
 const UNPRIVILEGED = 65_534;
 
-/** Who runs Postgres: our own user, or an unprivileged one when we are root. */
+/** The user that runs Postgres: our own, or an unprivileged one when we are root. */
 export function postgresOwner(): Owner {
   return process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
 }
 
+/** A Postgres that can be run. */
 export interface PostgresBinaries {
-  /** Holds bin/, lib/ and share/. */
+  /** Contains bin/, lib/ and share/. */
   folder: string;
   major: string;
 }
 
 /**
- * The Postgres that npm installed for this platform, with its libraries linked and in a place
- * that `owner` reaches and that holds the links: a copy elsewhere when node_modules does not.
+ * Finds the Postgres that npm installed for this platform, with its libraries linked and in a folder
+ * that `owner` can reach. When node_modules can't be written or reached, that is a copy elsewhere.
  */
 export async function findPostgres(
   owner: Owner,
@@ -59,18 +60,18 @@ export async function findPostgres(
     const draft = `${copy}.${process.pid}.tmp`;
     await cp(native, draft, { recursive: true, verbatimSymlinks: true });
     await linkLibraries(draft);
-    spawnSync('chmod', ['-R', 'a+rX', draft]); // whatever the umask
+    spawnSync('chmod', ['-R', 'a+rX', draft]); // overrides the umask
     await rename(draft, copy).catch(async (error: unknown) => {
       await rm(draft, { recursive: true, force: true });
-      if (!(await exists(copy))) throw error; // else another process was first
+      if (!(await exists(copy))) throw error; // otherwise another process was first
     });
   }
   return { folder: copy, major };
 }
 
 /**
- * The folder for a new cluster: in the data folder, or in `systemDir` when `owner` can't pass
- * through the data folder's parents (a root home with mode 0700).
+ * Returns the folder for a new cluster: in the data folder, or in `systemDir` when `owner` can't pass
+ * through the parents of the data folder (a home folder of root with mode 0700).
  */
 export async function placeCluster(
   dataDir: string,
@@ -92,7 +93,7 @@ export async function giveTo(owner: Owner, path: string): Promise<void> {
   if (owner.uid !== undefined && owner.gid !== undefined) await chown(path, owner.uid, owner.gid);
 }
 
-/** Asks the system itself, as that user: modes of all parents, groups and ACLs count. */
+/** Asks the system as that user, so that the modes of all parents, groups and ACLs count. */
 function canUse(path: string, owner: Owner): boolean {
   return spawnSync('test', ['-x', path], { ...owner, cwd: '/' }).status === 0;
 }
@@ -115,8 +116,8 @@ function findPackage(): string {
 }
 
 /**
- * Makes the version links of the shared libraries. The package makes them in an install script,
- * which npm 12 blocks. False when the folder can't be written.
+ * Creates the version links of the shared libraries, which the package leaves to an install script that
+ * npm 12 blocks. False when the folder can't be written.
  */
 async function linkLibraries(native: string): Promise<boolean> {
   const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as {
@@ -126,7 +127,7 @@ async function linkLibraries(native: string): Promise<boolean> {
   for (const { source, target } of links) {
     const path = join(native, target.replace(/^native\//u, ''));
     try {
-      await symlink(basename(source), path); // source and target lie in the same folder
+      await symlink(basename(source), path); // source and target are in the same folder
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'EEXIST') continue;

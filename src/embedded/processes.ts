@@ -4,22 +4,23 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 const POLL_MS = 20;
 
+/** How to start a server. */
 export interface DetachedOptions {
   command: string;
   args: string[];
   env: NodeJS.ProcessEnv;
-  /** stdout and stderr are appended here: a pipe would die with us and take the server along. */
+  /** Gets stdout and stderr: a pipe would break when we end, and the server with it. */
   logFile: string;
   owner?: Owner;
 }
 
-/** The user a process is dropped to; empty for our own. */
+/** The user that a process runs as; empty for our own. */
 export interface Owner {
   uid?: number;
   gid?: number;
 }
 
-/** Starts a server in a session of its own, which no Ctrl-C and no death of ours reaches. */
+/** Starts a server in a process group of its own, so that neither a Ctrl-C nor our own end reaches it. */
 export function spawnDetached(options: DetachedOptions): ChildProcess {
   const log = openSync(options.logFile, 'a', 0o600);
   try {
@@ -37,7 +38,7 @@ export function spawnDetached(options: DetachedOptions): ChildProcess {
   }
 }
 
-/** The process's command line with blanks between its words; null when it is gone or a zombie. */
+/** The command line of a process, separated by blanks; null when it is gone or a zombie. */
 export function commandLine(pid: number): string | null {
   if (process.platform === 'linux') {
     try {
@@ -52,7 +53,7 @@ export function commandLine(pid: number): string | null {
   return text === '' ? null : text;
 }
 
-/** Names one process for good: its start time and command line, so that a reused pid differs. */
+/** Identifies a process by start time and command line, so that another one with its pid differs. */
 export function identityOf(pid: number): string | null {
   if (process.platform !== 'linux') {
     const ps = spawnSync('ps', ['-ww', '-o', 'lstart=,command=', '-p', String(pid)], {
@@ -64,11 +65,11 @@ export function identityOf(pid: number): string | null {
   if (command === null) return null;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // proc(5): field 22 is the start time; the name before the last ")" may hold blanks.
+    // proc(5): field 22 is the start time; the name before the last ")" may contain blanks.
     const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
     return `${started} ${command}`;
   } catch {
-    return null; // ended in between
+    return null; // it has just ended
   }
 }
 
@@ -82,8 +83,8 @@ export async function whenGone(
 }
 
 /**
- * Ends a process by each signal in turn, waiting its time in ms for the end. Asks `ours` before
- * each one: the pid may have passed to a stranger.
+ * Ends a process by each signal in turn, waiting for its end as many ms as given. Calls `ours` before
+ * each signal, as another process may have the pid by then. Throws when the last signal does not help.
  */
 export async function stopProcess(
   pid: number,
@@ -99,7 +100,7 @@ export async function stopProcess(
   throw new Error(`process ${pid} does not end, not even by ${signals.at(-1)?.[0]}`);
 }
 
-/** Polls until `done` holds; false when `ms` have passed first. */
+/** Polls until `done` is true; false when `ms` have passed before. */
 export async function until(
   done: () => boolean | Promise<boolean>,
   ms: number,

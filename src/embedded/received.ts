@@ -1,6 +1,7 @@
-/** What came of checking a signature: `unknown` while there is no secret to check with. */
+/** The result of checking a signature; `unknown` while there is no secret to check with. */
 export type SignatureVerdict = 'verified' | 'refused' | 'unknown';
 
+/** A webhook that the development receiver got. */
 export interface Received {
   at: string;
   verdict: SignatureVerdict;
@@ -13,6 +14,7 @@ export interface Received {
   body: string;
 }
 
+/** How many webhooks the receiver got, by verdict. */
 export interface Counts {
   verified: number;
   refused: number;

@@ -14,21 +14,23 @@ import type { Received, Counts, SignatureVerdict } from './received.ts';
 import { receiverPage } from './receiverPage.ts';
 import { choosePort, readState, writeState } from './state.ts';
 
+/** The development receiver, which runs until it is closed. */
 export interface Receiver extends AsyncDisposable {
-  /** What a target's `base_url` is set to. */
+  /** The `base_url` for a target. */
   url: string;
-  /** Where a browser sees what came. */
+  /** The page that shows what was received. */
   pageUrl: string;
-  /** The newest first. */
+  /** The last 200 webhooks, the newest first. */
   deliveries(): Received[];
   counts(): Counts;
   close(): Promise<void>;
 }
 
+/** Where the receiver gets its secrets and its port. */
 export interface ReceiverOptions {
-  /** All signing secrets in use; asked at most every few seconds, and when none known fits. */
+  /** Returns all signing secrets in use; called every few seconds at most, or when no known one fits. */
   secrets: () => Promise<string[]>;
-  /** Keeps the port here, so that targets made earlier still reach it. Any free port without. */
+  /** Where the port is kept, so that existing targets still reach it. Without it, any free port is used. */
   dataDir?: string;
 }
 
@@ -38,8 +40,8 @@ const MAX_BODY = 4 * 1024 * 1024;
 const State = z.object({ port: z.int() });
 
 /**
- * An endpoint on loopback that verifies each webhook as a customer's would, answers 200, or 401
- * when no secret fits, and shows the last 200 at `/` and as JSON at `/deliveries`.
+ * Starts an endpoint on loopback that verifies each webhook as a customer's endpoint would. It answers
+ * 200, or 401 when no secret fits, and shows the last 200 webhooks at `/` and as JSON at `/deliveries`.
  */
 export async function createReceiver(options: ReceiverOptions): Promise<Receiver> {
   const received: Received[] = [];
@@ -90,29 +92,29 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
 }
 
 const FRESH_MS = 5_000;
-/** A target made just now: its secret is looked up at once, but a stranger's floods nothing. */
-const ASK_AGAIN_MS = 250;
+/** When no secret fits, they are read again, as a target may be new; but no sooner than after this time. */
+const READ_AGAIN_MS = 250;
 
-/** Tries the secret that last fitted the consumer, then all; asks for new ones before it refuses. */
+/** Tries the secret that last fitted the consumer, then all; reads them again before it refuses. */
 function createVerifier(
-  ask: () => Promise<string[]>,
+  read: () => Promise<string[]>,
 ): (headers: IncomingHttpHeaders, body: Buffer) => Promise<SignatureVerdict> {
   let known = new Map<string, Webhook>();
-  let askedAt = -Infinity;
-  let asking: Promise<void> | null = null;
+  let readAt = -Infinity;
+  let reading: Promise<void> | null = null;
   const fitted = new Map<string, string>();
 
   async function refresh(): Promise<void> {
     try {
-      const secrets = await ask();
+      const secrets = await read();
       known = new Map(
         secrets.map((secret) => [secret, known.get(secret) ?? new Webhook(secret)] as const),
       );
     } catch {
-      // Postgres is away: those that are known stay
+      // Postgres is away: the known secrets stay in use
     } finally {
-      askedAt = performance.now();
-      asking = null;
+      readAt = performance.now();
+      reading = null;
     }
   }
 
@@ -129,10 +131,10 @@ function createVerifier(
   }
 
   return async (headers, body) => {
-    if (performance.now() - askedAt > FRESH_MS) await (asking ??= refresh());
+    if (performance.now() - readAt > FRESH_MS) await (reading ??= refresh());
     if (fits(headers, body)) return 'verified';
-    if (performance.now() - askedAt > ASK_AGAIN_MS) {
-      await (asking ??= refresh());
+    if (performance.now() - readAt > READ_AGAIN_MS) {
+      await (reading ??= refresh());
       if (fits(headers, body)) return 'verified';
     }
     return known.size === 0 ? 'unknown' : 'refused';
@@ -185,7 +187,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A page elsewhere that rebinds its name to loopback must not read what came. */
+/** A web page that rebinds its name to loopback must not read what was received. */
 function isLocal(host: string | undefined): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/u.test(host ?? '');
 }

@@ -1,6 +1,6 @@
 import type { Counts, Received } from './received.ts';
 
-/** The receiver's page: plain HTML that reloads itself, everything that came from outside escaped. */
+/** Renders the receiver's page: plain HTML that reloads itself, with everything received escaped. */
 export function receiverPage(received: readonly Received[], counts: Counts): string {
   const rows = received.map(row).join('\n');
   return `<!doctype html>
@@ -36,7 +36,7 @@ the last ${received.length}, newest first, also as <a href="/deliveries">JSON</a
 ${rows}
 </tbody>
 </table>
-${received.length === 0 ? '<p>Nothing has come yet.</p>' : ''}
+${received.length === 0 ? '<p>Nothing has been received yet.</p>' : ''}
 </body>
 </html>
 `;

@@ -2,12 +2,13 @@ import { openDb } from '../db/db.ts';
 import { createVault, type Vault } from '../db/vault.ts';
 import { loadConfig } from '../process/config.ts';
 
+/** Reads signing secrets until it is disposed of. */
 export interface SecretReader extends AsyncDisposable {
-  /** Every target's signing secrets, that before a rotation included. Throws when Postgres is away. */
+  /** Reads current and previous secrets of the newest 1,000 targets. Rejects when Postgres is away. */
   read(): Promise<string[]>;
 }
 
-/** Opens the sealed signing secrets of all targets, so that the development receiver can verify. */
+/** Unseals the signing secrets of targets, so that the development receiver can verify webhooks. */
 export function createSecretReader(options: {
   databaseUrl: () => string;
   encryptionKeys: string;
@@ -24,7 +25,7 @@ export function createSecretReader(options: {
       url,
       max: 1,
       applicationName: 'millrace receiver',
-      onError: () => undefined, // the next read says it
+      onError: () => undefined, // the next read fails with it
     });
     open = { url, db };
     return db;
@@ -52,6 +53,6 @@ function openSecret(vault: Vault, aad: string, sealed: string): string[] {
   try {
     return [vault.open(sealed, aad)];
   } catch {
-    return []; // sealed with a key of another time: its deliveries show as not verified
+    return []; // sealed with an encryption key that is gone: its webhooks count as not verified
   }
 }

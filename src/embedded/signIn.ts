@@ -1,7 +1,7 @@
-/** Below the time in which someone wonders why nothing is printed. */
+/** Short enough that nobody wonders why nothing is printed. */
 const ANSWER_MS = 5_000;
 
-/** A link that signs a browser in once, within 15 minutes; null where the API does not answer with one. */
+/** Creates a link that signs a browser in once, within 15 minutes; null when the API provides none. */
 export async function signInLink(api: { url: string; apiKey: string }): Promise<string | null> {
   try {
     const response = await fetch(`${api.url}/v1/session/links`, {
@@ -13,6 +13,6 @@ export async function signInLink(api: { url: string; apiKey: string }): Promise<
     const { url } = (await response.json()) as { url: string };
     return url;
   } catch {
-    return null; // the key that is printed too signs in as well
+    return null; // the API key, which is printed as well, also signs in
   }
 }

@@ -13,25 +13,28 @@ import { createSecretReader } from './receiverSecrets.ts';
 import { signInLink } from './signIn.ts';
 import { choosePort, isPortFree, openDataDir } from './state.ts';
 import { startTemporal, type EmbeddedTemporal } from './temporal.ts';
-/** Of the 20 s that a stop may take; the children get `DRAIN_MS`, the servers the rest. */
+
+/** A stop may take 20 s: the children get `DRAIN_MS`, the servers the rest of `STOP_MS`. */
 const STOP_MS = 19_000;
 const DRAIN_MS = 17_000;
 const READY_MS = 60_000;
-/** A child that ends this often before the first `/readyz` will not come up. */
+/** A child that has ended this often before the first successful `/readyz` will not come up. */
 const HOPELESS = 4;
 
+/** What to start, and how to report on it. */
 export interface StackOptions {
-  /** Everything is configured by it; also passed on to the processes. */
+  /** The environment that configures everything; the processes get it as well. */
   env: NodeJS.ProcessEnv;
-  /** Whether to run the receiver that verifies and shows what it got. */
+  /** Whether to run the development receiver. */
   receiver: boolean;
   say: (line: string) => void;
-  /** Gives up starting. */
+  /** Aborting it gives up starting. */
   signal?: AbortSignal;
-  /** The two processes; server.ts and worker.ts unless a test brings others. */
+  /** The entry files of both processes; server.ts and worker.ts by default. */
   entries?: { server: URL; worker: URL };
 }
 
+/** A Millrace that runs with everything it needs. */
 export interface Stack {
   url: string;
   apiKey: string;
@@ -40,13 +43,13 @@ export interface Stack {
   temporal: { address: string; namespace: string };
   uiUrl: string | null;
   receiver: Receiver | null;
-  /** Makes a link that signs a browser in once; null where the API does not answer. */
+  /** Creates a link that signs a browser in once; null when the API does not provide one. */
   signInLink(): Promise<string | null>;
-  /** What runs now, by name: API, worker, Postgres, Temporal. */
+  /** The ids of the running processes by name: API, worker, Postgres, Temporal. */
   processes(): Record<string, number | null>;
-  /** Drains, commits, stops what was started, within 20 s; data stays. */
+  /** Drains, commits and stops everything that was started, within 20 s. The data stays. */
   stop(): Promise<void>;
-  /** Cuts short the drain of a `stop` that runs. */
+  /** Cuts the drain of a running `stop` short. */
   hurry(): void;
 }
 
@@ -56,10 +59,10 @@ const ENTRIES = {
 };
 
 /**
- * Everything in one go: the embedded servers that the environment does not replace, keys, the
- * receiver, one API and one worker process, each started again when it ends. Resolves once
- * `/readyz` is 200. Throws `ConfigError`, `DataDirInUse`, or what else kept it from starting,
- * with all it had started stopped again.
+ * Starts everything: the embedded servers that the environment does not replace, keys, the receiver,
+ * one API and one worker process. Servers and processes are started again when they end. Resolves once
+ * `/readyz` answers 200. Rejects with `ConfigError`, `DataDirInUse` or whatever else kept it from
+ * starting, after stopping what it had started.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { env, say } = options;
@@ -119,7 +122,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   });
   const entries = options.entries ?? ENTRIES;
   children.push(
-    // One port can't show both: the worker has it, the API shows its metrics at /metrics.
+    // Two processes can't share the metrics port: the worker gets it, the API has /metrics.
     keepChild({
       name: 'API',
       file: entries.server,
@@ -159,7 +162,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 }
 
-/** Starts two at once; when one fails the other is stopped with the rest. */
+/** Waits for two concurrent starts; when one fails, the other is stopped with the rest. */
 async function settleAll<A extends AsyncDisposable, B extends AsyncDisposable>(
   started: AsyncDisposableStack,
   starts: [Promise<A | null>, Promise<B | null>],
@@ -172,7 +175,7 @@ async function settleAll<A extends AsyncDisposable, B extends AsyncDisposable>(
   return [first.value, second.value];
 }
 
-/** What a killed supervisor had started drains and lets go of the port; others do not. */
+/** Waits for the port only if a killed supervisor's processes hold it: they drain, then release it. */
 async function waitForPort(
   port: number,
   host: string,
@@ -194,9 +197,11 @@ async function whenReady(url: string, children: Child[], signal?: AbortSignal): 
   const up = await until(
     async () => {
       signal?.throwIfAborted();
-      const lost = children.find((child) => child.deaths() >= HOPELESS);
-      if (lost !== undefined) {
-        throw new Error(`The ${lost.name} process does not stay up; the reason is printed above.`);
+      const hopeless = children.find((child) => child.deaths() >= HOPELESS);
+      if (hopeless !== undefined) {
+        throw new Error(
+          `The ${hopeless.name} process does not stay up; the reason is printed above.`,
+        );
       }
       try {
         const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
@@ -212,12 +217,12 @@ async function whenReady(url: string, children: Child[], signal?: AbortSignal): 
   if (!up) throw new Error(`${url}/readyz is not 200 after ${READY_MS / 1000} s: ${answer}`);
 }
 
-/** Only what speaks of our own server: an API key or TLS of the user's would not fit it. */
+/** Replaces all settings of Temporal: the user's API key or TLS would not fit the embedded server. */
 function localTemporal(env: NodeJS.ProcessEnv, address: string, config: Config): NodeJS.ProcessEnv {
   return {
     ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_'))),
     TEMPORAL_ADDRESS: address,
     TEMPORAL_NAMESPACE: config.temporalNamespace,
-    TEMPORAL_CONFIG_FILE: join(config.dataDir, 'no-temporal.toml'), // absent: the user's own is not read
+    TEMPORAL_CONFIG_FILE: join(config.dataDir, 'no-temporal.toml'), // does not exist, so that the user's is not read
   };
 }

@@ -5,21 +5,21 @@ import { resolve } from 'node:path';
 
 import type { z } from 'zod';
 
-/** Makes the data folder, so that a dropped user passes through it, and returns its full path. */
+/** Creates the data folder if needed, passable for the user of Postgres, and returns its full path. */
 export async function openDataDir(dataDir: string): Promise<string> {
   const path = resolve(dataDir);
   const made = await mkdir(path, { recursive: true });
-  if (made !== undefined) await chmod(path, 0o711); // whatever the umask; files in it are 0600
+  if (made !== undefined) await chmod(path, 0o711); // overrides the umask; files in it are 0600
   return path;
 }
 
-/** What was kept in a file of the data folder; null when there is none or it is of another shape. */
+/** Reads a state file of the data folder; null when it is missing or does not have this shape. */
 export async function readState<T>(path: string, shape: z.ZodType<T>): Promise<T | null> {
   const text = await readText(path);
   return text === null ? null : parseState(text, shape);
 }
 
-/** Null: there is no such file. */
+/** Reads a file; null when it does not exist. */
 export async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
@@ -29,22 +29,23 @@ export async function readText(path: string): Promise<string | null> {
   }
 }
 
+/** Parses the text of a state file; null when it does not have this shape. */
 export function parseState<T>(text: string, shape: z.ZodType<T>): T | null {
   try {
     return shape.parse(JSON.parse(text));
   } catch {
-    return null; // cut short by a full disk or edited: as good as none
+    return null; // cut short by a full disk, or changed by hand: as good as none
   }
 }
 
-/** Replaces the file as a whole; only its owner reads it. */
+/** Replaces the file atomically; only its owner can read it. */
 export async function writeState(path: string, value: unknown): Promise<void> {
   const draft = `${path}.${process.pid}.tmp`;
   await writeFile(draft, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
   await rename(draft, path);
 }
 
-/** Makes the file, whole or not at all; false when it is there already. Only its owner reads it. */
+/** Creates the file completely or not at all; false when it exists. Only its owner can read it. */
 export async function createFile(path: string, text: string): Promise<boolean> {
   const draft = `${path}.${process.pid}.tmp`;
   await writeFile(draft, text, { mode: 0o600, flush: true });
@@ -60,8 +61,8 @@ export async function createFile(path: string, text: string): Promise<boolean> {
 }
 
 /**
- * The kept port while nobody else has it, else a free one. Taken below the range from which
- * systems give outgoing connections theirs, so that it is still free after a restart.
+ * Returns the kept port while it is free, otherwise another free one that is not in `taken`. It is below
+ * the range from which systems assign ports to outgoing connections, so that a restart finds it free.
  */
 export async function choosePort(kept: number | undefined, taken: number[] = []): Promise<number> {
   if (kept !== undefined && (await isPortFree(kept))) return kept;
@@ -72,7 +73,7 @@ export async function choosePort(kept: number | undefined, taken: number[] = [])
   throw new Error('no free port between 20000 and 32000 on 127.0.0.1');
 }
 
-/** Whether one could listen there now. Throws when the address is not of this machine. */
+/** Whether a server could listen there now. Rejects when the address does not belong to this machine. */
 export async function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   const { promise, resolve: done, reject } = Promise.withResolvers<boolean>();
   const probe = createServer();

@@ -9,32 +9,34 @@ import { commandLine, spawnDetached, stopProcess, until, whenGone } from './proc
 import { choosePort, openDataDir, readState, writeState } from './state.ts';
 import { findTemporal } from './temporalBinary.ts';
 
+/** A Temporal development server that runs. */
 export interface EmbeddedTemporal extends EmbeddedServer {
   address: string;
   uiUrl: string;
 }
 
+/** How to start the Temporal of a data folder. */
 export interface TemporalOptions {
   dataDir: string;
   say: (line: string) => void;
   env: NodeJS.ProcessEnv;
   namespace?: string;
-  /** Added to ours; the same key wins. Values are JSON. */
+  /** Settings that are added to ours and override them. Values are JSON. */
   dynamicConfig?: Record<string, unknown>;
-  /** Where a fetched server is kept. */
+  /** The folder for a downloaded server. */
   cacheDir?: string;
 }
 
 const State = z.object({ port: z.int(), uiPort: z.int(), pid: z.int().positive().nullable() });
 const START_MS = 30_000;
 
-/** Where the data folder's Temporal listens, or would; null when the folder has none. */
+/** The address of the data folder's Temporal, whether it runs or not; null when the folder has none. */
 export async function keptTemporalAddress(dataDir: string): Promise<string | null> {
   const state = await readState(join(dataDir, 'temporal.json'), State);
   return state === null ? null : `127.0.0.1:${state.port}`;
 }
 
-/** Its data is one sqlite file with one connection; the limits of a shared server do not fit one user. */
+/** Raises the limits of a shared server, which has many users; ours has one, and one sqlite file. */
 const DYNAMIC_CONFIG: Record<string, unknown> = {
   'frontend.rps': 20_000,
   'frontend.namespaceRPS': 20_000,
@@ -47,9 +49,9 @@ const DYNAMIC_CONFIG: Record<string, unknown> = {
 };
 
 /**
- * The official development server with its data in the data folder and its UI, on loopback.
- * Reuses the one that a killed process has left running there. It has a session of its own, so
- * it outlives us until `stop`.
+ * Starts the official development server and its UI on loopback, with its data in the data folder.
+ * Reuses the server that a killed process has left running there. It has its own process group and
+ * outlives us until `stop`.
  */
 export async function startTemporal(options: TemporalOptions): Promise<EmbeddedTemporal> {
   const dataDir = await openDataDir(options.dataDir);
@@ -71,7 +73,7 @@ export async function startTemporal(options: TemporalOptions): Promise<EmbeddedT
   const child = spawnDetached({
     command: program,
     args: serverArgs({ ...options, namespace, database, port, uiPort }),
-    // The server is told everything above: no TEMPORAL_* of the user's may change it.
+    // The flags configure the server; no TEMPORAL_* variable of the user may change that.
     env: Object.fromEntries(
       Object.entries(options.env).filter(([key]) => !key.startsWith('TEMPORAL_')),
     ),
@@ -108,7 +110,7 @@ function handle(
 function end(pid: number, ours: (pid: number) => boolean, patienceMs = 10_000): Promise<void> {
   return stopProcess(pid, ours, [
     ['SIGTERM', patienceMs],
-    ['SIGKILL', 2_000], // every answered write is in sqlite's log by then
+    ['SIGKILL', 2_000], // safe: every answered write is in sqlite's log
   ]);
 }
 
@@ -142,7 +144,7 @@ function isServer(pid: number, database: string): boolean {
   return commandLine(pid)?.includes(`server start-dev --db-filename=${database} `) === true;
 }
 
-/** Whether gRPC answers and knows the namespace, within the time and while `running` holds. */
+/** Whether gRPC answers and knows the namespace, within 30 s and while `running` returns true. */
 async function answers(port: number, namespace: string, running: () => boolean): Promise<boolean> {
   const connection = Connection.lazy({
     address: `127.0.0.1:${port}`,

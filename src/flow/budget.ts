@@ -1,14 +1,16 @@
-/** What all drains of a process share out among themselves. */
+/** The open requests and the memory that all drains of a process share. */
 export interface Budget {
-  /** Takes one open request; when none is left, `wake` is called once one is, in turn with others. */
+  /** Takes one open request. When none is left it returns false, and calls `wake` once it is its turn. */
   reserve(wake: () => void): boolean;
+  /** Gives one back, and wakes the drain that has waited longest. */
   release(): void;
   /** Whether more entries may be read into memory. */
   readonly roomToRead: boolean;
+  /** Counts bytes read into memory; a negative number counts bytes that are no longer held. */
   hold(bytes: number): void;
 }
 
-/** Round-robin shares of open requests, and a common limit on bytes held in windows. */
+/** Shares open requests round-robin, and limits the bytes that all sliding windows hold together. */
 export function createBudget(limits: { requests: number; bytes: number }): Budget {
   const waiting = new Set<() => void>();
   let requests = 0;

@@ -3,37 +3,40 @@ import type { InFlightLimit } from './inFlightLimit.ts';
 import type { Pace } from './pace.ts';
 import { createReadyQueue, type Queued } from './readyQueue.ts';
 
+/** What a dispatcher needs of its drain. */
 export interface DispatcherOptions<S extends Queued> {
   limit: Pick<InFlightLimit, 'limit'>;
   pace: Pick<Pace, 'may' | 'started'>;
   budget: Pick<Budget, 'reserve' | 'release'>;
-  /** Whether a request may start at `now` (monotonic ms) as far as anything but flow is concerned. */
+  /** Whether a request may start at `now` (monotonic ms), apart from limit, pace and budget. */
   mayStart: (now: number) => boolean;
-  /** Whether a slot whose turn has come is not to be sent; it has been dealt with if so. */
+  /** Whether a slot whose turn has come is not sent after all; if so, it has been dealt with. */
   skips: (slot: S) => boolean;
   send: (slot: S) => void;
   /** Called after each `pump`, when nothing more may start. */
   pumped: () => void;
 }
 
-/** Starts requests in turn, as many as limit, pace and the budget of the process let go at once. */
+/** Starts requests in turn, as many as limit, pace and the budget of the process allow. */
 export interface Dispatcher<S extends Queued> {
+  /** Queues a slot behind the others. */
   push(slot: S): void;
-  /** Puts a slot in front of the others: it is tried again. */
+  /** Queues a slot in front of the others, to be tried again. */
   putBack(slot: S): void;
   /** Starts what may start; call it whenever that may have changed. */
   pump(): void;
-  /** A request has ended; its share of the budget is kept until `passOn`. */
+  /** Counts a request as ended; its share of the budget is kept until `passOn`. */
   landed(): void;
-  /** Gives the share of a request that landed to the drain that waits for one. */
+  /** Passes the share of a landed request on to the next drain that waits for one. */
   passOn(): void;
-  /** Nothing starts until `until` (monotonic ms). */
+  /** Starts nothing before `until` (monotonic ms). */
   rest(until: number): void;
   readonly inFlight: number;
-  /** Nothing waits for its turn. */
+  /** Whether no slot waits for its turn. */
   readonly empty: boolean;
 }
 
+/** Creates an empty dispatcher. It starts nothing until `pump` is called. */
 export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>): Dispatcher<S> {
   const { limit, pace, budget } = options;
   const ready = createReadyQueue<S>();
@@ -42,7 +45,7 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
   let restsUntil = 0;
 
   function pump(): void {
-    if (pumping) return; // a slot that was skipped has freed its lane: the loop below goes on with it
+    if (pumping) return; // a skipped slot has freed its lane; the loop below takes the next one
     pumping = true;
     while (!ready.empty && mayStart()) {
       const slot = ready.next();

@@ -1,23 +1,24 @@
-/** Requests in flight while an endpoint comes back, and the successes that each step takes. */
+/** The limit while an endpoint recovers, and the successes that lead to the next step. */
 const RAMP = [
   { limit: 1, successes: 1 },
   { limit: 10, successes: 10 },
 ] as const;
-/** Requests in flight at first; each success adds one, so a round trip doubles it. */
+/** The first limit; each success adds one, so that it doubles with each round trip. */
 const SLOW_START = 16;
 
-/** How many requests may be in flight: slow start, one more a success, halved by overload. */
+/** How many requests may be in flight: slow start, one more with each success, half after an overload. */
 export interface InFlightLimit {
   readonly limit: number;
-  /** The endpoint is coming back after a failure. */
+  /** Whether the endpoint is still recovering from a failure. */
   readonly ramping: boolean;
-  /** What the next sender should begin with; null: no limit of the endpoint's is known. */
+  /** The limit that the next sender should begin with; null while the endpoint has shown none. */
   readonly found: number | null;
   success(): void;
   overload(): void;
   setMax(max: number): void;
 }
 
+/** Begins with the limit `found` by an earlier sender, never above `max`; `ramp` recovers step by step. */
 export function createInFlightLimit(from: {
   max: number;
   found: number | null;
@@ -26,7 +27,7 @@ export function createInFlightLimit(from: {
   let { max } = from;
   let step = from.ramp ? 0 : RAMP.length;
   let left = RAMP[0].successes as number;
-  let found = from.found; // above it, growth is slow
+  let found = from.found; // above it, the limit grows slowly
   let open = Math.min(found ?? max, from.ramp ? (found ?? max) : SLOW_START);
   let grown = 0; // successes towards the next step above `found`
 

@@ -2,21 +2,22 @@ import type { Ordering } from '../schema/consumer.ts';
 import type { Slot } from './slidingWindow.ts';
 
 /**
- * Which entries wait for which. `record`: entries of one record one at a time, in order;
- * `stream`: strictly one after another; `none`: nothing waits. Lanes outlive pages.
+ * Decides which entries wait for which. `record`: entries of one record go one at a time, in order;
+ * `stream`: all entries go one after another; `none`: nothing waits.
  */
 export interface Lanes<E> {
-  /** True when the slot may be sent now; else it follows its predecessor. */
+  /** Adds a slot to its lane; true when it may be sent now, false when it waits for its predecessor. */
   add(slot: Slot<E>): boolean;
-  /** Frees the lane; returns the successor that may be sent now. */
+  /** Frees the lane of a settled slot; returns the successor that may be sent now, if there is one. */
   settle(slot: Slot<E>): Slot<E> | null;
-  /** Whether an entry of this lane has not settled. */
+  /** Whether the lane holds an entry that has not settled. */
   has(lane: string): boolean;
 }
 
+/** Creates the lanes of one drain. */
 export function createLanes<E>(ordering: Ordering): Lanes<E> {
   if (ordering === 'none') return { add: () => true, settle: () => null, has: () => false };
-  const last = new Map<string, Slot<E>>(); // the lane's last entry
+  const last = new Map<string, Slot<E>>(); // the last entry of each lane
 
   function add(slot: Slot<E>): boolean {
     const previous = last.get(slot.lane);

@@ -1,20 +1,22 @@
-/** How long one tick of a drain is: requests that fall due within it may start together. */
+/** About one tick of a drain: requests that fall due within it may start together. */
 const TOLERANCE_MS = 50;
 
-/** Spaces requests evenly to at most so many a second; null: no limit. Monotonic ms. */
+/** Spaces requests evenly. All times are monotonic ms. */
 export interface Pace {
   /** Whether a request may start now; when it does, call `started`. */
   may(now: number): boolean;
+  /** Counts a request that starts now. */
   started(now: number): void;
-  /** Until the next one is due; 0 without a limit. */
+  /** Milliseconds until the next request is due; 0 without a limit. */
   waitMs(now: number): number;
-  /** Goes on at another rate, spaced from the last request. */
+  /** Continues at another rate (null: no limit), spaced from the last request. */
   change(perSecond: number | null): void;
 }
 
 /**
- * The generic cell rate algorithm: each request moves the theoretical arrival of the next one on by
- * 1/rate, and none starts earlier than a tick before its own. The first one is due at `first`.
+ * Allows at most `perSecond` requests a second (null: no limit) by the generic cell rate algorithm:
+ * each request moves the theoretical arrival of the next one on by 1/rate, and none starts earlier than
+ * a tick before its own. The first one is due at `first`.
  */
 export function createPace(perSecond: number | null, first = 0): Pace {
   let spacing = spacingOf(perSecond);

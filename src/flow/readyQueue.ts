@@ -1,23 +1,24 @@
-/** Sent ones are dropped from the front once so many have gathered. */
+/** Slots that were taken are dropped from the front of the array once this many have gathered. */
 const COMPACT_AT = 1_024;
 
-/** The parts of a slot that its turn depends on. */
+/** The parts of a slot that decide about its turn. */
 export interface Queued {
   sent: boolean;
-  /** Not null: it does not pass through the window. */
+  /** Not null for a parked entry, which is not in the sliding window. */
   parked: object | null;
 }
 
-/** What may be sent now: entries of the window in order, and parked ones that are due. */
+/** The slots that may be sent now: entries of the sliding window in order, and parked ones that are due. */
 export interface ReadyQueue<S extends Queued> {
   push(slot: S): void;
-  /** In front: it is tried again. */
+  /** Queues a slot in front of the others of its kind, to be tried again. */
   putBack(slot: S): void;
-  /** The next one; parked ones take every other turn at most. Undefined: there is none. */
+  /** Takes the next slot; undefined when there is none. Parked ones get at most every other turn. */
   next(): S | undefined;
   readonly empty: boolean;
 }
 
+/** Creates an empty queue. */
 export function createReadyQueue<S extends Queued>(): ReadyQueue<S> {
   let slots: S[] = [];
   let first = 0;

@@ -2,7 +2,7 @@
 export interface Slot<E> {
   entry: E;
   settled: boolean;
-  /** No longer wanted (an edit removed it): settled without being sent when its turn comes. */
+  /** Whether a filter edit has removed it: it then settles unsent when its turn comes. */
   closed: boolean;
   sent: boolean;
   /** The next entry of its lane (see `lanes.ts`). */
@@ -10,39 +10,46 @@ export interface Slot<E> {
   lane: string;
 }
 
+/** Which entries are settled. */
 export interface Settled {
-  /** Everything at or below is settled. */
+  /** Everything at or below this position is settled. */
   position: number;
   /** Settled positions above it, ascending. */
   ahead: number[];
 }
 
+/** The entries of a drain between being read and being settled. */
 export interface SlidingWindow<E> {
-  /** Takes an entry in reading order; null when it had been settled before (it is in `ahead`). */
+  /** Adds an entry, in reading order; null when it was settled before (its position is in `ahead`). */
   add(entry: E, lane: string): Slot<E> | null;
-  /** Everything up to `position` has been read. */
+  /** Records that everything up to `position` has been read. */
   scanned(position: number): void;
+  /** Settles an entry; again it has no effect. */
   settle(slot: Slot<E>): void;
+  /** What a successor has to know in order to lose nothing and repeat nothing that is settled. */
   settled(): Settled;
+  /** The slots that have not settled, in reading order. */
   unsettled(): Iterable<Slot<E>>;
+  /** The highest position that has been read. */
   readonly readTo: number;
   /** Entries that have not settled. */
   readonly open: number;
-  /** Entries between the position and the newest read, settled ones included. */
+  /** Entries from the oldest that has not settled to the newest that was read, settled ones included. */
   readonly span: number;
+  /** Size of the entries that have not settled. */
   readonly bytes: number;
 }
 
 /**
- * The sliding window of a drain: entries are read in order and settle in any order, and
- * `progress` is at each moment what a successor needs to miss nothing and repeat nothing settled.
+ * Creates the sliding window of a drain, which continues `from` what is settled. Entries are added in
+ * order and settle in any order.
  */
 export function createSlidingWindow<E extends { position: number; bytes: number }>(
   from: Settled,
 ): SlidingWindow<E> {
   const carried = new Set(from.ahead);
   let slots: Slot<E>[] = [];
-  let first = 0; // index of the first slot that may be unsettled
+  let first = 0; // index of the first slot that is not settled
   let readTo = from.position;
   let open = 0;
   let bytes = 0;

@@ -6,19 +6,19 @@ import { z } from 'zod';
 
 import type { VaultKey } from '../db/vault.ts';
 
-/** A variable that can't be used; the message is one sentence that names it and what it may be. */
+/** A variable has an unusable value. The message is one sentence that names it and what it may be. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
-/** `server` and `worker` are the production processes; `dev` starts what it was not given. */
+/** `server` and `worker` are the production processes; `dev` starts the servers that are not configured. */
 export type Role = 'server' | 'worker' | 'dev';
 
-/** Everything the environment says, read once. Durations are milliseconds; null means not given. */
+/** All settings of the environment, read once. Durations are in milliseconds; null means not given. */
 export interface Config {
   readonly port: number;
   readonly host: string;
-  /** Absolute. */
+  /** An absolute path. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
   readonly temporalAddress: string | null;
@@ -29,9 +29,9 @@ export interface Config {
   readonly apiKey: string | null;
   /** Requests a second for each key, 0 for no limit. */
   readonly apiRateLimit: number | null;
-  /** Whether a proxy in front sets `X-Forwarded-Proto`. */
+  /** Whether a proxy in front of the API sets `X-Forwarded-Proto`. */
   readonly trustProxy: boolean;
-  /** The first one seals, all of them open. */
+  /** Encryption keys: the first one seals, all of them unseal. */
   readonly encryptionKeys: readonly VaultKey[];
   readonly region: string;
   readonly retryWindowMs: number;
@@ -45,39 +45,39 @@ export interface Config {
   readonly alertWebhookSecret: string | null;
   readonly eventRetentionMs: number;
   readonly attemptRetentionMs: number;
-  /** Bytes of both tables of attempts with their indexes. */
+  /** The most bytes that both tables of attempts may take, indexes included. */
   readonly attemptBytes: number;
   readonly logLevel: LogLevel;
-  /** Null: metrics have no port of their own. */
+  /** Null when metrics have no port of their own. */
   readonly metricsPort: number | null;
   readonly metricsHost: string;
-  /** Consumers with series of their own, those in trouble first. */
+  /** The number of consumers with series of their own; those in trouble come first. */
   readonly metricsConsumers: number;
   /** The control task queue, with workflows and short activities. */
   readonly taskQueue: string;
   readonly devReceiverUrl: string | null;
-  /** Started by `npm start` or the demo: `/readyz` then also waits for a worker that polls. */
+  /** Whether `npm start` or the demo started this process; `/readyz` then also waits for a worker. */
   readonly supervised: boolean;
 }
 
-/** What `server.ts` and `worker.ts` can count on. */
+/** The configuration of `server.ts` and `worker.ts`, which always name a database and Temporal. */
 export type ServiceConfig = Config & {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
 };
 
-/** Where a browser on this machine finds the API, and where links in mails lead. */
+/** The URL at which a browser on this machine reaches the API, and to which links in mails point. */
 export function publicUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host;
   return `http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
 }
 
-/** The region's own task queue: its drains and deliveries. */
+/** The task queue of the region, for the activities that send. */
 export function deliveryQueue(config: Pick<Config, 'taskQueue' | 'region'>): string {
   return `${config.taskQueue}-deliver-${config.region}`;
 }
 
-/** Reads the environment; an empty variable is one that is not set. Throws `ConfigError`. */
+/** Reads the environment; an empty variable counts as not set. Throws `ConfigError`. */
 export function loadConfig(env: NodeJS.ProcessEnv, role: 'server' | 'worker'): ServiceConfig;
 export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config;
 export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
@@ -137,14 +137,15 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
 const DEFAULT_TEMPORAL_ADDRESS = '127.0.0.1:7233';
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 const KEYS_FORM = 'a comma list of id:key, each key 32 bytes in base64';
-/** As Postgres counts. */
+/** Powers of two, as in Postgres. */
 const SIZE_UNITS = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** The levels of pino. */
 const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
 export type LogLevel = z.infer<typeof LogLevel>;
 
-/** Never repeated in an error. */
+/** Variables whose values errors never repeat. */
 const SECRET = new Set([
   'DATABASE_URL',
   'SMTP_URL',
@@ -191,7 +192,7 @@ const url = (protocol: RegExp, error: string) =>
   z.string().refine((value) => protocol.test(URL.parse(value)?.protocol ?? ''), { error });
 const webUrl = url(/^https?:$/u, 'must be an http or https URL');
 
-/** A comma list; blanks around a comma and empty parts do not count. */
+/** A comma-separated list; blanks around commas and empty parts are ignored. */
 const list = (good: (part: string) => boolean, error: string) =>
   z
     .string()

@@ -1,7 +1,7 @@
 import type { Info } from '../schema/info.ts';
 import type { ServiceConfig } from './config.ts';
 
-/** What `/v1/info` says of this process. */
+/** What `/v1/info` answers about this process. */
 export function infoOf(config: ServiceConfig, version: string): Info {
   return {
     version,
@@ -28,7 +28,7 @@ const UNITS = [
   ['ms', 1],
 ] as const;
 
-/** In the largest unit that divides it, but a day is `24h`: the form that the variables take. */
+/** Prints a duration as the variables take it, in the largest unit that divides it; one day is `24h`. */
 export function toDuration(ms: number): string {
   if (ms === 86_400_000) return '24h';
   const [unit, size] = UNITS.find(([, size]) => ms % size === 0) ?? ['ms', 1];

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { ConfigError } from './config.ts';
 
 /**
- * Resolves with the port once the server listens. Throws a `ConfigError` that names the variables
- * (`MILLRACE_HOST and MILLRACE_PORT`) when the address is not free, or not of this machine.
+ * Resolves with the port once the server listens. Rejects with a `ConfigError` that names `variables`
+ * (`MILLRACE_HOST and MILLRACE_PORT`) when the address is taken or does not belong to this machine.
  */
 export async function listenOn(
   server: Server,

@@ -4,7 +4,7 @@ import type { LogLevel } from './config.ts';
 
 export type Log = pino.Logger;
 
-/** Keys whose values never reach a log line, on the first two levels of what is logged. */
+/** Fields whose values never reach a log line, on the first two levels of the logged object. */
 const SECRET_KEYS = [
   'authorization',
   'credentials',
@@ -31,7 +31,7 @@ const SECRET_KEYS = [
   'body',
 ];
 
-/** One JSON line an event on stderr; secrets and entries' data are cut out. `fields` are on each line. */
+/** Writes one JSON line per message to stderr, with `fields` and without secrets or data of entries. */
 export function createLog(level: LogLevel, fields: Record<string, string> = {}): Log {
   return pino(
     {
@@ -46,7 +46,7 @@ export function createLog(level: LogLevel, fields: Record<string, string> = {}):
   );
 }
 
-/** Name, message, code and stack only: driver errors carry rows and parameters beside them. */
+/** Keeps name, message, code, stack and cause only: driver errors also carry rows and parameters. */
 function toPlainError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = (error as { code?: unknown }).code;

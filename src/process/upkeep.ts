@@ -1,17 +1,18 @@
 import type { Logger } from 'pino';
 
+/** A task that a process repeats. */
 export interface Chore {
-  /** Said in the log when it fails; it is then done again at its next turn. */
+  /** Logged when it fails; it is then tried again at its next turn. */
   name: string;
   everyMs: number;
   run(): Promise<void>;
 }
 
-/** Does each chore now and then again and again, never twice at the same time. */
+/** Runs each chore immediately, then every `everyMs`, and never twice at the same time. */
 export function startUpkeep(
   chores: Chore[],
   log: Pick<Logger, 'warn'>,
-): { /** Waits for what is being done. */ close(): Promise<void> } {
+): { /** Stops, and waits for running chores. */ close(): Promise<void> } {
   const running = new Set<Promise<void>>();
   const timers = chores.map((chore) => {
     let busy = false;

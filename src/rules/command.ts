@@ -1,46 +1,47 @@
 import type { ConsumerPatch, ConsumerStatus, FilterDelta } from '../schema/consumer.ts';
 
-/** Where a seek goes; a cursor has been opened to its position by then. */
+/** The destination of a seek; a cursor in the request has already been turned into its position. */
 export type SeekTo = 'beginning' | 'end' | { position: number } | { time: string };
 
-/** What someone can ask of a consumer. Carried by the workflow's update and kept in its history. */
+/** A command to a consumer. The workflow's update carries it, and its history keeps it. */
 export type Command =
   | { kind: 'pause' | 'resume' | 'retry' | 'delete' }
   | { kind: 'seek'; to: SeekTo }
   | { kind: 'filter'; delta: FilterDelta }
   | { kind: 'patch'; patch: ConsumerPatch }
-  /** Dead letters go back to the parked entries, in order; null: all of them. */
+  /** Puts dead letters back among the parked entries, in order; null: all of them. */
   | { kind: 'replay'; ids: string[] | null }
-  /** An entry that was delivered is sent again. */
+  /** Sends an entry again that was delivered. */
   | { kind: 'resend'; position: number }
-  /** One of the above, too large for a history: its id in `stored_edits`. */
+  /** Refers to one of the above that is too large for a history, by its id in `stored_edits`. */
   | { kind: 'stored'; id: string };
 
-/** A command on its way to the consumer's workflow. Its members are in stored histories, so their names stay. */
+/** A command as the workflow gets it. Stored histories use the names of its members, so they must stay. */
 export interface CommandRequest {
-  /** Of the command: the same id again has no further effect. */
+  /** Identifies the command: giving it again with the same id has no further effect. */
   editId: string;
-  /** Who gives it: an API key's name, or `temporal` for a signal. */
+  /** The name of the caller's API key, `temporal` for a signal, `target` for a retry after its change. */
   actor: string;
   command: Command;
 }
 
+/** What the workflow answers to a command, with what the API needs for a problem. */
 export type CommandAnswer =
-  /** `count`: how many entries it concerned, where that is asked for. */
+  /** `count`: how many entries the command concerned, if it counts them. */
   | { ok: true; version: number; count?: number }
   | { ok: false; status: 404 | 409 | 422; code: string; detail: string };
 
-/** Commands that move what the sender stands on wait until it has let go. */
+/** Whether a command changes the position or order under a sender, and so waits until it has stopped. */
 export function needsHold(command: Command): boolean {
   if (command.kind === 'seek' || command.kind === 'stored') return true;
   return command.kind === 'patch' && command.patch.ordering !== undefined;
 }
 
 type Verb = 'pause' | 'resume' | 'retry' | 'seek';
-/** `apply` does it, `nothing` answers 200 without effect, `conflict` is a 409. */
+/** `apply` changes the consumer, `nothing` answers 200 without effect, `conflict` answers 409. */
 type Effect = 'apply' | 'nothing' | 'conflict';
 
-/** The state × command table of the API; a missing pair does not compile. */
+/** The table of statuses and commands; it does not compile while a pair is missing. */
 const TABLE: Record<ConsumerStatus, Record<Verb, Effect>> = {
   active: { pause: 'apply', resume: 'nothing', retry: 'apply', seek: 'apply' },
   blocked: { pause: 'apply', resume: 'nothing', retry: 'apply', seek: 'apply' },

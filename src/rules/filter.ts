@@ -8,16 +8,17 @@ export function filterOf({ syncs, collections, event_types }: Filter): Filter {
   return { syncs, collections, event_types };
 }
 
-/** What a filter looks at in an entry; `event` is null on the records stream. */
+/** The parts of an entry that a filter looks at; `event` is null on the records stream. */
 export interface Matchable {
   syncId: string;
   collectionId: string;
   event: string | null;
 }
 
+/** A compiled filter. */
 export type Matcher = (entry: Matchable) => boolean;
 
-/** Compiles a filter to set look-ups: an entry passes when each of its three values is in its list. */
+/** Compiles a filter into set look-ups: an entry passes when each of its three values is in its list. */
 export function compile(filter: Filter): Matcher {
   const syncs = toSet(filter.syncs);
   const collections = toSet(filter.collections);
@@ -33,19 +34,20 @@ function toSet(list: string[]): Set<string> | null {
   return list[0] === '*' ? null : new Set(list);
 }
 
-/** A list that holds nothing lets nothing through. */
+/** Whether a filter lets no entry through, because one of its lists is empty. */
 export function matchesNothing(filter: Filter): boolean {
   return LISTS.some((list) => filter[list].length === 0);
 }
 
+/** The filter after a delta, or why the delta is refused. */
 export type Edited =
   | { ok: true; filter: Filter }
   | { ok: false; status: 409 | 422; detail: string };
 
 /**
- * Applies a delta: adding to `["*"]` changes nothing, adding `"*"` means everything, removing
- * from `["*"]` is a conflict, a value both added and removed is invalid, absent and double
- * values are no errors.
+ * Applies a delta. Adding to `["*"]` changes nothing, adding `"*"` means everything, removing from
+ * `["*"]` is a conflict (409), and a value both added and removed is invalid (422). Adding a value that
+ * is there, or removing one that is not, is no error.
  */
 export function applyDelta(filter: Filter, delta: FilterDelta, stream: StreamName): Edited {
   const next: Filter = { ...filter };
@@ -82,7 +84,7 @@ function edited(list: string[], add: string[], remove: string[]): string[] {
   return [...values];
 }
 
-/** Whether two filters let the same entries through (their lists hold the same values). */
+/** Whether two filters have lists of the same values, in any order. */
 export function sameFilter(a: Filter, b: Filter): boolean {
   return LISTS.every((list) => {
     const values = new Set(a[list]);
@@ -90,7 +92,7 @@ export function sameFilter(a: Filter, b: Filter): boolean {
   });
 }
 
-/** `3 syncs, all collections, created|deleted`: for people. */
+/** Describes a filter for people: `3 syncs, all collections, created|deleted`. */
 export function describeFilter(filter: Filter): string {
   const count = (list: string[], noun: string): string =>
     list[0] === '*' ? `all ${noun}s` : `${list.length} ${noun}${list.length === 1 ? '' : 's'}`;

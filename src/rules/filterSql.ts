@@ -13,8 +13,8 @@ export function passes(entry: string, lists: Record<keyof Filter, string>): stri
 }
 
 /**
- * Whether event e passes the filter of consumer k, as `inForce` says it: the version in force at
- * its position, and all later ones. A version is in force up to where the next one begins.
+ * Whether event `e` passes the filter of consumer `k`: the version in force at its position, and all
+ * later ones. A version is in force until the next one begins. Keep it in step with `inForce`.
  */
 export const PASSES_FILTER = `
   not exists (

@@ -1,16 +1,17 @@
 import type { Filter } from '../schema/consumer.ts';
 
+/** One version of a consumer's filter. */
 export interface FilterVersion {
   version: number;
-  /** Applies above this position; null while the running drain has not taken it. */
+  /** It applies above this position; null while the running drain has not taken it. */
   filterFrom: number | null;
   filter: Filter;
 }
 
 /**
- * The version that is in force just above `after`, up to where the next one takes over (null:
- * no end), and the later versions that an entry up to there has to pass as well: so an addition
- * never reaches back, also when a crash makes entries read again.
+ * The filter in force just above `after`, the position `until` which it applies (null: without end),
+ * and the later filters that these entries also have to pass. So an addition never reaches back, even
+ * when entries are read again after a crash.
  */
 export function inForce(
   versions: FilterVersion[],

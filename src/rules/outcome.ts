@@ -13,27 +13,28 @@ export type ErrorCode =
   | 'THROTTLED'
   | 'GONE';
 
-/** What came of one attempt. `ours` is a fault of this machine: it blames no endpoint and starts no clock. */
+/** The outcome of one attempt. `ours` is a fault on our side: it blames no endpoint and starts no clock. */
 export type Outcome =
   | {
       kind: 'delivered';
       status: number;
-      /** Null unless the sender keeps it. */
+      /** The first 2 KB of the answer's body; null unless the sender keeps it. */
       responseHead: string | null;
     }
   | {
       kind: 'failed';
       code: ErrorCode;
       status: number | null;
-      /** One sentence for people; no secret, no entry data. */
+      /** A phrase for people, without secrets and without data of the entry. */
       detail: string;
-      /** First 2 KB of the answer's body. */
+      /** The first 2 KB of the answer's body. */
       responseHead: string | null;
+      /** The header as it came. */
       retryAfter: string | undefined;
     }
   | { kind: 'ours'; detail: string };
 
-/** The name of a failing HTTP status; null for success. 3xx is a failure: redirects are never followed. */
+/** The error code for an HTTP status; null for success. 3xx is a failure: redirects are never followed. */
 export function codeOfStatus(status: number): ErrorCode | null {
   if (status >= 200 && status < 300) return null;
   if (status >= 300 && status < 400) return 'REDIRECT';
@@ -42,20 +43,23 @@ export function codeOfStatus(status: number): ErrorCode | null {
   return status < 500 ? 'HTTP_4XX' : 'HTTP_5XX';
 }
 
+/** The outcome of an attempt that failed without an answer. */
 export function failed(code: ErrorCode, detail: string): Outcome & { kind: 'failed' } {
   return { kind: 'failed', code, status: null, detail, responseHead: null, retryAfter: undefined };
 }
 
+/** The outcome of an attempt that failed at the endpoint. */
 export type Failed = Outcome & { kind: 'failed' };
 
 /**
- * Whom a failure speaks of: the `endpoint` at once (it can't be reached, is overloaded, or asks to
- * wait), the `message` perhaps (any other answer), or the endpoint for good (`gone`).
+ * What a failure is blamed on: the `endpoint` immediately (it can't be reached, is overloaded, or asks
+ * to wait), perhaps the `message` (any other answer), or the endpoint for good (`gone`).
  */
 export type Blame = 'endpoint' | 'message' | 'gone';
 
 const OVERLOADED = new Set([429, 502, 503, 504]);
 
+/** What a failed attempt is blamed on, judged by itself. */
 export function blameOf({ code, status, retryAfter }: Failed): Blame {
   if (code === 'GONE') return 'gone';
   if (status === null || OVERLOADED.has(status) || retryAfter !== undefined) return 'endpoint';
@@ -63,19 +67,19 @@ export function blameOf({ code, status, retryAfter }: Failed): Blame {
 }
 
 /**
- * Whether one message alone may be what makes an endpoint answer so: a gateway says 502 or 504 of a
- * backend that this message has brought down, too.
+ * Whether this message alone might cause the failure. That includes 502, 503 and 504, which a gateway
+ * also answers when the message has brought down the backend.
  */
 export function mayBeMessage({ status, code, retryAfter }: Failed): boolean {
   return status !== null && code !== 'GONE' && code !== 'THROTTLED' && retryAfter === undefined;
 }
 
-/** Whether a failure says that fewer requests at a time would do better. */
+/** Whether a failure suggests that the endpoint needs fewer concurrent requests. */
 export function isOverload({ code, status }: Failed): boolean {
   return code === 'TIMEOUT' || status === 429 || status === 503;
 }
 
-/** What people see of the last failure. */
+/** The last failure, as people see it. */
 export interface Failure {
   code: ErrorCode;
   status: number | null;

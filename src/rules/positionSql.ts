@@ -1,6 +1,7 @@
 /**
- * Where a consumer stands, for rows c (cursors), t (tails of its stream) and l (leader): an idle one
- * where the leader does, which has seen nothing for it up to there, and else just before what it wants.
+ * The position that the API shows, for rows `c` (cursors), `t` (tails of its stream) and `l` (leader).
+ * An idle consumer is where the leader is, which has found nothing for it up to there, or just before
+ * the first entry that was found.
  */
 export const SHOWN_POSITION = `
   case when c.idle and c.wanted is null and c.indexed_epoch = l.epoch

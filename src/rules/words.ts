@@ -1,4 +1,4 @@
-/** `1 entry`, `1,204 entries`. */
+/** Prints a number with its noun: `1 entry`, `1,204 entries`. */
 export function amount(count: number, one: string, more = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
 }
@@ -8,10 +8,10 @@ const UNITS = [
   ['hour', 3_600_000],
   ['minute', 60_000],
 ] as const;
-/** What a unit may leave out, as a part of the whole. */
+/** The part of a length that may be lost when it is rounded down to a unit. */
 const NEARLY = 0.05;
 
-/** A length of time in whole units, rounded down, in the largest that is near: `24 days`, `60 hours`. */
+/** Prints a duration in whole units, rounded down, in the largest unit that loses little: `60 hours`. */
 export function inWords(ms: number): string {
   const [unit, size] = UNITS.find(([, size]) => ms >= 2 * size && (ms % size) / ms < NEARLY) ?? [
     'second',

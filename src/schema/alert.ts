@@ -2,12 +2,13 @@ import { z } from 'zod';
 
 import { Timestamp, Uuid } from './fields.ts';
 
+/** What an alert is about. */
 export const AlertKind = z
   .enum(['warning', 'stopped', 'gone', 'recovered', 'dead-letters', 'retention'])
   .meta({ id: 'AlertKind' });
 export type AlertKind = z.infer<typeof AlertKind>;
 
-/** What people were to be told about a consumer, and what became of the mail. */
+/** A notification of people about a consumer, and what became of its mail. */
 export const Alert = z
   .object({
     id: Uuid,
@@ -15,13 +16,13 @@ export const Alert = z
     kind: AlertKind,
     detail: z.record(z.string(), z.unknown()).meta({
       description:
-        'What the mail says; of `retention`: that events will be lost or, with their count, first and last, were',
+        'What the mail says. For `retention`: that events will be lost, or which were lost, with their count, first and last',
     }),
     at: Timestamp,
     mail: z
       .object({
-        message_id: z.string().meta({ description: 'Mails may tell of several consumers' }),
-        recipients: z.int().nullable().meta({ description: 'How many people' }),
+        message_id: z.string().meta({ description: 'A mail may be about several consumers' }),
+        recipients: z.int().nullable().meta({ description: 'The number of people' }),
         sent_at: Timestamp.nullable(),
         given_up_at: Timestamp.nullable(),
         last_error: z.string().nullable(),
@@ -29,7 +30,7 @@ export const Alert = z
       .nullable()
       .meta({
         description:
-          'Null when none is sent; all but its id null once it is older than the attempt retention',
+          'Null when no mail is sent; all fields but the id are null once it is older than the attempt retention',
       }),
   })
   .meta({ id: 'Alert' });

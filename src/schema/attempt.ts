@@ -5,7 +5,7 @@ import { Position, Timestamp, Uuid } from './fields.ts';
 export const AttemptOutcome = z.enum(['delivered', 'failed']).meta({ id: 'AttemptOutcome' });
 export type AttemptOutcome = z.infer<typeof AttemptOutcome>;
 
-/** One request that was made to deliver an entry. */
+/** One attempt to deliver an entry. */
 export const Attempt = z
   .object({
     id: Uuid.meta({ description: 'The same each time the attempt is read' }),
@@ -13,18 +13,21 @@ export const Attempt = z
     position: Position,
     message_id: z.string().meta({
       description:
-        'The webhook-id it was sent with; `position:<n>` where the entry has left the stream since',
+        'The `webhook-id` that was sent; `position:<n>` once the entry is no longer in the stream',
     }),
     event_id: z.string().nullable().meta({
       description: 'Null on the records stream and once the event is older than the retention',
     }),
-    attempt: z.int().meta({ description: 'From 1' }),
+    attempt: z.int().meta({ description: 'Counted from 1' }),
     started_at: Timestamp,
     duration_ms: z.int(),
     outcome: AttemptOutcome,
     status: z.int().nullable().meta({ description: 'Null when there was no answer' }),
     error_code: z.string().nullable(),
-    response_head: z.string().nullable().meta({ description: 'How the answer began' }),
+    response_head: z
+      .string()
+      .nullable()
+      .meta({ description: "The beginning of the answer's body" }),
     next_attempt_at: Timestamp.nullable(),
   })
   .meta({ id: 'Attempt' });

@@ -41,7 +41,7 @@ export const Cursor = z.string().max(512).meta({
 const place = [z.strictObject({ cursor: Cursor }), z.strictObject({ time: Timestamp })] as const;
 export const Start = z
   .union([z.enum(['beginning', 'end']), ...place])
-  .meta({ id: 'Start', description: 'Where a consumer begins' });
+  .meta({ id: 'Start', description: 'Where a consumer starts' });
 export type Start = z.infer<typeof Start>;
 
 const consumerFields = {
@@ -111,8 +111,10 @@ export const Consumer = z
     position: Position,
     cursor: Cursor,
     lag: z.object({
-      entries: z.int().meta({ description: 'Upper bound; exactly 0 when caught up' }),
-      seconds: z.number().meta({ description: 'Age of the oldest' }),
+      entries: z
+        .int()
+        .meta({ description: 'An upper bound; exactly 0 when the consumer is caught up' }),
+      seconds: z.number().meta({ description: 'The age of the oldest entry' }),
     }),
     parked: z.int(),
     next_attempt_at: Timestamp.nullable(),
@@ -138,5 +140,5 @@ export const Change = z
     detail: z.record(z.string(), z.unknown()),
     at: Timestamp,
   })
-  .meta({ id: 'Change', description: 'Who paused, edited, seeked, resumed what, when' });
+  .meta({ id: 'Change', description: 'Who changed what about a consumer, and when' });
 export type Change = z.infer<typeof Change>;

@@ -27,26 +27,26 @@ export const DeadLetter = z
   .meta({ id: 'DeadLetter' });
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
-/** With the text that was refused, byte for byte. */
+/** A dead letter with the body that was refused, byte for byte. */
 export const DeadLetterWithBody = DeadLetter.extend({ body: z.string() }).meta({
   id: 'DeadLetterWithBody',
 });
 export type DeadLetterWithBody = z.infer<typeof DeadLetterWithBody>;
 
-/** Dead letters whose last attempt failed alike. */
+/** Dead letters whose last attempts failed in the same way. */
 export const DeadLetterGroup = z
   .object({
     code: z.string(),
     status: z.int().nullable(),
     count: z.int(),
-    records: z.int().meta({ description: 'Distinct records' }),
+    records: z.int().meta({ description: 'The number of distinct records' }),
     newest_at: Timestamp,
     example_id: Uuid.meta({ description: 'The newest of them' }),
   })
   .meta({ id: 'DeadLetterGroup' });
 export type DeadLetterGroup = z.infer<typeof DeadLetterGroup>;
 
-/** Which dead letters are sent again. */
+/** The dead letters to send again. */
 export const ReplayInput = z
   .union([
     z.strictObject({ ids: z.array(Uuid).min(1).max(1_000) }),
@@ -54,9 +54,10 @@ export const ReplayInput = z
   ])
   .meta({ id: 'ReplayInput', example: { all: true } });
 
+/** The entry to send again. */
 export const ResendInput = z
   .strictObject({ position: z.int().min(1) })
   .meta({ id: 'ResendInput', example: { position: 42 } });
 
-/** How many entries were put to be sent. */
+/** How many entries were queued to be sent. */
 export const Queued = z.object({ count: z.int() }).meta({ id: 'Queued' });

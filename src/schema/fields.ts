@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Without what Postgres text cannot hold: NUL and halves of a surrogate pair. */
+/** A string without what Postgres text can't store: NUL and halves of surrogate pairs. */
 export const text = (max: number, min = 1) =>
   z
     .string()
@@ -10,11 +10,11 @@ export const text = (max: number, min = 1) =>
     .refine((value) => value.isWellFormed(), 'must not contain a lone surrogate');
 
 export const SyncId = text(255).meta({
-  description: 'Any string of 1–255 characters, a UUID as a rule',
+  description: 'Any string of 1–255 characters, usually a UUID',
   example: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
 });
 
-/** What people call a sync. */
+/** The name of a sync, for people. */
 export const SyncName = text(255).meta({ example: 'Production' });
 
 /** `provider:name`; the provider is everything before the first colon. */
@@ -33,7 +33,7 @@ export const Timestamp = z.iso
   .refine(isFourDigitYear, 'must be in the years 0001 to 9999, UTC')
   .meta({ description: 'RFC 3339', example: '2026-11-23T10:00:00.000Z' });
 
-/** RFC 3339 goes to 23:59 from UTC, Postgres to 15:59: what is farther is written in UTC. */
+/** RFC 3339 allows offsets up to 23:59, Postgres up to 15:59; a larger one is converted to UTC. */
 function toNearOffset(value: string): string {
   const [, time = '', fraction = '', hours = ''] =
     /^(.{19})(\.\d+)?[+-](\d\d):\d\d$/u.exec(value) ?? [];
@@ -52,17 +52,17 @@ export const Uuid = z.uuid().meta({ example: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a
 export const Position = z
   .int()
   .nonnegative()
-  .meta({ description: 'Place in its stream, ascending', example: 1042 });
+  .meta({ description: 'The place in the stream, ascending', example: 1042 });
 
 export const Metadata = z
   .record(z.string(), z.unknown())
   .refine(isStorable, 'must not contain U+0000 or a lone surrogate')
   .meta({
-    description: 'Free JSON of yours, returned as it was sent',
+    description: 'Any JSON object of yours, returned as it was sent',
     example: { team: 'billing' },
   });
 
-/** Postgres' jsonb takes no escape of NUL or of half a surrogate pair. */
+/** The jsonb type of Postgres refuses escapes of NUL and of halves of surrogate pairs. */
 function isStorable(value: object): boolean {
   return !/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/u.test(JSON.stringify(value));
 }
@@ -77,7 +77,7 @@ export const headerName = z
   .string()
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/u, 'must be an HTTP header name');
 
-/** Visible ASCII and inner blanks: nothing that could end the header line. */
+/** Printable ASCII and tabs, so that nothing can end the header line. */
 export const headerValue = z
   .string()
   .max(4096)
@@ -91,7 +91,7 @@ export const httpUrl = z
     return url === null || (url.username === '' && url.password === '' && url.hash === '');
   }, 'must not contain credentials or a fragment');
 
-/** A list that is `["*"]` (everything) or values; `*` stands alone. */
+/** A list of values, or `["*"]` for everything. */
 export const filterList = <T extends z.ZodType<string>>(value: T) =>
   z
     .array(z.union([z.literal('*'), value]))
@@ -107,7 +107,7 @@ export const path = z
 
 const secretText = z.string().min(1).max(4096);
 export const secretHeader = headerValue.min(1);
-/** How a stored secret comes back; sent again it keeps what is stored. */
+/** The masked form of a stored secret; sent back like this, it stays as it is stored. */
 export const masked = z.string().regex(/^••••.{0,4}$/u);
 
 /** RFC 6749 §3.3 */
@@ -117,7 +117,7 @@ const scope = z
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/u, 'must be words and blanks')
   .optional();
 
-/** The kinds of credentials; secrets in headers are of the given form. */
+/** The kinds of credentials; `headerSecret` is the schema of secrets that are sent in a header. */
 export const credentialsWith = <T extends z.ZodType<string>>(headerSecret: T) =>
   z.discriminatedUnion('type', [
     z.strictObject({ type: z.literal('none') }),

@@ -4,14 +4,20 @@ import { SyncList, CollectionList, EventTypeList } from './consumer.ts';
 import { StreamName, StreamEvent, StreamRecord } from './stream.ts';
 
 const all = (): string[] => ['*'];
-/** A filter that is not saved, and how many of the newest entries it is tried on. */
+
+/** A filter that is not saved, and the number of newest entries to try it on. */
 export const PreviewInput = z
   .strictObject({
     stream: StreamName,
     syncs: SyncList.default(all),
     collections: CollectionList.default(all),
     event_types: EventTypeList.default(all),
-    last: z.int().min(1).max(10000).default(1000).meta({ description: 'Newest entries' }),
+    last: z
+      .int()
+      .min(1)
+      .max(10000)
+      .default(1000)
+      .meta({ description: 'How many of the newest entries to look at' }),
   })
   .refine((input) => input.stream === 'events' || input.event_types[0] === '*', {
     path: ['event_types'],
@@ -22,11 +28,14 @@ export type PreviewInput = z.infer<typeof PreviewInput>;
 
 export const Preview = z
   .object({
-    scanned: z.int().meta({ description: 'Entries looked at: `last`, or all that there are' }),
+    scanned: z.int().meta({
+      description:
+        'The number of entries that were looked at: `last`, or fewer when the stream has fewer',
+    }),
     matched: z.int(),
     sample: z
       .array(z.union([StreamEvent, StreamRecord]))
-      .meta({ description: 'The newest that match, at most 10' }),
+      .meta({ description: 'The newest entries that match, at most 10' }),
   })
   .meta({ id: 'Preview' });
 export type Preview = z.infer<typeof Preview>;

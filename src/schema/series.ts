@@ -4,13 +4,18 @@ import { Timestamp } from './fields.ts';
 
 export const MetricsPoint = z
   .object({
-    at: Timestamp.meta({ description: 'Where its step begins' }),
+    at: Timestamp.meta({ description: 'The beginning of the step' }),
     delivered: z.int(),
     failed: z.int(),
     p50_ms: z.number().nullable(),
     p95_ms: z.number().nullable(),
-    p99_ms: z.number().nullable().meta({ description: 'Of all attempts; null without any' }),
-    lag: z.int().meta({ description: 'Entries waiting, upper bound; the newest point is of now' }),
+    p99_ms: z
+      .number()
+      .nullable()
+      .meta({ description: 'Of all attempts; null when there were none' }),
+    lag: z.int().meta({
+      description: 'Upper bound of the entries that wait; the newest point has the current one',
+    }),
   })
   .meta({ id: 'MetricsPoint' });
 

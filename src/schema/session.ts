@@ -9,14 +9,16 @@ export const SessionInput = z
   .union([z.strictObject({ api_key: secret }), z.strictObject({ token: secret })])
   .meta({ id: 'SessionInput', description: 'An API key, or the token of a sign-in link' });
 
-/** Who uses the API. */
+/** The caller that uses the API. */
 export const Session = z
   .object({
-    name: z.string().meta({ description: 'Of the key' }),
-    api_key_id: Uuid.nullable().meta({ description: "null: the configuration's key" }),
+    name: z.string().meta({ description: 'The name of the key' }),
+    api_key_id: Uuid.nullable().meta({ description: 'Null for the configured key' }),
     scopes: z.array(Scope),
     via: z.enum(['session', 'key']),
-    expires_at: Timestamp.nullable().meta({ description: 'When it ends if it is not used' }),
+    expires_at: Timestamp.nullable().meta({
+      description: 'When it ends unless it is used before; null when it does not end',
+    }),
   })
   .meta({ id: 'Session' });
 export type Session = z.infer<typeof Session>;
@@ -24,7 +26,7 @@ export type Session = z.infer<typeof Session>;
 export const SignInLink = z
   .object({
     url: z.string().meta({
-      description: 'Signs in once whoever opens it',
+      description: 'Signs in the first browser that opens it',
       example: 'http://127.0.0.1:4600/signin#token=…',
     }),
     expires_at: Timestamp,

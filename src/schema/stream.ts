@@ -29,7 +29,7 @@ export const RecordInput = z
   .meta({ id: 'RecordInput' });
 export type RecordInput = z.infer<typeof RecordInput>;
 
-/** Postgres indexes keys of up to 2,704 bytes. */
+/** Postgres can't index keys of more than 2,704 bytes. */
 function fitsIndex(record: {
   sync_id: string;
   collection_id: string;
@@ -74,7 +74,7 @@ export const EventsAppended = z
   .meta({ id: 'EventsAppended' });
 export type EventsAppended = z.infer<typeof EventsAppended>;
 
-/** A record as it is read and sent; `updated_idx` is its position. */
+/** A record as it is read and sent. `updated_idx` is its position. */
 export const StreamRecord = z
   .object({
     sync_id: z.string(),
@@ -100,7 +100,8 @@ export const StreamEvent = z
     upstream_id: z.string(),
     data: Data,
     changes: z.record(z.string(), z.unknown()).nullable().meta({
-      description: 'Previous values of the changed top-level fields, where an update was derived',
+      description:
+        'The previous values of the top-level fields that changed, if an update was derived',
     }),
     upstream_updated_at: Timestamp.nullable(),
     event_inserted_at: Timestamp,

@@ -19,7 +19,7 @@ export type Credentials = z.infer<typeof Credentials>;
 
 export const MaskedCredentials = credentialsWith(z.union([secretHeader, masked])).meta({
   id: 'MaskedCredentials',
-  description: 'Secrets come back as ••••last4; sent back like this they keep what is stored',
+  description: 'Secrets are shown as ••••last4; sent back like this, they stay as they are stored',
 });
 
 export const HeaderMap = z
@@ -33,12 +33,20 @@ const targetFields = {
   credentials: Credentials,
   headers: HeaderMap,
   ca: z.string().min(1).max(65536).nullable().meta({
-    description: 'PEM certificates to trust instead of the public authorities; null: those',
+    description: 'PEM certificates to trust instead of the public authorities; null to trust those',
   }),
-  timeout_ms: z.int().min(500).max(15000).meta({ description: 'Milliseconds to a status line' }),
-  max_in_flight: z.int().min(1).max(1000).meta({ description: 'Open requests, per consumer' }),
+  timeout_ms: z
+    .int()
+    .min(500)
+    .max(15000)
+    .meta({ description: 'Milliseconds until the status line' }),
+  max_in_flight: z
+    .int()
+    .min(1)
+    .max(1000)
+    .meta({ description: 'The most open requests per consumer' }),
   rate_limit: z.int().min(1).max(100000).nullable().meta({
-    description: 'Requests a second, per consumer; null: none',
+    description: 'The most requests a second per consumer; null for no limit',
   }),
   metadata: Metadata,
 };
@@ -57,12 +65,13 @@ export const TargetInput = z
   })
   .meta({ id: 'TargetInput' });
 export type TargetInput = z.infer<typeof TargetInput>;
+
 const maskedFields = {
   ...targetFields,
   credentials: MaskedCredentials,
   signing_secret: z
     .string()
-    .meta({ description: 'Whole once, in the answer to create and to rotate' }),
+    .meta({ description: 'Masked, except in the answers to its creation and rotation' }),
 };
 
 export const TargetPatch = z.strictObject(maskedFields).partial().meta({ id: 'TargetPatch' });
@@ -71,7 +80,7 @@ export type TargetPatch = z.infer<typeof TargetPatch>;
 export const SecretRotation = z
   .strictObject({
     expires_in: z.int().min(0).max(2592000).default(86400).meta({
-      description: 'Seconds for which the secret in use until now signs, too; 0: it ends at once',
+      description: 'Seconds for which the current secret signs as well; with 0 it ends immediately',
     }),
   })
   .meta({ id: 'SecretRotation' });

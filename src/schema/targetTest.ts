@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { Uuid } from './fields.ts';
 
-/** What a test webhook carried, and what came of it. */
+/** The content and the outcome of a test webhook. */
 export const TargetTest = z
   .object({
     message_id: Uuid,

@@ -4,7 +4,7 @@ import { refuseField } from '../db/refusal.ts';
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/gu;
 
-/** Refuses what is not a bundle of PEM certificates; text between them does not count. */
+/** Throws a `Refusal` unless `ca` is null or a bundle of PEM certificates, with any text between them. */
 export function refuseCertificates(ca: string | null): void {
   if (ca === null) return;
   const blocks = [...ca.matchAll(BLOCK)];
@@ -24,6 +24,6 @@ function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;
   } catch {
-    return false; // OpenSSL's words would not help: what is wrong is the text that was sent
+    return false; // OpenSSL's error would not help the caller to find the fault in the text
   }
 }

@@ -4,15 +4,15 @@ import type { TargetInput } from '../schema/target.ts';
 import { refuseCertificates } from './certificates.ts';
 import { refuseHeaders } from './credentials.ts';
 
-/** What decides where and how requests are made. */
+/** The settings that decide where and how requests are sent. */
 export type RequestSettings = Pick<TargetInput, 'base_url' | 'headers' | 'credentials' | 'ca'>;
 
-/** Refuses, with a pointer, headers and authorities that can't be sent with and addresses that may not be reached. */
+/** Throws a `Refusal` with a pointer for unusable headers or certificates and for refused addresses. */
 export function refuseRequestSettings(
-  made: RequestSettings,
+  settings: RequestSettings,
   egress: Pick<Egress, 'refusal'>,
 ): void {
-  const { base_url, headers, credentials, ca } = made;
+  const { base_url, headers, credentials, ca } = settings;
   refuseHeaders(headers, credentials);
   refuseCertificates(ca);
   refuseAddress('/base_url', base_url, egress);

@@ -1,11 +1,11 @@
 import { refuseField } from '../db/refusal.ts';
 import type { Credentials } from '../schema/target.ts';
 
-/** What a request needs to carry them; names in lower case. */
+/** The headers that carry the credentials in a request; names are lower case. */
 export function toHeaders(credentials: Credentials): Record<string, string> {
   switch (credentials.type) {
     case 'none':
-    case 'oauth2': // its token is fetched, and added by the sender
+    case 'oauth2': // the sender fetches the token and adds it
       return {};
     case 'basic': {
       const pair = Buffer.from(`${credentials.username}:${credentials.password}`); // RFC 7617
@@ -18,7 +18,7 @@ export function toHeaders(credentials: Credentials): Record<string, string> {
   }
 }
 
-/** What must not be shown where an endpoint repeats what it was sent. */
+/** The secrets to mask in an answer that repeats the request. */
 export function secretsOf(credentials: Credentials): string[] {
   switch (credentials.type) {
     case 'none':
@@ -37,7 +37,7 @@ export function secretsOf(credentials: Credentials): string[] {
   }
 }
 
-/** As the API shows them. */
+/** The credentials as the API shows them, their secrets masked. */
 export function masked(credentials: Credentials): Credentials {
   switch (credentials.type) {
     case 'none':
@@ -53,7 +53,7 @@ export function masked(credentials: Credentials): Credentials {
   }
 }
 
-/** What a change sends, with the stored secret in place of its own mask; refuses a mask of anything else. */
+/** Puts the stored secret in place of its mask; throws a `Refusal` for a mask of any other secret. */
 export function unmasked(sent: Credentials, stored: Credentials): Credentials {
   switch (sent.type) {
     case 'none':
@@ -83,7 +83,7 @@ export function unmasked(sent: Credentials, stored: Credentials): Credentials {
   }
 }
 
-/** A mask that is not the stored one's would be stored as the secret itself; nobody means that. */
+/** A mask of another secret is refused: stored, it would become the secret itself. */
 function secret(sent: string, stored: string | null, field: string): string {
   if (stored !== null && sent === mask(stored)) return stored;
   if (!/^••••.{0,4}$/u.test(sent)) return sent;
@@ -93,20 +93,20 @@ function secret(sent: string, stored: string | null, field: string): string {
   );
 }
 
-/** A secret that whoever changes the target never saw would be sent elsewhere. */
+/** Keeps a caller who has never seen the secret from having it sent elsewhere. */
 function refuseMoved(to: string, from: string | undefined): void {
   if (to === from) return;
   throw refuseField('/credentials/client_secret', 'must be sent whole with another token_url');
 }
 
 /**
- * Set by the sender, by HTTP itself, meant for one hop only (RFC 9110 §7.6.1), or changing how the
- * message is framed or read.
+ * Headers that the sender or HTTP itself sets, that are meant for one hop only (RFC 9110 §7.6.1), or
+ * that change how the message is framed or read.
  */
 const RESERVED =
   /^(host|content-(length|type|encoding|range)|user-agent|trace(parent|state)|connection|keep-alive|te|trailers?|transfer-encoding|upgrade|http2-settings|expect|proxy-.*|webhook-.*|millrace-.*)$/u;
 
-/** Refuses headers that may not be set, are there twice, or are set by the credentials. */
+/** Throws a `Refusal` for headers that may not be set, occur twice, or are set by the credentials. */
 export function refuseHeaders(headers: Record<string, string>, credentials: Credentials): void {
   if (credentials.type === 'header' && RESERVED.test(credentials.name.toLowerCase())) {
     throw refuseField('/credentials/name', `may not be ${credentials.name}: the sender sets it`);
@@ -116,7 +116,7 @@ export function refuseHeaders(headers: Record<string, string>, credentials: Cred
   const seen = new Set<string>();
   for (const name of Object.keys(headers)) {
     const lower = name.toLowerCase();
-    // A header name may hold "~", which RFC 6901 writes as ~0.
+    // A header name may contain "~", which RFC 6901 writes as ~0.
     const pointer = `/headers/${name.replaceAll('~', '~0')}`;
     if (RESERVED.test(lower)) throw refuseField(pointer, 'may not be set: the sender sets it');
     if (taken.has(lower)) throw refuseField(pointer, 'is set by the credentials');

@@ -12,29 +12,29 @@ import {
   type SealedRow,
 } from './targetSecrets.ts';
 
-/** What a sender needs of a target, opened. Never log it. */
+/** What a sender needs to know about a target, with its secrets unsealed. Never log it. */
 export interface OpenTarget {
   id: string;
   version: number;
   baseUrl: string;
-  /** Lower-case names; credentials included. */
+  /** Names are lower case; the credentials are included. */
   headers: Record<string, string>;
-  /** Cut out of what the endpoint answers. */
+  /** Secrets to mask in what the endpoint answers. */
   hidden: string[];
-  /** Whose token is sent with each request. */
+  /** The OAuth2 client whose token is sent with each request; null when there is none. */
   oauth: OAuthClient | null;
-  /** PEM. */
+  /** PEM certificates to trust instead of the public authorities. */
   ca: string | null;
-  /** The first one is the newest. */
+  /** Signing secrets, the newest first. */
   secrets: string[];
-  /** Unix ms until which others than the first one sign; null: there are none. */
+  /** Unix ms until which the other secrets sign as well; null when there is only one. */
   previousUntil: number | null;
   timeoutMs: number;
   maxInFlight: number;
   rateLimit: number | null;
 }
 
-/** Reads and opens a target for sending; null when there is none. */
+/** Reads a target and unseals its secrets; null when there is no such target. */
 export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
   const { rows } = await sql.query<Row>({
     name: 'open target',
@@ -61,6 +61,7 @@ export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<Op
   };
 }
 
+/** Turns the settings of a target that is not stored into one that can be sent to. */
 export function openDraft(input: TargetInput): OpenTarget {
   return {
     id: newId(),
@@ -83,6 +84,7 @@ function headersOf(own: Record<string, string>, credentials: Credentials): Recor
   return { ...Object.fromEntries(lower), ...toHeaders(credentials) } as Record<string, string>;
 }
 
+/** A row of `targets`, with how many of its consumers are in trouble where that was counted. */
 export interface Row extends SealedRow {
   name: string;
   kind: 'webhook';

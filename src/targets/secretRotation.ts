@@ -18,16 +18,16 @@ export interface RotatedSecrets {
 }
 
 /**
- * The signing secret of `making` and what is to be stored of it: the secret until now signs, too,
- * for so many seconds from `now` (unix ms). Nothing is stored of a rotation that is repeated, or it
- * would end the secret that was to sign on.
+ * The signing secret derived from `seed`, and what is to be stored of it: the secret until now signs
+ * as well for `expiresInS` seconds from `now` (unix ms). Nothing is stored of a rotation that is
+ * repeated, as it would end the secret that was to sign on.
  */
 export function rotateSigningSecret(
   vault: Vault,
   row: SealedRow,
-  { expiresInS, making, now }: { expiresInS: number; making: Seed; now: number },
+  { expiresInS, seed, now }: { expiresInS: number; seed: Seed; now: number },
 ): { secret: string; stored: RotatedSecrets | null } {
-  const secret = newSigningSecret(secretFor('signing secret', making));
+  const secret = newSigningSecret(secretFor('signing secret', seed));
   const inUse = openSigningSecret(row, vault);
   if (secret === inUse || secret === openReplaced(row, vault)) return { secret, stored: null };
   const sealed = vault.seal(secret, SIGNING_SECRET(row.id));
@@ -38,7 +38,7 @@ export function rotateSigningSecret(
   return { secret, stored: { secret: sealed, previous, previousUntil } };
 }
 
-/** Where it was rotated again since. */
+/** The secret that the newest rotation replaced, expired or not; null when none is kept. */
 function openReplaced(row: SealedRow, vault: Vault): string | null {
   if (row.signing_secret_previous === null) return null;
   return vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id));

@@ -1,5 +1,6 @@
 import type { Health } from '../schema/fields.ts';
 
+/** A target's health: `error` while a consumer of it is stopped, `warn` while one is blocked. */
 export function targetHealth(blocked: number, stopped: number, now: Date): Health {
   const notes = [
     ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),

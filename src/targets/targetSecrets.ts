@@ -10,20 +10,22 @@ export interface SealedRow {
   previous_expires_at: string | null;
 }
 
-/** Where a target's secrets stand: what they are sealed to. */
+/** The place (table, column and id) that each secret is sealed to; it opens nowhere else. */
 export const CREDENTIALS = (id: string): string => `targets:credentials:${id}`;
 export const SIGNING_SECRET = (id: string): string => `targets:signing_secret:${id}`;
 export const PREVIOUS_SECRET = (id: string): string => `targets:signing_secret_previous:${id}`;
 
+/** Unseals a target's credentials. */
 export function openCredentials(row: SealedRow, vault: Vault): Credentials {
   return JSON.parse(vault.open(row.credentials, CREDENTIALS(row.id))) as Credentials;
 }
 
+/** Unseals a target's current signing secret. */
 export function openSigningSecret(row: SealedRow, vault: Vault): string {
   return vault.open(row.signing_secret, SIGNING_SECRET(row.id));
 }
 
-/** The secret before the one in use, while it signs, too; `until` is in unix ms. */
+/** The previous signing secret while it still signs, until `until` (unix ms); null afterwards. */
 export function openPrevious(
   row: SealedRow,
   vault: Vault,

@@ -10,22 +10,22 @@ import {
 } from '../egress/webhookSender.ts';
 import type { OpenTarget } from './openTarget.ts';
 
-/** What sends to one target: signed, with its headers and credentials. */
+/** Opens the sender that posts webhooks to one target, signed and with its headers and credentials. */
 export function openTargetSender<M extends Message>(
   target: OpenTarget,
   options: {
     egress: Egress;
     tokens: Tokens;
-    /** Joined to the target's own. */
+    /** The consumer's path, joined to that of the target. */
     path: string;
-    /** What `millrace-consumer` says. */
+    /** Sent as the header `millrace-consumer`. */
     consumerId: string;
     connections: number;
     userAgent: string;
-    /** Keeps the beginning of successful answers too. */
+    /** Keeps the first 2 KB of successful answers as well as of failed ones. */
     keepHeads?: boolean;
     requests?: OpenRequests;
-    /** As in `SenderOptions`. */
+    /** As in `WebhookSenderOptions`. */
     startBy?: () => number;
     ended: OnAttemptEnd<M>;
   },
@@ -48,7 +48,7 @@ export function openTargetSender<M extends Message>(
   });
 }
 
-/** Path and query of a consumer's webhook: its path joined to the target's, whose query is kept. */
+/** Path and query of a consumer's webhooks: its path joined to the target's, then both queries. */
 export function requestPath(baseUrl: string, path: string): string {
   const url = new URL(baseUrl);
   if (path === '') return `${url.pathname}${url.search}`;

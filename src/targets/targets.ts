@@ -19,42 +19,43 @@ import {
   SIGNING_SECRET,
 } from './targetSecrets.ts';
 
-/** Endpoints that consumers send to. Credentials and signing secrets are sealed at rest and masked in answers. */
+/** The endpoints that consumers send to. Secrets are sealed at rest and masked in answers. */
 export interface Targets {
-  /** The only answer that holds the whole signing secret. Of the same making it is the same one, as it is now. */
-  create(input: TargetInput, making?: Seed): Promise<Target>;
+  /** Returns the whole signing secret. The same seed yields the same target, as it is by then. */
+  create(input: TargetInput, seed?: Seed): Promise<Target>;
   get(id: string): Promise<Target | null>;
   /** Newest first. */
   list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<Target>>;
-  /** Replaces the fields given; a secret that comes masked keeps the stored one. Running senders take it at once. */
+  /** Replaces the given fields, except secrets that come masked. Running senders use it immediately. */
   patch(id: string, patch: TargetPatch): Promise<Target | null>;
   /**
-   * Makes another signing secret, which the answer holds whole; the one until now signs, too, for so
-   * many seconds. Running senders take it at once. Of the same making it is the same secret, and ends
-   * none. Null when there is no such target.
+   * Creates a new signing secret and returns it whole; the current one signs as well for `expiresInS`
+   * seconds. Running senders use it immediately. Repeated with the same seed it returns the same secret
+   * and ends none. Null when there is no such target.
    */
-  rotateSecret(id: string, expiresInS: number, making?: Seed): Promise<Target | null>;
-  /** Opened, for sending; null when there is none. */
+  rotateSecret(id: string, expiresInS: number, seed?: Seed): Promise<Target | null>;
+  /** Reads a target for sending, with its secrets unsealed; null when there is none. */
   open(id: string): Promise<OpenTarget | null>;
-  /** A target that is not stored, opened with a signing secret of its own. */
+  /** Opens a target that is not stored, with a new signing secret; throws a `Refusal` if it is invalid. */
   openDraft(input: TargetInput): OpenTarget;
-  /** It has just answered well: its blocked consumers are tried at once. */
+  /** Records that a test has just succeeded, so that blocked consumers of the target try immediately. */
   tested(id: string): Promise<void>;
-  /** False when there is none; refuses while a consumer uses it, naming those. */
+  /** False when there is none; throws a `Refusal` (409) that names the consumers that use it. */
   remove(id: string): Promise<boolean>;
 }
 
+/** The store that owns the table `targets`. */
 export function createTargets(deps: {
   db: Db;
   vault: Vault;
   egress: Pick<Egress, 'refusal'>;
 }): Targets {
   const { db, vault } = deps;
-  const refuse = (made: RequestSettings): void => refuseRequestSettings(made, deps.egress);
+  const refuse = (settings: RequestSettings): void => refuseRequestSettings(settings, deps.egress);
   return {
-    create: (input, making = newSeed()) => {
+    create: (input, seed = newSeed()) => {
       refuse(input);
-      return create(db, vault, input, making);
+      return create(db, vault, input, seed);
     },
     get: async (id) => {
       const row = await find(db, id);
@@ -62,8 +63,8 @@ export function createTargets(deps: {
     },
     list: (page) => list(db, vault, page),
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
-    rotateSecret: (id, expiresInS, making = newSeed()) =>
-      db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, making)),
+    rotateSecret: (id, expiresInS, seed = newSeed()) =>
+      db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, seed)),
     open: (id) => openTarget(db, vault, id),
     openDraft: (input) => {
       refuse(input);
@@ -82,7 +83,7 @@ export function createTargets(deps: {
   };
 }
 
-/** Reads the targets that `rows` selects (all columns), with how many of their consumers are in trouble. */
+/** Selects the targets of `rows` (all columns), with how many of their consumers are in trouble. */
 function selectTargets(rows: string): string {
   return `
     select t.*, used.blocked, used.stopped
@@ -129,7 +130,7 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed):
     ],
   });
   const row = rows[0] ?? (await find(sql, id));
-  if (row === null) throw new Error(`target ${id} was deleted while it was made again`);
+  if (row === null) throw new Error(`target ${id} was deleted while its creation was repeated`);
   return { ...toTarget(row, vault), signing_secret: openSigningSecret(row, vault) };
 }
 
@@ -150,7 +151,7 @@ async function list(
   return { ...page, data: page.data.map((row) => toTarget(row, vault)) };
 }
 
-/** What a request is made with: changing it makes another version, which blocked consumers try at once. */
+/** Fields that requests depend on: a change of one is a new version, which blocked consumers try next. */
 const SENT_WITH = [
   'base_url',
   'credentials',
@@ -166,7 +167,7 @@ async function update(
   vault: Vault,
   id: string,
   patch: TargetPatch,
-  refuse: (made: RequestSettings) => void,
+  refuse: (settings: RequestSettings) => void,
 ): Promise<Target | null> {
   const { rows } = await tx.query<Row>({
     text: 'select * from targets where id = $1 for update',
@@ -213,7 +214,7 @@ async function update(
   return changed(tx, vault, id);
 }
 
-/** What it is now; running senders are told. */
+/** Notifies running senders and returns the target as it is now. */
 async function changed(tx: Sql, vault: Vault, id: string): Promise<Target> {
   await tx.query(`select pg_notify('${CHANNELS.consumers}', '')`);
   return toTarget((await find(tx, id))!, vault);
@@ -224,7 +225,7 @@ async function rotateSecret(
   vault: Vault,
   id: string,
   expiresInS: number,
-  making: Seed,
+  seed: Seed,
 ): Promise<Target | null> {
   const { rows } = await tx.query<Row>({
     text: 'select * from targets where id = $1 for update',
@@ -233,7 +234,7 @@ async function rotateSecret(
   const [row] = rows;
   if (row === undefined) return null;
   const now = Date.now();
-  const { secret, stored } = rotateSigningSecret(vault, row, { expiresInS, making, now });
+  const { secret, stored } = rotateSigningSecret(vault, row, { expiresInS, seed, now });
   if (stored !== null) {
     await tx.query({
       text: `
@@ -248,7 +249,7 @@ async function rotateSecret(
 }
 
 async function remove(tx: Sql, id: string): Promise<boolean> {
-  // The row lock keeps a consumer from being created with it meanwhile.
+  // The row lock keeps a consumer with this target from being created meanwhile.
   const locked = await tx.query({
     text: 'select 1 from targets where id = $1 for update',
     values: [id],

@@ -7,14 +7,14 @@ import type { TargetTest } from '../schema/targetTest.ts';
 import type { OpenTarget } from './openTarget.ts';
 import { openTargetSender } from './targetSender.ts';
 
-/** The id is the webhook's: a test that is repeated after a crash has the same. */
+/** Sends a test webhook with that id, so that a test repeated after a crash has the same one. */
 export type TestTarget = (target: OpenTarget, messageId: string) => Promise<TargetTest>;
 
 const SWEEP_MS = 25;
 
 /**
- * Sends one signed webhook with a body of `{"test":{…}}` as a delivery would be sent, a token of its
- * own included. Rejects only for a fault of this machine.
+ * Sends one signed webhook with the body `{"test":{…}}` as a sender does, but with an OAuth2
+ * token of its own. Rejects only for a fault of this machine.
  */
 export async function testTarget(
   target: OpenTarget,

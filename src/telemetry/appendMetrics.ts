@@ -2,15 +2,15 @@ import type { Appender } from '../streams/append.ts';
 import { createCounts, createDurations } from './counters.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Counts what is appended, and how long callers wait until it is on disk. */
+/** Wraps an appender so that entries, failures, and the time until they are on disk are counted. */
 export function countAppends(metrics: Metrics, appender: Appender): Appender {
   const appended = createCounts<'stream'>(
     'millrace_appended_total',
-    'Entries appended to a stream; a changed record is one of each',
+    'Entries appended to a stream; a changed record counts once in each',
   );
   const durations = createDurations(
     'millrace_append_duration_seconds',
-    'Time until an append is on disk, a request or a part of one',
+    'Time until a request, or a part of an NDJSON request, is on disk',
   );
   const failed = createCounts('millrace_append_failures_total', 'Appends that were not stored');
   const toRecords = appended.of({ stream: 'records' });

@@ -3,19 +3,19 @@ import { SHOWN_POSITION } from '../rules/positionSql.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
-/** How one consumer stands, for operators. */
+/** The figures of one consumer, for operators. */
 export interface ConsumerFigures {
   id: string;
   status: ConsumerStatus;
-  /** At most so many entries wait after its position; 0 when it is caught up. */
+  /** Upper bound of the entries that wait after its position; 0 when it is caught up. */
   entries: number;
-  /** Age of the first of them. */
+  /** Age of the oldest of them, in seconds. */
   seconds: number;
   parked: number;
   dead: number;
 }
 
-/** How all stand: those in trouble one by one, all of them in sums. */
+/** The figures of all consumers: sums of all, and those in the most trouble one by one. */
 export interface AllFigures {
   consumers: ConsumerFigures[];
   all: Record<ConsumerStatus, number> & {
@@ -24,20 +24,20 @@ export interface AllFigures {
     parked: number;
     dead: number;
   };
-  /** Age in seconds of the first entry that the leader has not matched. */
+  /** Age in seconds of the oldest entry that the leader has not matched yet. */
   tailDelay: Record<StreamName, number>;
-  /** Mails and alert webhooks that wait. */
+  /** Mails and alert webhooks that wait to be sent. */
   unsent: number;
 }
 
 type Row = ConsumerFigures & Record<`all_${keyof AllFigures['all']}`, number>;
 
-/** One statement for all consumers; `limit` bounds those that are told one by one, the worst first. */
+/** Reads the figures, one by one for the `limit` consumers in the most trouble. */
 export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllFigures> {
   const [consumers, rest] = await Promise.all([
-    sql.query<Row>({ name: 'standings', text: CONSUMERS, values: [Math.max(1, limit)] }),
+    sql.query<Row>({ name: 'consumer figures', text: CONSUMERS, values: [Math.max(1, limit)] }),
     sql.query<{ records: number; events: number; unsent: number }>({
-      name: 'standings of all',
+      name: 'other figures',
       text: REST,
     }),
   ]);
@@ -60,7 +60,7 @@ export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllF
   };
 }
 
-/** Stands where the API says that it stands (`src/consumers/consumerView.ts`): an idle one where the leader does. */
+/** Uses the position that the API shows (`SHOWN_POSITION`): an idle consumer is where the leader is. */
 const CONSUMERS = `
   with stands as materialized (
     select k.id, k.status, k.stream, stand.shown,
@@ -74,7 +74,7 @@ const CONSUMERS = `
         select ${SHOWN_POSITION} as shown
      ) stand
      where k.deleted_at is null
-  ), oldest as ( -- consumers that stand at the same place share the look-up
+  ), oldest as ( -- consumers at the same position share the look-up
     select w.stream, w.shown, greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at))) as seconds
       from (select distinct stream, shown from stands where entries > 0) w
       left join lateral (

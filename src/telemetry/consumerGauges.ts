@@ -9,14 +9,14 @@ const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 export interface ConsumerGaugesOptions {
   metrics: Metrics;
   sql: Sql;
-  /** Consumers with series of their own. */
+  /** The number of consumers with series of their own. */
   limit: number;
-  /** Answers of Postgres are kept so long, ms. */
+  /** How long figures are reused before Postgres is queried again, ms. */
   keepMs: number;
   log: Pick<Logger, 'warn'>;
 }
 
-/** How consumers stand, from Postgres; while that is away these series are missing. */
+/** Registers gauges of the consumers, read from Postgres; while it is away these series are missing. */
 export function showConsumerGauges({
   metrics,
   sql,
@@ -33,17 +33,17 @@ export function showConsumerGauges({
         at: now,
         read: readConsumerFigures(sql, limit).catch((error: unknown) => {
           log.warn({ err: error }, 'consumers could not be counted for metrics');
-          return null; // the scrape goes on without them
+          return null; // the scrape continues without them
         }),
       };
     }
     return last.read;
   }
 
-  function show(name: string, help: string, values: (standings: AllFigures) => Value[]): Source {
+  function show(name: string, help: string, values: (figures: AllFigures) => Value[]): Source {
     const get: Source['get'] = async () => {
-      const standings = await read();
-      return { name, help, type: 'gauge', values: standings === null ? [] : values(standings) };
+      const figures = await read();
+      return { name, help, type: 'gauge', values: figures === null ? [] : values(figures) };
     };
     return { name, get };
   }
@@ -54,8 +54,8 @@ export function showConsumerGauges({
     );
   }
 
-  function all(name: string, help: string, value: (standings: AllFigures) => number): Source {
-    return show(name, help, (standings) => [{ labels: {}, value: value(standings) }]);
+  function all(name: string, help: string, value: (figures: AllFigures) => number): Source {
+    return show(name, help, (figures) => [{ labels: {}, value: value(figures) }]);
   }
 
   metrics.register(
@@ -63,38 +63,57 @@ export function showConsumerGauges({
       name: 'millrace_postgres_up',
       get: async () => ({
         name: 'millrace_postgres_up',
-        help: 'Whether Postgres has answered this scrape',
+        help: 'Whether Postgres answered when the consumers were last counted',
         type: 'gauge',
         values: [{ labels: {}, value: (await read()) === null ? 0 : 1 }],
       }),
     },
     each(
       'millrace_consumer_lag_entries',
-      'Entries after the position, at most',
+      'Upper bound of the entries after the position',
       (one) => one.entries,
     ),
-    each('millrace_consumer_lag_seconds', 'Age of the oldest of them', (one) => one.seconds),
+    each(
+      'millrace_consumer_lag_seconds',
+      'Age of the oldest entry after the position',
+      (one) => one.seconds,
+    ),
     each('millrace_consumer_parked', 'Parked entries', (one) => one.parked),
-    each('millrace_dead_letters', 'Dead letters that are kept', (one) => one.dead),
-    show('millrace_consumer_state', '1 for the status that a consumer has', ({ consumers }) =>
-      consumers.flatMap(({ id, status }) =>
-        STATUSES.map((state) => ({
-          labels: { consumer: id, state },
-          value: state === status ? 1 : 0,
-        })),
-      ),
+    each('millrace_dead_letters', 'Dead letters', (one) => one.dead),
+    show(
+      'millrace_consumer_state',
+      '1 for the status of the consumer, 0 for the others',
+      ({ consumers }) =>
+        consumers.flatMap(({ id, status }) =>
+          STATUSES.map((state) => ({
+            labels: { consumer: id, state },
+            value: state === status ? 1 : 0,
+          })),
+        ),
     ),
-    show('millrace_consumers', 'All consumers by status', (standings) =>
-      STATUSES.map((state) => ({ labels: { state }, value: standings.all[state] })),
+    show('millrace_consumers', 'All consumers by status', (figures) =>
+      STATUSES.map((state) => ({ labels: { state }, value: figures.all[state] })),
     ),
-    all('millrace_all_lag_entries', 'Lag of all consumers', ({ all: sum }) => sum.entries),
-    all('millrace_all_lag_seconds', 'Age of the oldest of all', ({ all: sum }) => sum.seconds),
+    all(
+      'millrace_all_lag_entries',
+      'Sum of the lag of all consumers',
+      ({ all: sum }) => sum.entries,
+    ),
+    all(
+      'millrace_all_lag_seconds',
+      'Age of the oldest entry that waits',
+      ({ all: sum }) => sum.seconds,
+    ),
     all('millrace_all_parked', 'Parked entries of all consumers', ({ all: sum }) => sum.parked),
     all('millrace_all_dead_letters', 'Dead letters of all consumers', ({ all: sum }) => sum.dead),
-    all('millrace_outbox_unsent', 'Mails and alert webhooks that wait', ({ unsent }) => unsent),
+    all(
+      'millrace_outbox_unsent',
+      'Mails and alert webhooks that wait to be sent',
+      ({ unsent }) => unsent,
+    ),
     show(
       'millrace_tail_delay_seconds',
-      'Age of the first entry that has not been matched for idle consumers',
+      'Age of the oldest entry that has not been matched for idle consumers',
       ({ tailDelay }) =>
         Object.entries(tailDelay).map(([stream, value]) => ({ labels: { stream }, value })),
     ),

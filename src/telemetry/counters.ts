@@ -1,17 +1,17 @@
 import type { Source } from './metrics.ts';
 
-/** Durations sorted into buckets. */
+/** A histogram of durations. */
 export interface Durations extends Source {
-  /** Milliseconds. */
+  /** Adds one duration, in milliseconds. */
   add(ms: number): void;
 }
 
-/** 1 ms to 15 s: the longest request. */
+/** Upper bounds of the buckets, in ms, up to the longest timeout of a target. */
 const BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 15_000];
 
 /**
- * A histogram of seconds that only bumps numbers of an array: a call of a client library for each
- * delivery would cost more than the delivery's share of the commit.
+ * Creates a histogram in seconds. Adding to it only increments numbers in an array: a call to a client
+ * library for each delivery would cost more than the delivery's share of the commit.
  */
 export function createDurations(name: string, help: string): Durations {
   const buckets = new Float64Array(BOUNDS_MS.length + 1);
@@ -47,11 +47,13 @@ export function createDurations(name: string, help: string): Durations {
   return { name, add, get };
 }
 
-/** Counters that differ by their labels; each is made once and then only bumped. */
+/** Counters of one name that differ by their labels. */
 export interface Counts<L extends string> extends Source {
+  /** Returns the counter for these labels, which the caller increments; keep it on a hot path. */
   of(labels: Record<L, string>): { count: number };
 }
 
+/** Creates the counters of one name; each begins at 0. */
 export function createCounts<L extends string>(name: string, help: string): Counts<L> {
   const counters = new Map<string, { labels: Record<L, string>; count: number }>();
 

@@ -5,8 +5,8 @@ import { createCounts, createDurations } from './counters.ts';
 import type { Metrics } from './metrics.ts';
 
 /**
- * Counts attempts once they are stored, a commit at a time. A delivery costs one comparison a
- * bucket and two additions; an open request two additions.
+ * Counts attempts once they are stored, one commit at a time. A delivery costs a comparison per bucket
+ * and two additions; an open request costs two additions.
  */
 export function countDeliveries(metrics: Metrics): DeliveryCounts {
   const requests = { open: 0 };

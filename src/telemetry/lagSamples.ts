@@ -2,9 +2,8 @@ import type { Sql } from '../db/db.ts';
 import { SHOWN_POSITION } from '../rules/positionSql.ts';
 
 /**
- * Notes for each minute how much waits for every consumer that has something to do, as an upper
- * bound, in one statement. One without a sample was idle and had nothing waiting. Safe to call
- * from any number of processes.
+ * Records how many entries wait for each busy consumer in this minute, as an upper bound. A consumer
+ * without a sample was idle with nothing waiting. Any number of processes may call it.
  */
 export async function sampleLag(sql: Sql): Promise<void> {
   await sql.query(`

@@ -2,37 +2,37 @@ import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client
 
 import type { Db } from '../db/db.ts';
 
-/** What one process shows to Prometheus. */
+/** The metrics that one process shows to Prometheus. */
 export interface Metrics {
-  /** A number that is read at each scrape. */
+  /** Adds a number that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
-  /** Numbers by one label, read at each scrape. */
+  /** Adds numbers that differ by one label and are read at each scrape. */
   gauges(name: string, help: string, label: string, read: () => Record<string, number>): void;
   register(...metrics: Source[]): void;
-  /** In Prometheus' text format 0.0.4. */
+  /** Renders all metrics in the Prometheus text format 0.0.4. */
   text(): Promise<string>;
 }
 
-/** Something that answers a scrape with its values. */
+/** A metric that supplies its values at each scrape. */
 export interface Source {
   readonly name: string;
   get(): Promise<{ name: string; help: string; type: string; values: unknown[] }>;
 }
 
-/** `content-type` of `text()`. */
+/** The `content-type` of `text()`. */
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** A registry of its own, with the figures of the process (`process_`, `nodejs_`) in it. */
+/** Creates a registry that already has the metrics of the process (`process_`, `nodejs_`). */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
   function gauge(name: string, help: string, read: () => number): void {
-    const made: Gauge = new Gauge({
+    const added: Gauge = new Gauge({
       name,
       help,
       registers: [registry],
-      collect: () => made.set(read()),
+      collect: () => added.set(read()),
     });
   }
 
@@ -42,13 +42,13 @@ export function createMetrics(): Metrics {
     label: string,
     read: () => Record<string, number>,
   ): void {
-    const made: Gauge = new Gauge({
+    const added: Gauge = new Gauge({
       name,
       help,
       labelNames: [label],
       registers: [registry],
       collect: () => {
-        for (const [value, number] of Object.entries(read())) made.set({ [label]: value }, number);
+        for (const [value, number] of Object.entries(read())) added.set({ [label]: value }, number);
       },
     });
   }
@@ -57,18 +57,18 @@ export function createMetrics(): Metrics {
     gauge,
     gauges,
     register: (...metrics) => {
-      // The registry asks for a name and `get` alone.
+      // The registry needs nothing but a name and `get`.
       for (const metric of metrics) registry.registerMetric(metric as unknown as Metric);
     },
     text: () => registry.metrics(),
   };
 }
 
-/** Connections of the pool by state. */
+/** Adds a gauge of the pool's connections by state. */
 export function showPool(metrics: Metrics, db: Pick<Db, 'connections'>): void {
   metrics.gauges(
     'millrace_postgres_pool_connections',
-    'Postgres connections of the pool by state; waiting counts who waits for one',
+    'Postgres connections of the pool by state; waiting counts callers that wait for one',
     'state',
     () => ({ ...db.connections() }),
   );

@@ -4,13 +4,14 @@ import { createServer } from 'node:http';
 import { listenOn } from '../process/listenOn.ts';
 import { METRICS_TYPE } from './metrics.ts';
 
+/** A server of `/metrics` that listens on `port` until it is disposed of. */
 export interface MetricsServer extends AsyncDisposable {
   port: number;
 }
 
 /**
- * `GET /metrics` on a port of its own, without a key. Throws a `ConfigError` when the address is
- * not free.
+ * Serves `GET /metrics` on a port of its own, without a key. Rejects with a `ConfigError` when the
+ * address is not free.
  */
 export async function serveMetrics(options: {
   host: string;

@@ -212,7 +212,7 @@ test('20,000 lines arrive once each when the import is killed half way and resum
   server = await cluster.startServer();
   const second = await resuming;
   expect(second.code).toBe(0);
-  expect(second.stderr).toContain('Going on after line');
+  expect(second.stderr).toContain('Continuing after line');
   const result = JSON.parse(second.stdout) as Record<string, number>;
   expect(result['lines']).toBe(20_000);
   const records = await read('records', 'import');
@@ -264,8 +264,8 @@ test('--resume refuses a file or flags that are not those of its beginning, and 
 test.each([
   [['missing.ndjson'], /missing\.ndjson can't be read \(ENOENT\)/u],
   [['.'], /is not a file/u],
-  [['x.ndjson', '--key', 'id'], /say --sync and --collection too/u],
-  [['x.ndjson', '--event', 'created'], /--event is of events/u],
+  [['x.ndjson', '--key', 'id'], /--sync and --collection are needed as well/u],
+  [['x.ndjson', '--event', 'created'], /--event is only for events/u],
   [['x.ndjson', '--format', 'xml'], /Allowed choices are ndjson, json, csv/u],
   [['x.ndjson', '--stream', 'event'], /Allowed choices are events, records/u],
 ])('a mistake in the flags %j is said and ends it with 2', async (args, words) => {

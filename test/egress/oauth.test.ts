@@ -117,7 +117,7 @@ test.each<[string, TokenServer['respond'], string]>([
   [
     'a lost connection',
     (response) => response.socket?.destroy(),
-    'the token endpoint could not be asked: connection lost before an answer (UND_ERR_SOCKET)',
+    'the token endpoint could not be reached: connection lost before an answer (UND_ERR_SOCKET)',
   ],
 ])('%s is CREDENTIALS_FAILED and says so without a secret', async (_what, respond, detail) => {
   await using tokens = await openTokenServer();
