@@ -28,12 +28,12 @@ export interface ParkedWritesOptions {
 
 export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites {
   const noted = new Set<ParkedEntry>();
-  const leaving = new Map<number, ParkedEntry>(); // by position
+  const leaving = new Set<number>(); // positions; the next entry at one comes only after it has left
   let taken: ParkedEntry[] = [];
 
   function note(parked: ParkedEntry): void {
     noted.add(parked);
-    if (isOver(parked)) leaving.set(parked.entry.position, parked);
+    if (isOver(parked)) leaving.add(parked.entry.position);
   }
 
   function toStore(): ParkedOps | null {
@@ -56,10 +56,9 @@ export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites
 
   function committed(): void {
     for (const parked of taken) {
-      const { position } = parked.entry;
       if (!parked.stored) parked.entry.body = ''; // read again when it is due
       parked.stored = true;
-      if (leaving.get(position) === parked && !noted.has(parked)) leaving.delete(position);
+      if (!noted.has(parked)) leaving.delete(parked.entry.position);
     }
     taken = [];
   }

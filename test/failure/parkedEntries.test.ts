@@ -6,6 +6,7 @@ import { createReadyQueue } from '../../src/flow/readyQueue.ts';
 import type { ParkedRow } from '../../src/progress/parkedRows.ts';
 import { failed } from '../../src/rules/outcome.ts';
 import type { Entry } from '../../src/streams/entry.ts';
+import { parkedRow, refusal } from '../support/parkedRows.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
@@ -13,111 +14,154 @@ import { openWorld, someEvents } from '../support/world.ts';
 const HOUR = 3_600_000;
 const refused = { ...failed('HTTP_4XX', 'HTTP 400'), status: 400 };
 
-function openParking(rows: ParkedRow[] = []) {
+function openParked(rows: ParkedRow[] = []) {
   const time = { now: 0 };
-  const parking = createParkedEntries({
+  const parked = createParkedEntries({
     windowMs: 24 * HOUR,
     clock: () => time.now,
     nowMs: () => time.now,
     rows,
     total: 0,
   });
-  return { time, parking };
-}
-
-function row(position: number, more: Partial<ParkedRow> = {}): ParkedRow {
-  return {
-    position,
-    message_id: `m-${position}`,
-    sync_id: 's',
-    collection_id: 'a:b',
-    upstream_id: `u-${position}`,
-    event: 'updated',
-    attempts: 3,
-    tries: 0,
-    parked_at: '2026-01-01T00:00:00Z',
-    parked_ms: 0,
-    due_ms: -1,
-    last_failure: null,
-    ...more,
-  };
+  return { time, parked };
 }
 
 /** The ones that are due, with their bodies read, as they go out. */
-function send(parking: ParkedEntries): number[] {
-  return parking
+function send(parked: ParkedEntries): number[] {
+  return parked
     .due()
-    .filter((one) => parking.load(one, { body: '{}', superseded: false }) && parking.starts(one))
+    .filter((one) => parked.load(one, { body: '{}', superseded: false }) && parked.starts(one))
     .map((one) => one.entry.position);
 }
 
 test('a parked entry that was delivered does not come back by a reading that is older than its end', () => {
-  const { parking } = openParking([row(1), row(2)]);
-  const [first] = parking.due();
-  expect(parking.load(first!, { body: '{}', superseded: false })).toBe(true);
-  parking.delivered(first!);
-  expect(parking.merge([row(1), row(2)])).toBe(false); // asked to read again
-  expect(parking.size).toBe(1);
-  expect(parking.toStore()?.deletes.map((one) => one.position)).toEqual([1]);
-  expect(parking.merge([row(1)])).toBe(false); // on its way to Postgres
-  parking.committed();
-  expect(parking.merge([row(1)])).toBe(true); // what is there now was put back by someone
-  expect(parking.size).toBe(2);
+  const { parked } = openParked([parkedRow(1), parkedRow(2)]);
+  const [first] = parked.due();
+  expect(parked.load(first!, { body: '{}', superseded: false })).toBe(true);
+  parked.delivered(first!);
+  expect(parked.merge([parkedRow(1), parkedRow(2)])).toBe(false); // asked to read again
+  expect(parked.size).toBe(1);
+  expect(parked.toStore()?.deletes.map((one) => one.position)).toEqual([1]);
+  expect(parked.merge([parkedRow(1)])).toBe(false); // on its way to Postgres
+  parked.committed();
+  expect(parked.merge([parkedRow(1)])).toBe(true); // what is there now was put back by someone
+  expect(parked.size).toBe(2);
 });
 
 test('of two entries of one record that are sent again at once, the second follows when the first is taken', () => {
-  const last_failure = { code: 'HTTP_4XX', detail: 'HTTP 422', status: 422 } as const;
-  const { parking } = openParking([
-    row(1, {
-      upstream_id: 'u',
-      last_failure: { ...last_failure, at: '2026-01-01T00:00:00Z', response_head: null },
-    }),
-    row(2, {
-      upstream_id: 'u',
-      last_failure: { ...last_failure, at: '2026-01-01T00:00:00Z', response_head: null },
-    }),
+  const { parked } = openParked([
+    parkedRow(1, { upstream_id: 'u', last_failure: refusal }),
+    parkedRow(2, { upstream_id: 'u', last_failure: refusal }),
   ]);
-  const [first] = parking.due();
+  const [first] = parked.due();
   expect(first?.entry.position).toBe(1);
-  expect(parking.due()).toEqual([]);
-  parking.delivered(first!);
-  expect(send(parking)).toEqual([2]);
+  expect(parked.due()).toEqual([]);
+  parked.delivered(first!);
+  expect(send(parked)).toEqual([2]);
 });
 
 test('one that is in flight when an edit removes it is sent no more after that, and its record goes on', () => {
-  const { parking } = openParking([
-    row(1, { upstream_id: 'u', event: 'created' }),
-    row(2, { upstream_id: 'u', due_ms: null }),
-    row(3, { event: 'created' }),
+  const { parked } = openParked([
+    parkedRow(1, { upstream_id: 'u', event: 'created' }),
+    parkedRow(2, { upstream_id: 'u', due_ms: null }),
+    parkedRow(3, { event: 'created' }),
   ]);
-  const due = parking.due();
-  for (const one of due) parking.load(one, { body: '{}', superseded: false });
+  const due = parked.due();
+  for (const one of due) parked.load(one, { body: '{}', superseded: false });
   const [flying, waiting] = due;
-  expect(parking.starts(flying!)).toBe(true);
-  parking.keepOnly((entry: Entry) => entry.event !== 'created');
-  expect(parking.starts(waiting!)).toBe(false);
-  expect(send(parking)).toEqual([]); // the other one of the record waits for what is in flight
-  expect(parking.failed(flying!, refused, true)).toBeNull();
-  expect(send(parking)).toEqual([2]);
-  expect(parking.size).toBe(1);
+  expect(parked.starts(flying!)).toBe(true);
+  parked.keepOnly((entry: Entry) => entry.event !== 'created');
+  expect(parked.starts(waiting!)).toBe(false);
+  expect(send(parked)).toEqual([]); // the other one of the record waits for what is in flight
+  expect(parked.failed(flying!, refused, true)).toBeNull();
+  expect(parked.toStore()?.updates).toMatchObject([{ position: 2, due_ms: 0 }]); // its turn
+  expect(send(parked)).toEqual([2]);
+  expect(parked.size).toBe(1);
 });
 
 test('the schedule of a parked entry follows its tries in this window, not those of its life', () => {
-  const { parking, time } = openParking([row(1, { attempts: 40 })]);
-  const [one] = parking.due();
-  const next = parking.failed(one!, refused, true);
+  const { parked, time } = openParked([parkedRow(1, { attempts: 40 })]);
+  const [one] = parked.due();
+  const next = parked.failed(one!, refused, true);
   expect(next).toBeLessThan(1_000);
   expect(one?.attempts).toBe(41); // what the endpoint sees goes on rising
+  time.now = next!;
+  expect(parked.failed(parked.due()[0]!, refused, true)).toBeGreaterThan(time.now + 4_000);
   time.now = 24 * HOUR;
-  expect(parking.due()).toHaveLength(1);
-  expect(parking.failed(one!, refused, true)).toBeNull();
-  expect(parking.toStore()?.deletes[0]?.died_at).not.toBeNull();
+  expect(parked.due()).toHaveLength(1);
+  expect(parked.failed(one!, refused, true)).toBeNull();
+  expect(parked.toStore()?.deletes[0]?.died_at).not.toBeNull();
+});
+
+test('an attempt without an outcome of its own keeps the turn of its record', () => {
+  const { parked } = openParked(
+    [1, 2].map((position) => parkedRow(position, { upstream_id: 'u' })),
+  );
+  const [one] = parked.due();
+  parked.load(one!, { body: '{}', superseded: false });
+  parked.starts(one!);
+  expect(parked.lands(one!)).toBe(true);
+  expect(parked.due()).toEqual([]); // neither is it handed out twice, nor the one behind it
+  expect(parked.starts(one!)).toBe(true);
+  parked.keepOnly((entry: Entry) => entry.position !== 1);
+  expect(parked.size).toBe(2); // it is in flight
+  expect([parked.lands(one!), parked.lands(one!)]).toEqual([false, false]);
+  expect(send(parked)).toEqual([2]);
+});
+
+test('an entry that has landed is dropped as soon as it does not pass any more', () => {
+  const { parked } = openParked([parkedRow(1)]);
+  const [one] = parked.due();
+  parked.starts(one!);
+  parked.lands(one!);
+  parked.keepOnly(() => false);
+  expect([parked.size, parked.starts(one!)]).toEqual([0, false]);
+});
+
+test('a row that is to be tried now is due, unless its entry is on its way or has changed since', () => {
+  const { parked } = openParked([1, 2, 3].map((position) => parkedRow(position)));
+  const [failing, waiting, out] = parked.due();
+  parked.postpone(waiting!, 9_000);
+  const next = parked.failed(failing!, refused, true);
+  expect(parked.merge([1, 2, 3].map((position) => parkedRow(position)))).toBe(true);
+  expect([failing!.due, waiting!.due, out!.due]).toEqual([next, 0, -1]);
+  expect(send(parked)).toEqual([2]);
+});
+
+test('an entry whose body could not be read is tried later, and one that has ended meanwhile is not', () => {
+  const { parked, time } = openParked([parkedRow(1), parkedRow(2)]);
+  const [kept, dropped] = parked.due();
+  parked.keepOnly((entry: Entry) => entry.position !== 2);
+  parked.postpone(kept!, 1_000);
+  parked.postpone(dropped!, 500);
+  parked.delivered(dropped!);
+  expect([parked.due(), parked.nextDue, parked.size]).toEqual([[], 1_000, 1]);
+  time.now = 1_000;
+  expect(send(parked)).toEqual([1]);
+  expect(parked.toStore()?.deletes.map((one) => one.position)).toEqual([2]);
+});
+
+test('an entry whose row is gone, or which a newer version follows, is not sent', () => {
+  const { parked } = openParked([1, 2, 3].map((position) => parkedRow(position)));
+  const [gone, superseded, wanted] = parked.due();
+  expect(parked.load(gone!, undefined)).toBe(false);
+  expect(parked.load(superseded!, { body: '{}', superseded: true })).toBe(false);
+  expect(parked.load(wanted!, { body: '{}', superseded: false })).toBe(true);
+  expect(parked.size).toBe(1);
+});
+
+test('nothing dies while it must not: after its window it is due at once', () => {
+  const { parked, time } = openParked([parkedRow(1)]);
+  time.now = 25 * HOUR;
+  const one = parked.first();
+  expect(parked.failed(one!, refused, false)).toBe(time.now);
+  expect(parked.due()).toEqual([one]);
 });
 
 test('while anything is on its way the next due time is now, never "none"', () => {
-  const { parking } = openParking([row(1)]);
-  expect(parking.due()).toHaveLength(1);
-  expect(parking.nextDue).toBe(0);
+  const { parked } = openParked([parkedRow(1)]);
+  expect(parked.due()).toHaveLength(1);
+  expect(parked.nextDue).toBe(0);
 });
 
 test('parked entries and new ones take turns, also with one request at a time', () => {
