@@ -29,7 +29,7 @@ import { mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
 import { createTicking } from './ticking.ts';
 
 export interface DrainOptions {
-  shared: DrainContext;
+  context: DrainContext;
   config: SenderConfig;
   lease: Lease;
   /** Monotonic ms. */
@@ -47,7 +47,7 @@ export interface DrainOptions {
  * consumer's only sender while it runs.
  */
 export function startDrain(options: DrainOptions): Drain {
-  const { shared, config, lease } = options;
+  const { context: shared, config, lease } = options;
   const { committer, budget, log, pages } = shared;
   const { stream, consumerId, ordering } = config;
   const tail = shared.tails[stream];
@@ -87,7 +87,7 @@ export function startDrain(options: DrainOptions): Drain {
     redirect: (next) => senders.replace(shared.openSender(next, ended, startBy), log),
   });
   const liveConfig = createLiveConfig({
-    shared,
+    context: shared,
     config,
     epoch: lease.epoch,
     filters,
@@ -176,7 +176,14 @@ export function startDrain(options: DrainOptions): Drain {
 }
 
 /** What a drain keeps in memory: how far it is, what it has taken, and within which limits it sends. */
-function openState({ shared, config, lease, failedAttempts, parkedRows, nowMs }: DrainOptions) {
+function openState({
+  context: shared,
+  config,
+  lease,
+  failedAttempts,
+  parkedRows,
+  nowMs,
+}: DrainOptions) {
   const { retryWindowMs } = shared;
   const slidingWindow = createSlidingWindow<Entry>(lease);
   const readBefore = Math.max(lease.position, ...lease.ahead);

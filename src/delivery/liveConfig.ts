@@ -3,7 +3,7 @@ import type { FilterStack } from './filterStack.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
 export interface LiveConfigOptions {
-  shared: Pick<DrainContext, 'loadConfig' | 'progress' | 'log'>;
+  context: Pick<DrainContext, 'loadConfig' | 'progress' | 'log'>;
   config: SenderConfig;
   epoch: number;
   filters: Pick<FilterStack, 'add' | 'filterFrom'>;
@@ -28,7 +28,7 @@ export interface LiveConfig {
 }
 
 export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
-  const { shared, epoch, filters } = options;
+  const { context: shared, epoch, filters } = options;
   let { config } = options;
   let latest = { version: config.version, targetVersion: config.target.version };
   let confirmedVersion = -1;

@@ -60,7 +60,7 @@ export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotS
   const parkedRows = hasParked ? await context.parked.rows(consumerId) : [];
   const leaseUntil = acquiredAt + leaseMs;
   return startDrain({
-    shared: context,
+    context,
     config,
     lease,
     leaseUntil,

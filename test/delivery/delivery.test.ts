@@ -59,7 +59,7 @@ test('a page that comes when its delivery has ended takes no memory from the oth
   if (config === null || lease === null) throw new Error('there is no such consumer');
   const leaseUntil = performance.now() + 8_000;
   const delivery = startDrain({
-    shared: context,
+    context,
     config,
     lease,
     leaseUntil,
