@@ -38,43 +38,43 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
   const { db, applier, lifecycle, retryWindowMs } = deps;
   const parked = createParkedStore(db);
 
-  async function standingOf(consumerId: string): Promise<ConsumerSnapshot> {
-    const standing = await loadSnapshot(db, consumerId);
-    if (standing === null) throw new Error(`there is no consumer ${consumerId}`);
-    return { ...standing, retryWindowMs };
+  async function snapshotOf(consumerId: string): Promise<ConsumerSnapshot> {
+    const snapshot = await loadSnapshot(db, consumerId);
+    if (snapshot === null) throw new Error(`there is no consumer ${consumerId}`);
+    return { ...snapshot, retryWindowMs };
   }
 
   return {
     load: async ({ consumerId }) => {
       await applier.unhold(consumerId);
-      const standing = await loadSnapshot(db, consumerId);
-      if (standing === null || standing.deleted) return null;
-      return { standing: { ...standing, retryWindowMs }, ...(await loadFilter(db, consumerId)) };
+      const snapshot = await loadSnapshot(db, consumerId);
+      if (snapshot === null || snapshot.deleted) return null;
+      return { standing: { ...snapshot, retryWindowMs }, ...(await loadFilter(db, consumerId)) };
     },
-    look: ({ consumerId }) => standingOf(consumerId),
+    look: ({ consumerId }) => snapshotOf(consumerId),
     apply: async ({ consumerId, ask: request, at }) => {
       const answer = await applier.apply(consumerId, request, new Date(at)).catch(giveUp);
-      return { answer, standing: await standingOf(consumerId) };
+      return { answer, standing: await snapshotOf(consumerId) };
     },
     hold: ({ consumerId }) => applier.hold(consumerId),
     block: async ({ consumerId, reason, at }) => {
       await lifecycle.block(consumerId, reason, new Date(at));
-      return standingOf(consumerId);
+      return snapshotOf(consumerId);
     },
     unblock: async ({ consumerId, at, success }) => {
       await lifecycle.unblock(consumerId, new Date(at), success);
       deps.mailWaits();
-      return standingOf(consumerId);
+      return snapshotOf(consumerId);
     },
     warn: async ({ consumerId, at }) => {
       await lifecycle.warn(consumerId, new Date(at));
       deps.mailWaits();
-      return standingOf(consumerId);
+      return snapshotOf(consumerId);
     },
     stop: async ({ consumerId, at, why }) => {
       await lifecycle.stop(consumerId, new Date(at), why);
       deps.mailWaits();
-      return standingOf(consumerId);
+      return snapshotOf(consumerId);
     },
     hasHead: async ({ consumerId }) => {
       const config = await deps.loadConfig(consumerId);

@@ -47,17 +47,17 @@ export interface DrainOptions {
  * consumer's only sender while it runs.
  */
 export function startDrain(options: DrainOptions): Drain {
-  const { context: shared, config, lease } = options;
-  const { committer, budget, log, pages } = shared;
+  const { context, config, lease } = options;
+  const { committer, budget, log, pages } = context;
   const { stream, consumerId, ordering } = config;
-  const tail = shared.tails[stream];
+  const tail = context.tails[stream];
   let { leaseUntil } = options;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
   const mark = (): void => committer.mark(handOver);
 
   const state = openState(options);
   const { filters, limit, pace, parked, failedAttempts, readTo } = state;
-  const senders = createOpenSenders(shared.openSender(config, ended, startBy));
+  const senders = createOpenSenders(context.openSender(config, ended, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
   const flow = { limit, pace, budget };
   const dispatcher = createDispatcher<Outgoing>({ ...flow, mayStart, skips, send, pumped });
@@ -65,7 +65,7 @@ export function startDrain(options: DrainOptions): Drain {
   const common = { ...state, consumerId, ordering, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
   const failures = createFailureHandler({ ...common, stream, pages, recordParking });
-  const retries = createParkedRetries({ ...common, store: shared.parked });
+  const retries = createParkedRetries({ ...common, store: context.parked });
   const intake = createIntake({ ...common, budget, recordParking });
   const reader = createReader({
     ...common,
@@ -84,10 +84,10 @@ export function startDrain(options: DrainOptions): Drain {
     reader,
     failures,
     retries,
-    redirect: (next) => senders.replace(shared.openSender(next, ended, startBy), log),
+    redirect: (next) => senders.replace(context.openSender(next, ended, startBy), log),
   });
   const liveConfig = createLiveConfig({
-    context: shared,
+    context,
     config,
     epoch: lease.epoch,
     filters,
@@ -118,8 +118,8 @@ export function startDrain(options: DrainOptions): Drain {
     intake,
     handOver,
     startBy,
-    yieldsAt: performance.now() + shared.timeBudgetMs,
-    idleAfterMs: shared.idleAfterMs,
+    yieldsAt: performance.now() + context.timeBudgetMs,
+    idleAfterMs: context.idleAfterMs,
   });
   committer.join(handOver);
   mark(); // renews a lease that was partly spent waiting
@@ -151,7 +151,7 @@ export function startDrain(options: DrainOptions): Drain {
   }
 
   function conclude(): Promise<DrainEnd> {
-    const { progress } = shared;
+    const { progress } = context;
     const flush = (): Promise<void> => committer.flush(handOver);
     const target = (): OpenTarget => liveConfig.config.target;
     const { epoch } = lease;
@@ -176,15 +176,8 @@ export function startDrain(options: DrainOptions): Drain {
 }
 
 /** What a drain keeps in memory: how far it is, what it has taken, and within which limits it sends. */
-function openState({
-  context: shared,
-  config,
-  lease,
-  failedAttempts,
-  parkedRows,
-  nowMs,
-}: DrainOptions) {
-  const { retryWindowMs } = shared;
+function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }: DrainOptions) {
+  const { retryWindowMs } = context;
   const slidingWindow = createSlidingWindow<Entry>(lease);
   const readBefore = Math.max(lease.position, ...lease.ahead);
   const filters = createFilterStack(config.filters, readBefore);

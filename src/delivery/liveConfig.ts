@@ -28,7 +28,7 @@ export interface LiveConfig {
 }
 
 export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
-  const { context: shared, epoch, filters } = options;
+  const { context, epoch, filters } = options;
   let { config } = options;
   let latest = { version: config.version, targetVersion: config.target.version };
   let confirmedVersion = -1;
@@ -39,14 +39,15 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     if (busy || options.over()) return;
     busy = true;
     try {
-      for (let first = !load; ; first = false) {
-        if (!first) adopt(await shared.loadConfig(config.consumerId));
+      if (load) adopt(await context.loadConfig(config.consumerId));
+      await confirm();
+      while (isStale() && !options.over()) {
+        adopt(await context.loadConfig(config.consumerId));
         await confirm();
-        if (!isStale() || options.over()) break;
       }
     } catch (error) {
       const fields = { err: error, consumer_id: config.consumerId };
-      shared.log.warn(fields, 'a change could not be taken; trying again');
+      context.log.warn(fields, 'a change could not be taken; trying again');
     } finally {
       busy = false;
     }
@@ -74,7 +75,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   async function confirm(): Promise<void> {
     const { consumerId, version, filterVersion } = config;
     const { filterFrom } = filters;
-    await shared.progress.confirm({ consumerId, epoch, version, filterVersion, filterFrom });
+    await context.progress.confirm({ consumerId, epoch, version, filterVersion, filterFrom });
     confirmedVersion = version;
   }
 
