@@ -10,7 +10,7 @@ import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';
 import { needs } from './scopes.ts';
-import { Moment } from './timeQuery.ts';
+import { Moment, waitFor } from './timeQuery.ts';
 
 /** What the routes of attempts need. */
 export interface AttemptRoutesDeps {
@@ -92,13 +92,7 @@ const fields = {
   upstream_id: UpstreamId.optional().meta({
     description: 'Attempts at one record, as long as its entry is in the stream',
   }),
-  wait_for: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(30_000)
-    .default(0)
-    .meta({ description: 'How long to wait for the first attempt, ms' }),
+  wait_for: waitFor('attempt'),
   ...listFields,
 };
 const ConsumerQuery = z.strictObject({ ...fields, event_id: EventId.optional() });

@@ -12,6 +12,7 @@ import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
+import { waitFor } from './timeQuery.ts';
 
 export interface StreamDeps {
   pages: Pages;
@@ -138,13 +139,7 @@ const fields = {
     .optional()
     .meta({ description: 'Exclusive; `end` for what is appended from now on' }),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
-  wait_for: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(30_000)
-    .default(0)
-    .meta({ description: 'How long to wait for the first entry, ms' }),
+  wait_for: waitFor('entry'),
 };
 const RecordsQuery = z.strictObject(fields);
 const EventsQuery = z.strictObject({ ...fields, event: EventType.optional() });

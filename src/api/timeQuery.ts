@@ -27,6 +27,17 @@ export const Seconds = z
   .transform((text) => secondsOf(text) ?? 0)
   .meta({ description: 'Whole seconds, or a duration such as 30s, 1m, 1h, 1d', example: '1m' });
 
+/** How long a list may wait for the first `what` where there is none yet, ms; 0: not at all. */
+export function waitFor(what: string) {
+  return z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(30_000)
+    .default(0)
+    .meta({ description: `How long to wait for the first ${what}, ms` });
+}
+
 function secondsOf(text: string): number | null {
   const ms = agoMs(/^\d+$/u.test(text) ? `${text}s` : text);
   return ms === null || ms === 0 ? null : ms / 1_000;

@@ -9,6 +9,15 @@ export function ActButton({ needs, ...rest }: ComponentProps<typeof Button> & { 
   return <Button {...rest} refusal={useRefusal(needs)} />;
 }
 
+/** Saves a form whose fields were changed; `nothing`: none was. */
+export function SaveChanges({ busy, nothing }: { busy: boolean; nothing: boolean }) {
+  return (
+    <ActButton needs="manage" type="submit" kind="main" busy={busy} disabled={nothing}>
+      Save changes
+    </ActButton>
+  );
+}
+
 /** A link to where something is made; where the session may not make it, a button that says why. */
 export function ActLink(props: {
   needs: Scope;

@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { OVER_AT, type Aging } from '../retention/retentionText.ts';
 import { compile, filterOf } from '../rules/filter.ts';
-import { SHOWN_POSITION } from '../rules/positionSql.ts';
+import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import type { Consumer } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
@@ -76,8 +76,7 @@ export function selectConsumers(rows: string): string {
           from parked where consumer_id = k.id
      ) p
       join streams s on s.name = k.stream
-      join tails t on t.stream = k.stream
-      join leader l on l.name = 'wake'
+      ${LEADER_JOINS}
      cross join lateral (
         select ${SHOWN_POSITION} as shown
      ) stand

@@ -4,7 +4,7 @@ import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.
 import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { PASSES_FILTER } from '../rules/filterSql.ts';
-import { SHOWN_POSITION } from '../rules/positionSql.ts';
+import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import { createPages } from '../streams/pages.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
@@ -118,8 +118,7 @@ const STANDS = `
   select k.id, k.version, c.ahead, stand.at
     from consumers k
     join cursors c on c.consumer_id = k.id
-    join tails t on t.stream = k.stream
-    join leader l on l.name = 'wake'
+    ${LEADER_JOINS}
    cross join lateral (select ${SHOWN_POSITION} as at) stand
    where k.stream = 'events' and k.deleted_at is null`;
 

@@ -1,7 +1,7 @@
 import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
 import type { Sql } from '../db/db.ts';
 import { PASSES_FILTER } from '../rules/filterSql.ts';
-import { SHOWN_POSITION } from '../rules/positionSql.ts';
+import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { lostText } from './retentionText.ts';
 
@@ -52,8 +52,7 @@ const BEHIND = `
   select k.id
     from consumers k
     join cursors c on c.consumer_id = k.id
-    join tails t on t.stream = k.stream
-    join leader l on l.name = 'wake'
+    ${LEADER_JOINS}
    where k.stream = 'events' and k.deleted_at is null and ${SHOWN_POSITION} < $1`;
 
 interface LostOfConsumer extends Troubled {

@@ -8,3 +8,8 @@ export const SHOWN_POSITION = `
        then greatest(c.position, t.position)
        when c.wanted is not null then greatest(c.position, c.wanted - 1)
        else c.position end`;
+
+/** The joins that `SHOWN_POSITION` needs beside `c`, for rows `k` (consumers). */
+export const LEADER_JOINS = `
+  join tails t on t.stream = k.stream
+  join leader l on l.name = 'wake'`;

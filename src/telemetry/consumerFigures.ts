@@ -1,5 +1,5 @@
 import type { Sql } from '../db/db.ts';
-import { SHOWN_POSITION } from '../rules/positionSql.ts';
+import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
@@ -68,8 +68,7 @@ const CONSUMERS = `
       from consumers k
       join cursors c on c.consumer_id = k.id
       join streams s on s.name = k.stream
-      join tails t on t.stream = k.stream
-      join leader l on l.name = 'wake'
+      ${LEADER_JOINS}
      cross join lateral (
         select ${SHOWN_POSITION} as shown
      ) stand

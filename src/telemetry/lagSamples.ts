@@ -1,5 +1,5 @@
 import type { Sql } from '../db/db.ts';
-import { SHOWN_POSITION } from '../rules/positionSql.ts';
+import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 
 /**
  * Records how many entries wait for each busy consumer in this minute, as an upper bound. A consumer
@@ -15,8 +15,7 @@ export async function sampleLag(sql: Sql): Promise<void> {
           from consumers k
           join cursors c on c.consumer_id = k.id
           join streams s on s.name = k.stream
-          join tails t on t.stream = k.stream
-          join leader l on l.name = 'wake'
+          ${LEADER_JOINS}
          where k.deleted_at is null
       ) waiting
      where entries > 0 or not idle

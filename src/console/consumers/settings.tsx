@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Consumer, ConsumerPatch, Ordering } from '../../schema/consumer.ts';
-import { ActButton } from '../act.tsx';
+import { ActButton, SaveChanges } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
 import { changedOf, edited } from '../edits.ts';
 import { errorsOf } from '../fieldErrors.ts';
@@ -93,15 +93,7 @@ export function ConsumerSettings(props: {
         </fieldset>
         <Unsaved error={save.error} />
         <div className="flex flex-wrap gap-2">
-          <ActButton
-            needs="manage"
-            type="submit"
-            kind="main"
-            busy={save.isPending}
-            disabled={changed.length === 0}
-          >
-            Save changes
-          </ActButton>
+          <SaveChanges busy={save.isPending} nothing={changed.length === 0} />
           <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
             Delete consumer
           </ActButton>

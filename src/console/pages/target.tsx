@@ -3,7 +3,7 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
-import { ActButton, ActLink } from '../act.tsx';
+import { ActButton, ActLink, SaveChanges } from '../act.tsx';
 import { api, isGone, messageOf } from '../api.ts';
 import { changedOf, edited } from '../edits.ts';
 import { errorsOf } from '../fieldErrors.ts';
@@ -169,15 +169,7 @@ function Settings({ target }: { target: Target }) {
       </fieldset>
       <Unsaved error={save.error} />
       <div className="flex gap-2">
-        <ActButton
-          needs="manage"
-          type="submit"
-          kind="main"
-          busy={save.isPending}
-          disabled={changed.length === 0}
-        >
-          Save changes
-        </ActButton>
+        <SaveChanges busy={save.isPending} nothing={changed.length === 0} />
         <Button kind="quiet" disabled={changed.length === 0} onClick={() => setEdits({})}>
           Undo
         </Button>
