@@ -9,26 +9,27 @@ import { createEventAppend } from './eventAppend.ts';
 import { createGroupCommit, type GroupCommit } from './groupCommit.ts';
 import { createRecordAppend } from './recordAppend.ts';
 
+/** Writes to the two streams, durably and in groups. */
 export interface Appender {
   /**
-   * Appends record changes and the events they derive to, all or none; resolves when they are on
-   * disk. Rejects with `Overloaded` or a database error when they are not, or when it can't be
-   * known because Postgres stays away.
+   * Appends record changes and the events derived from them, all or none; resolves once they are on
+   * disk. Rejects with `Overloaded` or a database error when they are not, or when Postgres stays away
+   * and it cannot be known whether they are.
    */
   records: (changes: RecordChange[]) => Promise<RecordsAppended>;
-  /** The same for events that come as they are; an `eventId` that is known already is a duplicate. */
+  /** Appends events as they come, likewise all or none; an event whose `eventId` is stored is a duplicate. */
   events: (events: NewEvent[]) => Promise<EventsAppended>;
-  /** Waits for what has been taken. */
+  /** Refuses further appends, and waits for those that have been taken. */
   close(): Promise<void>;
 }
 
-/** An append that was not taken, because too many wait or Postgres is too slow; it may be repeated. */
+/** An append that was not stored because too many wait or Postgres is too slow; it may be repeated. */
 export class Overloaded extends Error {
   override name = 'Overloaded';
 }
 
 export interface AppenderOptions {
-  /** For partitions that are missing. */
+  /** Creates partitions that are missing. */
   db: Db;
   url: string;
   log: Pick<Logger, 'warn'>;
@@ -37,10 +38,10 @@ export interface AppenderOptions {
 const GROUP = { maxRows: 5_000, maxBytes: 4 * 1024 * 1024 };
 const QUEUE = { maxQueuedBytes: 64 * 1024 * 1024, maxWaitMs: 10_000 };
 const STATEMENT_TIMEOUT_MS = 15_000;
-/** How long an append whose connection broke during its commit looks for what became of it. */
+/** How long an append whose connection broke during its commit looks for what became of it, ms. */
 const DOUBT = { doubtMs: 5_000, retryMs: 100 };
 
-/** Group append: what arrives while the last group commits is the next group, one commit for all. */
+/** Creates an appender: requests that arrive while a group commits form the next group, with one commit. */
 export function createAppender({ db, url, log }: AppenderOptions): Appender {
   const closing = new AbortController();
   const doubt = { ...DOUBT, signal: closing.signal };
@@ -81,7 +82,7 @@ function open(url: string, log: AppenderOptions['log']): Pipe {
   });
 }
 
-/** A group that was rolled back is retried request by request, so that a bad one fails alone. */
+/** Commits a group; if it was rolled back, each request is tried alone, so that only a bad one fails. */
 async function settle<Request, Answer>(
   requests: Request[],
   commit: (requests: Request[]) => Promise<Answer[]>,

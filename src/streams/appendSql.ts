@@ -3,17 +3,18 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Query } from '../db/db.ts';
 import type { NewEvent, RecordKey, RecordVersion } from './derive.ts';
 
+/** The answer to `insertEvents`. */
 export interface EventsInserted {
-  /** The event at index i has position base + i + 1, if it is new. */
+  /** If the event at index i is new, its position is base + i + 1. */
   base: number;
-  /** Positions of those whose id was new; null: all were. */
+  /** The positions of the events whose id was new; null: all were new. */
   fresh: number[] | null;
 }
 
 /**
- * One autocommit statement: takes the stream's line (so that commit order is position order),
- * enters the ids, inserts the events whose id is new, hints listeners once. A duplicate leaves a
- * gap in the positions.
+ * Inserts events in one statement: it locks the stream's row (so that commit order is position
+ * order), enters the ids, inserts the events whose id is new and notifies listeners once. A duplicate
+ * leaves a gap in the positions.
  */
 export function insertEvents(events: readonly NewEvent[]): Query {
   const column = (of: (event: NewEvent) => string | null): string => textArray(events.map(of));
@@ -62,7 +63,7 @@ export function insertEvents(events: readonly NewEvent[]): Query {
   };
 }
 
-/** Moves records to the end of their stream, in the given order; needs the stream's line locked. */
+/** Moves records to the end of their stream, in the given order; the stream's row has to be locked. */
 export function upsertRecords(records: readonly RecordVersion[]): Query {
   const column = (of: (record: RecordVersion) => string | null): string =>
     textArray(records.map(of));
@@ -111,7 +112,7 @@ export function upsertRecords(records: readonly RecordVersion[]): Query {
   };
 }
 
-/** Keeps other appends to the stream waiting until the transaction ends; answers its end. */
+/** Locks the stream's row, so that other appends wait until the transaction ends; returns its last position. */
 export function lockLine(stream: 'records' | 'events'): Query {
   return {
     name: `lock-${stream}`,
@@ -119,7 +120,7 @@ export function lockLine(stream: 'records' | 'events'): Query {
   };
 }
 
-/** The stored records of the given keys; a key may be there twice. */
+/** Selects the stored records of the given keys, each once even if its key is given twice. */
 export function selectRecords(keys: readonly RecordKey[]): Query {
   return {
     name: 'select-records',
@@ -137,7 +138,7 @@ export function selectRecords(keys: readonly RecordKey[]): Query {
   };
 }
 
-/** Which of the ids are entered, and where. */
+/** Selects which of the ids are stored, and at which positions. */
 export function selectEventIds(ids: readonly string[]): Query {
   return {
     name: 'select-event-ids',
@@ -146,7 +147,7 @@ export function selectEventIds(ids: readonly string[]): Query {
   };
 }
 
-/** Bytes as they are stored and sent. */
+/** The bytes that a text takes when it is stored and sent. */
 function sizeOf(text: string): number {
   return Buffer.byteLength(text);
 }

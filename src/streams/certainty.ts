@@ -2,21 +2,22 @@ import { setTimeout } from 'node:timers/promises';
 
 import { isDatabaseAway, isOutOfRoom } from '../db/errors.ts';
 
-/** How long it may stay unknown what became of a write. */
+/** How to wait while it is unknown whether a write was committed. */
 export interface Doubt {
-  /** How long to look for what became of a write whose connection broke, ms. */
+  /** How long to look for a write whose connection broke, ms. */
   doubtMs: number;
-  /** Between two looks, ms. */
+  /** The pause between two looks, ms. */
   retryMs: number;
-  /** Aborts when the process ends: then nothing is waited for. */
+  /** Aborts when the process ends; from then on nothing is waited for. */
   signal: AbortSignal;
 }
 
 /**
- * Runs `write` until it is certain what became of it, and never twice what was committed. When the
- * connection breaks, it is unknown whether Postgres committed: so `find` looks for what was written
- * first, and `write` runs again only when `find` answers null. Rejects with what Postgres refuses,
- * and with the last error when Postgres stays away or `signal` aborts; then it is not known.
+ * Runs `write` until it is certain whether it was committed, and never commits it twice. When the
+ * connection breaks, Postgres may or may not have committed; therefore `find` first looks for what
+ * was written, and `write` runs again only when `find` returns null. Rejects with the error of a
+ * write that Postgres refuses. When Postgres stays away or `signal` aborts, it rejects with the last
+ * error, and the outcome stays unknown.
  */
 export async function surely<T>(
   write: () => Promise<T>,
@@ -35,7 +36,7 @@ export async function surely<T>(
       if (next === write && isOutOfRoom(error)) throw error; // Postgres answered: it is rolled back
       next = find;
       await setTimeout(retryMs, undefined, { signal }).catch(() => {
-        throw error; // the caller has to learn that it is not known
+        throw error; // the caller has to know that the outcome is unknown
       });
     }
   }

@@ -6,15 +6,15 @@ import type { StreamName } from '../schema/stream.ts';
 const VERSION = '1';
 const LETTERS: Record<StreamName, string> = { records: 'r', events: 'e' };
 
-/** A position as the API hands it out: opaque, exclusive, bound to its stream. */
+/** The cursor of a position, as the API hands it out: opaque, exclusive, and bound to its stream. */
 export function cursorOf(stream: StreamName, position: number): string {
   const text = `${VERSION}${LETTERS[stream]}${position.toString(36)}`;
   return Buffer.from(`${text}.${checksum(text)}`).toString('base64url');
 }
 
 /**
- * The position of a cursor. Throws a 422 `Refusal`, at `pointer` where one is given: `invalid_cursor` for a text that no Millrace
- * made, `wrong_stream` for the other stream's.
+ * The position of a cursor. Throws a 422 `Refusal`, at `pointer` where one is given: `invalid_cursor`
+ * for a text that is not a cursor of Millrace, `wrong_stream` for a cursor of the other stream.
  */
 export function openCursor(cursor: string, stream: StreamName, pointer?: string): number {
   const at = pointer === undefined ? {} : { pointer };
@@ -37,14 +37,14 @@ export function openCursor(cursor: string, stream: StreamName, pointer?: string)
     throw new Refusal({
       status: 422,
       code: 'wrong_stream',
-      detail: `The cursor is of the other stream; this is the ${stream} stream`,
+      detail: `The cursor belongs to the other stream; this is the ${stream} stream`,
       ...at,
     });
   }
   return position;
 }
 
-/** Against typing errors, not against forgery: a position is no secret. */
+/** A checksum that detects typing errors. It does not prevent forgery: a position is no secret. */
 function checksum(text: string): string {
   return crc32(text).toString(36);
 }

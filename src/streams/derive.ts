@@ -2,13 +2,14 @@ import { recordOf } from '../rules/ordering.ts';
 import type { EventType } from '../schema/stream.ts';
 import { equalJson, jsonObject, parseJson } from './exactJson.ts';
 
+/** What identifies a record. */
 export interface RecordKey {
   syncId: string;
   collectionId: string;
   upstreamId: string;
 }
 
-/** What arrives: times undefined where not given, `data` (JSON text) null where a deletion gives none. */
+/** A change as it arrives: a time not given is undefined; `data` (JSON text) is null for a deletion without data. */
 export interface RecordChange extends RecordKey {
   data: string | null;
   deleted: boolean;
@@ -16,7 +17,7 @@ export interface RecordChange extends RecordKey {
   upstreamUpdatedAt: string | null | undefined;
 }
 
-/** What the records stream holds of a record, or will. */
+/** What the records stream stores of a record, or is about to store. */
 export interface RecordState extends RecordKey {
   data: string;
   deleted: boolean;
@@ -24,10 +25,12 @@ export interface RecordState extends RecordKey {
   upstreamUpdatedAt: string | null;
 }
 
+/** A version of a record that is about to be stored. */
 export interface RecordVersion extends RecordState {
   versionId: string;
 }
 
+/** An event that is about to be stored; `data` and `changes` are JSON texts. */
 export interface NewEvent extends RecordKey {
   eventId: string;
   event: EventType;
@@ -36,28 +39,31 @@ export interface NewEvent extends RecordKey {
   upstreamUpdatedAt: string | null;
 }
 
+/** What became of the changes of one request. */
 export interface RecordCounts {
   created: number;
   updated: number;
   deleted: number;
   unchanged: number;
-  /** Index of its last changed record in `records`; -1 when nothing changed. */
+  /** The index in `records` of the last record that the request changed; -1 when it changed none. */
   last: number;
 }
 
+/** What a group of requests writes, and how each of them is answered. */
 export interface Derived {
-  /** The last version of each changed record, in the order of their last changes. */
+  /** The last version of each changed record, ordered by its last change. */
   records: RecordVersion[];
-  /** One a change, in the order of arrival. */
+  /** One event for each change, in the order of arrival. */
   events: NewEvent[];
-  /** One a request. */
+  /** One element for each request. */
   counts: RecordCounts[];
 }
 
 /**
- * What a group of requests, in order of arrival, makes of the stored records. Later wins; an equal
- * JSON value with an equal `deleted` is no change; a record that comes back is `created`; deleting
- * what is unknown makes a tombstone; a deletion without data keeps the data.
+ * Derives record versions and events from a group of requests, in the order of arrival. A later
+ * change wins; an equal JSON value with an equal `deleted` is no change; a deleted record that comes
+ * back is `created`; deleting an unknown record stores a tombstone; a deletion without data keeps the
+ * record's data.
  */
 export function derive(
   stored: RecordState[],
@@ -82,7 +88,7 @@ export function derive(
       count[next.event]++;
       keys.push(key);
       current.set(key, next.state);
-      changed.delete(key); // back in at the end
+      changed.delete(key); // so that it is added at the end
       changed.set(key, next.state);
       events.push(toEvent(next, newId()));
     }
@@ -132,7 +138,7 @@ function given<T>(value: T | undefined, before: T | undefined): T | null {
   return value === undefined ? (before ?? null) : value;
 }
 
-/** Previous values of the top-level fields that changed, null for new ones; null unless both are objects. */
+/** The previous values of changed top-level fields (null for new fields); null unless both are objects. */
 function previousValues(was: unknown, is: unknown): string | null {
   const [before, after] = [jsonObject(was), jsonObject(is)];
   if (before === null || after === null) return null;

@@ -4,48 +4,51 @@ import type { EventType, StreamName } from '../schema/stream.ts';
 /** One entry of a stream, ready to be sent: its body is spliced from stored text, never parsed. */
 export interface Entry {
   position: number;
-  /** `event_id` or `version_id`: the webhook's id. */
+  /** The webhook's id: the `event_id` of an event, the `version_id` of a record. */
   messageId: string;
   syncId: string;
   collectionId: string;
   upstreamId: string;
   /** Null on the records stream. */
   event: EventType | null;
-  /** Server time, RFC 3339. */
+  /** The server's time when it was stored, RFC 3339. */
   at: string;
   /** The webhook's body: `{"event":{…}}` or `{"record":{…}}`. */
   body: string;
   bytes: number;
-  /** Records stream: the record is known to have moved above this position since it was read. */
+  /** On the records stream: whether a newer version of the record has been read since. */
   superseded: boolean;
 }
 
+/** Which entries to read, and how much of them. */
 export interface PageRequest {
   stream: StreamName;
-  /** Exclusive. */
+  /** The position after which reading starts. */
   after: number;
-  /** Inclusive; without it, the stream's end. */
+  /** The last position to read; the stream's end unless given. */
   until?: number;
   filter: Filter;
-  /** Only collections of this provider. */
+  /** Reads only collections of this provider. */
   provider?: string;
   limit: number;
-  /** Of stored text; the entry that passes the bound is still returned, and at least one. */
+  /** A bound on the bytes of stored text. The entry that exceeds it is still returned, so there is at least one. */
   maxBytes: number;
-  /** Rows looked at by one page where the filter cannot be answered from an index alone. */
+  /** How many rows one page looks at when no index alone can answer the filter. */
   scanRows: number;
 }
 
+/** A part of a stream. All its members are of one snapshot. */
 export interface Page {
   entries: Entry[];
-  /** Everything in (after, scannedTo] was looked at. */
+  /** Everything in (after, scannedTo] has been looked at. */
   scannedTo: number;
-  /** The stream's last position, of the same snapshot. */
+  /** The stream's last position. */
   last: number;
-  /** The first position that retention has left, of the same snapshot. */
+  /** The first position that retention has left. */
   first: number;
 }
 
+/** The parts of an entry that filters look at. */
 export interface EntryKey {
   position: number;
   syncId: string;
@@ -53,6 +56,7 @@ export interface EntryKey {
   event: EventType | null;
 }
 
+/** The columns that `ENTRY_OF` reads, in its order. */
 export const COLUMNS = {
   events:
     'position, event_id, event, sync_id, collection_id, upstream_id, data, size, event_inserted_at, upstream_updated_at, changes',
@@ -61,8 +65,9 @@ export const COLUMNS = {
 } as const;
 
 /**
- * How a row becomes an entry, from its column `from` on. Each line of a body is a field, and begins
- * with what closes the one before: a quote of its own would be one more string for each entry.
+ * Turns a row into an entry, reading the columns from index `from` on. Each line of a body is a
+ * field and begins with the quote that closes the field before it: a separate quote would cost one
+ * more string for each entry.
  */
 export const ENTRY_OF: Record<StreamName, (row: unknown[], from: number) => Entry> = {
   events: toEvent,

@@ -7,12 +7,12 @@ import type { NewEvent } from './derive.ts';
 /** Commits the events of all requests together, and answers each request; one call at a time. */
 export type EventAppend = (requests: NewEvent[][]) => Promise<EventsAppended[]>;
 
-/** The position of an event that is new; null for one whose id was known. */
+/** The position of a new event; null for an event whose id was already stored. */
 type Entered = number | null;
 
-/** Events bring ids of their own; one whose id is known is a duplicate and is not entered again. */
+/** Creates the append of events. An event whose id is stored is a duplicate and is not stored again. */
 export function createEventAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }): EventAppend {
-  let end = 0; // of the stream, as far as this process knows
+  let end = 0; // the stream's last position, as far as this process knows
 
   async function append(requests: NewEvent[][]): Promise<EventsAppended[]> {
     const events = requests.flat();
@@ -37,7 +37,7 @@ export function createEventAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt })
     });
   }
 
-  /** A commit enters every id; one above the end that was known `before` was entered since. */
+  /** A commit stores every id; a position above the end known `before` was stored by this write. */
   async function find(events: NewEvent[], before: number): Promise<Entered[] | null> {
     const ids = events.map(({ eventId }) => eventId);
     const found = await findEvents(pipe, ids);
@@ -52,7 +52,7 @@ export function createEventAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt })
   return append;
 }
 
-/** Waits for a commit that may still be under way, then says which ids are entered, and where. */
+/** Waits for a commit that may still be under way, then returns the positions of the ids that are stored. */
 export async function findEvents(pipe: Pipe, ids: string[]): Promise<Map<string, number>> {
   const [, found] = await pipe.transaction([lockLine('events'), selectEventIds(ids)]);
   return new Map(found!.rows.map((row) => [row.event_id, row.position]));

@@ -13,18 +13,18 @@ interface Context {
   source?: string;
 }
 
-/** A value of 16 digits or more, or with an exponent: up to 15 digits a double keeps any number. */
+/** Finds numbers of 16 digits or more, or with an exponent; a double holds any number of up to 15 digits. */
 const LONG_NUMBER = /(?:^|[[,:])\s*-?(?:[\d.]{16}|[\d.]+[eE])/u;
 
 /**
- * `JSON.parse` that never rounds: numbers that a double does not hold stay as their text, so that
- * `JSON.stringify` of the result has the same values. Throws a SyntaxError like `JSON.parse`.
+ * A `JSON.parse` that never rounds: numbers that a double cannot hold are kept as their text, so
+ * that `JSON.stringify` of the result has the same values. Throws a SyntaxError, as `JSON.parse` does.
  */
 export function parseJson(text: string): unknown {
   return LONG_NUMBER.test(text) ? sources.parse(text, keepNumber) : JSON.parse(text);
 }
 
-/** Whether two parsed values are the same JSON value: 1.0 is 1, the order of keys is nothing. */
+/** Whether two parsed values are the same JSON value: 1.0 equals 1, and the order of keys does not matter. */
 export function equalJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -48,7 +48,7 @@ export function equalJson(a: unknown, b: unknown): boolean {
   );
 }
 
-/** The object that a parsed value is, not an array, a number kept as text, or a scalar; else null. */
+/** The parsed value if it is an object; null for arrays, scalars and numbers kept as text. */
 export function jsonObject(value: unknown): Record<string, unknown> | null {
   if (typeof value !== 'object' || value === null) return null;
   return Array.isArray(value) || sources.isRawJSON(value)
@@ -67,7 +67,7 @@ function keepNumber(_key: string, value: unknown, { source }: Context): unknown 
   return sources.rawJSON(source);
 }
 
-/** One text for each value: sign, digits without zeros at either end, and the power of ten. */
+/** A text that is equal for equal values: sign, digits without zeros at either end, and power of ten. */
 function decimal(text: string): string {
   const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/u.exec(text);
   if (parts === null) return text; // Infinity
@@ -78,12 +78,12 @@ function decimal(text: string): string {
   while (start < end && digits[start] === '0') start++;
   while (end > start && digits[end - 1] === '0') end--;
   if (start === end) return '0';
-  // 30 digits of an exponent are beyond anyone's number; more would only cost time
+  // No real number has an exponent of more than 30 digits; computing with one would only cost time.
   const power = exponent.length > 30 ? exponent : BigInt(exponent) + BigInt(whole.length - end);
   return `${sign}${digits.slice(start, end)}e${power}`;
 }
 
-/** Whether arrays and objects are nested deeper than `levels`, counted without recursion. */
+/** Whether arrays and objects in a JSON text are nested deeper than `levels`; counts without recursion. */
 export function isDeeperThan(text: string, levels: number): boolean {
   if (text.length <= 2 * levels) return false;
   let depth = 0;

@@ -1,8 +1,8 @@
-/** The drains that follow a tail, each called when entries have been read that may be for it. */
+/** The drains that follow a tail. Each is called when entries have been read that it may have to send. */
 export interface Followers {
-  /** Adds `call` for entries of these syncs (null: of any); the returned function removes it. */
+  /** Adds `call` for entries of these syncs (null: of any sync); the returned function removes it. */
   add(call: () => void, syncs: readonly string[] | null): () => void;
-  /** Calls each follower that an entry may be for, once, though several entries may be. */
+  /** Calls each follower that may have to send one of the entries, once. */
   tell(read: readonly { syncId: string }[]): void;
   /** Calls every follower, once. */
   tellAll(): void;
@@ -10,18 +10,18 @@ export interface Followers {
   clear(): void;
 }
 
-/** A follower of more syncs than these is called for any, so that its list costs nothing. */
+/** A follower of more syncs than this is called for entries of any sync, so that its list costs nothing. */
 const MAX_SYNCS = 100;
 const NONE: readonly (() => void)[] = [];
 
-/** Finds the followers of an entry by its sync, so that the others cost nothing. */
+/** Creates an empty set of followers. Those of an entry are found by its sync; the others cost nothing. */
 export function createFollowers(): Followers {
   const all = new Set<() => void>();
   const ofAny = new Set<() => void>();
   const bySync = new Map<string, Set<() => void>>();
 
   function add(call: () => void, syncs: readonly string[] | null): () => void {
-    const follower = (): void => call(); // its own: the same `call` may come again before it leaves
+    const follower = (): void => call(); // a new one, as the same `call` may be added again before it is removed
     const named = syncs === null || syncs.length > MAX_SYNCS ? null : syncs;
     all.add(follower);
     if (named === null) ofAny.add(follower);

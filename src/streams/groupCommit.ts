@@ -1,22 +1,24 @@
+/** How requests are committed, and how many may wait. */
 export interface GroupCommitOptions<Request, Answer> {
-  /** Commits the requests together, in order; one settled answer each. Never rejects. */
+  /** Commits the requests together, in order, and returns one settled answer for each. Never rejects. */
   commit(requests: Request[]): Promise<PromiseSettledResult<Answer>[]>;
   weigh(request: Request): { rows: number; bytes: number };
-  /** Of one group; a larger request goes alone. */
+  /** Limits of one group; a larger request forms a group of its own. */
   maxRows: number;
   maxBytes: number;
-  /** Of what may wait, in all. */
+  /** The bytes of all requests that may wait. */
   maxQueuedBytes: number;
   /** How long a request may wait for its group, ms. */
   maxWaitMs: number;
-  /** What a request gets that would exceed one of the two. */
+  /** The error for a request that would exceed one of the two, or that comes after `close`. */
   refusal(): Error;
 }
 
+/** Commits requests in groups, one group at a time. */
 export interface GroupCommit<Request, Answer> {
-  /** Waits for the group that carries the request; order of calls is order of commits. */
+  /** Resolves when the request's group has been committed. Requests are committed in the order of the calls. */
   add: (request: Request) => Promise<Answer>;
-  /** Refuses what comes, waits for what is there. */
+  /** Refuses new requests, and waits for those that have been taken. */
   close(): Promise<void>;
 }
 
@@ -28,7 +30,7 @@ interface Waiting<Request, Answer> {
   settle(result: PromiseSettledResult<Answer>): void;
 }
 
-/** Group commit: requests that wait while the last group commits are committed together as the next. */
+/** Creates a group commit: requests that arrive while a group commits form the next group. */
 export function createGroupCommit<Request, Answer>(
   options: GroupCommitOptions<Request, Answer>,
 ): GroupCommit<Request, Answer> {
@@ -61,7 +63,7 @@ export function createGroupCommit<Request, Answer>(
     running = null;
   }
 
-  /** As many as fit, at least one; those that waited too long are refused on the way. */
+  /** Takes as many requests as fit into a group, refusing those that have waited too long. */
   function nextGroup(): Waiting<Request, Answer>[] {
     const group: Waiting<Request, Answer>[] = [];
     const room = { rows: options.maxRows, bytes: options.maxBytes };

@@ -13,16 +13,17 @@ import {
 } from './entry.ts';
 import { scanFor } from './scan.ts';
 
+/** Reads entries of the two streams. */
 export interface Pages {
   read(request: PageRequest): Promise<Page>;
-  /** What filters look at, for the next `limit` entries. */
+  /** The keys of the next `limit` entries after a position, ascending. */
   keys(stream: StreamName, after: number, limit: number): Promise<EntryKey[]>;
-  /** The same for the newest `limit` entries, newest first. */
+  /** The keys of the newest `limit` entries, newest first. */
   newestKeys(stream: StreamName, limit: number): Promise<EntryKey[]>;
-  /** Position of the first entry in (after, until] that passes the filter. */
+  /** The position of the first entry in (after, until] that passes the filter; null when there is none. */
   first(stream: StreamName, after: number, filter: Filter, until: number): Promise<number | null>;
   entryAt(stream: StreamName, position: number): Promise<Entry | null>;
-  /** By its event_id; null when there is none, or none any more. */
+  /** The event with this `event_id`; null when there is none, or it has been dropped by retention. */
   event(eventId: string): Promise<Entry | null>;
   /** The position just before the first entry whose server time is at or after `time`. */
   positionAtTime(stream: StreamName, time: string): Promise<number>;
@@ -37,14 +38,14 @@ const FIRST_SCAN_ROWS = 50_000;
 const PREPARED = 50;
 
 /**
- * Reads the streams by position. A page is one statement, bounded in rows and bytes; its rows and
- * the stream's end are of one snapshot, and since commit order is position order nothing that
- * commits later can lie at or below `scannedTo`.
+ * Creates a reader of the streams by position. A page is one statement, bounded in rows and bytes.
+ * Its rows and the stream's end are of one snapshot, and because commit order is position order, an
+ * entry that commits later cannot be at or below `scannedTo`.
  */
 export function createPages(sql: Sql): Pages {
   const prepared = new Set<string>();
 
-  /** Statements are prepared by shape and limit, but not for each limit that callers think of. */
+  /** Prepares statements by shape and limit, but no more than `PREPARED` of them: callers choose the limit. */
   async function readRows(
     name: string | null,
     text: string,
@@ -152,7 +153,7 @@ export function createPages(sql: Sql): Pages {
     );
     let [low, high] = ends as [number, number];
     const at = stream === 'events' ? 'event_inserted_at' : 'updated_at';
-    // all up to `low` is older than `time`; the first entry above `high` is not
+    // Everything up to `low` is older than `time`; the first entry above `high` is not.
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const [row] = await readRows(
@@ -174,7 +175,7 @@ function toKey([position, syncId, collectionId, event]: unknown[]): EntryKey {
   return { position, syncId, collectionId, event } as EntryKey;
 }
 
-/** How far a page has looked that ran out of entries before it ran out of room. */
+/** How far a page has looked that found fewer entries than it may hold. */
 function scannedBelow(
   { after, until }: { after: number; until?: number },
   last: number,

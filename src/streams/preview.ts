@@ -2,7 +2,7 @@ import { compile } from '../rules/filter.ts';
 import type { PreviewInput } from '../schema/preview.ts';
 import type { Pages } from './pages.ts';
 
-/** The newest matches by their positions, newest first. */
+/** How many entries match a filter, and the positions of the newest matches, newest first. */
 export interface Matches {
   scanned: number;
   matched: number;
@@ -11,7 +11,7 @@ export interface Matches {
 
 const SAMPLE = 10;
 
-/** Tries a filter on the newest entries of its stream. */
+/** Tries a filter on the newest `last` entries of its stream. */
 export async function preview(pages: Pages, input: PreviewInput): Promise<Matches> {
   const { stream, last, ...filter } = input;
   const keys = await pages.newestKeys(stream, last);

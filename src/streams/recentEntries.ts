@@ -1,29 +1,29 @@
 import { recordOf } from '../rules/ordering.ts';
 import type { Entry } from './entry.ts';
 
-/** The newest entries of a stream in memory: all of them from some position up to the newest read. */
+/** The newest entries of a stream in memory: all entries from some position up to the newest that was read. */
 export interface RecentEntries {
   /** Everything up to here has been read; null until `start`. */
   readonly end: number | null;
-  /** What follows this position is kept. */
+  /** Starts to keep the entries after this position. */
   start(end: number): void;
   /**
-   * Adds what was read between the end and `scannedTo`, which is the new end, and drops the oldest
-   * entries when there is too much.
+   * Adds the entries that were read between the end and `scannedTo`, which becomes the end, and drops
+   * the oldest entries when there are too many.
    */
   add(read: readonly Entry[], scannedTo: number): void;
-  /** Up to `limit` entries after `after`; null where memory does not go back that far. */
+  /** Up to `limit` entries after `after`; null when memory does not go back that far. */
   since(after: number, limit: number): Since | null;
   /** Forgets everything, as before `start`. */
   clear(): void;
 }
 
-/** A part of the entries, without a copy of them: those at the indexes `from` up to, not including, `to`. */
+/** A part of the entries without a copy of them: those at the indexes `from` (inclusive) to `to` (exclusive). */
 export interface Since {
   entries: readonly Entry[];
   from: number;
   to: number;
-  /** How far that reaches: there is nothing else up to here. */
+  /** The part holds every entry up to this position. */
   scannedTo: number;
 }
 
@@ -34,13 +34,13 @@ export interface RecentEntriesOptions {
   supersedes: boolean;
 }
 
-/** A quarter more than the bounds is kept before entries are moved, so that they are moved rarely. */
+/** The bounds may be exceeded by a quarter before entries are dropped, so that the array is copied rarely. */
 const SLACK = 1.25;
 
-/** Keeps entries within both bounds, and reads them without a copy. */
+/** Creates an empty memory of entries that stays within both bounds, apart from a quarter. */
 export function createRecentEntries(options: RecentEntriesOptions): RecentEntries {
   const { maxEntries, maxBytes, supersedes } = options;
-  const newest = new Map<string, Entry>(); // of each record; empty where none supersedes another
+  const newest = new Map<string, Entry>(); // the newest entry of each record; unused without `supersedes`
   let entries: Entry[] = [];
   let bytes = 0;
   let beginning = 0; // `entries` holds all of (beginning, end]
@@ -109,7 +109,7 @@ export function createRecentEntries(options: RecentEntriesOptions): RecentEntrie
   };
 }
 
-/** Index of the first entry after a position, by binary search. */
+/** The index of the first entry after a position, by binary search. */
 function firstAfter(entries: readonly Entry[], position: number): number {
   let low = 0;
   let high = entries.length;

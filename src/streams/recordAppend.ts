@@ -7,22 +7,22 @@ import { derive, type Derived, type RecordChange, type RecordState } from './der
 import { findEvents } from './eventAppend.ts';
 
 /**
- * Commits the changes of all requests together, with the events they derive to, and answers each
+ * Commits the changes of all requests together, with the events derived from them, and answers each
  * request; one call at a time.
  */
 export type RecordAppend = (requests: RecordChange[][]) => Promise<RecordsAppended[]>;
 
-/** What is being committed, or was being committed when the connection broke. */
+/** What a commit writes that is under way, or was when the connection broke. */
 interface Committing {
-  /** Position of the stream's end before it. */
+  /** The last position of the records stream before the commit. */
   base: number;
   derived: Derived;
 }
 
-/** Reads the stored records under the stream's lock, derives the events and writes both, all or none. */
+/** Creates the append of records: reads stored ones under the stream's lock, derives events, and writes both. */
 export function createRecordAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }): RecordAppend {
   return async (requests) => {
-    let committing: Committing | null = null; // is looked up when the connection breaks
+    let committing: Committing | null = null; // looked up if the connection breaks
 
     async function write(): Promise<RecordsAppended[]> {
       committing = null;
@@ -49,7 +49,7 @@ function writesOf({ records, events }: Derived): Query[] {
   return records.length === 0 ? [] : [upsertRecords(records), insertEvents(events)];
 }
 
-/** A commit enters the ids of the derived events, which are new ones each time it is tried. */
+/** A commit stores the ids of the derived events, which are new with each try. */
 async function isCommitted(pipe: Pipe, { derived }: Committing): Promise<boolean> {
   const first = derived.events[0];
   return first !== undefined && (await findEvents(pipe, [first.eventId])).has(first.eventId);

@@ -1,10 +1,10 @@
 import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db } from '../db/db.ts';
 
-/** Events counted by one transaction. */
+/** How many positions one transaction counts. */
 const STEP = 100_000;
 
-/** Counts what was appended since the last time; exact up to the stream's end when it resolves. */
+/** Adds the events appended since the last call to the counts of syncs and collections; then these are exact. */
 export async function rollUp(db: Pick<Db, 'query' | 'transaction'>): Promise<void> {
   const { rows } = await db.query<{ last: number; counted: number }>(
     `select last_position as last, rolled_up as counted from streams where name = 'events'`,
@@ -14,7 +14,7 @@ export async function rollUp(db: Pick<Db, 'query' | 'transaction'>): Promise<voi
   while (upTo < last) upTo = await count(db, last);
 }
 
-/** Counts the next step, at most to `last`; resolves with the position up to which all is counted. */
+/** Counts the next step, at most up to `last`; returns the position up to which everything is counted. */
 async function count(db: Pick<Db, 'transaction'>, last: number): Promise<number> {
   return db.transaction(async (tx) => {
     await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.countEvents})`);
@@ -43,7 +43,7 @@ async function count(db: Pick<Db, 'transaction'>, last: number): Promise<number>
                     last_at = greatest(old.last_at, excluded.last_at)`,
       values: [from, to],
     });
-    // last, since appends wait for this line
+    // At the end, because appends wait for this row.
     await tx.query({
       text: `update streams set rolled_up = $1 where name = 'events' and rolled_up < $1`,
       values: [to],

@@ -5,31 +5,33 @@ import type { PageRequest } from './entry.ts';
 
 type ScanRequest = Pick<PageRequest, 'stream' | 'filter' | 'provider' | 'limit' | 'scanRows'>;
 
+/** The parts of a page's statement that find the matching rows. */
 export interface Scan {
   /**
-   * The same for the same text, to be prepared. Null where a plan must be made with the values:
-   * how much of a sync lies ahead decides whether its branch is worth reading by the index.
+   * The name under which the statement is prepared, the same for the same text. Null where it has to
+   * be planned with its values: how much of a sync lies ahead decides whether reading its branch of
+   * the index pays.
    */
   name: string | null;
-  /** A `with` clause, or nothing. */
+  /** A `with` clause, or an empty text. */
   cte: string;
-  /** What to select from: at most `limit` matching rows, ascending. */
+  /** What to select from: it has at most `limit` matching rows, ascending. */
   source: string;
-  /** The last position that was looked at, where less than everything was; else null. */
+  /** An expression: the last position looked at when not everything was; otherwise null. */
   bound: string;
-  /** From `$4`; `$1` is the position after which, `$2` the one up to which to read. */
+  /** The values from `$4` on; reading starts after position `$1` and ends with position `$2`. */
   values: unknown[];
 }
 
-/** As many syncs are read by one index branch each; more are hashed over a scan by position. */
+/** Up to this many syncs are read by one branch of the index each; more are hashed over a scan by position. */
 const BRANCHES = 32;
 const EVERYTHING = ['*'];
 
 /**
- * The part of a page's statement that finds matching rows. Everything: a range scan by position.
- * A few syncs: one ordered branch of the index on (sync, position) each, merged lazily, so that
- * what does not match costs nothing. Otherwise a scan of at most `scanRows` rows. Limits are rows,
- * never ranges of positions, since positions have gaps.
+ * Builds the part of a page's statement that finds matching rows. Without a filter it is a range scan
+ * by position. For a few syncs it is one ordered branch of the index on (sync, position) for each,
+ * merged lazily, so that what does not match costs nothing. Otherwise it is a scan of at most
+ * `scanRows` rows. Limits are numbers of rows, never ranges of positions, because positions have gaps.
  */
 export function scanFor(request: ScanRequest, columns: string): Scan {
   const { stream, limit, scanRows, filter } = request;
@@ -44,7 +46,7 @@ export function scanFor(request: ScanRequest, columns: string): Scan {
   if (matchesNothing(filter)) return nothing(stream, columns);
 
   const syncs = few ? filter.syncs.map(param) : null;
-  // A branch that is sorted and cut by itself is read by its index, and the branches are merged.
+  // Postgres reads a branch by the index if it has its own order and limit, and merges the branches.
   const rows = (what: string, most: number): string =>
     syncs === null
       ? `select ${what} from ${stream} where ${RANGE} order by position limit ${most}`
@@ -102,9 +104,9 @@ function nothing(stream: StreamName, columns: string): Scan {
 }
 
 /**
- * A sub-select that Postgres hashes, with a plan that can be kept. `= any(…)` would be planned anew
- * with each page, element by element (10 ms for 10,000 values); `is true` keeps it from becoming
- * a join, which would lose the order.
+ * A sub-select that Postgres hashes, so that its plan can be kept. `= any(…)` would be planned again
+ * for each page, element by element (10 ms for 10,000 values). `is true` keeps Postgres from turning
+ * it into a join, which would lose the order.
  */
 function inList(column: string, list: string): string {
   return `(${column} in (select unnest(${list}::text[]))) is true`;
@@ -122,7 +124,7 @@ function withMatched(columns: string, stream: StreamName): string {
 
 const arrayTexts = new WeakMap<string[], string>();
 
-/** Kept with its list, since thousands of values are sent with each page. */
+/** Keeps the text of each list, as a list of thousands of values is sent with each page. */
 function arrayText(list: string[]): string {
   let text = arrayTexts.get(list);
   if (text === undefined) {

@@ -6,10 +6,11 @@ import type { Listener } from '../db/listener.ts';
 import { createWaits } from '../process/waits.ts';
 import type { StreamName } from '../schema/stream.ts';
 
+/** Where the two streams end, for requests that wait for more. */
 export interface StreamEnds {
-  /** Resolves when the stream has gone beyond `after`, after `ms`, or when `signal` aborts: whether it has. */
+  /** Waits until the stream has passed `after`, for at most `ms` or until `signal` aborts; returns whether it has. */
   beyond(stream: StreamName, after: number, ms: number, signal: AbortSignal): Promise<boolean>;
-  /** Lets everyone go; from then on nobody waits. */
+  /** Ends all waits; from then on `beyond` does not wait any more. */
   close(): void;
   readonly closed: boolean;
 }
@@ -24,8 +25,8 @@ const STREAMS: StreamName[] = ['records', 'events'];
 const POLL_MS = 1_000;
 
 /**
- * Where the streams end, for all who wait for more: NOTIFY carries the position, and one poll a
- * second for the process finds what NOTIFY lost. No query while nobody waits.
+ * Follows the ends of the streams. NOTIFY carries the position, and one poll a second finds what
+ * NOTIFY lost. Nothing is polled while no request waits.
  */
 export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): StreamEnds {
   const ends = { records: 0, events: 0 };

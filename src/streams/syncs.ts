@@ -5,31 +5,34 @@ import { rollUp } from './rollUp.ts';
 /** A place in a list that is sorted by last change, newest first. */
 export type SyncPlace = readonly string[];
 
+/** A page of a list; `next` is the place after which the next page begins, null at the end. */
 export interface Listing<T> {
   data: T[];
   next: SyncPlace | null;
 }
 
+/** Which part of a list to read. */
 export interface SyncsPage {
   limit: number;
-  /** Where the page before ended; null: the first page. */
+  /** The place where the previous page ended; null for the first page. */
   after: SyncPlace | null;
 }
 
+/** The syncs and collections that the events stream has shown. */
 export interface Syncs {
-  /** Counts what was appended since the last time; exact up to the stream's end when it resolves. */
+  /** Adds the events appended since the last call to the counts, which are then exact. */
   rollUp(): Promise<void>;
-  /** The syncs that events have shown or that have been given a name. */
+  /** Lists the syncs that events have shown or that `put` has stored. */
   list(page: SyncsPage): Promise<Listing<Sync>>;
-  /** The collections of one sync, or of all (null). */
+  /** Lists the collections of one sync, or of all syncs (null). */
   collections(page: SyncsPage & { syncId: string | null }): Promise<Listing<Collection>>;
-  /** Sets what is given and keeps the rest. */
+  /** Sets the given fields of a sync, which need not exist yet, and keeps the others. */
   put(syncId: string, fields: { name?: string | null; metadata?: object }): Promise<Sync>;
 }
 
 const BEGINNING: SyncPlace = ['infinity', '', ''];
 
-/** What the streams have seen, with exact counts that are kept by rolling up the events once each. */
+/** Creates the store of syncs. Each event is counted once, by `rollUp`. */
 export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
   return {
     rollUp: () => rollUp(db),

@@ -16,20 +16,20 @@ const BUSY_ENTRIES = 16;
 const BUSY_MS = 5;
 const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 
-/** The newest entries of one stream, read once a process and shared by its drains. */
+/** The newest entries of one stream, read once for all drains of the process. */
 export interface Tail {
   /**
-   * Calls `advanced` when entries were read that may be of these syncs (null: any); reads only
-   * while someone follows. A follower is not called for what it can't match, so it looks by itself
-   * now and then how far the tail has come. The returned function ends it.
+   * Calls `advanced` when entries have been read that may be of these syncs (null: any sync), until
+   * the returned function is called. The tail reads only while it has followers. A follower is not
+   * called for entries that cannot match, so it has to look now and then how far the tail has come.
    */
   follow(advanced: () => void, syncs?: readonly string[] | null): () => void;
   /**
-   * Up to `limit` entries after `after`, and how far they reach; null when memory does not go
-   * back that far, or nothing has been read yet.
+   * Up to `limit` entries after `after`, and how far they reach; null when memory does not go back
+   * that far, or when nothing has been read yet.
    */
   since(after: number, limit: number): Since | null;
-  /** Everything up to here has been read; null before the first reading. */
+  /** Everything up to this position has been read; null before the first reading. */
   readonly end: number | null;
   close(): void;
 }
@@ -38,12 +38,12 @@ export interface TailOptions {
   stream: StreamName;
   pages: Pick<Pages, 'read'>;
   listener: Pick<Listener, 'on'>;
-  /** Between two looks without a hint, ms: NOTIFY only hurries what this would find. */
+  /** The pause between two looks without a NOTIFY, ms. NOTIFY only makes the next look come sooner. */
   pollMs: number;
   log: Pick<Logger, 'warn'>;
 }
 
-/** Reads the stream once for all that follow it: after each NOTIFY and every `pollMs`, while there are any. */
+/** Creates a tail. While it has followers, it reads after each NOTIFY and every `pollMs`. */
 export function createTail(options: TailOptions): Tail {
   const { stream, pages, log } = options;
   const recent = createRecentEntries({ ...MEMORY, supersedes: stream === 'records' });
@@ -65,7 +65,7 @@ export function createTail(options: TailOptions): Tail {
     else await readOn(recent.end);
   }
 
-  /** Starts at the stream's end: what lies before it is read by page. */
+  /** Starts at the stream's end; drains read what lies before it page by page. */
   async function start(): Promise<void> {
     const after = Number.MAX_SAFE_INTEGER;
     const { last } = await pages.read({ stream, after, filter: EVERYTHING, ...PAGE, limit: 1 });
@@ -76,12 +76,12 @@ export function createTail(options: TailOptions): Tail {
 
   async function readOn(after: number): Promise<void> {
     const page = await pages.read({ stream, after, filter: EVERYTHING, ...PAGE });
-    // All who followed have left, and perhaps others came: those start anew, without this page.
+    // All followers have left meanwhile; if others came, they start again, without this page.
     if (recent.end !== after) return;
     recent.add(page.entries, page.scannedTo);
     if (page.entries.length >= PAGE.limit || page.scannedTo < page.last) loop.ask();
     if (page.scannedTo > after) followers.tell(page.entries);
-    // At a high rate one reading for several appends saves more than these few ms cost.
+    // At a high rate, reading several appends together saves more than these few ms cost.
     if (page.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
   }
 
