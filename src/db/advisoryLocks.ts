@@ -1,7 +1,7 @@
 /**
  * The numbers of the advisory locks, each named after the work that only one process may do at a
- * time. They are arbitrary, but each is its own, and a number never changes: processes of two
- * versions that run side by side have to meet at the same lock.
+ * time. They are arbitrary but distinct, and a number never changes: processes of two versions that
+ * run side by side have to use the same lock.
  */
 export const ADVISORY_LOCKS = {
   migrate: 4_600_001,

@@ -3,10 +3,10 @@ import pg from 'pg';
 /** The type id of int8[], for which the driver has no name. */
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the driver's list of ids is short
 const INT8_ARRAY = 1016 as Parameters<typeof pg.types.setTypeParser>[0];
-// int8 as a number: positions and counts stay far below 2^53, where numbers stop being exact.
+// int8 becomes a number: positions and counts stay far below 2^53, above which numbers are not exact.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 pg.types.setTypeParser(INT8_ARRAY, (value) => parseBigints(value));
-// timestamptz as RFC 3339 text in UTC; every connection below sets its time zone to UTC.
+// timestamptz becomes RFC 3339 text in UTC; every connection below sets its time zone to UTC.
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, toRfc3339);
 
 function parseBigints(value: string): number[] {
@@ -14,15 +14,16 @@ function parseBigints(value: string): number[] {
   return inner === '' ? [] : inner.split(',').map(Number);
 }
 
-/** `2026-11-23 10:00:00.5+00` → `2026-11-23T10:00:00.5Z`. */
+/** Turns Postgres' text of a time in UTC into RFC 3339: `2026-11-23T10:00:00.5Z`. */
 export function toRfc3339(value: string): string {
   return `${value.slice(0, 10)}T${value.slice(11).replace(/\+00$/u, '')}Z`;
 }
 
+/** A statement with its values. */
 export interface Query<T extends unknown[] = unknown[]> {
   text: string;
   values?: T;
-  /** Prepared once a connection under this name. */
+  /** The name under which each connection prepares the statement once. */
   name?: string;
 }
 
@@ -31,40 +32,42 @@ export interface Sql {
   query<R extends pg.QueryResultRow>(query: Query | string): Promise<pg.QueryResult<R>>;
 }
 
+/** A database, by a pool of connections and one pipelined connection. */
 export interface Db extends Sql, AsyncDisposable {
   /** Runs `work` in one transaction; rolls back and rethrows when it throws. */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
   /** One shared connection that pipelines single statements (twice a pool's rate). */
   pipe: Pipe;
-  /** Connections of the pool, and those who wait for one. */
+  /** How many connections of the pool are in use or idle, and how many callers wait for one. */
   connections(): { active: number; idle: number; waiting: number };
   close(): Promise<void>;
 }
 
+/** One connection that sends statements without waiting for the answers to earlier ones. */
 export interface Pipe extends Sql, AsyncDisposable {
-  /** Sends `begin`, the queries and `commit` in one stretch: a transaction in one round trip. */
+  /** Sends `begin`, the queries and `commit` together: a transaction in one round trip. */
   transaction(queries: Query[]): Promise<pg.QueryResult[]>;
   /**
-   * A transaction in two round trips: `first`, then what `next` makes of its answers. Only on a
-   * pipe that nothing else uses meanwhile.
+   * Runs a transaction in two round trips: `first`, then the queries that `next` derives from the
+   * answers. Nothing else may use the pipe meanwhile.
    */
   exchange(first: Query[], next: (results: pg.QueryResult[]) => Query[]): Promise<pg.QueryResult[]>;
-  /** Connects if it isn't; when this throws, nothing has been sent. */
+  /** Connects unless it is connected. When this throws, nothing has been sent. */
   ready(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface DbOptions {
   url: string;
-  /** Connections of the pool. */
+  /** The largest number of connections in the pool; 10 unless given. */
   max?: number;
   applicationName?: string;
-  /** Default: a minute. */
+  /** A minute unless given. */
   statementTimeoutMs?: number;
   onError: (error: Error) => void;
 }
 
-/** Opens a pool and a pipe on one database. Connects lazily and again after a loss. */
+/** Opens a pool and a pipe on one database. Both connect when they are first used, and again after a loss. */
 export function openDb(options: DbOptions): Db {
   const pool = new pg.Pool({
     ...connection(options),
@@ -84,7 +87,7 @@ export function openDb(options: DbOptions): Db {
       return result;
     } catch (error) {
       await client.query('rollback').catch((lost: Error) => {
-        broken = lost; // the connection is gone, and the transaction with it
+        broken = lost; // the connection is lost, and the transaction with it
       });
       throw error;
     } finally {
@@ -110,7 +113,7 @@ export function openDb(options: DbOptions): Db {
   };
 }
 
-/** One connection that pipelines; a lost one fails what was on it and is replaced at the next query. */
+/** Opens a pipe. If its connection is lost, the open queries fail, and the next query connects again. */
 export function openPipe(options: DbOptions): Pipe {
   let current: Promise<pg.Client> | null = null;
 
@@ -143,7 +146,7 @@ export function openPipe(options: DbOptions): Pipe {
       ...queries.map((query) => client.query(query)),
       client.query('commit'),
     ];
-    return (await all(sent)).slice(1, -1); // a failed one has turned the commit into a rollback
+    return (await all(sent)).slice(1, -1); // a failed query has turned the commit into a rollback
   }
 
   async function exchange(
@@ -157,7 +160,7 @@ export function openPipe(options: DbOptions): Pipe {
       const queries = next((await send(['begin', ...first])).slice(1));
       return (await send([...queries, 'commit'])).slice(0, -1);
     } catch (error) {
-      await client.query('rollback').catch(() => undefined); // lost: rolled back by Postgres
+      await client.query('rollback').catch(() => undefined); // if it is lost, Postgres rolls back
       throw error;
     }
   }
@@ -166,7 +169,7 @@ export function openPipe(options: DbOptions): Pipe {
     const open = current;
     current = null;
     if (open !== null) {
-      const client = await open.catch(() => null); // never opened: nothing to end
+      const client = await open.catch(() => null); // never opened: there is nothing to end
       await client?.end();
     }
   }
@@ -181,7 +184,7 @@ export function openPipe(options: DbOptions): Pipe {
   };
 }
 
-/** Waits for each query before it throws the first error. */
+/** Waits for all queries; then throws the first error, if there is one. */
 async function all(sent: Promise<pg.QueryResult>[]): Promise<pg.QueryResult[]> {
   const settled = await Promise.allSettled(sent);
   return settled.map((one) => {

@@ -3,9 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
 
-/** `payload` is null where something may have been missed: when a channel is listened to first, and again. */
+/** Called with a NOTIFY's payload; with null when one may have been lost, as whenever listening has begun. */
 export type Hear = (payload: string | null) => void;
 
+/** Receives NOTIFY for a process. */
 export interface Listener extends AsyncDisposable {
   /** Calls `hear` for each NOTIFY on the channel until the returned function is called. */
   on(channel: string, hear: Hear): () => void;
@@ -22,8 +23,9 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 /**
- * One LISTEN connection for the process. What it hears only hurries what a poll would find: while
- * there is no connection nothing is heard, and once there is one each listener is called once.
+ * Opens the process's LISTEN connection, and opens it again after a loss. Notifications are only
+ * hints that hurry what a poll would find: none arrive while there is no connection, and once there
+ * is one, each listener is called with null.
  */
 export function createListener({ url, log }: ListenerOptions): Listener {
   const hearers = new Map<string, Set<Hear>>();
@@ -57,7 +59,7 @@ export function createListener({ url, log }: ListenerOptions): Listener {
       } catch (error) {
         log.warn(
           { err: error },
-          'the LISTEN connection is away; polls find what it would have said',
+          'the LISTEN connection was lost; polls find what it would have announced',
         );
       }
       await pause(retryMs, undefined, { signal: closing.signal }).catch(() => undefined); // closing
@@ -65,7 +67,7 @@ export function createListener({ url, log }: ListenerOptions): Listener {
     }
   }
 
-  /** Listens on one connection until it ends. */
+  /** Listens on one connection until it ends; calls `listening` once it listens to every channel. */
   async function hold(listening: () => void): Promise<void> {
     const opened = new pg.Client({
       connectionString: url,
@@ -73,17 +75,17 @@ export function createListener({ url, log }: ListenerOptions): Listener {
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
       query_timeout: 5_000,
-      pipeline: true, // channels are listened to as they come
+      pipeline: true, // so that a new channel need not wait for earlier queries
     });
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    opened.on('error', () => undefined); // `end` follows
+    opened.on('error', () => undefined); // `end` follows it
     opened.on('end', () => end());
     opened.on('notification', ({ channel, payload }) => tell(channel, payload ?? null));
-    const leave = (): void => void opened.end().catch(() => undefined); // it is gone either way
+    const leave = (): void => void opened.end().catch(() => undefined); // the connection is gone either way
     closing.signal.addEventListener('abort', leave);
     let keepalive: NodeJS.Timeout | undefined;
     try {
-      // Ended while it connects, it would never say so.
+      // A client that is ended while it connects would never settle `connect`.
       await Promise.race([opened.connect(), ended]);
       if (closing.signal.aborted) return;
       client = opened;

@@ -11,7 +11,7 @@ import { isDatabaseAway } from './errors.ts';
 import { ensurePartitions } from './partitions.ts';
 
 const FOLDER = new URL('../../migrations/', import.meta.url);
-/** How long a database that does not answer is left alone before it is tried again, ms. */
+/** The pause before a database that does not answer is tried again, ms. */
 const AGAIN_MS = 500;
 
 interface Migration {
@@ -21,9 +21,10 @@ interface Migration {
 }
 
 /**
- * Brings the database to this version, each migration in a transaction of its own, and makes
- * the partitions that are due; returns the names it applied. Waits for another process that
- * migrates. Refuses a database whose applied migrations are not the ones in `migrations/`.
+ * Brings the database to this version, each migration in a transaction of its own, and creates the
+ * partitions that are due; returns the names of the migrations it applied. Waits for another process
+ * that migrates. Throws when the database has migrations that are not, or not the same, in
+ * `migrations/`.
  */
 export async function migrate(url: string): Promise<string[]> {
   const migrations = await readMigrations();
@@ -39,8 +40,8 @@ export async function migrate(url: string): Promise<string[]> {
 }
 
 /**
- * Migrates as soon as Postgres is there, which may come up after us, unless `signal` aborts first.
- * Rejects when the migration fails for another reason than an absent database.
+ * Migrates as soon as Postgres answers, which may start after this process, unless `signal` aborts
+ * first. Rejects when the migration fails for any other reason.
  */
 export async function migrateOnceItIsThere(
   url: string,
@@ -60,7 +61,7 @@ export async function migrateOnceItIsThere(
   }
 }
 
-/** Names of the migrations that this version has and the database lacks. */
+/** The names of the migrations that this version has and the database lacks. */
 export async function pendingMigrations(sql: Sql): Promise<string[]> {
   const migrations = await readMigrations();
   const { rows } = await sql.query<{ made: boolean }>(

@@ -1,7 +1,7 @@
 import { ADVISORY_LOCKS } from './advisoryLocks.ts';
 import type { Db } from './db.ts';
 
-/** Positions in one partition of `events`; retention drops whole ones. */
+/** How many positions a partition of `events` spans; retention drops whole partitions. */
 export const EVENTS_A_PARTITION = 2_000_000;
 
 const EVENT_PARTITIONS_AHEAD = 2;
@@ -14,14 +14,14 @@ interface Partition {
   name: string;
   from: string;
   to: string;
-  /** The partitioning column where a default partition may already hold rows of the range. */
+  /** The partitioning column, where the default partition may already hold rows of the range. */
   overflow?: 'started_at' | 'committed_at';
 }
 
 /**
- * Makes the partitions that the next appends and attempts go to: two whole ones of `events`
- * ahead of the stream's end, attempts for today (UTC) and two days more. Safe to call from any
- * number of processes, at start and each minute; one query when there is nothing to make.
+ * Creates the partitions that the next appends and attempts need: two whole ones of `events` ahead
+ * of the stream's end, and those of attempts for today (UTC) and the next two days. Any number of
+ * processes may call it, at their start and each minute; it costs one query when nothing is missing.
  */
 export async function ensurePartitions(db: Partitioned): Promise<void> {
   for (const partition of await missing(db)) await make(db, partition);
@@ -77,8 +77,8 @@ function dayPartitions(today: string): Partition[] {
 }
 
 /**
- * Attaches a table made beforehand, since `create table … partition of` would lock the parent
- * against its readers.
+ * Creates a table and then attaches it, because `create table … partition of` would lock out the
+ * readers of the parent.
  */
 async function make(db: Partitioned, partition: Partition): Promise<void> {
   const { parent, name, from, to, overflow } = partition;

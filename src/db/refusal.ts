@@ -1,16 +1,17 @@
+/** Why something is refused, as the API answers it. */
 export interface RefusalOptions {
   status: 404 | 409 | 410 | 422;
-  /** Stable: callers switch on it. */
+  /** A stable code, by which callers tell refusals apart. */
   code: string;
-  /** One sentence that names the thing and what is allowed; never a secret. */
+  /** One sentence that names the thing and what is allowed. It never holds a secret. */
   detail: string;
-  /** The field at fault, RFC 6901 into the request's body. */
+  /** The field at fault, as a JSON Pointer (RFC 6901) into the request's body. */
   pointer?: string;
-  /** Further members of the answer. */
+  /** Further members of the problem in the answer. */
   extra?: Record<string, unknown>;
 }
 
-/** What a store does not do, for a reason that the caller can act on; the API answers it as it stands. */
+/** Thrown by a store that refuses something for a reason the caller can act on; the API answers it unchanged. */
 export class Refusal extends Error {
   override name = 'Refusal';
   readonly options: RefusalOptions;

@@ -1,13 +1,13 @@
 import type { Db } from './db.ts';
 import type { Vault } from './vault.ts';
 
-/** A column of sealed text; what is in it is sealed to `table:column:id`. */
+/** A column whose texts are sealed, each to `table:column:id`. */
 interface Sealed {
   table: string;
   column: string;
 }
 
-/** Every column that holds sealed text; tables have an `id`. */
+/** The columns that hold sealed texts; each of their tables has a column `id`. */
 export const SEALED: readonly Sealed[] = [
   { table: 'targets', column: 'credentials' },
   { table: 'targets', column: 'signing_secret' },
@@ -18,19 +18,19 @@ export const SEALED: readonly Sealed[] = [
 export interface Resealed {
   column: string;
   resealed: number;
-  /** Rows that did not open with any of the keys, by what they are sealed to; they stay as they are. */
+  /** What the texts are sealed to that no key opens; they stay as they are. */
   unopened: string[];
 }
 
 /**
- * Seals under the active key whatever another one has sealed, a batch a transaction; running it
- * again goes on where it ended, and does nothing when all is done. What is sealed stays the same,
- * so no sender hears of it. All processes have to know the active key before.
+ * Seals under the active key everything that another key has sealed, one batch in each transaction.
+ * Running it again continues where it ended, and changes nothing when everything is done. The secrets
+ * stay the same, so no sender is notified. All processes have to know the active key beforehand.
  */
 export async function reseal(options: {
   db: Db;
   vault: Vault;
-  /** Rows a transaction. */
+  /** Rows in one transaction; 500 unless given. */
   batch?: number;
 }): Promise<Resealed[]> {
   const { db, vault, batch = 500 } = options;
@@ -77,7 +77,7 @@ function resealSome(options: {
         sealed.push(vault.seal(vault.open(row.sealed, aad), aad));
         ids.push(row.id);
       } catch {
-        unopened.push(row.id); // named in the answer
+        unopened.push(row.id); // reported to the caller
       }
     }
     await tx.query({

@@ -3,11 +3,11 @@ import { hkdfSync, randomBytes } from 'node:crypto';
 import { newId } from './ids.ts';
 
 /**
- * What a request makes something new of. Repeated with its `Idempotency-Key` it gets the same again,
- * also after a crash: so whoever makes something finds that it is there already.
+ * What a request creates something new from. A request that is repeated with its `Idempotency-Key`
+ * gets the same seed, even after a crash, and so finds what it has already created.
  */
 export interface Seed {
-  /** The new thing's. */
+  /** The id of what is created. */
   id: string;
   /** 32 random bytes. */
   bytes: Buffer;
@@ -15,11 +15,12 @@ export interface Seed {
 
 const BYTES = 32;
 
+/** Draws a new seed. */
 export function newSeed(): Seed {
   return { id: newId(), bytes: randomBytes(BYTES) };
 }
 
-/** 32 bytes for one purpose, as good as random to whoever lacks the seed (HKDF-SHA-256, RFC 5869). */
+/** Derives 32 bytes for one purpose, as good as random without the seed (HKDF-SHA-256, RFC 5869). */
 export function secretFor(purpose: 'api key' | 'signing secret', { bytes: seed }: Seed): Buffer {
   return Buffer.from(hkdfSync('sha256', seed, '', `millrace ${purpose}`, BYTES));
 }

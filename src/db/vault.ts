@@ -6,7 +6,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 
-/** Seals secrets at rest; what is sealed opens only with the same `aad` (`table:column:row id`). */
+/** Seals secrets for storage. A sealed text opens only with the same `aad` (`table:column:row id`). */
 export interface Vault {
   seal(plain: string, aad: string): string;
   open(sealed: string, aad: string): string;
@@ -14,30 +14,32 @@ export interface Vault {
   readonly activeKey: string;
 }
 
+/** A key that seals and opens. */
 export interface VaultKey {
-  /** Named in what it seals; letters, digits, `_` and `-`. */
+  /** Letters, digits, `_` and `-`; the sealed text names it. */
   id: string;
   /** 32 bytes. */
   key: Buffer;
 }
 
 const CIPHER = 'aes-256-gcm';
-/** NIST SP 800-38D: 96 random bits of IV, 128 of tag. */
+/** NIST SP 800-38D: an IV of 96 random bits and a tag of 128 bits. */
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * AES-256-GCM under the first key; opens what any of the keys has sealed. The sealed form is
- * `v1.<key id>.<iv>.<ciphertext>.<tag>`, parts base64url. Throws on an unknown key or on text
- * that was changed or moved to another row; no message holds any of the secret.
+ * Creates a vault that seals with AES-256-GCM under the first key, and opens what any of the keys
+ * has sealed. The sealed form is `v1.<key id>.<iv>.<ciphertext>.<tag>`, the last three in base64url.
+ * `open` throws for an unknown key and for a text that was changed or moved to another row; no
+ * message holds any part of the secret.
  */
 export function createVault(keys: readonly VaultKey[]): Vault {
   const imported = new Map<string, KeyObject>();
   for (const { id, key } of keys) {
     if (!/^[\w-]+$/u.test(id))
-      throw new Error(`encryption key id "${id}" may hold A–Z a–z 0–9 _ -`);
+      throw new Error(`encryption key id "${id}" may hold only A–Z a–z 0–9 _ -`);
     if (key.length !== 32) throw new Error(`encryption key "${id}" must have 32 bytes`);
-    if (imported.has(id)) throw new Error(`encryption key id "${id}" is there twice`);
+    if (imported.has(id)) throw new Error(`encryption key id "${id}" occurs twice`);
     imported.set(id, createSecretKey(key));
   }
   const active = keys[0]?.id;
@@ -73,7 +75,7 @@ export function createVault(keys: readonly VaultKey[]): Vault {
       const plain = [decipher.update(Buffer.from(text ?? '', 'base64url')), decipher.final()];
       return Buffer.concat(plain).toString('utf8');
     } catch (error) {
-      throw new Error(`${aad} does not open with encryption key "${id}": changed or moved`, {
+      throw new Error(`${aad} does not open with encryption key "${id}": it was changed or moved`, {
         cause: error,
       });
     }
