@@ -1,24 +1,24 @@
 import type { AlertKind } from '../schema/alert.ts';
 
-/** Events that a consumer had still to pass when they were dropped. */
+/** The events that were dropped although a consumer had still to pass them. */
 export interface Lost {
   count: number;
-  /** The lowest and the highest of their positions. */
+  /** The lowest and the highest of their positions are `first` and `last`. */
   first: number;
   last: number;
 }
 
 export interface AlertOptions {
-  /** Who gets alerts of consumers that name nobody. */
+  /** The recipients of alerts about consumers that have no `alert_emails`. */
   alertEmails: string[];
-  /** Where people look: links in mails begin with it. */
+  /** The console's address, with which the links in mails begin. */
   publicUrl: string;
-  /** The alerts' own webhook is told too. */
+  /** Whether alerts are sent to the alert webhook as well. */
   alertWebhook: boolean;
   retryWindowMs: number;
 }
 
-/** A consumer as an alert tells of it, of the transaction that writes the alert. */
+/** A consumer as an alert describes it, read in the transaction that writes the alert. */
 export interface Troubled {
   name: string;
   alert_emails: string[];
@@ -32,40 +32,41 @@ export interface Troubled {
   last_failure: { code: string; detail: string; at: string } | null;
 }
 
-/** What a mail or webhook says of one consumer; with what it lost, where it lost events to retention. */
+/** What a mail or webhook says about one consumer, and which events retention has taken from it, if any. */
 export interface AlertItem extends Partial<Lost> {
   consumer_id: string;
   name: string;
-  /** Why, as the consumer's status says it. */
+  /** The reason for the alert, as a sentence without its full stop. */
   reason: string;
   target: string;
-  /** Without what may be a secret. */
+  /** The target's URL, without the parts that may be secret. */
   endpoint: string;
   failing_since: string | null;
   last_failure: Troubled['last_failure'];
   position: number;
   waiting: number;
-  /** Where people look. */
+  /** The consumer's page in the console. */
   url: string;
 }
 
-/** The columns of `Troubled`, for rows k (consumers), c (cursors), t (targets) and s (streams). */
+/** The columns of `Troubled` but for `failing_since`, of rows k (consumers), c (cursors), t (targets), s (streams). */
 export const TROUBLED = `
   k.name, k.alert_emails, k.version, t.id as target_id, t.name as target_name,
   t.base_url as target_url, c.position, c.last_failure,
   greatest(0, s.last_position - c.position - cardinality(c.ahead)) as waiting`;
 
+/** An alert about one consumer that is about to be written. */
 export interface Alert {
   kind: AlertKind;
   consumerId: string;
   reason: string;
   at: Date;
   troubled: Troubled;
-  /** Makes the Message-ID its own; the consumer's version unless given. */
+  /** Makes the Message-ID unique; the consumer's version unless given. */
   key?: string;
 }
 
-/** What is said of one consumer. */
+/** Describes one consumer for a mail or a webhook. */
 export function itemOf(
   { consumerId, reason, troubled }: Pick<Alert, 'consumerId' | 'reason' | 'troubled'>,
   publicUrl: string,

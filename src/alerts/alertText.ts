@@ -1,14 +1,14 @@
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 
-/** What a kind of alert says; `all` is said of several consumers at once. */
+/** The words of one kind of alert; `all` is used for several consumers together. */
 interface Saying {
   subject: string;
   lead: (item: AlertItem) => string;
   all: string;
-  /** Each of several has a reason of its own. */
+  /** Whether each of several consumers has a reason of its own. */
   apart?: true;
-  /** What follows on how much waits; null: that is not said. */
+  /** The sentence after the number of waiting entries; null: the number is not given. */
   waits: string | null;
   next: string;
   command: ((consumerId: string) => string) | null;
@@ -82,13 +82,14 @@ function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying {
   return first?.first === undefined ? SAYS.aging : SAYS.lost;
 }
 
-/** Says it all in a list of mails. */
+/** The subject of a mail: the kind of alert, the consumer or how many there are, and the target. */
 export function mailSubject(kind: AlertKind, items: readonly AlertItem[]): string {
   const [first] = items;
   const who = items.length === 1 ? first?.name : `${items.length} consumers`;
   return `${sayingOf(kind, first).subject}: ${who} → ${first?.target}`.replaceAll(/\p{Cc}/gu, ' ');
 }
 
+/** The plain text of a mail: a section for each consumer, after what several have in common. */
 export function mailText(kind: AlertKind, items: readonly AlertItem[]): string {
   const lines: string[] = [];
   for (const { lead, facts, next, command, link } of sectionsOf(kind, items)) {
@@ -102,7 +103,7 @@ export function mailText(kind: AlertKind, items: readonly AlertItem[]): string {
   return lines.join('\n');
 }
 
-/** The same words as the text; everything that came from outside is escaped. */
+/** The HTML of a mail, in the same words as its text; everything from outside is escaped. */
 export function mailHtml(kind: AlertKind, items: readonly AlertItem[]): string {
   const lines: string[] = [];
   for (const { lead, facts, next, command, link } of sectionsOf(kind, items)) {
@@ -126,7 +127,7 @@ interface Section {
   link: string | null;
 }
 
-/** One section for one consumer; for several of one target, what they share comes first. */
+/** The sections of a mail: one for each consumer, after one for what several consumers share. */
 function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
   const saying = sayingOf(kind, items[0]);
   const { lead, next, command, all, apart } = saying;
@@ -183,10 +184,10 @@ function escape(text: string): string {
 
 type Written = [items: string, subject: string, body: string, html: string, headers: string];
 
-/** What a mail's row holds of what it says. */
+/** The columns of a mail's row that depend on its items. */
 export function written(kind: AlertKind, items: AlertItem[]): Written {
   const headers = {
-    'X-Millrace-Alert': kind === 'retention' ? 'warning' : kind, // readers know five kinds of mail
+    'X-Millrace-Alert': kind === 'retention' ? 'warning' : kind, // the header has five documented values
     'X-Millrace-Consumer': items.map((item) => item.consumer_id).join(', '),
   };
   return [

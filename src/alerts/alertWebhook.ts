@@ -39,8 +39,9 @@ export function alertWebhook(options: {
 }
 
 /**
- * The signing secrets of the alert webhook where none is given: one of each encryption key, the
- * active one's first, so that both sign while a key is changed. HKDF-SHA256 (RFC 5869), no salt.
+ * The signing secrets of the alert webhook: the given one, or else one derived from each encryption
+ * key, the active key's first, so that both sign while keys are rotated. HKDF-SHA-256 (RFC 5869)
+ * without a salt.
  */
 export function alertSecrets(given: string | null, keys: readonly VaultKey[]): string[] {
   if (given !== null) return [given];

@@ -2,12 +2,13 @@ import type { Sql } from '../db/db.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import type { Alert, AlertKind } from '../schema/alert.ts';
 
-/** Reads alerts with the state of their mails; whoever finds something wrong writes them. */
+/** Reads alerts with the state of their mails. */
 export interface AlertsList {
-  /** Newest first. */
+  /** A page of the alerts that match, newest first. */
   list(query: AlertQuery): Promise<ListPage<Alert>>;
 }
 
+/** Which alerts to list. */
 export interface AlertQuery {
   consumerId?: string | undefined;
   kind?: AlertKind | undefined;
@@ -23,6 +24,7 @@ interface Row extends Omit<Alert, 'mail'> {
   last_error: string | null;
 }
 
+/** Creates the list of alerts. */
 export function createAlertsList(sql: Sql): AlertsList {
   async function list({ consumerId, kind, limit, after }: AlertQuery): Promise<ListPage<Alert>> {
     const { rows } = await sql.query<Row>({

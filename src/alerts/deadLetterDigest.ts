@@ -10,8 +10,9 @@ const AT_ONCE = 100;
 const HOURS = 24;
 
 /**
- * Tells of dead letters that nobody has been told of: one alert a consumer, at most one an hour (a
- * 24th of the retry window). What is counted is marked in the same transaction.
+ * Creates a function that reports new dead letters: one alert for each consumer, at most one in a
+ * 24th of the retry window (an hour). The dead letters that it counts are marked in the same
+ * transaction, so that each is reported once.
  */
 export function createDeadLetterDigest(
   options: AlertOptions & { db: Db; log: Pick<Logger, 'error'> },
@@ -30,8 +31,8 @@ export function createDeadLetterDigest(
         await db.transaction((sql) => tell(sql, id));
       } catch (error) {
         if (isDatabaseAway(error)) throw error;
-        // One that can't be told of must not keep the others from it; it comes up again.
-        options.log.error({ err: error, consumer_id: id }, 'dead letters could not be told of');
+        // A consumer whose alert fails must not hold up the others; it is tried again.
+        options.log.error({ err: error, consumer_id: id }, 'dead letters could not be reported');
       }
     }
   }

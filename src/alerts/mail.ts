@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import nodemailer from 'nodemailer';
 
-/** One row of the outbox; `message_id` is the webhook-id of a webhook. */
+/** A row of the outbox. For a webhook, `message_id` is its `webhook-id`. */
 export interface Mail {
   id: string;
   channel: 'mail' | 'webhook';
@@ -13,14 +13,14 @@ export interface Mail {
   body: string;
   html: string | null;
   headers: Record<string, string>;
-  /** This one included. */
+  /** The attempts to send it, including the current one. */
   attempts: number;
 }
 
-/** Hands a mail over; resolves once the other side has taken it. */
+/** Hands a mail over; resolves once the other side has accepted it. */
 export type Send = (mail: Mail) => Promise<void>;
 
-/** A server that says nothing is one that is away. */
+/** A server that is silent for longer than this counts as away, ms. */
 const SMTP_TIMEOUTS = {
   dnsTimeout: 10_000,
   connectionTimeout: 10_000,
@@ -28,16 +28,16 @@ const SMTP_TIMEOUTS = {
   socketTimeout: 30_000,
 };
 
-/** Sends by SMTP. */
+/** Sends mails by SMTP; one without recipients is dropped. */
 export function smtpMail(url: string, from: string): Send {
   const transport = nodemailer.createTransport({ url, ...SMTP_TIMEOUTS });
   return async (mail) => {
-    if (mail.recipients.length === 0) return; // nobody is named: the alert row tells
+    if (mail.recipients.length === 0) return; // there are no recipients: only the alert's row shows it
     await transport.sendMail(toMessage(mail, from));
   };
 }
 
-/** Writes `.eml` files into a folder: what would have been sent, for development. */
+/** Writes each mail into a folder as an `.eml` file instead of sending it, for development. */
 export function fileMail(folder: string, from: string): Send {
   const transport = nodemailer.createTransport({
     streamTransport: true,

@@ -8,22 +8,23 @@ import { claimMail, nextMailInMs, noteFailed, noteSent } from './outboxRows.ts';
 export interface OutboxOptions {
   db: Db;
   send: Send;
-  /** Where alerts are POSTed to; null: nowhere. */
+  /** Sends to the alert webhook; null: there is none. */
   sendWebhook: Send | null;
-  /** Between two looks, ms. */
+  /** The pause between two looks without a hint, ms. */
   pollMs: number;
   log: Logger;
 }
 
+/** Sends what is in the outbox until it is disposed of. */
 export interface Outbox extends AsyncDisposable {
-  /** There may be something to send now. */
+  /** Makes the outbox look immediately, as there may be something to send. */
   hint(): void;
 }
 
 /**
- * Sends what stands in the outbox. What could not be handed over is tried again for 24 hours, up
- * to an hour apart, then given up; a mail is sent twice only if we die between the server's answer
- * and noting it, with the same Message-ID.
+ * Starts to send what is in the outbox. A mail or webhook that cannot be handed over is tried again
+ * for 24 hours, at most an hour apart, and then given up. It is sent twice, with the same
+ * Message-ID, only if the process dies between the server's answer and noting it.
  */
 export function startOutbox(options: OutboxOptions): Outbox {
   const { db, log } = options;
@@ -37,14 +38,14 @@ export function startOutbox(options: OutboxOptions): Outbox {
   });
   const timer = setInterval(loop.ask, options.pollMs);
 
-  /** What is due before the next look is not late. */
+  /** Plans an earlier look if something is due before the next one. */
   async function lookSoon(): Promise<void> {
     const ms = await nextMailInMs(db);
     clearTimeout(soon);
     if (ms < options.pollMs) soon = setTimeout(loop.ask, Math.max(1, ms));
   }
 
-  /** Sends the one that is due first; claims it before, so that no other process sends it too. */
+  /** Claims and sends the one that is due first; false when none is due. */
   async function sendOne(): Promise<boolean> {
     const mail = await claimMail(db);
     if (mail === null) return false;
@@ -69,7 +70,7 @@ export function startOutbox(options: OutboxOptions): Outbox {
       waitSeconds,
     });
     const what = { err: error, channel, subject, message_id };
-    if (givenUp) log.error(what, 'an alert could not be sent for a day: given up');
+    if (givenUp) log.error(what, 'an alert could not be sent for a day and is given up');
     else log.warn({ ...what, again_in_s: waitSeconds }, 'an alert could not be sent');
   }
 
@@ -84,5 +85,5 @@ export function startOutbox(options: OutboxOptions): Outbox {
 }
 
 function nowhere(): Promise<void> {
-  return Promise.reject(new Error('MILLRACE_ALERT_WEBHOOK is not set any more'));
+  return Promise.reject(new Error('MILLRACE_ALERT_WEBHOOK is no longer set'));
 }

@@ -8,18 +8,18 @@ import type { Mail } from './mail.ts';
 /** A mail as it is put into the outbox. */
 export interface NewMail {
   messageId: string;
-  /** The first of its alerts. */
+  /** The id of its first alert. */
   alertId: string;
   kind: AlertKind;
   recipients: string[];
   targetId: string;
-  /** What it tells of, one a consumer. */
+  /** What the mail reports, one item for each consumer. */
   items: AlertItem[];
-  /** How long it waits for others to join it, ms. */
+  /** How long the mail waits for other alerts to join it, ms. */
   waitMs: number;
 }
 
-/** Puts mails into the outbox. They are sent by the wall clock: a workflow's may be ahead of it where time is skipped. */
+/** Puts mails into the outbox. Their times are the wall clock's, which a workflow's time may be ahead of. */
 export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
   const rows = mails.map((mail) => {
     const [items, subject, body, html, headers] = written(mail.kind, mail.items);
@@ -52,8 +52,8 @@ export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
 }
 
 /**
- * Adds what `mail` tells of to a mail of the same kind and reason, target and recipients that has
- * not been tried yet; returns the Message-ID of that one, or null where there is none.
+ * Adds the items of `mail` to a waiting mail of the same kind, reason, target and recipients that has
+ * not been tried yet. Returns the Message-ID of that mail; null when there is none.
  */
 export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> {
   await sql.query({
@@ -86,7 +86,7 @@ export interface NewWebhook {
   item: AlertItem;
 }
 
-/** Puts webhooks into the outbox, to be sent now. */
+/** Puts webhooks into the outbox, to be sent immediately. */
 export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<void> {
   const rows = webhooks.map(({ alertId, kind, at, item }) => ({
     id: newId(),
@@ -105,11 +105,11 @@ export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<voi
   });
 }
 
-/** Longer than it takes to hand one over: when it has passed, another process may try. */
+/** Longer than handing one over takes. After this time, another process may try. */
 const CLAIM = '2 minutes';
 const GIVE_UP_AFTER = '24 hours';
 
-/** Claims the one that is due first, so that no other process sends it too; null when none is due. */
+/** Claims the mail or webhook that is due first, so that no other process sends it; null when none is due. */
 export async function claimMail(sql: Sql): Promise<Mail | null> {
   const { rows } = await sql.query<Mail>({
     text: `
@@ -123,7 +123,7 @@ export async function claimMail(sql: Sql): Promise<Mail | null> {
   return rows[0] ?? null;
 }
 
-/** Until the next one is due, ms; Infinity when nothing waits. */
+/** Milliseconds until the next one is due; Infinity when nothing waits. */
 export async function nextMailInMs(sql: Sql): Promise<number> {
   const { rows } = await sql.query<{ ms: number | null }>({
     text: `
@@ -133,7 +133,7 @@ export async function nextMailInMs(sql: Sql): Promise<number> {
   return rows[0]?.ms ?? Infinity;
 }
 
-/** Notes that the other side has taken it. */
+/** Notes that the other side has accepted it. */
 export async function noteSent(sql: Sql, id: string): Promise<void> {
   await sql.query({
     text: 'update outbox set sent_at = clock_timestamp(), last_error = null where id = $1',
@@ -141,7 +141,7 @@ export async function noteSent(sql: Sql, id: string): Promise<void> {
   });
 }
 
-/** Notes why it could not be sent, to be tried again after `waitSeconds`; true when it is given up, after 24 hours. */
+/** Notes a failed attempt and plans the next in `waitSeconds`; true when it is given up, after 24 hours. */
 export async function noteFailed(
   sql: Sql,
   id: string,

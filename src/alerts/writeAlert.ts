@@ -7,15 +7,15 @@ import { joinMail, putMails, putWebhooks, type NewMail } from './outboxRows.ts';
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-/** A minute of the 24 hours: stops of one target within it share a mail. */
+/** The time within which stops of one target share a mail, ms: a minute, or less if the window is shorter. */
 export function mailGraceMs(retryWindowMs: number): number {
   return Math.min(MINUTE, Math.round((retryWindowMs * MINUTE) / DAY));
 }
 
 /**
- * Writes an alert and puts its mail, and its webhook where there is one, into the outbox, in the
- * caller's transaction. Stops of one target within a minute share a mail where they go to the same
- * people.
+ * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the
+ * caller's transaction. Stops of one target within a minute share a mail if they have the same
+ * recipients.
  */
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
@@ -37,17 +37,17 @@ export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert):
   if (options.alertWebhook) await putWebhooks(sql, webhooksOf([told]));
 }
 
-/** Alerts of one kind and target that a mail of their own tells of. */
+/** Alerts of one kind and target that share a mail. */
 export interface AlertMail {
   messageId: string;
   kind: AlertKind;
   recipients: string[];
   targetId: string;
-  /** At least one. */
+  /** The alerts; there is at least one. */
   alerts: { id: string; consumerId: string; at: Date; item: AlertItem }[];
 }
 
-/** Writes alerts and puts their mails and webhooks into the outbox, set-based, in the caller's transaction. */
+/** Writes alerts and puts their mails and webhooks into the outbox, in the caller's transaction. */
 export async function writeAlertMails(
   sql: Sql,
   options: AlertOptions,
@@ -61,7 +61,7 @@ export async function writeAlertMails(
   if (options.alertWebhook) await putWebhooks(sql, webhooksOf(mails));
 }
 
-/** Who is told of a consumer's alert, sorted: those that it names, else those of `byDefault`. */
+/** The recipients of a consumer's alerts, sorted: its own `alert_emails`, or `byDefault` if it has none. */
 export function recipientsOf(
   { alert_emails: named }: { alert_emails: string[] },
   byDefault: string[],
@@ -71,7 +71,7 @@ export function recipientsOf(
 
 function toMail({ alerts, ...mail }: AlertMail, waitMs: number): NewMail {
   const [first] = alerts;
-  if (first === undefined) throw new Error('a mail tells of at least one alert');
+  if (first === undefined) throw new Error('a mail needs at least one alert');
   return { ...mail, alertId: first.id, items: alerts.map(({ item }) => item), waitMs };
 }
 
