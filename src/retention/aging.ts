@@ -10,13 +10,14 @@ import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
 
 const CONSUMERS = 200;
-/** Looked at for one consumer at a time: by position, or of each of a few syncs and of all of them. */
+/** How many rows one look at a consumer reads: by position, or for each of a few syncs and for all of them. */
 const ROWS = 5_000;
 const SYNC_ROWS = 500;
 const FEW_SYNCS = 32;
 /** Time limit of one run, ms; the rest is left to the next run. */
 const BUDGET_MS = 5_000;
 
+/** What the watch works with. */
 export interface AgingOptions {
   db: Pick<Db, 'query' | 'transaction'>;
   /** How long events are kept, ms. */
@@ -25,19 +26,20 @@ export interface AgingOptions {
   log: Pick<Logger, 'warn'>;
 }
 
+/** Warns of consumers that are about to lose events. */
 export interface AgingWatch {
   /**
-   * Warns once of each consumer, whatever its status, for which an event waits that is older than
-   * 80 % of the retention; again only after it has passed what is nearly as old. Safe to call from
-   * any number of processes, every few minutes.
+   * Warns once about each consumer, whatever its status, for which an event waits that is older than
+   * 80 % of the retention, and again only after nothing older than 70 % has waited for it. Any number of
+   * processes may call it, every few minutes.
    */
   run(): Promise<void>;
 }
 
 /**
- * Watches for events that will be dropped before a consumer has passed them. Consumers that stand
- * beyond what is old cost nothing; of the others it is kept how far nothing waits for them, so that
- * a filter that rarely matches is not read over again.
+ * Creates the watch for events that will be dropped before a consumer has passed them. Consumers that
+ * are beyond the old events cost nothing. For the others it is stored up to which position nothing
+ * waits for them, so that a filter that rarely matches does not read the same events again.
  */
 export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWatch {
   const pages = createPages(db);
@@ -64,7 +66,7 @@ export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWa
     while (mayBeMore && performance.now() < until) mayBeMore = await look(bounds);
   }
 
-  /** Whether there was anyone to look at. */
+  /** Looks at a few consumers; false when none was left to look at. */
   function look({ started, old, young }: Bounds): Promise<boolean> {
     return db.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.watchAging})`);
@@ -107,9 +109,9 @@ export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWa
 }
 
 interface Bounds {
-  /** When the run began. */
+  /** When the run began, as Postgres tells the time. */
   started: string;
-  /** Everything up to here is old enough to warn, and to go on being warned. */
+  /** Everything up to `old` is old enough to warn of; everything up to `young`, to keep a warning in force. */
   old: number;
   young: number;
 }
@@ -122,12 +124,12 @@ const STANDS = `
    cross join lateral (select ${SHOWN_POSITION} as at) stand
    where k.stream = 'events' and k.deleted_at is null`;
 
-/** Forgets those that have passed everything that is old. */
+/** Forgets the consumers that have passed everything up to position $1. */
 const OVER = `
   delete from aging a
    where not exists (select from (${STANDS}) k where k.id = a.consumer_id and k.at < $1)`;
 
-/** The next rows that may wait for k: of a few syncs by their index, else by position. */
+/** The next rows that may wait for consumer k: read by the index of its syncs if they are few, else by position. */
 const NEXT = `
   select position, sync_id, collection_id, event from (
     (select position, sync_id, collection_id, event from events
@@ -142,8 +144,9 @@ const NEXT = `
   ) e order by position limit k.rows`;
 
 /**
- * Looks for the first event up to $3 that waits for each of a few consumers, notes what it found,
- * and says who is to be warned. $1: who was looked at since then is done; $2: as old as to warn.
+ * Finds the first event up to position $3 that waits for each of a few consumers, notes it, and
+ * returns which of them are to be warned. Consumers looked at since $1 are left out; events up to
+ * position $2 are old enough to warn of.
  */
 const LOOK = `
   with behind as materialized (

@@ -4,17 +4,19 @@ import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { ensurePartitions } from '../db/partitions.ts';
 
+/** How long and how many attempts are kept. */
 export interface AttemptRetentionOptions {
   db: Pick<Db, 'query' | 'transaction'>;
   /** How long attempts are kept, ms. */
   ageMs: number;
-  /** How much room they may take, with their indexes, bytes. */
+  /** How many bytes they may take, with their indexes. */
   maxBytes: number;
   log: Pick<Logger, 'info'>;
 }
 
+/** Drops attempts that are no longer kept. */
 export interface AttemptRetention {
-  /** Drops what is too old, then what is too much, the oldest first. Safe to call from any number of processes. */
+  /** Drops what is too old, then what is too much, the oldest first. Any number of processes may call it. */
   run(): Promise<void>;
 }
 
@@ -22,18 +24,18 @@ const TIME = { attempts: 'started_at', attempt_batches: 'committed_at' } as cons
 type Parent = keyof typeof TIME;
 const PARENTS = Object.keys(TIME) as Parent[];
 
-/** A table of more pages (80 MB) is read in part to find its middle. */
+/** Of a table with more pages than this (80 MB) only a sample is read to find its middle. */
 const SAMPLED_PAGES = 10_000;
 const PAGE_BYTES = 8_192;
-/** Where less of a table's pages is in use, what comes fits in. */
+/** While a smaller share of a table's pages is in use, new rows fit into the free room. */
 const FULL = 0.75;
-/** An empty table with its indexes takes less. */
+/** An empty table with its indexes takes less than this. */
 const EMPTY_BYTES = 1024 * 1024;
 
 interface Part {
   name: string;
   parent: Parent;
-  /** `20261123`; null: holds what came while its day had no partition. */
+  /** The day (UTC), as in `20261123`; null for the default partition, for rows whose day had none. */
   day: string | null;
   bytes: number;
 }
@@ -47,15 +49,15 @@ interface Step {
 const NOTHING: Step = { partitions: [], rows: 0 };
 
 /**
- * Keeps attempts to an age and a size: whole days go, the oldest first. Of a day that is too much
- * by itself the older half is deleted, and its room used again. Nothing that is sent depends on
- * them: at worst the number of the attempt at an entry begins anew.
+ * Creates what keeps attempts within an age and a size. Whole days are dropped, the oldest first. If
+ * one day is too much by itself, its older half is deleted and the room used again. Nothing that is
+ * sent depends on stored attempts: at worst the number of the attempt at an entry starts again at 1.
  */
 export function createAttemptRetention(options: AttemptRetentionOptions): AttemptRetention {
   const { db, ageMs, maxBytes, log } = options;
 
   async function run(): Promise<void> {
-    await ensurePartitions(db); // what is of a day has to be in it
+    await ensurePartitions(db); // so that the rows of a day are in its partition
     await dropOld();
     await dropTooMuch();
   }
@@ -86,11 +88,11 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
     } while (step.partitions.length > 0);
     if (partitions.length > 0 || rows > 0) {
       const dropped = { partitions, rows, max_bytes: maxBytes };
-      log.info(dropped, 'attempts beyond their size were dropped');
+      log.info(dropped, 'attempts beyond the size limit were dropped');
     }
   }
 
-  /** Drops the oldest day if there is too much, or else half of the largest part's rows. */
+  /** If there is too much, drops the oldest day or, when only today is left, half of the largest part's rows. */
   function makeRoom(): Promise<Step> {
     return db.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropAttempts})`);
@@ -110,7 +112,7 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
   return { run };
 }
 
-/** The parts of the oldest day before today (UTC), else what is of no day. */
+/** The parts of the oldest day before today (UTC); without one, the default partitions that hold rows. */
 function oldestOf(parts: Part[]): Part[] {
   const today = dayOf(Date.now());
   const days = parts.flatMap(({ day }) => (day !== null && day < today ? [day] : []));
@@ -130,7 +132,7 @@ async function partsOf(sql: Sql): Promise<Part[]> {
   return rows.map((row) => ({ ...row, day: /_(\d{8})$/u.exec(row.name)?.[1] ?? null }));
 }
 
-/** Neither commits nor reads may wait long for it. */
+/** Drops tables, or gives up after 2 s, because commits and reads wait behind the lock. */
 async function drop(tx: Sql, names: string[]): Promise<void> {
   await tx.query(`set local lock_timeout = '2s'`);
   for (const name of names) {
@@ -138,7 +140,7 @@ async function drop(tx: Sql, names: string[]): Promise<void> {
   }
 }
 
-/** How many rows of both tables it deleted; none while the last half's room is not used up. */
+/** Deletes the older half of a day; returns how many rows, none while the room freed before is not used up. */
 async function deleteOlderHalf(tx: Sql, { name, parent }: Part): Promise<number> {
   await tx.query(`set local statement_timeout = '10min'`);
   const size = await tx.query<{ bytes: number }>(`select pg_relation_size('${name}') as bytes`);
@@ -161,7 +163,7 @@ async function deleteOlderHalf(tx: Sql, { name, parent }: Part): Promise<number>
   return deleted;
 }
 
-/** `20261123`, UTC. */
+/** The UTC day of a unix time in ms, as in `20261123`. */
 function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
 }

@@ -6,23 +6,28 @@ import type { Db, Sql } from '../db/db.ts';
 import { EVENTS_A_PARTITION } from '../db/partitions.ts';
 import { tellOfLost } from './lostEvents.ts';
 
+/** What is kept for how long, and how losses are reported. */
 export interface RetentionOptions {
   db: Pick<Db, 'query' | 'transaction'>;
   /** How long events are kept, ms. */
   eventMs: number;
-  /** How long attempts are, and with them what only tells of the past, ms. */
+  /** How long attempts and other traces of the past are kept, ms. */
   attemptMs: number;
-  /** How those hear of it that miss some. */
+  /** How alerts about lost events are sent. */
   alerts: AlertOptions;
   log: Pick<Logger, 'info' | 'warn'>;
 }
 
+/** Drops events, and other rows, that are no longer kept. */
 export interface Retention {
-  /** Drops what is old enough; rejects when readers hold a partition too long, to be run again. Safe to call from any number of processes, every few minutes. */
+  /**
+   * Drops what is old enough. Rejects when readers hold a partition for too long; the next run tries
+   * again. Any number of processes may call it, every few minutes.
+   */
   run(): Promise<void>;
 }
 
-/** What nobody asks for any more. */
+/** Statements that delete the traces of what was over $1 ms ago. */
 const LEFTOVERS = [
   `delete from outbox where coalesce(sent_at, given_up_at) < now() - $1 * interval '1 ms'`,
   `delete from stored_edits where created_at < now() - $1 * interval '1 ms'`,
@@ -34,9 +39,9 @@ const LEFTOVERS = [
 ];
 
 /**
- * Drops events by age, whole partitions at a time: one goes when its newest event is older than
- * `eventMs`. Each consumer that had still to pass entries of it gets an alert that counts
- * them, and its mail, in the same transaction.
+ * Creates what drops events by age, one whole partition at a time: a partition is dropped when its
+ * newest event is older than `eventMs`. Each consumer that had still to pass events of it gets an
+ * alert that counts them, with its mail, in the same transaction.
  */
 export function createRetention(options: RetentionOptions): Retention {
   const { db, eventMs, attemptMs, alerts, log } = options;
@@ -47,7 +52,7 @@ export function createRetention(options: RetentionOptions): Retention {
     for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
   }
 
-  /** Whether one was dropped, so that the next may be due. */
+  /** Drops the oldest partition if it is due; true when it did, as the next one may be due then. */
   function dropOldestEvents(): Promise<boolean> {
     return db.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropEvents})`);
@@ -58,7 +63,7 @@ export function createRetention(options: RetentionOptions): Retention {
       await tx.query(`set local statement_timeout = '10min'`);
       const missed = await tellOfLost(tx, alerts, { name, last: to - 1, keptMs: eventMs });
       await tx.query({ text: 'delete from event_ids where position < $1', values: [to] });
-      // Lines before tables, as appends lock them; neither may keep appends and reads waiting long.
+      // The row before the table, the order in which appends lock them. Neither may hold up appends and reads long.
       await tx.query(`set local lock_timeout = '2s'`);
       await tx.query({
         text: `update streams set first_position = greatest(first_position, $1) where name = 'events'`,

@@ -5,21 +5,22 @@ import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { lostText } from './retentionText.ts';
 
+/** A partition of events that is about to be dropped. */
 export interface GoingPartition {
-  /** The table of a partition of events. */
+  /** The name of its table. */
   name: string;
   /** Its last position. */
   last: number;
-  /** How old its events have got, ms. */
+  /** How long its events were kept, ms. */
   keptMs: number;
 }
 
-/** Counted by one statement: each may have to read the whole partition, about a second. */
+/** How many consumers one statement counts: each may read the whole partition, which takes about a second. */
 const AT_ONCE = 50;
 
 /**
- * Tells of each consumer that has entries of the partition ahead of it, unsettled, that pass its
- * filter: how many, in the caller's transaction. Returns how many consumers miss some.
+ * Writes, in the caller's transaction, an alert for each consumer that loses events with the
+ * partition: unsettled events ahead of it that pass its filter. Returns how many consumers there are.
  */
 export async function tellOfLost(
   tx: Sql,
@@ -47,7 +48,7 @@ export async function tellOfLost(
   return alerts.length;
 }
 
-/** Consumers that stand beyond the partition are not looked at any closer: most do. */
+/** Finds the consumers that are not beyond the partition, so that the others, which are most, cost little. */
 const BEHIND = `
   select k.id
     from consumers k

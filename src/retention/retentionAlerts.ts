@@ -12,13 +12,13 @@ export interface RetentionAlert {
   lost?: Lost;
 }
 
-/** Consumers that one mail tells of. */
+/** How many consumers one mail reports at most. */
 const A_MAIL = 100;
 
 /**
- * Writes alerts of retention, and their mails and webhooks into the outbox, set-based, in the
- * caller's transaction. Consumers of one target share mails where they go to the same people.
- * Tell of losses and of what is about to be lost in calls of their own.
+ * Writes alerts about retention, and puts their mails and webhooks into the outbox, in the caller's
+ * transaction. Consumers of one target share mails if they have the same recipients. Report losses
+ * and imminent losses in separate calls.
  */
 export async function writeRetentionAlerts(
   sql: Sql,
@@ -33,14 +33,14 @@ export async function writeRetentionAlerts(
   );
 }
 
-/** Alerts that may share mails: never none. */
+/** Alerts that may share mails; there is at least one. */
 interface Group {
   targetId: string;
   recipients: string[];
   alerts: RetentionAlert[];
 }
 
-/** By target and by recipients. */
+/** Groups alerts by target and recipients. */
 function grouped(alerts: RetentionAlert[], byDefault: string[]): Iterable<Group> {
   const groups = new Map<string, Group>();
   for (const alert of alerts) {
@@ -63,7 +63,7 @@ function inMails({ targetId, recipients, alerts }: Group, publicUrl: string): Al
       at: alert.at,
       item: { ...itemOf(alert, publicUrl), ...alert.lost },
     }));
-    // Not by position or version: a consumer that was put back may come to the same place again.
+    // Neither position nor version would make it unique: after a seek a consumer may come to the same place again.
     const messageId = `<retention.${told[0]?.consumerId}.${told[0]?.id}@millrace>`;
     return { messageId, kind: 'retention', recipients, targetId, alerts: told };
   });

@@ -2,22 +2,26 @@ import type { Lost } from '../alerts/alertItem.ts';
 import { amount, inWords } from '../rules/words.ts';
 
 /**
- * Parts of the retention. Whoever has an event waiting that is older than the first is warned; that
- * is over when none is older than the second, so that one who just keeps up is not warned for ever.
+ * The part of the retention at which a consumer is warned: when an event that is older waits for it.
  */
 export const WARN_AT = 0.8;
+/**
+ * The part of the retention at which a warning is over: when no event that is older waits. It is
+ * smaller, so that a consumer that just keeps up is not warned again and again.
+ */
 export const OVER_AT = 0.7;
 
+/** How old the events are that wait for a consumer. */
 export interface Aging {
-  /** Events that wait, at most where `upTo` is set. */
+  /** How many events wait; an upper bound when `upTo` is set. */
   waiting: number;
   upTo?: boolean;
-  /** Age of the oldest of them, and how old events get before they are dropped, ms. */
+  /** The age of the oldest of them, and the age at which events are dropped, ms. */
   ageMs: number;
   keptMs: number;
 }
 
-/** Why a consumer is about to lose events. */
+/** The reason why a consumer is about to lose events, for people. */
 export function agingText({ waiting, upTo = false, ageMs, keptMs }: Aging): string {
   const which =
     waiting === 1
@@ -26,7 +30,7 @@ export function agingText({ waiting, upTo = false, ageMs, keptMs }: Aging): stri
   return `${which} is ${inWords(ageMs)} old; events are dropped after ${inWords(keptMs)}`;
 }
 
-/** What a consumer has lost. */
+/** What a consumer has lost, for people. */
 export function lostText({ count, first, last }: Lost, keptMs: number): string {
   const one = count === 1;
   const where = one ? `position ${first}` : `positions ${first} to ${last}`;
