@@ -4,7 +4,7 @@ import type { StreamName } from '../schema/stream.ts';
 import type { StoredHead } from './lease.ts';
 import type { AttemptRow, Batch } from './senderOutcomes.ts';
 
-/** One attempt that has ended. Times in unix ms and ms. */
+/** One attempt that has ended; `startedAt` is unix ms. */
 export interface EndedAttempt {
   position: number;
   messageId: string;
@@ -13,34 +13,37 @@ export interface EndedAttempt {
   durationMs: number;
 }
 
+/** The entry whose failure has ended a drain, with its next attempt. */
 export interface FailingHead {
   position: number;
   attempt: number;
-  /** Unix ms, as the next one; null: none is planned. */
+  /** When its next attempt is due, unix ms; null: none is planned. */
   nextAttemptAt: number | null;
-  /** Until when the endpoint asked to wait; null: it did not. */
+  /** Until when the endpoint has asked to wait, unix ms; null: it has not. */
   askedUntil: number | null;
   outcome: Failed;
   startedAt: number;
 }
 
-/** What a delivery has seen and not yet handed to the committer. */
+/** The attempts of a drain that have not been handed to the committer yet. */
 export interface AttemptLog {
+  /** Logs a success. */
   delivered(ended: EndedAttempt, status: number): void;
-  /** A failed attempt after which sending goes on; unix ms of the next one, if that is planned. */
+  /** Logs a failure after which sending goes on; `nextAttemptAt` is unix ms, null: none is planned. */
   failed(ended: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
-  /** One that ends the sending: handed over (unless it was) when the next attempt has been planned. */
+  /** Logs a failure that ends the drain; unless it was handed over before, `failingHead` adds it to the rows. */
   failing(ended: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
-  /** What came since the last call: first-attempt successes as columns, the rest as rows. */
+  /** What has been logged since the last call: successes of first attempts as columns, the rest as rows. */
   toStore(): { batch: Batch; attempts: AttemptRow[] };
   /**
-   * The lowest of several failing entries is the head, or one that was answered 410. Its next
-   * attempt is planned from `now` (unix ms), no earlier than any of them was asked to wait for, nor
-   * than in `paceMs`. Null: none fails.
+   * The head among the failing entries: one that was answered 410, or else the lowest. Its next
+   * attempt is planned from `now` (unix ms), not before the end of any wait that the endpoint has
+   * asked for, nor within `paceMs`. Null when no entry fails.
    */
   failingHead(now: number, paceMs: number): FailingHead | null;
 }
 
+/** Creates an empty log for a drain of the stream. */
 export function createAttemptLog(stream: StreamName, retryWindowMs: number): AttemptLog {
   const failures: { attempt: AttemptRow; outcome: Failed; handedOver: boolean }[] = [];
   let batch = emptyBatch();
@@ -64,7 +67,7 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
     if (head === undefined) return null;
     const outcomes = failures.map((one) => one.outcome);
     const { nextAttemptAt, askedUntil } = planHead({
-      attempt: 1, // an episode begins, however often this entry was tried in earlier ones
+      attempt: 1, // the schedule begins, however often this entry was tried before
       nowMs: now,
       remainingMs: retryWindowMs,
       windowMs: retryWindowMs,
@@ -109,7 +112,7 @@ export function failedAttempt(
   return { ...toAttempt(stream, ended), status, errorCode: code, responseHead, nextAttemptAt };
 }
 
-/** The row of an attempt, as failed for no known reason: what differs is set by the caller. */
+/** The row of an attempt, as failed without a reason; the caller sets what differs. */
 export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
   const { position, messageId, attempt, startedAt, durationMs } = ended;
   return {
@@ -127,13 +130,14 @@ export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
   };
 }
 
-/** What the cursor keeps of the head that a drain ended with: it is the first failure of its episode. */
+/** What the cursor stores of the head that ended a drain. It counts as the first failure in a row. */
 export function toRelease(head: FailingHead): StoredHead {
   const { position, attempt, nextAttemptAt, askedUntil, outcome, startedAt } = head;
   const failure = storedFailure(outcome, startedAt);
   return { position, attempt, tries: 1, nextAttemptAt, askedUntil, failure };
 }
 
+/** A batch without attempts. */
 export function emptyBatch(): Batch {
   return { positions: [], startedAt: [], durationMs: [], status: [] };
 }

@@ -4,7 +4,7 @@ import { moveCursors } from './cursors.ts';
 import { PARKED_CTES } from './parkedRows.ts';
 import type { AttemptRow, Committed, SenderOutcomes } from './senderOutcomes.ts';
 
-/** One statement for all that happened; `parked` adds what happened to parked entries. */
+/** One statement for all outcomes; `parked` adds the changes of parked entries. */
 function commitText(parked: boolean): string {
   return `
   with input as (
@@ -32,7 +32,7 @@ function commitText(parked: boolean): string {
 const COMMIT = commitText(false);
 const COMMIT_WITH_PARKED = commitText(true);
 
-/** Stores outcomes and renews the leases; a fenced consumer is missing in the answer. */
+/** Stores the outcomes of several senders and renews their leases; the answer lacks fenced consumers. */
 export async function commit(
   sql: Sql,
   outcomes: SenderOutcomes[],
@@ -86,7 +86,7 @@ function parkedValues(outcomes: SenderOutcomes[]): unknown[] {
   return [all('inserts'), all('updates'), all('deletes'), added];
 }
 
-/** Not by spreading: a batch may hold more numbers than a call takes. */
+/** The smallest number. `Math.min` would not do: a batch may hold more numbers than a call takes arguments. */
 function least(numbers: number[]): number | null {
   return numbers.length === 0 ? null : numbers.reduce((low, one) => (one < low ? one : low));
 }

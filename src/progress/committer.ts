@@ -4,55 +4,57 @@ import { createOutcomeStore } from './outcomeStore.ts';
 import type { Progress } from './progress.ts';
 import type { Committed, SenderOutcomes } from './senderOutcomes.ts';
 
-/** One drain as the committer sees it. */
+/** A drain as the committer sees it. */
 export interface Committing {
   readonly consumerId: string;
-  /** Hands over what has happened since the last call; called only when the last hand-over is stored. */
+  /** Hands over what has happened since the last call; called only when that has been stored. */
   toStore(): SenderOutcomes;
-  /** Stored. The lease holds until `leaseUntil` on the monotonic clock. */
+  /** Called once what was handed over is stored. The lease holds until `leaseUntil` (monotonic ms). */
   stored(committed: Committed, leaseUntil: number): void;
-  /** A successor has the cursor: nothing of this sender counts any more. */
+  /** Called when a successor has the cursor: nothing that this sender does is stored any more. */
   fenced(): void;
-  /** This consumer's outcomes cannot be stored, for a reason that will not pass. */
+  /** Called when this consumer's outcomes cannot be stored, for a reason that will not pass, or are given up. */
   broken(error: Error): void;
 }
 
+/** Stores the outcomes of all drains of a process. */
 export interface Committer extends AsyncDisposable {
   /** Keeps the lease of `one` renewed until `leave`. */
   join(one: Committing): void;
   leave(one: Committing): void;
-  /** There is something to store within the interval. */
+  /** Has the outcomes of `one` stored within the interval. */
   mark(one: Committing): void;
-  /** Stores at once what there is; resolves when it is stored, or the sender is fenced or broken. */
+  /** Stores what there is without waiting; resolves when it is stored, or the sender is fenced or broken. */
   flush(one: Committing): Promise<void>;
-  /** The rows of all drains here may have changed. */
+  /** Marks all drains, as the rows of any consumer may have changed; a commit returns their versions. */
   markAll(): void;
-  /** The process is to end: what can't be stored by then (monotonic ms), as Postgres is away, is given up. */
+  /** Ends the patience of a process that has to end: outcomes not stored by then (monotonic ms) are given up. */
   endBy(at: number): void;
-  /** Infinity until the process is to end. */
+  /** The time given to `endBy`; Infinity before. */
   readonly endsAt: number;
-  /** Consumers whose last outcomes were given up: what they sent may be sent again. */
+  /** The consumers whose last outcomes were given up: what they sent may be sent again. */
   readonly unstored: Set<string>;
-  /** False while Postgres is away: nothing may be sent that could not be recorded. */
+  /** False while Postgres is away: nothing may be sent whose outcome could not be stored. */
   readonly healthy: boolean;
 }
 
+/** How often outcomes are stored, and where. */
 export interface CommitterOptions {
   progress: Progress;
-  /** Between two commits, ms. */
+  /** The pause before a commit, in which further outcomes join it, ms. */
   intervalMs: number;
   leaseMs: number;
   log: Logger;
 }
 
 /**
- * Stores the outcomes of all drains of the process, set-based, one statement at a time, every
- * `intervalMs` while there is anything. While Postgres is away it keeps what it took and tries
- * again until it is stored, or the process has to end.
+ * Creates a committer. It stores the outcomes of all marked drains in one statement, every
+ * `intervalMs` while there are any. While Postgres is away, it keeps what it has taken and tries
+ * again until that is stored or the process has to end.
  */
 export function createCommitter(options: CommitterOptions): Committer {
   const { progress, leaseMs, log } = options;
-  const joined = new Map<Committing, number>(); // → when its lease was last renewed
+  const joined = new Map<Committing, number>(); // with the time when its lease was last renewed
   const dirty = new Set<Committing>();
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> | null = null;
@@ -100,8 +102,8 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   async function flush(one: Committing): Promise<void> {
-    // A round under way took its outcomes before this call, so a second one has to follow: one
-    // for all that were flushed meanwhile, so it must find them marked.
+    // A round under way may have taken its outcomes before this call, so another round has to follow.
+    // All drains that are flushed meanwhile share that round, so each has to be marked.
     dirty.add(one);
     if (running !== null) await running;
     await run();

@@ -3,19 +3,19 @@ import type { Query, Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
 import type { Lease, Release } from './lease.ts';
 
-/** Columns of a cursor at which no entry fails: the next failure begins a schedule of its own. */
+/** The columns of a cursor without a failing entry: the next failure begins a new schedule. */
 const NOTHING_FAILS =
   'head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null';
 
-/** Columns of a cursor that the leader does not watch. */
+/** The columns of a cursor that the leader does not watch. */
 const UNWATCHED = 'indexed_epoch = null, wanted = null, wanted_version = null';
 
-/** A sender that did not release may have made a request until its lease was over; no rate is below one a second. */
+/** The wait after the lease of a sender that died, which may have sent until its end: no rate is below 1/s. */
 const SLOWEST = `interval '1 second'`;
 
 /**
  * Starts the next epoch, which fences every earlier sender; null when the consumer has no row. A
- * woken drain skips to what the leader saw, if the leader saw it with the filter in force.
+ * woken drain skips to the leader's match if the leader matched with the newest filter version.
  */
 export async function acquire(
   sql: Sql,
@@ -121,8 +121,8 @@ export async function release(sql: Sql, released: Release): Promise<boolean> {
 }
 
 /**
- * The part of a commit that moves the cursors of the rows in `input` and renews their leases by $9
- * ms; it returns the consumers that are not fenced. With `parked` it counts what was parked anew.
+ * The part of a commit that moves the cursors of the rows in `input` and renews their leases for $9
+ * ms; it returns the consumers that are not fenced. With `parked` it also counts newly parked entries.
  */
 export function moveCursors(parked: boolean): string {
   return `
@@ -136,13 +136,13 @@ export function moveCursors(parked: boolean): string {
     returning c.consumer_id`;
 }
 
-/** The part of a statement in which the sender of consumer $1 under epoch $2 takes version $3. */
+/** The part of a statement that notes that the sender of consumer $1 with epoch $2 has taken version $3. */
 export const TAKE_VERSION = `
   update cursors set seen_version = greatest(seen_version, $3)
    where consumer_id = $1 and epoch = $2
   returning consumer_id`;
 
-/** The part of a statement that ends the epoch of consumer $1 once no sender's lease runs any more. */
+/** The part of a statement that ends the epoch of consumer $1, unless a sender's lease is still running. */
 export const END_EPOCH = `
   update cursors set epoch = epoch + 1, holder = null, lease_until = null,
                      paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
@@ -154,7 +154,7 @@ export function createCursor({ position, idle }: { position: string; idle: strin
   return `insert into cursors (consumer_id, position, idle) select id, ${position}, ${idle} from consumer`;
 }
 
-/** An idle consumer leaves the leader's hands at `position`. */
+/** Sets an idle consumer to `position` and ends the leader's watch over it. */
 export async function leaveLeader(sql: Sql, consumerId: string, position: number): Promise<void> {
   await sql.query({
     text: `update cursors set position = $2, idle = false, ${UNWATCHED} where consumer_id = $1`,
@@ -162,7 +162,7 @@ export async function leaveLeader(sql: Sql, consumerId: string, position: number
   });
 }
 
-/** After a resume nothing fails and nothing counts as parked; sending starts with one request. */
+/** Prepares a cursor for a resume: nothing fails, nothing counts as parked, and sending starts with one request. */
 export async function resumeCursor(sql: Sql, consumerId: string): Promise<void> {
   await sql.query({
     text: `
@@ -172,8 +172,8 @@ export async function resumeCursor(sql: Sql, consumerId: string): Promise<void> 
 }
 
 /**
- * Everything up to `position` is settled and nothing above it. Commits of a sender that did not
- * release are fenced; its lease, if any, is still waited out.
+ * Makes everything up to `position` settled, and nothing above it. Commits of a sender that did not
+ * release its lease are fenced; the lease is still waited out.
  */
 export async function seekCursor(sql: Sql, consumerId: string, position: number): Promise<void> {
   await sql.query({
@@ -186,28 +186,28 @@ export async function seekCursor(sql: Sql, consumerId: string, position: number)
   });
 }
 
-/** The part of a statement in which the endpoints of the consumers in `k` are back: nothing fails. */
+/** The part of a statement that notes for the consumers in `k` that their endpoints are back: nothing fails. */
 export const RECOVER = `
   update cursors set ${NOTHING_FAILS}, ramp = true
     from k where consumer_id = k.id
   returning cursors.*`;
 
-/** The part of a statement after which no attempt is planned for the consumers in `k`. */
+/** The part of a statement that cancels the planned attempts of the consumers in `k`. */
 export const PLAN_NOTHING = `
   update cursors set next_attempt_at = null
     from k where consumer_id = k.id
   returning cursors.*`;
 
-/** What of a consumer is settled. */
+/** Which entries of a consumer are settled. */
 export interface Settled {
   position: number;
-  /** Settled above the position. */
+  /** Settled positions above it. */
   ahead: number[];
-  /** The endpoint has asked to wait, and that time is not over. */
+  /** Whether the endpoint has asked to wait and that time is not over. */
   asked: boolean;
 }
 
-/** Reads what is settled; null when the consumer has no row. */
+/** Reads which entries are settled; null when the consumer has no row. */
 export async function loadSettled(sql: Sql, consumerId: string): Promise<Settled | null> {
   const { rows } = await sql.query<Settled>({
     text: `
@@ -218,18 +218,18 @@ export async function loadSettled(sql: Sql, consumerId: string): Promise<Settled
   return rows[0] ?? null;
 }
 
-/** What the leader found for an idle consumer. */
+/** What the leader has found for an idle consumer. */
 export interface Matched {
   consumerId: string;
   filterVersion: number;
-  /** The first match; null when there was none. */
+  /** The position of the first match; null when there was none. */
   position: number | null;
 }
 
-/** Keeps the lead of epoch $1 from passing on until the end of the transaction, which else could go on after it. */
+/** Locks the leader's row under epoch $1, so that no other process takes the lead before the transaction ends. */
 export const LEADING = 'select epoch from leader where epoch = $1 for share';
 
-/** No cursor is watched any more; each stays at the leader's position, unless it wants something. */
+/** Ends the watch over all cursors. Each stays at the leader's position, unless it wants something. */
 export async function unwatchAll(sql: Sql): Promise<void> {
   await sql.query(`
     update cursors c
@@ -240,7 +240,7 @@ export async function unwatchAll(sql: Sql): Promise<void> {
      where k.id = c.consumer_id and c.idle and c.indexed_epoch is not null`);
 }
 
-/** From now on the leader watches these, if it still leads under `epoch` and their filters are the same. */
+/** Notes that the leader watches these, if it still leads under `epoch`, where their filters are the same. */
 export async function watch(sql: Sql, epoch: number, watched: Matched[]): Promise<void> {
   await sql.query({
     text: `
@@ -262,7 +262,7 @@ export async function watch(sql: Sql, epoch: number, watched: Matched[]): Promis
   });
 }
 
-/** The statement that notes what watched consumers want, if the leader still leads under `epoch`. */
+/** A statement that notes what watched consumers want, if the leader still leads under `epoch`. */
 export function setWanted(epoch: number, wanted: Matched[]): Query {
   return {
     text: `

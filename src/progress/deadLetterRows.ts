@@ -1,8 +1,8 @@
 import type { Sql } from '../db/db.ts';
 
 /**
- * The part of a commit in which the rows of `parked_gone` that have died become dead letters. One
- * that died before is replaced, and told of again.
+ * The part of a commit that turns the rows of `parked_gone` that have died into dead letters. An
+ * earlier dead letter of the same entry is replaced, and the new one is reported again.
  */
 export const BURY = `
     insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id,
@@ -14,18 +14,18 @@ export const BURY = `
        set id = excluded.id, attempts = excluded.attempts, died_at = excluded.died_at,
            last_failure = excluded.last_failure, told = false`;
 
-/** The part of a statement that takes out the dead letters $3 of consumer $1; null: all of them. */
+/** The part of a statement that deletes and returns the dead letters $3 of consumer $1; null: all of them. */
 export const TAKE_OUT = `
     delete from dead_letters
      where consumer_id = $1 and ($3::uuid[] is null or id = any($3))
     returning *`;
 
-/** The part of a statement that marks the dead letters of consumer $1 of which no digest has told. */
+/** The part of a statement that marks, and returns, the dead letters of consumer $1 that no digest has reported. */
 export const MARK_TOLD = `
     update dead_letters set told = true where consumer_id = $1 and not told
     returning id, last_failure`;
 
-/** Deletes one; false when there was none. */
+/** Deletes a dead letter; false when there was none. */
 export async function removeDeadLetter(sql: Sql, consumerId: string, id: string): Promise<boolean> {
   const { rowCount } = await sql.query({
     text: 'delete from dead_letters where consumer_id = $1 and id = $2',

@@ -2,17 +2,17 @@ import type { Sql } from '../db/db.ts';
 import type { Filter } from '../schema/consumer.ts';
 import { END_EPOCH, TAKE_VERSION } from './cursors.ts';
 
-/** What a sender has taken of its consumer. */
+/** Which versions of its consumer's configuration a sender has taken. */
 export interface Confirmation {
   consumerId: string;
   epoch: number;
   version: number;
   filterVersion: number;
-  /** Where the sender took the newest filter version. */
+  /** The position above which the newest filter version applies. */
   filterFrom: number;
 }
 
-/** The part of a statement that gives the consumer in `consumer` its first filter, above `from`. */
+/** The part of a statement that gives the consumer in `consumer` its first filter, which applies above `from`. */
 export function createFilter(
   columns: Record<'from' | 'syncs' | 'collections' | 'types', string>,
 ): string {
@@ -22,7 +22,7 @@ export function createFilter(
     select id, 1, ${from}, ${syncs}, ${collections}, ${types} from consumer`;
 }
 
-/** Adds a version; without `from` the running sender is to take it, and says above what position it applies. */
+/** Adds a version that applies above `from`; null: above the position that the running sender will confirm. */
 export async function addFilter(
   sql: Sql,
   consumerId: string,
@@ -48,7 +48,7 @@ export async function pruneFilters(sql: Sql, consumerId: string, position: numbe
   });
 }
 
-/** From `position` on only the given version applies, the newest one. */
+/** Deletes all versions but the newest, `version`, and makes it apply above `from`. */
 export async function keepNewestFilter(
   sql: Sql,
   consumerId: string,
@@ -64,7 +64,7 @@ export async function keepNewestFilter(
   });
 }
 
-/** Notes what a sender has taken, unless it is fenced: from now on the versions apply where it took them. */
+/** Notes what a sender has taken, unless it is fenced; versions new to it apply above `filterFrom` from now on. */
 export async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
   await sql.query({
     name: 'confirm',
@@ -78,8 +78,8 @@ export async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
 }
 
 /**
- * Ends the epoch of a sender whose lease is over; filter versions that it did not take apply above
- * what it has stored. Without effect while a lease runs.
+ * Ends the epoch of a sender whose lease is over. Filter versions that it did not take then apply
+ * above the entries it has stored as settled. Without effect while a lease is running.
  */
 export async function takeForNobody(sql: Sql, consumerId: string): Promise<void> {
   await sql.query({

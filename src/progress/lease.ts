@@ -1,28 +1,28 @@
 import type { Failure } from '../rules/outcome.ts';
 
-/** What a sender finds when it takes a cursor. */
+/** What a sender gets when it takes a cursor. */
 export interface Lease {
   epoch: number;
-  /** Milliseconds until an unreleased predecessor's lease has run out. */
+  /** Milliseconds until the lease of a predecessor that did not release it is over; nothing may be sent before. */
   waitMs: number;
   position: number;
   ahead: number[];
-  /** The failing entry, where the last sender ended with one. */
+  /** The failing entry that the last sender ended with; null: there is none. */
   head: number | null;
-  /** Its attempts. */
+  /** The attempts that the failing entry has had. */
   attempt: number;
-  /** Failed attempts since the last success: how far the schedule has come. */
+  /** Failed attempts since the last success, which say how far the schedule has come. */
   tries: number;
   lastFailure: Failure | null;
-  /** Requests in flight that the endpoint last bore; null: no limit is known. */
+  /** How many requests in flight the endpoint last bore; null: no limit is known. */
   flow: number | null;
-  /** The endpoint has just come back. */
+  /** Whether the endpoint has just come back. */
   ramp: boolean;
-  /** Where a rate limits, no request starts before (monotonic ms): the predecessor made one just now. */
+  /** When the next request may start under a rate limit (monotonic ms), after those of the predecessor. */
   sendFrom: number;
-  /** There are parked entries. */
+  /** Whether there are parked entries. */
   parked: boolean;
-  /** How many were parked since the last resume. */
+  /** How many entries have been parked since the last resume. */
   parkedTotal: number;
 }
 
@@ -32,30 +32,30 @@ export interface StoredHead {
   attempt: number;
   /** Failed attempts since the last success. */
   tries: number;
-  /** Unix ms; null: none is planned. */
+  /** When the next attempt is due, unix ms; null: none is planned. */
   nextAttemptAt: number | null;
-  /** Until when the endpoint asked to wait, unix ms; null: it did not. */
+  /** Until when the endpoint has asked to wait, unix ms; null: it has not. */
   askedUntil: number | null;
   failure: Failure;
 }
 
-/** What a sender leaves in its cursor when it ends. */
+/** What a sender stores in its cursor when it releases it. */
 export interface Release {
   consumerId: string;
   epoch: number;
   idle: boolean;
-  /** The entry that failed last; null: none fails; `keep`: as it was. */
+  /** The failing entry; null: none fails; `keep`: what was stored stays. */
   head: 'keep' | null | StoredHead;
-  /** What was learned of the endpoint's limits; undefined: nothing. */
+  /** What was learned about the endpoint's limits; undefined: what was stored stays. */
   flow?: { found: number | null; ramping: boolean };
-  /** Until the next request may start, ms; undefined: as it was. */
+  /** Milliseconds until the next request may start; undefined: what was stored stays. */
   paceMs?: number;
-  /** The target that was tried, by one that found it failing. */
+  /** The target that was tried; undefined: what was stored stays. */
   triedTarget?: { id: string; version: number };
 }
 
 /**
- * No request starts in the last moments of a lease, and one that is open then is cut, ms: the cut is
- * made by a timer that comes every 25 to 50 ms and may be late, and has to be made while the lease holds.
+ * The last part of a lease, ms, in which no request starts and open ones are cut. A timer makes the cut
+ * every 25 to 50 ms; even when it is late, the cut has to come while the lease holds.
  */
 export const LEASE_MARGIN_MS = 200;

@@ -11,29 +11,30 @@ export interface HandedOver<S> {
   outcomes: SenderOutcomes;
 }
 
+/** Where outcomes are stored, and what follows. */
 export interface OutcomeStoreOptions<S> {
   progress: Pick<Progress, 'commit'>;
   leaseMs: number;
-  /** Stored, in a statement that was sent at `sentAt` (monotonic ms); undefined: the sender is fenced. */
+  /** Called once a statement sent at `sentAt` (monotonic ms) is stored; `committed` undefined: fenced. */
   stored: (sender: S, committed: Committed | undefined, sentAt: number) => void;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
-/** Stores the outcomes of several senders in one statement, for as long as Postgres is away too. */
+/** Stores the outcomes of several senders in one statement, and tries again while Postgres is away. */
 export interface OutcomeStore<S> {
-  /** Resolves when each sender has been notified of what came of it: `stored`, or its `broken`. */
+  /** Resolves when each sender has been notified, by `stored` or by its own `broken`. */
   store(batch: HandedOver<S>[]): Promise<void>;
-  /** What can't be stored by then (monotonic ms), as Postgres is away, is given up. */
+  /** Gives up outcomes that cannot be stored by then (monotonic ms) because Postgres is away. */
   endBy(at: number): void;
-  /** Infinity until `endBy` is called. */
+  /** The time given to `endBy`; Infinity before. */
   readonly endsAt: number;
-  /** Consumers whose outcomes were given up. */
+  /** The consumers whose outcomes were given up. */
   readonly unstored: Set<string>;
   /** False while Postgres is away. */
   readonly healthy: boolean;
 }
 
-/** Outcomes that cannot be stored end their own sender alone, by its `broken`. */
+/** Creates the store. Outcomes that cannot be stored end only their own sender, by its `broken`. */
 export function createOutcomeStore<S extends { broken(error: Error): void }>(
   options: OutcomeStoreOptions<S>,
 ): OutcomeStore<S> {
@@ -59,7 +60,7 @@ export function createOutcomeStore<S extends { broken(error: Error): void }>(
     }
   }
 
-  /** One consumer's outcomes that cannot be stored must not hold up the others'. */
+  /** Stores each sender's outcomes alone, so that those that cannot be stored do not hold up the others. */
   async function storeSingly(batch: HandedOver<S>[], error: Error): Promise<void> {
     const [first] = batch;
     if (batch.length > 1) {

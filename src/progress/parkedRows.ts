@@ -6,7 +6,7 @@ import type { Filter } from '../schema/consumer.ts';
 import type { EventType } from '../schema/stream.ts';
 import { BURY, TAKE_OUT } from './deadLetterRows.ts';
 
-/** One row of `parked`; times on the consumer's own clock in ms. */
+/** A row of `parked`. Its `_ms` are times on the consumer's own clock. */
 export interface ParkedRow {
   position: number;
   message_id: string;
@@ -15,21 +15,22 @@ export interface ParkedRow {
   upstream_id: string;
   event: EventType | null;
   attempts: number;
-  /** Failed attempts of its window. */
+  /** Failed attempts in the current window. */
   tries: number;
   parked_at: string;
   parked_ms: number;
-  /** Null: waits for the one before it; -1: now. */
+  /** When it is due; null: it waits for an earlier entry of its record; -1: now. */
   due_ms: number | null;
   last_failure: ParkedFailure | null;
 }
 
-/** The record of a row, as `recordOf` names it. */
+/** The key of a row's record, equal to `recordOf` of its entry. */
 export function recordOfRow(row: ParkedRow): string {
   const { upstream_id, collection_id, sync_id } = row;
   return recordOf({ upstreamId: upstream_id, collectionId: collection_id, syncId: sync_id });
 }
 
+/** The last failed attempt at a parked entry. */
 export interface ParkedFailure {
   code: ErrorCode;
   status: number | null;
@@ -38,11 +39,11 @@ export interface ParkedFailure {
   response_head: string | null;
 }
 
-/** What a sender has done to its parked entries since its last commit. */
+/** The changes of a sender's parked entries since its last commit. */
 export interface ParkedOps {
   inserts: (ParkedRow & { body: string })[];
   updates: ParkedRow[];
-  /** Delivered or dropped; with `died_at` it becomes a dead letter under `id`. */
+  /** Entries that were delivered or dropped; one with `died_at` becomes the dead letter `id`. */
   deletes: {
     position: number;
     id: string;
@@ -50,24 +51,26 @@ export interface ParkedOps {
     died_at: string | null;
     last_failure: ParkedFailure | null;
   }[];
-  /** Parked anew: counted until the next resume. */
+  /** How many entries were newly parked; they count until the next resume. */
   added: number;
 }
 
+/** A parked entry's body. */
 export interface LoadedBody {
   body: string;
-  /** Records stream: a newer version exists. */
+  /** On the records stream: whether a newer version exists. */
   superseded: boolean;
 }
 
-/** Reads what is parked. */
+/** Reads parked entries. */
 export interface ParkedStore {
-  /** All of a consumer, ascending. */
+  /** All rows of a consumer, ascending by position. */
   rows(consumerId: string): Promise<ParkedRow[]>;
-  /** By position; one that is gone is missing. */
+  /** The bodies of the rows that still exist, by position. */
   bodies(consumerId: string, positions: number[]): Promise<Map<number, LoadedBody>>;
 }
 
+/** Creates the reader of parked entries. */
 export function createParkedStore(sql: Sql): ParkedStore {
   async function rows(consumerId: string): Promise<ParkedRow[]> {
     const found = await sql.query<ParkedRow>({
@@ -131,10 +134,10 @@ export const PARKED_CTES = `
   ), died as (${BURY}
   )`;
 
-/** The consumer's own clock at the moment $2, for a row `k` of consumers, in ms. */
+/** The consumer's own clock at the time $2, for a row `k` of consumers, in ms. */
 const CLOCK = `k.active_ms + coalesce(greatest(0, extract(epoch from $2 - k.active_since) * 1000), 0)::bigint`;
 
-/** An entry of a stream as it is parked. */
+/** An entry of a stream that is to be parked. */
 export interface EntryToPark {
   position: number;
   messageId: string;
@@ -145,7 +148,7 @@ export interface EntryToPark {
   body: string;
 }
 
-/** Parks an entry that was settled, due now; false when it is parked already. */
+/** Parks a settled entry, due immediately; false when it is parked already. */
 export async function parkEntry(
   sql: Sql,
   consumerId: string,
@@ -169,8 +172,8 @@ export async function parkEntry(
 }
 
 /**
- * Parks dead letters, due now and with a window that begins anew; `ids` null: all of them. Returns
- * the ids of those that there were.
+ * Parks dead letters (`ids` null: all of them), due immediately and with a new window. Returns the ids
+ * of those that existed.
  */
 export async function parkDeadLetters(
   sql: Sql,
@@ -194,7 +197,7 @@ export async function parkDeadLetters(
   return rows.map(({ id }) => id);
 }
 
-/** Makes parked entries due now that wait for their time; false when there are none. */
+/** Makes the parked entries that wait for their time due immediately; false when there are none. */
 export async function makeParkedDue(sql: Sql, consumerId: string): Promise<boolean> {
   const { rows } = await sql.query({
     text: `update parked set due_ms = -1 where consumer_id = $1 and due_ms is not null returning position`,
@@ -221,7 +224,7 @@ async function drop(sql: Sql, condition: string, values: unknown[]): Promise<boo
     values,
   });
   if (rows.length === 0) return false;
-  // The one behind an entry that is gone may be the first of its record now.
+  // The entry behind a deleted one may have become the first of its record.
   await sql.query({
     text: `
       update parked p set due_ms = -1

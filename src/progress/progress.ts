@@ -6,26 +6,28 @@ import { confirm, type Confirmation } from './filterRows.ts';
 import type { Lease, Release } from './lease.ts';
 import type { SenderOutcomes, Committed } from './senderOutcomes.ts';
 
-/** Cursors, leases and the record of attempts. Every write of a sender is fenced by its epoch. */
+/** Cursors, leases and attempts, as a sender uses them. Every write is fenced by the sender's epoch. */
 export interface Progress {
-  /** Takes the next epoch; null when the consumer has no row. Nothing may be sent for `waitMs`. */
+  /** Takes the next epoch; null when the consumer has no row. Nothing may be sent for the lease's `waitMs`. */
   acquire(consumerId: string, holder: string, leaseMs: number): Promise<Lease | null>;
-  /** Stores outcomes and renews the leases, in one statement; a fenced consumer is missing in the answer. */
+  /** Stores outcomes and renews the leases, in one statement; the answer lacks fenced consumers. */
   commit(rows: SenderOutcomes[], leaseMs: number): Promise<Map<string, Committed>>;
-  /** The sender has taken versions up to `version`; filter versions it took apply above `filterFrom`. */
+  /** Notes that the sender has taken `version`; filter versions new to it apply above `filterFrom`. */
   confirm(taken: Confirmation): Promise<void>;
-  /** Releases the lease, noting the failing head or that the consumer is idle. */
+  /** Releases the lease, and stores how the sender ended; false when it is fenced. */
   release(released: Release): Promise<boolean>;
-  /** What a sender must still find as it was right before it sends; null when there is no consumer. */
+  /** What a sender has to find unchanged right before it sends; null when the consumer does not exist. */
   versions(consumerId: string): Promise<Versions | null>;
-  /** How many failed attempts each retried entry above the position has had. */
+  /** The number of the last stored attempt at each entry above the position that has attempt rows. */
   failedAttempts(consumerId: string, position: number): Promise<Map<number, number>>;
 }
 
+/** A consumer's status and the versions of its rows. */
 export interface Versions extends Committed {
   status: ConsumerStatus;
 }
 
+/** Creates the store, on the pipelined connection. */
 export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
   return {
     acquire: (consumerId, holder, leaseMs) => acquire(db.pipe, consumerId, holder, leaseMs),

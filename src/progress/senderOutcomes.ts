@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../rules/outcome.ts';
 import type { ParkedOps } from './parkedRows.ts';
 
+/** An attempt that is stored as a row. Times are unix ms. */
 export interface AttemptRow {
   position: number;
   messageId: string;
@@ -15,7 +16,7 @@ export interface AttemptRow {
   nextAttemptAt: number | null;
 }
 
-/** First-attempt successes since the last commit, as parallel columns. */
+/** Successes of first attempts since the last commit, as parallel columns. */
 export interface Batch {
   positions: number[];
   startedAt: number[];
@@ -23,20 +24,22 @@ export interface Batch {
   status: number[];
 }
 
+/** What a sender has achieved since its last commit, and how far it is. */
 export interface SenderOutcomes {
   consumerId: string;
   epoch: number;
   position: number;
   ahead: number[];
   batch: Batch;
-  /** Attempts kept as rows: failures, and successes after them. */
+  /** The attempts that are stored as rows: failures, and successes that were not first attempts. */
   attempts: AttemptRow[];
-  /** What happened to parked entries; null: nothing. */
+  /** The changes of parked entries; null: none. */
   parked: ParkedOps | null;
 }
 
+/** The newest versions of the rows, which a sender compares with those it has taken. */
 export interface Committed {
-  /** consumers.version: the configuration the sender should have. */
+  /** The consumer's version (`consumers.version`). */
   version: number;
   targetVersion: number;
 }

@@ -2,21 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { isDatabaseAway } from '../db/errors.ts';
 
-/** The pause after the first try that found Postgres away, ms; it doubles with each further one. */
+/** The pause after the first try that found Postgres away, ms; it doubles with each further try. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
+/** How long a store is repeated. */
 export interface Patience {
-  /** Whether the try that began at `sentAt` (monotonic ms) was the last one; asked when it has failed. */
+  /** Called after a failed try that began at `sentAt` (monotonic ms): whether it was the last one. */
   givesUp: (sentAt: number) => boolean;
   /** Called after each try that found Postgres away. */
   away?: (error: Error) => void;
 }
 
 /**
- * Repeats `store` while Postgres is away, and resolves with its answer and the monotonic time at
- * which the try that succeeded began, from which a renewed lease counts. Throws the last error when
- * patience ends, and any error that does not say that Postgres is away immediately.
+ * Repeats `store` while Postgres is away. Resolves with its answer and the monotonic time at which the
+ * successful try began, from which a renewed lease counts. Throws the last error when patience ends;
+ * an error that does not mean that Postgres is away is thrown immediately.
  */
 export async function storeUntilBack<T>(
   store: () => Promise<T>,
