@@ -15,6 +15,7 @@ import { isSameAnswer } from './parkedEntry.ts';
 import type { RecordParking } from './recordParking.ts';
 import { createSuspects } from './suspects.ts';
 
+/** The parts of a drain that its failures concern. */
 export interface FailureHandlerOptions {
   consumerId: string;
   stream: StreamName;
@@ -25,7 +26,7 @@ export interface FailureHandlerOptions {
   dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
   parked: ParkedEntries;
   recordParking: Pick<RecordParking, 'park'>;
-  /** By position: attempts that failed before and during this drain. */
+  /** By position: how many attempts at an entry have failed, before and during this drain. */
   failedAttempts: Map<number, number>;
   /** Whether an entry still passes the filter. */
   passes: (entry: Entry) => boolean;
@@ -34,39 +35,42 @@ export interface FailureHandlerOptions {
   log: Logger;
 }
 
-/** What came of a failure: sending goes on, or ends. */
+/** What follows from a failure: sending goes on, or ends for a reason. */
 export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 
 /**
- * Decides what a drain does about failed attempts: tries suspects again, and parks an entry that is
+ * Decides what a drain does about failed attempts. It tries suspects again, and parks an entry that is
  * proven to be at fault itself, with the entries of its record that follow it.
  */
 export interface FailureHandler {
+  /** Judges a failed attempt, which started at `startedMono` (monotonic ms). */
   fail(slot: Outgoing, attempt: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
-  /** A success speaks for the endpoint, and so against the suspects of other records. */
+  /** Notes a success, which is evidence for the endpoint and so against the suspects of other records. */
   cleared(slot: Outgoing, startedMono: number): void;
-  /** Whether the endpoint must be at fault for what is unexplained; asked when nothing is in flight. */
+  /** Whether the suspects are taken as a failure of the endpoint; `nothingElse`: nothing else is left to send. */
   blames(nothingElse: boolean): boolean;
-  /** Called every few tens of ms: suspects whose time has come are sent again. */
+  /** Sends the suspects again whose time has come; called every few tens of ms. */
   tick(now: number): void;
-  /** An attempt that says nothing of its entry: the entry is tried again. */
+  /** Tries an entry again whose attempt is no evidence about it. */
   tryAgain(slot: Outgoing): void;
-  /** The entry is settled without another try. */
+  /** Forgets an entry that is settled without another try. */
   forget(slot: Outgoing): void;
-  /** An unsent entry was closed by an edit of the filter. */
+  /** Settles a waiting suspect that an edit of the filter has closed. */
   closed(slot: Outgoing): void;
-  /** The lowest failing entry, when failing ends the drain. */
+  /** The failing head when a failure ends the drain, with its next attempt; null when nothing fails. */
   head(now: number, paceMs: number): FailingHead | null;
+  /** Whether there are suspects. */
   readonly suspected: boolean;
-  /** So many suspects that nothing new may start. */
+  /** Whether there are so many suspects that nothing new may start. */
   readonly tooMany: boolean;
 }
 
+/** Creates the handler of one drain, without suspects. */
 export function createFailureHandler(options: FailureHandlerOptions): FailureHandler {
   const { pages, attempts, dispatcher, parked, failedAttempts } = options;
   const { consumerId, stream, ordering } = options;
   const suspects = createSuspects<Outgoing>();
-  // The last failure of each suspect.
+  // The last failure of each suspect that waits for its next try.
   const unexplained = new Map<Outgoing, { attempt: EndedAttempt; outcome: Failed }>();
   let overloaded = false;
 
@@ -77,7 +81,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     startedMono: number,
   ): FailureVerdict {
     const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
-    if (isOverload(outcome) && !overloaded) options.limit.overload(); // once: the drain ends with it
+    if (isOverload(outcome) && !overloaded) options.limit.overload(); // once, as the drain ends with it
     overloaded ||= isOverload(outcome);
     if (slot.parked !== null) {
       const nextAt = parked.failed(slot.parked, outcome, blame === 'message');
@@ -93,7 +97,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     return blame === 'gone' ? 'gone' : 'blocked';
   }
 
-  /** It may be the message or the endpoint: the requests of other records decide. */
+  /** Handles a failure that may be the message's or the endpoint's: requests of other records decide. */
   function suspect(
     slot: Outgoing,
     attempt: EndedAttempt,
@@ -119,7 +123,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   }
 
   function cleared(slot: Outgoing, startedMono: number): void {
-    if (slot.parked !== null && ordering === 'stream') return; // which never parks
+    if (slot.parked !== null && ordering === 'stream') return; // under this ordering nothing is parked
     suspects.succeeded(slot, recordOf(slot.entry), startedMono, performance.now());
     unexplained.delete(slot);
   }
@@ -129,7 +133,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     else dispatcher.putBack(slot);
   }
 
-  /** On the records stream a version that has moved meanwhile is not tried again. */
+  /** Sends a record again, unless a newer version of it has been stored meanwhile. */
   async function readAndSendAgain(slot: Outgoing): Promise<void> {
     try {
       slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
@@ -166,7 +170,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     },
     closed: (slot) => {
       if (!unexplained.has(slot)) return;
-      forget(slot); // it waits for its next try, so it would not come by
+      forget(slot); // it waits for its next try, so its turn would not come by itself
       dispatcher.putBack(slot);
     },
     head: (now, paceMs) => {
@@ -182,7 +186,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   };
 }
 
-/** Whether a parked entry is answered as it was when it proved to be at fault itself. */
+/** Whether a parked entry got the answer again with which it proved to be at fault itself. */
 function isItsOwn({ parked }: Outgoing, outcome: Failed): boolean {
   return parked !== null && isSameAnswer(parked.failure, outcome);
 }

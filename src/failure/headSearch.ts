@@ -6,25 +6,26 @@ import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 
 const PAGE = { limit: 100, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
-/** Entries looked at for a probe. */
+/** How many entries are looked at for a probe. */
 const PROBE_SCAN = 5_000;
-/** Pages read for one: where matches are that sparse, there is no probe. */
+/** How many pages are read for a probe; where matches are sparser than that, there is none. */
 const PROBE_PAGES = 60;
 
+/** What is known of a consumer whose head is searched. */
 export interface HeadRequest {
   pages: Pages;
   stream: StreamName;
   position: number;
-  /** Settled above the position. */
+  /** Settled positions above it. */
   ahead: number[];
   filters: FilterVersion[];
-  /** Records with parked entries: later ones wait behind those. */
+  /** The records with parked entries, behind which their later entries wait. */
   parked: ReadonlySet<string>;
 }
 
 /**
- * The first entry of a consumer that may be tried: it is not settled and has no parked one of its
- * record before it. Null when nothing waits.
+ * The first entry of a consumer that may be tried: it is not settled, and no entry of its record is
+ * parked. Null when nothing waits.
  */
 export async function findHead(request: HeadRequest): Promise<Entry | null> {
   let found: Entry | null = null;
@@ -37,8 +38,9 @@ export async function findHead(request: HeadRequest): Promise<Entry | null> {
 }
 
 /**
- * An entry of another record to ask the endpoint with: the first unsettled one of its record, the
- * `turn`th in doubling strides through what waits. Null when only the head's record waits.
+ * An entry of another record with which the endpoint can be probed: the first unsettled entry of its
+ * record. Each `turn` takes another one, in doubling strides through what waits. Null when there is
+ * none, as when only the head's record waits.
  */
 export async function findProbe(
   request: HeadRequest,
@@ -46,7 +48,7 @@ export async function findProbe(
   turn: number,
 ): Promise<Entry | null> {
   const seen = new Set([recordOf(head)]);
-  const found: number[] = []; // positions: bodies of thousands would be many bytes
+  const found: number[] = []; // only positions, as thousands of bodies would take much memory
   const wanted = 2 ** Math.min(turn, 12) - 1;
   let looked = 0;
   await eachUnsettled(
@@ -65,7 +67,7 @@ export async function findProbe(
   return position === undefined ? null : request.pages.entryAt(request.stream, position);
 }
 
-/** Visits unsettled entries that pass, in order, until told to stop. */
+/** Visits the unsettled entries that pass the filters, in order, until `visit` returns false. */
 async function eachUnsettled(
   request: HeadRequest,
   from: number,

@@ -2,12 +2,12 @@ import type { Slot } from '../flow/slidingWindow.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { ParkedEntry } from './parkedEntry.ts';
 
-/** A slot on its way; it is the message itself, so nothing is allocated for it. */
+/** A slot on its way. It is the message as well, so that none is allocated for each request. */
 export interface Outgoing extends Slot<Entry> {
   position: number;
   messageId: string;
   body: string;
   attempt: number;
-  /** What it is a retry of; null on its way through the window. */
+  /** The parked entry that it is a retry of; null for an entry of the sliding window. */
   parked: ParkedEntry | null;
 }

@@ -14,11 +14,11 @@ import {
 import { createParkedLanes } from './parkedLanes.ts';
 import { createParkedWrites } from './parkedWrites.ts';
 
-/** With so many parked since the last resume, single messages cannot be the reason. */
+/** When so many entries have been parked since the last resume, single messages cannot be the reason. */
 const MAX_PARKED = 10_000;
 
 /**
- * The parked entries of a running sender, and the only memory of what is to be written of them.
+ * The parked entries of a running sender, and the changes of them that are still to be written.
  * Entries of one record go out one after another, in order.
  */
 export interface ParkedEntries {
@@ -71,6 +71,7 @@ export interface ParkedEntries {
   readonly overflown: boolean;
 }
 
+/** What the parked entries of a sender begin with. */
 export interface ParkedEntriesOptions {
   /** How long an entry is tried before it dies. */
   windowMs: number;
@@ -79,13 +80,13 @@ export interface ParkedEntriesOptions {
   /** Unix ms, as Temporal counts. */
   nowMs: () => number;
   rows: ParkedRow[];
-  /** Parked since the last resume. */
+  /** How many entries have been parked since the last resume. */
   total: number;
 }
 
 /**
- * What becomes of each parked entry: `lanes` says which ones may go out, `writes` keeps what is to
- * be written of them.
+ * Creates the parked entries of a sender from their rows. Which entries may go out is decided by
+ * `lanes`; what is to be written of them is kept by `writes`.
  */
 export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntries {
   const { clock, nowMs, windowMs } = options;
@@ -178,7 +179,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
 
   function keepOnly(passes: (entry: Entry) => boolean): void {
     wanted = passes;
-    // One in flight keeps its record's turn until its attempt has ended.
+    // An entry in flight keeps its record's turn until its attempt has ended.
     const unwanted = lanes.select(({ state, entry }) => state !== 'inFlight' && !passes(entry));
     for (const parked of unwanted) leave(parked, 'done');
   }

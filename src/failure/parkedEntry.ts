@@ -14,7 +14,7 @@ const TRIES_BEFORE = 2;
 
 /**
  * Where a parked entry is:
- * - `waiting` for its time, or for an earlier entry of its record;
+ * - `waiting`: it waits for its time, or for an earlier entry of its record;
  * - `outgoing`: handed out to be sent; its body is being read, or it is among what may be sent;
  * - `inFlight`: its attempt has started, and a filter that drops it takes effect when that ends;
  * - `done`: delivered, or no longer to be sent; its row is deleted without a trace;
@@ -48,7 +48,7 @@ export function isOver({ state }: ParkedEntry): boolean {
   return state === 'done' || state === 'dead';
 }
 
-/** Whether an entry is answered as it was before: what has proved to be its own fault is so again. */
+/** Whether an entry got the same status as before, so that its failure is again its own fault. */
 export function isSameAnswer(before: ParkedFailure | null, now: Failed): boolean {
   return now.status !== null && mayBeMessage(now) && before?.status === now.status;
 }
@@ -61,30 +61,31 @@ export function toFailure(
   return { code, status, detail, at: new Date(atMs).toISOString(), response_head: responseHead };
 }
 
-/** What the two clocks show that a parked entry uses, ms. */
+/** The times of the two clocks that parked entries use, ms. */
 export interface Clocks {
-  /** Unix. */
+  /** Unix time. */
   nowMs: number;
-  /** The consumer's own, which stands still unless the consumer is active. */
+  /** The consumer's own clock, which stands still unless the consumer is active. */
   clockMs: number;
 }
 
+/** An entry that is about to be parked. */
 export interface NewParked {
   entry: Entry;
   record: string;
   /** Failed attempts so far. */
   attempts: number;
-  /** What it is parked for; null when it waits behind an earlier entry, untried. */
+  /** The failure for which it is parked; null when it waits behind an earlier entry, untried. */
   failed: Failed | null;
 }
 
-/** An entry that is parked now. It waits for an earlier one until its caller plans its attempt. */
+/** Makes a parked entry. It waits for an earlier entry until the caller plans its attempt. */
 export function newParked(
   { entry, record, attempts, failed }: NewParked,
   { nowMs, clockMs }: Clocks,
 ): ParkedEntry {
   return {
-    entry: { ...entry }, // the tail's own is shared
+    entry: { ...entry }, // a copy, as the tail's entry is shared
     record,
     attempts,
     parkedAt: new Date(nowMs),
@@ -97,7 +98,7 @@ export function newParked(
   };
 }
 
-/** A stored entry that waits; its body stays in Postgres until it is due. */
+/** Makes a waiting entry of a stored row; its body stays in Postgres until it is due. */
 export function toParked(row: ParkedRow): ParkedEntry {
   return {
     entry: {

@@ -1,12 +1,13 @@
 import { isHandedOut, WAITS, type ParkedEntry } from './parkedEntry.ts';
 
-/** Entries handed out by `due` whose attempts have not ended, at most. */
+/** How many entries handed out by `due` may be on their way at the same time. */
 const MAX_HANDED_OUT = 200;
 
 /**
- * The parked entries of a sender by record, each record's in order of position. Only the first of a
- * record, its head, is handed out, and it keeps its record's turn until it is given back or removed:
- * so the entries of one record go out one after another. Times in ms of the consumer's own clock.
+ * The parked entries of a sender by record, those of each record in order of position. Only the first
+ * of a record, its head, is handed out, and it keeps its record's turn until it is given back or
+ * removed, so that the entries of one record go out one after another. Times are ms of the consumer's
+ * own clock.
  */
 export interface ParkedLanes {
   /** Whether any entry of this record is parked. */
@@ -28,23 +29,24 @@ export interface ParkedLanes {
   /** Makes a head due if it waits to be tried again although a newer version of its record follows. */
   hurry(record: string): void;
   /**
-   * Ends an entry and gives its record's turn to the head that remains. Returns that head if it has
-   * become due by this, as its row changes, too; else null.
+   * Ends an entry and gives its record's turn to the next entry, the new head. Returns the new head if
+   * this has made it due, because its row changes as well; otherwise null.
    */
   remove(parked: ParkedEntry, end: 'done' | 'dead'): ParkedEntry | null;
   /**
-   * When to ask `due` again; never later than a waiting head is due. It is `now` at the latest while
-   * an entry is handed out, and Infinity when nothing is to come.
+   * When to call `due` again, which is never later than the time at which a waiting head is due. It is
+   * `now` at the latest while an entry is handed out, and Infinity when nothing will be due.
    */
   nextDue(now: number): number;
   readonly size: number;
 }
 
+/** Creates empty lanes. */
 export function createParkedLanes(): ParkedLanes {
   const lanes = new Map<string, ParkedEntry[]>(); // each ascending by position, none empty
   let size = 0;
   let handedOut = 0;
-  let earliest = Infinity; // of the heads that wait, or less: exact only after a pass of `due`
+  let earliest = Infinity; // when the first waiting head is due, or earlier: exact only after a pass of `due`
 
   function find(record: string, position: number): ParkedEntry | null {
     return lanes.get(record)?.find(({ entry }) => entry.position === position) ?? null;
@@ -111,7 +113,7 @@ export function createParkedLanes(): ParkedLanes {
   function hurry(record: string): void {
     const [head, next] = lanes.get(record) ?? [];
     if (head === undefined || next === undefined || isHandedOut(head)) return;
-    if (head.entry.event === null) schedule(head, 0); // a version: the next one makes it void
+    if (head.entry.event === null) schedule(head, 0); // a version of a record: the newer one supersedes it
   }
 
   function remove(parked: ParkedEntry, end: 'done' | 'dead'): ParkedEntry | null {
@@ -126,7 +128,7 @@ export function createParkedLanes(): ParkedLanes {
       return null;
     }
     const untried = head.due === WAITS || head.failure === null;
-    schedule(head, untried ? 0 : head.due); // also its own time counts only from now on
+    schedule(head, untried ? 0 : head.due); // its own time counts only from now on
     return untried ? head : null;
   }
 

@@ -6,7 +6,7 @@ import type { Outgoing } from './outgoing.ts';
 import type { ParkedEntries } from './parkedEntries.ts';
 import type { ParkedEntry } from './parkedEntry.ts';
 
-/** How long an entry whose body could not be read is put off. */
+/** How long an entry is put off whose body could not be read. */
 const UNREADABLE_MS = 1_000;
 
 export interface ParkedRetriesOptions {
@@ -19,17 +19,18 @@ export interface ParkedRetriesOptions {
   log: Logger;
 }
 
-/** Sends parked entries again when they are due, and learns what commands did to them. */
+/** Sends parked entries again when they are due, and takes over what commands have changed about them. */
 export interface ParkedRetries {
   /** Called every few tens of ms: reads the bodies of the entries that are due, and sends them. */
   tick(): void;
-  /** The rows were changed from outside: reads them again. */
+  /** Reads the rows again after they were changed from outside. */
   reload(): Promise<void>;
 }
 
+/** Creates the retries of one drain. */
 export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetries {
   const { consumerId, parked, store, dispatcher, log } = options;
-  let stale = false; // not all rows could be taken when they were read
+  let stale = false; // some rows could not be taken over when they were read
 
   function tick(): void {
     if (stale && !parked.unwritten) void reload();
@@ -67,7 +68,7 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
   return { tick, reload };
 }
 
-/** A parked entry on its way; it does not pass through the sliding window again. */
+/** Makes a slot for a parked entry; it is not put into the sliding window again. */
 function toOutgoing(parked: ParkedEntry): Outgoing {
   const { entry, record, attempts } = parked;
   const { position, messageId, body } = entry;

@@ -7,7 +7,7 @@ import { isOver, toRow, type ParkedEntry } from './parkedEntry.ts';
  * commit takes all that has changed since the last one; a commit is confirmed before the next begins.
  */
 export interface ParkedWrites {
-  /** Has an entry written with the next commit, as it is by then. */
+  /** Has an entry written with the next commit, as it will be by then. */
   note(parked: ParkedEntry): void;
   /** Whether an entry has changed since the last `toStore`, so that its row is out of date. */
   isNoted(parked: ParkedEntry): boolean;
@@ -26,9 +26,10 @@ export interface ParkedWritesOptions {
   nowMs: () => number;
 }
 
+/** Creates the writes of one sender, with nothing to write. */
 export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites {
   const noted = new Set<ParkedEntry>();
-  const leaving = new Set<number>(); // positions; the next entry at one comes only after it has left
+  const leaving = new Set<number>(); // positions of ended entries whose rows may still be there
   let taken: ParkedEntry[] = [];
 
   function note(parked: ParkedEntry): void {
@@ -47,7 +48,7 @@ export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites
         else ops.updates.push(toRow(parked));
       } else if (parked.state !== 'done') {
         ops.inserts.push(toRow(parked));
-        if (parked.state === 'dead') noted.add(parked); // a dead letter is made of the row
+        if (parked.state === 'dead') noted.add(parked); // deleting the row turns it into a dead letter
       }
     }
     ops.added = ops.inserts.length;

@@ -12,7 +12,7 @@ export interface RecordParkingOptions {
   slidingWindow: Pick<SlidingWindow<Entry>, 'settle'>;
   lanes: Pick<Lanes<Entry>, 'settle' | 'has'>;
   parked: ParkedEntries;
-  /** By position: attempts that failed before and during this drain. */
+  /** By position: how many attempts at an entry have failed, before and during this drain. */
   failedAttempts: Map<number, number>;
   /** Called when there is something to store. */
   mark: () => void;
@@ -20,12 +20,13 @@ export interface RecordParkingOptions {
 
 /** Parks an entry together with the entries of its record, so that these go out after it. */
 export interface RecordParking {
-  /** Settles an entry as parked, and the entries that wait behind it in its lane, too. */
+  /** Parks and settles an entry and the entries that wait behind it in its lane. */
   park(slot: Outgoing, outcome: Failed): void;
-  /** Whether a new entry has to wait behind parked ones of its record; if so, it has been parked. */
+  /** Whether a new entry has to wait behind parked entries of its record; if so, it has been parked. */
   parksBehind(slot: Outgoing): boolean;
 }
 
+/** Creates the parking of one drain. */
 export function createRecordParking(options: RecordParkingOptions): RecordParking {
   const { ordering, slidingWindow, lanes, parked, failedAttempts, mark } = options;
 
@@ -47,7 +48,7 @@ export function createRecordParking(options: RecordParkingOptions): RecordParkin
 
   function parksBehind(slot: Outgoing): boolean {
     if (parked.size === 0 || ordering !== 'record' || !parked.has(slot.lane)) return false;
-    // One that was put back by hand must not let this one overtake those that are on their way.
+    // Parked behind an entry that a command put back, this one could overtake those of its lane on their way.
     if (lanes.has(slot.lane)) return false;
     parkUntried(slot);
     mark();

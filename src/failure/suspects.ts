@@ -1,42 +1,45 @@
-/** Waits before the quick retries of an entry whose failure may be its own or its endpoint's. */
+/** The waits before the quick retries of a suspect, ms. */
 const QUICK_MS = [250, 500, 1_000];
-/** After another record's success one more try decides. */
+/** The wait before the try that decides, after another record's request has succeeded, ms. */
 const DECIDE_MS = 25;
-/** As many that nothing speaks against are a failure of the endpoint. */
+/** So many suspects without a success of another record are taken as a failure of the endpoint. */
 const TOO_MANY = 5;
 
-/** One entry whose failure is not explained yet. Monotonic ms. */
+/** An entry whose failure is not explained yet. Times are monotonic ms. */
 interface Suspect<S> {
   slot: S;
   record: string;
   failures: number;
-  /** End of its first failed attempt. */
+  /** When its first failed attempt ended. */
   since: number;
-  /** When another record's request that started after that succeeded. */
+  /** When a request of another record succeeded that had started after `since`; null: none has. */
   provenAt: number | null;
-  /** Infinity: it waits for what others say; also while it is being tried. */
+  /** When it is tried again. Infinity: it waits for other requests to decide; -Infinity: it is being tried. */
   dueAt: number;
 }
 
 /**
- * Tells a poisoned message from a failing endpoint: a failure is a suspect until another record's
- * request that started after it succeeds; failing once more after that proves it the message's own.
+ * Tells a poisoned message from a failing endpoint. An entry that fails is a suspect. Once a request
+ * of another record that started after the failure succeeds, one more failure proves that the message
+ * itself is at fault. Times are monotonic ms.
  */
 export interface Suspects<S> {
-  /** A failed attempt; `park` when it is proven to be the message's own fault, else it is tried again. */
+  /** Notes a failed attempt; `park` when the message is proven to be at fault, `wait` when it is tried again. */
   failed(slot: S, record: string, startedAt: number, now: number): 'park' | 'wait';
-  /** A success; that of a suspect clears it. */
+  /** Notes a success, which clears the entry if it is a suspect and is evidence about the others. */
   succeeded(slot: S, record: string, startedAt: number, now: number): void;
+  /** Removes a suspect, as its entry is settled otherwise. */
   forget(slot: S): void;
-  /** Those to be tried now; each is handed out once. */
+  /** The suspects that are to be tried now; each is handed out once. */
   due(now: number): S[];
   readonly size: number;
-  /** Nothing new may start: what is in flight decides whether it is the endpoint. */
+  /** Whether there are so many that nothing new may start; what is in flight decides about the endpoint. */
   readonly tooMany: boolean;
-  /** One has used up its quick retries and nothing has cleared it. */
+  /** Whether a suspect has used up its quick retries and no request of another record has succeeded since. */
   readonly exhausted: boolean;
 }
 
+/** Creates an empty set of suspects. */
 export function createSuspects<S>(): Suspects<S> {
   const suspects = new Map<S, Suspect<S>>();
   let unproven = 0;
