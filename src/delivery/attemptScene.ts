@@ -12,42 +12,42 @@ import type { DrainContext } from './drainContext.ts';
 import type { SenderConfig } from './senderConfig.ts';
 import type { SingleSender, Tried } from './singleSender.ts';
 
-/** What an attempt knows of the schedule that it is made by. */
+/** The schedule by which an attempt is made. */
 export interface AttemptSchedule {
-  /** Unix ms, in the time that the window is counted in. */
+  /** Unix ms, by the clock that counts the retry window. */
   nowMs: () => number;
   /** What is left of the retry window, ms. */
   remainingMs: () => number;
-  /** Aborted: no further request is made. */
+  /** Once it is aborted, no further request is made. */
   cancelled: AbortSignal;
-  /** False for a retry, which an attempt before it has planned. */
+  /** Whether no earlier attempt has planned this one; false for a retry. */
   isFirst: boolean;
-  /** Whatever comes of it, no other attempt follows. */
+  /** Whether it is the last attempt, whatever comes of it. */
   isLast: boolean;
 }
 
-/** What one attempt works with, from when its consumer was looked up. */
+/** What one attempt works with once its consumer has been looked up. */
 export interface AttemptScene {
   context: Pick<DrainContext, 'pages' | 'progress' | 'parked' | 'retryWindowMs' | 'log'>;
   schedule: AttemptSchedule;
   sender: SingleSender;
   config: SenderConfig;
   parkedEntries: ParkedEntries;
-  /** A request starts within this time of the look-up that allowed it, or it is looked up again, ms. */
+  /** A request starts within this time after the look-up that allowed it; otherwise it is looked up again, ms. */
   sendWithinMs: number;
 }
 
-/** The endpoint failed. The next attempt is planned and stored, and the lease released. */
+/** The result when the endpoint has failed. The next attempt is planned and stored, and the lease released. */
 export interface FailedHead {
   outcome: 'failed';
-  /** Of the endpoint, for people. */
+  /** The endpoint's host, for people. */
   host: string;
   position: number;
   attempt: number;
   failure: Failure;
-  /** Ms until the next attempt; null: none follows. */
+  /** Milliseconds until the next attempt; null: none follows. */
   delayMs: number | null;
-  /** The same as unix ms. */
+  /** When the next attempt is due, unix ms; null: none follows. */
   nextAttemptAt: number | null;
 }
 
@@ -55,9 +55,10 @@ export interface FailedHead {
 export const LOOKS = 20;
 
 /**
- * Whether the consumer is still as it was looked up, right before a request and when its turn has
- * come by the target's rate: so none starts after a pause was answered, nor by an older filter or
- * target. A command waits `sendWithinMs` for a request that may start by what was seen before it.
+ * Waits until the target's rate allows a request, and then looks up whether the consumer is unchanged.
+ * So no request starts after a pause has been answered, nor by an older filter or target: a command
+ * is answered only `sendWithinMs` after it was stored, which is how long a look-up is valid. Throws
+ * when Postgres answers too slowly.
  */
 export async function isInForce(scene: AttemptScene): Promise<boolean> {
   const { context, sender, config, sendWithinMs } = scene;
@@ -73,7 +74,7 @@ export async function isInForce(scene: AttemptScene): Promise<boolean> {
   throw new Error('Postgres answers too slowly to send');
 }
 
-/** The number that the next attempt at an entry has: one more than all that have failed. */
+/** The number of the next attempt at an entry, which is one more than that of the last one. */
 export async function attemptNumber(scene: AttemptScene, entry: Entry): Promise<number> {
   const { lease } = scene.sender;
   if (lease.head === entry.position) return lease.attempt + 1;
@@ -82,7 +83,7 @@ export async function attemptNumber(scene: AttemptScene, entry: Entry): Promise<
   return (before.get(entry.position) ?? 0) + 1;
 }
 
-/** Null when it was delivered. Releases the lease and throws for a fault of this machine. */
+/** The failure of an attempt; null when it was delivered. For a fault of this machine it releases and throws. */
 export async function failureOf(scene: AttemptScene, { outcome }: Tried): Promise<Failed | null> {
   if (outcome.kind === 'delivered') return null;
   if (outcome.kind === 'failed') return outcome;
@@ -91,8 +92,8 @@ export async function failureOf(scene: AttemptScene, { outcome }: Tried): Promis
 }
 
 /**
- * Ends an attempt that was the endpoint's failure: plans the next one, stores it and releases the
- * lease. `probed` is what a probe of it was answered, where there was one that failed too.
+ * Ends an attempt that was a failure of the endpoint: plans the next attempt, stores both and releases
+ * the lease. `probed` is the failure of a probe, if one was made and failed as well.
  */
 export async function endFailed(
   scene: AttemptScene,
@@ -126,7 +127,7 @@ function planNext(
     nowMs: schedule.nowMs(),
     remainingMs: schedule.remainingMs(),
     windowMs: context.retryWindowMs,
-    askedMs: longestRetryAfter(failures, Date.now()), // a date is by the endpoint's clock
+    askedMs: longestRetryAfter(failures, Date.now()), // a date in it is by the wall clock
     random: Math.random(),
     leastMs: sender.paceMs(),
   });

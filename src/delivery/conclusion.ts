@@ -9,6 +9,7 @@ import type { OpenTarget } from '../targets/openTarget.ts';
 import type { DrainEnd, Ending } from './ending.ts';
 import { SOON_MS } from './idleness.ts';
 
+/** What a drain has at its end. */
 export interface ConclusionOptions {
   consumerId: string;
   epoch: number;
@@ -19,9 +20,9 @@ export interface ConclusionOptions {
   parked: ParkedEntries;
   ending: Pick<Ending, 'reason'>;
   progress: Pick<Progress, 'release'>;
-  /** Stores what has been noted; resolves once it is stored. */
+  /** Stores the outcomes; resolves once they are stored. */
   flush: () => Promise<void>;
-  /** The target that was sent to last. */
+  /** The target of the last requests. */
   target: () => OpenTarget;
   /** The consumer's own clock, ms. */
   clock: () => number;
@@ -30,13 +31,13 @@ export interface ConclusionOptions {
 }
 
 /**
- * The end of a drain: everything noted is stored, the lease is released with what the next sender
- * has to know. A drain that was fenced stores nothing.
+ * Ends a drain: stores all outcomes, and releases the lease with what the next sender has to know. A
+ * drain that was fenced stores nothing.
  */
 export async function concludeDrain(options: ConclusionOptions): Promise<DrainEnd> {
   const { ending, parked, limit, pace, consumerId, epoch } = options;
   const head = failingHead(options);
-  const fenced = (): boolean => ending.reason === 'fenced'; // also while it is being stored
+  const fenced = (): boolean => ending.reason === 'fenced'; // it may be fenced while it stores
   if (!fenced()) {
     do {
       await options.flush();

@@ -28,16 +28,17 @@ import { createReconfigure } from './reconfigure.ts';
 import { mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
 import { createTicking } from './ticking.ts';
 
+/** What a drain starts with. */
 export interface DrainOptions {
   context: DrainContext;
   config: SenderConfig;
   lease: Lease;
-  /** Monotonic ms. */
+  /** When the lease ends, monotonic ms. */
   leaseUntil: number;
-  /** Failed attempts that entries above the position have had. */
+  /** By position: how many attempts at entries above the position have failed. */
   failedAttempts: Map<number, number>;
   parkedRows: ParkedRow[];
-  /** Unix ms, as Temporal counts: it follows time skipping. */
+  /** Unix ms as Temporal counts them, which follows time skipping. */
   nowMs: () => number;
 }
 
@@ -122,7 +123,7 @@ export function startDrain(options: DrainOptions): Drain {
     idleAfterMs: context.idleAfterMs,
   });
   committer.join(handOver);
-  mark(); // renews a lease that was partly spent waiting
+  mark(); // renews the lease, part of which was spent waiting
   liveConfig.begin();
   parked.keepOnly((entry) => filters.matches(entry));
   if (parked.overflown) ending.begin('parked');
@@ -145,7 +146,7 @@ export function startDrain(options: DrainOptions): Drain {
     ending.concludeWhenQuiet();
   }
 
-  // A declaration, as the sender that calls it is opened before the landing.
+  // A function declaration, because the sender that calls it is opened before the landing exists.
   function ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
     landing.ended(slot, outcome, at, ms, mono);
   }
@@ -175,7 +176,7 @@ export function startDrain(options: DrainOptions): Drain {
   };
 }
 
-/** What a drain keeps in memory: how far it is, what it has taken, and within which limits it sends. */
+/** What a drain keeps in memory: its place in the stream, its entries, and the limits within which it sends. */
 function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }: DrainOptions) {
   const { retryWindowMs } = context;
   const slidingWindow = createSlidingWindow<Entry>(lease);

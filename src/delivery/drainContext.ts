@@ -37,17 +37,19 @@ export interface DrainContext {
   log: Logger;
 }
 
+/** A running drain. */
 export interface Drain {
+  /** Resolves when the drain has ended and everything is stored; rejects when that was not possible. */
   ended: Promise<DrainEnd>;
-  /** Starts nothing more; ends when what is in flight has ended and is stored. */
+  /** Starts no further request; the drain ends when those in flight have ended and are stored. */
   stop(reason: 'yielded' | 'changed' | 'idle'): void;
-  /** Called every few tens of ms by the process. */
+  /** Does what is due at `now` (monotonic ms); the process calls it every few tens of ms. */
   tick(now: number): void;
-  /** Since when there was nothing to do (monotonic ms); null while there is. */
+  /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
 }
 
-/** What metrics want to know of deliveries. */
+/** What is counted of deliveries, for metrics. */
 export interface DeliveryCounts {
   requests: OpenRequests;
   counted(progress: Progress): Progress;

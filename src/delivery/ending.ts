@@ -1,6 +1,7 @@
 import type { FailureVerdict } from '../failure/failureHandler.ts';
 import type { FailingHead } from '../progress/attemptLog.ts';
 
+/** Why a drain ends. */
 export type EndReason =
   | 'idle'
   | 'blocked'
@@ -16,40 +17,43 @@ export type EndReason =
 export interface DrainEnd {
   reason: EndReason;
   position: number;
-  /** The failing entry, where the drain ended blocked or gone. */
+  /** The failing entry if the drain ended as `blocked` or `gone`; otherwise null. */
   head: FailingHead | null;
   /** When the next parked entry is due, unix ms; null: none is parked. */
   parkedDueAt: number | null;
 }
 
+/** What a drain does when it ends. */
 export interface EndingOptions {
   /** How many requests are open: a drain concludes once there is none. */
   inFlight: () => number;
   /** Stores what is left and releases the lease; runs once. */
   conclude: () => Promise<DrainEnd>;
-  /** Gives back what the drain holds of the process. */
+  /** Gives back what the drain holds of the process's resources. */
   leave: () => void;
 }
 
-/** Why and when a drain ends. It concludes once, as soon as it has a reason and nothing is in flight. */
+/** Decides why and when a drain ends. It concludes once, when it has a reason and nothing is in flight. */
 export interface Ending {
   /** Null while sending goes on. */
   readonly reason: EndReason | null;
-  /** The drain is concluding, or has: no change is taken any more. */
+  /** Whether the drain is concluding or has concluded; then it takes no more changes. */
   readonly concluding: boolean;
-  /** Begins to end; a reason that came before stays. */
+  /** Begins to end the drain; an earlier reason stays. */
   begin(reason: EndReason): void;
-  /** What the endpoint's answer means while sending may be ending already; does not conclude. */
+  /** Takes over a verdict, even while the drain is ending for another reason. Does not conclude. */
   judge(verdict: FailureVerdict): void;
-  /** Another sender has the lease: whatever the reason was, nothing is stored any more. */
+  /** Notes that another sender has the lease: whatever the reason was, nothing more is stored. */
   fence(): void;
+  /** Concludes if there is a reason and nothing is in flight; call it whenever a request has ended. */
   concludeWhenQuiet(): void;
-  /** Ends now, with an error, without storing anything. */
+  /** Ends the drain immediately with an error, without storing anything. */
   fail(error: Error): void;
-  /** Rejects when what is left could not be stored. */
+  /** Resolves when the drain has concluded; rejects when its outcomes could not be stored. */
   readonly ended: Promise<DrainEnd>;
 }
 
+/** Creates the ending of a drain that goes on. */
 export function createEnding(options: EndingOptions): Ending {
   const end = Promise.withResolvers<DrainEnd>();
   let reason: EndReason | null = null;
@@ -100,8 +104,8 @@ export function createEnding(options: EndingOptions): Ending {
 }
 
 /**
- * Why a drain ends, by a verdict that comes while it may be ending already: the endpoint's verdict
- * counts also where sending ends for another reason, and 410 above all.
+ * The reason of a drain after a verdict. A verdict on the endpoint replaces any reason but `fenced`
+ * and an earlier verdict, which only `gone` replaces.
  */
 export function endsBy(verdict: FailureVerdict, reason: EndReason | null): EndReason | null {
   if (verdict === 'goes on' || reason === 'fenced') return reason;

@@ -2,22 +2,23 @@ import { compile, type Matchable, type Matcher } from '../rules/filter.ts';
 import { inForce, type FilterVersion } from '../rules/filterVersions.ts';
 import type { Filter } from '../schema/consumer.ts';
 
-/** The filter versions of a running sender, and where it took those that came while it ran. */
+/** The filter versions of a running sender, and the positions at which it took new ones. */
 export interface FilterStack {
-  /** Takes the newest versions; one that no sender has taken yet applies above `readTo`. */
+  /** Takes over the versions; one that no sender has taken yet applies above `readTo`. */
   add(filters: FilterVersion[], readTo: number): void;
-  /** Whether an entry passes every version it has to. */
+  /** Whether an entry passes every version that applies to its position. */
   passes(entry: Matchable & { position: number }): boolean;
-  /** Whether it passes the newest version, wherever it stands. */
+  /** Whether an entry passes the newest version, whatever its position. */
   matches(entry: Matchable): boolean;
-  /** What to read just above `after`, and up to where (null: no end). */
+  /** The filter with which to read on above `after`, and the last position to read with it (null: no end). */
   reading(after: number): { filter: Filter; until: number | null };
-  /** The syncs whose entries may pass; null: any. */
+  /** The syncs whose entries may pass; null: any sync. */
   readonly syncs: readonly string[] | null;
-  /** Above which position the newest version applies. */
+  /** The position above which the newest version applies. */
   readonly filterFrom: number;
 }
 
+/** Creates the stack from a consumer's versions, of which there is at least one. */
 export function createFilterStack(filters: FilterVersion[], readTo: number): FilterStack {
   const taken = new Map<number, number>();
   let versions: FilterVersion[] = [];

@@ -7,6 +7,7 @@ import type { SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Ending } from './ending.ts';
 import type { LiveConfig } from './liveConfig.ts';
 
+/** The parts of a drain that hand over outcomes, or act when they are stored. */
 export interface HandOverOptions {
   consumerId: string;
   lease: Lease;
@@ -15,15 +16,15 @@ export interface HandOverOptions {
   parked: Pick<ParkedEntries, 'toStore' | 'committed'>;
   liveConfig: Pick<LiveConfig, 'saw'>;
   ending: Pick<Ending, 'reason' | 'fence' | 'fail' | 'concludeWhenQuiet'>;
-  /** The lease was renewed until then (monotonic ms). */
+  /** Called when the lease has been renewed until then (monotonic ms). */
   renewed: (until: number) => void;
-  /** Sending may go on. */
+  /** Starts what may be sent. */
   pump: () => void;
   /** Cuts every open request. */
   cut: () => void;
 }
 
-/** What a drain hands to the committer of its process, and what it does when that is stored. */
+/** Hands a drain's outcomes to the committer of its process, and acts when they are stored. */
 export interface HandOver extends Committing {
   /** The position that was handed over last. */
   readonly position: number;
@@ -31,6 +32,7 @@ export interface HandOver extends Committing {
   readonly at: number;
 }
 
+/** Creates the hand-over of one drain, to be joined to the committer. */
 export function createHandOver(options: HandOverOptions): HandOver {
   const { consumerId, lease, attempts, parked, ending } = options;
   const { epoch } = lease;

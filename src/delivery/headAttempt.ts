@@ -25,6 +25,7 @@ import {
   type Tried,
 } from './singleSender.ts';
 
+/** What an attempt at a failing head needs. */
 export interface HeadAttempt {
   consumerId: string;
   context: Pick<
@@ -34,29 +35,29 @@ export interface HeadAttempt {
   /** Names this process in the cursor. */
   holder: string;
   openSingle: OpenSingle;
-  /** A command given to a blocked consumer is answered this long after it was stored, ms. */
+  /** How long after it was stored a command to a blocked consumer is answered, ms. */
   sendWithinMs: number;
   schedule: AttemptSchedule;
-  /** The window that a retry was planned with; undefined: not known. */
+  /** The retry window with which a retry was planned, ms; undefined: unknown. */
   windowMs: number | undefined;
 }
 
 /**
- * What came of an attempt. `delivered`: the endpoint took an entry. `clear`: nothing is left to try.
- * `parked`: the endpoint takes others, so it was the message. `changed`: the consumer is not blocked
- * any more, or its window is another one. `gone`: the endpoint answered 410.
+ * The result of an attempt. `delivered`: the endpoint took an entry. `clear`: nothing is left to try.
+ * `parked`: the endpoint takes other entries, so the head was parked. `changed`: the consumer is no
+ * longer blocked, or the retry window has another length. `gone`: the endpoint answered 410.
  */
 export type HeadResult =
   | { outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone'; position: number }
   | FailedHead;
 
-/** How one look at the consumer ended; `again`: it has changed, and is looked up once more. */
+/** The result of one look at the consumer; `again`: it has changed and is looked up once more. */
 type LookResult = 'delivered' | 'parked' | 'clear' | 'gone' | 'again' | FailedHead;
 
 /**
- * Makes one attempt at the head of a blocked consumer, as its only sender. Where the endpoint
- * answers, an entry of another record is tried too, which tells a poisoned message from a failing
- * endpoint. A failure of the endpoint is a result; rejects only for our own trouble.
+ * Makes one attempt at the head of a blocked consumer, as its only sender. If the endpoint answers, an
+ * entry of another record is tried as well, which tells a poisoned message from a failing endpoint. A
+ * failure of the endpoint is a result; it rejects only for faults of our own.
  */
 export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
   if (isOutdated(options)) return { outcome: 'changed', position: 0 };
@@ -88,8 +89,8 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
 }
 
 /**
- * Whether it was planned by a window that is not in force here. The first attempt is made
- * nevertheless: workers that differ would send the workflow to and fro.
+ * Whether a retry was planned with another retry window than this worker's. A first attempt is made
+ * nevertheless: otherwise workers with different settings could put off each other's attempts for ever.
  */
 function isOutdated({ context, schedule, windowMs }: HeadAttempt): boolean {
   const { retryWindowMs } = context;
@@ -120,14 +121,14 @@ async function attemptOnce(
   });
   const scene = { context, schedule, sender, config, parkedEntries, sendWithinMs };
   const request = headRequest(scene, rows);
-  // What does not pass is left to the drain: a version that comes meanwhile may let it pass.
+  // Entries that do not pass are left to the drain: a filter version that comes meanwhile may let them pass.
   const head = await findHead(request);
   return head === null ? tryParked(scene) : tryHead(scene, request, head);
 }
 
 function headRequest({ context, sender, config }: AttemptScene, rows: ParkedRow[]): HeadRequest {
   const { stream, filters, ordering } = config;
-  const { position, ahead } = sender.progress(); // a probe may have settled one since
+  const { position, ahead } = sender.progress(); // a probe may have settled an entry since
   const parked = new Set(ordering === 'record' ? rows.map(recordOfRow) : []);
   return { pages: context.pages, stream, filters, position, ahead, parked };
 }
@@ -150,10 +151,10 @@ async function tryHead(
   return endFailed(scene, tried, failed, probe.said === 'fails' ? probe.failed : null);
 }
 
-/** The endpoint takes other records' entries: the head is tried once more, and then parked. */
+/** Tries a head once more whose endpoint takes other records' entries, and parks it if it fails again. */
 async function decide(scene: AttemptScene, head: Entry, attempt: number): Promise<LookResult> {
   const { context, sender, config, parkedEntries } = scene;
-  // On the records stream it may have moved meanwhile.
+  // On the records stream a newer version may have been stored meanwhile.
   if ((await context.pages.entryAt(config.stream, head.position)) === null) return 'again';
   if (!(await isInForce(scene))) return 'again';
   const tried = await sender.send(config, head, attempt);

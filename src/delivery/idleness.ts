@@ -1,43 +1,44 @@
-/** A parked entry that is due within it keeps a drain from going idle. */
+/** A parked entry that is due within this time keeps a drain from going idle, ms. */
 export const SOON_MS = 5_000;
-/** Progress without deliveries (entries that did not match) is stored this often. */
+/** How often progress over entries that did not match is stored, ms. */
 const STORE_EVERY_MS = 1_000;
 
-/** What a drain looks at to tell whether anything is left to do. Monotonic ms. */
+/** What tells a drain whether anything is left to do. Times are monotonic ms. */
 export interface Stillness {
   now: number;
   lastMatchAt: number;
   /** The highest position read. */
   readTo: number;
-  /** The stream's end as the tail knows it; null: not yet. */
+  /** The stream's end as the tail knows it; null: it does not know it yet. */
   tailEnd: number | null;
   /** Entries that were read and have not settled. */
   open: number;
   inFlight: number;
-  /** Until the next parked entry is due, ms; Infinity: none is parked. */
+  /** Milliseconds until the next parked entry is due; Infinity: none is parked. */
   nextParkedMs: number;
   committedPosition: number;
   lastCommitAt: number;
   idleAfterMs: number;
 }
 
+/** What follows for the drain. */
 export interface Idleness {
-  /** Since when there was nothing to do; null while there is. */
+  /** Since when there has been nothing to do, monotonic ms; null while there is something. */
   quietSince: number | null;
-  /** The position has moved over entries that did not match, and is to be stored. */
+  /** Whether to store the position, which has passed entries that did not match. */
   store: boolean;
-  /** It has been quiet for long enough to end. */
+  /** Whether the drain has been quiet for long enough to end. */
   idle: boolean;
 }
 
-/** Whether a drain is quiet, has silent progress to store, or has been quiet long enough to end. */
+/** Decides whether a drain is quiet, has to store its position, or has been quiet for long enough to end. */
 export function idlenessOf(seen: Stillness): Idleness {
   const caughtUp = seen.open === 0 && seen.tailEnd !== null && seen.readTo >= seen.tailEnd;
   const quiet = caughtUp && seen.inFlight === 0 && seen.nextParkedMs > SOON_MS;
   const progressed = seen.open === 0 && seen.readTo > seen.committedPosition;
   return {
     quietSince: quiet ? seen.lastMatchAt : null,
-    // A renewal brings the progress of one that is caught up along soon enough.
+    // The next renewal of the lease stores the position of a drain that has caught up, which is soon enough.
     store: progressed && !caughtUp && seen.now - seen.lastCommitAt > STORE_EVERY_MS,
     idle: quiet && seen.now - seen.lastMatchAt >= seen.idleAfterMs,
   };

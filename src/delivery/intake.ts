@@ -10,11 +10,12 @@ import type { Ordering } from '../schema/consumer.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Ending } from './ending.ts';
 
-/** Entries read but not sent below which the next page is fetched. */
+/** The next page is read when fewer entries than this wait to be sent. */
 const LOW_WATER = 1_000;
-/** Entries between the position and the newest read, at most: bounds `ahead`. */
+/** The largest number of entries between the position and the newest that was read; it bounds `ahead`. */
 export const MAX_SPAN = 5_000;
 
+/** The parts of a drain that entries are put into. */
 export interface IntakeOptions {
   ordering: Ordering;
   slidingWindow: SlidingWindow<Entry>;
@@ -26,19 +27,21 @@ export interface IntakeOptions {
   parked: Pick<ParkedEntries, 'overflown'>;
 }
 
-/** Takes entries that were read into the sliding window and, by the ordering, into the dispatcher. */
+/** Puts entries that were read into the sliding window and, when their lane is free, into the dispatcher. */
 export interface Intake {
+  /** Whether more entries should be read. */
   wantsMore(): boolean;
-  /** Takes a matching entry; called in reading order. */
+  /** Takes a matching entry; called in the order of reading. */
   accept(entry: Entry): void;
-  /** Tells the process's budget how many bytes this drain holds. */
+  /** Reports to the process's budget how many bytes the drain holds. */
   account(): void;
-  /** Gives the bytes back; what is read later is nobody's any more. */
+  /** Gives the bytes back to the budget; what is read afterwards is not counted. */
   leave(): void;
   /** When the last matching entry was read (monotonic ms). */
   readonly lastMatchAt: number;
 }
 
+/** Creates the intake of one drain. */
 export function createIntake(options: IntakeOptions): Intake {
   const { ordering, slidingWindow, lanes, budget, dispatcher, ending } = options;
   let lastMatchAt = performance.now();
@@ -69,7 +72,7 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function account(): void {
-    if (left) return; // a page that comes late is nobody's any more
+    if (left) return; // a page that comes after the end is not counted
     budget.hold(slidingWindow.bytes - held);
     held = slidingWindow.bytes;
   }

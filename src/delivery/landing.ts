@@ -13,9 +13,10 @@ import type { Entry } from '../streams/entry.ts';
 import type { Ending } from './ending.ts';
 import type { Reader } from './reader.ts';
 
-/** How long sending rests after a fault of this machine. */
+/** How long sending rests after a fault of this machine, ms. */
 const REST_MS = 1_000;
 
+/** The parts of a drain that the end of a request concerns. */
 export interface LandingOptions {
   consumerId: string;
   slidingWindow: Pick<SlidingWindow<Entry>, 'settle'>;
@@ -27,22 +28,24 @@ export interface LandingOptions {
   parked: Pick<ParkedEntries, 'delivered' | 'starts'>;
   ending: Ending;
   reader: Pick<Reader, 'fill'>;
-  /** Until when a request may start, monotonic ms. */
+  /** The time until which a request may start, monotonic ms. */
   startBy: () => number;
   /** Called when there is something to store. */
   mark: () => void;
   log: Logger;
 }
 
-/** What becomes of a request that has ended: its entry settles, is tried again, or ends the drain. */
+/** Handles requests that have ended: the entry settles, is tried again, or ends the drain. */
 export interface Landing {
+  /** Handles the end of a request that started at `at` (unix ms; `startedMono` monotonic) and took `ms`. */
   ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, startedMono: number): void;
-  /** Whether a slot whose turn has come is not to be sent: it has settled, or is settled here. */
+  /** Whether a slot whose turn has come is not to be sent, because it has settled or this call settles it. */
   skips(slot: Outgoing): boolean;
-  /** Ends the drain if what is unexplained can only be the endpoint's fault by now. */
+  /** Ends the drain if the suspects have to be taken as a failure of the endpoint by now. */
   judge(): void;
 }
 
+/** Creates the landing of one drain. */
 export function createLanding(options: LandingOptions): Landing {
   const { slidingWindow, lanes, dispatcher, limit, attempts, failures, parked, ending } = options;
 
@@ -72,17 +75,17 @@ export function createLanding(options: LandingOptions): Landing {
     else ending.concludeWhenQuiet();
   }
 
-  /** A fault of this machine blames nothing: the entry goes back in front and waits a little. */
+  /** Handles a fault of this machine, which blames nothing: the entry is tried again, and sending rests. */
   function notTheEndpoints(slot: Outgoing, reason: string): void {
     failures.tryAgain(slot);
     const now = performance.now();
-    if (now >= options.startBy()) return; // it was cut: the lease is over
+    if (now >= options.startBy()) return; // it was cut because the lease is over
     dispatcher.rest(now + REST_MS);
     const fields = { consumer_id: options.consumerId, reason };
-    options.log.warn(fields, 'sending waits: a fault of this machine');
+    options.log.warn(fields, 'sending rests after a fault of this machine');
   }
 
-  /** The entry needs no attempt any more; the next one of its lane may be sent. */
+  /** Settles an entry; the next entry of its lane may then be sent. */
   function settle(slot: Outgoing): void {
     options.mark();
     if (slot.parked !== null) {

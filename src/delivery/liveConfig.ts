@@ -2,31 +2,34 @@ import type { DrainContext } from './drainContext.ts';
 import type { FilterStack } from './filterStack.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
+/** The parts of a drain that its configuration concerns. */
 export interface LiveConfigOptions {
   context: Pick<DrainContext, 'loadConfig' | 'progress' | 'log'>;
   config: SenderConfig;
   epoch: number;
   filters: Pick<FilterStack, 'add' | 'filterFrom'>;
-  /** The highest position read; what an edit that is taken now applies above. */
+  /** The highest position that was read; an edit of the filter that is taken now applies above it. */
   readTo: () => number;
-  /** A newer configuration under which sending goes on. */
+  /** Puts a newer configuration into force, under which sending goes on. */
   apply: (next: SenderConfig, before: SenderConfig) => void;
-  /** It is not active any more, or a command waits: sending has to end. */
+  /** Ends sending, because the consumer is no longer active or a command waits. */
   stop: () => void;
-  /** A configuration is in force. */
+  /** Called when a configuration is in force. */
   inForce: () => void;
+  /** Whether the drain is concluding, so that no change is taken any more. */
   over: () => boolean;
 }
 
-/** Takes changes of a consumer's configuration while it is being sent, and confirms them. */
+/** Takes changes of a consumer's configuration while the drain runs, and confirms them. */
 export interface LiveConfig {
-  /** What the last commit saw in the rows. */
+  /** Notes the versions that the last commit saw, and takes newer ones. */
   saw(latest: { version: number; targetVersion: number }): void;
-  /** Confirms the configuration that sending began with. */
+  /** Confirms the configuration with which the drain began. */
   begin(): void;
   readonly config: SenderConfig;
 }
 
+/** Creates the configuration of one drain; nothing is confirmed before `begin`. */
 export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   const { context, epoch, filters } = options;
   let { config } = options;
@@ -34,7 +37,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   let confirmedVersion = -1;
   let busy = false;
 
-  /** Takes the newest configuration, and again as long as a newer one was seen meanwhile. */
+  /** Takes the newest configuration, and repeats that while a newer one has been seen meanwhile. */
   async function refresh(load: boolean): Promise<void> {
     if (busy || options.over()) return;
     busy = true;
@@ -47,7 +50,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
       }
     } catch (error) {
       const fields = { err: error, consumer_id: config.consumerId };
-      context.log.warn(fields, 'a change could not be taken; trying again');
+      context.log.warn(fields, 'a change of the configuration could not be taken; trying again');
     } finally {
       busy = false;
     }

@@ -4,29 +4,30 @@ import type { Lease } from '../progress/lease.ts';
 import { startDrain } from './drain.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
 
+/** What is needed to start a drain. */
 export interface OpenDrainOptions {
   consumerId: string;
   context: DrainContext;
   /** Names this process in the cursor. */
   holder: string;
   leaseMs: number;
-  /** Unix ms, as Temporal counts: it follows time skipping. */
+  /** Unix ms as Temporal counts them, which follows time skipping. */
   nowMs: () => number;
-  /** Aborted: it is not to be started any more. */
+  /** Once it is aborted, no drain is started. */
   cancelled: AbortSignal;
 }
 
-/** Why no drain was started. The lease has been released, and the cursor is as it was. */
+/** The reason why no drain was started. The lease has been released, and the cursor is as it was. */
 export interface NotStarted {
   reason: 'changed' | 'yielded' | 'blocked' | 'gone';
   position: number;
-  /** Sentence about the failing head, when blocked or gone. */
+  /** A sentence about the failing head for `blocked` and `gone`; otherwise null. */
   failure: string | null;
 }
 
 /**
  * Takes the consumer's cursor, waits out a lease that a predecessor did not release, and starts the
- * drain; or says why the consumer is not to be drained.
+ * drain. Returns the reason instead when the consumer is not to be drained.
  */
 export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotStarted> {
   const { consumerId, context, leaseMs, cancelled, nowMs } = options;
@@ -50,7 +51,7 @@ export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotS
   if (config === null || config.deleted || config.held || config.status !== 'active') {
     return refuse('changed');
   }
-  // Its predecessor's verdict did not reach the workflow: a success has not come since.
+  // The predecessor's verdict did not reach the workflow, and there has been no success since.
   if (lease.head !== null && lastFailure !== null) {
     const { code, detail } = lastFailure;
     return refuse(code === 'GONE' ? 'gone' : 'blocked', `${code}: ${detail}`);
@@ -70,7 +71,7 @@ export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotS
   });
 }
 
-/** The predecessor may still be sending until its lease is over. */
+/** Waits until the predecessor's lease is over, as it may still be sending until then. */
 async function waitOut(lease: Lease, cancelled: AbortSignal): Promise<void> {
   if (lease.waitMs === 0) return;
   await sleep(lease.waitMs, undefined, { signal: cancelled }).catch((error: unknown) => {

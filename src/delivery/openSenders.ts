@@ -3,21 +3,26 @@ import type { Logger } from 'pino';
 import type { WebhookSender } from '../egress/webhookSender.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
 
-/** The sender in use, and those of an earlier target or path that still have requests open. */
+/** The webhook sender in use, and those of earlier targets or paths that still have open requests. */
 export interface OpenSenders {
+  /** Sends with the sender in use. */
   send(slot: Outgoing): void;
+  /** Uses `next` from now on; earlier senders are closed once their requests have ended. */
   replace(next: WebhookSender<Outgoing>, log: Logger): void;
+  /** Ends the requests of all senders that are over their deadlines. */
   sweep(now: number): void;
-  /** Cuts every open request: the lease is over. */
+  /** Cuts every open request, as the lease is over. */
   cut(): void;
+  /** Closes all senders. */
   close(log: Logger): void;
 }
 
+/** Begins with one sender in use. */
 export function createOpenSenders(first: WebhookSender<Outgoing>): OpenSenders {
   let current = first;
   let all = [first];
 
-  /** Those of an earlier target or path whose requests have ended. */
+  /** Closes earlier senders whose requests have ended. */
   function prune(log: Logger): void {
     for (const one of all) if (one !== current && one.inFlight === 0) shut(one, log);
     all = all.filter((one) => one === current || one.inFlight > 0);

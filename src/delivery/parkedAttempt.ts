@@ -9,8 +9,8 @@ import {
 
 /**
  * Tries the lowest parked entry of a blocked consumer that has nothing else to send. `clear`: nothing
- * was left to try, or it was answered as when it was parked, which says nothing of the endpoint.
- * `again`: it is not to be sent any more, or the consumer has changed meanwhile.
+ * was left to try, or the entry failed with the status for which it was parked, which is no evidence
+ * about the endpoint. `again`: the entry need not be sent any more, or the consumer has changed.
  */
 export async function tryParked(
   scene: AttemptScene,

@@ -5,15 +5,15 @@ import { attemptNumber, failureOf, isInForce, type AttemptScene } from './attemp
 import type { Tried } from './singleSender.ts';
 
 /**
- * What a probe says of the endpoint: it takes another record's entry, or how it failed that one too.
- * `nothing` when no other record waits or the attempt was cancelled; `again` when the consumer has
- * changed meanwhile, so that it has to be looked up once more.
+ * What a probe shows. `takes`: the endpoint takes another record's entry. `fails`: it fails that one
+ * as well. `nothing`: no other record waits, or the attempt was cancelled. `again`: the consumer has
+ * changed meanwhile, so it has to be looked up once more.
  */
 export type Probe = { said: 'takes' | 'nothing' | 'again' } | { said: 'fails'; failed: Failed };
 
 /**
- * Asks an endpoint that has failed the head with an entry of another record, which tells a poisoned
- * message from a failing endpoint. What succeeds is stored, with the head's failure.
+ * Probes an endpoint that has failed the head with an entry of another record, which tells a poisoned
+ * message from a failing endpoint. A success is stored, together with the head's failure.
  */
 export async function probeEndpoint(
   scene: AttemptScene,

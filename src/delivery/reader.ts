@@ -10,6 +10,7 @@ import type { FilterStack } from './filterStack.ts';
 const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 const RETRY_MS = 500;
 
+/** What to read, and where the entries go. */
 export interface ReaderOptions {
   stream: StreamName;
   consumerId: string;
@@ -17,24 +18,25 @@ export interface ReaderOptions {
   tail: Tail;
   slidingWindow: SlidingWindow<Entry>;
   filters: FilterStack;
-  /** Entries between the position and the newest read, at most. */
+  /** The largest number of entries between the position and the newest that was read. */
   maxSpan: number;
   wantsMore: () => boolean;
-  /** Takes a matching entry; called in reading order. */
+  /** Takes a matching entry; called in the order of reading. */
   accept: (entry: Entry) => void;
-  /** Whatever could be read has been. */
+  /** Called when everything that can be read without waiting has been read. */
   filled: () => void;
   log: Logger;
 }
 
-/** Reads a consumer's matching entries ahead of its sending: from the shared tail, or by page. */
+/** Reads a consumer's matching entries before they are sent: from the shared tail, or page by page. */
 export interface Reader {
-  /** Reads on while more is wanted; never two pages at once. */
+  /** Reads on while more is wanted, one page at a time. */
   fill(): void;
-  /** The filter has changed: a page under way was read with the old one and is read again. */
+  /** Discards the page that is being read, as the filter has changed; it is read again with the new one. */
   forget(): void;
 }
 
+/** Creates the reader of one drain. */
 export function createReader(options: ReaderOptions): Reader {
   const { stream, pages, tail, slidingWindow, filters } = options;
   let reading = false;
@@ -43,7 +45,7 @@ export function createReader(options: ReaderOptions): Reader {
 
   function fill(): void {
     if (reading || performance.now() < pausedUntil) {
-      options.filled(); // what has been read goes on meanwhile
+      options.filled(); // what has been read is sent meanwhile
       return;
     }
     while (options.wantsMore()) {

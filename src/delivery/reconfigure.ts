@@ -11,6 +11,7 @@ import type { FilterStack } from './filterStack.ts';
 import type { Reader } from './reader.ts';
 import { goesTheSameWay, mostInFlight, type SenderConfig } from './senderConfig.ts';
 
+/** The parts of a drain that a newer configuration changes. */
 export interface ReconfigureOptions {
   filters: FilterStack;
   tail: Pick<Tail, 'follow'>;
@@ -21,7 +22,7 @@ export interface ReconfigureOptions {
   retries: Pick<ParkedRetries, 'reload'>;
   limit: Pick<InFlightLimit, 'setMax'>;
   pace: Pick<Pace, 'change'>;
-  /** The highest position read: above it a filter that is taken now applies. */
+  /** The highest position that was read; a filter that is taken now applies above it. */
   readTo: () => number;
   /** Sends to the target of `next` from now on. */
   redirect: (next: SenderConfig) => void;
@@ -31,11 +32,13 @@ export interface ReconfigureOptions {
 
 /** Puts a newer configuration into force while a drain goes on. */
 export interface Reconfigure {
+  /** Changes what differs between the two. */
   apply(next: SenderConfig, before: SenderConfig): void;
   /** Stops following the tail. */
   leave(): void;
 }
 
+/** Begins to follow the tail for the drain's filter. */
 export function createReconfigure(options: ReconfigureOptions): Reconfigure {
   const { filters, tail, reader, parked } = options;
   let unfollow = tail.follow(reader.fill, filters.syncs);

@@ -12,26 +12,26 @@ export interface SenderConfig {
   path: string;
   ordering: Ordering;
   status: ConsumerStatus;
-  /** A command waits for the sender to let go. */
+  /** Whether a command waits for the sender to release its lease. */
   held: boolean;
   deleted: boolean;
   version: number;
   filterVersion: number;
-  /** Ascending: the one in force at the position and all later ones. */
+  /** The version in force at the position and all later ones, ascending. */
   filters: FilterVersion[];
   target: OpenTarget;
-  /** Changes when something was done to its parked entries from outside. */
+  /** Changes whenever a command has changed the consumer's parked entries. */
   parkedVersion: number;
-  /** Its own clock, which stands still unless it is active: ms until `since`. */
+  /** The consumer's own clock: it showed `ms` at `since`, and stands still at `ms` while `since` is null. */
   clock: { ms: number; since: string | null };
 }
 
-/** The consumer's own clock at a moment (unix ms): parked entries are due and die by it. */
+/** The consumer's own clock at `nowMs` (unix ms), by which parked entries are due and die. */
 export function ownClock({ clock }: Pick<SenderConfig, 'clock'>, nowMs: number): number {
   return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - Date.parse(clock.since));
 }
 
-/** Under `ordering: "stream"` a parked entry that is sent again counts, too: strictly one at a time. */
+/** How many requests may be in flight: one under `ordering: "stream"`, with no exception, else the target's limit. */
 export function mostInFlight({
   ordering,
   target,
@@ -39,7 +39,7 @@ export function mostInFlight({
   return ordering === 'stream' ? 1 : target.maxInFlight;
 }
 
-/** Whether requests are made alike by both. */
+/** Whether both configurations send requests to the same place in the same way. */
 export function goesTheSameWay(next: SenderConfig, before: SenderConfig): boolean {
   return (
     next.target.version === before.target.version &&
@@ -70,7 +70,7 @@ interface Row {
   }[];
 }
 
-/** Loads a sender's configuration; null when there is no such consumer. */
+/** Loads a sender's configuration, with opened secrets; null when the consumer does not exist. */
 export async function loadSenderConfig(
   sql: Sql,
   vault: Vault,

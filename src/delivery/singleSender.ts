@@ -13,55 +13,56 @@ import { storeUntilBack, type Patience } from '../progress/storeUntilBack.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
-/** The longest request (15 s) and 10 s for what surrounds it; each commit renews it. */
+/** Time for the longest request (15 s) and 10 s for what surrounds it; each commit renews the lease. */
 const LEASE_MS = 25_000;
-/** A request that would outlast what is left of the lease, with this much to spare, renews it first. */
+/** The lease is renewed before a request that could last to within this time of its end. */
 const SPARE_MS = 2_000;
-/** How long outcomes are still tried to be stored once the attempt has been cancelled. */
+/** How long storing is tried once the attempt has been cancelled. */
 const KEEP_MS = 60_000;
-/** Between two looks at the deadlines of a request and of the lease. */
+/** The pause between two looks at the deadlines of a request and of the lease. */
 const SWEEP_MS = 25;
 
-/** Opens what posts one webhook; no request of it starts after `startBy` (monotonic ms). */
+/** Opens what posts one webhook; it starts no request after `startBy` (monotonic ms). */
 export type OpenSingle = (
   config: SenderConfig,
   onEnd: OnAttemptEnd<Message>,
   startBy: () => number,
 ) => WebhookSender<Message>;
 
+/** What a single sender works with. */
 export interface SingleSenderOptions {
   consumerId: string;
   /** Names this process in the cursor. */
   holder: string;
   progress: Pick<Progress, 'acquire' | 'commit' | 'release'>;
-  /** When the process has to end, and which consumers then had outcomes that were not stored. */
+  /** Says when the process has to end, and gets the consumers whose outcomes were not stored by then. */
   committer: Pick<Committer, 'endsAt' | 'unstored'>;
   openSingle: OpenSingle;
-  /** Aborted: nothing more is to be sent; what has been sent is still stored. */
+  /** Once it is aborted, nothing more is sent; what has been sent is still stored. */
   cancelled: AbortSignal;
 }
 
-/** One attempt that has ended, and what came of it. */
+/** An attempt that has ended, with its outcome. */
 export interface Tried {
   ended: EndedAttempt;
   outcome: Outcome;
 }
 
-/** A sender that makes one request at a time: it holds the lease and stores what came of each. */
+/** A sender that makes one request at a time; it holds the lease and stores the outcomes. */
 export interface SingleSender {
-  /** As it was when the lease was taken. */
+  /** The cursor as it was when the lease was taken. */
   readonly lease: Lease;
-  /** What is settled by now. */
+  /** Which entries are settled by now. */
   progress(): { position: number; ahead: number[] };
   /**
-   * Waits until the target's rate lets a request start, and renews a lease that it could outlast.
-   * False: the attempt was cancelled meanwhile.
+   * Waits until the target's rate lets a request start, and renews the lease if the request could
+   * outlast it. False when the attempt was cancelled meanwhile.
    */
   mayStart(config: SenderConfig): Promise<boolean>;
-  /** Until the next request may start, ms. */
+  /** Milliseconds until the next request may start. */
   paceMs(): number;
   /**
-   * Makes one attempt, right after `mayStart`; a fault of this machine is an outcome too. No request
+   * Makes one attempt, right after `mayStart`; a fault of this machine is an outcome as well. No request
    * starts in the last moments of the lease, and one that is open then is cut.
    */
   send(config: SenderConfig, message: Message, attempt: number): Promise<Tried>;
@@ -70,17 +71,17 @@ export interface SingleSender {
   /** Notes that this position is settled. */
   settle(position: number): void;
   /**
-   * Stores what was noted and settled, and renews the lease; waits while Postgres is away. Throws
-   * when another sender has taken the cursor.
+   * Stores what was noted and settled, and renews the lease; waits while Postgres is away. Throws when
+   * another sender has taken the cursor.
    */
   commit(parkedEntries: ParkedEntries | null): Promise<void>;
-  /** Lets the lease go; a `config` says which target was tried. */
+  /** Releases the lease; a `config` says which target was tried. */
   release(head: Release['head'], config: SenderConfig | null): Promise<void>;
 }
 
 /**
- * Takes the consumer's cursor, waiting out a predecessor that did not release it; null when there
- * is none.
+ * Takes the consumer's cursor, and waits out the lease of a predecessor that did not release it; null
+ * when the consumer does not exist.
  */
 export async function openSingleSender(options: SingleSenderOptions): Promise<SingleSender | null> {
   const { consumerId, progress, committer, cancelled } = options;
@@ -146,7 +147,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
     }
   }
 
-  /** What was delivered must be stored, also when nothing waits for this attempt any more. */
+  /** Goes on trying after the attempt was cancelled, because what was delivered has to be stored. */
   function patience(): Patience {
     let cancelledAt = Infinity;
     return {
@@ -180,7 +181,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
   };
 }
 
-/** What is settled, from what the cursor said when the lease was taken. */
+/** Keeps which entries are settled, beginning with the cursor when the lease was taken. */
 function createSettled(lease: Pick<Lease, 'position' | 'ahead'>): {
   add(position: number): void;
   now(): { position: number; ahead: number[] };
@@ -197,7 +198,7 @@ function createSettled(lease: Pick<Lease, 'position' | 'ahead'>): {
   };
 }
 
-/** Sends one message, and closes what sent it when its attempt has ended. */
+/** Sends one message, and closes its sender when the attempt has ended. */
 async function sendOne(request: {
   open: (onEnd: OnAttemptEnd<Message>) => WebhookSender<Message>;
   message: Message;

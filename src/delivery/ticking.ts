@@ -14,6 +14,7 @@ import type { Landing } from './landing.ts';
 import type { OpenSenders } from './openSenders.ts';
 import type { Reader } from './reader.ts';
 
+/** The parts of a drain that need to be looked after. */
 export interface TickingOptions {
   senders: Pick<OpenSenders, 'sweep' | 'cut'>;
   dispatcher: Dispatcher<Outgoing>;
@@ -29,22 +30,24 @@ export interface TickingOptions {
   parked: Pick<ParkedEntries, 'nextDue'>;
   /** The consumer's own clock, ms. */
   clock: () => number;
-  /** Until when a request may start, monotonic ms. */
+  /** The time until which a request may start, monotonic ms. */
   startBy: () => number;
-  /** When the drain ends to let new code and a new run of the workflow have their turn, monotonic ms. */
+  /** When the drain ends so that new code and a new run of the workflow get their turn, monotonic ms. */
   yieldsAt: number;
   idleAfterMs: number;
   /** Called when there is something to store. */
   mark: () => void;
 }
 
-/** What a drain does every few tens of ms: deadlines, retries that are due, and falling idle. */
+/** Does what a drain has to do every few tens of ms: deadlines, retries that are due, and becoming idle. */
 export interface Ticking {
+  /** Does what is due at `now`, monotonic ms. */
   tick(now: number): void;
-  /** Since when there was nothing to do (monotonic ms); null while there is. */
+  /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
 }
 
+/** Creates the ticking of one drain. */
 export function createTicking(options: TickingOptions): Ticking {
   const { senders, dispatcher, ending, slidingWindow, tail } = options;
   let quietSince: number | null = null;
@@ -59,14 +62,14 @@ export function createTicking(options: TickingOptions): Ticking {
     }
     options.failures.tick(now);
     options.retries.tick();
-    // The tail does not call for entries that can't match: how far it has come is seen here.
+    // The tail does not call for entries that cannot match, so its end is compared here.
     const behind = tail.end === null || slidingWindow.readTo < tail.end;
     if (behind || slidingWindow.open > 0 || !dispatcher.empty) options.reader.fill();
     options.landing.judge();
     fallIdle(now);
   }
 
-  /** Stores silent progress, and ends the drain once it has been quiet for long enough. */
+  /** Stores a position that moved without deliveries, and ends the drain once it has been quiet long enough. */
   function fallIdle(now: number): void {
     const idleness = idlenessOf({
       now,
