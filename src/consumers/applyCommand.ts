@@ -32,18 +32,20 @@ import {
 } from './parkedCommands.ts';
 import { untilInForce } from './untilInForce.ts';
 
-/** Applies the commands that people give to consumers. Called by the consumer's own workflow only. */
+/** Applies commands to consumers. Only the consumer's own workflow calls it. */
 export interface CommandApplier {
   /**
-   * Records the command in one transaction, idempotent by its id, and answers once it is in
-   * force: the running sender has confirmed it, or its lease has run out.
+   * Applies the command in one transaction, once for its id, and answers when it is in force: the
+   * running sender has confirmed it, or its lease has run out.
    */
   apply(consumerId: string, request: CommandRequest, at: Date): Promise<CommandAnswer>;
-  /** Asks the running sender to let go; undone by the next `apply` or `unhold`. */
+  /** Asks the running sender to release its lease; the next `apply` or `unhold` ends that. */
   hold(consumerId: string): Promise<void>;
+  /** Ends a hold; without effect when there is none. */
   unhold(consumerId: string): Promise<void>;
 }
 
+/** Creates the applier; `pages` reads the streams within a transaction. */
 export function createCommandApplier(options: {
   db: Db;
   pages: (sql: Sql) => Pages;
@@ -73,14 +75,14 @@ export function createCommandApplier(options: {
       const tx = { sql, pages: options.pages(sql), consumerId, row, request, at, leader };
       return { answer: await decide(tx, request.command), row };
     });
-    // What wrote nothing has left the hold in place that was made for it.
+    // A command that wrote nothing has left the hold in place that was made for it.
     if (needsHold(given.command)) await setHeld(db, consumerId, false);
     if (done.answer.ok && done.row !== null)
       await untilInForce(db, consumerId, done.answer.version, done.row);
     return done.answer;
   }
 
-  /** A command that finds itself refused half-way leaves nothing behind. */
+  /** Runs `work` in a transaction; a command that is refused half-way is rolled back. */
   async function inTransaction(work: (sql: Sql) => Promise<Done>): Promise<Done> {
     try {
       return await db.transaction(work);
@@ -101,8 +103,6 @@ interface Done {
   answer: CommandAnswer;
   row: Row | null;
 }
-
-// ── the commands ─────────────────────────────────────────────────────────────────────────
 
 async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {
   switch (command.kind) {
@@ -149,7 +149,7 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Command
   });
 }
 
-/** What waits is tried at once; the clock keeps running. */
+/** Has what waits tried immediately; the retry window keeps running. */
 async function retry(tx: Tx): Promise<CommandAnswer> {
   const parked = await hurryParked(tx);
   if (tx.row.status === 'active') {
@@ -163,7 +163,7 @@ async function seek(tx: Tx, to: SeekTo): Promise<CommandAnswer> {
   const position = await resolve(tx, to);
   await seekCursor(tx.sql, tx.consumerId, position);
   await closeAbove(tx, position);
-  // A replay goes by today's filter alone.
+  // From the new position on, only the newest filter applies.
   await keepNewestFilter(tx.sql, tx.consumerId, {
     version: tx.row.filter_version,
     from: position,
@@ -201,11 +201,11 @@ async function refilter(tx: Tx, edited: Edited): Promise<CommandAnswer> {
   return write(tx, 'filter', { filter_version: version }, { filter_version: version });
 }
 
-/** A version without `filter_from` is taken by the running sender; without one it is known here. */
+/** Adds a filter version. A running sender decides where it applies; without one, the stored progress does. */
 async function changeFilter(tx: Tx, filter: Filter): Promise<number> {
   const version = tx.row.filter_version + 1;
   const position = await release(tx);
-  // Also one that is just letting go, after a pause or a stop: it has read by the older versions.
+  // This includes a sender that is just releasing, after a pause or a stop: it has read by the older versions.
   const taker = tx.row.live && tx.row.status !== 'blocked';
   const readTo = Math.max(
     position,

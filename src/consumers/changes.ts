@@ -3,17 +3,20 @@ import type { Sql } from '../db/db.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import type { Change } from '../schema/consumer.ts';
 
-/** Who changed which consumer, newest first. Each line is written in the transaction of its change. */
+/** The log of changes of consumers. Each row is written in the transaction of its change. */
 export interface Changes {
+  /** Newest first. */
   list(query: ChangeQuery): Promise<ListPage<Change>>;
 }
 
+/** Which changes to list. */
 export interface ChangeQuery {
   consumerId?: string | undefined;
   limit: number;
   after: ListPlace | null;
 }
 
+/** Creates the reader of changes. */
 export function createChanges(sql: Sql): Changes {
   async function list({ consumerId, limit, after }: ChangeQuery): Promise<ListPage<Change>> {
     const { rows } = await sql.query<Change>({

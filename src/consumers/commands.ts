@@ -1,11 +1,11 @@
 import type { CommandRequest, CommandAnswer } from '../rules/command.ts';
 
-/** How the API reaches a consumer's workflow. Throws `Unavailable` when Temporal or its workers do not answer. */
+/** Gives commands to consumers' workflows. Throws `Unavailable` when Temporal or its workers do not answer. */
 export interface Commands {
   give(consumerId: string, ask: CommandRequest): Promise<CommandAnswer>;
 }
 
-/** Temporal is away or no worker polls; the same command may be repeated. */
+/** Thrown when Temporal is away or no worker polls; the same command may be repeated. */
 export class Unavailable extends Error {
   override name = 'Unavailable';
 }

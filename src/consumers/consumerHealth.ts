@@ -3,28 +3,29 @@ import { amount } from '../rules/words.ts';
 import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 import type { Health } from '../schema/fields.ts';
 
+/** What a consumer's health depends on. */
 export interface HealthInput {
   status: ConsumerStatus;
   statusReason: string | null;
-  /** RFC 3339, as the next two. */
+  /** RFC 3339, as is `nextAttemptAt`. */
   failingSince: string | null;
   nextAttemptAt: string | null;
   lastFailure: { code: string; status: number | null } | null;
-  /** Attempts made at the failing entry. */
+  /** How many attempts at the failing entry have been made. */
   attempts: number;
-  /** Entries after the position, at most. */
+  /** The entries after the position, as an upper bound. */
   waiting: number;
   parked: number;
   deadLetters: number;
-  /** Null: nothing that waits is old enough to be lost soon. */
+  /** The age of what waits, if it is old enough to be lost soon; otherwise null. */
   aging: Aging | null;
   filter: Filter;
-  /** Whether an alert would reach anyone. */
+  /** Whether an alert about the consumer has a recipient. */
   alertsReachSomeone: boolean;
   now: Date;
 }
 
-/** A consumer's state in sentences for people; `error` needs someone to act, `warn` may pass by itself. */
+/** Describes a consumer's state in sentences. `error` needs an operator's action; `warn` may pass by itself. */
 export function consumerHealth(input: HealthInput): Health {
   const notes: string[] = [];
   if (input.status === 'stopped') notes.push(stopped(input));
@@ -92,7 +93,7 @@ function phrase({ code, status }: { code: string; status: number | null }): stri
   return PHRASES[code] ?? `Failing (${code})`;
 }
 
-/** `14:02` of today, `2026-11-22 14:02` of another day; UTC. */
+/** The minute in UTC, without the date if it is today: `14:02 UTC`, `2026-11-22 14:02 UTC`. */
 function clock(time: string, now: Date): string {
   const [day = '', rest = ''] = new Date(time).toISOString().split('T');
   const minute = `${rest.slice(0, 5)} UTC`;

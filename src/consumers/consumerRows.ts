@@ -6,19 +6,19 @@ import { createFilter } from '../progress/filterRows.ts';
 import type { ConsumerInput } from '../schema/consumer.ts';
 import { creationNoted } from './changes.ts';
 
-/** A consumer whose start has been resolved. */
+/** A new consumer, whose start has been resolved to a position. */
 export interface NewConsumer {
   id: string;
   input: ConsumerInput;
   region: string;
-  /** Where its start is in the stream. */
+  /** The position at which it starts. */
   position: number;
   actor: string;
 }
 
 /**
- * Creates a consumer with its first filter, its cursor and the line in `changes`, and notifies.
- * Without effect where another run of the same request has just created it.
+ * Creates a consumer with its first filter, its cursor and its row in `changes`, and notifies the
+ * workers. Without effect when a repetition of the request has just created it.
  */
 export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<void> {
   const { id, input, region, position, actor } = created;
@@ -51,7 +51,7 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<vo
       input.syncs,
       input.collections,
       input.event_types,
-      input.start === 'end', // nothing to send yet: the leader watches it from the first
+      input.start === 'end', // nothing to send yet: the leader watches it from the beginning
       newId(),
       actor,
       JSON.stringify({ start: input.start, position }),
@@ -76,8 +76,8 @@ const SETTABLE = new Set([
 ]);
 
 /**
- * Sets columns of a locked consumer and ends its hold; returns its next version. Throws when it is
- * not at `version`.
+ * Sets columns of a locked consumer and ends its hold; returns its next version. Throws when its
+ * version is not `version`.
  */
 export async function changeConsumer(
   sql: Sql,
@@ -100,7 +100,7 @@ export async function changeConsumer(
   return next;
 }
 
-/** Asks the running sender to release, or takes that back; notifies only of a difference. */
+/** Asks the running sender to release its lease, or takes that back; notifies only if that is a change. */
 export async function setHeld(sql: Sql, consumerId: string, held: boolean): Promise<void> {
   await sql.query({
     text: `
@@ -113,7 +113,7 @@ export async function setHeld(sql: Sql, consumerId: string, held: boolean): Prom
   });
 }
 
-/** A running sender is to read its parked entries again. */
+/** Makes a running sender read its parked entries again. */
 export async function countParkedChange(sql: Sql, consumerId: string): Promise<void> {
   await sql.query({
     text: 'update consumers set parked_version = parked_version + 1 where id = $1',
@@ -121,7 +121,7 @@ export async function countParkedChange(sql: Sql, consumerId: string): Promise<v
   });
 }
 
-/** active → blocked; the first failure of an episode starts its window. */
+/** Turns a consumer from active to blocked. The first failure since the last success starts the retry window. */
 export async function blockConsumer(
   sql: Sql,
   consumerId: string,
@@ -138,9 +138,9 @@ export async function blockConsumer(
 }
 
 /**
- * blocked → active, as part of a statement: like `WARN` and `STOP` it makes, from a consumer's locked
- * row in `old`, its next row `k` and its cursor `c`, at the moment $2. Both are empty where the
- * consumer's status does not allow it.
+ * The part of a statement that turns a consumer from blocked to active. Like `WARN` and `STOP`, it
+ * makes the next row `k` and the cursor `c` from the locked row in `old`, at the time $2. Both are
+ * empty when the consumer's status does not allow it.
  */
 export const UNBLOCK = `
   k as (
@@ -152,7 +152,7 @@ export const UNBLOCK = `
   ), c as (${RECOVER}
   )`;
 
-/** Notes once an episode, as `UNBLOCK` does its part, that a blocked consumer has been warned of. */
+/** The part of a statement that notes that a warning has gone out, once for each time a consumer is blocked. */
 export const WARN = `
   k as (
     update consumers set warned_at = $2, version = consumers.version + 1, updated_at = $2
@@ -162,7 +162,7 @@ export const WARN = `
     select cursors.* from cursors join k on consumer_id = k.id
   )`;
 
-/** Stops a consumer for the reason $3, as `UNBLOCK` does its part, if its status is one of $4. */
+/** The part of a statement that stops a consumer for the reason $3, if its status is one of $4. */
 export const STOP = `
   k as (
     update consumers

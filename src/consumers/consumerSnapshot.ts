@@ -6,8 +6,8 @@ import type { StreamName } from '../schema/stream.ts';
 const MAX_LIST_BYTES = 256 * 1024;
 
 /**
- * Where a consumer stands, as its workflow sees it. Kept in histories: holds no secret and no
- * entry's data.
+ * A consumer's state as its workflow sees it. It is kept in histories, so it holds no secret and no
+ * data of an entry.
  */
 export interface ConsumerSnapshot {
   stream: StreamName;
@@ -21,18 +21,18 @@ export interface ConsumerSnapshot {
   path: string;
   position: number;
   lastPosition: number;
-  /** Nothing to send as far as the leader has looked: no drain is needed. */
+  /** Whether there is nothing to send as far as the leader has looked, so that no drain is needed. */
   idle: boolean;
   failingSince: string | null;
   nextAttemptAt: string | null;
   attempt: number;
   lastFailure: Failure | null;
-  /** Who is named has been warned of this failure. */
+  /** Whether a warning of this failure has gone out. */
   warned: boolean;
-  /** When the next parked entry is due, while active; RFC 3339. */
+  /** When the next parked entry is due, RFC 3339; null unless the consumer is active. */
   parkedDueAt: string | null;
   deleted: boolean;
-  /** How long the worker that said so lets an endpoint fail; histories from before it lack it. */
+  /** The retry window of the worker that read the row, ms; older histories lack it. */
   retryWindowMs?: number;
 }
 
@@ -40,6 +40,7 @@ interface Row extends Omit<ConsumerSnapshot, 'targetHost'> {
   baseUrl: string | null;
 }
 
+/** Reads a consumer's state; null when it does not exist. */
 export async function loadSnapshot(sql: Sql, consumerId: string): Promise<ConsumerSnapshot | null> {
   const { rows } = await sql.query<Row>({
     text: `
@@ -65,7 +66,7 @@ export async function loadSnapshot(sql: Sql, consumerId: string): Promise<Consum
   return { ...rest, targetHost: baseUrl === null ? '' : new URL(baseUrl).host };
 }
 
-/** The newest filter, its lists cut to 256 KB so that a workflow can hold them. */
+/** Reads the newest filter, its lists cut to 256 KB together so that a workflow can hold them. */
 export async function loadFilter(
   sql: Sql,
   consumerId: string,

@@ -8,7 +8,7 @@ import { cursorOf } from '../streams/cursor.ts';
 import type { Pages } from '../streams/pages.ts';
 import { consumerHealth } from './consumerHealth.ts';
 
-/** A consumer's row with everything its view is made of, of one snapshot. */
+/** A consumer's row with everything that its view shows, of one snapshot. */
 export interface ConsumerRow {
   id: string;
   name: string;
@@ -22,7 +22,7 @@ export interface ConsumerRow {
   alert_emails: string[];
   status: Consumer['status'];
   status_reason: string | null;
-  /** Where it stands: an idle one where the leader does, which has seen nothing for it up to there. */
+  /** Its position; for an idle consumer the leader's, up to which nothing has matched. */
   shown: number;
   ahead: number[];
   last_position: number;
@@ -38,17 +38,17 @@ export interface ConsumerRow {
   updated_at: string;
   parked: number;
   dead: number;
-  /** It has been warned that events which wait for it are old. */
+  /** Whether a warning about old events that wait for it is in force. */
   aging: boolean;
-  /** When the next parked entry is due, while active. */
+  /** When the next parked entry is due; null unless the consumer is active. */
   parked_due_at: string | null;
-  /** Age in seconds of the first entry after `shown`, whether it matches or not. */
+  /** The age of the first entry after `shown`, whether it matches or not, in seconds. */
   seconds: number | null;
 }
 
 /**
- * Reads the consumers that `rows` selects (all columns of `consumers`), newest first. `rows` is
- * evaluated before the joins, so that their cost is that of one page.
+ * A statement that reads the consumers that `rows` selects (all columns of `consumers`), newest
+ * first. `rows` is evaluated before the joins, so that they cost no more than one page.
  */
 export function selectConsumers(rows: string): string {
   return `
@@ -93,24 +93,24 @@ export function selectConsumers(rows: string): string {
      order by k.created_at desc, k.id desc`;
 }
 
-/** What waits for a consumer: entries as an upper bound, and the age of the oldest. */
+/** What waits for a consumer: the number of entries as an upper bound, and the age of the oldest. */
 export type Lag = Consumer['lag'];
 
-/** The lag that a row alone tells: every entry after the position may match. */
+/** The lag by the row alone, as if every entry after the position matched. */
 export function lagOfRow(row: ConsumerRow): Lag {
   const entries = Math.max(0, row.last_position - row.shown - row.ahead.length);
   return { entries, seconds: entries === 0 ? 0 : (row.seconds ?? 0) };
 }
 
-/** Entries looked at to tell the lag of one consumer; those beyond are counted as if they matched. */
+/** How many entries are looked at for the lag of one consumer; those beyond count as if they matched. */
 const COUNTED = 10_000;
 
-/** The lag by what matches, exact as long as no more than 10,000 entries wait. */
+/** The lag by the entries that match, exact as long as no more than 10,000 entries follow the position. */
 export async function countLag(sql: Sql, pages: Pages, row: ConsumerRow): Promise<Lag> {
   if (row.shown >= row.last_position) return { entries: 0, seconds: 0 };
   const matches = compile(filterOf(row));
   const settled = new Set(row.ahead);
-  // Entries appended since the row was read are not its lag: they would make it exceed the row's end.
+  // Entries appended after the row was read do not count, as its end does not include them.
   const read = await pages.keys(row.stream, row.shown, COUNTED);
   const keys = read.filter((key) => key.position <= row.last_position);
   const waiting = keys.filter((key) => !settled.has(key.position) && matches(key));
@@ -130,17 +130,18 @@ async function ageOf(sql: Sql, stream: StreamName, position: number): Promise<nu
         from ${stream} where position >= $1 order by position limit 1`,
     values: [position],
   });
-  return rows[0]?.seconds ?? 0; // a record that moved on meanwhile
+  return rows[0]?.seconds ?? 0; // 0 when the record has moved meanwhile
 }
 
+/** Settings of the installation that a consumer's view depends on. */
 export interface ViewSettings {
-  /** Whether alerts of a consumer that names nobody reach an operator. */
+  /** Whether alerts about a consumer without `alert_emails` have a recipient. */
   alertsByDefault: boolean;
   /** How long events are kept, ms. */
   eventRetentionMs: number;
 }
 
-/** The API's consumer. */
+/** Makes the API's consumer of a row. */
 export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): Consumer {
   const nextAttemptAt = row.status === 'blocked' ? row.next_attempt_at : row.parked_due_at;
   return {
@@ -185,7 +186,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
   };
 }
 
-/** It may have passed them since it was warned. */
+/** The age of what waits while a warning is in force; null when the consumer has passed it since. */
 function agingOf({ aging }: ConsumerRow, { entries, seconds }: Lag, keptMs: number): Aging | null {
   const ageMs = seconds * 1_000;
   if (!aging || entries === 0 || ageMs < keptMs * OVER_AT) return null;

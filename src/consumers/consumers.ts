@@ -18,28 +18,29 @@ import {
   type ViewSettings,
 } from './consumerView.ts';
 
-/** Saved subscriptions, as the API creates and shows them. After the insert their workflows alone write them. */
+/** Consumers as the API creates and shows them. Once one is created, only its workflow writes its row. */
 export interface Consumers {
   /**
-   * Stores it with its start resolved to a position in the same transaction; returns its id. Of the
-   * same making it is the same one, which is left as it is now; refuses (409) one that was deleted since.
+   * Creates a consumer and resolves its start to a position in the same transaction; returns its id. If
+   * the same seed has created it before, it is left as it is; refuses (409) if it was deleted since.
    */
   create(input: ConsumerInput, actor: string, making?: Seed): Promise<string>;
   get(id: string): Promise<Consumer | null>;
-  /** Newest first. */
+  /** A page of the consumers that match, newest first. */
   list(query: ConsumerQuery): Promise<ListPage<Consumer>>;
-  /** The stream it reads; null when there is no such consumer. */
+  /** The stream that a consumer reads; null when it does not exist. */
   streamOf(id: string): Promise<StreamName | null>;
-  /** Refuses (422) the id of a target that isn't there. */
+  /** Refuses (422) the id of a target that does not exist. */
   needTarget(id: string): Promise<void>;
-  /** The position of a cursor; refuses (422, at `pointer`) one of another stream or outside of what is kept. */
+  /** The position of a cursor; refuses (422, at `pointer`) one of the other stream or outside what is kept. */
   openPlace(stream: StreamName, cursor: string, pointer: string): Promise<number>;
-  /** Keeps a command that is too large for a workflow's history; returns its id. */
+  /** Stores a command that is too large for a workflow's history; returns its id. */
   storeCommand(command: Command): Promise<string>;
 }
 
+/** Which consumers to list. */
 export interface ConsumerQuery {
-  /** Part of the name, the id or the target's name, in any case. */
+  /** A part of the name, the id or the target's name, in upper or lower case. */
   q?: string | undefined;
   status?: ConsumerStatus | undefined;
   targetId?: string | undefined;
@@ -52,6 +53,7 @@ export interface ConsumersDeps extends ViewSettings {
   region: string;
 }
 
+/** Creates the store of consumers. */
 export function createConsumers(deps: ConsumersDeps): Consumers {
   const { db } = deps;
   const pages = createPages(db);
@@ -93,7 +95,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   };
 }
 
-/** A page of consumers: walks `consumers_newest` from the key on and stops at the limit. */
+/** The statement for a page of consumers. It walks the index `consumers_newest` and stops at the limit. */
 export function listQuery(query: ConsumerQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.limit + 1];
   const conditions = ['deleted_at is null'];
@@ -107,7 +109,7 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
     const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
     const like = `ilike ${bind(pattern)}`;
     const any = [`name ${like}`, `target_id in (select id from targets where name ${like})`];
-    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // or it is in no id
+    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // other characters occur in no id
     conditions.push(`(${any.join(' or ')})`);
   }
   if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
@@ -122,14 +124,14 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
   };
 }
 
-/** Looked up first: what it was made with, its target or its place in the stream, may be gone since. */
+/** Whether the consumer exists. This is looked up first, as its target or start may not exist any more. */
 async function isMade(tx: Sql, id: string): Promise<boolean> {
   const { rows } = await tx.query<{ deleted: boolean }>({
     text: 'select deleted_at is not null as deleted from consumers where id = $1',
     values: [id],
   });
   if (rows[0]?.deleted === true) {
-    const detail = `Consumer ${id} was made by this request before, and deleted since`;
+    const detail = `This request has created consumer ${id} before, which has been deleted since`;
     throw new Refusal({ status: 409, code: 'deleted_since', detail });
   }
   return rows.length > 0;

@@ -4,26 +4,26 @@ import type { Db, Sql } from '../db/db.ts';
 import type { AlertKind } from '../schema/alert.ts';
 import { blockConsumer, STOP, UNBLOCK, WARN } from './consumerRows.ts';
 
-/** The turns a consumer takes by itself; each one transaction, without effect when repeated. */
+/** The changes of status that no command asks for. Each is one transaction, without effect when repeated. */
 export interface Lifecycle {
-  /** active → blocked. The first failure starts the 24 hours. */
+  /** Turns a consumer from active to blocked. The first failure starts the 24 hours. */
   block(consumerId: string, reason: string, at: Date): Promise<void>;
-  /** blocked → active, after a 2xx or when nothing is left to try; whoever was warned hears of it. */
+  /** Turns it back to active, after a 2xx or when nothing is left to try; an alert follows if one warned of it. */
   unblock(consumerId: string, at: Date, success: boolean): Promise<void>;
-  /** Tells of a consumer that has been blocked for 1/24 of the window; once an episode. */
+  /** Writes a warning that a consumer has been blocked for 1/24 of the window; once for each time it is blocked. */
   warn(consumerId: string, at: Date): Promise<void>;
-  /** active or blocked → stopped, with its alert and the mail in the outbox. */
+  /** Turns a consumer from active or blocked to stopped, with an alert and its mail in the outbox. */
   stop(consumerId: string, at: Date, why: StopReason): Promise<void>;
 }
 
-/** The window has ended, the endpoint answered 410, or too many entries are parked. */
+/** Why a consumer stops: the window has ended, the endpoint answered 410, or too many entries are parked. */
 export type StopReason = 'window' | 'gone' | 'parked';
 
 export interface LifecycleOptions extends AlertOptions {
   db: Db;
 }
 
-/** What a stop says, from which statuses it is possible, and the alert that tells of it. */
+/** The reason that a stop gives, the statuses from which it is possible, and the kind of its alert. */
 const STOPS: Record<StopReason, { reason: string; from: string[]; kind: AlertKind }> = {
   window: {
     reason: 'the endpoint failed for the whole retry window',
@@ -34,6 +34,7 @@ const STOPS: Record<StopReason, { reason: string; from: string[]; kind: AlertKin
   parked: { reason: '10,000 entries are parked', from: ['active'], kind: 'stopped' },
 };
 
+/** Creates the lifecycle. */
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { db } = options;
 
@@ -75,12 +76,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 }
 
 interface Turned extends Troubled {
-  /** As they were before the turn. */
+  /** Its values before the change. */
   warned_at: string | null;
   status_reason: string | null;
 }
 
-/** Turns a consumer by a statement whose CTEs are `old` (its row before), `k` and `c`; null: no turn. */
+/** Changes a consumer by CTEs that make `k` and `c` from `old`, its row before; null when nothing changed. */
 async function turn(sql: Sql, ctes: string, values: unknown[]): Promise<Turned | null> {
   const { rows } = await sql.query<Turned>({
     text: `

@@ -26,7 +26,7 @@ export interface Row {
   event_types: string[];
 }
 
-/** One edit's transaction. */
+/** The transaction of one command. */
 export interface Tx {
   sql: Sql;
   pages: Pages;
@@ -44,8 +44,8 @@ export function watched(tx: Tx): boolean {
 }
 
 /**
- * Takes the consumer out of the leader's hands: an idle one is at the leader's stored position,
- * or just before what it wants. Returns where it stands.
+ * Ends the leader's watch over an idle consumer, which is then at the leader's stored position or just
+ * before the entry that it wants. Returns the consumer's position.
  */
 export async function release(tx: Tx): Promise<number> {
   const { row } = tx;
@@ -59,7 +59,7 @@ export async function release(tx: Tx): Promise<number> {
   return position;
 }
 
-/** One more version of the row, with its line in `changes` and a hint to the sender. */
+/** Writes the next version of the row, with its row in `changes`, and notifies the running sender. */
 export async function write(
   tx: Tx,
   action: string,
@@ -73,7 +73,7 @@ export async function write(
   return { ok: true, version };
 }
 
-/** Locks the leader's position before any cursor: the same order as the leader's own transaction. */
+/** Locks the leader's position. Call it before `lockRow`: the leader's transaction uses the same order. */
 export async function lockLeaderPosition(
   sql: Sql,
   consumerId: string,
@@ -88,6 +88,7 @@ export async function lockLeaderPosition(
   return rows[0] ?? null;
 }
 
+/** Locks a consumer and its cursor; null when it does not exist. */
 export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null> {
   const { rows } = await sql.query<Row>({
     text: `

@@ -10,28 +10,28 @@ import type { Filter } from '../schema/consumer.ts';
 import { countParkedChange } from './consumerRows.ts';
 import { release, write, type Tx } from './lockedConsumer.ts';
 
-/** Parked entries are due now; false when none waits for its time. */
+/** Makes the parked entries that wait for their time due immediately; false when there are none. */
 export async function hurryParked(tx: Tx): Promise<boolean> {
   return notified(tx, await makeParkedDue(tx.sql, tx.consumerId));
 }
 
-/** Parked entries that do not pass the newest filter any more are closed. */
+/** Closes the parked entries that no longer pass the newest filter. */
 export async function closeUnmatched(tx: Tx, filter: Filter): Promise<void> {
   await notified(tx, await dropUnmatched(tx.sql, tx.consumerId, filter));
 }
 
-/** A seek sends again what is above its target: parked copies of that are closed. */
+/** Closes the parked entries above the new position, because a seek sends those again. */
 export async function closeAbove(tx: Tx, position: number): Promise<void> {
   await notified(tx, await dropAbove(tx.sql, tx.consumerId, position));
 }
 
-/** Passes `changed` on, after a running sender has been notified. */
+/** Has a running sender read its parked entries again if `changed`, and returns `changed`. */
 async function notified({ sql, consumerId }: Tx, changed: boolean): Promise<boolean> {
   if (changed) await countParkedChange(sql, consumerId);
   return changed;
 }
 
-/** Dead letters go back to the parked entries, due now, with a new window; null: all of them. */
+/** Puts dead letters back among the parked entries, due immediately, with a new window; null: all of them. */
 export async function replay(tx: Tx, ids: string[] | null): Promise<CommandAnswer> {
   const { sql, consumerId, at } = tx;
   const back = await parkDeadLetters(sql, consumerId, { ids, at });
@@ -44,7 +44,7 @@ export async function replay(tx: Tx, ids: string[] | null): Promise<CommandAnswe
   return sendParked(tx, 'replayed', back.length);
 }
 
-/** An entry that was settled is sent once more, as it stands in the stream. */
+/** Sends a settled entry once more, as it is in the stream now. */
 export async function resend(tx: Tx, position: number): Promise<CommandAnswer> {
   const { row, consumerId } = tx;
   const stands = await release(tx);
@@ -79,7 +79,7 @@ function refuse(status: 404 | 409, code: string, detail: string): CommandAnswer 
   return { ok: false, status, code, detail };
 }
 
-/** Takes the transaction back and answers so. */
+/** Thrown to roll back a command's transaction; `answer` is the answer to the command. */
 export class Refused extends Error {
   readonly answer: CommandAnswer;
 

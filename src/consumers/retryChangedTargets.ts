@@ -6,16 +6,16 @@ import type { Commands } from './commands.ts';
 const AT_ONCE = 100;
 
 /**
- * Lets blocked consumers try at once when their target has changed since their last attempt, or is
- * another one, but not before a Retry-After of the same place. The rows tell, so a change is not forgotten by whoever
- * made it; the same change asks only once.
+ * Makes blocked consumers try immediately whose target has changed since their last attempt, or is
+ * another one, but not before a Retry-After of the same place has passed. The rows show which these
+ * are, so that no change is forgotten when a process dies; each change causes one retry.
  */
 export function createChangedTargetRetry(options: {
   sql: Sql;
   give: Commands['give'];
   log: Logger;
 }): () => Promise<void> {
-  const given = new Set<string>(); // of the changes that are still untried
+  const given = new Set<string>(); // retries given for changes that have not been tried yet
 
   async function retarget(): Promise<void> {
     const { rows } = await options.sql.query<{ id: string; edit_id: string }>({
@@ -40,7 +40,10 @@ export function createChangedTargetRetry(options: {
         await options.give(id, { editId: edit_id, actor: 'target', command: { kind: 'retry' } });
       } catch (error) {
         given.delete(`${id} ${edit_id}`);
-        options.log.warn({ err: error, consumer_id: id }, 'a changed target was not tried yet');
+        options.log.warn(
+          { err: error, consumer_id: id },
+          'a blocked consumer could not be made to try its changed target yet',
+        );
       }
     }
   }

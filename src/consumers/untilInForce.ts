@@ -4,10 +4,10 @@ import type { Db } from '../db/db.ts';
 import { takeForNobody } from '../progress/filterRows.ts';
 import type { Row } from './lockedConsumer.ts';
 
-/** A sender that found its consumer `blocked` starts its request within this time, or looks again. */
+/** A sender that has found its consumer `blocked` starts its request within this time, ms, or looks again. */
 export const SEND_WITHIN_MS = 250;
 
-/** Returns once the sender has taken `version`, or there is none any more that could act on an older one. */
+/** Waits until the sender has taken `version`, or no sender is left that could act on an older one. */
 export async function untilInForce(
   db: Db,
   consumerId: string,
@@ -15,7 +15,7 @@ export async function untilInForce(
   row: Row,
 ): Promise<void> {
   if (!row.live) {
-    // One that was frozen beyond its lease would renew it when it wakes, and send by what it knows.
+    // A sender frozen beyond its lease would otherwise renew it when it wakes, and send by an older version.
     await takeForNobody(db, consumerId);
     return;
   }
