@@ -4,30 +4,33 @@ import { filterOf } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
-/** The leader's rows: who leads, how far it has matched, which idle consumers it watches. */
+/** The leader's rows: which process leads, how far it has matched, and which idle consumers it watches. */
 export interface LeaderStore {
-  /** Takes the lead under a new epoch, or renews it when `epoch` is still its own; null while another holds it. */
+  /** Takes the lead under a new epoch, or renews it if `epoch` is still in force; null while another process leads. */
   lead(holder: string, epoch: number | null, leaseMs: number): Promise<number | null>;
+  /** Releases the lead of `epoch`. */
   resign(epoch: number): Promise<void>;
+  /** The leader's stored position on a stream. */
   position(stream: StreamName): Promise<number>;
   /** Idle consumers that no leader watches. */
   unwatched(limit: number): Promise<Idle[]>;
   /**
-   * No consumer is watched any more: a new leader begins. Each stays where it is, at the leader's position,
-   * so that nothing is matched again and no filter edit reaches back behind it.
+   * Ends the watch over all consumers, as a new leader begins. Each stays at the leader's position, so
+   * that nothing is matched again and no filter edit reaches back behind it.
    */
   unwatchAll(): Promise<void>;
-  /** From now on these are at the leader's position unless they want something; fenced by `epoch`. */
+  /** Notes that these are watched, at the leader's position unless they want something; fenced by `epoch`. */
   watch(epoch: number, watched: Matched[]): Promise<void>;
   /**
-   * Moves the leader's position and notes what idle consumers want, in one transaction, fenced by `epoch`.
-   * False when this process does not lead any more.
+   * Moves the leader's position and notes what idle consumers want, in one transaction, fenced by
+   * `epoch`. False when this process no longer leads.
    */
   advance(advance: Advance): Promise<boolean>;
-  /** Consumers that want something and have no sender, least recently asked for first. */
+  /** Consumers that want something and have no sender, those with the lowest wanted positions first. */
   wanting(limit: number): Promise<{ consumerId: string; wanted: number }[]>;
 }
 
+/** An idle consumer with its newest filter. */
 export interface Idle {
   consumerId: string;
   stream: StreamName;
@@ -36,6 +39,7 @@ export interface Idle {
   filter: Filter;
 }
 
+/** A step of the leader along a stream. */
 export interface Advance {
   epoch: number;
   stream: StreamName;
@@ -46,6 +50,7 @@ export interface Advance {
 
 type LeaderDb = Sql & { pipe: Pick<Pipe, 'transaction'> };
 
+/** Creates the store of the leader's rows. */
 export function createLeaderStore(db: LeaderDb): LeaderStore {
   return {
     lead: (holder, epoch, leaseMs) => lead(db, holder, epoch, leaseMs),
@@ -120,7 +125,7 @@ async function advance(
   { pipe }: Pick<LeaderDb, 'pipe'>,
   { epoch, stream, from, to, wanted }: Advance,
 ): Promise<boolean> {
-  // The leader's position before cursors: the same order as an edit's transaction.
+  // The leader's position is locked before cursors, the same order as in a command's transaction.
   const [, moved] = await pipe.transaction([
     { text: LEADING, values: [epoch] },
     {

@@ -2,17 +2,18 @@ import type { Logger } from 'pino';
 
 import type { LeaderStore } from './leaderStore.ts';
 
+/** Decides whether this process leads. */
 export interface Leadership {
   /**
-   * Takes the lead, or renews it once half of its lease is over; false while another process has
-   * it. When it begins under a new epoch, `begin` has ended before this resolves.
+   * Takes the lead, or renews it once half of its lease is over; false while another process leads.
+   * When the lead begins under a new epoch, `begin` has ended before this resolves.
    */
   lead(): Promise<boolean>;
   /** The epoch under which this process leads; throws when it does not. */
   epoch(): number;
-  /** Whether this process leads, by its own clock; false before another process can. */
+  /** Whether this process leads by its own clock, by which the lease ends before another process can lead. */
   readonly leads: boolean;
-  /** Gives up the epoch, but not the lease: the next `lead` begins under a new one. */
+  /** Gives up the epoch, but not the lease: the next `lead` begins under a new epoch. */
   startOver(): void;
   /** Lets another process take the lead immediately. */
   resign(): Promise<void>;
@@ -22,7 +23,7 @@ export interface LeadershipOptions {
   store: Pick<LeaderStore, 'lead' | 'resign'>;
   /** Names this process in the leader's row. */
   holder: string;
-  /** Prepares for what is led from now on. */
+  /** Prepares to lead under a new epoch. */
   begin: () => Promise<void>;
   log: Pick<Logger, 'info' | 'warn'>;
 }
@@ -37,7 +38,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
 
   async function lead(): Promise<boolean> {
     const before = current;
-    const now = performance.now(); // before the renewal: the lease ends here no later than there
+    const now = performance.now(); // read before the renewal, so that the lease ends here no later than in Postgres
     if (before !== null && now < leadUntil - LEASE_MS / 2) return true;
     current = await store.lead(options.holder, before, LEASE_MS);
     if (current === null) return false;
@@ -57,7 +58,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
   async function resign(): Promise<void> {
     if (current === null) return;
     await store.resign(current).catch((error: unknown) => {
-      log.warn({ err: error }, 'the lead was not given up; it runs out by itself');
+      log.warn({ err: error }, 'the lead could not be given up; its lease runs out by itself');
     });
   }
 

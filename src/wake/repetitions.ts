@@ -1,22 +1,25 @@
 /**
- * When a signal that was sent is sent again. Temporal keeps one that it took, so a repetition only
- * guards against the unforeseen, and many of them would slow the wakes that wait: after 5 s,
- * doubling to a minute. One that Temporal did not take is repeated after a second. Times are ms.
+ * Decides when a signal that was sent is sent again. Temporal keeps a signal that it has taken, so a
+ * repetition only guards against the unforeseen, and many of them would slow the wakes that wait. It
+ * comes after 5 s, then after twice as long each time, up to a minute. A signal that Temporal did not
+ * take is repeated after a second. Times are ms.
  */
 export interface Repetitions {
-  /** Whether the consumer's signal is to be sent at `now`: it never was, or long enough ago. */
+  /** Whether to send the consumer's signal at `now`: it was never sent, or long enough ago. */
   isDue(consumerId: string, now: number): boolean;
+  /** Notes that the signal was sent. */
   sent(consumerId: string, now: number): void;
+  /** Notes that Temporal did not take the signal. */
   notTaken(consumerId: string, now: number): void;
-  /** It wants something new: its next signal counts as the first. */
+  /** Forgets a consumer that wants something new, so that its next signal counts as the first. */
   forget(consumerId: string): void;
-  /** Forgets all that do not want anything any more. */
+  /** Forgets the consumers that no longer want anything. */
   keep(wanting: ReadonlySet<string>): void;
 }
 
 interface Sent {
   at: number;
-  /** Until it is repeated. */
+  /** The time until it is repeated. */
   waitMs: number;
 }
 
@@ -24,7 +27,7 @@ const FIRST_MS = 5_000;
 const LAST_MS = 60_000;
 const NOT_TAKEN_MS = 1_000;
 
-/** Remembers the last signal of each consumer that still wants something. */
+/** Creates an empty memory of the last signals. */
 export function createRepetitions(): Repetitions {
   const last = new Map<string, Sent>();
 

@@ -4,15 +4,15 @@ import type { Pages } from '../streams/pages.ts';
 import type { Idle, LeaderStore } from './leaderStore.ts';
 import { createWakeIndex } from './wakeIndex.ts';
 
-/** Follows one stream for the idle consumers that are watched on it. */
+/** Follows one stream for the idle consumers that are watched on it, while this process leads. */
 export interface StreamFollower {
   /** Begins under a new epoch: at the stored position, with no consumer watched. */
   begin(): Promise<void>;
-  /** The first entry that the consumer wants of those between its position and where this follower is. */
+  /** Finds the first entry between the consumer's position and this follower's that the consumer wants. */
   matchSkipped(idle: Idle): Promise<Matched>;
-  /** From now on what is followed is matched for this consumer, until it wants an entry. */
+  /** Matches what is followed from now on for this consumer, until it wants an entry. */
   watch(idle: Idle): void;
-  /** Matches what has been appended, to the end of the stream. */
+  /** Matches what has been appended, up to the end of the stream. */
   follow(): Promise<void>;
   /** How many consumers are watched. */
   readonly watched: number;
@@ -29,15 +29,15 @@ export interface StreamFollowerOptions {
 }
 
 const KEYS_PER_STEP = 5_000;
-/** Between two writes that only move the position, and between two looks while no consumer is watched, ms. */
+/** The pause between writes that only move the position, and between looks while no consumer is watched, ms. */
 const ADVANCE_MS = 200;
 
-/** Keeps the index of watched consumers, and the leader's position on the stream. */
+/** Creates a follower; `begin` has to be called before anything else. */
 export function createStreamFollower(options: StreamFollowerOptions): StreamFollower {
   const { stream, store, pages } = options;
   let index = createWakeIndex();
   let stored = 0; // the leader's position in Postgres
-  let seen = 0; // up to here everything has been matched; at or above `stored`
+  let seen = 0; // everything up to here has been matched; at or above `stored`
   let advancedAt = 0;
   let followedAt = 0;
 
@@ -55,7 +55,7 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
   }
 
   async function follow(): Promise<void> {
-    // With no consumer watched there is no hurry: one that becomes idle is matched from its own position.
+    // While no consumer is watched, there is no hurry: a consumer that becomes idle is matched from its position.
     const now = performance.now();
     if (index.size === 0 && now < followedAt + ADVANCE_MS) return;
     followedAt = now;
@@ -73,7 +73,7 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
     }
   }
 
-  /** The stored position moves with what is wanted; otherwise a few times a second are enough. */
+  /** Stores the position together with what is wanted; if nothing is, a few times a second are enough. */
   async function advance(to: number, wanted: Wanted[]): Promise<void> {
     seen = to;
     const now = performance.now();

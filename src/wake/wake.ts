@@ -17,23 +17,25 @@ export interface WakeOptions {
   pages: Pages;
   listener: Pick<Listener, 'on'>;
   holder: string;
-  /** Tells the consumer's workflow, starting it if there is none. */
+  /** Signals the consumer's workflow, and starts it if it does not run. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
-  /** Between two looks without a hint, ms. */
+  /** The pause between two looks without a NOTIFY, ms. */
   pollMs: number;
   log: Logger;
 }
 
+/** Wakes idle consumers until it is disposed of. */
 export interface Wake extends AsyncDisposable {
+  /** Whether this process is the one that wakes them. */
   readonly leads: boolean;
-  /** How many idle consumers are watched here. */
+  /** How many idle consumers this process watches. */
   readonly watched: number;
 }
 
 /**
- * One leader a cluster follows both streams for all idle consumers and wakes those that an entry
- * is for. Waking is level-triggered: what is wanted stays in the cursor until a sender takes it,
- * and the signal is repeated until then.
+ * Takes part in the election of the one leader of an installation, which follows both streams for all
+ * idle consumers and wakes those for which there is an entry. Waking is level-triggered: what is
+ * wanted stays in the cursor until a sender takes it, and the signal is repeated until then.
  */
 export function startWake(options: WakeOptions): Wake {
   const { store, log, listener } = options;
@@ -43,8 +45,8 @@ export function startWake(options: WakeOptions): Wake {
   const loop = createLoop({
     turn: step,
     failed: (error) => {
-      log.warn({ err: error }, 'waking idle consumers is interrupted; trying again');
-      leadership.startOver(); // whatever was half done is read again
+      log.warn({ err: error }, 'waking idle consumers was interrupted; trying again');
+      leadership.startOver(); // what was half done is read again
     },
   });
   let lookAgainAt = 0;
@@ -63,7 +65,7 @@ export function startWake(options: WakeOptions): Wake {
     return createStreamFollower({ ...options, stream, epoch, wanted: signals.want });
   }
 
-  /** There may be newly idle consumers. */
+  /** Looks for newly idle consumers as soon as possible. */
   function look(): void {
     lookAgainAt = 0;
     loop.ask();
@@ -87,7 +89,7 @@ export function startWake(options: WakeOptions): Wake {
     lookAgainAt = 0;
   }
 
-  /** A newly idle consumer counts as watched once what came since its position has been matched. */
+  /** Watches newly idle consumers, once the entries appended since their positions have been matched. */
   async function watchNewlyIdle(): Promise<void> {
     for (;;) {
       const idle = await store.unwatched(UNWATCHED_PER_STEP);

@@ -6,7 +6,7 @@ export interface WatchedConsumer {
   consumerId: string;
   filterVersion: number;
   filter: Filter;
-  /** Entries at or below are none of its business. */
+  /** Only entries above this position are matched for it. */
   position: number;
 }
 
@@ -15,17 +15,19 @@ interface Indexed extends WatchedConsumer {
 }
 
 /**
- * Which idle consumers an entry is for, by inverted index: sync → consumers, for those of any
- * sync collection → consumers, and the rest. The cost of an entry does not grow with the
- * number of consumers that it is not for.
+ * Finds the idle consumers whose filters let an entry through, by inverted indexes: from sync to
+ * consumers; from collection to consumers, for filters with any sync; and a list of the rest. The
+ * cost of an entry does not grow with the number of consumers in the indexes that it is not for.
  */
 export interface WakeIndex {
   add(watched: WatchedConsumer): void;
   remove(consumerId: string): void;
+  /** The watched consumers that the entry is for. */
   match(entry: Matchable & { position: number }): WatchedConsumer[];
   readonly size: number;
 }
 
+/** Creates an empty index. */
 export function createWakeIndex(): WakeIndex {
   const all = new Map<string, Indexed>();
   const bySync = new Map<string, Set<Indexed>>();

@@ -4,29 +4,30 @@ import { concurrently } from '../process/concurrently.ts';
 import type { LeaderStore } from './leaderStore.ts';
 import { createRepetitions } from './repetitions.ts';
 
+/** Signals the workflows of consumers that want an entry. */
 export interface WakeSignals {
-  /** The consumer wants the entry at `position`, as has been stored: the next round signals it. */
+  /** Has the next round signal a consumer, for which it is stored that it wants the entry at `position`. */
   want(consumerId: string, position: number): void;
   /**
-   * Begins to signal what is wanted since the last round and, once a second, what was signalled
-   * before and is wanted still. It does not wait until the signals are sent.
+   * Begins to signal what is wanted since the last round and, once a second, what was signalled before
+   * and is still wanted. It does not wait until the signals are sent.
    */
   round(): Promise<void>;
 }
 
 export interface WakeSignalsOptions {
   store: Pick<LeaderStore, 'wanting'>;
-  /** Tells the consumer's workflow; rejects when Temporal did not take it. */
+  /** Signals the consumer's workflow; rejects when Temporal did not take the signal. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
   log: Pick<Logger, 'warn'>;
 }
 
 const SWEEP_MS = 1_000;
 const SWEPT_CONSUMERS = 2_000;
-/** Bounded, so that many wakes do not crowd out a single one. */
+/** A bound, so that many wakes do not crowd out a single one. */
 const CONCURRENT_SIGNALS = 32;
 
-/** Signals in rounds; a signal that fails is logged, and repeated by a later round. */
+/** Creates the signals of a leader. A signal that fails is logged, and repeated by a later round. */
 export function createWakeSignals({ store, signal, log }: WakeSignalsOptions): WakeSignals {
   const repetitions = createRepetitions();
   const fresh = new Map<string, number>(); // wanted since the last round
@@ -44,7 +45,7 @@ export function createWakeSignals({ store, signal, log }: WakeSignalsOptions): W
     void concurrently([...due], CONCURRENT_SIGNALS, send);
   }
 
-  /** Adds to `due` what is wanted still, where its signal is to be repeated. */
+  /** Adds to `due` what is still wanted and whose signal is to be repeated. */
   async function sweep(due: Map<string, number>, now: number): Promise<void> {
     const wanting = await store.wanting(SWEPT_CONSUMERS);
     repetitions.keep(new Set(wanting.map((one) => one.consumerId)));
@@ -61,7 +62,7 @@ export function createWakeSignals({ store, signal, log }: WakeSignalsOptions): W
       repetitions.notTaken(consumerId, performance.now());
       log.warn(
         { err: error, consumer_id: consumerId },
-        'a wake did not reach its workflow; it is repeated',
+        'a wake did not reach its workflow; it will be repeated',
       );
     }
   }
