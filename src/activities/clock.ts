@@ -1,16 +1,16 @@
-/** Clocks of machines differ by less than this; more is time that Temporal has skipped. */
+/** The clocks of machines differ by less than this, ms; a larger difference is time that Temporal has skipped. */
 const SKEW_MS = 10_000;
 
 /**
- * Unix ms as Temporal counts them, from when this attempt was scheduled: where its server skips
- * time, the wall clock stays behind.
+ * A clock that shows unix ms as Temporal counts them, set by when this attempt was scheduled. The wall
+ * clock would stay behind where Temporal's server skips time.
  */
 export function temporalClock(scheduledMs: number): () => number {
   const ahead = scheduledMs - Date.now();
   return ahead > SKEW_MS ? () => Date.now() + ahead : () => Date.now();
 }
 
-/** When Temporal scheduled an activity and this attempt at it, unix ms. */
+/** When Temporal scheduled an activity and the current attempt at it, unix ms. */
 interface Scheduled {
   scheduledTimestampMs: number;
   currentAttemptScheduledTimestampMs: number;
@@ -19,8 +19,9 @@ interface Scheduled {
 }
 
 /**
- * Time as Temporal counts it, from now: its own timestamps follow time skipping, the wall clock does
- * not. The window is `windowMs` long where the activity has no time-out of its own.
+ * The clock of an attempt that begins now, as Temporal counts time: its timestamps follow time
+ * skipping, the wall clock does not. The window is `windowMs` long unless the activity has a time-out
+ * of its own.
  */
 export function attemptClock(
   scheduled: Scheduled,

@@ -4,72 +4,81 @@ import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { Failure } from '../rules/outcome.ts';
 import type { Filter } from '../schema/consumer.ts';
 
-/** Activities of the control queue: the workflow's hand on its consumer's row. */
+/** The activities of the control queue, by which a workflow reads and writes its consumer's row. */
 export interface ControlActivities {
-  /** As the row stands, letting go of a hold nobody waits for; null when there is no such consumer. */
+  /** Reads the row and the filter, and ends a hold that no command waits for; null when it does not exist. */
   load(
     input: Of,
   ): Promise<{ standing: ConsumerSnapshot; filter: Filter; truncated: boolean } | null>;
+  /** Reads the row. */
   look(input: Of): Promise<ConsumerSnapshot>;
+  /** Applies a command and answers once it is in force. */
   apply(
     input: Of & { ask: CommandRequest; at: string },
   ): Promise<{ answer: CommandAnswer; standing: ConsumerSnapshot }>;
-  /** Asks the running sender to let go. */
+  /** Asks the running sender to release its lease. */
   hold(input: Of): Promise<void>;
+  /** Turns the consumer from active to blocked. */
   block(input: Of & { reason: string; at: string }): Promise<ConsumerSnapshot>;
-  /** `success`: the endpoint has taken something; else nothing was left to try. */
+  /** Turns it back to active; `success`: the endpoint has taken an entry, otherwise nothing was left to try. */
   unblock(input: Of & { at: string; success: boolean }): Promise<ConsumerSnapshot>;
-  /** Warns who is named that the endpoint has failed for a while; once an episode. */
+  /** Sends a warning that the endpoint has failed for a while; once for each time the consumer is blocked. */
   warn(input: Of & { at: string }): Promise<ConsumerSnapshot>;
+  /** Stops the consumer, with an alert. */
   stop(input: Of & { at: string; why: StopReason }): Promise<ConsumerSnapshot>;
-  /** Whether an entry still waits at the head of a blocked consumer, or its endpoint has asked to wait. */
+  /** Whether a blocked consumer still has an entry to try, or its endpoint has asked to wait. */
   hasHead(input: Of): Promise<boolean>;
 }
 
-/** Activities of the region's delivery queue: the only senders. */
+/** The activities of the region's delivery queue, which are the only senders. */
 export interface DeliveryActivities {
-  /** Delivers until something ends it. Returns positions and names only. */
+  /** Delivers entries until the drain ends. The result holds no data of entries. */
   drain(input: Of): Promise<Drained>;
-  /** One attempt at the failing head; Temporal's retry policy repeats it. */
+  /** Makes one attempt at the failing head; Temporal's retry policy repeats it. */
   deliver(input: DeliverInput): Promise<Delivered>;
 }
 
+/** The consumer that an activity is for. */
 export interface Of {
   consumerId: string;
 }
 
+/** The input of `deliver`. */
 export interface DeliverInput extends Of {
-  /** Whatever comes of it, no retry follows. */
+  /** Whether no retry follows, whatever comes of it. */
   last: boolean;
-  /** What the workflow planned with; histories from before it lack it. */
+  /** The retry window with which the workflow planned, ms; older histories lack it. */
   windowMs?: number;
 }
 
+/** How a drain ended, or why it was not started. */
 export interface Drained {
   reason: 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced' | 'gone' | 'parked';
   position: number;
-  /** Sentence about the failing head, when blocked. */
+  /** A sentence about the failing head for `blocked` and `gone`; otherwise null. */
   failure: string | null;
   /** When the next parked entry is due, RFC 3339; null: none is parked. */
   parkedDueAt: string | null;
 }
 
+/** How `deliver` ended, unless the endpoint failed. */
 export interface Delivered {
   /**
-   * `delivered`: the endpoint took it. `clear`: nothing is left to try. `parked`: the endpoint takes others, so it was the message.
-   * `changed`: the consumer is not blocked any more, or the window is another one. `gone`: the endpoint answered 410.
+   * `delivered`: the endpoint took an entry. `clear`: nothing is left to try. `parked`: the endpoint
+   * takes other entries, so the head was parked. `changed`: the consumer is no longer blocked, or the
+   * retry window has another length. `gone`: the endpoint answered 410.
    */
   outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone';
   position: number;
 }
 
-/** First detail of the failure with which `deliver` gives up. */
+/** The first detail of the failure that `deliver` throws when the endpoint has failed. */
 export interface DeliverFailure {
-  /** The attempt fell into the last minute of the window, so the consumer stops. */
+  /** Whether no further attempt fits into the window, so that the consumer stops. */
   final: boolean;
 }
 
-/** What is known of a failing head after an attempt; told to the workflow by a signal. */
+/** What is known of a failing head after an attempt; a signal carries it to the workflow. */
 export interface HeadReport {
   attempt: number;
   nextAttemptAt: string | null;

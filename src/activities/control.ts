@@ -20,11 +20,11 @@ export interface ControlDeps {
   lifecycle: Lifecycle;
   loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
   retryWindowMs: number;
-  /** There is a mail to send. */
+  /** Called when there may be a mail to send. */
   mailWaits: () => void;
 }
 
-/** A command that fails for a reason that does not pass must not hold up those behind it. */
+/** After so many attempts a command fails for good, so that it does not hold up those behind it. */
 const TRIES = 5;
 
 function giveUp(error: unknown): never {
@@ -33,7 +33,7 @@ function giveUp(error: unknown): never {
   throw ApplicationFailure.nonRetryable(message);
 }
 
-/** The workflow's hand on its consumer's row; each is one transaction and repeatable. */
+/** Creates the control activities. Each is without further effect when it is repeated. */
 export function createControlActivities(deps: ControlDeps): ControlActivities {
   const { db, applier, lifecycle, retryWindowMs } = deps;
   const parked = createParkedStore(db);
@@ -81,10 +81,10 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       if (config === null) return false;
       const settled = await loadSettled(db, consumerId);
       if (settled === null) return false;
-      if (settled.asked) return true; // active, it would send what comes next before Retry-After
+      if (settled.asked) return true; // once active, it would send the next entry before Retry-After is over
       const { stream, filters } = config;
       const waiting = await parked.rows(consumerId);
-      if (waiting.length > 0) return true; // one of them is tried when nothing else waits
+      if (waiting.length > 0) return true; // a parked entry is tried when nothing else waits
       const head = await findHead({
         pages: deps.pages,
         stream,

@@ -9,15 +9,15 @@ import { attemptClock } from './clock.ts';
 import type { Delivered, DeliverFailure, DeliverInput, HeadReport } from './contract.ts';
 
 export interface DeliverDeps extends Pick<HeadAttempt, 'context' | 'holder' | 'openSingle'> {
-  /** Tells the consumer's workflow how an attempt ended, for people who look at it. */
+  /** Reports to the consumer's workflow how an attempt ended, for people who look at its page. */
   reportHead: (consumerId: string, failing: HeadReport) => Promise<void>;
 }
 
-/** Two fit into the heartbeat timeout, so one may be lost. */
+/** Several beats fit into the heartbeat timeout of 20 s, so that one may be lost. */
 const BEAT_MS = 4_000;
 
 /**
- * One attempt at the head of a blocked consumer; Temporal's retry policy, steered by
+ * Makes one attempt at the head of a blocked consumer; Temporal's retry policy, steered by
  * `nextRetryDelay`, makes the next one. Throws an `ApplicationFailure` when the endpoint failed; its
  * details say whether it was the window's last attempt.
  */
@@ -47,7 +47,7 @@ function attempt(deps: DeliverDeps, input: DeliverInput, { info, cancellationSig
   return attemptHead({ consumerId, context, holder, openSingle, sendWithinMs, schedule, windowMs });
 }
 
-/** People see it in the Temporal UI; when that can't be told, the row still says it. */
+/** Reports a failed attempt for the Temporal UI. If that fails, the consumer's row still shows the attempt. */
 async function report(deps: DeliverDeps, consumerId: string, head: FailedHead): Promise<void> {
   const { attempt: attempts, failure: lastFailure } = head;
   const nextAttemptAt =
@@ -55,7 +55,10 @@ async function report(deps: DeliverDeps, consumerId: string, head: FailedHead): 
   try {
     await deps.reportHead(consumerId, { attempt: attempts, nextAttemptAt, lastFailure });
   } catch (error) {
-    deps.context.log.warn({ err: error, consumer_id: consumerId }, 'the workflow was not told');
+    deps.context.log.warn(
+      { err: error, consumer_id: consumerId },
+      'a failed attempt could not be reported to the workflow',
+    );
   }
 }
 
@@ -71,7 +74,7 @@ function endpointFailure(head: FailedHead): ApplicationFailure {
   });
 }
 
-/** Our own trouble must not run up the endpoint's backoff. */
+/** The failure for faults of our own, which must not lengthen the endpoint's backoff. */
 function ownTrouble(error: unknown): ApplicationFailure {
   return ApplicationFailure.create({
     type: isDatabaseAway(error) ? 'DATABASE_UNAVAILABLE' : 'INTERNAL',

@@ -10,19 +10,19 @@ export interface DrainDeps {
   leaseMs: number;
   /** Names this process in the cursor. */
   holder: string;
-  /** Keeps the drain ticking, and may ask it to end when slots run short. */
+  /** Has the drain tick, and end as idle when slots run short; returns the function that unregisters it. */
   register: (delivery: Drain) => () => void;
 }
 
 /**
- * Each beat is a write of Temporal's, so they are few, and none at the start of what may be short.
- * Two fit into the heartbeat timeout, so one may be lost.
+ * Each beat makes Temporal write, so beats are few, and there is none at the start, as a drain may be
+ * short. Two beats fit into the heartbeat timeout of 15 s, so that one may be lost.
  */
 const BEAT_MS = 6_000;
 
 /**
- * Delivers a consumer's entries until it is idle, blocked, changed or asked to yield. The only
- * sender while it runs: it takes the next epoch and waits out an unreleased lease first.
+ * Delivers a consumer's entries until the drain ends. It is the consumer's only sender while it runs:
+ * it takes the next epoch, and first waits out a lease that was not released.
  */
 export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Drained> {
   const { context, holder, leaseMs } = deps;

@@ -3,12 +3,12 @@ import { createControlActivities, type ControlDeps } from './control.ts';
 import { deliver, type DeliverDeps } from './deliver.ts';
 import { drain, type DrainDeps } from './drain.ts';
 
-/** What the control worker registers. */
+/** Creates the activities that the control worker registers. */
 export function createControl(deps: ControlDeps): ControlActivities {
   return createControlActivities(deps);
 }
 
-/** What the region's delivery worker registers. */
+/** Creates the activities that the region's delivery worker registers. */
 export function createDelivery(deps: DrainDeps & DeliverDeps): DeliveryActivities {
   return {
     drain: (input) => drain(deps, input),
