@@ -16,9 +16,9 @@ export interface CarryOutOptions {
 }
 
 /**
- * Returns a function that carries out the mailbox's next command: has a sender that is in its way let
- * go, records the command, has the sender follow it, and answers it. A command that cannot be recorded
- * is answered with an error, so that those behind it have their turn.
+ * Returns a function that carries out the mailbox's next command: it makes a sender that is in the way
+ * release, applies the command, makes the sender follow it, and answers it. A command that cannot be
+ * applied is answered with an error, so that those behind it get their turn.
  */
 export function createCarryOut(options: CarryOutOptions): () => Promise<void> {
   const { control, known, mailbox, sending } = options;
@@ -47,7 +47,7 @@ export function createCarryOut(options: CarryOutOptions): () => Promise<void> {
     }
   }
 
-  /** What a command that was applied means for the filter that is shown and for what is being sent. */
+  /** Does what follows from an applied command for the filter that is shown and for what is being sent. */
   async function follow(command: Command, before: ConsumerSnapshot): Promise<void> {
     const changedFilter = known.snapshot.filterVersion !== before.filterVersion;
     if (changedFilter) await refreshFilter(command);
@@ -62,7 +62,7 @@ export function createCarryOut(options: CarryOutOptions): () => Promise<void> {
     }
   }
 
-  /** Edits the filter as the row's was edited; one that is cut or replaced is read again. */
+  /** Edits the filter as the row's filter was edited; if it was cut or replaced, it is read again. */
   async function refreshFilter(command: Command): Promise<void> {
     if (command.kind === 'filter' && !known.truncated) {
       const edited = applyDelta(known.filter, command.delta, known.snapshot.stream);

@@ -10,13 +10,14 @@ import { wasFinal } from './wasFinal.ts';
 /** A `drain` or `deliver` that has ended; `result` is null when it failed with `error`. */
 export type Ended = {
   error: unknown;
-  /** A command was applied since it began: what it says of the row may be older than the row. */
+  /** Whether a command was applied after it began, so that what it says of the row may be out of date. */
   outdated: boolean;
 } & ({ kind: 'drain'; result: Drained | null } | { kind: 'deliver'; result: Delivered | null });
 
-/** Carries out what follows from the end of a `drain` or `deliver`; then the snapshot is the row again. */
+/** Carries out what follows from the end of a `drain` or `deliver`; then the snapshot equals the row again. */
 export type Conclude = (ended: Ended) => Promise<void>;
 
+/** Creates the function for one consumer. */
 export function createConclude({ control, known }: { control: Control; known: Known }): Conclude {
   async function conclude(ended: Ended): Promise<void> {
     const verdict = verdictOn(ended);

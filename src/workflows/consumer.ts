@@ -19,13 +19,14 @@ import { createSending } from './sending.ts';
 import { untilNextAttempt, untilParked, untilWarning } from './timing.ts';
 import { dueTurn, hasSomethingCome, untilNextTurnMs, type Turn } from './turns.ts';
 
+/** The arguments of a consumer's workflow. */
 export interface ConsumerArgs {
   consumerId: string;
-  /** Task queue of the consumer's region. */
+  /** The task queue of the consumer's region. */
   deliveryQueue: string;
-  /** Until a worker has said what holds. */
+  /** The retry window, ms, until a worker has reported its own. */
   retryWindowMs: number;
-  /** Carried over a continue-as-new. */
+  /** What the run before has handed over, after a continue-as-new. */
   carried?: Carried;
 }
 
@@ -40,15 +41,15 @@ interface Carried {
 const DAY_MS = 86_400_000;
 
 /**
- * One consumer, for as long as it exists. Runs `drain` while there is something to send,
- * `deliver` while the endpoint fails, nothing while it is idle, paused or stopped; applies
- * commands one by one in the order they came. The row in Postgres is the truth.
+ * The workflow of one consumer, for as long as it exists. It runs `drain` while there is something to
+ * send, `deliver` while the endpoint fails, and nothing while the consumer is idle, paused or stopped.
+ * It applies commands one by one, in the order in which they came. The row in Postgres is the truth.
  */
 export async function consumer(args: ConsumerArgs): Promise<void> {
   const mailbox = openMailbox();
   mailbox.wanted = args.carried?.wanted ?? 0;
   mailbox.note = args.carried?.note ?? null;
-  // Histories from before it have no timers for warnings and parked entries.
+  // Histories from before this patch have no timers for warnings and parked entries.
   const timed = patched('warnings-and-parked');
   let known: Known | null = null;
   setHandler(messages.state, () => stateOf(known));
@@ -77,7 +78,7 @@ interface Life {
 
 /**
  * Takes the turns of a consumer, one after another, until it is deleted or its workflow continues as
- * new. Of those that are due, the first in the list is next; when none is, it waits for one.
+ * new. The next turn is the first in the list that is due; when none is due, it waits for one.
  */
 async function live({ args, mailbox, timed, control, known }: Life): Promise<void> {
   const conclude = createConclude({ control, known });
@@ -116,8 +117,8 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
     publisher.publish(known, mailbox.note);
     const turn = dueTurn(turns);
     const acting = turn === undefined ? untilOneIsDue() : turn.act();
-    // An await takes its time too: where both come at once, it decides whether the end of a sender is
-    // seen before the next turn, and running workflows have to decide as they did.
+    // An await without need would change when the end of a sender is seen: before or after the next turn
+    // when both come together. Running workflows have to decide as they did.
     if (acting !== undefined) await acting;
   }
 
@@ -137,7 +138,7 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
     known.snapshot = { ...(await control.warn()), warned: true };
   }
 
-  /** The failure whose head was to be tried without waiting is over. */
+  /** Forgets a wish to try the head without waiting, because the failure is over. */
   function forgetRetry(): void {
     known.retryNow = false;
   }
@@ -161,10 +162,10 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
     over = true;
   }
 
-  /** Nothing is awaited between the decision to continue as new and doing it. */
+  /** Continues as new; nothing is awaited between the decision to do so and the call. */
   async function goOnAsNew(): Promise<void> {
     await sending.quiet();
-    // A command that came meanwhile is answered first: its handler waits for that.
+    // A command that came meanwhile is answered first, as its handler waits for the answer.
     await condition(() => mailbox.commands.length > 0 || allHandlersFinished());
     if (mailbox.commands.length > 0) return;
     const { wanted, note } = mailbox;
@@ -178,7 +179,7 @@ function hasSomethingToSend({ status, idle, position }: ConsumerSnapshot, wanted
   return status === 'active' && (!idle || wanted > position);
 }
 
-/** Whether the history has become long, or its run a day old. */
+/** Whether the history has become long, or the run is older than a day. */
 function isRunLong(): boolean {
   const { continueAsNewSuggested, runStartTime } = workflowInfo();
   return continueAsNewSuggested || Date.now() - runStartTime.getTime() > DAY_MS;

@@ -4,11 +4,13 @@ import type { ControlActivities } from '../activities/contract.ts';
 import type { StopReason } from '../consumers/lifecycle.ts';
 import type { CommandRequest } from '../rules/command.ts';
 
+/** The control activities for one consumer. */
 export type Control = ReturnType<typeof openControl>;
 
 /**
- * The control activities for one consumer, at the workflow's time. Each returns the activity's own
- * promise: how soon a result is seen decides, beside one of a sender, what is done first.
+ * Opens the control activities for one consumer, which get the workflow's time. Each returns the
+ * activity's own promise: when a sender ends at the same time, how soon each result is seen decides
+ * what is done first.
  */
 export function openControl(consumerId: string) {
   const activities = proxyActivities<ControlActivities>({

@@ -1,6 +1,6 @@
 import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 
-/** The status page that the Temporal UI shows: Markdown, one glance. */
+/** The consumer's page in the Temporal UI, as Markdown that can be read at a glance. */
 export function details(snapshot: ConsumerSnapshot, filter: string, note: string | null): string {
   const behind = Math.max(0, snapshot.lastPosition - snapshot.position);
   const lines = [

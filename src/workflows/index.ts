@@ -1,2 +1,2 @@
-/** What the worker registers. */
+/** The workflows that the worker registers. */
 export { consumer } from './consumer.ts';

@@ -4,28 +4,28 @@ import type { State } from './messages.ts';
 
 /** What the workflow knows of its consumer. The row in Postgres is the truth. */
 export interface Known {
-  /** The row as it was read last, and what has been reported of it since. */
+  /** The row as it was last read, with what has been reported about it since. */
   snapshot: ConsumerSnapshot;
   filter: Filter;
-  /** The filter's lists were cut to fit. */
+  /** Whether the filter's lists were cut to fit. */
   truncated: boolean;
-  /** Until a worker has said how long the retry window is, ms. */
+  /** The length of the retry window until a worker has reported it, ms. */
   firstWindowMs: number;
-  /** A command wants the failing head tried without waiting. */
+  /** Whether a command asks for the failing head to be tried without waiting. */
   retryNow: boolean;
-  /** The failing head is not tried earlier, Unix ms: its last `deliver` failed by our own fault. */
+  /** The failing head is not tried before this time, unix ms, because its last `deliver` failed by our own fault. */
   notBefore: number;
 }
 
 /**
- * The retry window as the worker that read the row last has it, ms; another setting is in force with
- * the next reading.
+ * The length of the retry window according to the worker that last read the row, ms. Another setting
+ * is in force from the next reading on.
  */
 export function windowMs({ snapshot, firstWindowMs }: Known): number {
   return snapshot.retryWindowMs ?? firstWindowMs;
 }
 
-/** The answer to the query `state`; null: the row has not been read yet. */
+/** The answer to the query `state`; `known` is null until the row has been read. */
 export function stateOf(known: Known | null): State {
   if (known === null) {
     return {

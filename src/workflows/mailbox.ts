@@ -5,6 +5,7 @@ import type { CommandAnswer, CommandRequest, Command } from '../rules/command.ts
 import type { FilterDelta } from '../schema/consumer.ts';
 import * as messages from './messages.ts';
 
+/** A command that waits to be carried out or answered. */
 export interface PendingCommand {
   request: CommandRequest;
   answer: CommandAnswer | null;
@@ -12,14 +13,15 @@ export interface PendingCommand {
   error: string | null;
 }
 
-/** Commands in the order of their arrival, and the highest wake. Handlers only check and enqueue. */
+/** What signals and updates have brought. Handlers only check and enqueue. */
 export interface Mailbox {
+  /** The commands that are not carried out yet, in the order of their arrival. */
   readonly commands: PendingCommand[];
-  /** Highest position the leader wanted delivered. */
+  /** The highest position for which the leader has woken the consumer. */
   wanted: number;
-  /** What the last attempt at a failing head came to, until it is shown. */
+  /** How the last attempt at a failing head ended, until it is shown. */
   headReport: HeadReport | null;
-  /** The last malformed signal, for people. */
+  /** A sentence about the last signal that was malformed or refused, for people. */
   note: string | null;
 }
 
@@ -28,7 +30,7 @@ type List = 'syncs' | 'collections' | 'event_types';
 const LIMIT = { syncs: 255, collections: 511, event_types: 16 } as const;
 const EVENT_TYPES = new Set(['created', 'updated', 'deleted', '*']);
 
-/** Sets every handler, synchronously: call it first. A malformed signal is noted and has no effect. */
+/** Sets every handler synchronously, so call it first. A malformed signal is noted and has no effect. */
 export function openMailbox(): Mailbox {
   const mailbox: Mailbox = { commands: [], wanted: 0, headReport: null, note: null };
 
@@ -124,7 +126,7 @@ const COMMANDS: Record<Command['kind'], true> = {
   stored: true,
 };
 
-/** Whether it has the shape of a request; the command in it is checked where it is applied. */
+/** Whether a value has the shape of a request; its command is checked where it is applied. */
 function isCommandRequest(value: unknown): value is CommandRequest {
   if (typeof value !== 'object' || value === null) return false;
   const { editId, actor, command } = value as Partial<Record<keyof CommandRequest, unknown>>;
@@ -133,7 +135,7 @@ function isCommandRequest(value: unknown): value is CommandRequest {
   return typeof command.kind === 'string' && Object.hasOwn(COMMANDS, command.kind);
 }
 
-/** The values of a signal's argument, or why it can't be used. */
+/** The values of a signal's argument, or the reason why it cannot be used. */
 function readValues(list: List, argument: unknown): { values: string[] } | { wrong: string } {
   if (!Array.isArray(argument)) return { wrong: 'the argument must be a JSON array of strings' };
   if (argument.length > 10_000) return { wrong: 'at most 10,000 values' };

@@ -3,7 +3,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 
-/** What the workflow is told; the names are part of the public contract. */
+/** The signals that people and the API send. Their names are part of the public contract. */
 export const addSyncs = defineSignal<[unknown]>('addSyncs');
 export const removeSyncs = defineSignal<[unknown]>('removeSyncs');
 export const addCollections = defineSignal<[unknown]>('addCollections');
@@ -14,22 +14,24 @@ export const pause = defineSignal('pause');
 export const resume = defineSignal('resume');
 export const retryNow = defineSignal('retryNow');
 
-/** The leader saw a match at this position. A hint: what it says is in the cursor, too. */
+/** Reports that the leader has found a match at this position. It is only a hint: the cursor has it as well. */
 export const wake = defineSignal<[unknown]>('wake');
 
-/** How the attempt of a `deliver` under way ended: what people see of a failing head. */
+/** Reports how an attempt of a running `deliver` ended, which people see as the state of a failing head. */
 export const headReport = defineSignal<[unknown]>('failing');
 
-/** How the API gives a command, by the update `ask`; answered once it is recorded and in force. */
+/** The update by which the API gives a command; it is answered once the command is recorded and in force. */
 export const command = defineUpdate<CommandAnswer, [CommandRequest]>('ask');
 
+/** The answer to the query `state`. */
 export interface State {
   status: ConsumerStatus;
   status_reason: string | null;
   filter: Filter;
   filter_version: number;
   next_attempt_at: string | null;
-  /** The filter's lists were cut to fit. */
+  /** Whether the filter's lists were cut to fit. */
   truncated: boolean;
 }
+/** Queries the consumer's status and filter. */
 export const state = defineQuery<State>('state');

@@ -10,13 +10,13 @@ const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
 
 /** Shows a consumer in the Temporal UI. */
 export interface Publisher {
-  /** The search attributes as they were written last, for the run that continues this one. */
+  /** The search attributes as they were last written, for the run that continues this one. */
   readonly published: string;
-  /** Shows what is known by now. Search attributes are written, into the history, only when they change. */
+  /** Shows what is known. Search attributes are written only when they change, because history keeps them. */
   publish(known: Known, note: string | null): void;
 }
 
-/** `published`: what the run before wrote last; empty when there was none. */
+/** Creates the publisher; `published` is what the run before wrote last, empty when there was none. */
 export function createPublisher(published: string): Publisher {
   let written = published;
   return {

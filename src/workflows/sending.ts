@@ -6,23 +6,23 @@ import type { Control } from './control.ts';
 import { windowMs, type Known } from './known.ts';
 import { isLastAttempt, remainingMs } from './timing.ts';
 
-/** The consumer's sender: at most one `drain` or `deliver`, never awaited where a command could wait for it. */
+/** The consumer's sender: at most one `drain` or `deliver`, which no command ever has to wait for. */
 export interface Sending {
   startDrain(): void;
   startDeliver(): void;
-  /** Whether none is under way and none waits to be concluded. */
+  /** Whether no activity is under way and none waits to be concluded. */
   isNone(): boolean;
-  /** Whether one of this kind is under way. */
+  /** Whether an activity of this kind is under way. */
   isSending(kind: Ended['kind']): boolean;
-  /** Whether one has ended and waits to be concluded. */
+  /** Whether an activity has ended and waits to be concluded. */
   hasEnded(): boolean;
-  /** Carries out what follows from the end of the one that has ended. */
+  /** Carries out what follows from the end of the activity. */
   concludeEnded(): Promise<void>;
-  /** A command was applied: what the sender says of the row may be older than the row. */
+  /** Notes that a command was applied, so that what the sender says of the row may be out of date. */
   outdate(): void;
-  /** Has the drain under way release its consumer, and concludes it; what is in flight is stored. */
+  /** Makes the running drain release its lease, and concludes it; what is in flight is stored. */
   hold(): Promise<void>;
-  /** Ends what is under way, if anything, and concludes it; what is in flight is stored. */
+  /** Ends a running activity, if there is one, and concludes it; what is in flight is stored. */
   quiet(): Promise<void>;
 }
 
@@ -32,12 +32,13 @@ export interface SendingOptions {
   control: Control;
   known: Known;
   conclude: Conclude;
-  /** Whether `quiet` holds a drain; in histories from before that, it cancels it. */
+  /** Whether `quiet` holds a drain; in older histories, it cancels the drain. */
   quietHolds: boolean;
 }
 
 type UnderWay = Ended & { scope: CancellationScope; done: boolean };
 
+/** Creates the sender of one consumer; nothing is under way. */
 export function createSending(options: SendingOptions): Sending {
   const { consumerId, deliveryQueue: taskQueue, control, known, conclude } = options;
   let underWay: UnderWay | null = null;
@@ -58,8 +59,8 @@ export function createSending(options: SendingOptions): Sending {
     const last = isLastAttempt(leftMs, windowMs(known));
     const { deliver } = proxyActivities<DeliveryActivities>({
       taskQueue,
-      // Waiting out a lease, three requests of 15 s (the head, a probe, the head) with up to a second
-      // before each, and a minute to commit.
+      // Time to wait out a lease, for three requests of 15 s (the head, a probe, the head) with up to a
+      // second before each, and a minute to commit.
       startToCloseTimeout: '150s',
       ...(last ? {} : { scheduleToCloseTimeout: leftMs }),
       heartbeatTimeout: '20s',
@@ -79,7 +80,7 @@ export function createSending(options: SendingOptions): Sending {
 
   async function quiet(): Promise<void> {
     if (underWay === null) return;
-    // A drain is notified of a hold immediately, of its cancellation only with a heartbeat.
+    // A drain is notified of a hold immediately, but of its cancellation only with a heartbeat.
     if (underWay.kind === 'drain' && options.quietHolds) await control.hold();
     else underWay.scope.cancel();
     await untilConcluded();
@@ -116,7 +117,7 @@ export function createSending(options: SendingOptions): Sending {
   };
 }
 
-/** Starts an activity of the delivery queue in a scope of its own, by which it can be cancelled. */
+/** Starts an activity in a scope of its own, by which it can be cancelled. */
 function start<Kind, Result>(kind: Kind, activity: () => Promise<Result>) {
   const started = {
     kind,
@@ -126,8 +127,8 @@ function start<Kind, Result>(kind: Kind, activity: () => Promise<Result>) {
     error: null as unknown,
     outdated: false,
   };
-  // Which of a sender's end and the answer of a control activity is seen first decides the next
-  // command when both come at once. So in running workflows `done` must come neither sooner nor later.
+  // When a sender ends together with a control activity, the one that is seen first decides about the
+  // next command. In running workflows `done` must therefore become true neither sooner nor later.
   started.scope
     .run(activity)
     .then(

@@ -2,8 +2,8 @@ import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import { lastAttemptMarginMs } from '../rules/retry.ts';
 
 /**
- * Milliseconds until a warning of a failing endpoint is due, a 24th of the retry window after its
- * first failure; Infinity when there is nothing to warn of.
+ * Milliseconds until a warning about a failing endpoint is due, which is a 24th of the retry window
+ * after its first failure; Infinity when there is nothing to warn of.
  */
 export function untilWarning(snapshot: ConsumerSnapshot, windowMs: number, nowMs: number): number {
   const { status, failingSince, warned } = snapshot;
@@ -32,15 +32,15 @@ export function untilNextAttempt(
   return Math.max(nextAttemptAt === null ? 0 : Date.parse(nextAttemptAt), notBefore) - nowMs;
 }
 
-/** Milliseconds that are left of the retry window, all of it before the first failure; negative once it is over. */
+/** Milliseconds left of the retry window: all of it before the first failure, negative once it is over. */
 export function remainingMs(snapshot: ConsumerSnapshot, windowMs: number, nowMs: number): number {
   const { failingSince } = snapshot;
   return failingSince === null ? windowMs : windowMs - (nowMs - Date.parse(failingSince));
 }
 
 /**
- * Whether an attempt that starts with `leftMs` of the retry window is its last one. A window that
- * ended without an attempt, because we were down ourselves, still gets one, which decides.
+ * Whether an attempt that starts with `leftMs` of the retry window left is the last one. A window that
+ * ended without an attempt, because Millrace itself was down, still gets one attempt, which decides.
  */
 export function isLastAttempt(leftMs: number, windowMs: number): boolean {
   return leftMs <= lastAttemptMarginMs(windowMs);

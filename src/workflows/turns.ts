@@ -1,8 +1,8 @@
-/** One thing that a loop may do next. */
+/** One of the things that a loop may do next. */
 export interface Turn {
-  /** Whether something has come that asks for it. */
+  /** Whether something has come that asks for this turn. */
   isDue?: () => boolean;
-  /** Milliseconds until the time has come for it; 0 or less: it has. Infinity: there is none. */
+  /** Milliseconds until the time for this turn comes; 0 or less: it has come; Infinity: there is no such time. */
   untilDueMs?: () => number;
   act: () => Promise<void> | void;
 }
@@ -13,14 +13,14 @@ export function dueTurn(turns: readonly Turn[]): Turn | undefined {
 }
 
 /**
- * Whether something has come that asks for a turn. Not whether a time has come: a wait for a time ends
- * with its timer alone, so that a history replays whose timer fired later than that.
+ * Whether something has come that asks for a turn. A time that has come does not count: a wait for a
+ * time ends only with its timer, so that a history replays whose timer fired later than it was due.
  */
 export function hasSomethingCome(turns: readonly Turn[]): boolean {
   return turns.some((one) => one.isDue?.() === true);
 }
 
-/** Milliseconds until the time has come for a turn of the list; Infinity: for none. */
+/** Milliseconds until the time for the first turn comes; Infinity: no turn of the list has a time. */
 export function untilNextTurnMs(turns: readonly Turn[]): number {
   return Math.min(...turns.map((one) => one.untilDueMs?.() ?? Infinity));
 }

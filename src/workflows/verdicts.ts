@@ -1,32 +1,32 @@
 import type { Delivered, Drained } from '../activities/contract.ts';
 import type { StopReason } from '../consumers/lifecycle.ts';
 
-/** What follows once a `drain` or `deliver` has ended. */
+/** What to do once a `drain` or `deliver` has ended. */
 export type Verdict =
   | { do: 'block' }
   /** `success`: the endpoint has taken something; otherwise nothing was left to try. */
   | { do: 'unblock'; success: boolean }
   | { do: 'stop'; why: StopReason }
-  /** What the drain says of the row holds, so that no activity has to read it. */
+  /** Take over what the drain says of the row, so that no activity has to read it. */
   | { do: 'believe'; idle: boolean }
-  /** The row is read again; the next attempt is not made within `thenWaitMs`. */
+  /** Read the row again; the next attempt is not made within `thenWaitMs`. */
   | { do: 'look'; thenWaitMs: number };
 
 /**
- * How a `drain` ended: its reason, or `failed` without one. `woken`: it became idle, but a command
- * that came at that moment has taken the consumer out of the leader's hands.
+ * How a `drain` ended: its reason, or `failed` without one. `woken`: it became idle, but a command was
+ * applied while it ran, which may have ended that.
  */
 type DrainEnding = Drained['reason'] | 'woken' | 'failed';
 
 /**
- * How a `deliver` ended: its outcome, or how it failed. `final`: with the window's last attempt.
- * `cancelled`: by this workflow. `failed`: without a word on the endpoint.
+ * How a `deliver` ended: its outcome, or how it failed. `final`: its last attempt in the window
+ * failed. `cancelled`: this workflow cancelled it. `failed`: it failed without a verdict on the endpoint.
  */
 export type DeliverEnding = Delivered['outcome'] | 'final' | 'cancelled' | 'failed';
 
 const LOOK: Verdict = { do: 'look', thenWaitMs: 0 };
 
-/** A missing case does not compile, here and below. */
+/** What follows from each end of a drain. A missing case does not compile, here and below. */
 const AFTER_DRAIN: Record<DrainEnding, Verdict> = {
   idle: { do: 'believe', idle: true },
   yielded: { do: 'believe', idle: false },
@@ -51,15 +51,15 @@ const AFTER_DELIVER: Record<DeliverEnding, Verdict> = {
 };
 
 /**
- * What follows from a `drain`, null when it failed. `outdated`: a command was applied while it ran.
- * Where a worker of a later version gives a reason that is unknown here, the row tells.
+ * What follows from the end of a `drain`; `reason` is null when it failed. `outdated`: a command was
+ * applied while it ran. If a worker of a later version gives an unknown reason, the row is read.
  */
 export function afterDrain(reason: Drained['reason'] | null, outdated: boolean): Verdict {
   if (reason === 'idle' && outdated) return AFTER_DRAIN.woken;
   return AFTER_DRAIN[reason ?? 'failed'] ?? LOOK;
 }
 
-/** What follows from a `deliver`; where its outcome is unknown here, the row tells. */
+/** What follows from the end of a `deliver`; if its outcome is unknown here, the row is read. */
 export function afterDeliver(ending: DeliverEnding): Verdict {
   return AFTER_DELIVER[ending] ?? LOOK;
 }
