@@ -41,19 +41,20 @@ export interface DrainsOptions {
   log: Logger;
 }
 
+/** The drains of a process. */
 export interface Drains extends AsyncDisposable {
   deps: DrainDeps & DeliverDeps;
-  /** Consumers being drained here. */
+  /** How many consumers are being drained in this process. */
   readonly running: number;
-  /** The process is to end: Postgres, if it is away, is waited for no longer than this. */
+  /** Begins the end of the process: if Postgres is away, it is waited for no longer than this. */
   endWithin(ms: number): void;
-  /** Consumers whose last outcomes could not be stored by then. */
+  /** The consumers whose last outcomes could not be stored by then. */
   readonly unstored: ReadonlySet<string>;
 }
 
 /**
- * What all senders of a process share: tails, committer, budget and clock. Connections are opened
- * by `openSender`. Disposing of it stores what can be stored and stops reading.
+ * Creates what all senders of a process share: tails, committer, budget and ticks. Connections are
+ * opened by `openSender`. Disposing of it stores what can be stored and stops reading.
  */
 export function createDrains(options: DrainsOptions): Drains {
   const { db, vault, listener, openSender, log } = options;
@@ -88,7 +89,7 @@ export function createDrains(options: DrainsOptions): Drains {
     for (const drain of drains) drain.tick(now);
     if (drains.size > options.slots - SPARE_SLOTS) quietest(drains)?.stop('idle');
   }, TICK_MS);
-  // A hint that a row has changed; each commit and renewal says so, too.
+  // Only a hint that a row has changed: each commit and renewal returns the newest versions as well.
   const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
 
   return {

@@ -19,17 +19,17 @@ export interface LeaderChoresOptions {
   alerts: AlertOptions;
   /** Called when a mail may have been put into the outbox. */
   mailWaits: () => void;
-  /** Whether this process is the leader; the chores of the others rest. */
+  /** Whether this process is the leader; in the others the chores rest. */
   leads: () => boolean;
   log: Logger;
 }
 
 /**
- * What one process of a cluster does on top of waking consumers: it tells of dead letters, tries
- * changed targets and starts workflows that are missing.
+ * Starts what the leader does on top of waking consumers: it reports dead letters, has changed targets
+ * tried, and starts workflows that are missing.
  */
 export function startLeaderChores(options: LeaderChoresOptions): {
-  /** Waits for what is being done. */
+  /** Stops, and waits for what is being done. */
   close(): Promise<void>;
 } {
   const { db, client, workflows, leads, log } = options;

@@ -9,7 +9,7 @@ import type {
 } from '../egress/webhookSender.ts';
 import { openTargetSender } from '../targets/targetSender.ts';
 
-/** Opens what posts a consumer's webhooks to its target, over at most this many connections. */
+/** Opens a sender that posts a consumer's webhooks to its target, over at most so many `connections`. */
 export type OpenSender = <M extends Message>(
   config: SenderConfig,
   connections: number,
@@ -24,7 +24,7 @@ export interface OpenSenderOptions {
   requests?: OpenRequests | undefined;
 }
 
-/** The real way out of a process: through the egress guard, with OAuth2 tokens that its senders share. */
+/** Creates the way out of a process: through the egress guard, with OAuth2 tokens that its senders share. */
 export function createOpenSender({ egress, userAgent, requests }: OpenSenderOptions): OpenSender {
   const tokens = createTokens({ egress, userAgent });
   const process = { egress, tokens, userAgent, ...(requests === undefined ? {} : { requests }) };

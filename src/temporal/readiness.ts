@@ -7,15 +7,15 @@ export interface ReadinessOptions {
   sql: Sql;
   connection: Pick<Connection, 'workflowService' | 'withDeadline'>;
   namespace: string;
-  /** Queues that a worker must poll; empty where workers are someone else's concern. */
+  /** The queues that a worker has to poll; empty where workers are not to be checked. */
   queues: { name: string; kind: 'workflow' | 'activity' }[];
 }
 
-/** What `/readyz` asks; each rejects or is false while what it names is away. */
+/** The checks of `/readyz`, by name; each rejects or resolves with false while what it names is away. */
 export type Readiness = Record<string, () => Promise<boolean>>;
 
 const ANSWER_MS = 1_000;
-/** A poll lasts up to a minute; who has not begun one for longer is gone. */
+/** A poll lasts up to a minute; a worker that has not begun one for this long is gone, ms. */
 const POLLED_MS = 75_000;
 type QueueType = NonNullable<
   Parameters<Connection['workflowService']['describeTaskQueue']>[0]['taskQueueType']
@@ -23,9 +23,10 @@ type QueueType = NonNullable<
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is in a package of the SDK's own
 const KIND = { workflow: 1 as QueueType, activity: 2 as QueueType };
 
+/** Creates the checks; each ends within about a second while what it names answers. */
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { connection, namespace, queues } = options;
-  let migrated = false; // they do not go away again
+  let migrated = false; // once true it stays true, as migrations are not undone
 
   async function database(): Promise<boolean> {
     if (migrated) await options.sql.query('select 1');

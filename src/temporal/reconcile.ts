@@ -15,15 +15,15 @@ export interface ReconcileOptions {
 }
 
 const RECONCILE_MS = 60_000;
-/** The first time is as soon as it is known which process leads. */
+/** The first time comes about when it is known which process leads, ms. */
 const FIRST_MS = 1_000;
 const CONCURRENT_STARTS = 16;
-/** Without a deadline a call to a server that is away would be tried again for long. */
+/** The deadline of the list, ms: without one, the client would try for long while the server is away. */
 const LIST_MS = 15_000;
 
-/** Reconciles each minute while this process leads, never twice at the same time. */
+/** Reconciles each minute while this process leads, one run at a time. */
 export function startReconciling(options: ReconcileOptions & { leads: () => boolean }): {
-  /** Waits for what is being done: its connection may be closed afterwards. */
+  /** Stops, and waits for a run that is under way; its connection may be closed afterwards. */
   close(): Promise<void>;
 } {
   const { log } = options;
@@ -36,7 +36,8 @@ export function startReconciling(options: ReconcileOptions & { leads: () => bool
     reconciling = reconcile(options)
       .then(
         () => undefined,
-        (error: unknown) => log.warn({ err: error }, 'reconciling is interrupted; it is repeated'),
+        (error: unknown) =>
+          log.warn({ err: error }, 'reconciling was interrupted; it will be repeated'),
       )
       .finally(() => {
         reconciling = null;
@@ -53,13 +54,13 @@ export function startReconciling(options: ReconcileOptions & { leads: () => bool
 }
 
 /**
- * Starts the workflow of every consumer that has a row and none: after Temporal's database was
- * lost, or Temporal was away when a consumer was made. Safe to repeat: a workflow loads its row
- * first and ends when there is none. Returns how many were started.
+ * Starts the workflow of every consumer whose workflow does not run, because Temporal's database was
+ * lost or Temporal was away when the consumer was created. It is safe to repeat: a workflow loads its
+ * row first and ends when there is none. Returns how many were started.
  */
 export async function reconcile(options: ReconcileOptions): Promise<number> {
   const { db, client, log } = options;
-  // Rows first: a consumer made meanwhile has just been started by its request.
+  // The rows are read first: the workflow of a consumer created afterwards is started by its request.
   const ids = await consumerIds(db);
   if (ids.length === 0) return 0;
   const running = new Set<string>();

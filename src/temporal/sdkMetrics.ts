@@ -2,7 +2,7 @@ import type { TelemetryOptions } from '@temporalio/worker';
 
 const SCRAPE_MS = 2_000;
 
-/** Settings with which the SDK shows its own figures on a port of loopback; seconds, `_total`. */
+/** Settings with which the SDK serves its own metrics on a loopback port, in seconds and with `_total`. */
 export function temporalTelemetry(port: number): TelemetryOptions {
   return {
     metrics: {
@@ -16,7 +16,7 @@ export function temporalTelemetry(port: number): TelemetryOptions {
   };
 }
 
-/** What the SDK shows there. Throws when it does not answer. */
+/** Reads the SDK's metrics from that port. Throws when it does not answer within 2 s. */
 export async function readTemporalMetrics(port: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
     signal: AbortSignal.timeout(SCRAPE_MS),

@@ -24,9 +24,9 @@ import { startLeaderChores } from './leaderChores.ts';
 import { createOpenSender } from './openSender.ts';
 import type { Workflows } from './workflowClient.ts';
 
-/** Requests end within 15 s; then outcomes are stored. */
+/** How long a worker has to stop, ms: requests end within 15 s, then outcomes are stored. */
 const FORCE_AFTER_MS = 30_000;
-/** Postgres, where it is away, has this long to come back and store them. */
+/** How long outcomes are tried to be stored while Postgres is away, ms. */
 const STORE_WITHIN_MS = 20_000;
 const WAKE_POLL_MS = 500;
 const OUTBOX_POLL_MS = 5_000;
@@ -34,7 +34,7 @@ const OUTBOX_POLL_MS = 5_000;
 export interface WorkersOptions {
   db: Db;
   vault: Vault;
-  /** What deliveries go out through. */
+  /** The guard through which deliveries go out. */
   egress: Egress;
   listener: Listener;
   connection: NativeConnection;
@@ -54,24 +54,26 @@ export interface WorkersOptions {
   sendMail: Send;
   /** Null: there is no alert webhook. */
   sendAlertWebhook: Send | null;
-  /** Drains and deliveries this process runs at once. */
+  /** How many drains and deliveries this process runs concurrently. */
   slots: number;
   counts?: DeliveryCounts;
   log: Logger;
 }
 
+/** The workers of one process. */
 export interface Workers {
   /**
-   * Resolves after `shutdown`, when everything in flight has ended and is stored, with the consumers
-   * whose outcomes could not be stored because Postgres stayed away.
+   * Runs until `shutdown`, and resolves when everything in flight has ended and is stored. Returns the
+   * consumers whose outcomes could not be stored because Postgres stayed away.
    */
   run(): Promise<ReadonlySet<string>>;
+  /** Begins to stop; `run` resolves when that is done. */
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
 }
 
-/** The Temporal workers of one process and what runs beside them: the wake leader, its chores and the outbox. */
+/** Creates a process's Temporal workers and what runs beside them: the wake leader, its chores, the outbox. */
 export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   const { db, log, listener, workflows, retryWindowMs } = options;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
@@ -183,7 +185,7 @@ async function createQueueWorkers(
       taskQueue: options.deliveryQueue,
       activities: createDelivery(drains.deps),
       maxConcurrentActivityTaskExecutions: options.slots,
-      // A frozen process is given a task by each long poll it has open: 15 s lost with each.
+      // A frozen process gets a task for each long poll it has open, and each such task loses 15 s.
       activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 20 },
       maxHeartbeatThrottleInterval: '6s',
     });

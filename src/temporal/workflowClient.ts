@@ -13,12 +13,12 @@ import { Unavailable, type Commands } from '../consumers/commands.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
 
-/** Longer than a lost sender's lease, so that an answer can wait for its end. */
+/** Longer than the lease of a lost sender, whose end an answer may have to wait for, ms. */
 const ANSWER_MS = 20_000;
 const START_MS = 5_000;
-/** A server that is there says so within this time. */
+/** A server that is there answers within this time, ms. */
 const THERE_MS = 2_000;
-/** The type of the failure that the server makes for an update which outlived its workflow's run. */
+/** The type of the server's failure for an update whose run ended before the update was answered. */
 const UNANSWERED = 'AcceptedUpdateCompletedWorkflow';
 
 export interface WorkflowClientOptions {
@@ -28,18 +28,19 @@ export interface WorkflowClientOptions {
   retryWindowMs: number;
 }
 
+/** Reaches consumers' workflows. */
 export interface Workflows extends Commands {
-  /** Starts the consumer's workflow; without effect when it runs. */
+  /** Starts the consumer's workflow; without effect while it runs. */
   start(consumerId: string): Promise<void>;
-  /** Resolves when no call is open: a connection closed under one fails where nobody hears it. */
+  /** Resolves when no call is open. Closing the connection earlier would make calls fail with unhandled errors. */
   settled(): Promise<void>;
-  /** Tells a blocked consumer's workflow how an attempt ended. */
+  /** Reports to a blocked consumer's workflow how an attempt ended. */
   failing(consumerId: string, failing: HeadReport): Promise<void>;
-  /** Tells an idle consumer's workflow that something waits, starting it if there is none. */
+  /** Signals an idle consumer's workflow that an entry waits, and starts the workflow if it does not run. */
   wake(consumerId: string, position: number): Promise<void>;
 }
 
-/** Reaches consumers' workflows; each call starts a workflow that is missing. */
+/** Creates a client. Commands and wakes start a workflow that is missing. */
 export function createWorkflowClient(options: WorkflowClientOptions): Workflows {
   const { client } = options;
   const pending = new Set<Promise<void>>();
@@ -86,7 +87,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     }
   }
 
-  /** A call that nobody answers would be tried again until its deadline, so ask first. */
+  /** Throws `Unavailable` soon if the server is away, where a call would be tried again until its deadline. */
   async function isThere(): Promise<void> {
     try {
       await within(THERE_MS, () => client.workflowService.getSystemInfo({}));
@@ -99,7 +100,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     const call = client.withDeadline(Date.now() + ms, work);
     const ended = call.then(
       () => undefined,
-      () => undefined, // told to the caller
+      () => undefined, // the caller gets the error
     );
     pending.add(ended);
     void ended.then(() => pending.delete(ended));
@@ -125,7 +126,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
       );
     },
     wake: async (consumerId, position) => {
-      // Nearly always it runs, and then a plain signal costs Temporal less.
+      // The workflow nearly always runs, and then a plain signal costs Temporal less.
       const { workflowId } = toStart(consumerId);
       const signalled = await within(START_MS, () =>
         client.workflow.getHandle(workflowId).signal<[unknown]>('wake', position),
@@ -148,11 +149,12 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
   };
 }
 
+/** The id of a consumer's workflow. */
 export function workflowIdOf(consumerId: string): string {
   return `consumer/${consumerId}`;
 }
 
-/** gRPC says that nobody is there, or nobody answered in time. */
+/** Whether an error means that the server is away, overloaded, or did not answer in time. */
 function isAway(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
   const grpc = isGrpcServiceError(error) ? error : (error as { cause?: unknown } | null)?.cause;
@@ -160,7 +162,7 @@ function isAway(error: unknown): boolean {
   return isGrpcServiceError(grpc) && [1, 4, 8, 14].includes(grpc.code);
 }
 
-/** The run accepted the command and ended before its handler did; the next run takes it again. */
+/** Whether a run accepted the command but ended before it was answered; the next run can take it again. */
 function isUnanswered(error: unknown): boolean {
   if (!(error instanceof WorkflowUpdateFailedError)) return false;
   const { cause } = error;
