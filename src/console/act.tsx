@@ -4,12 +4,12 @@ import type { Scope } from '../schema/apiKey.ts';
 import { useRefusal } from './session.ts';
 import { Button, type ButtonKind } from './ui/button.tsx';
 
-/** A button of an act that needs a scope; where the session lacks it, it says why it does nothing. */
+/** A button for an act that needs a scope; if the session lacks the scope, the button says why it does nothing. */
 export function ActButton({ needs, ...rest }: ComponentProps<typeof Button> & { needs: Scope }) {
   return <Button {...rest} refusal={useRefusal(needs)} />;
 }
 
-/** Saves a form whose fields were changed; `nothing`: none was. */
+/** A button that saves the changes of a form; `nothing`: no field was changed. */
 export function SaveChanges({ busy, nothing }: { busy: boolean; nothing: boolean }) {
   return (
     <ActButton needs="manage" type="submit" kind="main" busy={busy} disabled={nothing}>
@@ -18,11 +18,11 @@ export function SaveChanges({ busy, nothing }: { busy: boolean; nothing: boolean
   );
 }
 
-/** A link to where something is made; where the session may not make it, a button that says why. */
+/** A link to the form for something new; if the session may not create it, a button that says why. */
 export function ActLink(props: {
   needs: Scope;
   kind?: ButtonKind;
-  /** What the link reads. */
+  /** The text of the link. */
   title: ReactNode;
   children: ReactNode;
 }) {

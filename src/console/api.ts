@@ -4,11 +4,11 @@ import type { Scope } from '../schema/apiKey.ts';
 export { ClientError };
 export type { Attempt } from '../schema/attempt.ts';
 
-/** The session's cookie says who we are. */
+/** Requests are authenticated by the session's cookie. */
 const withCookie: typeof fetch = (input, init) =>
   fetch(input, { ...init, credentials: 'same-origin' });
 
-/** Keeps each digit: a number that a double cannot hold comes as its text. */
+/** Parses JSON so that no digit is lost: a number that a double cannot hold is kept as its text. */
 function parseKeepingDigits(text: string): unknown {
   return JSON.parse(text, ((_key: string, value: unknown, context?: { source?: string }) =>
     typeof value === 'number' && context?.source !== undefined && !isExact(value, context.source)
@@ -57,7 +57,7 @@ export interface Metrics {
   data: MetricsPoint[];
 }
 
-/** What a failed request tells a person: the problem's words. */
+/** The words for people about a failed request, from the problem in its answer. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof ClientError))
     return error instanceof Error ? error.message : String(error);
@@ -83,7 +83,7 @@ const PLAIN: [technical: RegExp, plain: string][] = [
   [/^Invalid email address$/u, 'must be email addresses'],
 ];
 
-/** What is wrong with a field, in the words of who fills it in. */
+/** What is wrong with a field, in words for the person who fills it in. */
 export function plainly(detail: string): string {
   for (const [technical, plain] of PLAIN) {
     if (technical.test(detail)) return detail.replace(technical, plain);

@@ -5,7 +5,7 @@ import { api } from './api.ts';
 import { useSettled } from './settled.ts';
 import { Combobox } from './ui/combobox.tsx';
 
-/** A consumer of all of them, found by its name; empty when none is chosen. */
+/** Chooses one of all consumers by its name; empty when none is chosen. */
 export function ConsumerChoice(props: {
   value: string;
   placeholder: string;
@@ -38,7 +38,7 @@ export function ConsumerChoice(props: {
   );
 }
 
-/** One consumer; nothing is read for an empty id. */
+/** Reads one consumer; nothing is read for an empty id. */
 export function useConsumer(id: string) {
   return useQuery({
     queryKey: ['consumer', id, 'self'],

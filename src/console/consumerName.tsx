@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 
 import { api, ClientError } from './api.ts';
 
-/** A consumer by its name, as a link; its id while it is read and once it is deleted. */
+/** A link to a consumer by its name, or by its id while the name is read and after the consumer is deleted. */
 export function ConsumerName({ id, known }: { id: string; known?: string | undefined }) {
   const { data, error } = useQuery({
     queryKey: ['consumer', id, 'name'],

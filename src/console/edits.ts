@@ -1,13 +1,13 @@
 /**
- * Which fields someone has changed of what is stored. Only these are sent: what others have changed in
- * the meantime stays.
+ * The fields that a person has changed of what is stored. Only these are sent, so that what others have
+ * changed in the meantime stays.
  */
 export function changedOf<T extends object>(stored: T, edits: Partial<T>): (keyof T)[] {
   const names = Object.keys(edits) as (keyof T)[];
   return names.filter((name) => JSON.stringify(edits[name]) !== JSON.stringify(stored[name]));
 }
 
-/** Edits with one more; what is as it was stored is none. */
+/** Adds an edit; a field that is as it was stored does not count as edited. */
 export function edited<T extends object>(
   stored: T,
   edits: Partial<T>,

@@ -13,7 +13,7 @@ import { StatusBadge } from './ui/statusBadge.tsx';
 
 const LOOK_MS = 1_000;
 
-/** From nothing to a webhook that arrives, in four steps. */
+/** Leads from nothing to a webhook that arrives, in four steps. */
 export function FirstRun() {
   const { data: info } = useInfo();
   const { target, consumer, arrived } = useProgress();
@@ -45,7 +45,7 @@ export function FirstRun() {
   );
 }
 
-/** How far it has come: the first target, the first consumer and its first attempt. */
+/** The progress of the first run: the first target, the first consumer and its first attempt. */
 function useProgress() {
   const targets = useQuery({
     queryKey: ['targets', 'first'],

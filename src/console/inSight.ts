@@ -2,10 +2,10 @@ import { useEffect, useState, type RefObject } from 'react';
 
 import { useSettled } from './settled.ts';
 
-/** Long enough that what is scrolled past is not meant. */
+/** Long enough to leave out what is only scrolled past, ms. */
 const LOOK_MS = 150;
 
-/** Whether an element has been on the screen for a moment, and still is. */
+/** Whether an element has been on the screen for a moment and still is. */
 export function useInSight(element: RefObject<Element | null>): boolean {
   const [isInSight, setInSight] = useState(false);
   useEffect(() => {

@@ -1,12 +1,12 @@
-/** What of a form may be kept: the fields named here alone, each as long as its check holds. */
+/** Which fields of a form may be kept: only those named here, each as long as its check holds. */
 export interface Form<T extends object> {
   name: string;
-  /** Another one for another meaning of the fields: what older ones kept is forgotten. */
+  /** Changes with the meaning of the fields; what another version has kept is forgotten. */
   version: number;
   fields: { [K in keyof T]?: (value: unknown) => boolean };
 }
 
-/** What is kept of a form, as text; null when nothing of it differs from the form as it begins. */
+/** The text that is kept of a form; null when no field differs from the form as it begins. */
 export function printKept<T extends object>(
   { version, fields }: Form<T>,
   filled: T,
@@ -17,7 +17,7 @@ export function printKept<T extends object>(
   return JSON.stringify({ version, fields: kept });
 }
 
-/** What was kept of a form; null unless it is of this version. A field of another shape is left out. */
+/** Reads what was kept of a form; null unless it is of this version. A field of another shape is left out. */
 export function parseKept<T extends object>(
   { version, fields }: Form<T>,
   text: string | null,
@@ -27,7 +27,7 @@ export function parseKept<T extends object>(
   try {
     kept = JSON.parse(text);
   } catch {
-    return null; // whatever it is, it is not ours
+    return null; // it was not written by the console
   }
   if (!isObject(kept) || kept['version'] !== version || !isObject(kept['fields'])) return null;
   return allowed(fields, kept['fields'] as Partial<T>);

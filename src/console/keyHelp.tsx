@@ -8,7 +8,7 @@ const KEYS = [
   ['?', 'these keys'],
 ];
 
-/** What the keyboard does. */
+/** Explains the keys of the keyboard. */
 export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   return (
     <Dialog open={open} onClose={onClose} title="Keys">

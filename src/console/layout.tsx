@@ -26,14 +26,14 @@ const PLACES = [
   { to: '/settings', title: 'Settings' },
 ] as const;
 
-/** What is around each page; asks first who is signed in. `children` instead of the page's own. */
+/** What is around each page. It first reads the session; `children` are shown instead of the page if given. */
 export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
   const who = useSession();
   const [isHelping, setHelping] = useState(false);
   const nav = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
   useEffect(() => {
-    // On a phone the navigation is wider than the screen: the place one is at is in sight.
+    // On a phone the navigation is wider than the screen, so the current place is scrolled into sight.
     nav.current
       ?.querySelector('[aria-current]')
       ?.scrollIntoView({ inline: 'center', block: 'nearest' });
@@ -98,7 +98,7 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
   );
 }
 
-/** All that a key can do here that may not read. */
+/** What a session without the scope `read` gets: the few things it can do here. */
 function AppendOnly({ refusal }: { refusal: string }) {
   const [isSending, setSending] = useState(false);
   return (

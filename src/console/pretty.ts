@@ -1,6 +1,6 @@
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gu;
 
-/** JSON text in lines, each value as it was written: no digit is lost. A text that is no JSON stays. */
+/** Breaks JSON text into lines; values stay as written, so no digit is lost. Other text stays as it is. */
 export function prettyText(text: string): string {
   try {
     JSON.parse(text);

@@ -9,7 +9,7 @@ import {
 import type { Page } from '../api/client.ts';
 import { ClientError } from './api.ts';
 
-/** Whether the API answered last time; the layout shows it. */
+/** Whether the API has answered the last request; the layout shows it. */
 export const connection = createFlag(true);
 
 function createFlag(initial: boolean) {
@@ -29,7 +29,7 @@ function createFlag(initial: boolean) {
   };
 }
 
-/** Reads are repeated while nobody answers; a 401 anywhere calls `onSignedOut`. */
+/** Creates the query client. Reads are repeated while the API does not answer; a 401 calls `onSignedOut`. */
 export function createQueries(onSignedOut: () => void): QueryClient {
   const onError = (error: unknown): void => {
     if (!(error instanceof ClientError)) return;
@@ -56,12 +56,12 @@ function isPassing(error: unknown): boolean {
 }
 
 export interface ListOptions {
-  /** Reads the newest page again each so many ms, as long as no further page was opened. */
+  /** How often the newest page is read again, ms, as long as no further page has been opened. */
   everyMs?: number;
   enabled?: boolean;
 }
 
-/** A list of the API by its cursor: `rows` so far, `more()` for the next page. */
+/** Reads a list of the API by its cursor: `rows` are those read so far, `more()` reads the next page. */
 export function useList<T>(
   key: QueryKey,
   read: (cursor: string | undefined) => Promise<Page<T>>,
@@ -87,5 +87,5 @@ export function useList<T>(
   };
 }
 
-/** What a table shows. */
+/** The state of a list, which a table shows. */
 export type List<T> = Omit<ReturnType<typeof useList>, 'rows'> & { rows: T[] };

@@ -6,7 +6,7 @@ import { Button } from './ui/button.tsx';
 import { Notice } from './ui/notice.tsx';
 import { PageHead } from './ui/panel.tsx';
 
-/** Stands for a page that the session may do nothing on: why, and the ways out. */
+/** Replaces a page on which the session may do nothing: says why, and offers ways out. */
 export function Refused(props: { title: string; refusal: string; children?: ReactNode }) {
   const signOut = useSignOut();
   const { href } = useLocation();

@@ -16,7 +16,7 @@ import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
 import { TargetsPage } from './pages/targets.tsx';
 import { parseSearch, printSearch } from './search.ts';
 
-// One entry a page: import it above, add it here and to `inside.addChildren` below.
+// There is one entry for each page: import the page above, add it here and to `inside.addChildren` below.
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 const signIn = createRoute({
@@ -25,7 +25,7 @@ const signIn = createRoute({
   validateSearch: signInSearch,
   component: SignInPage,
 });
-/** Pages for whoever is signed in; with the navigation around them. */
+/** The pages for a signed-in session, with the navigation around them. */
 const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: Layout });
 const page = () => inside;
 

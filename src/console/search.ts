@@ -1,9 +1,9 @@
-/** Search parameters as they stand in the address: texts, so that a filter of digits stays one. */
+/** Reads the search parameters of an address as texts, so that a filter of digits stays a text. */
 export function parseSearch(text: string): Record<string, string> {
   return Object.fromEntries(new URLSearchParams(text));
 }
 
-/** The address of a search; empty ones are left out. */
+/** The address of a search, without empty parameters. */
 export function printSearch(search: Record<string, unknown>): string {
   const kept = Object.entries(search).filter(
     ([, value]) => value !== undefined && value !== null && value !== '',
@@ -18,7 +18,7 @@ export function textOf(search: Record<string, unknown>, name: string): string | 
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** One parameter that is one of a few words; anything else is as if it were not there. */
+/** One parameter that is one of a few words; any other value counts as missing. */
 export function wordOf<W extends string>(
   search: Record<string, unknown>,
   name: string,

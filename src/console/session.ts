@@ -4,12 +4,12 @@ import type { Scope } from '../schema/apiKey.ts';
 import { session } from './api.ts';
 import { refusalOf } from './refusal.ts';
 
-/** Who is signed in; asked again when that is a minute old. */
+/** The session that is signed in; it is read again after a minute. */
 export function useSession() {
   return useQuery({ queryKey: ['session'], queryFn: session.who, staleTime: 60_000 });
 }
 
-/** Why whoever is signed in may not do what needs a scope; null where they may. The API judges. */
+/** The reason why this session may not do what needs a scope; null where it may. The API decides. */
 export function useRefusal(needed: Scope): string | null {
   const { data: who } = useSession();
   return who === undefined ? null : refusalOf(who.scopes, needed);

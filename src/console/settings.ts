@@ -3,13 +3,13 @@ import { useSyncExternalStore } from 'react';
 export type Theme = 'system' | 'light' | 'dark';
 export type TimeForm = 'relative' | 'utc' | 'local';
 
-/** How this browser shows things: the only thing that is kept in its storage. */
+/** How this browser shows things. Nothing else is kept in its local storage. */
 export const theme = keep<Theme>('millrace.theme', ['system', 'light', 'dark']);
 export const timeForm = keep<TimeForm>('millrace.times', ['relative', 'utc', 'local']);
 
 const systemDark = matchMedia('(prefers-color-scheme: dark)');
 
-/** Puts the theme on the page, now and whenever it or the system's changes. */
+/** Applies the theme to the page, now and whenever the setting or the system's theme changes. */
 export function applyTheme(): void {
   const apply = (): void => {
     document.documentElement.dataset['theme'] = shownTheme();
@@ -25,7 +25,7 @@ function shownTheme(): 'light' | 'dark' {
   return systemDark.matches ? 'dark' : 'light';
 }
 
-/** The theme in use, `system` resolved. */
+/** The theme in use: `system` is replaced by the system's theme. */
 export function useShownTheme(): 'light' | 'dark' {
   return useSyncExternalStore((listener) => {
     const off = theme.subscribe(listener);
@@ -44,7 +44,7 @@ export interface Setting<W> {
   subscribe(listener: () => void): () => void;
 }
 
-/** A setting's value, as it changes. */
+/** The value of a setting; the component is drawn again when it changes. */
 export function useSetting<W>(setting: Setting<W>): W {
   return useSyncExternalStore(setting.subscribe, setting.get);
 }
@@ -71,7 +71,7 @@ function read(name: string): string | null {
   try {
     return localStorage.getItem(name);
   } catch {
-    return null; // storage is forbidden here: the default it is
+    return null; // storage is forbidden here, so the default applies
   }
 }
 
@@ -79,6 +79,6 @@ function write(name: string, word: string): void {
   try {
     localStorage.setItem(name, word);
   } catch {
-    // storage is forbidden here: it holds until the page is left
+    // storage is forbidden here, so the setting holds until the page is left
   }
 }

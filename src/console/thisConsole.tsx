@@ -8,7 +8,7 @@ import { Failed, Loading } from './ui/notice.tsx';
 import { Facts, Panel } from './ui/panel.tsx';
 import { TimeText } from './ui/timeText.tsx';
 
-/** What runs, where its other doors are, and how this browser shows it. */
+/** What is installed, where its other interfaces are, and how this browser shows things. */
 export function ThisConsole() {
   return (
     <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">

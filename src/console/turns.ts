@@ -1,7 +1,7 @@
-/** Runs what it is given, at most `most` at once, in the order asked for. */
+/** Runs tasks in the order in which they are given, a limited number of them concurrently. */
 export type Turns = <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 
-/** What is aborted before its turn never runs; its promise rejects with the reason. */
+/** Runs at most `most` tasks concurrently. A task aborted before its turn never runs; its promise then rejects. */
 export function createTurns(most: number): Turns {
   const waiting: (() => void)[] = [];
   let running = 0;

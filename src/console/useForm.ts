@@ -4,8 +4,9 @@ import { parseKept, printKept, type Form } from './keptForm.ts';
 const PREFIX = 'millrace.form.';
 
 /**
- * A form whose fields this tab keeps over reloads and walks to other pages, until it is dropped. It
- * begins as `known`, told what was kept, over what was kept, over `blank`.
+ * A form whose fields this tab keeps over reloads and visits to other pages, until it is dropped. It
+ * begins as `blank`, over which come the fields that were kept and then those of `known`, which gets
+ * what was kept.
  */
 export function useForm<T extends object>(
   form: Form<T>,
@@ -15,7 +16,7 @@ export function useForm<T extends object>(
   const [begun] = useState(() => {
     const kept = parseKept(form, read(form.name));
     const from = known(kept ?? {});
-    // What the address says by itself is nothing that anyone filled in.
+    // What comes from the address was not filled in by a person, so it is not kept by itself.
     return { values: { ...blank, ...kept, ...from }, base: { ...blank, ...from }, kept };
   });
   const [values, setValues] = useState<T>(begun.values);
@@ -26,28 +27,28 @@ export function useForm<T extends object>(
   return {
     values,
     set: (change: Partial<T>) => setValues((before) => ({ ...before, ...change })),
-    /** Whether it goes on with what was kept. */
+    /** Whether the form began with what was kept. */
     isRestored,
-    /** Whether there is anything to start over from. */
+    /** Whether anything differs from the form as it begins, so that starting over makes sense. */
     isFilled: text !== null,
     startOver: () => {
       setValues(blank);
       setBase(blank);
       setRestored(false);
     },
-    /** Once it is saved. */
+    /** Forgets what was kept, once the form is saved. */
     drop: () => write(form.name, null),
   };
 }
 
-/** What others may not find when they sign in after whoever signs out. */
+/** Forgets all kept forms, so that the next person who signs in does not find them. */
 export function dropForms(): void {
   try {
     for (const name of Object.keys(sessionStorage)) {
       if (name.startsWith(PREFIX)) sessionStorage.removeItem(name);
     }
   } catch {
-    // storage is forbidden here: nothing was kept
+    // storage is forbidden here, so nothing was kept
   }
 }
 
@@ -55,7 +56,7 @@ function read(name: string): string | null {
   try {
     return sessionStorage.getItem(PREFIX + name);
   } catch {
-    return null; // storage is forbidden here: it begins anew
+    return null; // storage is forbidden here, so the form begins anew
   }
 }
 

@@ -2,7 +2,7 @@ import tailwind from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-/** The console as files with hashed names; `outDir` is given by whoever builds. */
+/** The console as files with hashed names; the build command gives `outDir`. */
 export default defineConfig({
   root: import.meta.dirname,
   plugins: [react(), tailwind()],

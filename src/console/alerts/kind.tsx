@@ -25,7 +25,7 @@ export function KindBadge({ kind }: { kind: AlertKind }) {
   return <Badge tone={tone} shape={shape} text={kind} />;
 }
 
-/** What an alert is about, in a line. */
+/** What an alert is about, in one line. */
 export function gist({ kind, detail }: Alert): string {
   return textIn(detail, 'reason') ?? (kind === 'retention' ? lostText(detail) : '');
 }
@@ -35,13 +35,13 @@ export function nameIn({ detail }: Alert): string | undefined {
   return textIn(detail, 'name');
 }
 
-/** What was said, in the mail's words: the part about this consumer where it tells of several. */
+/** What an alert says, in the mail's words; for a mail about several consumers, the part about this one. */
 export function said({ kind, detail }: Alert): string {
   if (kind === 'retention' && textIn(detail, 'reason') === undefined) return lostText(detail);
   return mailText(kind, [detail as unknown as AlertItem]);
 }
 
-/** Of an alert that was written when no mail told of it. */
+/** The text of an older alert about lost events, which has no mail. */
 function lostText(detail: Record<string, unknown>): string {
   const { count, first, last } = detail;
   return `${String(count)} entries, positions ${String(first)} to ${String(last)}, left the stream by its retention before they were sent.`;

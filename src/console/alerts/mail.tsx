@@ -8,7 +8,7 @@ import { amount } from '../words.ts';
 
 type Mail = Alert['mail'];
 
-/** Whether people were told. */
+/** Whether the mail of an alert was sent. */
 export function MailBadge({ mail }: { mail: Mail }) {
   if (mail === null) return <Badge tone="idle" shape="○" text="no mail" />;
   if (mail.recipients === 0) return <Badge tone="warn" shape="▲" text="for nobody" />;
@@ -38,7 +38,7 @@ export function MailFacts({ mail }: { mail: Mail }) {
   );
 }
 
-/** Where mails are when no mail server is set; shown in development alone. */
+/** Says where mails are when no mail server is set; shown only in development. */
 export function OutboxHint() {
   const { data: info } = useInfo();
   if (info?.dev_receiver_url == null) return null;

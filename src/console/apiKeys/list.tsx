@@ -14,7 +14,7 @@ import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { CreateKeyDialog } from './create.tsx';
 
-/** Who else may use the API, and a key for someone new. */
+/** The API keys, and a way to create one. */
 export function ApiKeys() {
   const refusal = useRefusal('manage');
   if (refusal === null) return <Keys />;

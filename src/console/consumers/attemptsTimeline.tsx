@@ -47,7 +47,7 @@ export function AttemptsTimeline({ attempt, consumer }: { attempt: Attempt; cons
 
 const LOOKED_AT = 1_000;
 
-/** Of an event by its id; of a record's version among the consumer's newest attempts. */
+/** Reads the attempts at an event by its id, and those at a version among the consumer's newest attempts. */
 async function readAttempts(attempt: Attempt): Promise<Attempt[]> {
   const { event_id, message_id, consumer_id } = attempt;
   const page = await api.consumers.attempts(consumer_id, {

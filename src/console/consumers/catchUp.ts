@@ -11,7 +11,7 @@ interface Sample {
 const WINDOW_MS = 60_000;
 const LEAST_MS = 5_000;
 
-/** When a lag will be gone, by how it changed in the last minute; null while that is not known. */
+/** When a lag will be gone, estimated by its change in the last minute; null while that is unknown. */
 export function catchUp(samples: readonly Sample[]): string | null {
   const first = samples[0];
   const last = samples.at(-1);
@@ -24,7 +24,7 @@ export function catchUp(samples: readonly Sample[]): string | null {
   return `growing by ${number(Math.ceil(-shrinking))} a second`;
 }
 
-/** The same for a consumer that is read again and again. */
+/** The same estimate for a consumer that is read again and again. */
 export function useCatchUp(consumer: Consumer): string | null {
   const [samples, setSamples] = useState<Sample[]>([]);
   const { status, lag } = consumer;

@@ -23,7 +23,7 @@ const COLUMNS: Column<Change>[] = [
   },
 ];
 
-/** Who paused, edited, moved, resumed it, and when. */
+/** The changes of a consumer, such as a pause or an edit, with their authors and times. */
 export function ChangesList({ consumerId }: { consumerId: string }) {
   const list = useList(
     ['changes', consumerId],

@@ -6,7 +6,7 @@ import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 
-/** How far back, and in which steps of seconds: never more points than the API answers. */
+/** How far back a chart goes, and its steps in seconds: never more points than the API answers. */
 export const RANGES = {
   '1h': { since: '1h', step: 60, everyMs: 5_000 },
   '6h': { since: '6h', step: 120, everyMs: 15_000 },
@@ -22,7 +22,7 @@ interface Props {
   onRange: (range: Range) => void;
 }
 
-/** What a consumer did over time: outcomes, answer times, lag. */
+/** Charts of a consumer over time: outcomes, answer times and lag. */
 export function Charts({ consumerId, range, onRange }: Props) {
   const { since, step, everyMs } = RANGES[range];
   const { data, error, refetch } = useQuery({

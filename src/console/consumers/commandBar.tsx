@@ -11,7 +11,7 @@ import { useToasts } from '../ui/toast.tsx';
 import { planOf, TITLES, verbsOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
 
-/** Pause, resume, retry now, seek: each asks first and says what it will do. */
+/** The commands pause, resume, retry and seek; each asks first and says what it will do. */
 export function CommandBar({ consumer }: { consumer: Consumer }) {
   const [open, setOpen] = useState<Verb | 'seek' | null>(null);
   const [verb, setVerb] = useState<Verb>('pause');

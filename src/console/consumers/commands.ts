@@ -5,12 +5,12 @@ export type Verb = 'pause' | 'resume' | 'retry';
 
 interface Plan {
   title: string;
-  /** What will happen, with how many entries it concerns. */
+  /** What will happen, and how many entries it concerns. */
   text: string;
   button: string;
 }
 
-/** The commands that mean something now. */
+/** The commands that have an effect in the consumer's status. */
 export function verbsOf({ status }: Consumer): Verb[] {
   if (status === 'active' || status === 'blocked') return ['retry', 'pause'];
   return ['resume'];

@@ -1,4 +1,4 @@
-/** What a request is made of. */
+/** The parts of a request. */
 export interface Sent {
   url: string;
   headers: Record<string, string>;
@@ -7,8 +7,8 @@ export interface Sent {
 }
 
 /**
- * A shell script that sends it again, signed anew: the secret is asked for in its first line, as
- * the page does not know it.
+ * A shell script that sends the request again, newly signed. Its first line asks for the secret, which
+ * the page does not know.
  */
 export function curlOf({ url, headers, messageId, body }: Sent): string {
   const flags = Object.entries(headers).map(
@@ -29,7 +29,7 @@ export function curlOf({ url, headers, messageId, body }: Sent): string {
   ].join('\n');
 }
 
-/** One word for a POSIX shell, whatever it holds. */
+/** Quotes a text as one word for a POSIX shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

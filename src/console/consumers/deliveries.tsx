@@ -12,7 +12,7 @@ import { TimeText, useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { DeliveryDrawer } from './deliveryDrawer.tsx';
 import { useLiveAttempts, type AttemptFilter } from './liveAttempts.ts';
-/** A retry that is due may take a moment to begin. */
+/** How long a retry that is due may take to begin, ms. */
 const GRACE_MS = 10_000;
 
 const OUTCOMES = [
@@ -30,7 +30,7 @@ interface Props {
   onOpen: (id: string | undefined) => void;
 }
 
-/** What was tried, newest first, as it happens. */
+/** The attempts, newest first, as they happen. */
 export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props) {
   const [isLive, setLive] = useState(true);
   const isStatus = /^[1-5]\d\d$/u.test(filter.status ?? '');
@@ -184,7 +184,7 @@ function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
   ];
 }
 
-/** What was planned then and is past has been tried since. */
+/** When the next attempt is planned; empty once that is past, as the attempt has been made since. */
 function Planned({ at }: { at: string | null }) {
   const now = useNow();
   return <TimeText at={at !== null && Date.parse(at) > now - GRACE_MS ? at : null} />;

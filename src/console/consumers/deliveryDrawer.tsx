@@ -136,7 +136,7 @@ function requestText({ url, headers, messageId, body }: Sent): string {
   return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', prettyText(body)].join('\n');
 }
 
-/** As deliveries join them: the path goes to the URL's path, its query is kept. */
+/** Joins a URL and a path as deliveries do: the path is appended to the URL's path, whose query is kept. */
 function joined(base: string, path: string): string {
   const url = URL.parse(base);
   if (url === null || path === '') return base;

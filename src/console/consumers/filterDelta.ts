@@ -12,7 +12,7 @@ export function isSameFilter(one: Filter, other: Filter): boolean {
   });
 }
 
-/** What to add and to remove; null where a list was `*` and no longer is, which no delta can say. */
+/** What to add and to remove; null where a list was `*` and no longer is, which a delta cannot express. */
 export function deltaOf(before: Filter, after: Filter): FilterDelta | null {
   const add: Record<string, string[]> = {};
   const remove: Record<string, string[]> = {};

@@ -15,7 +15,7 @@ interface Props {
   stream: StreamName;
 }
 
-/** Which syncs: all that the streams have seen can be searched. */
+/** Chooses syncs; all that the streams have seen can be searched. */
 export function SyncsField({ filter, onChange, stream }: Props) {
   const { data, isPending } = useQuery({
     queryKey: ['syncs', 'all'],
@@ -43,7 +43,7 @@ export function SyncsField({ filter, onChange, stream }: Props) {
   );
 }
 
-/** Which collections: those seen in any sync, or one typed as `provider:name`. */
+/** Chooses collections: those seen in any sync, or one typed as `provider:name`. */
 export function CollectionsField({ filter, onChange, stream }: Props) {
   const { data, isPending } = useQuery({
     queryKey: ['collections', 'all'],
@@ -82,7 +82,7 @@ const TYPES: Choice[] = [
   { value: 'deleted', about: 'a record that is gone' },
 ];
 
-/** Which event types; records have none. */
+/** Chooses event types, which records do not have. */
 export function EventTypesField({ filter, onChange, stream }: Props) {
   if (stream === 'records') {
     return (
@@ -103,7 +103,7 @@ export function EventTypesField({ filter, onChange, stream }: Props) {
   );
 }
 
-/** More are found by typing them: a list that is twice what a filter may hold is long enough. */
+/** A list of twice what a filter may hold is long enough; further values can be typed. */
 const MOST = 20_000;
 
 async function readAll<T>(read: (cursor: string | undefined) => Promise<Page<T>>): Promise<T[]> {

@@ -12,13 +12,13 @@ const WAIT_MS = 25_000;
 const LEAST_MS = 400;
 const AGAIN_MS = 2_000;
 const SHOWN = 300;
-/** Before any attempt. */
+/** A time before any attempt. */
 const FIRST = '1970-01-01T00:00:00.000Z';
 
 /**
- * What was tried since `known` was read, newest first, at most 300, as it happens: a long poll that
- * asks on from the newest end it has seen. Off while `known` is null. `onGap`: more came than one
- * answer holds, so that `known` must be read again.
+ * The attempts since `known` was read, newest first, at most 300, as they happen: a long poll that
+ * continues from the newest end it has seen. It is off while `known` is null. `onGap` is called when
+ * more came than one answer holds, so that `known` has to be read again.
  */
 export function useLiveAttempts(
   consumerId: string,
@@ -61,7 +61,7 @@ export function useLiveAttempts(
         }
       }
     }
-    // `begin` is where the page stood when it began to follow; it goes on by itself.
+    // `begin` is where the page was when it began to follow; the poll continues from there by itself.
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- see above
   }, [consumerId, outcome, status, isOn]);
   return fresh;

@@ -10,7 +10,7 @@ import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
-/** Where a consumer stands, and where else it is looked at. */
+/** A consumer's numbers, and links to other places that show it. */
 export function Numbers({ consumer }: { consumer: Consumer }) {
   const { lag, position, parked, next_attempt_at, failing_since } = consumer;
   const { data: info } = useInfo();

@@ -1,4 +1,4 @@
-/** In which order entries are sent, for people. */
+/** The orderings in words for people. */
 export const ORDERINGS = [
   { value: 'record', text: 'By record: changes of one record in order' },
   { value: 'stream', text: 'By stream: strictly one after another' },

@@ -9,9 +9,9 @@ import { Sparkline } from '../ui/sparkline.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { amount, number } from '../words.ts';
 
-/** How old a line may get: it spans half an hour. */
+/** How old a line may get before it is read again; it spans half an hour. */
 const KEPT_MS = 60_000;
-/** So many rows are asked about at once: a browser has six connections, and the page needs some. */
+/** How many rows are read concurrently: a browser has six connections, and the page needs some of them. */
 const turn = createTurns(3);
 
 /** Deliveries of the last half hour as a line; read while the row is in sight. */
@@ -21,7 +21,7 @@ export function Rate({ consumer }: { consumer: Consumer }) {
   const { data } = useQuery({
     ...trafficOf(consumer),
     enabled: isInSight,
-    // Who sends nothing has no new line.
+    // The line of a consumer that sends nothing does not change.
     refetchInterval: isSending(consumer) ? KEPT_MS : false,
   });
   return <div ref={cell}>{data === undefined ? <None /> : <Line metrics={data} />}</div>;
@@ -47,9 +47,9 @@ function Line({ metrics }: { metrics: Metrics }) {
   );
 }
 
-/** Why it last failed: in the words of its health, or its last failed attempt of the half hour. */
+/** The reason of the last failure, from the consumer's health or its last failed attempt of the half hour. */
 export function LastFailure({ consumer }: { consumer: Consumer }) {
-  // What `Rate` has read; nothing is asked for here.
+  // Only uses what `Rate` has read; this makes no request.
   const { data } = useQuery({ ...trafficOf(consumer), enabled: false });
   const failedAt = data?.data.findLast(({ failed }) => failed > 0)?.at;
   const isFailing = consumer.status === 'blocked' || consumer.status === 'stopped';

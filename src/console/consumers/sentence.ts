@@ -1,7 +1,7 @@
 import type { Consumer } from '../../schema/consumer.ts';
 import { amount, duration } from '../words.ts';
 
-/** A consumer's state in one sentence; what needs someone comes from its health. */
+/** A consumer's state in one sentence; what needs an action comes from its health. */
 export function sentenceOf(consumer: Consumer): string {
   const { status, lag, health, status_reason } = consumer;
   const waiting =
@@ -18,7 +18,7 @@ export function sentenceOf(consumer: Consumer): string {
   return `Sending: ${waiting}.`;
 }
 
-/** What else its health says. */
+/** The further notes of its health. */
 export function furtherNotes({ status, health }: Consumer): string[] {
   return status === 'blocked' || status === 'stopped' ? health.notes.slice(1) : health.notes;
 }

@@ -24,7 +24,7 @@ export interface SettingsDraft {
   emails: string;
 }
 
-/** What a consumer is called, how it sends, who is told; and its end. */
+/** The settings of a consumer (name, sending, alert addresses), and its deletion. */
 export function ConsumerSettings(props: {
   consumer: Consumer;
   /** What is not saved yet. */

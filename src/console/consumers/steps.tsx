@@ -19,7 +19,7 @@ interface StepProps {
   onChange: (change: Partial<Draft>) => void;
 }
 
-/** One of the targets, or a new one first. */
+/** Chooses one of the targets, or leads to the form for a new one. */
 export function TargetStep({ draft, onChange }: StepProps) {
   const list = useList(['targets'], (cursor) => api.targets.list({ cursor }));
   const [text, setText] = useState('');
@@ -90,7 +90,7 @@ const STREAMS = [
   { value: 'records', title: 'Records', text: 'The latest version of each record' },
 ] as const;
 
-/** Which stream, on top of the syncs. */
+/** Chooses the stream, above the syncs. */
 export function StreamChoice({ draft, onChange }: StepProps) {
   return (
     <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
@@ -111,7 +111,7 @@ export function StreamChoice({ draft, onChange }: StepProps) {
   );
 }
 
-/** From where it reads. */
+/** Chooses where the consumer starts. */
 export function StartStep({ draft, onChange }: StepProps) {
   return (
     <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
@@ -160,7 +160,7 @@ function Card(props: {
   );
 }
 
-/** What it is called, and once more what it will do. */
+/** Asks for the name, and shows once more what the consumer will do. */
 export function SaveStep(props: StepProps & { target: Target | undefined; error: unknown }) {
   const { draft, onChange, target } = props;
   const errorAt = errorsOf(props.error);

@@ -8,18 +8,18 @@ import { Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount } from '../words.ts';
 
-/** What is about to be done with which letters; `ids` null: with all of the consumer. */
+/** What is about to be done with which dead letters; `ids` null: with all of the consumer. */
 export interface Act {
   kind: 'replay' | 'delete';
   ids: string[] | null;
   count: number;
 }
 
-/** The API takes so many ids at once. */
+/** How many ids the API takes in one request. */
 const BATCH = 1_000;
 const DELETES_AT_ONCE = 4;
 
-/** Asks before letters are sent again or deleted, with their exact count and what comes of it. */
+/** Asks before dead letters are sent again or deleted, with their exact count and what will happen. */
 export function ActDialog(props: {
   act: Act | null;
   consumer: Consumer;
@@ -112,7 +112,7 @@ async function replay(consumer: string, ids: string[] | null): Promise<number> {
   return count;
 }
 
-/** Several at once, each by itself: the API deletes one at a time. */
+/** Deletes several with one request for each, as the API deletes one at a time. */
 async function remove(consumer: string, ids: string[] | null): Promise<number> {
   const left = [...(ids ?? [])];
   let count = 0;
@@ -122,7 +122,7 @@ async function remove(consumer: string, ids: string[] | null): Promise<number> {
         await api.deadLetters.delete(consumer, id);
         count += 1;
       } catch (error) {
-        // Someone else was faster: it is gone, as was wanted.
+        // It has been deleted elsewhere meanwhile, so it is gone, as was wanted.
         if (!(error instanceof ClientError && error.status === 404)) throw error;
       }
     }

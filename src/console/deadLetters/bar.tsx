@@ -5,7 +5,7 @@ import { Button } from '../ui/button.tsx';
 import { amount } from '../words.ts';
 import type { Act } from './acts.tsx';
 
-/** Chooses among the letters listed, and offers what can be done with those chosen, else with all. */
+/** Selects listed dead letters, and offers what can be done with the selected ones or, if none is, with all. */
 export function LetterBar(props: {
   /** Ids of the letters listed. */
   shown: string[];

@@ -7,7 +7,7 @@ import { Failed, Loading, Notice } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 
-/** Consumers whose latest alerts told of dead letters, to choose from. */
+/** Offers the consumers whose latest alerts reported dead letters. */
 export function Lately() {
   const { data, error, isPending, refetch } = useQuery({
     queryKey: ['alerts', 'dead-letters', 'lately'],

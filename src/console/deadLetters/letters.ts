@@ -6,7 +6,7 @@ import { isOf } from './failure.ts';
 
 const LOOK_MS = 5_000;
 
-/** What the address says of which letters are listed. */
+/** The parts of the address that decide which dead letters are listed. */
 export interface LetterFilter {
   code?: string | undefined;
   /** The status of the answer, which the API does not filter by. */
@@ -15,7 +15,7 @@ export interface LetterFilter {
   record?: string | undefined;
 }
 
-/** A consumer's dead letters, read again as they come: the groups of all, and a list of those that pass. */
+/** A consumer's dead letters, read again as they come: groups of all, and a list of those that pass the filter. */
 export function useLetters(consumer: string, { code, status, record }: LetterFilter) {
   const groups = useQuery({
     queryKey: ['dead-letters', consumer, 'groups'],

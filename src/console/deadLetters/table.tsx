@@ -5,7 +5,7 @@ import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { failureOf, furtherOf } from './failure.ts';
 
-/** Dead letters, newest first; a box each, to act on several. */
+/** Dead letters, newest first, each with a box to select it. */
 export function LetterTable(props: {
   list: List<DeadLetter>;
   chosen: ReadonlySet<string>;

@@ -6,7 +6,7 @@ import { api } from '../api.ts';
 
 export type FirstActs = ReturnType<typeof useFirstActs>;
 
-/** What the first run does for a newcomer, and the error of the act that failed last. */
+/** The acts of the first run, and the error of the one that failed last. */
 export function useFirstActs() {
   const queries = useQueryClient();
   const createTarget = useMutation({
@@ -23,7 +23,7 @@ export function useFirstActs() {
   return { createTarget, createConsumer, sendSample, error };
 }
 
-/** An event that passes the consumer's filter, as far as one can tell. */
+/** An event that passes the consumer's filter, as far as that is known here. */
 function appendSample({ syncs, collections }: Consumer) {
   const now = new Date().toISOString();
   return api.append.events([

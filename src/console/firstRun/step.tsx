@@ -5,9 +5,9 @@ export interface StepProps {
   title: string;
   text: string;
   isDone: boolean;
-  /** It needs the step before it. */
+  /** Whether the step has to wait for the one before it. */
   isWaiting?: boolean;
-  /** What came of it. */
+  /** The result of the step. */
   done?: string | undefined;
   children?: ReactNode;
 }

@@ -108,7 +108,7 @@ export function SampleStep(props: {
   );
 }
 
-/** The delivery of it, which appears by itself. */
+/** The delivery of that event, which appears by itself. */
 export function ArrivalStep(props: { isSent: boolean; hasArrived: boolean; isDelivered: boolean }) {
   const { isSent, hasArrived, isDelivered } = props;
   return (

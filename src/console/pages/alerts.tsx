@@ -25,7 +25,7 @@ export function alertsSearch(search: Record<string, unknown>): Search {
   return { kind: wordOf(search, 'kind', ALERT_KINDS), consumer: textOf(search, 'consumer') };
 }
 
-/** What people were to be told, and whether they were. */
+/** The alerts, and whether their mails were sent. */
 export function AlertsPage() {
   const search = useSearch({ from: '/inside/alerts' });
   const { kind, consumer } = search;

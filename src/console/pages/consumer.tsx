@@ -42,7 +42,7 @@ export function consumerSearch(search: Record<string, unknown>): ConsumerSearch 
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
-/** One consumer: how it is, what it does, what it is told. */
+/** One consumer: its state, its deliveries and its commands. */
 export function ConsumerPage() {
   const { id } = useParams({ from: '/inside/consumers/$id' });
   const query = useQuery({
@@ -67,7 +67,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const search: ConsumerSearch = useSearch({ from: '/inside/consumers/$id' });
   const navigate = useNavigate();
   const { id } = consumer;
-  // Here, so that a look at another part of the page loses nothing.
+  // Kept here, so that a look at another part of the page loses nothing.
   const [filter, setFilter] = useState<Filter | null>(null);
   const [settings, setSettings] = useState<Partial<SettingsDraft>>({});
   const set = useCallback(

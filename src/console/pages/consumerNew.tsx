@@ -27,7 +27,7 @@ export function consumerNewSearch(search: Record<string, unknown>): {
   return { ...(target !== undefined && { target }), ...(step !== undefined && { step }) };
 }
 
-/** A new consumer, for whoever may make one. */
+/** A new consumer, for a session that may create one. */
 export function ConsumerNewPage() {
   const refusal = useRefusal('manage');
   if (refusal === null) return <Wizard />;
@@ -40,13 +40,13 @@ export function ConsumerNewPage() {
   );
 }
 
-/** Six steps; each can be returned to, the back button goes one back, a reload loses nothing. */
+/** Six steps. One can return to each of them; the back button goes one step back, and a reload loses nothing. */
 function Wizard() {
   const search: { target?: string; step?: string } = useSearch({ from: '/inside/consumers/new' });
   const navigate = useNavigate();
   const queries = useQueryClient();
   const form = useForm(CONSUMER_FORM, BLANK, (kept) => {
-    // A link names the target it is for; once a step is in the address, it is older than what was chosen.
+    // A link names its target; once a step is in the address, what was chosen since takes precedence.
     const isMeant = search.step === undefined || !kept.target_id;
     return search.target !== undefined && isMeant ? { target_id: search.target } : {};
   });
@@ -63,7 +63,7 @@ function Wizard() {
   const isBlank = draft.name.trim() === '';
   const go = (to: number): void =>
     void navigate({ to: '/consumers/new', search: { target: draft.target_id, step: String(to) } });
-  /** The address goes along, so that a reload goes on with what was chosen last. */
+  /** Keeps the address in step, so that a reload continues with what was chosen last. */
   const pick = (change: Partial<Draft>): void => {
     set(change);
     const picked = { target: change.target_id ?? draft.target_id, step: '1' };

@@ -87,7 +87,7 @@ const COLUMNS: Column<Consumer>[] = [
 
 const TYPING_MS = 200;
 
-/** Every consumer: how it is, how far behind, what it does. */
+/** Every consumer: its state, its lag and its deliveries. */
 export function ConsumersPage() {
   const search: ConsumersSearch = useSearch({ from: '/inside/consumers' });
   const navigate = useNavigate();

@@ -25,7 +25,7 @@ export function deadLettersSearch(search: Record<string, unknown>): Search {
   return Object.fromEntries(NAMES.map((name) => [name, textOf(search, name)]));
 }
 
-/** What died, of one consumer: by failure and record, opened, sent again, deleted. */
+/** The dead letters of one consumer: found by failure and record, opened, sent again, deleted. */
 export function DeadLettersPage() {
   const { consumer: id = '' } = useSearch({ from: '/inside/dead-letters' });
   const navigate = useNavigate();
@@ -138,7 +138,7 @@ function Letters({ consumer }: { consumer: Consumer }) {
   );
 }
 
-/** The text of a search box, which is put into the address once no more is typed. */
+/** The text of a search box, which is put into the address once typing has stopped. */
 function useTyped(kept: string, onSettled: (text: string) => void) {
   const [text, setText] = useState(kept);
   const settled = useSettled(text.trim());

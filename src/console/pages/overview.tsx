@@ -15,7 +15,7 @@ import { StatusBadge } from '../ui/statusBadge.tsx';
 const EVERY_MS = 5_000;
 const SHOWN = 20;
 
-/** What needs someone; or, while there is nothing, the way to the first delivery. */
+/** What needs an action; while there is no consumer yet, the way to the first delivery. */
 export function OverviewPage() {
   const newest = useQuery({
     queryKey: ['consumers', 'newest'],

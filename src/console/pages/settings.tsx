@@ -18,7 +18,7 @@ export function settingsSearch(search: Record<string, unknown>): Search {
   return { tab: wordOf(search, 'tab', TABS), consumer: textOf(search, 'consumer') };
 }
 
-/** What runs, who may use it, and who changed what. */
+/** What is installed, who may use it, and who changed what. */
 export function SettingsPage() {
   const { tab = 'general', consumer } = useSearch({ from: '/inside/settings' });
   const navigate = useNavigate();

@@ -10,11 +10,11 @@ import { Unsaved } from '../ui/notice.tsx';
 
 export function signInSearch(search: Record<string, unknown>): { next?: string } {
   const next = textOf(search, 'next');
-  // Only our own pages: //host and /\host are other sites.
+  // Only our own pages are allowed: //host and /\host are other sites.
   return next !== undefined && /^\/(?![/\\])/u.test(next) ? { next } : {};
 }
 
-/** The token of a sign-in link, which leaves the address before anything else happens. */
+/** Takes the token of a sign-in link, and removes it from the address before anything else happens. */
 const token = takeToken();
 
 function takeToken(): string | null {
@@ -79,5 +79,5 @@ export function SignInPage() {
   );
 }
 
-/** A token signs in once, however often the page is drawn. */
+/** Signs in with a token once, however often the page is drawn. */
 const tried = new Set<string>();

@@ -42,7 +42,7 @@ export function streamsSearch(search: Record<string, unknown>): Search {
   };
 }
 
-/** What was appended: records and events by their cursor, or as they come. */
+/** The appended records and events, by their cursor or as they come. */
 export function StreamsPage() {
   const search = useSearch({ from: '/inside/streams' });
   const navigate = useNavigate();
@@ -191,6 +191,6 @@ function liveList({ entries, error }: ReturnType<typeof useTail>): List<StreamEn
     hasMore: false,
     isLoadingMore: false,
     more: () => undefined,
-    again: () => undefined, // it goes on by itself, or the filters are at fault
+    again: () => undefined, // it continues by itself, or the filters are at fault
   };
 }

@@ -21,7 +21,7 @@ import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { useToasts } from '../ui/toast.tsx';
 
-/** One target: how it is, who sends to it, its settings, its secret. */
+/** One target: its state, the consumers that send to it, its settings and its secret. */
 export function TargetPage() {
   const { id } = useParams({ from: '/inside/targets/$id' });
   const query = useQuery({

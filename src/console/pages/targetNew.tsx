@@ -24,7 +24,7 @@ export function targetNewSearch(search: Record<string, unknown>) {
   return { ...(url !== undefined && { url }), ...(name !== undefined && { name }) };
 }
 
-/** A new webhook endpoint, for whoever may make one. */
+/** A new webhook endpoint, for a session that may create one. */
 export function TargetNewPage() {
   const refusal = useRefusal('manage');
   if (refusal === null) return <NewTarget />;
@@ -37,7 +37,7 @@ export function TargetNewPage() {
   );
 }
 
-/** Filled in, tried, saved. */
+/** The form of a new target, which can be tested before it is saved. */
 function NewTarget() {
   const { url, name }: { url?: string; name?: string } = useSearch({ from: '/inside/targets/new' });
   const form = useForm(TARGET_FORM, BLANK, () => ({
@@ -54,7 +54,7 @@ function NewTarget() {
       return queries.invalidateQueries({ queryKey: ['targets'] });
     },
   });
-  /** A test needs no name yet. */
+  /** The input for a test, which needs no name yet. */
   const testable = () => ({ ...bodyOf(draft), name: draft.name.trim() || 'Test' });
   const problem = save.error ?? test.error;
 
@@ -150,7 +150,7 @@ function Saved({ target }: { target: Target }) {
   );
 }
 
-/** Whether all but the name is filled in; says by itself what is not. */
+/** Whether everything but the name is filled in; otherwise it makes the form show what is missing. */
 function isTestable(form: HTMLFormElement | null): boolean {
   const inputs = form?.querySelectorAll<HTMLInputElement>('input:not([name="name"])') ?? [];
   return [...inputs].every((input) => input.reportValidity());

@@ -5,10 +5,10 @@ import { cursorSince, readEntries, type Filter, type StreamEntry } from './entry
 export const STARTS = ['1h', '1d', '7d', 'beginning'] as const;
 export type Start = (typeof STARTS)[number];
 
-/** So many empty pages are passed over at once: a filter may leave out much. */
+/** How many empty pages in a row are passed over, as a filter may leave out much. */
 const EMPTY_PAGES = 5;
 
-/** A stream in its order from a start on, by its cursor. */
+/** Reads a stream in its order from a start, by its cursor. */
 export function useEntries(request: {
   stream: StreamName;
   filter: Filter;

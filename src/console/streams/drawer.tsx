@@ -35,7 +35,7 @@ export function EventDrawer(props: {
   );
 }
 
-/** One entry of a stream: where it stands, what changed, who was sent it. */
+/** One entry of a stream: its position, what it changed, and the consumers to which it was sent. */
 export function EntryDrawer({ entry, onClose }: { entry: StreamEntry; onClose: () => void }) {
   const isEvent = entry.event_id !== undefined;
   return (

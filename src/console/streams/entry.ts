@@ -9,13 +9,13 @@ export interface StreamEntry {
   upstream_id: string;
   data: unknown;
   upstream_updated_at: string | null;
-  /** Of an event. */
+  /** Only events have these. */
   event_id?: string;
   event?: EventType;
   changes?: Record<string, unknown> | null;
   event_inserted_at?: string;
   position?: number;
-  /** Of a record. */
+  /** Only records have these. */
   version_id?: string;
   updated_idx?: number;
   deleted?: boolean;
@@ -51,11 +51,11 @@ export interface Filter {
 
 export interface EntryPage {
   entries: StreamEntry[];
-  /** After the last position that was looked at. */
+  /** The cursor after the last position that was looked at. */
   cursor: string;
 }
 
-/** One page of a stream; with `waitMs` it is answered when there is something, or the time is over. */
+/** Reads a page of a stream; with `waitMs` it is answered when there is an entry, or when the time is over. */
 export async function readEntries(request: {
   stream: StreamName;
   filter: Filter;
@@ -82,13 +82,13 @@ export async function readEntries(request: {
   return { entries: answer[stream], cursor: answer.cursor };
 }
 
-/** One event, all digits kept. */
+/** Reads one event without losing a digit. */
 export async function readEvent(id: string): Promise<StreamEntry> {
   const response = await api.open('GET', `/v1/events/${encodeURIComponent(id)}`);
   return parseExactly(await response.text()) as StreamEntry;
 }
 
-/** The cursor of a time, `1h` before now: the first frame of a listener says it, who leaves then. */
+/** The cursor of a time, such as `1h` ago, taken from the first frame of a listener that then ends. */
 export async function cursorSince(stream: StreamName, since: string): Promise<string> {
   const leave = new AbortController();
   try {

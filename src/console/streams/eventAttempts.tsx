@@ -8,7 +8,7 @@ import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 
-/** What all consumers tried with one event, newest first. */
+/** The attempts of all consumers at one event, newest first. */
 export function EventAttempts({ eventId }: { eventId: string }) {
   const list = useList(
     ['attempts', 'of-event', eventId],
@@ -66,7 +66,7 @@ export function EventAttempts({ eventId }: { eventId: string }) {
   );
 }
 
-/** Once it is over, the attempt that followed says when. */
+/** Whether a planned time is still ahead; once it is past, the attempt that followed shows when it was. */
 function isAhead(at: string | null): at is string {
   return at !== null && Date.parse(at) > Date.now();
 }

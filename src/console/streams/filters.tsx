@@ -19,7 +19,7 @@ const LISTS = [
   { field: 'collection', label: 'Collection', placeholder: 'All collections', of: 'collections' },
 ] as const;
 
-/** What of a stream is shown. */
+/** The filters that decide which entries of a stream are shown. */
 export function Filters(props: {
   stream: StreamName;
   filter: Filter;

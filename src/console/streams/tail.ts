@@ -5,7 +5,7 @@ import { ClientError } from '../api.ts';
 import { readEntries, type Filter, type StreamEntry } from './entry.ts';
 const WAIT_MS = 25_000;
 const AGAIN_MS = 2_000;
-/** What is kept; older ones are in the stream. */
+/** How many entries are kept; older ones are in the stream. */
 const KEPT = 500;
 
 export interface Tail {
@@ -17,7 +17,7 @@ export interface Tail {
 
 const NOTHING: Tail = { entries: [], error: null };
 
-/** What is appended from now on, as it comes; goes on by its cursor when nobody answers for a while. */
+/** The entries appended from now on, as they come; continues by its cursor after a break in the answers. */
 export function useTail(request: { stream: StreamName; filter: Filter; isOn: boolean }): Tail {
   const { stream, filter, isOn } = request;
   const { sync, collection, provider, event } = filter;
@@ -47,7 +47,7 @@ async function follow(
   onEntries: (entries: StreamEntry[]) => void,
 ): Promise<void> {
   let cursor = 'end';
-  // The first answer comes at once: what is appended after it is missed by no later failure.
+  // The first answer comes immediately with a cursor, so later failures lose nothing that is appended after it.
   let waitMs = 0;
   while (!signal.aborted) {
     try {

@@ -2,12 +2,12 @@ import type { Target, TargetInput } from '../../schema/target.ts';
 import { isText, oneOf, type Form } from '../keptForm.ts';
 export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2';
 
-/** What a form holds: texts, until they are sent. */
+/** The fields of the form; they are texts until they are sent. */
 export interface TargetDraft {
   name: string;
   base_url: string;
   credentialsType: CredentialsType;
-  /** Of every type, so that a look at another one loses nothing. */
+  /** The fields of every type of credentials, so that a look at another type loses nothing. */
   credentials: Record<string, string>;
   headers: { name: string; value: string }[];
   timeout_ms: string;
@@ -51,7 +51,7 @@ export const CREDENTIALS: Record<
   },
 };
 
-/** A form that was not touched yet; with the API's own defaults. */
+/** An untouched form, with the API's defaults. */
 export const BLANK: TargetDraft = {
   name: '',
   base_url: '',
@@ -64,7 +64,7 @@ export const BLANK: TargetDraft = {
   ca: '',
 };
 
-/** Neither credentials nor headers, and no URL that carries some: what is kept is no secret. */
+/** Leaves out credentials, headers, and a URL that holds credentials, so that no secret is kept. */
 export const TARGET_FORM: Form<TargetDraft> = {
   name: 'target',
   version: 1,
@@ -95,7 +95,7 @@ export function draftOf(target: Target): TargetDraft {
   };
 }
 
-/** What is sent of a stored target: what someone has changed. */
+/** The fields of a stored target that are sent: only those that were changed. */
 export function patchOf(draft: TargetDraft, changed: (keyof TargetDraft)[]): Partial<TargetInput> {
   const body = bodyOf(draft);
   return Object.fromEntries(
@@ -105,7 +105,7 @@ export function patchOf(draft: TargetDraft, changed: (keyof TargetDraft)[]): Par
   );
 }
 
-/** What is sent; the API checks it. */
+/** The input for the API, which checks it. */
 export function bodyOf(draft: TargetDraft): TargetInput {
   const type = draft.credentialsType;
   const fields = CREDENTIALS[type].fields.flatMap(({ name, isOptional }) => {

@@ -29,7 +29,7 @@ const LIMITS = [
   },
 ] as const;
 
-/** Everything that a target is made of. */
+/** The form with all fields of a target. */
 export function TargetForm({ draft, onChange: set, errorAt }: Props) {
   return (
     <>
@@ -140,7 +140,7 @@ function Headers({ draft, onChange, errorAt }: Props) {
             label={`Header ${index + 1}`}
             value={name}
             onChange={(event) => change(index, { name: event.target.value })}
-            // Of two with one name the first would be lost.
+            // Of two headers with the same name, the first would be lost.
             ref={(input) =>
               input?.setCustomValidity(repeated(index) ? 'This header stands above already' : '')
             }

@@ -16,7 +16,7 @@ const ENDS = [
   { value: '0', text: 'not at all: it ends now' },
 ];
 
-/** A new signing secret; the old one signs beside it for a while. */
+/** Rotates the signing secret; the old one keeps signing beside the new one for a while. */
 export function RotateDialog(props: { target: Target; open: boolean; onClose: () => void }) {
   const { target, open, onClose } = props;
   const queries = useQueryClient();

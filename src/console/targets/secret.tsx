@@ -1,7 +1,7 @@
 import { CopyButton } from '../ui/copyText.tsx';
 import { Hint } from '../ui/notice.tsx';
 
-/** A signing secret, whole: this once. */
+/** Shows a whole signing secret, which is possible only this once. */
 export function WholeSecret({ secret }: { secret: string }) {
   return (
     <div className="flex flex-col gap-2">

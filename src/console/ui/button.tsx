@@ -39,7 +39,7 @@ export function Button(props: ButtonProps) {
   );
 }
 
-/** Stays in the order of Tab, so that its reason is heard; the attribute `disabled` would take it out. */
+/** Keeps the button reachable by Tab, so that its reason is read out; `disabled` would make it unreachable. */
 function RefusedButton({
   refusal,
   children,

@@ -16,13 +16,13 @@ export interface ChartProps {
   /** Unix seconds, ascending. */
   times: number[];
   series: Series[];
-  /** `bars` stand on each other, in the order given. */
+  /** `bars` are stacked in the given order. */
   kind: 'bars' | 'lines';
   unit?: string;
   height?: number;
 }
 
-/** Values over time: resizes, follows the theme, shows values under the pointer, and as a table. */
+/** Values over time. The chart resizes, follows the theme, and shows values under the pointer and as a table. */
 export function Chart({ title, times, series, kind, unit = '', height = 150 }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -109,7 +109,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
   );
 }
 
-/** Bars stand on each other: each is drawn from the ground up to its own top, the tallest first. */
+/** Stacks bars: each is drawn from the ground up to its own top, the tallest first. */
 function dataOf(times: number[], series: Series[], kind: ChartProps['kind']): uPlot.AlignedData {
   const rows = series.map(({ values }) => values);
   if (kind === 'lines') return [times, ...rows];
@@ -175,7 +175,7 @@ function optionsOf({
   };
 }
 
-/** Steps of the axis: there is no half of an entry or of a millisecond. */
+/** The steps of the axis, in whole numbers: there is no half entry or half millisecond. */
 const WHOLE = [1, 2, 5]
   .flatMap((digit) => Array.from({ length: 13 }, (_, zeros) => digit * 10 ** zeros))
   .toSorted((a, b) => a - b);

@@ -6,26 +6,26 @@ import { BOX, Field } from './field.tsx';
 
 export interface Option {
   value: string;
-  /** What it is called; the value itself unless given. */
+  /** The text that is shown; the value itself unless given. */
   text?: string | undefined;
-  /** Beside it: a count, a state. */
+  /** What is shown beside it, such as a count or a state. */
   about?: string | undefined;
 }
 
 interface Props {
   label: string;
-  /** Empty: none is chosen. */
+  /** The chosen value; empty when none is chosen. */
   value: string;
-  /** What the value is called. */
+  /** The text that is shown for the value. */
   shown?: string | undefined;
-  /** Said while none is chosen. */
+  /** The text that is shown while none is chosen. */
   placeholder: string;
   options: readonly Option[];
   onPick: (value: string) => void;
-  /** What is typed, where the options are found by whoever gives them; else they are filtered here. */
+  /** Called with what is typed, if the parent finds the options; without it they are filtered here. */
   onText?: (text: string) => void;
   isLoading?: boolean;
-  /** Whether a text may be taken that is no option. */
+  /** Whether a text may be taken that is not among the options. */
   isOpen?: boolean;
 }
 

@@ -15,7 +15,7 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
       await navigator.clipboard.writeText(text);
       setSaid('Copied');
     } catch {
-      setSaid('Not allowed here: select the text'); // without TLS browsers forbid it
+      setSaid('Not allowed here: select the text'); // browsers forbid copying without TLS
     }
   };
   return (
@@ -25,7 +25,7 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
   );
 }
 
-/** Text as it is, in lines, with a button that copies it. */
+/** Text in lines, unchanged, with a button that copies it. */
 export function Code({ text, label }: { text: string; label: string }) {
   return (
     <figure className="flex min-w-0 flex-col gap-1">

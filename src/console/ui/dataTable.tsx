@@ -22,7 +22,7 @@ export interface Column<T> {
   /** A track of a CSS grid: `8rem`, `minmax(10rem, 2fr)`; `1fr` unless given. */
   width?: string;
   align?: 'right';
-  /** Left out on a narrow screen. */
+  /** Whether the column is left out on a narrow screen. */
   isExtra?: boolean;
   cell: (row: T) => ReactNode;
 }
@@ -33,11 +33,11 @@ export interface DataTableProps<T> {
   columns: Column<T>[];
   list: List<T>;
   rowKey: (row: T) => string;
-  /** Where a row leads; its first cell should hold the link for it. */
+  /** The address that a row leads to; its first cell should hold the link. */
   rowHref?: (row: T) => string;
-  /** What a row opens, where it is no page. */
+  /** Opens a row, where it does not lead to a page. */
   onOpen?: (row: T) => void;
-  /** Whether filters are set; with none, there is nothing at all. */
+  /** Whether filters are set; if not, an empty table means that there is nothing at all. */
   isFiltered?: boolean;
   onClearFilters?: () => void;
   empty: { title: string; text: ReactNode; action?: ReactNode };
@@ -46,8 +46,8 @@ export interface DataTableProps<T> {
 const ROW = 40;
 
 /**
- * A table of any length: rows in sight alone are drawn, further pages are read on the way down.
- * `j` and `k` move, Enter opens. Says in words when it reads, fails, holds nothing or matches nothing.
+ * A table of any length. Only the rows in sight are drawn, and further pages are read on the way down.
+ * `j` and `k` move, Enter opens. It says so when it is reading, has failed, is empty or matches nothing.
  */
 export function DataTable<T>(props: DataTableProps<T>) {
   const { list, what, isFiltered = false } = props;

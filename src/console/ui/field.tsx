@@ -72,7 +72,7 @@ interface SelectProps<W extends string> extends Omit<FieldProps, 'children'> {
   options: readonly { value: W; text: string }[];
 }
 
-/** One of a few words; the browser's own list, which works everywhere. */
+/** A choice among a few words, by the browser's own list, which works everywhere. */
 export function SelectField<W extends string>(props: SelectProps<W>) {
   const { label, hint, error, value, onChange, options } = props;
   return (

@@ -6,19 +6,19 @@ import { Button } from './button.tsx';
 
 export interface Choice {
   value: string;
-  /** Beside the value: a name, a count. */
+  /** What is shown beside the value, such as a name or a count. */
   about?: string;
 }
 
 interface Props {
-  /** What is chosen: `syncs`. */
+  /** What the values are, such as `syncs`. */
   what: string;
   /** `['*']` for everything. */
   chosen: string[];
   onChange: (chosen: string[]) => void;
   choices: Choice[];
   isLoading?: boolean;
-  /** Whether values may be added that no entry had yet. */
+  /** Whether values may be added that no entry has had yet. */
   isOpen?: boolean;
   /** Why a text cannot be added. */
   refuse?: (text: string) => string | null;
@@ -27,7 +27,7 @@ interface Props {
 const ROW = 34;
 const CHIPS = 30;
 
-/** Everything, or some of thousands: searched, ticked, or typed before they were ever seen. */
+/** Chooses everything, or some of thousands of values, which can be searched, ticked, or typed before any was seen. */
 export function ListPicker(props: Props) {
   const { what, chosen, onChange, choices, isOpen = true } = props;
   const name = useId();
@@ -46,7 +46,7 @@ export function ListPicker(props: Props) {
   const toggle = (value: string): void =>
     onChange(picked.has(value) ? chosen.filter((one) => one !== value) : [...chosen, value]);
 
-  /** Enter: the typed value itself, or the only one that is found. */
+  /** What Enter takes: the typed value itself, or the only one that is found. */
   const take = (): void => {
     const known = choices.some(({ value }) => value === typed) ? typed : undefined;
     const only = found.length === 1 ? found[0]?.value : undefined;
@@ -81,7 +81,7 @@ export function ListPicker(props: Props) {
             onChange={(event) => setText(event.target.value)}
             onKeyDown={(event) => {
               if (event.key !== 'Enter') return;
-              event.preventDefault(); // it is not the form's
+              event.preventDefault(); // so that Enter does not send the form
               take();
             }}
             className="min-h-8 rounded-md border border-line-strong bg-panel px-2 py-1"

@@ -5,13 +5,13 @@ import { Button } from './button.tsx';
 export interface MenuItem {
   label: string;
   onSelect: () => void;
-  /** Says what is chosen among several. */
+  /** Which of the items is chosen, if they are alternatives. */
   isChosen?: boolean;
 }
 
 /**
- * A menu under its button: arrows move, Enter chooses, Escape and a click elsewhere close it.
- * By hand, as radix-ui's would be a twentieth of all our JavaScript.
+ * A menu under its button: arrows move, Enter chooses, Escape and a click elsewhere close it. Written
+ * by hand, as radix-ui's menu would be a twentieth of all our JavaScript.
  */
 export function Menu({ title, items }: { title: string; items: MenuItem[] }) {
   const id = useId();

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { isGone, messageOf } from '../api.ts';
 import { Button } from './button.tsx';
 
-/** What stands where there is nothing to show: why, and what to do next. */
+/** Shown where there is nothing to show: says why, and what to do next. */
 export function Notice(props: { title: string; text?: ReactNode; children?: ReactNode }) {
   return (
     <div className="flex flex-col items-center gap-2 rounded-lg border border-dashed border-line-strong px-4 py-10 text-center">
@@ -16,11 +16,11 @@ export function Notice(props: { title: string; text?: ReactNode; children?: Reac
   );
 }
 
-/** What failed, in the API's words, and another try. */
+/** Shows what failed, in the API's words, and offers another try. */
 export function Failed(props: {
   error: unknown;
   again?: () => void;
-  /** Ways to elsewhere. */
+  /** Further ways out. */
   children?: ReactNode;
 }) {
   const { error, again, children } = props;
@@ -38,7 +38,7 @@ export function Failed(props: {
   );
 }
 
-/** Said while something is read. */
+/** Shown while something is being read. */
 export function Loading({ what }: { what: string }) {
   return (
     <p role="status" className="px-1 py-6 text-soft">
@@ -63,7 +63,7 @@ export function Hint({
   return <div className={`foreign rounded-md border-l-4 px-3 py-2 ${look}`}>{children}</div>;
 }
 
-/** Why an act of a form did not work, in the API's words; nothing while it has not failed. */
+/** The reason why an act of a form failed, in the API's words; empty unless it has failed. */
 export function Unsaved({ error }: { error: Error | null }) {
   if (error === null) return null;
   return (

@@ -34,7 +34,7 @@ export function Facts({ facts }: { facts: (readonly [name: string, value: ReactN
 
 interface PageHeadProps {
   title: ReactNode;
-  /** Where the title is more than text. */
+  /** The name for the browser's tab, if the title is more than text. */
   name?: string;
   below?: ReactNode;
   /** Its actions. */

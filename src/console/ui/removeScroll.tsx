@@ -2,8 +2,8 @@ import { Slot } from 'radix-ui';
 import { useEffect, type ReactNode, type Ref } from 'react';
 
 /**
- * Stands in for react-remove-scroll, whose <style> element our policy forbids: what is behind a
- * dialog does not scroll, by a class.
+ * Replaces react-remove-scroll, whose <style> element our policy forbids: a class keeps what is behind
+ * a dialog from scrolling.
  */
 export function RemoveScroll({
   children,

@@ -1,7 +1,7 @@
 const WIDTH = 96;
 const HEIGHT = 22;
 
-/** Values as a small line; what it says stands in `label` too. */
+/** Values as a small line; `label` says the same in words. */
 export function Sparkline({ values, label }: { values: number[]; label: string }) {
   const top = Math.max(1, ...values);
   const step = WIDTH / Math.max(1, values.length - 1);

@@ -8,7 +8,7 @@ const TONES: Record<Tone, string> = {
   accent: 'bg-accent-soft text-accent',
 };
 
-/** A word with a colour and a shape, so that no one needs to see the colour. */
+/** A word with a colour and a shape, so that nothing depends on seeing the colour. */
 export function Badge({ tone, shape, text }: { tone: Tone; shape: string; text: string }) {
   return (
     <span
@@ -32,7 +32,7 @@ const STATUSES: Record<string, [Tone, string]> = {
   failed: ['bad', '✕'],
 };
 
-/** The status of a consumer, of something's health, or of an attempt. */
+/** The status of a consumer, of a health report, or of an attempt. */
 export function StatusBadge({ status }: { status: string }) {
   const [tone, shape] = STATUSES[status] ?? ['idle', '○'];
   return <Badge tone={tone} shape={shape} text={status} />;

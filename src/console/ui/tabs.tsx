@@ -7,7 +7,7 @@ export interface Tab<T extends string> {
   content: ReactNode;
 }
 
-/** Parts of a page, one shown at a time; which one is the page's to keep, in its address as a rule. */
+/** Parts of a page, one shown at a time. The page keeps which one that is, usually in its address. */
 export function Tabs<T extends string>(props: {
   label: string;
   tabs: Tab<T>[];

@@ -22,12 +22,12 @@ function tick(): void {
   setTimeout(tick, 1_000);
 }
 
-/** The time of day, a second exact. */
+/** The current time, exact to the second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 
-/** A time as the reader wants it: relative, UTC or local; the other forms on hover. */
+/** A time in the form that the reader has chosen (relative, UTC or local); the other forms are shown on hover. */
 export function TimeText({ at }: { at: string | null }) {
   const form = useSetting(timeForm);
   const current = useNow();
@@ -57,7 +57,7 @@ export function TimeText({ at }: { at: string | null }) {
   );
 }
 
-/** How wide a table's column of times is, in the form that is chosen: a track of its grid. */
+/** The width of a table's column of times in the chosen form, as a track of its grid. */
 export function useTimeWidth(): string {
   const form = useSetting(timeForm);
   const isNarrow = useNarrow();

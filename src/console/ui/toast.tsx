@@ -9,16 +9,16 @@ interface Note {
 }
 
 export interface Toasts {
-  /** Something was done. */
+  /** Says that something was done. */
   done: (text: string) => void;
-  /** Something was not done; it stays until it is closed. */
+  /** Says that something was not done, and stays until it is closed. */
   failed: (text: string) => void;
 }
 
 const Context = createContext<Toasts | null>(null);
 const SHOWN_MS = 6_000;
 
-/** Says in a corner what came of an action. */
+/** Shows the result of an action in a corner of the page. */
 export function useToasts(): Toasts {
   const toasts = use(Context);
   if (toasts === null) throw new Error('useToasts needs a ToastProvider above it');

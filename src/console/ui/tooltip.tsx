@@ -14,8 +14,8 @@ const DELAY_MS = 250;
 const GAP = 4;
 
 /**
- * Further words at an element, on hover and focus; never the only place where they stand. By hand,
- * as radix-ui's would be a tenth of all our JavaScript.
+ * Further words about an element, shown on hover and focus; they are never shown only here. Written by
+ * hand, as radix-ui's tooltip would be a tenth of all our JavaScript.
  */
 export function Tooltip({ text, children }: { text: ReactNode; children: ReactElement }) {
   const id = useId();
