@@ -58,7 +58,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Serves the API until a signal ends it: what is open is answered, and what was appended is stored. */
+/** Serves the API until a signal ends it; then open requests are answered and appends are stored. */
 async function run(config: ServiceConfig, log: Log): Promise<void> {
   if (config.retryWindowMs !== 86_400_000) {
     log.warn({ retry_window_ms: config.retryWindowMs }, 'MILLRACE_RETRY_WINDOW is not 24h');
@@ -125,7 +125,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
       await upkeep.close();
     }
   } finally {
-    stores.close(); // long polls answer
+    stores.close(); // so that long polls are answered
     await closeApiServer(server);
     await appender.close();
     await temporal.workflows.settled();
@@ -146,12 +146,12 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
-/** The operator's, or one of our own making that stays in the data folder. */
+/** The API key that the operator has set, or else the one that Millrace creates and keeps in the data folder. */
 async function apiKeyOf(config: ServiceConfig): Promise<string> {
   return config.apiKey ?? keepApiKey(await openDataDir(config.dataDir));
 }
 
-/** Connects at the first call, so the API also serves while Temporal is away. */
+/** Opens a connection that connects at the first call, so that the API serves even while Temporal is away. */
 function openTemporal(config: ServiceConfig): { connection: Connection; workflows: Workflows } {
   const connection = Connection.lazy(config.temporalConnection);
   const workflows = createWorkflowClient({
@@ -163,7 +163,7 @@ function openTemporal(config: ServiceConfig): { connection: Connection; workflow
   return { connection, workflows };
 }
 
-/** What `/readyz` waits for; the workers only where `npm start` runs them, too. */
+/** The checks of `/readyz`; they include the workers only where `npm start` runs those as well. */
 function readinessOf(config: ServiceConfig, sql: Db, connection: Connection): Readiness {
   return createReadiness({
     sql,
@@ -191,7 +191,7 @@ function openMetrics(config: ServiceConfig, db: Db, log: Log): Metrics {
   return metrics;
 }
 
-/** Shows the metrics on a port of their own, without a key, where one is configured. */
+/** Serves the metrics on a port of their own, without a key, if one is configured. */
 async function showMetrics(
   { metricsHost: host, metricsPort: port }: ServiceConfig,
   { text }: Metrics,
@@ -211,7 +211,7 @@ interface ChoreParts {
   log: Log;
 }
 
-/** What the server does beside serving: partitions, roll-ups, samples and what gets too old. */
+/** What the server does beside serving: partitions, roll-ups, samples, and dropping what is too old. */
 function choresOf(config: ServiceConfig, { db, stores, access, log }: ChoreParts): Chore[] {
   const { eventRetentionMs: eventMs, attemptRetentionMs: attemptMs } = config;
   const alerts = {

@@ -63,15 +63,17 @@ async function serve(
     log.warn({ retry_window_ms: config.retryWindowMs }, 'MILLRACE_RETRY_WINDOW is not 24h');
   }
   if (config.alertEmails.length === 0) {
-    log.warn('MILLRACE_ALERT_EMAIL is not set: alerts of consumers that name nobody reach nobody');
+    log.warn(
+      'MILLRACE_ALERT_EMAIL is not set: alerts about consumers without alert_emails reach no one',
+    );
   }
   const metrics = createMetrics();
   const sdkPort = config.metricsPort === null ? null : await choosePort(undefined);
   Runtime.install({
-    shutdownSignals: [], // below
+    shutdownSignals: [], // they are handled below
     ...(sdkPort === null ? {} : { telemetryOptions: temporalTelemetry(sdkPort) }),
     logger: new DefaultLogger('WARN', (entry) => {
-      if (entry.message.startsWith('No workflows registered')) return; // as meant: it delivers
+      if (entry.message.startsWith('No workflows registered')) return; // intended: this worker only delivers
       log.warn({ ...entry.meta, source: 'temporal' }, entry.message);
     }),
   });
@@ -137,7 +139,7 @@ async function serve(
     const sdk = (): Promise<string> =>
       readTemporalMetrics(sdkPort).catch((error: unknown) => {
         onError(error);
-        return ''; // ours are shown all the same
+        return ''; // our own metrics are shown all the same
       });
     const { metricsHost: host, metricsPort: port } = config;
     const text = async (): Promise<string> => (await metrics.text()) + (await sdk());
@@ -166,7 +168,7 @@ async function serve(
   );
 }
 
-/** Temporal or Postgres is away at the start: one sentence, and whoever supervises starts it again. */
+/** Whether Temporal or Postgres is away at the start: one sentence is enough, as the supervisor starts it again. */
 function isUnreachable(error: unknown): boolean {
   return (
     error instanceof Error &&
