@@ -13,14 +13,14 @@ import type { Installation } from './instruments/installation.ts';
 const VISITS = 20;
 const ANSWER_MS = 300;
 const MOST_ROWS = 60;
-/** Of the list of consumers, while it is scrolled. */
+/** The row of the list of consumers to which the bench scrolls. */
 const SCROLL_TO = 1_000;
 const SCROLL_MS = 60_000;
 
-/** The console in a browser, with 10,000 consumers and a million attempts behind it. */
+/** Measures the console in a browser, with 10,000 consumers and a million attempts in the database. */
 export async function consolePages(installation: Installation): Promise<Figure[]> {
   const { id } = await installation.consumer({ name: 'The busy one' });
-  // The reconciler would start 10,000 workflows meanwhile; what is measured is the reading.
+  // The reconciler would start 10,000 workflows meanwhile, but only reading is to be measured.
   const { worker } = installation.pids();
   if (worker != null) process.kill(worker, 'SIGSTOP');
   const browser = await launchChromium();
@@ -83,7 +83,7 @@ async function measure(
   return figures;
 }
 
-/** Opens the page some times, and notes how long each of its requests took. */
+/** Opens a page `VISITS` times, and notes how long each of its requests took. */
 async function visit(
   page: Page,
   url: string,
@@ -93,7 +93,7 @@ async function visit(
   let slowest = { ms: -1, what: 'none' };
   const note = (request: Request): void => {
     const { pathname, search } = new URL(request.url());
-    if (!pathname.startsWith('/v1/') || search.includes('wait_for=')) return; // it waits on purpose
+    if (!pathname.startsWith('/v1/') || search.includes('wait_for=')) return; // a long poll waits on purpose
     const { requestStart, responseEnd } = request.timing();
     const ms = responseEnd - requestStart;
     answers.push(ms);
@@ -109,7 +109,7 @@ async function visit(
   return { answers, shown, slowest: slowest.what.slice(0, 120) };
 }
 
-/** Scrolls through the list of consumers: how many rows it draws at most, and how long a frame took. */
+/** Scrolls through the list of consumers; measures how many rows it draws at most and how long a frame takes. */
 async function scroll(page: Page, url: string): Promise<Figure[]> {
   await openPage(page, url);
   await page.evaluate(FRAMES);
@@ -147,7 +147,7 @@ async function scroll(page: Page, url: string): Promise<Figure[]> {
   ];
 }
 
-/** Each frame's length from now on, in the page. */
+/** A script that notes in the page how long each frame takes from now on. */
 const FRAMES = `(() => {
   window.benchFrames = [];
   let before = performance.now();

@@ -6,21 +6,22 @@ import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
 import type { Installation } from './instruments/installation.ts';
 
+/** How much is measured. */
 export interface DrainOptions {
-  /** Entries that wait, and requests of the bare loop. */
+  /** How many entries wait, and how many requests the bare loop makes. */
   entries: number;
-  /** Of each, taking turns. */
+  /** How many runs each of the two has; they take turns. */
   runs: number;
 }
 
 const SYNCS = 1_000;
 const RECORDS = 10_000;
 const IN_FLIGHT = 64;
-/** With its envelope an entry's body is about 0.8 KB. */
+/** With so much data and its envelope, an entry's body has about 0.8 KB. */
 const DATA_BYTES = 500;
 const TIMEOUT_MS = 300_000;
 
-/** A consumer catches up with what waits for it, in turns with a bare loop of signed requests. */
+/** Measures a consumer that catches up with what waits for it, in turns with a bare loop of signed requests. */
 export async function drain(installation: Installation, options: DrainOptions): Promise<Figure[]> {
   const { entries, runs } = options;
   await fill(installation.sql, {
@@ -66,7 +67,7 @@ export async function drain(installation: Installation, options: DrainOptions): 
   ];
 }
 
-/** The bare loop, in a process of its own, against the same receiver. */
+/** Runs the bare loop in a process of its own, against the same receiver. */
 function runBare(installation: Installation, settings: BareSettings): Promise<BareResult> {
   return installation.endpoint
     .reset()
@@ -91,14 +92,15 @@ async function drainOnce(installation: Installation, entries: number): Promise<D
   return { ...result, cpu };
 }
 
+/** How a consumer caught up. */
 export interface CaughtUp {
   consumerId: string;
-  /** From the first to the last that arrived. */
+  /** Entries a second, between the first and the last arrival. */
   perSecond: number;
   bodyBytes: number;
 }
 
-/** A new consumer that starts at the beginning gets `entries` entries, none of them twice. */
+/** Creates a consumer that starts at the beginning, and waits until it has sent `entries` entries, each once. */
 export async function catchUp(
   installation: Installation,
   filter: { syncs: string[] },
@@ -118,7 +120,7 @@ export async function catchUp(
   };
 }
 
-/** What the median was made of. */
+/** A note with the runs of which a figure is the median. */
 export function eachRun(values: readonly number[]): string {
   return `runs ${values.map((value) => Math.round(value).toLocaleString('en-US')).join(', ')}`;
 }

@@ -9,7 +9,7 @@ const SYNCS = 5_000;
 const SPARSE = 1_000;
 const TIMEOUT_MS = 60_000;
 
-/** A filter of 5,000 syncs against everything, over the same entries. */
+/** Measures a filter of 5,000 syncs, in turns with a filter that lets everything through, over the same entries. */
 export async function filters(
   installation: Installation,
   { entries, runs }: { entries: number; runs: number },
@@ -25,7 +25,7 @@ export async function filters(
   const syncs = Array.from({ length: SYNCS }, (_, index) => `sync-${index}`);
   await measure({ syncs: ['*'] }); // warm
   for (let run = 0; run <= runs; run += 1) {
-    // one more: the two are close
+    // One run more than asked for, because the two are close.
     everything.push(await measure({ syncs: ['*'] }));
     many.push(await measure({ syncs }));
   }
@@ -52,7 +52,7 @@ export async function filters(
   }
 }
 
-/** Consumers that each match one entry in a thousand, by one sync, by many, by a collection. */
+/** Measures consumers that each match one entry in a thousand: by one sync, by 100 syncs, by a collection. */
 export async function sparse(installation: Installation, entries: number): Promise<Figure[]> {
   await fill(installation.sql, {
     count: entries,

@@ -2,24 +2,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { clockMs } from './instruments/clock.ts';
 
-/** Open requests that get no answer; average and least since the last reset. */
+/** How many requests are open without an answer: now, on average and at least since the last reset. */
 export interface Hanging {
   open: number;
   average: number;
   least: number;
 }
 
+/** Paths whose requests are not answered, but for the first ones. */
 export interface HangingPaths {
+  /** Handles a request. */
   take(request: IncomingMessage, response: ServerResponse): void;
-  /** Starts counting anew; what is open stays open. */
+  /** Starts counting anew; open requests stay open. */
   reset(): void;
   read(): Hanging;
 }
 
-/** So many that a sender, which starts slowly, has as many in flight as it may before it is hung. */
+/** Enough answers for a sender's slow start to reach its maximum of requests in flight before they hang. */
 const ANSWERED = 100;
 
-/** Answers the first requests of each path and none after them, until the sender gives up. */
+/** Creates the paths. Each answers its first requests and none after them, until the sender gives up. */
 export function createHangingPaths(): HangingPaths {
   const taken = new Map<string, number>();
   let open = 0;

@@ -1,4 +1,4 @@
-// A process: imports rows as one NDJSON request.
+// A process that imports rows as one NDJSON request.
 import { Readable } from 'node:stream';
 
 import { request } from 'undici';
@@ -7,6 +7,7 @@ import { report, settingsOf } from './instruments/child.ts';
 import { clockMs } from './instruments/clock.ts';
 import { rowOf } from './instruments/rows.ts';
 
+/** What to import. */
 export interface ImportSettings {
   url: string;
   apiKey: string;

@@ -11,7 +11,7 @@ import { rowOf } from './instruments/rows.ts';
 
 const ROWS_A_STATEMENT = 5_000;
 
-/** NDJSON imports against plain `insert … select from unnest` of the same rows, same Postgres. */
+/** Measures NDJSON imports beside plain `insert … select from unnest` of the same rows into the same Postgres. */
 export async function ingest(installation: Installation, rows: number): Promise<Figure[]> {
   await plainInsert(installation.sql, Math.min(rows, 2 * ROWS_A_STATEMENT)); // warm
   const plain = await plainInsert(installation.sql, rows);
@@ -43,7 +43,7 @@ async function importRows(
   return (await runChild<{ perSecond: number }>(file, settings)).perSecond;
 }
 
-/** Rows a second of what Postgres alone takes, one statement and commit at a time. */
+/** The rows a second that Postgres takes by itself, one statement and commit at a time. */
 async function plainInsert(sql: Client, rows: number): Promise<number> {
   await sql.query(
     'create table bench_rows (like events including defaults, primary key (position))',

@@ -8,12 +8,12 @@ import type { Installation } from './instruments/installation.ts';
 import { produce, warm } from './push.ts';
 
 const HANGING = 20;
-/** Of each of them: what it has in flight once its endpoint answers no more. */
+/** How many requests each of them has in flight once its endpoint no longer answers. */
 const IN_FLIGHT = 64;
-/** Entries for each of them. */
+/** How many entries wait for each of them. */
 const WAITING = 3_000;
 const TIMEOUT_MS = 15_000;
-/** As long as all of them hang for the first time: the timeout, less what starting them takes. */
+/** How long all of them hang for the first time: the timeout without the time that starting them takes. */
 const FIRST_SECONDS = 12;
 const SECONDS = 15;
 const SETTLE_MS = 30_000;
@@ -27,7 +27,7 @@ const LOAD = {
   dataBytes: 500,
 };
 
-/** A healthy consumer alone, then beside twenty whose endpoints take requests and never answer. */
+/** Measures a healthy consumer alone, then beside 20 whose endpoints take requests and never answer. */
 export async function neighbour(installation: Installation): Promise<Figure[]> {
   await fill(installation.sql, {
     count: HANGING * WAITING,
@@ -83,9 +83,9 @@ async function countBlocked({ sql }: Installation): Promise<number> {
 
 interface Measured {
   latency: Percentiles;
-  /** Append → answer: a stall of Postgres or of the machine shows there too. */
+  /** The time from append to answer, ms, which a stall of Postgres or of the machine affects as well. */
   answer: Percentiles;
-  /** The longest fdatasync meanwhile, ms: a disk that stands still holds up every append. */
+  /** The longest fdatasync meanwhile, ms, as a disk that stalls holds up every append. */
   diskMs: number;
   late: Percentiles;
   hanging: Hanging;

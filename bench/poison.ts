@@ -6,17 +6,17 @@ import { fill } from './instruments/fill.ts';
 import type { Installation } from './instruments/installation.ts';
 
 const RECORDS = 10_000;
-/** One record in so many is poisoned, none of the last 1,000. */
+/** One record in this many is poisoned, but none of the last 1,000. */
 const EVERY = 30;
 const POISONED = (RECORDS - 1_000) / EVERY;
 const TIMEOUT_MS = 60_000;
 
-/** A backlog of which the endpoint refuses 300 entries for ever, in turns with one without them. */
+/** Measures a backlog of which the endpoint refuses 300 entries for ever, in turns with one without such entries. */
 export async function poison(
   installation: Installation,
   { runs }: { runs: number },
 ): Promise<Figure[]> {
-  // Both read through the same stream, in which their entries take turns: odd n, even n.
+  // Both backlogs are in the same stream, in which their entries take turns: odd n, even n.
   await fill(installation.sql, {
     count: 2 * RECORDS,
     dataBytes: 500,
@@ -65,10 +65,10 @@ export async function poison(
 }
 
 interface Delivered {
-  /** Of the good ones, from the first to the last that arrived. */
+  /** Good entries a second, between the first and the last arrival. */
   perSecond: number;
   parked: number;
-  /** Requests. */
+  /** How many requests were refused. */
   refused: number;
   blocked: number;
 }

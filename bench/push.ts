@@ -18,7 +18,7 @@ export function produce(
   return runChild<Produced>(PRODUCE, { url, apiKey, ...settings });
 }
 
-/** Single-entry appends from 64 connections, as fast as answers come, while a consumer delivers. */
+/** Measures single-entry appends from 64 connections, as fast as answers come, while a consumer delivers them. */
 export async function push(installation: Installation, seconds: number): Promise<Figure[]> {
   const load = { ...ENTRIES, rate: null, connections: 64, prefix: 'push' };
   const consumer = await installation.consumer({ start: 'end' });
@@ -50,7 +50,7 @@ export async function push(installation: Installation, seconds: number): Promise
   ];
 }
 
-/** Not measured: code is compiled, connections are open, the consumer is awake. */
+/** Warms up without measuring: afterwards code is compiled, connections are open and the consumer is awake. */
 export async function warm(
   installation: Installation,
   load: Omit<ProduceSettings, 'url' | 'apiKey' | 'seconds'>,

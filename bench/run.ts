@@ -1,4 +1,4 @@
-// `npm run bench`: what Millrace does on this machine, beside what a bare loop does.
+// `npm run bench`: measures what Millrace achieves on this machine, and what a bare loop achieves.
 import { cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -45,7 +45,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
 };
 const USUAL = ['drain', 'push', 'latency', 'ingest'];
 
-/** What a shell says of a program that was interrupted. */
+/** The exit code by which shells report an interrupted program. */
 const INTERRUPTED = 130;
 const stop = new AbortController();
 
@@ -67,7 +67,7 @@ async function main(): Promise<number> {
   stop.signal.addEventListener('abort', () => interrupted.reject(stop.signal.reason as Error));
   onInterrupt({
     first: () => stop.abort(),
-    again: () => undefined, // it stops what it has started as fast as it can
+    again: () => undefined, // it is stopping what it has started already
   });
   const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
   process.stderr.write(
@@ -76,7 +76,7 @@ async function main(): Promise<number> {
   const figures: Record<string, Figure[]> = {};
   let settings: Record<string, string> = {};
   for (const name of names) {
-    // An installation of its own for each, so that none measures what another has left.
+    // Each measurement gets an installation of its own, so that none measures what another has left.
     await using installation = await openInstallation({ profileDir, signal: stop.signal });
     ({ settings } = installation);
     const part = PARTS[name] as (typeof PARTS)[string];
@@ -101,7 +101,7 @@ async function main(): Promise<number> {
   return 0;
 }
 
-/** How much of the machine something else had meanwhile: figures with much of it mean little. */
+/** Measures how much of the machine other programs use meanwhile; if it is much, the figures mean little. */
 function startOthers(): () => Figure[] {
   const from = performance.now();
   const before = readOthers();
@@ -132,7 +132,7 @@ function readArguments(): { names: string[]; size: Size; profileDir: string | nu
     const profileDir = values.profile === undefined ? null : resolve(values.profile);
     return { names: names.length === 0 ? USUAL : names, size, profileDir };
   } catch {
-    return null; // an option that there isn't
+    return null; // an option that does not exist
   }
 }
 

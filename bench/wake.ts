@@ -9,7 +9,7 @@ import type { Installation } from './instruments/installation.ts';
 import { produce } from './push.ts';
 
 const CONSUMERS = 1_000;
-/** Which of them each part wakes; they stay awake for a minute afterwards. */
+/** The consumers that each part wakes; they stay awake for a minute afterwards. */
 const ALONE = { from: 0, count: 20 };
 const TOGETHER = { from: 20, count: 100 };
 const MANY = { from: 120, count: 500 };
@@ -17,10 +17,10 @@ const REST = { from: 620, count: 380 };
 const CREATE_AT_ONCE = 16;
 const QUIET_MS = 10_000;
 const TIMEOUT_MS = 120_000;
-/** A repeated signal would come within it. */
+/** A repeated signal would come within this time. */
 const SETTLE_MS = 2_000;
 
-/** A thousand idle consumers: what they cost, and how soon what matches them arrives. */
+/** Measures a thousand idle consumers: what they cost, and how soon what matches them arrives. */
 export async function wakes(installation: Installation): Promise<Figure[]> {
   const before = await transactionsASecond(installation);
   const ids = await createIdle(installation);
@@ -58,7 +58,7 @@ async function createIdle(installation: Installation): Promise<string[]> {
   return ids;
 }
 
-/** Creating them is over for Temporal and the worker too, not only for who asked. */
+/** Whether Temporal and the worker have also finished creating the consumers. */
 async function isCalm(installation: Installation): Promise<boolean> {
   const { cpu } = await installation.usage(() => wait(1_000));
   return (cpu['Temporal'] ?? 0) + (cpu['worker'] ?? 0) < 0.3;
@@ -91,7 +91,7 @@ async function idleCost(
   ];
 }
 
-/** An entry for one of them, then for the next, when that has arrived. */
+/** Appends an entry for one consumer and, when it has arrived, for the next one. */
 async function oneByOne(installation: Installation): Promise<Figure[]> {
   const times: number[] = [];
   for (let index = 0; index < ALONE.count; index += 1) {
@@ -155,7 +155,7 @@ async function burst(
   return { name, value: seconds, unit: 's', note: `${(size / seconds).toFixed(0)} wakes/s` };
 }
 
-/** 500 consumers with one match each per 5 s for a minute, idle at first; then again while awake. */
+/** Gives 500 consumers one match each per 5 s for a minute, idle at first; then for 20 s while they are awake. */
 async function steady(installation: Installation): Promise<Figure[]> {
   const idle = await matchEach(installation, 60);
   const awake = await matchEach(installation, 20);
@@ -223,7 +223,7 @@ async function count(installation: Installation, condition: string): Promise<num
   return rows[0]?.count ?? 0;
 }
 
-/** Commits a second in all of Postgres' sessions, while nothing is asked of Millrace. */
+/** The commits a second in all sessions of Postgres, while Millrace has nothing to do. */
 async function transactionsASecond(installation: Installation): Promise<number> {
   const read = async (): Promise<number> => {
     const { rows } = await installation.sql.query<{ commits: string }>(

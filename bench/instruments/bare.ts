@@ -1,4 +1,4 @@
-// A process: what a loop without Millrace sends: sign and POST, so many in flight.
+// A process that measures a loop without Millrace: sign and POST, with a number of requests in flight.
 import { randomUUID } from 'node:crypto';
 
 import { Pool } from 'undici';
@@ -7,19 +7,21 @@ import { newSigningSecret, createSigner } from '../../src/egress/signing.ts';
 import { report, settingsOf } from './child.ts';
 import { clockMs } from './clock.ts';
 
+/** What the loop sends. */
 export interface BareSettings {
   url: string;
   requests: number;
   inFlight: number;
   bodyBytes: number;
 }
+/** What the loop achieved. */
 export interface BareResult {
   perSecond: number;
-  /** Of this process alone, for each 1,000 requests. */
+  /** The CPU time of this process alone, for each 1,000 requests. */
   cpuSeconds: number;
 }
 
-/** Sent before the clock starts, so that nothing is measured cold. */
+/** Requests before the clock starts, so that nothing is measured cold. */
 const WARM_UP = 5_000;
 
 const { url, requests, inFlight, bodyBytes } = settingsOf() as BareSettings;

@@ -1,15 +1,16 @@
 import { fork, type ChildProcess } from 'node:child_process';
 const FOLLOW_PARENT = new URL('../../src/embedded/followParent.ts', import.meta.url).href;
 
+/** A process of the bench. */
 export interface Running<Result> extends AsyncDisposable {
   pid: number;
-  /** What the process reports; rejects when it ends without. */
+  /** Resolves with what the process reports; rejects when it ends without a report. */
   reported: Promise<Result>;
 }
 
 /**
- * Starts a process of the bench, which ends with this one. `settings` reach it as one JSON
- * argument (see `settingsOf`), its result comes back over `report`.
+ * Starts a process of the bench, which ends with this one. It gets `settings` as one JSON argument
+ * (see `settingsOf`) and returns its result by `report`.
  */
 export function startChild<Result>(file: URL, settings: unknown): Running<Result> {
   const child = fork(file, [JSON.stringify(settings)], {
@@ -25,22 +26,22 @@ export function startChild<Result>(file: URL, settings: unknown): Running<Result
       reject(new Error(`${file.pathname} ended with ${signal ?? code} before it had reported`));
     });
   });
-  reported.catch(() => undefined); // whoever awaits it sees it
+  reported.catch(() => undefined); // the caller that awaits it gets the error
   return { pid, reported, [Symbol.asyncDispose]: () => end(child) };
 }
 
-/** Runs a process of the bench to its result. */
+/** Runs a process of the bench, and returns its result. */
 export async function runChild<Result>(file: URL, settings: unknown): Promise<Result> {
   await using child = startChild<Result>(file, settings);
   return await child.reported;
 }
 
-/** In the child: what it was started with. */
+/** In the child: the settings with which it was started. */
 export function settingsOf(): unknown {
   return JSON.parse(process.argv[2] ?? 'null');
 }
 
-/** In the child: resolves when the parent has it. */
+/** In the child: reports the result; resolves when the parent has it. */
 export async function report(result: unknown): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   if (process.send === undefined) throw new Error('this is started by bench/run.ts');

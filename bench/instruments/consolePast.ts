@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 
 import { fill } from './fill.ts';
 
-/** What `insertPast` leaves behind. */
+/** How many rows `insertPast` inserts. */
 export const PAST = {
   events: 200_000,
   failures: 200_000,
@@ -12,12 +12,12 @@ export const PAST = {
   alerts: 2_000,
 };
 
-/** Of all attempts; the other half is spread over all consumers. */
+/** Every second attempt is the busy consumer's; the others are spread over the other consumers. */
 const HALF = 2;
 
 /**
- * A million attempts of the last six hours, half of them of one consumer, which also has dead
- * letters and alerts. By plain SQL, as sets; analysed at the end.
+ * Inserts a million attempts of the last six hours, half of them of one consumer, which also gets dead
+ * letters and alerts. It uses plain SQL, and analyses the tables at the end.
  */
 export async function insertPast(sql: Client, consumerId: string): Promise<void> {
   await fill(sql, {
@@ -41,7 +41,7 @@ export async function insertPast(sql: Client, consumerId: string): Promise<void>
   await sql.query('checkpoint');
 }
 
-/** Whose the i-th is: every second one the busy consumer's. */
+/** An expression for the owner of the i-th row: the busy consumer's for every second one. */
 const OWNER = (i: string): string =>
   `case when ${i} % ${HALF} = 0 then $1::uuid
         else (select id from everyone where n = 1 + ${i} % (select count(*) from everyone)) end`;

@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import type { Figure } from './figures.ts';
 
-/** CPU seconds used so far, by the name of the process; children (Postgres' backends) included. */
+/** CPU seconds used so far, by the name of the process, with its children (such as Postgres' backends). */
 export type Cpu = Record<string, number>;
 
-/** Of `sysconf(_SC_CLK_TCK)`, which is 100 on every Linux that Node runs on. */
+/** Clock ticks a second, `sysconf(_SC_CLK_TCK)`, which is 100 on every Linux that Node runs on. */
 const TICKS = 100;
 
-/** Reads /proc (proc(5), `stat`); an empty answer where there is none, as on macOS. */
+/** Reads CPU seconds from /proc (proc(5), `stat`); empty where there is no /proc, as on macOS. */
 export function readCpu(pids: Record<string, number | null>): Cpu {
   if (process.platform !== 'linux') return {};
   const table = readTable();
@@ -17,14 +17,14 @@ export function readCpu(pids: Record<string, number | null>): Cpu {
   );
 }
 
-/** What was used between two readings. */
+/** The CPU seconds used between two readings. */
 export function cpuBetween(before: Cpu, after: Cpu): Cpu {
   return Object.fromEntries(
     Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]),
   );
 }
 
-/** What several stretches took together. */
+/** The CPU seconds of several measurements together. */
 export function sumOf(stretches: readonly Cpu[]): Cpu {
   const sum: Cpu = {};
   for (const cpu of stretches) {
@@ -33,7 +33,7 @@ export function sumOf(stretches: readonly Cpu[]): Cpu {
   return sum;
 }
 
-/** A figure a process and one for all of them; the goal is that of all. */
+/** One figure for each process and one for all of them together, to which the goal applies. */
 export function cpuFigures(cpu: Cpu, thousands: number, goal?: Figure['goal']): Figure[] {
   const unit = 's per 1,000';
   const figures = Object.entries(cpu).map(([name, seconds]): Figure => ({
@@ -46,7 +46,7 @@ export function cpuFigures(cpu: Cpu, thousands: number, goal?: Figure['goal']): 
   return [...figures, { name: 'CPU in all', value, unit, ...(goal === undefined ? {} : { goal }) }];
 }
 
-/** Seconds that the machine's CPUs were busy with anything but this process and what it started. */
+/** CPU seconds that programs other than this process and its children have used; null without /proc. */
 export function readOthers(): number | null {
   if (process.platform !== 'linux') return null;
   // proc(5), `stat`: user, nice, system, idle, iowait, irq, softirq, steal
@@ -71,8 +71,8 @@ function readTable(): Map<number, Line> {
     if (!Number.isInteger(pid)) continue;
     const stat = readStat(pid);
     if (stat === null) continue;
-    // after the name, which may hold blanks: state (field 3), parent (4) … utime (14), stime (15),
-    // and those of children that have ended (16, 17)
+    // After the name, which may hold blanks: state (field 3), parent (4) … utime (14), stime (15), and
+    // the times of children that have ended (16, 17).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     table.set(pid, { parent: Number(fields[1]), seconds: ticks / TICKS });
@@ -84,7 +84,7 @@ function readStat(pid: number): string | null {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    return null; // ended in between
+    return null; // the process has ended meanwhile
   }
 }
 

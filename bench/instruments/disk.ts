@@ -7,12 +7,12 @@ import { percentilesOf, type Percentiles } from '../../test/support/percentiles.
 const FILE_BYTES = 16 * 1024 * 1024;
 const WRITE_BYTES = 8 * 1024;
 const PROBE_MS = 1_000;
-/** Often enough to meet a stall of a tenth of a second, too seldom to be a load. */
+/** Often enough to meet a stall of a tenth of a second, but too seldom to be a load, ms. */
 const WATCH_MS = 50;
 
 /**
- * How long this disk takes for what Postgres does at each commit: one write into a file that is
- * there already, and its fdatasync. Appends can't be answered faster than that.
+ * Measures how long this disk takes, in ms, for what Postgres does at each commit: one write into an
+ * existing file, and its fdatasync. Appends cannot be answered faster than that.
  */
 export async function probeDisk(): Promise<Percentiles> {
   await using probe = await openProbe();
@@ -22,7 +22,7 @@ export async function probeDisk(): Promise<Percentiles> {
   return percentilesOf(times);
 }
 
-/** What `work` answers, and the longest that the disk took for the same meanwhile, ms. */
+/** Runs `work`; returns its result and the longest fdatasync meanwhile, ms. */
 export async function watchDisk<Result>(
   work: () => Promise<Result>,
 ): Promise<{ result: Result; worstMs: number }> {
@@ -43,7 +43,7 @@ export async function watchDisk<Result>(
 }
 
 interface Probe extends AsyncDisposable {
-  /** How long the next write's fdatasync took, ms. */
+  /** Writes the next block; returns how long its fdatasync took, ms. */
   sync(): Promise<number>;
 }
 

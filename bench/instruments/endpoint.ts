@@ -5,20 +5,22 @@ import { startChild } from './child.ts';
 import { clockMs } from './clock.ts';
 import type { Received } from './receiver.ts';
 
-/** The receiver's process, as the bench sees it. */
+/** The receiver, which runs in a process of its own. */
 export interface Endpoint extends AsyncDisposable {
   pid: number;
   url: string;
+  /** Sets all counts to zero; with `latency`, latencies are measured from now on. */
   reset(options?: { latency: boolean }): Promise<void>;
+  /** What has been received since the reset. */
   received(): Promise<Received>;
-  /** Append → received, since the reset. */
+  /** The times from append to receipt since the reset, ms; throws unless they are measured. */
   latency(): Promise<Percentiles>;
-  /** Resolves once `total` have arrived; throws when that takes too long, or when there are more. */
+  /** Resolves once `total` entries have arrived; throws when that takes too long, or when more arrive. */
   gets(total: number, timeoutMs: number): Promise<Received>;
 }
 
 const POLL_MS = 25;
-/** One that was sent twice would follow within it. */
+/** An entry that was sent twice would follow within this time. */
 const EXTRA_MS = 200;
 
 /** Starts the receiver in a process of its own. */

@@ -1,4 +1,4 @@
-/** One measured number, with what it has to be. */
+/** A measured number, with its goal. */
 export interface Figure {
   name: string;
   value: number;
@@ -14,7 +14,7 @@ export function reaches({ value, goal }: Figure): boolean | null {
   return 'most' in goal ? value <= goal.most : value >= goal.least;
 }
 
-/** For people: a line a figure, with its goal beside it. */
+/** A table for people: one line for each figure, with its goal. */
 export function tableOf(title: string, figures: readonly Figure[]): string {
   const rows = figures.map((figure) => [
     figure.name,

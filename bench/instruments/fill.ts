@@ -2,24 +2,25 @@ import type { Client } from 'pg';
 
 import { ensurePartitions } from '../../src/db/partitions.ts';
 
+/** Which events to append. */
 export interface FillOptions {
   count: number;
-  /** Bytes of each entry's `data`, about. */
+  /** The approximate size of each event's `data`. */
   dataBytes: number;
-  /** SQL over `n`, which counts from 1. */
+  /** An SQL expression over `n`, which counts from 1, as are the following ones. */
   sync: string;
   collection?: string;
   upstream: string;
-  /** More members of `data`, each with its comma behind it. */
+  /** Further members of `data`, each followed by a comma. */
   members?: string;
 }
 
 const STEP = 50_000;
 
 /**
- * Appends events by plain SQL, much faster than through the API and with the same result:
- * positions without gaps, ids entered, the stream's line moved. Then vacuums and checkpoints, as
- * Postgres would have done by itself some minutes later.
+ * Appends events by plain SQL, much faster than through the API and with the same result: positions
+ * without gaps, stored ids, and the stream's row moved on. Then it vacuums and checkpoints, as
+ * Postgres would do by itself some minutes later.
  */
 export async function fill(sql: Client, options: FillOptions): Promise<void> {
   const pad = 'x'.repeat(Math.max(0, options.dataBytes - 20));
@@ -55,7 +56,7 @@ export async function fill(sql: Client, options: FillOptions): Promise<void> {
   await sql.query('checkpoint');
 }
 
-/** The one connection, in the shape that partitions are made with. */
+/** The connection, in the shape that `ensurePartitions` needs. */
 function partitioned(sql: Client): Parameters<typeof ensurePartitions>[0] {
   const query = sql.query.bind(sql) as Parameters<typeof ensurePartitions>[0]['query'];
   return {

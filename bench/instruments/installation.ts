@@ -18,29 +18,31 @@ export interface Installation extends AsyncDisposable {
   url: string;
   apiKey: string;
   endpoint: Endpoint;
-  /** A connection of the bench's own to Postgres. */
+  /** The bench's own connection to Postgres. */
   sql: Client;
-  /** Postgres' durability settings, read back. */
+  /** Postgres' settings for durability, as Postgres reports them. */
   settings: Record<string, string>;
+  /** Makes a request to the API; throws unless it is answered 2xx. */
   api<Answer>(method: string, path: string, body?: unknown): Promise<Answer>;
   /** Creates a consumer of the events stream that sends to the endpoint. */
   consumer(input: Partial<ConsumerInput>): Promise<Consumer>;
-  /** Events in the history of the consumer's workflow. */
+  /** The number of events in the history of the consumer's workflow. */
   historyLength(consumerId: string): Promise<number>;
-  /** Activities that Temporal has open for it. */
+  /** The number of activities that Temporal has open for the consumer. */
   pendingActivities(consumerId: string): Promise<number>;
-  /** What `work` answers, and the CPU seconds that each process used meanwhile. */
+  /** Runs `work`; returns its result and the CPU seconds that each process used meanwhile. */
   usage<Result>(work: () => Promise<Result>): Promise<{ result: Result; cpu: Cpu }>;
-  /** Of what runs, by name. */
+  /** The ids of the running processes, by name. */
   pids(): Record<string, number | null>;
-  /** Polls until `done` holds; throws after a while. */
+  /** Polls until `done` holds; throws after two minutes. */
   until(what: string, done: () => Promise<boolean>): Promise<void>;
 }
 
+/** How an installation is started. */
 export interface InstallationOptions {
-  /** Node writes CPU profiles of the API and the worker into this folder. */
+  /** A folder into which Node writes CPU profiles of the API and the worker; null: no profiles. */
   profileDir: string | null;
-  /** Gives up starting. */
+  /** Aborts the start. */
   signal: AbortSignal;
 }
 
@@ -129,7 +131,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   };
 }
 
-/** Of this process only what finds programs: no setting of the user's changes what is measured. */
+/** An environment with only what is needed to find programs, so that no setting of the user changes the figures. */
 function environment(folder: string, { profileDir }: InstallationOptions): NodeJS.ProcessEnv {
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   return {

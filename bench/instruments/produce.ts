@@ -1,5 +1,5 @@
-// A process: appends single events over the API, either on a fixed schedule that waits for no
-// answer (open loop), or as fast as so many connections get answers.
+// A process that appends single events over the API: either on a fixed schedule that waits for no
+// answer (open loop), or as fast as its connections get answers (closed loop).
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { Pool } from 'undici';
@@ -8,6 +8,7 @@ import { percentilesOf, type Percentiles } from '../../test/support/percentiles.
 import { report, settingsOf } from './child.ts';
 import { clockMs } from './clock.ts';
 
+/** What to append, and how fast. */
 export interface ProduceSettings {
   url: string;
   apiKey: string;
@@ -21,18 +22,19 @@ export interface ProduceSettings {
   records: number;
   dataBytes: number;
 }
+/** What has been appended. */
 export interface Produced {
-  /** Answered with 200. */
+  /** How many appends were answered with 200. */
   appended: number;
   perSecond: number;
-  /** Time of the first and of the last append on the machine's clock. */
+  /** When appending began and ended, by the machine's clock (`clockMs`). */
   from: number;
   to: number;
-  /** Request → answer of the appends. */
+  /** The time from request to answer, ms. */
   answer: Percentiles;
-  /** Of this process. */
+  /** The CPU time of this process. */
   cpuSeconds: number;
-  /** How late the generator itself was against its schedule. */
+  /** How late the generator itself was compared with its schedule, ms. */
   late: Percentiles;
 }
 

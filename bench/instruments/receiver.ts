@@ -1,6 +1,6 @@
-// A process: the endpoint that everything is sent to. It reads each body and answers 204, but for
-// /_poison, which refuses some, and /_hang, which does not answer; what it has counted is asked for
-// under /_bench.
+// A process that is the endpoint of all consumers. It reads each body and answers 204, except under
+// /_poison, where it refuses some bodies, and under /_hang, where it stops answering. Its counts are
+// read under /_bench.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -9,26 +9,26 @@ import { createHangingPaths, type Hanging } from '../hanging.ts';
 import { report } from './child.ts';
 import { clockMs } from './clock.ts';
 
-/** Since the last reset. */
+/** What has been received since the last reset. */
 export interface Received {
-  /** Answered with 204; without those of /_hang. */
+  /** How many requests were answered with 204, without those under /_hang. */
   total: number;
   bytes: number;
-  /** On the machine's monotonic clock (`clockMs`); 0 before the first. */
+  /** When the first and the last came, by the machine's monotonic clock (`clockMs`); 0 before the first. */
   firstAt: number;
   lastAt: number;
-  /** Append → received; null unless it is measured and asked for. */
+  /** The times from append to receipt, ms; null unless they are measured and asked for. */
   latency: Percentiles | null;
-  /** Message ids among those that /_poison took. */
+  /** How many different message ids /_poison has taken. */
   distinct: number;
-  /** Requests that /_poison refused. */
+  /** How many requests /_poison has refused. */
   refused: number;
-  /** Of the paths under /_hang. */
+  /** The open requests under /_hang. */
   hanging: Hanging;
 }
 
 const SENT_AT = '"sent_at":';
-/** What a body that /_poison refuses holds. */
+/** The text in a body for which /_poison refuses it. */
 const POISONED = '"poisoned":true';
 
 let total = 0;
@@ -80,7 +80,7 @@ function special(request: IncomingMessage, response: ServerResponse): void {
   else admin(request, response);
 }
 
-/** What says that it is poisoned gets 400, each time; the rest is taken, and its ids are kept. */
+/** Answers 400 to every poisoned body; takes the others, and keeps their ids. */
 function refuse(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -117,7 +117,7 @@ function reset(measure: boolean): void {
   hanging.reset();
 }
 
-/** Percentiles only when they are asked for: sorting would disturb what is measured. */
+/** Computes percentiles only when they are asked for, as sorting would disturb what is measured. */
 function received(withLatency: boolean): Received {
   const latency = withLatency && latencies !== null ? percentilesOf(latencies) : null;
   const distinct = ids.size;
