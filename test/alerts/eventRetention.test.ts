@@ -123,7 +123,7 @@ test('a partition of old events goes whole, and who had still to pass some of th
   expect((await appender.events([old[0]!])).accepted).toBe(1); // its id is free again
 });
 
-test('what is counted as missed is what the filter in force lets through: an addition from its place on, a removal everywhere', async () => {
+test('what is counted as lost is what the filter in force lets through: an addition from its place on, a removal everywhere', async () => {
   await using streams = await openStreams();
   const { db, appender } = streams;
   await appender.events(['b', 'a', 'b', 'a', 'b', 'c'].map((syncId) => anEvent({ syncId })));

@@ -10,7 +10,7 @@ import { createOpenSender } from '../../src/temporal/openSender.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
 
-test('a page that comes when its delivery has ended takes no memory from the others', async () => {
+test('a page that comes when its drain has ended takes no memory from the others', async () => {
   await using opened = await openConsumersApi();
   const { db, vault } = opened.api;
   const log = pino({ level: 'silent' });

@@ -52,7 +52,7 @@ for (const command of COMMANDS) {
   });
 }
 
-test('a rate limit holds from one sender to the next, also from one that did not let go', async () => {
+test('a rate limit holds from one sender to the next, also from one that did not release its lease', async () => {
   await using opened = await openConsumersApi();
   const progress = createProgress(opened.api.db);
   const { id: consumerId } = await opened.create({ start: 'beginning' });
@@ -75,7 +75,7 @@ test('a rate limit holds from one sender to the next, also from one that did not
   expect(fourth.paceMs).toBeGreaterThan(60_000);
 });
 
-test('an edit does not disturb a sender whose lease holds', async () => {
+test('a command does not disturb a sender whose lease holds', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const progress = createProgress(db);

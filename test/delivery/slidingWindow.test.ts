@@ -115,7 +115,7 @@ test('whatever is read, settled, handed over or lost in a crash: progress says e
   );
 });
 
-test('a window of thousands forgets what has settled and keeps its count', () => {
+test('a sliding window of thousands forgets what has settled and keeps its count', () => {
   const window = createSlidingWindow<Entry>({ position: 0, ahead: [] });
   const head = window.add({ position: 1, bytes: 1 }, '');
   for (let position = 2; position <= 5_000; position += 1) {

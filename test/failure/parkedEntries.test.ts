@@ -60,7 +60,7 @@ test('of two entries of one record that are sent again at once, the second follo
   expect(send(parked)).toEqual([2]);
 });
 
-test('one that is in flight when an edit removes it is sent no more after that, and its record goes on', () => {
+test('one that is in flight when a filter edit removes it is sent no more after that, and its record goes on', () => {
   const { parked } = openParked([
     parkedRow(1, { upstream_id: 'u', event: 'created' }),
     parkedRow(2, { upstream_id: 'u', due_ms: null }),
@@ -185,7 +185,7 @@ test('of several verdicts 410 counts most, and a fenced sender has none', () => 
   expect(endsBy('goes on', null)).toBeNull();
 });
 
-test('a large edit that changes nothing does not leave the sender on hold', async () => {
+test('a large filter edit that changes nothing does not leave the sender on hold', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const syncs = Array.from({ length: 600 }, (_, index) => `sync-${index}`);

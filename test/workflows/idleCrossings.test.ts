@@ -177,7 +177,7 @@ test('a consumer that keeps falling idle loses and repeats nothing, whatever is 
   );
 }, 300_000);
 
-test('an edit that is applied just when the drain has fallen idle leaves nobody asleep', async () => {
+test('a filter edit that is applied just when the drain has fallen idle leaves nobody asleep', async () => {
   await using world = await openWorld({ idleAfterMs: 3_000 }); // not before the edit is asked for
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), { syncs: ['sync-1'] });

@@ -96,7 +96,7 @@ test('a leader that is cut off is replaced, what it watched is woken, and it doe
   expect([first.wake.leads, second.wake.leads]).toEqual([false, true]);
 }, 180_000);
 
-test('a leader that resigns is replaced at the next look, and nothing appended meanwhile is missed', async () => {
+test('a leader that resigns is replaced at the next look, and nothing appended meanwhile is lost', async () => {
   await using opened = await openConsumersApi();
   const first = openLeader(opened.databaseUrl, 'first');
   await until(() => first.wake.leads);
