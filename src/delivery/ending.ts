@@ -44,6 +44,8 @@ export interface Ending {
   /** Another sender has the lease: whatever the reason was, nothing is stored any more. */
   fence(): void;
   concludeWhenQuiet(): void;
+  /** It has ended with an error: what is left can't be stored. */
+  readonly failed: boolean;
   /** Ends now, with an error, without storing anything. */
   fail(error: Error): void;
   /** Rejects when what is left could not be stored. */
@@ -54,6 +56,7 @@ export function createEnding(options: EndingOptions): Ending {
   const end = Promise.withResolvers<DrainEnd>();
   let reason: EndReason | null = null;
   let concluding = false;
+  let failed = false;
 
   function concludeWhenQuiet(): void {
     if (reason !== null && options.inFlight() === 0) void conclude();
@@ -89,8 +92,12 @@ export function createEnding(options: EndingOptions): Ending {
       reason = 'fenced';
     },
     concludeWhenQuiet,
+    get failed() {
+      return failed;
+    },
     fail: (error) => {
       concluding = true;
+      failed = true;
       reason ??= 'yielded';
       options.leave();
       end.reject(error);
