@@ -126,7 +126,8 @@ function invalidLine(line: number, committed: number, errors: FieldError[]): Api
 }
 
 function withCommitted(error: unknown, committed: number): unknown {
-  if (isDatabaseAway(error)) {
+  // What this module refused itself is known by its class: its words are the sender's own.
+  if (!(error instanceof ApiError) && isDatabaseAway(error)) {
     return new ApiError({
       status: 503,
       code: 'database_unavailable',

@@ -59,13 +59,13 @@ export function createOutput(options: { isJson: boolean }): Output {
   };
   const details = (fields: readonly (readonly [string, unknown])[]): string[] =>
     formatDetails(fields).map((line) => cut(line, width()));
-  const json = (value: unknown): void => write(JSON.stringify(value, null, 2));
+  const json = (value: unknown): void => write(escaped(JSON.stringify(value, null, 2)));
 
   return {
     isJson: options.isJson,
     isTerminal,
     json,
-    jsonLine: (value) => write(JSON.stringify(value)),
+    jsonLine: (value) => write(escaped(JSON.stringify(value))),
     line: write,
     page: (page, columns, what) => {
       if (options.isJson) {
@@ -95,4 +95,12 @@ export function createOutput(options: { isJson: boolean }): Output {
     },
     endProgress: clear,
   };
+}
+
+/** JSON as it is, but that no character of it controls a terminal: JSON.stringify leaves DEL and C1 as they are. */
+export function escaped(json: string): string {
+  return json.replaceAll(
+    /[\u007f-\u009f\p{Bidi_Control}]/gu,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

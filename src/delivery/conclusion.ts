@@ -18,7 +18,7 @@ export interface ConclusionOptions {
   pace: Pace;
   failures: Pick<FailureHandler, 'head'>;
   parked: ParkedEntries;
-  ending: Pick<Ending, 'reason'>;
+  ending: Pick<Ending, 'reason' | 'failed'>;
   progress: Pick<Progress, 'release'>;
   /** Stores the outcomes; resolves once they are stored. */
   flush: () => Promise<void>;
@@ -31,17 +31,19 @@ export interface ConclusionOptions {
 }
 
 /**
- * Ends a drain: stores all outcomes, and releases the lease with what the next sender has to know. A
- * drain that was fenced stores nothing.
+ * The end of a drain: everything noted is stored, the lease is released with what the next sender
+ * has to know. A drain that was fenced, or whose outcomes were given up, stores and releases nothing.
  */
 export async function concludeDrain(options: ConclusionOptions): Promise<DrainEnd> {
   const { ending, parked, limit, pace, consumerId, epoch } = options;
   const head = failingHead(options);
-  const fenced = (): boolean => ending.reason === 'fenced'; // it may be fenced while it stores
-  if (!fenced()) {
-    do {
-      await options.flush();
-    } while (parked.unwritten && !fenced());
+  // Also while it is being stored: a successor may come, and storing may be given up.
+  const over = (): boolean => ending.reason === 'fenced' || ending.failed;
+  while (!over()) {
+    await options.flush();
+    if (!parked.unwritten) break;
+  }
+  if (!over()) {
     await options.progress.release({
       consumerId,
       epoch,

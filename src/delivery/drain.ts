@@ -137,7 +137,7 @@ export function startDrain(options: DrainOptions): Drain {
     if (slot.parked === null) {
       const before = failedAttempts.size === 0 ? 0 : failedAttempts.get(slot.position);
       slot.attempt = 1 + (before ?? 0);
-    }
+    } else parked.starts(slot.parked);
     senders.send(slot);
   }
 

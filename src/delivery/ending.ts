@@ -47,6 +47,8 @@ export interface Ending {
   fence(): void;
   /** Concludes if there is a reason and nothing is in flight; call it whenever a request has ended. */
   concludeWhenQuiet(): void;
+  /** The drain has ended with an error: what is left can't be stored. */
+  readonly failed: boolean;
   /** Ends the drain immediately with an error, without storing anything. */
   fail(error: Error): void;
   /** Resolves when the drain has concluded; rejects when its outcomes could not be stored. */
@@ -58,6 +60,7 @@ export function createEnding(options: EndingOptions): Ending {
   const end = Promise.withResolvers<DrainEnd>();
   let reason: EndReason | null = null;
   let concluding = false;
+  let failed = false;
 
   function concludeWhenQuiet(): void {
     if (reason !== null && options.inFlight() === 0) void conclude();
@@ -93,8 +96,12 @@ export function createEnding(options: EndingOptions): Ending {
       reason = 'fenced';
     },
     concludeWhenQuiet,
+    get failed() {
+      return failed;
+    },
     fail: (error) => {
       concluding = true;
+      failed = true;
       reason ??= 'yielded';
       options.leave();
       end.reject(error);

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { FailureHandler } from '../failure/failureHandler.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
+import { isOver } from '../failure/parkedEntry.ts';
 import type { Dispatcher } from '../flow/dispatcher.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
@@ -25,7 +26,7 @@ export interface LandingOptions {
   limit: Pick<InFlightLimit, 'success'>;
   attempts: AttemptLog;
   failures: FailureHandler;
-  parked: Pick<ParkedEntries, 'delivered' | 'starts'>;
+  parked: Pick<ParkedEntries, 'delivered'>;
   ending: Ending;
   reader: Pick<Reader, 'fill'>;
   /** The time until which a request may start, monotonic ms. */
@@ -105,7 +106,7 @@ export function createLanding(options: LandingOptions): Landing {
       settle(slot);
       return true;
     }
-    return slot.parked !== null && !parked.starts(slot.parked);
+    return slot.parked !== null && isOver(slot.parked); // dropped while it waited for its turn
   }
 
   function judge(): void {

@@ -125,6 +125,7 @@ export function createParkedLanes(): ParkedLanes {
     const [head] = lane;
     if (head === undefined) {
       lanes.delete(parked.record);
+      if (size === 0) earliest = Infinity; // no pass of `due` follows, which would find that out
       return null;
     }
     const untried = head.due === WAITS || head.failure === null;

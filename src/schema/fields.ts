@@ -89,7 +89,8 @@ export const httpUrl = z
   .refine((value) => {
     const url = URL.parse(value);
     return url === null || (url.username === '' && url.password === '' && url.hash === '');
-  }, 'must not contain credentials or a fragment');
+  }, 'must not contain credentials or a fragment')
+  .refine((value) => URL.parse(value)?.port !== '0', 'must not name port 0');
 
 /** A list of values, or `["*"]` for everything. */
 export const filterList = <T extends z.ZodType<string>>(value: T) =>
@@ -103,7 +104,18 @@ export const path = z
   .string()
   .max(2048)
   .regex(/^(\/[\x21-\x7e]*)?$/u, 'must be empty or begin with / and be a URL path')
-  .refine((value) => !value.includes('#'), 'must not contain a fragment');
+  .refine((value) => !value.includes('#'), 'must not contain a fragment')
+  .refine(isSentAsWritten, 'must not begin with //, nor contain \\ or the segments . and ..');
+
+/**
+ * Whether a URL parser takes a path for a path, and leaves its segments alone (WHATWG URL): two leading
+ * slashes begin a host, a backslash is a slash, and dot segments are removed.
+ */
+function isSentAsWritten(value: string): boolean {
+  const [path = ''] = value.split('?', 1);
+  if (path.startsWith('//') || path.includes('\\')) return false;
+  return path.split('/').every((segment) => !/^(?:\.|%2e){1,2}$/iu.test(segment));
+}
 
 const secretText = z.string().min(1).max(4096);
 export const secretHeader = headerValue.min(1);

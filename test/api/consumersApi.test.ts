@@ -130,6 +130,10 @@ test('every field that is wrong is refused with its pointer', async () => {
     [{ ordering: 'any' }, '/ordering'],
     [{ path: 'hooks' }, '/path'],
     [{ path: '/a#b' }, '/path'],
+    ...['//', '///', '/\\', '/a\\b', '//evil/z', '//:80/x', '//[/x', '//%/x', '//x:99999/y'].map(
+      (path) => [{ path }, '/path'] as const,
+    ),
+    ...['/.', '/a/../b', '/%2e%2E/b', '/./?a=1'].map((path) => [{ path }, '/path'] as const),
     [{ alert_emails: ['ann'] }, '/alert_emails/0'],
     [{ start: 'now' }, '/start'],
     [{ start: { time: 'yesterday' } }, '/start/time'],

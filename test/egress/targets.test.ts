@@ -203,6 +203,8 @@ test('only an http or https URL without credentials or fragment can be one', asy
     'ftp://a.b',
     'http://u:p@a.b',
     'http://a.b/#x',
+    'http://a.b:0/',
+    'https://a.b:00/x',
     'http://',
   ]) {
     const { status, body } = await api.request('POST', '/v1/targets', { name: 'one', base_url });

@@ -34,6 +34,14 @@ describe('entries of one record go out in order of position, one at a time', () 
   });
 });
 
+test('when the last entry is removed before it was due, nothing is due any more', () => {
+  const only = entry(1, { due_ms: 5_000 });
+  const lanes = openLanes(only);
+  expect(lanes.nextDue(0)).toBe(5_000);
+  lanes.remove(only, 'done');
+  expect(lanes.nextDue(9_000)).toBe(Infinity);
+});
+
 describe('nothing of a record is due while its head is on its way', () => {
   test.each([
     { state: 'outgoing', next: 'given back' },

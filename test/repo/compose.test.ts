@@ -90,6 +90,37 @@ test('volumes and configs are declared, and everything is published on loopback 
   }
 });
 
+/**
+ * Where an image declares the volume that its data is in. A named volume has to be mounted exactly
+ * there: mounted at a folder above it, the data lies in an anonymous volume, which `down` throws away.
+ */
+async function dataPathOf({ image, build }: Service): Promise<string | null> {
+  if (build !== undefined) {
+    return /^VOLUME (\S+)$/mu.exec(await read('Dockerfile'))?.[1] ?? null;
+  }
+  const [, postgres] = /^postgres:(\d+)\./u.exec(image) ?? [];
+  if (postgres === undefined) return null; // the other images declare no volume
+  return Number(postgres) < 18 ? '/var/lib/postgresql/data' : '/var/lib/postgresql';
+}
+
+test.each([
+  ['postgres:16.14', '/var/lib/postgresql/data'],
+  ['postgres:17.2', '/var/lib/postgresql/data'],
+  ['postgres:18.0', '/var/lib/postgresql'],
+  ['postgres:19.1', '/var/lib/postgresql'],
+  ['axllent/mailpit:v1.31.2', null],
+])('the data of %s is in %s', async (image, path) => {
+  expect(await dataPathOf({ image })).toBe(path);
+});
+
+test('what a service stores is in a named volume, mounted exactly where its image has its data', async () => {
+  for (const [name, service] of services) {
+    const path = await dataPathOf(service);
+    const mounted = (service.volumes ?? []).map((volume) => volume.split(':').slice(1).join(':'));
+    expect({ name, mounted }).toEqual({ name, mounted: path === null ? [] : [path] });
+  }
+});
+
 test('no secret has a default or stands in the file', () => {
   for (const [, name = '', rest = ''] of text.matchAll(/(?<!\$)\$\{([A-Z_]+)([^}]*)\}/gu)) {
     if (!/PASSWORD|KEY/u.test(name)) continue;

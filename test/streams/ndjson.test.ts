@@ -8,6 +8,17 @@ async function* lines(count: number): AsyncGenerator<Uint8Array> {
   for (let n = 0; n < count; n += 1) yield Buffer.from(`{"n":${n}}\n`);
 }
 
+test('a line is refused for what it is, whatever its words say', async () => {
+  const sent = ingestLines({
+    body: lines(3),
+    toRow: () => ({ faults: [{ pointer: '/not queryable', detail: 'is not a field' }] }),
+    append: () => Promise.resolve({ accepted: 0 }),
+    add: (sum) => sum,
+  });
+  const error = await sent.catch((refused: unknown) => refused);
+  expect(toApiError(error)?.options).toMatchObject({ status: 422, code: 'invalid_line' });
+});
+
 test('an import that is not taken half-way says how many of its lines are kept', async () => {
   let kept = 0;
   const sent = ingestLines({
