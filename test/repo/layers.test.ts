@@ -69,6 +69,40 @@ test('no file imports itself by way of others', () => {
   expect(circles).toEqual([]);
 });
 
+/**
+ * What opens connections, and the only places that may import it at run time. Webhooks, tests of targets,
+ * alert webhooks and token requests go through `egress/`; the other places reach what an operator or the
+ * person at the command line named.
+ */
+const OUTWARD: Record<string, string> = {
+  undici: 'egress cli/forward.ts', // `listen --forward-to`, on the caller's own machine
+  'node:net': 'egress embedded/state.ts cli/doctorHere.ts process/config.ts', // `isIP`, and free ports
+  'node:tls': 'egress',
+  'node:http': 'api embedded/receiver.ts cli/demoReceiver.ts telemetry/metricsServer.ts', // servers
+  'node:https': '',
+  'node:http2': '',
+  'node:dgram': '',
+  pg: 'db embedded/postgres.ts',
+  nodemailer: 'alerts/mail.ts',
+  'fetch(': 'cli console embedded temporal/sdkMetrics.ts', // our own processes, on this machine
+};
+
+test('only egress opens a connection to what a user has named', async () => {
+  const faults: string[] = [];
+  for (const file of imports.keys()) {
+    const text = await readFile(join(SRC, file), 'utf8');
+    const used = [...text.matchAll(/^(?:import (?!type )[^;]*? from|import) '([^'.][^']*)'/gmu)];
+    const names = used.map(([, name = '']) => name);
+    if (/(?<![.\w])fetch\(/u.test(text)) names.push('fetch(');
+    for (const name of names) {
+      const places = OUTWARD[name]?.split(' ');
+      const may = places?.some((one) => one === file || one === folderOf(file)) ?? true;
+      if (!may) faults.push(`${file} uses ${name}`);
+    }
+  }
+  expect(faults).toEqual([]);
+});
+
 /** Of each source file, those of `src/` that it imports. */
 async function importsOf(root: string): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
