@@ -93,6 +93,33 @@ function secret(sent: string, stored: string | null, field: string): string {
   );
 }
 
+const SECRET_FIELD = {
+  none: null,
+  basic: 'password',
+  bearer: 'token',
+  oauth2: 'client_secret',
+  header: 'value',
+} as const;
+
+/**
+ * Throws a `Refusal` if a stored secret would be sent to another origin than the one it was given for:
+ * a caller that has never seen it could have it sent to a host of its own. `credentials` are those that
+ * will be in force, with the stored secret in them where the caller kept it.
+ */
+export function refuseElsewhere(
+  { credentials, base_url }: { credentials: Credentials; base_url: string },
+  stored: { credentials: Credentials; base_url: string },
+): void {
+  const field = SECRET_FIELD[credentials.type];
+  if (field === null || new URL(base_url).origin === new URL(stored.base_url).origin) return;
+  const kept = secretsOf(stored.credentials);
+  if (!secretsOf(credentials).some((one) => kept.includes(one))) return;
+  throw refuseField(
+    `/credentials/${field}`,
+    'must be sent whole with a base_url of another scheme, host or port',
+  );
+}
+
 /** Keeps a caller who has never seen the secret from having it sent elsewhere. */
 function refuseMoved(to: string, from: string | undefined): void {
   if (to === from) return;

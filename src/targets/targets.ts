@@ -6,9 +6,9 @@ import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { newSigningSecret } from '../egress/signing.ts';
-import type { Target, TargetInput, TargetPatch } from '../schema/target.ts';
+import type { Credentials, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
-import { mask, masked, unmasked } from './credentials.ts';
+import { mask, masked, refuseElsewhere, unmasked } from './credentials.ts';
 import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
 import { rotateSigningSecret } from './secretRotation.ts';
 import { targetHealth } from './targetHealth.ts';
@@ -187,6 +187,9 @@ async function update(
   const ca = patch.ca === undefined ? row.ca : patch.ca;
   const { base_url = row.base_url, headers = row.headers } = patch;
   refuse({ base_url, headers, credentials, ca });
+  if (keepsSecret(patch.credentials, credentials)) {
+    refuseElsewhere({ credentials, base_url }, { credentials: stored, base_url: row.base_url });
+  }
   await tx.query({
     text: `
       update targets
@@ -212,6 +215,11 @@ async function update(
     ],
   });
   return changed(tx, vault, id);
+}
+
+/** Whether the caller left the secret as it is stored, by not sending it or by sending its mask. */
+function keepsSecret(sent: TargetPatch['credentials'], unsealed: Credentials): boolean {
+  return sent === undefined || JSON.stringify(sent) !== JSON.stringify(unsealed);
 }
 
 /** Notifies running senders and returns the target as it is now. */

@@ -110,6 +110,43 @@ test.each([
   },
 );
 
+test.each([
+  [basic, 'password'],
+  [{ type: 'bearer', token: 'token-0123456789' }, 'token'],
+  [{ type: 'header', name: 'X-Api-Key', value: 'key-0123456789' }, 'value'],
+  [
+    {
+      type: 'oauth2',
+      token_url: 'https://example.com/token',
+      client_id: 'id',
+      client_secret: 'client-0123456789',
+    },
+    'client_secret',
+  ],
+])(
+  'a stored secret is not sent to another origin unless it is sent whole: %o',
+  async (credentials, field) => {
+    const { id } = await create({ credentials });
+    const masks = (await api.request('GET', `/v1/targets/${id}`)).body.credentials;
+    const patch = (body: object) => api.request('PATCH', `/v1/targets/${id}`, body);
+    for (const base_url of [
+      'https://evil.example/',
+      'http://example.com/',
+      'https://example.com:444/',
+    ]) {
+      for (const body of [{ base_url }, { base_url, credentials: masks }]) {
+        const { status, body: refused } = await patch(body);
+        expect([status, refused.errors?.[0].pointer]).toEqual([422, `/credentials/${field}`]);
+      }
+    }
+    expect((await patch({ base_url: 'https://example.com/other?b=2' })).status).toBe(200);
+    expect((await patch({ base_url: 'https://new.example/', credentials })).status).toBe(200);
+    const none = { base_url: 'https://third.example/', credentials: { type: 'none' } };
+    expect((await patch(none)).status).toBe(200);
+    expect((await patch({ base_url: 'https://fourth.example/' })).status).toBe(200);
+  },
+);
+
 test('a change replaces the fields given, counts a version and hints running senders', async () => {
   const { id } = await create({ metadata: { a: 1 }, rate_limit: 5 });
   const patch = { name: 'two', headers: { 'X-Team': 'red' }, metadata: { b: 2 }, rate_limit: null };
