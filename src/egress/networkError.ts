@@ -31,9 +31,15 @@ export function outcomeOfError(error: unknown): Outcome {
   return failed('CONNECTION_RESET', `connection lost before an answer${code ? ` (${code})` : ''}`);
 }
 
-/** The error code of the system or of undici; when several addresses were tried, that of the first. */
+/**
+ * The error code of the system or of undici. When several addresses were tried, the first code that
+ * says something of the endpoint counts: that this machine has no route to one of them does not.
+ */
 export function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    const codes = error.errors.map((one) => codeOf(one));
+    return codes.find((code) => code !== '' && !OURS.has(code)) ?? codes[0] ?? '';
+  }
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === 'string') return code;
   const cause = (error as { cause?: unknown } | null)?.cause;
