@@ -91,11 +91,13 @@ test('only egress opens a connection to what a user has named', async () => {
   const faults: string[] = [];
   for (const file of imports.keys()) {
     const text = await readFile(join(SRC, file), 'utf8');
-    const used = [...text.matchAll(/^(?:import (?!type )[^;]*? from|import) '([^'.][^']*)'/gmu)];
+    const fixed = /^(?:(?:import|export) (?!type )[^;]*? from|import) '([^'.][^']*)'/gmu;
+    const later = /(?<![.\w])import\('([^'.][^']*)'\)/gu;
+    const used = [...text.matchAll(fixed), ...text.matchAll(later)];
     const names = used.map(([, name = '']) => name);
     if (/(?<![.\w])fetch\(/u.test(text)) names.push('fetch(');
     for (const name of names) {
-      const places = OUTWARD[name]?.split(' ');
+      const places = (OUTWARD[name] ?? OUTWARD[`node:${name}`])?.split(' ');
       const may = places?.some((one) => one === file || one === folderOf(file)) ?? true;
       if (!may) faults.push(`${file} uses ${name}`);
     }
