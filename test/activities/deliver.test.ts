@@ -51,7 +51,8 @@ test('a failure of the endpoint is thrown with when Temporal is to try again, an
     details: [{ final: false }],
   });
   const { next_attempt_at, last_failure } = await blocked.cursor();
-  const report = { attempt: 1, nextAttemptAt: next_attempt_at, lastFailure: last_failure };
+  const nextAttemptAt = new Date(next_attempt_at!).toISOString(); // Postgres drops zeros at the end
+  const report = { attempt: 1, nextAttemptAt, lastFailure: last_failure };
   expect(told).toEqual([[blocked.consumerId, report]]);
 });
 
