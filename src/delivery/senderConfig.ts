@@ -1,5 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
+import { filterOf } from '../rules/filter.ts';
 import type { FilterVersion } from '../rules/filterVersions.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -106,7 +107,7 @@ export async function loadSenderConfig(
     filters: row.filters.map((one) => ({
       version: one.version,
       filterFrom: one.filter_from,
-      filter: { syncs: one.syncs, collections: one.collections, event_types: one.event_types },
+      filter: filterOf(one),
     })),
     target,
     parkedVersion: row.parked_version,

@@ -102,18 +102,12 @@ const SECRET_FIELD = {
 } as const;
 
 /**
- * Throws a `Refusal` if a stored secret would be sent to another origin than the one it was given for:
- * a caller that has never seen it could have it sent to a host of its own. `credentials` are those that
- * will be in force, with the stored secret in them where the caller kept it.
+ * Throws a `Refusal` if credentials whose secret the caller kept as it is stored would be sent to another
+ * origin: a caller that has never seen the secret could have it sent to a host of its own.
  */
-export function refuseElsewhere(
-  { credentials, base_url }: { credentials: Credentials; base_url: string },
-  stored: { credentials: Credentials; base_url: string },
-): void {
-  const field = SECRET_FIELD[credentials.type];
-  if (field === null || new URL(base_url).origin === new URL(stored.base_url).origin) return;
-  const kept = secretsOf(stored.credentials);
-  if (!secretsOf(credentials).some((one) => kept.includes(one))) return;
+export function refuseElsewhere({ type }: Credentials, to: string, from: string): void {
+  const field = SECRET_FIELD[type];
+  if (field === null || new URL(to).origin === new URL(from).origin) return;
   throw refuseField(
     `/credentials/${field}`,
     'must be sent whole with a base_url of another scheme, host or port',

@@ -188,7 +188,7 @@ async function update(
   const { base_url = row.base_url, headers = row.headers } = patch;
   refuse({ base_url, headers, credentials, ca });
   if (keepsSecret(patch.credentials, credentials)) {
-    refuseElsewhere({ credentials, base_url }, { credentials: stored, base_url: row.base_url });
+    refuseElsewhere(credentials, base_url, row.base_url);
   }
   await tx.query({
     text: `
