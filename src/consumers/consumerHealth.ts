@@ -84,6 +84,7 @@ const PHRASES: Record<string, string> = {
   DNS_FAILED: 'Host name not found',
   TIMEOUT: 'No answer in time',
   TLS_FAILED: 'TLS failed',
+  PROTOCOL_ERROR: 'Unreadable answers',
   ADDRESS_REFUSED: 'Address not allowed',
   CREDENTIALS_FAILED: 'Credentials failed',
 };

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 
-import { codeOfStatus, failed, type Outcome } from '../rules/outcome.ts';
+import { codeOfStatus, failed, type Outcome, type Phase } from '../rules/outcome.ts';
 import { outcomeOfError } from './networkError.ts';
 
 const HEAD_BYTES = 2_048;
@@ -12,6 +12,8 @@ export const LEASE_ENDED: Outcome = { kind: 'ours', detail: 'the lease ended' };
 /** One request and its answer on one connection. */
 export interface Exchange {
   handler: Dispatcher.DispatchHandler;
+  /** `connect` until the request is about to be written. */
+  readonly phase: Phase;
   /** Aborts it; returns the answer so far, or null before a status line. `ended` is no longer called. */
   cut(): Outcome | null;
 }
@@ -49,6 +51,8 @@ export function openExchange(options: ExchangeOptions): Exchange {
     return { kind: 'failed', code, status, detail: `HTTP ${status}`, responseHead, retryAfter };
   }
 
+  const phaseOf = (): Phase => (controller === null ? 'connect' : 'answer');
+
   function end(outcome: Outcome): void {
     if (over) return;
     over = true;
@@ -70,7 +74,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
     onResponseStart(_controller, statusCode, headers) {
       if (over || statusCode < 200) return; // informational: the answer is still to come
       if (performance.now() > options.deadline) {
-        stop(failed('TIMEOUT', `no answer within ${options.timeoutMs} ms`));
+        stop(timedOut('answer', options.timeoutMs));
         return;
       }
       status = statusCode;
@@ -89,16 +93,26 @@ export function openExchange(options: ExchangeOptions): Exchange {
       end(answer());
     },
     onResponseError(_controller, error) {
-      end(status > 0 ? answer() : outcomeOfError(error));
+      end(status > 0 ? answer() : outcomeOfError(error, phaseOf()));
     },
   };
 
   return {
     handler,
+    get phase() {
+      return phaseOf();
+    },
     cut: () => {
       over = true;
       controller?.abort(new Error('cut off'));
       return status > 0 ? answer() : null;
     },
   };
+}
+
+/** The outcome of a request whose time is over; `phase` is how far it came. */
+export function timedOut(phase: Phase, timeoutMs: number): Outcome {
+  return phase === 'connect'
+    ? failed('TIMEOUT', `connecting took too long (${timeoutMs} ms)`, phase)
+    : failed('TIMEOUT', `no answer within ${timeoutMs} ms`, phase);
 }

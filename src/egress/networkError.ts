@@ -1,4 +1,4 @@
-import { type ErrorCode, type Outcome, failed } from '../rules/outcome.ts';
+import { type ErrorCode, type Outcome, type Phase, failed } from '../rules/outcome.ts';
 
 const OURS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETUNREACH']);
 const BY_CODE: Record<string, [ErrorCode, string]> = {
@@ -15,20 +15,22 @@ const BY_CODE: Record<string, [ErrorCode, string]> = {
   ],
 };
 
-/** The outcome of a request that ended without an answer. */
-export function outcomeOfError(error: unknown): Outcome {
+/** The outcome of a request that ended without an answer; `phase` is how far it came. */
+export function outcomeOfError(error: unknown, phase: Phase): Outcome {
   const code = codeOf(error);
   if (OURS.has(code)) return { kind: 'ours', detail: code };
   const known = BY_CODE[code];
-  if (known !== undefined) return failed(known[0], known[1]);
+  if (known !== undefined) return failed(known[0], known[1], phase);
   if (
     /TLS|SSL|CERT|EPROTO|SELF_SIGNED|UNABLE_TO|ALTNAME|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/u.test(
       code,
     )
   ) {
-    return failed('TLS_FAILED', `TLS failed: ${code}`);
+    return failed('TLS_FAILED', `TLS failed: ${code}`, phase);
   }
-  return failed('CONNECTION_RESET', `connection lost before an answer${code ? ` (${code})` : ''}`);
+  const when = phase === 'connect' ? 'while connecting' : 'before an answer';
+  const why = code === '' ? '' : ` (${code})`;
+  return failed('CONNECTION_RESET', `connection lost ${when}${why}`, phase);
 }
 
 /**

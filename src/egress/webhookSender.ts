@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
 
-import { failed, type Outcome } from '../rules/outcome.ts';
+import type { Outcome } from '../rules/outcome.ts';
 import type { Outlet } from './egress.ts';
-import { LEASE_ENDED, openExchange, type Exchange } from './exchange.ts';
+import { LEASE_ENDED, openExchange, timedOut, type Exchange } from './exchange.ts';
 import { outcomeOfError } from './networkError.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
 import { newTraceparent } from './traceparent.ts';
@@ -141,7 +141,10 @@ export function createWebhookSender<M extends Message>(
           if (open.has(request)) dispatch(token);
         },
         (error: unknown) =>
-          finish(request, error instanceof TokenFailure ? error.outcome : outcomeOfError(error)),
+          finish(
+            request,
+            error instanceof TokenFailure ? error.outcome : outcomeOfError(error, 'connect'),
+          ),
       );
     }
   }
@@ -213,7 +216,7 @@ function openRequest<M extends Message>(
       const answer = exchange?.cut() ?? null;
       if (answer !== null) finish(request, answer);
       else if (why === 'cut') finish(request, LEASE_ENDED);
-      else finish(request, failed('TIMEOUT', `no answer within ${timeoutMs} ms`));
+      else finish(request, timedOut(exchange?.phase ?? 'connect', timeoutMs));
     },
   };
 

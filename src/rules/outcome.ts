@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'DNS_FAILED'
   | 'TIMEOUT'
   | 'TLS_FAILED'
+  | 'PROTOCOL_ERROR'
   | 'ADDRESS_REFUSED'
   | 'CREDENTIALS_FAILED'
   | 'REDIRECT'
@@ -12,6 +13,12 @@ export type ErrorCode =
   | 'HTTP_5XX'
   | 'THROTTLED'
   | 'GONE';
+
+/**
+ * How far an attempt without a status came: to `connect` means that no byte of the request was written, so
+ * that its message can't be the reason; `answer` means that the endpoint may have read the request.
+ */
+export type Phase = 'connect' | 'answer';
 
 /** The outcome of one attempt. `ours` is a fault on our side: it blames no endpoint and starts no clock. */
 export type Outcome =
@@ -31,6 +38,8 @@ export type Outcome =
       responseHead: string | null;
       /** The header as it came. */
       retryAfter: string | undefined;
+      /** Given for failures without a status that a network error or a timeout has caused. */
+      phase?: Phase;
     }
   | { kind: 'ours'; detail: string };
 
@@ -44,8 +53,13 @@ export function codeOfStatus(status: number): ErrorCode | null {
 }
 
 /** The outcome of an attempt that failed without an answer. */
-export function failed(code: ErrorCode, detail: string): Outcome & { kind: 'failed' } {
-  return { kind: 'failed', code, status: null, detail, responseHead: null, retryAfter: undefined };
+export function failed(
+  code: ErrorCode,
+  detail: string,
+  phase?: Phase,
+): Outcome & { kind: 'failed' } {
+  const none = { status: null, responseHead: null, retryAfter: undefined };
+  return { kind: 'failed', code, detail, ...none, ...(phase === undefined ? {} : { phase }) };
 }
 
 /** The outcome of an attempt that failed at the endpoint. */
@@ -53,7 +67,8 @@ export type Failed = Outcome & { kind: 'failed' };
 
 /**
  * What a failure is blamed on: the `endpoint` immediately (it can't be reached, is overloaded, or asks
- * to wait), perhaps the `message` (any other answer), or the endpoint for good (`gone`).
+ * to wait), perhaps the `message` (any other answer, one that
+ * can't be read included), or the endpoint for good (`gone`).
  */
 export type Blame = 'endpoint' | 'message' | 'gone';
 
@@ -62,6 +77,7 @@ const OVERLOADED = new Set([429, 502, 503, 504]);
 /** What a failed attempt is blamed on, judged by itself. */
 export function blameOf({ code, status, retryAfter }: Failed): Blame {
   if (code === 'GONE') return 'gone';
+  if (code === 'PROTOCOL_ERROR') return 'message'; // it did answer, if unreadably
   if (status === null || OVERLOADED.has(status) || retryAfter !== undefined) return 'endpoint';
   return 'message';
 }
@@ -71,6 +87,7 @@ export function blameOf({ code, status, retryAfter }: Failed): Blame {
  * also answers when the message has brought down the backend.
  */
 export function mayBeMessage({ status, code, retryAfter }: Failed): boolean {
+  if (code === 'PROTOCOL_ERROR') return true;
   return status !== null && code !== 'GONE' && code !== 'THROTTLED' && retryAfter === undefined;
 }
 

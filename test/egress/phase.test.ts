@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+
+import { timedOut } from '../../src/egress/exchange.ts';
+import { outcomeOfError } from '../../src/egress/networkError.ts';
+import { blameOf, failed, mayBeMessage } from '../../src/rules/outcome.ts';
+
+const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+
+test('an outcome tells a failure to connect from one after the request was written', () => {
+  expect(timedOut('connect', 500)).toMatchObject({
+    code: 'TIMEOUT',
+    phase: 'connect',
+    detail: 'connecting took too long (500 ms)',
+  });
+  expect(timedOut('answer', 500)).toMatchObject({
+    code: 'TIMEOUT',
+    phase: 'answer',
+    detail: 'no answer within 500 ms',
+  });
+  expect(outcomeOfError(reset, 'connect')).toMatchObject({
+    code: 'CONNECTION_RESET',
+    phase: 'connect',
+    detail: 'connection lost while connecting (ECONNRESET)',
+  });
+  expect(outcomeOfError(reset, 'answer')).toMatchObject({
+    code: 'CONNECTION_RESET',
+    phase: 'answer',
+    detail: 'connection lost before an answer (ECONNRESET)',
+  });
+});
+
+test("an answer that can't be read is perhaps the fault of its message", () => {
+  const unreadable = failed('PROTOCOL_ERROR', 'bad status line', 'answer');
+  expect([blameOf(unreadable), mayBeMessage(unreadable)]).toEqual(['message', true]);
+});
