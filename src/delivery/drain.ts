@@ -50,20 +50,21 @@ export interface DrainOptions {
 export function startDrain(options: DrainOptions): Drain {
   const { context, config, lease } = options;
   const { committer, budget, log, pages } = context;
-  const { stream, consumerId, ordering } = config;
+  const { stream } = config;
   const tail = context.tails[stream];
   let { leaseUntil } = options;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
   const mark = (): void => committer.mark(handOver);
 
   const state = openState(options);
-  const { filters, limit, pace, parked, failedAttempts, readTo } = state;
+  const { filters, limit, pace, parked, failedAttempts } = state;
   const senders = createOpenSenders(context.openSender(config, ended, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
-  const flow = { limit, pace, budget };
-  const dispatcher = createDispatcher<Outgoing>({ ...flow, mayStart, skips, send, pumped });
+  const flow = { limit, pace, budget, mayStart, skips, send, pumped };
+  const takesLast = (): boolean => failures.inDoubt;
+  const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
-  const common = { ...state, consumerId, ordering, dispatcher, ending, mark, log };
+  const common = { ...state, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
   const failures = createFailureHandler({ ...common, stream, pages, recordParking });
   const retries = createParkedRetries({ ...common, store: context.parked });
@@ -88,11 +89,9 @@ export function startDrain(options: DrainOptions): Drain {
     redirect: (next) => senders.replace(context.openSender(next, ended, startBy), log),
   });
   const liveConfig = createLiveConfig({
+    ...common,
     context,
     config,
-    epoch: lease.epoch,
-    filters,
-    readTo,
     apply: reconfigure.apply,
     stop: () => ending.begin('changed'),
     inForce: reader.fill,
@@ -130,7 +129,8 @@ export function startDrain(options: DrainOptions): Drain {
   reader.fill();
 
   function mayStart(now: number): boolean {
-    return ending.reason === null && !failures.tooMany && committer.healthy && now < startBy();
+    if (ending.reason !== null || !committer.healthy || now >= startBy()) return false;
+    return failures.mayStart(dispatcher.inFlight === 0);
   }
 
   function send(slot: Outgoing): void {
@@ -138,6 +138,7 @@ export function startDrain(options: DrainOptions): Drain {
       const before = failedAttempts.size === 0 ? 0 : failedAttempts.get(slot.position);
       slot.attempt = 1 + (before ?? 0);
     } else parked.starts(slot.parked);
+    failures.started(slot);
     senders.send(slot);
   }
 
@@ -155,8 +156,7 @@ export function startDrain(options: DrainOptions): Drain {
     const { progress } = context;
     const flush = (): Promise<void> => committer.flush(handOver);
     const target = (): OpenTarget => liveConfig.config.target;
-    const { epoch } = lease;
-    return concludeDrain({ ...common, ...options, epoch, failures, progress, flush, target });
+    return concludeDrain({ ...common, ...options, failures, progress, flush, target });
   }
 
   function leave(): void {
@@ -183,7 +183,11 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
   const readBefore = Math.max(lease.position, ...lease.ahead);
   const filters = createFilterStack(config.filters, readBefore);
   const clock = (): number => ownClock(config, nowMs());
+  const { consumerId, ordering } = config;
   return {
+    consumerId,
+    ordering,
+    epoch: lease.epoch,
     slidingWindow,
     filters,
     lanes: createLanes<Entry>(config.ordering),

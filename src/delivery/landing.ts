@@ -63,7 +63,7 @@ export function createLanding(options: LandingOptions): Landing {
     if (outcome.kind === 'delivered') {
       attempts.delivered(ended, outcome.status);
       limit.success();
-      if (failures.suspected) failures.cleared(slot, startedMono);
+      failures.succeeded(slot, startedMono);
       settle(slot);
     } else if (outcome.kind === 'failed') {
       ending.judge(failures.fail(slot, ended, outcome, startedMono));

@@ -1,19 +1,26 @@
 import { findProbe, type HeadRequest } from '../failure/headSearch.ts';
+import type { ParkedEntry } from '../failure/parkedEntry.ts';
+import { recordOf } from '../rules/ordering.ts';
 import type { Failed } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import { attemptNumber, failureOf, isInForce, type AttemptScene } from './attemptScene.ts';
+import { sendParked, storeParked } from './parkedAttempt.ts';
 import type { Tried } from './singleSender.ts';
+
+/** Up to so many parked entries take turns as probes. */
+const PARKED_TURNS = 16;
 
 /**
  * What a probe shows. `takes`: the endpoint takes another record's entry. `fails`: it fails that one
- * as well. `nothing`: no other record waits, or the attempt was cancelled. `again`: the consumer has
- * changed meanwhile, so it has to be looked up once more.
+ * as well. `nothing`: no other record waits, a parked entry failed as it did before, or the attempt
+ * was cancelled. `again`: the consumer has changed meanwhile, so it has to be looked up once more.
  */
 export type Probe = { said: 'takes' | 'nothing' | 'again' } | { said: 'fails'; failed: Failed };
 
 /**
  * Probes an endpoint that has failed the head with an entry of another record, which tells a poisoned
- * message from a failing endpoint. A success is stored, together with the head's failure.
+ * message from a failing endpoint: one that waits in the stream, or else a parked one. A success is
+ * stored, together with the head's failure.
  */
 export async function probeEndpoint(
   scene: AttemptScene,
@@ -23,7 +30,7 @@ export async function probeEndpoint(
 ): Promise<Probe> {
   const { context, schedule, sender, config } = scene;
   const entry = await findProbe(request, head, sender.lease.tries);
-  if (entry === null) return { said: 'nothing' };
+  if (entry === null) return probeParked(scene, head, tried);
   const attempt = await attemptNumber(scene, entry);
   if (!(await isInForce(scene))) {
     if (schedule.cancelled.aborted) return { said: 'nothing' }; // the head has failed all the same
@@ -41,4 +48,38 @@ export async function probeEndpoint(
   const { position } = entry;
   context.log.info({ consumer_id: config.consumerId, position }, 'a probe succeeded');
   return { said: 'takes' };
+}
+
+/** Probes the endpoint with a parked entry, each attempt with another one. */
+async function probeParked(scene: AttemptScene, head: Entry, tried: Tried): Promise<Probe> {
+  const { context, schedule, sender, config } = scene;
+  const parked = parkedForProbe(scene, head);
+  if (parked === null) return { said: 'nothing' };
+  const sent = await sendParked(scene, parked);
+  if (sent === 'again') {
+    if (schedule.cancelled.aborted) return { said: 'nothing' }; // the head has failed all the same
+    sender.note(config, tried, null);
+    await sender.commit(null);
+    return { said: 'again' };
+  }
+  sender.note(config, sent.tried, null);
+  if (sent.failed === null) sender.note(config, tried, null);
+  await storeParked(scene);
+  if (sent.failed !== null) {
+    return sent.own ? { said: 'nothing' } : { said: 'fails', failed: sent.failed };
+  }
+  const { position } = parked.entry;
+  context.log.info({ consumer_id: config.consumerId, position }, 'a parked entry was delivered');
+  return { said: 'takes' };
+}
+
+/** Hands out a parked entry of another record than the head's; null when there is none. */
+function parkedForProbe({ parkedEntries, sender }: AttemptScene, head: Entry): ParkedEntry | null {
+  const others: ParkedEntry[] = [];
+  while (others.length < PARKED_TURNS) {
+    const parked = parkedEntries.first();
+    if (parked === null) break;
+    if (parked.record !== recordOf(head)) others.push(parked);
+  }
+  return others[sender.lease.tries % Math.max(1, others.length)] ?? null;
 }

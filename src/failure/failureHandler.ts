@@ -4,15 +4,25 @@ import type { Dispatcher } from '../flow/dispatcher.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { AttemptLog, EndedAttempt, FailingHead } from '../progress/attemptLog.ts';
 import { recordOf } from '../rules/ordering.ts';
-import { blameOf, isOverload, type Failed } from '../rules/outcome.ts';
+import {
+  blameOf,
+  isOverload,
+  isUnanswered,
+  mayBeMessage,
+  type Blame,
+  type Failed,
+} from '../rules/outcome.ts';
 import type { Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
+import { createDoubt } from './doubt.ts';
+import { createNewestSuccess } from './newestSuccess.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { ParkedEntries } from './parkedEntries.ts';
-import { isSameAnswer } from './parkedEntry.ts';
+import { isItsOwn } from './parkedEntry.ts';
 import type { RecordParking } from './recordParking.ts';
+import { createSendAgain } from './sendAgain.ts';
 import { createSuspects } from './suspects.ts';
 
 /** The parts of a drain that its failures concern. */
@@ -46,7 +56,11 @@ export interface FailureHandler {
   /** Judges a failed attempt, which started at `startedMono` (monotonic ms). */
   fail(slot: Outgoing, attempt: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
   /** Notes a success, which is evidence for the endpoint and so against the suspects of other records. */
-  cleared(slot: Outgoing, startedMono: number): void;
+  succeeded(slot: Outgoing, startedMono: number): void;
+  /** Whether a request may start although there are suspects; `alone`: no other one is open. */
+  mayStart(alone: boolean): boolean;
+  /** Notes that a request starts. */
+  started(slot: Outgoing): void;
   /** Whether the suspects are taken as a failure of the endpoint; `nothingElse`: nothing else is left to send. */
   blames(nothingElse: boolean): boolean;
   /** Sends the suspects again whose time has come; called every few tens of ms. */
@@ -61,18 +75,23 @@ export interface FailureHandler {
   head(now: number, paceMs: number): FailingHead | null;
   /** Whether there are suspects. */
   readonly suspected: boolean;
-  /** Whether there are so many suspects that nothing new may start. */
-  readonly tooMany: boolean;
+  /**
+   * Whether there are so many suspects that a single request has to decide about the endpoint. It is best
+   * made with the entry that was read last, as entries that fail alike often follow each other.
+   */
+  readonly inDoubt: boolean;
 }
 
 /** Creates the handler of one drain, without suspects. */
 export function createFailureHandler(options: FailureHandlerOptions): FailureHandler {
-  const { pages, attempts, dispatcher, parked, failedAttempts } = options;
-  const { consumerId, stream, ordering } = options;
+  const { attempts, dispatcher, parked, failedAttempts } = options;
   const suspects = createSuspects<Outgoing>();
+  const doubt = createDoubt(suspects);
+  const newestSuccess = createNewestSuccess();
+  const again = createSendAgain({ ...options, superseded: forget });
   // The last failure of each suspect that waits for its next try.
   const unexplained = new Map<Outgoing, { attempt: EndedAttempt; outcome: Failed }>();
-  let overloaded = false;
+  let halvedAt = -Infinity;
 
   function fail(
     slot: Outgoing,
@@ -80,11 +99,12 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     outcome: Failed,
     startedMono: number,
   ): FailureVerdict {
-    const blame = isItsOwn(slot, outcome) ? 'message' : blameOf(outcome);
-    if (isOverload(outcome) && !overloaded) options.limit.overload(); // once, as the drain ends with it
-    overloaded ||= isOverload(outcome);
+    const own = slot.parked !== null && isItsOwn(slot.parked, outcome);
+    const blame = own ? 'message' : blameHere(slot, outcome, startedMono);
+    if (isOverload(outcome) && !own) halve(startedMono);
+    doubt.ended(slot, !own);
     if (slot.parked !== null) {
-      const nextAt = parked.failed(slot.parked, outcome, blame === 'message');
+      const nextAt = parked.failed(slot.parked, outcome, { blame, mayDie: blame === 'message' });
       options.mark();
       if (blame === 'message') {
         attempts.failed(attempt, outcome, nextAt);
@@ -95,6 +115,24 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     if (blame === 'message') return suspect(slot, attempt, outcome, startedMono);
     attempts.failing(attempt, outcome);
     return blame === 'gone' ? 'gone' : 'blocked';
+  }
+
+  /**
+   * What a failure is blamed on. A parked entry that now gets a gateway's answer, or none, speaks of the
+   * endpoint only if no other request has succeeded meanwhile.
+   */
+  function blameHere(slot: Outgoing, outcome: Failed, startedMono: number): Blame {
+    const blame = blameOf(outcome);
+    const unclear = blame === 'endpoint' || isUnanswered(outcome);
+    if (slot.parked === null || !unclear || !mayBeMessage(outcome)) return blame;
+    return newestSuccess.isOfAnotherAfter(slot.entry, startedMono) ? 'message' : 'endpoint';
+  }
+
+  /** Halves what may be in flight, but only once for all requests that were in flight together. */
+  function halve(startedMono: number): void {
+    if (startedMono < halvedAt) return;
+    options.limit.overload();
+    halvedAt = performance.now();
   }
 
   /** Handles a failure that may be the message's or the endpoint's: requests of other records decide. */
@@ -108,10 +146,17 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     if (!options.passes(slot.entry)) {
       slot.closed = true; // an edit of the filter removed it while it was in flight
       forget(slot);
-      sendAgain(slot);
+      dispatcher.putBack(slot);
+      dispatcher.pump();
       return 'goes on';
     }
-    const verdict = suspects.failed(slot, recordOf(slot.entry), startedMono, performance.now());
+    const verdict = suspects.failed(slot, {
+      record: recordOf(slot.entry),
+      startedAt: startedMono,
+      endedAt: performance.now(),
+      answered: !isUnanswered(outcome),
+      contradicted: newestSuccess.isOfAnotherAfter(slot.entry, startedMono),
+    });
     slot.sent = false;
     if (verdict === 'wait') {
       unexplained.set(slot, { attempt, outcome });
@@ -122,31 +167,13 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     return parked.overflown ? 'parked' : 'goes on';
   }
 
-  function cleared(slot: Outgoing, startedMono: number): void {
-    if (slot.parked !== null && ordering === 'stream') return; // under this ordering nothing is parked
+  function succeeded(slot: Outgoing, startedMono: number): void {
+    if (slot.parked !== null && options.ordering === 'stream') return; // under this ordering nothing is parked
+    newestSuccess.note(slot.entry, startedMono);
+    if (suspects.size === 0) return;
     suspects.succeeded(slot, recordOf(slot.entry), startedMono, performance.now());
     unexplained.delete(slot);
-  }
-
-  function again(slot: Outgoing): void {
-    if (stream === 'records') void readAndSendAgain(slot);
-    else dispatcher.putBack(slot);
-  }
-
-  /** Sends a record again, unless a newer version of it has been stored meanwhile. */
-  async function readAndSendAgain(slot: Outgoing): Promise<void> {
-    try {
-      slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
-    } catch (error) {
-      options.log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');
-    }
-    if (slot.entry.superseded) forget(slot);
-    sendAgain(slot);
-  }
-
-  function sendAgain(slot: Outgoing): void {
-    dispatcher.putBack(slot);
-    dispatcher.pump();
+    doubt.ended(slot, false);
   }
 
   function forget(slot: Outgoing): void {
@@ -156,12 +183,17 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
 
   return {
     fail,
-    cleared,
-    blames: (nothingElse) => suspects.tooMany || (suspects.exhausted && nothingElse),
+    succeeded,
+    mayStart: (alone) => suspects.size === 0 || doubt.mayStart(alone),
+    started: doubt.started,
+    blames: doubt.isSettled,
     tick: (now) => {
-      if (suspects.size > 0) for (const slot of suspects.due(now)) again(slot);
+      // While the endpoint is in doubt, an entry that is no suspect has to decide.
+      if (suspects.size === 0 || doubt.exists) return;
+      for (const slot of suspects.due(now)) again(slot);
     },
     tryAgain: (slot) => {
+      doubt.ended(slot, false);
       if (slot.parked === null) again(slot);
       else if (parked.lands(slot.parked)) dispatcher.putBack(slot);
     },
@@ -180,13 +212,8 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     get suspected() {
       return suspects.size > 0;
     },
-    get tooMany() {
-      return suspects.tooMany;
+    get inDoubt() {
+      return doubt.exists;
     },
   };
-}
-
-/** Whether a parked entry got the answer again with which it proved to be at fault itself. */
-function isItsOwn({ parked }: Outgoing, outcome: Failed): boolean {
-  return parked !== null && isSameAnswer(parked.failure, outcome);
 }

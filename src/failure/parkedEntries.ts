@@ -1,5 +1,5 @@
 import type { LoadedBody, ParkedOps, ParkedRow } from '../progress/parkedRows.ts';
-import type { Failed } from '../rules/outcome.ts';
+import type { Blame, Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import {
@@ -29,10 +29,10 @@ export interface ParkedEntries {
   /** Hands out the lowest entry that no earlier one of its record precedes, due or not. */
   first(): ParkedEntry | null;
   /**
-   * Hands out the entries that are due, as many as may be on their way at the same time. Each comes
-   * back by `delivered`, `failed` or `postpone`, unless it is dropped meanwhile.
+   * Hands out the entries that are due while fewer than `atMost` are on their way. Each comes back by
+   * `delivered`, `failed` or `postpone`, unless it is dropped meanwhile.
    */
-  due(): ParkedEntry[];
+  due(atMost?: number): ParkedEntry[];
   /** Gives an entry that was handed out its body; false when it is not to be sent any more. */
   load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean;
   /** The attempt of an entry starts; false when it is not to be sent any more. */
@@ -44,8 +44,11 @@ export interface ParkedEntries {
   lands(parked: ParkedEntry): boolean;
   /** The entry was delivered. */
   delivered(parked: ParkedEntry): void;
-  /** The entry failed. Returns when it is tried again, unix ms; null when it is not. */
-  failed(parked: ParkedEntry, outcome: Failed, mayDie: boolean): number | null;
+  /**
+   * The entry failed. Returns when it is tried again, unix ms; null when it is not. Only a failure that
+   * is blamed on the message takes the place of the one for which the entry is parked.
+   */
+  failed(parked: ParkedEntry, outcome: Failed, about: FailedParked): number | null;
   /** The entry was not tried, as its body could not be read: it is due again in `ms`. */
   postpone(parked: ParkedEntry, ms: number): void;
   /** Drops the entries that do not pass any more; one in flight is dropped when its attempt ends. */
@@ -69,6 +72,13 @@ export interface ParkedEntries {
   readonly unwritten: boolean;
   /** Whether too many entries are parked for single messages to be the reason. */
   readonly overflown: boolean;
+}
+
+/** What is known of a failed attempt at a parked entry. */
+export interface FailedParked {
+  blame: Blame;
+  /** Whether the entry becomes a dead letter if its window is over. */
+  mayDie: boolean;
 }
 
 /** What the parked entries of a sender begin with. */
@@ -149,7 +159,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     return !isOver(parked);
   }
 
-  function failed(parked: ParkedEntry, outcome: Failed, mayDie: boolean): number | null {
+  function failed(parked: ParkedEntry, outcome: Failed, about: FailedParked): number | null {
     if (isOver(parked)) return null;
     lanes.giveBack(parked);
     if (!wanted(parked.entry)) {
@@ -159,9 +169,9 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     const now = readClocks();
     parked.attempts += 1;
     parked.tries += 1;
-    parked.failure = toFailure(outcome, now.nowMs);
+    if (about.blame === 'message') parked.failure = toFailure(outcome, now.nowMs);
     const at = plan(parked, outcome, now, windowMs);
-    if (at === null && mayDie) {
+    if (at === null && about.mayDie) {
       leave(parked, 'dead');
       return null;
     }
@@ -195,7 +205,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     has: lanes.has,
     park,
     first: lanes.first,
-    due: () => lanes.due(clock()),
+    due: (atMost) => lanes.due(clock(), atMost),
     load,
     starts,
     lands,

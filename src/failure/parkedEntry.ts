@@ -4,7 +4,7 @@ import {
   type ParkedOps,
   type ParkedRow,
 } from '../progress/parkedRows.ts';
-import { mayBeMessage, type Failed } from '../rules/outcome.ts';
+import { isSameFailure, mayBeMessage, type Failed } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 
 /** The `due` of an entry that waits for an earlier one of its record and has no time of its own. */
@@ -48,9 +48,9 @@ export function isOver({ state }: ParkedEntry): boolean {
   return state === 'done' || state === 'dead';
 }
 
-/** Whether an entry got the same status as before, so that its failure is again its own fault. */
-export function isSameAnswer(before: ParkedFailure | null, now: Failed): boolean {
-  return now.status !== null && mayBeMessage(now) && before?.status === now.status;
+/** Whether an entry failed again as it did when it was parked, so that the failure is again its own fault. */
+export function isItsOwn(parked: Pick<ParkedEntry, 'failure'>, now: Failed): boolean {
+  return parked.failure !== null && mayBeMessage(now) && isSameFailure(parked.failure, now);
 }
 
 /** A failed attempt as it is stored with its parked entry; `atMs` is unix ms. */

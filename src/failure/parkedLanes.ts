@@ -18,8 +18,8 @@ export interface ParkedLanes {
   select(fulfils: (parked: ParkedEntry) => boolean): ParkedEntry[];
   /** Adds an entry in its place; one that waits for an earlier entry is due if there is none. */
   insert(parked: ParkedEntry): void;
-  /** Hands out the heads that are due, as many as may be on their way at the same time. */
-  due(now: number): ParkedEntry[];
+  /** Hands out the heads that are due while fewer than `atMost`, and never more than 200, are on their way. */
+  due(now: number, atMost?: number): ParkedEntry[];
   /** Hands out the lowest head, due or not; null when no head waits. */
   first(): ParkedEntry | null;
   /** Takes back an entry that was handed out: it waits again. */
@@ -71,14 +71,15 @@ export function createParkedLanes(): ParkedLanes {
     if (head?.due === WAITS) schedule(head, 0);
   }
 
-  function due(now: number): ParkedEntry[] {
-    if (earliest > now || handedOut >= MAX_HANDED_OUT) return [];
+  function due(now: number, atMost = MAX_HANDED_OUT): ParkedEntry[] {
+    const most = Math.min(atMost, MAX_HANDED_OUT);
+    if (earliest > now || handedOut >= most) return [];
     const found: ParkedEntry[] = [];
     earliest = Infinity;
     for (const [head] of lanes.values()) {
       if (head === undefined || isHandedOut(head)) continue;
       // The body of an entry is read from its row, so one that has none yet has to wait for it.
-      if (head.due <= now && head.stored && handedOut < MAX_HANDED_OUT) found.push(handOut(head));
+      if (head.due <= now && head.stored && handedOut < most) found.push(handOut(head));
       else earliest = Math.min(earliest, head.due);
     }
     return found;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Dispatcher } from '../flow/dispatcher.ts';
+import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { ParkedStore } from '../progress/parkedRows.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { ParkedEntries } from './parkedEntries.ts';
@@ -14,6 +15,7 @@ export interface ParkedRetriesOptions {
   parked: ParkedEntries;
   store: Pick<ParkedStore, 'rows' | 'bodies'>;
   dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
+  limit: Pick<InFlightLimit, 'limit'>;
   /** Called when there is something to store. */
   mark: () => void;
   log: Logger;
@@ -29,7 +31,7 @@ export interface ParkedRetries {
 
 /** Creates the retries of one drain. */
 export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetries {
-  const { consumerId, parked, store, dispatcher, log } = options;
+  const { consumerId, parked, store, dispatcher, limit, log } = options;
   let stale = false; // some rows could not be taken over when they were read
 
   function tick(): void {
@@ -38,7 +40,8 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
   }
 
   async function sendDue(): Promise<void> {
-    const due = parked.due();
+    // At most half of what may be in flight, so that entries that hang again leave room for the others.
+    const due = parked.due(Math.max(1, Math.floor(limit.limit / 2)));
     if (due.length === 0) return;
     try {
       const positions = due.map((one) => one.entry.position);

@@ -2,30 +2,48 @@
 const QUICK_MS = [250, 500, 1_000];
 /** The wait before the try that decides, after another record's request has succeeded, ms. */
 const DECIDE_MS = 25;
-/** So many suspects without a success of another record are taken as a failure of the endpoint. */
+/** So many suspects without a success of another record put the endpoint in doubt. */
 const TOO_MANY = 5;
+/** So many do if they got no answer: each of them may have taken as long as the target's time-out. */
+const TOO_MANY_UNANSWERED = 2;
 
 /** An entry whose failure is not explained yet. Times are monotonic ms. */
 interface Suspect<S> {
   slot: S;
   record: string;
   failures: number;
-  /** When its first failed attempt ended. */
+  /** Whether its last attempt got an answer. */
+  answered: boolean;
+  /** A request of another record that started after this time and succeeded speaks against the entry. */
   since: number;
-  /** When a request of another record succeeded that had started after `since`; null: none has. */
+  /** When such a success was noted; null: there is none. */
   provenAt: number | null;
   /** When it is tried again. Infinity: it waits for other requests to decide; -Infinity: it is being tried. */
   dueAt: number;
 }
 
+/** A failed attempt. Times are monotonic ms. */
+export interface FailedTry {
+  record: string;
+  startedAt: number;
+  endedAt: number;
+  /** Whether there was an answer: an HTTP status, as opposed to a time-out or a lost connection. */
+  answered: boolean;
+  /** Whether a request of another record that started after this one has succeeded already. */
+  contradicted: boolean;
+}
+
 /**
- * Tells a poisoned message from a failing endpoint. An entry that fails is a suspect. Once a request
- * of another record that started after the failure succeeds, one more failure proves that the message
- * itself is at fault. Times are monotonic ms.
+ * Tells a poisoned message from a failing endpoint. An entry that fails is a suspect. Once a request of
+ * another record succeeds, one more failure proves that the message itself is at fault. That request
+ * has to have started after the failure; after an attempt without an answer it is enough that it
+ * started after the attempt, because the attempt lasted until the time-out. Then, however, the message
+ * is not taken to be at fault while other entries are suspects without such a success. Times are
+ * monotonic ms.
  */
 export interface Suspects<S> {
   /** Notes a failed attempt; `park` when the message is proven to be at fault, `wait` when it is tried again. */
-  failed(slot: S, record: string, startedAt: number, now: number): 'park' | 'wait';
+  failed(slot: S, attempt: FailedTry): 'park' | 'wait';
   /** Notes a success, which clears the entry if it is a suspect and is evidence about the others. */
   succeeded(slot: S, record: string, startedAt: number, now: number): void;
   /** Removes a suspect, as its entry is settled otherwise. */
@@ -33,9 +51,9 @@ export interface Suspects<S> {
   /** The suspects that are to be tried now; each is handed out once. */
   due(now: number): S[];
   readonly size: number;
-  /** Whether there are so many that nothing new may start; what is in flight decides about the endpoint. */
+  /** Whether there are so many that one more request, on its own, has to decide about the endpoint. */
   readonly tooMany: boolean;
-  /** Whether a suspect has used up its quick retries and no request of another record has succeeded since. */
+  /** Whether a suspect is not tried again by itself and no request of another record has succeeded since. */
   readonly exhausted: boolean;
 }
 
@@ -43,22 +61,41 @@ export interface Suspects<S> {
 export function createSuspects<S>(): Suspects<S> {
   const suspects = new Map<S, Suspect<S>>();
   let unproven = 0;
+  let unprovenUnanswered = 0;
 
-  function failed(slot: S, record: string, startedAt: number, now: number): 'park' | 'wait' {
-    let suspect = suspects.get(slot);
-    if (suspect === undefined) {
-      suspect = { slot, record, failures: 0, since: now, provenAt: null, dueAt: Infinity };
-      suspects.set(slot, suspect);
-      unproven += 1;
-    }
+  function failed(slot: S, attempt: FailedTry): 'park' | 'wait' {
+    const { startedAt, endedAt, answered } = attempt;
+    const suspect = suspects.get(slot) ?? added(slot, attempt);
     if (suspect.provenAt !== null && startedAt >= suspect.provenAt) {
-      suspects.delete(slot);
-      return 'park';
+      if (answered || unproven === 0) {
+        suspects.delete(slot);
+        return 'park';
+      }
+      suspect.since = startedAt; // the endpoint may have begun to fail since
+      count(suspect, () => (suspect.provenAt = null));
+    } else if (suspect.provenAt === null && !answered && attempt.contradicted) {
+      prove(suspect, endedAt);
     }
+    count(suspect, () => (suspect.answered = answered));
     suspect.failures += 1;
-    const wait = suspect.provenAt === null ? QUICK_MS[suspect.failures - 1] : DECIDE_MS;
-    suspect.dueAt = wait === undefined ? Infinity : now + wait;
+    const wait = waitOf(suspect);
+    suspect.dueAt = wait === undefined ? Infinity : endedAt + wait;
     return 'wait';
+  }
+
+  function added(slot: S, { record, answered, startedAt, endedAt }: FailedTry): Suspect<S> {
+    const suspect: Suspect<S> = {
+      slot,
+      record,
+      failures: 0,
+      answered,
+      since: answered ? endedAt : startedAt,
+      provenAt: null,
+      dueAt: Infinity,
+    };
+    suspects.set(slot, suspect);
+    tally(suspect, 1);
+    return suspect;
   }
 
   function succeeded(slot: S, record: string, startedAt: number, now: number): void {
@@ -68,17 +105,33 @@ export function createSuspects<S>(): Suspects<S> {
     for (const suspect of suspects.values()) {
       const speaks = suspect.record !== record && startedAt > suspect.since;
       if (suspect.provenAt !== null || !speaks) continue;
-      suspect.provenAt = now;
-      unproven -= 1;
+      prove(suspect, now);
       if (!isBeingTried(suspect)) suspect.dueAt = Math.min(suspect.dueAt, now + DECIDE_MS);
     }
+  }
+
+  function prove(suspect: Suspect<S>, now: number): void {
+    count(suspect, () => (suspect.provenAt = now));
   }
 
   function forget(slot: S): void {
     const suspect = suspects.get(slot);
     if (suspect === undefined) return;
     suspects.delete(slot);
-    if (suspect.provenAt === null) unproven -= 1;
+    tally(suspect, -1);
+  }
+
+  /** Changes a suspect and keeps the numbers right. */
+  function count(suspect: Suspect<S>, change: () => void): void {
+    tally(suspect, -1);
+    change();
+    tally(suspect, 1);
+  }
+
+  function tally({ provenAt, answered }: Suspect<S>, by: 1 | -1): void {
+    if (provenAt !== null) return;
+    unproven += by;
+    if (!answered) unprovenUnanswered += by;
   }
 
   function due(now: number): S[] {
@@ -100,7 +153,7 @@ export function createSuspects<S>(): Suspects<S> {
       return suspects.size;
     },
     get tooMany() {
-      return unproven >= TOO_MANY;
+      return unproven >= TOO_MANY || unprovenUnanswered >= TOO_MANY_UNANSWERED;
     },
     get exhausted() {
       if (unproven === 0) return false;
@@ -109,6 +162,12 @@ export function createSuspects<S>(): Suspects<S> {
       return false;
     },
   };
+}
+
+/** How long a suspect waits for its next try, ms; undefined: until other requests have decided. */
+function waitOf({ provenAt, answered, failures }: Suspect<unknown>): number | undefined {
+  if (provenAt !== null) return DECIDE_MS;
+  return answered ? QUICK_MS[failures - 1] : undefined;
 }
 
 function isBeingTried(suspect: { dueAt: number }): boolean {

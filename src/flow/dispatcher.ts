@@ -10,6 +10,8 @@ export interface DispatcherOptions<S extends Queued> {
   budget: Pick<Budget, 'reserve' | 'release'>;
   /** Whether a request may start at `now` (monotonic ms), apart from limit, pace and budget. */
   mayStart: (now: number) => boolean;
+  /** Whether the slot that has waited least is to be sent next, instead of the one that has waited longest. */
+  takesLast: () => boolean;
   /** Whether a slot whose turn has come is not sent after all; if so, it has been dealt with. */
   skips: (slot: S) => boolean;
   send: (slot: S) => void;
@@ -48,7 +50,7 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
     if (pumping) return; // a skipped slot has freed its lane; the loop below takes the next one
     pumping = true;
     while (!ready.empty && mayStart()) {
-      const slot = ready.next();
+      const slot = options.takesLast() ? ready.last() : ready.next();
       if (slot === undefined || options.skips(slot)) continue;
       if (!budget.reserve(pump)) {
         ready.putBack(slot);

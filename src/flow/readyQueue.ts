@@ -15,6 +15,8 @@ export interface ReadyQueue<S extends Queued> {
   putBack(slot: S): void;
   /** Takes the next slot; undefined when there is none. Parked ones get at most every other turn. */
   next(): S | undefined;
+  /** Takes the slot that has waited least; a parked one only when there is no other. */
+  last(): S | undefined;
   readonly empty: boolean;
 }
 
@@ -49,6 +51,7 @@ export function createReadyQueue<S extends Queued>(): ReadyQueue<S> {
       else parked.unshift(slot);
     },
     next,
+    last: () => (first < slots.length ? slots.pop() : parked.pop()),
     get empty() {
       return first >= slots.length && parked.length === 0;
     },

@@ -67,28 +67,47 @@ export type Failed = Outcome & { kind: 'failed' };
 
 /**
  * What a failure is blamed on: the `endpoint` immediately (it can't be reached, is overloaded, or asks
- * to wait), perhaps the `message` (any other answer, one that
- * can't be read included), or the endpoint for good (`gone`).
+ * to wait), perhaps the `message` (any other answer, one that can't be read, or none to a request
+ * that was sent), or the endpoint for good (`gone`).
  */
 export type Blame = 'endpoint' | 'message' | 'gone';
+
+/** The parts of a failure that tell kinds apart. */
+type FailureKind = Pick<Failed, 'code' | 'status' | 'phase'>;
 
 const OVERLOADED = new Set([429, 502, 503, 504]);
 
 /** What a failed attempt is blamed on, judged by itself. */
-export function blameOf({ code, status, retryAfter }: Failed): Blame {
+export function blameOf(failure: Failed): Blame {
+  const { code, status, retryAfter } = failure;
   if (code === 'GONE') return 'gone';
-  if (code === 'PROTOCOL_ERROR') return 'message'; // it did answer, if unreadably
-  if (status === null || OVERLOADED.has(status) || retryAfter !== undefined) return 'endpoint';
-  return 'message';
+  if (status === null) return mayBeMessage(failure) ? 'message' : 'endpoint';
+  return OVERLOADED.has(status) || retryAfter !== undefined ? 'endpoint' : 'message';
+}
+
+/**
+ * Whether a request was sent and got no answer: it timed out or its connection was lost. A message that
+ * makes the endpoint hang or crash does this, and so does an endpoint that is down.
+ */
+export function isUnanswered({ code, status, phase }: FailureKind): boolean {
+  if (status !== null || phase === 'connect') return false;
+  return code === 'TIMEOUT' || code === 'CONNECTION_RESET';
 }
 
 /**
  * Whether this message alone might cause the failure. That includes 502, 503 and 504, which a gateway
  * also answers when the message has brought down the backend.
  */
-export function mayBeMessage({ status, code, retryAfter }: Failed): boolean {
-  if (code === 'PROTOCOL_ERROR') return true;
-  return status !== null && code !== 'GONE' && code !== 'THROTTLED' && retryAfter === undefined;
+export function mayBeMessage(failure: Failed): boolean {
+  const { status, code, retryAfter } = failure;
+  if (status === null) return code === 'PROTOCOL_ERROR' || isUnanswered(failure);
+  return code !== 'GONE' && code !== 'THROTTLED' && retryAfter === undefined;
+}
+
+/** Whether two failures are of the same kind: the same status or code, or no answer to either. */
+export function isSameFailure(before: FailureKind, now: FailureKind): boolean {
+  if (now.status !== null) return before.status === now.status;
+  return before.code === now.code || (isUnanswered(before) && isUnanswered(now));
 }
 
 /** Whether a failure suggests that the endpoint needs fewer concurrent requests. */

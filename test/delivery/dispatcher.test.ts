@@ -24,6 +24,7 @@ function openDispatcher(options: Partial<DispatcherOptions<Slot>> = {}) {
     pace: createPace(null),
     budget: createBudget({ requests: 1_000, bytes: 1 }),
     mayStart: () => true,
+    takesLast: () => false,
     skips: () => false,
     send: ({ name }) => void sent.push(name),
     pumped: () => {
@@ -33,6 +34,25 @@ function openDispatcher(options: Partial<DispatcherOptions<Slot>> = {}) {
   });
   return { dispatcher, sent, counts, limit };
 }
+
+test('the slot that has waited least goes first where it is asked for, a parked one only if there is no other', () => {
+  let last = true;
+  const { dispatcher, sent, limit } = openDispatcher({ takesLast: () => last });
+  limit.limit = 1;
+  for (const name of ['a', 'b', 'c']) dispatcher.push(slot(name));
+  dispatcher.putBack(slot('parked', true));
+  dispatcher.pump();
+  expect(sent).toEqual(['c']);
+  last = false;
+  limit.limit = 3;
+  dispatcher.pump();
+  expect(sent).toHaveLength(3);
+  last = true;
+  limit.limit = 9;
+  dispatcher.pump();
+  expect(sent.toSorted()).toEqual(['a', 'b', 'c', 'parked']);
+  expect(dispatcher.empty).toBe(true);
+});
 
 test('requests start in the order of their entries, one that is tried again first, parked ones every other turn', () => {
   const { dispatcher, sent } = openDispatcher();

@@ -227,48 +227,6 @@ describe('a probe', () => {
   });
 });
 
-describe('when nothing else waits', () => {
-  /** With its first entry parked, and the others delivered. */
-  async function openParked(respond: Respond) {
-    const blocked = await openBlockedConsumer(answerAt({ 1: 422 }), { events: 2 });
-    expect(await blocked.attempt()).toMatchObject({ outcome: 'parked' });
-    expect(await blocked.cursor()).toMatchObject({ position: 2 });
-    blocked.receiver.received.length = 0;
-    blocked.receiver.respond = respond;
-    return blocked;
-  }
-
-  test('and none is parked, all is clear', async () => {
-    await using blocked = await openBlockedConsumer(accept, { events: 0 });
-    await blocked.api.setCursor(blocked.consumerId, 'head = 1, attempt = 4, tries = 2');
-    expect(await blocked.attempt()).toEqual({ outcome: 'clear', position: 0 });
-    expect(await blocked.cursor()).toMatchObject({ holder: null, head: null, tries: 0 });
-  });
-
-  test('a parked entry that is taken is parked no longer', async () => {
-    await using blocked = await openParked(accept);
-    expect(await blocked.attempt()).toEqual({ outcome: 'delivered', position: 2 });
-    expect(sent(blocked.receiver)).toEqual(['1#3']);
-    expect(await blocked.parked()).toEqual([]);
-  });
-
-  test('a parked entry that is answered as when it was parked says nothing of the endpoint', async () => {
-    await using blocked = await openParked(answer(422));
-    expect(await blocked.attempt()).toEqual({ outcome: 'clear', position: 2 });
-    expect(sent(blocked.receiver)).toEqual(['1#3']);
-    expect(await blocked.parked()).toEqual([1]);
-    expect(await blocked.cursor()).toMatchObject({ holder: null, head: null });
-  });
-
-  test('a parked entry that fails otherwise is a failure of the endpoint', async () => {
-    await using blocked = await openParked(answer(503));
-    const result = failedHead(await blocked.attempt());
-    expect(result).toMatchObject({ position: 1, attempt: 3, failure: { code: 'HTTP_5XX' } });
-    expect(await blocked.parked()).toEqual([1]);
-    expect(await blocked.cursor()).toMatchObject({ position: 2, head: 1, attempt: 3, tries: 1 });
-  });
-});
-
 describe('what changes meanwhile', () => {
   test('a pause that is answered between look-up and request: none is made', async () => {
     await using blocked = await openBlockedConsumer(accept);

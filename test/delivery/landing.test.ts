@@ -39,6 +39,7 @@ function openStations() {
     pace: createPace(null),
     budget: { reserve: () => room.left > 0 && (room.left -= 1) >= 0, release: () => undefined },
     mayStart: () => true,
+    takesLast: () => false,
     skips: (slot) => landing.skips(slot),
     send: (slot) => {
       if (slot.parked !== null) parked.starts(slot.parked);

@@ -12,6 +12,7 @@ import { openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 const HOUR = 3_600_000;
+const MESSAGE = { blame: 'message', mayDie: true } as const;
 const refused = { ...failed('HTTP_4XX', 'HTTP 400'), status: 400 };
 
 function openParked(rows: ParkedRow[] = []) {
@@ -73,7 +74,7 @@ test('one that is in flight when a filter edit removes it is sent no more after 
   parked.keepOnly((entry: Entry) => entry.event !== 'created');
   expect(parked.starts(waiting!)).toBe(false);
   expect(send(parked)).toEqual([]); // the other one of the record waits for what is in flight
-  expect(parked.failed(flying!, refused, true)).toBeNull();
+  expect(parked.failed(flying!, refused, MESSAGE)).toBeNull();
   expect(parked.toStore()?.updates).toMatchObject([{ position: 2, due_ms: 0 }]); // its turn
   expect(send(parked)).toEqual([2]);
   expect(parked.size).toBe(1);
@@ -82,14 +83,14 @@ test('one that is in flight when a filter edit removes it is sent no more after 
 test('the schedule of a parked entry follows its tries in this window, not those of its life', () => {
   const { parked, time } = openParked([parkedRow(1, { attempts: 40 })]);
   const [one] = parked.due();
-  const next = parked.failed(one!, refused, true);
+  const next = parked.failed(one!, refused, MESSAGE);
   expect(next).toBeLessThan(1_000);
   expect(one?.attempts).toBe(41); // what the endpoint sees goes on rising
   time.now = next!;
-  expect(parked.failed(parked.due()[0]!, refused, true)).toBeGreaterThan(time.now + 4_000);
+  expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBeGreaterThan(time.now + 4_000);
   time.now = 24 * HOUR;
   expect(parked.due()).toHaveLength(1);
-  expect(parked.failed(one!, refused, true)).toBeNull();
+  expect(parked.failed(one!, refused, MESSAGE)).toBeNull();
   expect(parked.toStore()?.deletes[0]?.died_at).not.toBeNull();
 });
 
@@ -122,7 +123,7 @@ test('a row that is to be tried now is due, unless its entry is on its way or ha
   const { parked } = openParked([1, 2, 3].map((position) => parkedRow(position)));
   const [failing, waiting, out] = parked.due();
   parked.postpone(waiting!, 9_000);
-  const next = parked.failed(failing!, refused, true);
+  const next = parked.failed(failing!, refused, MESSAGE);
   expect(parked.merge([1, 2, 3].map((position) => parkedRow(position)))).toBe(true);
   expect([failing!.due, waiting!.due, out!.due]).toEqual([next, 0, -1]);
   expect(send(parked)).toEqual([2]);
@@ -154,7 +155,7 @@ test('nothing dies while it must not: after its window it is due at once', () =>
   const { parked, time } = openParked([parkedRow(1)]);
   time.now = 25 * HOUR;
   const one = parked.first();
-  expect(parked.failed(one!, refused, false)).toBe(time.now);
+  expect(parked.failed(one!, refused, { ...MESSAGE, mayDie: false })).toBe(time.now);
   expect(parked.due()).toEqual([one]);
 });
 

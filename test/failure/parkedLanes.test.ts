@@ -122,6 +122,15 @@ test('at most 200 are on their way, and each that comes back lets one more go', 
   expect(lanes.due(0)).toEqual([]);
 });
 
+test('no more are on their way than the caller allows', () => {
+  const lanes = openLanes(...Array.from({ length: 5 }, (_, index) => entry(index)));
+  const [first] = lanes.due(0, 2);
+  expect(lanes.due(0, 2)).toEqual([]);
+  lanes.remove(first!, 'done');
+  expect(positions(lanes.due(0, 2))).toEqual([2]);
+  expect(positions(lanes.due(0, 4))).toEqual([3, 4]);
+});
+
 test('the first is the lowest head that is not on its way, due or not', () => {
   const lanes = openLanes(
     entry(5, { due_ms: 0 }),

@@ -1,39 +1,113 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { createSuspects } from '../../src/failure/suspects.ts';
+import { createSuspects, type FailedTry } from '../../src/failure/suspects.ts';
 import { createInFlightLimit } from '../../src/flow/inFlightLimit.ts';
 import { createPace } from '../../src/flow/pace.ts';
-import { blameOf, failed } from '../../src/rules/outcome.ts';
+import {
+  blameOf,
+  codeOfStatus,
+  failed,
+  isSameFailure,
+  mayBeMessage,
+  type Blame,
+  type ErrorCode,
+  type Failed,
+} from '../../src/rules/outcome.ts';
+
+/** A failed attempt that was answered, e.g. with 400; times in ms. */
+function answered(record: string, startedAt: number, endedAt: number): FailedTry {
+  return { record, startedAt, endedAt, answered: true, contradicted: false };
+}
+
+/** A failed attempt without an answer; `contradicted`: a request of another record started later and succeeded. */
+function unanswered(
+  record: string,
+  startedAt: number,
+  endedAt: number,
+  contradicted = false,
+): FailedTry {
+  return { record, startedAt, endedAt, answered: false, contradicted };
+}
 
 test('without a success of another record nothing is ever parked, however often it fails', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 200 }), (slots) => {
-      const suspects = createSuspects<number>();
-      let now = 0;
-      for (const slot of slots) {
-        now += 10;
-        expect(suspects.failed(slot, `r${slot}`, now - 5, now)).toBe('wait');
-      }
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 0, max: 6 }), fc.boolean()), { maxLength: 200 }),
+      (tries) => {
+        const suspects = createSuspects<number>();
+        let now = 0;
+        for (const [slot, isAnswered] of tries) {
+          now += 10;
+          const attempt = isAnswered ? answered : unanswered;
+          expect(suspects.failed(slot, attempt(`r${slot}`, now - 5, now))).toBe('wait');
+        }
+      },
+    ),
   );
 });
 
 test('one is parked only when it fails in a request that started after the success that spoke against it', () => {
   const suspects = createSuspects<string>();
-  expect(suspects.failed('a', 'ra', 0, 10)).toBe('wait');
+  expect(suspects.failed('a', answered('ra', 0, 10))).toBe('wait');
   suspects.succeeded('x', 'rx', 9, 20); // started before a had failed: says nothing
   suspects.succeeded('y', 'ra', 12, 21); // of the same record: says nothing
-  expect(suspects.failed('a', 'ra', 30, 40)).toBe('wait');
+  expect(suspects.failed('a', answered('ra', 30, 40))).toBe('wait');
   suspects.succeeded('z', 'rz', 41, 50);
-  expect(suspects.failed('a', 'ra', 45, 55)).toBe('wait'); // it was under way already
-  expect(suspects.failed('a', 'ra', 60, 65)).toBe('park');
+  expect(suspects.failed('a', answered('ra', 45, 55))).toBe('wait'); // it was under way already
+  expect(suspects.failed('a', answered('ra', 60, 65))).toBe('park');
   expect(suspects.size).toBe(0);
+});
+
+describe('one that gets no answer', () => {
+  test('is parked after its next failure when others that started after it have succeeded', () => {
+    const suspects = createSuspects<string>();
+    expect(suspects.failed('a', unanswered('ra', 0, 15_000, true))).toBe('wait');
+    expect(suspects.exhausted).toBe(false);
+    expect(suspects.due(15_025)).toEqual(['a']);
+    expect(suspects.failed('a', unanswered('ra', 15_025, 30_025))).toBe('park');
+  });
+
+  test('is not tried again by itself: it waits for others, and one of those speaks against it', () => {
+    const suspects = createSuspects<string>();
+    suspects.failed('a', unanswered('ra', 0, 15_000));
+    expect([suspects.exhausted, suspects.due(1e9)]).toEqual([true, []]);
+    suspects.succeeded('b', 'rb', 0, 15_100); // started with it: says nothing
+    expect(suspects.exhausted).toBe(true);
+    suspects.succeeded('c', 'rc', 14_000, 15_200); // while it hung
+    expect([suspects.exhausted, suspects.due(15_225)]).toEqual([false, ['a']]);
+  });
+
+  test('is not parked while others fail that nothing speaks for: the endpoint may have gone down', () => {
+    const suspects = createSuspects<string>();
+    suspects.failed('a', unanswered('ra', 0, 15_000, true)); // others succeeded at first
+    suspects.due(15_025);
+    suspects.failed('b', unanswered('rb', 14_000, 29_000));
+    expect(suspects.failed('a', unanswered('ra', 15_025, 30_025))).toBe('wait');
+    expect([suspects.tooMany, suspects.exhausted]).toEqual([true, true]);
+    suspects.succeeded('c', 'rc', 30_030, 30_040); // it is up after all
+    expect([suspects.tooMany, suspects.exhausted]).toEqual([false, false]);
+    expect(suspects.due(30_065).toSorted()).toEqual(['a', 'b']);
+    expect(suspects.failed('a', unanswered('ra', 30_065, 45_065))).toBe('park');
+    expect(suspects.failed('b', unanswered('rb', 30_065, 45_065))).toBe('park');
+    expect(suspects.size).toBe(0);
+  });
+
+  test('puts the endpoint in doubt with one other like it; those that are answered need five', () => {
+    const suspects = createSuspects<number>();
+    suspects.failed(0, unanswered('r0', 0, 1));
+    for (let slot = 1; slot < 4; slot += 1) suspects.failed(slot, answered(`r${slot}`, 0, 1));
+    expect(suspects.tooMany).toBe(false);
+    suspects.failed(1, unanswered('r1', 2, 3)); // answered before, but not this time
+    expect(suspects.tooMany).toBe(true);
+    suspects.forget(0);
+    expect(suspects.tooMany).toBe(false);
+  });
 });
 
 test('five that nothing speaks for are too many, and one success of another makes them few again', () => {
   const suspects = createSuspects<number>();
-  for (let slot = 0; slot < 5; slot += 1) suspects.failed(slot, `r${slot}`, 0, 1);
+  for (let slot = 0; slot < 5; slot += 1) suspects.failed(slot, answered(`r${slot}`, 0, 1));
   expect(suspects.tooMany).toBe(true);
   suspects.succeeded(9, 'r9', 2, 3);
   expect(suspects.tooMany).toBe(false);
@@ -107,14 +181,47 @@ test('a pace goes on from its predecessor, and from its last request when its ra
   expect(pace.waitMs(1_000)).toBe(900);
 });
 
-test('what says something of the endpoint, of the message, and for good', () => {
-  const http = (status: number, retryAfter?: string) =>
-    blameOf({ ...failed('HTTP_5XX', ''), status, retryAfter });
-  expect([429, 502, 503, 504].map((status) => http(status))).toEqual(Array(4).fill('endpoint'));
-  expect([301, 400, 401, 404, 422, 500].map((status) => http(status))).toEqual(
-    Array(6).fill('message'),
-  );
-  expect(http(500, '30')).toBe('endpoint');
-  expect(blameOf(failed('CONNECTION_REFUSED', ''))).toBe('endpoint');
-  expect(blameOf({ ...failed('GONE', ''), status: 410 })).toBe('gone');
+describe('what a failure speaks of, at once and when it is asked whether the message may be the cause', () => {
+  const without = (code: ErrorCode): Failed => failed(code, '');
+  const http = (status: number, retryAfter?: string): Failed => ({
+    ...failed(codeOfStatus(status) ?? 'HTTP_5XX', ''),
+    status,
+    retryAfter,
+  });
+  test.each<[string, Failed, Blame, boolean]>([
+    ['refused', without('CONNECTION_REFUSED'), 'endpoint', false],
+    ['no such name', without('DNS_FAILED'), 'endpoint', false],
+    ['TLS', without('TLS_FAILED'), 'endpoint', false],
+    ['an address that is not allowed', without('ADDRESS_REFUSED'), 'endpoint', false],
+    ['no token', without('CREDENTIALS_FAILED'), 'endpoint', false],
+    ['a time-out', without('TIMEOUT'), 'message', true],
+    ['a lost connection', without('CONNECTION_RESET'), 'message', true],
+    ['a time-out while connecting', failed('TIMEOUT', '', 'connect'), 'endpoint', false],
+    ['a loss while connecting', failed('CONNECTION_RESET', '', 'connect'), 'endpoint', false],
+    ['an answer that cannot be read', without('PROTOCOL_ERROR'), 'message', true],
+    ['301', http(301), 'message', true],
+    ['400', http(400), 'message', true],
+    ['401', http(401), 'message', true],
+    ['404', http(404), 'message', true],
+    ['422', http(422), 'message', true],
+    ['500', http(500), 'message', true],
+    ['500 with Retry-After', http(500, '30'), 'endpoint', false],
+    ['410', http(410), 'gone', false],
+    ['429', http(429), 'endpoint', false],
+    ['502', http(502), 'endpoint', true],
+    ['503', http(503), 'endpoint', true],
+    ['504', http(504), 'endpoint', true],
+    ['503 with Retry-After', http(503, '30'), 'endpoint', false],
+  ])('%s', (_name, failure, blame, maybe) => {
+    expect([blameOf(failure), mayBeMessage(failure)]).toEqual([blame, maybe]);
+  });
+
+  test('a failure is of the same kind with the same status or code, or if neither got an answer', () => {
+    expect(isSameFailure(http(400), http(400))).toBe(true);
+    expect(isSameFailure(http(400), http(422))).toBe(false);
+    expect(isSameFailure(without('TIMEOUT'), without('CONNECTION_RESET'))).toBe(true);
+    expect(isSameFailure(http(500), without('TIMEOUT'))).toBe(false);
+    expect(isSameFailure(without('PROTOCOL_ERROR'), without('PROTOCOL_ERROR'))).toBe(true);
+    expect(isSameFailure(without('PROTOCOL_ERROR'), without('TIMEOUT'))).toBe(false);
+  });
 });

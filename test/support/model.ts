@@ -144,6 +144,12 @@ export function createModel(options: ModelOptions) {
       return requests.halted;
     },
     missing: entries.missing,
+    /** What is missing although its record is not poisoned. */
+    heldUp: (now: Snapshot): number[] =>
+      entries.missing(now).filter((position) => {
+        const entry = entries.at(position);
+        return entry !== undefined && !endpoint.isPoisoned(entry.record);
+      }),
   };
 }
 

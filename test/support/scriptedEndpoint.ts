@@ -3,10 +3,15 @@ import type { Reply } from './wire.ts';
 
 export type Mode = 'well' | 'reset' | 'silent' | 410 | 429 | 500 | 503;
 
+/** What a record's requests get: a status, no answer at all, or a lost connection. */
+export type Poison = number | 'silent' | 'reset';
+
 export interface ScriptedEndpoint {
   answerWith(mode: Mode, retryAfter: number | null, asDate: boolean): void;
-  /** These records are answered with a status of their own, unless the endpoint is silent, resets or is gone. */
-  poison(records: Map<number, number>): void;
+  /** These records get what they are given here, unless the endpoint is silent, resets or is gone. */
+  poison(records: Map<number, Poison>): void;
+  /** Whether requests of a record fail whatever mode the endpoint is in. */
+  isPoisoned(record: number): boolean;
   replyTo(record: number): Reply;
 }
 
@@ -15,7 +20,7 @@ export function createScriptedEndpoint(seed: number): ScriptedEndpoint {
   const draw = drawFrom(seed);
   let mode: Mode = 'well';
   let asked: { seconds: number; asDate: boolean } | null = null;
-  let poison = new Map<number, number>();
+  let poison = new Map<number, Poison>();
 
   return {
     answerWith: (next, retryAfter, asDate) => {
@@ -25,11 +30,13 @@ export function createScriptedEndpoint(seed: number): ScriptedEndpoint {
     poison: (records) => {
       poison = records;
     },
+    isPoisoned: (record) => poison.has(record),
     replyTo: (record) => {
       const afterMs = 1 + Math.floor(draw() ** 2 * 300);
       if (mode === 'silent') return null;
       if (mode === 'reset' || mode === 410) return { afterMs, status: mode };
       const status = poison.get(record);
+      if (status === 'silent') return null;
       if (status !== undefined) return { afterMs, status };
       if (mode === 'well') return { afterMs, status: 204 };
       if (asked === null) return { afterMs, status: mode };
