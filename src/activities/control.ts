@@ -83,7 +83,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       if (settled === null) return false;
       if (settled.asked) return true; // once active, it would send the next entry before Retry-After is over
       const { stream, filters } = config;
-      const waiting = await parked.rows(consumerId);
+      const waiting = await parked.heads(consumerId);
       if (waiting.length > 0) return true; // a parked entry is tried when nothing else waits
       const head = await findHead({
         pages: deps.pages,

@@ -16,7 +16,7 @@ export interface Lifecycle {
   stop(consumerId: string, at: Date, why: StopReason): Promise<void>;
 }
 
-/** Why a consumer stops: the window has ended, the endpoint answered 410, or too many entries are parked. */
+/** Why a consumer stops: the window has ended, the endpoint answered 410, or entries of too many records are parked. */
 export type StopReason = 'window' | 'gone' | 'parked';
 
 export interface LifecycleOptions extends AlertOptions {
@@ -31,7 +31,7 @@ const STOPS: Record<StopReason, { reason: string; from: string[]; kind: AlertKin
     kind: 'stopped',
   },
   gone: { reason: 'the endpoint answered 410 Gone', from: ['active', 'blocked'], kind: 'gone' },
-  parked: { reason: '10,000 entries are parked', from: ['active'], kind: 'stopped' },
+  parked: { reason: 'entries of 10,000 records are parked', from: ['active'], kind: 'stopped' },
 };
 
 /** Creates the lifecycle. */

@@ -10,7 +10,7 @@ import { createPace } from '../flow/pace.ts';
 import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog } from '../progress/attemptLog.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
-import type { ParkedRow } from '../progress/parkedRows.ts';
+import type { ParkedHead } from '../progress/parkedRows.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
@@ -37,7 +37,7 @@ export interface DrainOptions {
   leaseUntil: number;
   /** By position: how many attempts at entries above the position have failed. */
   failedAttempts: Map<number, number>;
-  parkedRows: ParkedRow[];
+  parkedRows: ParkedHead[];
   /** Unix ms as Temporal counts them, which follows time skipping. */
   nowMs: () => number;
 }

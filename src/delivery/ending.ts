@@ -10,7 +10,7 @@ export type EndReason =
   | 'fenced'
   /** The endpoint answered 410. */
   | 'gone'
-  /** Too many entries are parked. */
+  /** Entries of too many records are parked. */
   | 'parked';
 
 /** How a drain ended. */

@@ -1,6 +1,6 @@
 import { findHead, type HeadRequest } from '../failure/headSearch.ts';
 import { createParkedEntries } from '../failure/parkedEntries.ts';
-import { recordOfRow, type ParkedRow } from '../progress/parkedRows.ts';
+import { recordOfRow, type ParkedHead } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
 import { mayBeMessage } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -110,7 +110,7 @@ async function attemptOnce(
   sender: SingleSender,
   config: SenderConfig,
 ): Promise<LookResult> {
-  const rows = await context.parked.rows(config.consumerId);
+  const rows = await context.parked.heads(config.consumerId);
   const { nowMs } = schedule;
   const parkedEntries = createParkedEntries({
     windowMs: context.retryWindowMs,
@@ -126,7 +126,7 @@ async function attemptOnce(
   return head === null ? tryParked(scene) : tryHead(scene, request, head);
 }
 
-function headRequest({ context, sender, config }: AttemptScene, rows: ParkedRow[]): HeadRequest {
+function headRequest({ context, sender, config }: AttemptScene, rows: ParkedHead[]): HeadRequest {
   const { stream, filters, ordering } = config;
   const { position, ahead } = sender.progress(); // a probe may have settled an entry since
   const parked = new Set(ordering === 'record' ? rows.map(recordOfRow) : []);

@@ -24,7 +24,7 @@ export interface IntakeOptions {
   dispatcher: Dispatcher<Outgoing>;
   recordParking: Pick<RecordParking, 'parksBehind'>;
   ending: Pick<Ending, 'reason' | 'begin'>;
-  parked: Pick<ParkedEntries, 'overflown'>;
+  parked: Pick<ParkedEntries, 'full' | 'overflown'>;
 }
 
 /** Puts entries that were read into the sliding window and, when their lane is free, into the dispatcher. */
@@ -53,6 +53,7 @@ export function createIntake(options: IntakeOptions): Intake {
       ending.reason === null &&
       slidingWindow.open - dispatcher.inFlight < LOW_WATER &&
       slidingWindow.span < MAX_SPAN &&
+      !options.parked.full &&
       (budget.roomToRead || slidingWindow.open === 0)
     );
   }

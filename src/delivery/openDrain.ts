@@ -58,7 +58,7 @@ export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotS
   }
   const failedAttempts = await progress.failedAttempts(consumerId, position);
   const hasParked = lease.parked || config.parkedVersion > 0;
-  const parkedRows = hasParked ? await context.parked.rows(consumerId) : [];
+  const parkedRows = hasParked ? await context.parked.heads(consumerId) : [];
   const leaseUntil = acquiredAt + leaseMs;
   return startDrain({
     context,

@@ -1,4 +1,10 @@
-import type { LoadedBody, ParkedOps, ParkedRow } from '../progress/parkedRows.ts';
+import {
+  type LoadedBody,
+  type ParkedHead,
+  type ParkedOps,
+  type ParkedRow,
+  type RecordKey,
+} from '../progress/parkedRows.ts';
 import type { Blame, Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -7,21 +13,23 @@ import {
   isOver,
   newParked,
   toFailure,
-  toParked,
   type Clocks,
   type ParkedEntry,
 } from './parkedEntry.ts';
 import { createParkedLanes } from './parkedLanes.ts';
+import { createParkedReadings, type ParkedReadings } from './parkedReadings.ts';
 import { createParkedWrites } from './parkedWrites.ts';
 
-/** When so many entries have been parked since the last resume, single messages cannot be the reason. */
+/** When so many records have been parked since the last resume, single messages cannot be the reason. */
 const MAX_PARKED = 10_000;
+/** No more is read while entries of this size wait to be written, bytes. */
+const MAX_UNWRITTEN = 8 * 1024 * 1024;
 
 /**
  * The parked entries of a running sender, and the changes of them that are still to be written.
  * Entries of one record go out one after another, in order.
  */
-export interface ParkedEntries {
+export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
   /** Whether a new entry of this record has to wait behind parked ones. */
   has(record: string): boolean;
   /** Takes an entry; without a failure it waits behind an earlier one of its record, untried. */
@@ -33,6 +41,8 @@ export interface ParkedEntries {
    * `delivered`, `failed` or `postpone`, unless it is dropped meanwhile.
    */
   due(atMost?: number): ParkedEntry[];
+  /** Takes over the lowest entries of these records; `limit` is how many of each were asked for. */
+  loadRecords(records: RecordKey[], rows: ParkedRow[], limit: number): void;
   /** Gives an entry that was handed out its body; false when it is not to be sent any more. */
   load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean;
   /** The attempt of an entry starts; false when it is not to be sent any more. */
@@ -54,11 +64,6 @@ export interface ParkedEntries {
   /** Drops the entries that do not pass any more; one in flight is dropped when its attempt ends. */
   keepOnly(passes: (entry: Entry) => boolean): void;
   /**
-   * Takes over rows that were added from outside or are to be tried now. False when some of them may
-   * be older than the end of their entry, which is still to be written: they have to be read again.
-   */
-  merge(rows: ParkedRow[]): boolean;
-  /**
    * What has changed since the last call; null when nothing has. It has to be stored, and `committed`
    * called, before the next call.
    */
@@ -70,7 +75,9 @@ export interface ParkedEntries {
   readonly size: number;
   /** Whether something is still to be written. */
   readonly unwritten: boolean;
-  /** Whether too many entries are parked for single messages to be the reason. */
+  /** Whether so much is to be written that nothing more should be read. */
+  readonly full: boolean;
+  /** Whether too many records are parked for single messages to be the reason. */
   readonly overflown: boolean;
 }
 
@@ -89,8 +96,8 @@ export interface ParkedEntriesOptions {
   clock: () => number;
   /** Unix ms, as Temporal counts. */
   nowMs: () => number;
-  rows: ParkedRow[];
-  /** How many entries have been parked since the last resume. */
+  rows: ParkedHead[];
+  /** How many records have been parked since the last resume. */
   total: number;
 }
 
@@ -102,38 +109,30 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
   const { clock, nowMs, windowMs } = options;
   const lanes = createParkedLanes();
   const writes = createParkedWrites({ nowMs });
+  const readings = createParkedReadings({ lanes, writes });
   let { total } = options;
+  let unwrittenBytes = 0;
   let wanted: (entry: Entry) => boolean = () => true;
-  merge(options.rows);
+  readings.merge(options.rows);
 
-  function readClocks(): Clocks {
-    return { nowMs: nowMs(), clockMs: clock() };
-  }
+  const readClocks = (): Clocks => ({ nowMs: nowMs(), clockMs: clock() });
 
   function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
     const now = readClocks();
-    const parked = newParked({ entry, record, attempts, failed }, now);
+    const counts = failed !== null && !lanes.has(record);
+    const parked = newParked({ entry, record, attempts, failed, counts }, now);
     if (failed !== null) parked.due = plan(parked, failed, now, windowMs) ?? now.clockMs;
     lanes.insert(parked);
-    total += 1;
+    if (counts) total += 1;
+    unwrittenBytes += entry.bytes;
     writes.note(parked);
     lanes.hurry(record);
   }
 
-  function merge(rows: ParkedRow[]): boolean {
-    let all = true;
-    for (const row of rows) {
-      if (writes.isLeaving(row.position)) {
-        all = false;
-        continue;
-      }
-      const read = toParked(row);
-      const known = lanes.find(read.record, row.position);
-      if (known === null) lanes.insert(read);
-      else if (row.due_ms === -1 && !isHandedOut(known) && !writes.isNoted(known))
-        lanes.schedule(known, 0);
-    }
-    return all;
+  function committed(): void {
+    const fresh = writes.committed();
+    for (const { entry } of fresh) unwrittenBytes -= entry.bytes;
+    lanes.shed(new Set(fresh.map((one) => one.record)));
   }
 
   function load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean {
@@ -213,9 +212,14 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     failed,
     postpone,
     keepOnly,
-    merge,
+    merge: readings.merge,
+    toLoad: readings.toLoad,
+    loadRecords: (records, rows, limit) => {
+      readings.load(records, rows, limit);
+      keepOnly(wanted); // a filter edit may have come before they were stored
+    },
     toStore: writes.toStore,
-    committed: writes.committed,
+    committed,
     get nextDue() {
       return lanes.nextDue(clock());
     },
@@ -224,6 +228,9 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     },
     get unwritten() {
       return writes.unwritten;
+    },
+    get full() {
+      return unwrittenBytes > MAX_UNWRITTEN;
     },
     get overflown() {
       return total >= MAX_PARKED;

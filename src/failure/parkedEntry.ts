@@ -36,6 +36,8 @@ export interface ParkedEntry {
   stored: boolean;
   /** Failed attempts in its window; `attempts` counts those of its life. */
   tries: number;
+  /** Whether it counts as a newly parked record until its row is written. */
+  counts: boolean;
 }
 
 /** Whether an entry has been handed out to be sent, so that the rest of its record waits for it. */
@@ -77,11 +79,13 @@ export interface NewParked {
   attempts: number;
   /** The failure for which it is parked; null when it waits behind an earlier entry, untried. */
   failed: Failed | null;
+  /** Whether it counts as a newly parked record. */
+  counts: boolean;
 }
 
 /** Makes a parked entry. It waits for an earlier entry until the caller plans its attempt. */
 export function newParked(
-  { entry, record, attempts, failed }: NewParked,
+  { entry, record, attempts, failed, counts }: NewParked,
   { nowMs, clockMs }: Clocks,
 ): ParkedEntry {
   return {
@@ -95,6 +99,7 @@ export function newParked(
     state: 'waiting',
     stored: false,
     tries: failed === null ? 0 : TRIES_BEFORE,
+    counts,
   };
 }
 
@@ -122,6 +127,7 @@ export function toParked(row: ParkedRow): ParkedEntry {
     state: 'waiting',
     stored: true,
     tries: row.tries,
+    counts: false,
   };
 }
 

@@ -1,20 +1,22 @@
+import { createHeldLanes, headOf, type HeldLanes, type Lane } from './heldLanes.ts';
 import { isHandedOut, WAITS, type ParkedEntry } from './parkedEntry.ts';
 
 /** How many entries handed out by `due` may be on their way at the same time. */
 const MAX_HANDED_OUT = 200;
-
 /**
  * The parked entries of a sender by record, those of each record in order of position. Only the first
  * of a record, its head, is handed out, and it keeps its record's turn until it is given back or
- * removed, so that the entries of one record go out one after another. Times are ms of the consumer's
- * own clock.
+ * removed, so that the entries of one record go out one after another. Of entries that only wait behind
+ * a head, a few are held in memory; when these have gone out, the next ones have to be loaded. Times are
+ * ms of the consumer's own clock.
  */
-export interface ParkedLanes {
-  /** Whether any entry of this record is parked. */
-  has(record: string): boolean;
-  /** The entry at this position of a record, or null when it is not parked. */
+export interface ParkedLanes extends Pick<
+  HeldLanes,
+  'has' | 'follows' | 'shed' | 'toLoad' | 'size'
+> {
+  /** The entry at this position of a record, or null when it is not held in memory. */
   find(record: string, position: number): ParkedEntry | null;
-  /** All entries that fulfil a condition. */
+  /** All entries in memory that fulfil a condition. */
   select(fulfils: (parked: ParkedEntry) => boolean): ParkedEntry[];
   /** Adds an entry in its place; one that waits for an earlier entry is due if there is none. */
   insert(parked: ParkedEntry): void;
@@ -34,40 +36,39 @@ export interface ParkedLanes {
    */
   remove(parked: ParkedEntry, end: 'done' | 'dead'): ParkedEntry | null;
   /**
+   * Takes over the lowest entries of a record from Postgres; `more`: there may be others. Returns the
+   * new head if this has made it due; otherwise null.
+   */
+  loaded(record: string, entries: ParkedEntry[], more: boolean): ParkedEntry | null;
+  /**
    * When to call `due` again, which is never later than the time at which a waiting head is due. It is
-   * `now` at the latest while an entry is handed out, and Infinity when nothing will be due.
+   * `now` at the latest while an entry is handed out or has to be loaded, and Infinity when nothing will
+   * be due.
    */
   nextDue(now: number): number;
-  readonly size: number;
 }
 
 /** Creates empty lanes. */
 export function createParkedLanes(): ParkedLanes {
-  const lanes = new Map<string, ParkedEntry[]>(); // each ascending by position, none empty
-  let size = 0;
+  const lanes = createHeldLanes();
   let handedOut = 0;
   let earliest = Infinity; // when the first waiting head is due, or earlier: exact only after a pass of `due`
 
   function find(record: string, position: number): ParkedEntry | null {
-    return lanes.get(record)?.find(({ entry }) => entry.position === position) ?? null;
+    const entries = lanes.get(record)?.entries ?? [];
+    return entries.find(({ entry }) => entry.position === position) ?? null;
   }
 
   function select(fulfils: (parked: ParkedEntry) => boolean): ParkedEntry[] {
     const found: ParkedEntry[] = [];
-    for (const lane of lanes.values())
-      for (const parked of lane) if (fulfils(parked)) found.push(parked);
+    for (const { entries } of lanes.all())
+      for (const parked of entries) if (fulfils(parked)) found.push(parked);
     return found;
   }
 
   function insert(parked: ParkedEntry): void {
-    const lane = lanes.get(parked.record) ?? [];
-    lanes.set(parked.record, lane);
-    let index = lane.length;
-    while (index > 0 && (lane[index - 1]?.entry.position ?? 0) > parked.entry.position) index -= 1;
-    lane.splice(index, 0, parked);
-    size += 1;
+    const head = headOf(lanes.place(parked));
     schedule(parked, parked.due);
-    const [head] = lane;
     if (head?.due === WAITS) schedule(head, 0);
   }
 
@@ -76,7 +77,8 @@ export function createParkedLanes(): ParkedLanes {
     if (earliest > now || handedOut >= most) return [];
     const found: ParkedEntry[] = [];
     earliest = Infinity;
-    for (const [head] of lanes.values()) {
+    for (const lane of lanes.all()) {
+      const head = headOf(lane);
       if (head === undefined || isHandedOut(head)) continue;
       // The body of an entry is read from its row, so one that has none yet has to wait for it.
       if (head.due <= now && head.stored && handedOut < most) found.push(handOut(head));
@@ -87,7 +89,8 @@ export function createParkedLanes(): ParkedLanes {
 
   function first(): ParkedEntry | null {
     let found: ParkedEntry | null = null;
-    for (const [head] of lanes.values()) {
+    for (const lane of lanes.all()) {
+      const head = headOf(lane);
       if (head === undefined || isHandedOut(head)) continue;
       if (found === null || head.entry.position < found.entry.position) found = head;
     }
@@ -112,30 +115,31 @@ export function createParkedLanes(): ParkedLanes {
   }
 
   function hurry(record: string): void {
-    const [head, next] = lanes.get(record) ?? [];
-    if (head === undefined || next === undefined || isHandedOut(head)) return;
+    const lane = lanes.get(record);
+    if (lane === undefined || (lane.entries.length < 2 && !lane.more)) return;
+    const head = headOf(lane);
+    if (head === undefined || isHandedOut(head)) return;
     if (head.entry.event === null) schedule(head, 0); // a version of a record: the newer one supersedes it
   }
 
   function remove(parked: ParkedEntry, end: 'done' | 'dead'): ParkedEntry | null {
     giveBack(parked);
     parked.state = end;
-    size -= 1;
-    const lane = lanes.get(parked.record) ?? [];
-    lane.splice(lane.indexOf(parked), 1);
-    const [head] = lane;
-    if (head === undefined) {
-      lanes.delete(parked.record);
-      if (size === 0) earliest = Infinity; // no pass of `due` follows, which would find that out
-      return null;
-    }
+    return passTurn(lanes.remove(parked));
+  }
+
+  /** Makes the head of a lane due if it is untried, and returns it then. */
+  function passTurn(lane: Lane): ParkedEntry | null {
+    if (lanes.size === 0) earliest = Infinity; // no pass of `due` follows, which would find that out
+    const head = headOf(lane);
+    if (head === undefined) return null;
     const untried = head.due === WAITS || head.failure === null;
     schedule(head, untried ? 0 : head.due); // its own time counts only from now on
     return untried ? head : null;
   }
 
   return {
-    has: (record) => lanes.has(record),
+    has: lanes.has,
     find,
     select,
     insert,
@@ -145,9 +149,16 @@ export function createParkedLanes(): ParkedLanes {
     schedule,
     hurry,
     remove,
-    nextDue: (now) => (handedOut > 0 ? Math.min(earliest, now) : earliest),
+    follows: lanes.follows,
+    shed: lanes.shed,
+    toLoad: lanes.toLoad,
+    loaded: (record, entries, more) => {
+      const lane = lanes.loaded(record, entries, more);
+      return lane === null ? null : passTurn(lane);
+    },
+    nextDue: (now) => (handedOut + lanes.toLoad.size > 0 ? Math.min(earliest, now) : earliest),
     get size() {
-      return size;
+      return lanes.size;
     },
   };
 }

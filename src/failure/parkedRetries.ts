@@ -3,9 +3,13 @@ import type { Logger } from 'pino';
 import type { Dispatcher } from '../flow/dispatcher.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { ParkedStore } from '../progress/parkedRows.ts';
+import { HELD_OF_RECORD } from './heldLanes.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { ParkedEntries } from './parkedEntries.ts';
 import type { ParkedEntry } from './parkedEntry.ts';
+
+/** So many of the entries that wait behind a head are loaded at a time. */
+const AT_A_TIME = HELD_OF_RECORD;
 
 /** How long an entry is put off whose body could not be read. */
 const UNREADABLE_MS = 1_000;
@@ -13,7 +17,7 @@ const UNREADABLE_MS = 1_000;
 export interface ParkedRetriesOptions {
   consumerId: string;
   parked: ParkedEntries;
-  store: Pick<ParkedStore, 'rows' | 'bodies'>;
+  store: ParkedStore;
   dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
   limit: Pick<InFlightLimit, 'limit'>;
   /** Called when there is something to store. */
@@ -32,11 +36,29 @@ export interface ParkedRetries {
 /** Creates the retries of one drain. */
 export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetries {
   const { consumerId, parked, store, dispatcher, limit, log } = options;
+  let loading = false;
   let stale = false; // some rows could not be taken over when they were read
 
   function tick(): void {
     if (stale && !parked.unwritten) void reload();
     else if (parked.size > 0) void sendDue();
+    if (!loading && !parked.unwritten) void loadNext();
+  }
+
+  /** Loads what follows in records whose entries in memory have gone out. */
+  async function loadNext(): Promise<void> {
+    const records = parked.toLoad();
+    if (records.length === 0) return;
+    loading = true;
+    try {
+      const rows = await store.ofRecords(consumerId, records, AT_A_TIME);
+      parked.loadRecords(records, rows, AT_A_TIME);
+      options.mark();
+    } catch (error) {
+      log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
+    } finally {
+      loading = false;
+    }
   }
 
   async function sendDue(): Promise<void> {
@@ -60,7 +82,7 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
   async function reload(): Promise<void> {
     stale = false;
     try {
-      stale = !parked.merge(await store.rows(consumerId));
+      stale = !parked.merge(await store.heads(consumerId));
       await sendDue();
     } catch (error) {
       stale = true;

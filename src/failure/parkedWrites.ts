@@ -13,8 +13,8 @@ export interface ParkedWrites {
   isNoted(parked: ParkedEntry): boolean;
   /** The changes since the last call; null when there are none. Called only after `committed`. */
   toStore(): ParkedOps | null;
-  /** The changes that `toStore` returned last are in Postgres. */
-  committed(): void;
+  /** The changes that `toStore` returned last are in Postgres. Returns the entries it has got with them. */
+  committed(): ParkedEntry[];
   /** Whether an entry at this position has ended but its row may still be there. */
   isLeaving(position: number): boolean;
   /** Whether another `toStore` has anything to write. */
@@ -51,17 +51,20 @@ export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites
         if (parked.state === 'dead') noted.add(parked); // deleting the row turns it into a dead letter
       }
     }
-    ops.added = ops.inserts.length;
+    ops.added = taken.filter((one) => one.counts && one.state !== 'done').length;
     return ops;
   }
 
-  function committed(): void {
-    for (const parked of taken) {
-      if (!parked.stored) parked.entry.body = ''; // read again when it is due
+  function committed(): ParkedEntry[] {
+    const fresh = taken.filter((one) => !one.stored);
+    for (const parked of fresh) {
+      parked.entry.body = ''; // read again when it is due
       parked.stored = true;
-      if (!noted.has(parked)) leaving.delete(parked.entry.position);
+      parked.counts = false;
     }
+    for (const parked of taken) if (!noted.has(parked)) leaving.delete(parked.entry.position);
     taken = [];
+    return fresh;
   }
 
   return {

@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import { passes } from '../rules/filterSql.ts';
-import { recordOf } from '../rules/ordering.ts';
+import { partsOf, recordOf } from '../rules/ordering.ts';
 import type { ErrorCode } from '../rules/outcome.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { EventType } from '../schema/stream.ts';
@@ -24,10 +24,22 @@ export interface ParkedRow {
   last_failure: ParkedFailure | null;
 }
 
+/** A row that may go out, or the first of its record. */
+export interface ParkedHead extends ParkedRow {
+  /** Whether an entry of its record waits behind it, untried. */
+  followed: boolean;
+}
+
 /** The key of a row's record, equal to `recordOf` of its entry. */
-export function recordOfRow(row: ParkedRow): string {
+export function recordOfRow(row: RecordKey): string {
   const { upstream_id, collection_id, sync_id } = row;
   return recordOf({ upstreamId: upstream_id, collectionId: collection_id, syncId: sync_id });
+}
+
+/** The parts of the key that `recordOfRow` returned. */
+export function keyOf(record: string): RecordKey {
+  const { upstreamId, collectionId, syncId } = partsOf(record);
+  return { upstream_id: upstreamId, collection_id: collectionId, sync_id: syncId };
 }
 
 /** The last failed attempt at a parked entry. */
@@ -51,7 +63,7 @@ export interface ParkedOps {
     died_at: string | null;
     last_failure: ParkedFailure | null;
   }[];
-  /** How many entries were newly parked; they count until the next resume. */
+  /** How many records were newly parked; they count until the next resume. */
   added: number;
 }
 
@@ -62,24 +74,79 @@ export interface LoadedBody {
   superseded: boolean;
 }
 
+/** The parts of a record's key. */
+export type RecordKey = Pick<ParkedRow, 'sync_id' | 'collection_id' | 'upstream_id'>;
+
 /** Reads parked entries. */
 export interface ParkedStore {
-  /** All rows of a consumer, ascending by position. */
-  rows(consumerId: string): Promise<ParkedRow[]>;
+  /** The first row of each record and all rows that have a time, ascending by position. */
+  heads(consumerId: string): Promise<ParkedHead[]>;
+  /** The first `limit` rows of each of these records, ascending by position. */
+  ofRecords(consumerId: string, records: RecordKey[], limit: number): Promise<ParkedRow[]>;
   /** The bodies of the rows that still exist, by position. */
   bodies(consumerId: string, positions: number[]): Promise<Map<number, LoadedBody>>;
 }
 
+const COLUMNS = `p.position, p.message_id, p.sync_id, p.collection_id, p.upstream_id, p.event, p.attempts,
+               p.tries, p.parked_at, p.parked_ms, p.due_ms, p.last_failure`;
+
 /** Creates the reader of parked entries. */
 export function createParkedStore(sql: Sql): ParkedStore {
-  async function rows(consumerId: string): Promise<ParkedRow[]> {
-    const found = await sql.query<ParkedRow>({
-      name: 'parked',
+  /** The index of records is skipped through, so that what waits behind a head costs nothing. */
+  async function heads(consumerId: string): Promise<ParkedHead[]> {
+    const found = await sql.query<ParkedHead>({
+      name: 'parked heads',
       text: `
-        select position, message_id, sync_id, collection_id, upstream_id, event, attempts, tries,
-               parked_at, parked_ms, due_ms, last_failure
-          from parked where consumer_id = $1 order by position`,
+        with recursive firsts as (
+          (select sync_id, collection_id, upstream_id, position from parked where consumer_id = $1
+            order by sync_id, collection_id, upstream_id, position limit 1)
+          union all
+          select n.* from firsts f, lateral (
+            select sync_id, collection_id, upstream_id, position from parked
+             where consumer_id = $1 and (sync_id, collection_id, upstream_id)
+                                      > (f.sync_id, f.collection_id, f.upstream_id)
+             order by sync_id, collection_id, upstream_id, position limit 1) n
+        ), wanted as (
+          select position from firsts
+          union
+          select position from parked where consumer_id = $1 and due_ms is not null
+        )
+        select ${COLUMNS},
+               (select true from parked q
+                 where q.consumer_id = $1 and q.sync_id = p.sync_id
+                   and q.collection_id = p.collection_id and q.upstream_id = p.upstream_id
+                   and q.position > p.position
+                 order by q.sync_id, q.collection_id, q.upstream_id, q.position limit 1)
+               is not null as followed
+          from wanted w join parked p on p.consumer_id = $1 and p.position = w.position
+         order by p.position`,
       values: [consumerId],
+    });
+    return found.rows;
+  }
+
+  async function ofRecords(
+    consumerId: string,
+    records: RecordKey[],
+    limit: number,
+  ): Promise<ParkedRow[]> {
+    const found = await sql.query<ParkedRow>({
+      name: 'parked of records',
+      text: `
+        select p.* from unnest($2::text[], $3::text[], $4::text[]) r(sync_id, collection_id, upstream_id)
+         cross join lateral (
+           select ${COLUMNS} from parked p
+            where p.consumer_id = $1 and p.sync_id = r.sync_id and p.collection_id = r.collection_id
+              and p.upstream_id = r.upstream_id
+            order by p.sync_id, p.collection_id, p.upstream_id, p.position limit $5) p
+         order by p.position`,
+      values: [
+        consumerId,
+        records.map((one) => one.sync_id),
+        records.map((one) => one.collection_id),
+        records.map((one) => one.upstream_id),
+        limit,
+      ],
     });
     return found.rows;
   }
@@ -98,7 +165,7 @@ export function createParkedStore(sql: Sql): ParkedStore {
     return new Map(found.rows.map(({ position, ...loaded }) => [position, loaded]));
   }
 
-  return { rows, bodies };
+  return { heads, ofRecords, bodies };
 }
 
 /**

@@ -17,3 +17,9 @@ export function laneOf(ordering: Ordering, entry: Recorded): string {
 export function recordOf({ upstreamId, collectionId, syncId }: Recorded): string {
   return `${upstreamId}\u0000${collectionId}\u0000${syncId}`;
 }
+
+/** The parts of what `recordOf` returned. */
+export function partsOf(record: string): Recorded {
+  const [upstreamId = '', collectionId = '', syncId = ''] = record.split('\u0000');
+  return { upstreamId, collectionId, syncId };
+}

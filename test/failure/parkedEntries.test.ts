@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { endsBy } from '../../src/delivery/ending.ts';
 import { createParkedEntries, type ParkedEntries } from '../../src/failure/parkedEntries.ts';
 import { createReadyQueue } from '../../src/flow/readyQueue.ts';
-import type { ParkedRow } from '../../src/progress/parkedRows.ts';
+import type { ParkedHead } from '../../src/progress/parkedRows.ts';
 import { failed } from '../../src/rules/outcome.ts';
 import type { Entry } from '../../src/streams/entry.ts';
 import { parkedRow, refusal } from '../support/parkedRows.ts';
@@ -15,7 +15,7 @@ const HOUR = 3_600_000;
 const MESSAGE = { blame: 'message', mayDie: true } as const;
 const refused = { ...failed('HTTP_4XX', 'HTTP 400'), status: 400 };
 
-function openParked(rows: ParkedRow[] = []) {
+function openParked(rows: ParkedHead[] = []) {
   const time = { now: 0 };
   const parked = createParkedEntries({
     windowMs: 24 * HOUR,

@@ -20,7 +20,7 @@ function stored(position = 1): ParkedEntry {
 function fresh(position = 1): ParkedEntry {
   const parked = stored(position);
   parked.entry.body = '{}';
-  return { ...parked, stored: false };
+  return { ...parked, stored: false, counts: true };
 }
 
 /** What a commit does to which positions. */

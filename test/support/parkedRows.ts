@@ -1,7 +1,7 @@
-import type { ParkedRow } from '../../src/progress/parkedRows.ts';
+import type { ParkedHead } from '../../src/progress/parkedRows.ts';
 
 /** A row of `parked` that is to be sent now, of a record of its own unless `more` says otherwise. */
-export function parkedRow(position: number, more: Partial<ParkedRow> = {}): ParkedRow {
+export function parkedRow(position: number, more: Partial<ParkedHead> = {}): ParkedHead {
   return {
     position,
     message_id: `m-${position}`,
@@ -15,6 +15,7 @@ export function parkedRow(position: number, more: Partial<ParkedRow> = {}): Park
     parked_ms: 0,
     due_ms: -1,
     last_failure: null,
+    followed: false,
     ...more,
   };
 }
