@@ -310,9 +310,9 @@ const Variables = z.object({
     .regex(/^\d{1,4}$|^10000$/u, { error: 'must be a number from 0 to 10000' })
     .transform(Number)
     .default(1_000),
+  MILLRACE_TEMPORAL_UI_URL: webUrl.optional(),
   // Set by `npm start` for its processes and by tests; not for operators.
   MILLRACE_TASK_QUEUE: name.default('millrace'),
-  MILLRACE_TEMPORAL_UI_URL: webUrl.optional(),
   MILLRACE_DEV_RECEIVER_URL: webUrl.optional(),
   MILLRACE_SUPERVISED: z.enum(['0', '1']).optional(),
 });

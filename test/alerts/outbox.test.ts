@@ -81,11 +81,10 @@ test('an alert webhook that hangs holds up no mail, and gets a few alerts at a t
       secrets: ['whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3'],
       userAgent: 'Millrace/test',
     }),
-    attemptMs: 5_000,
   });
   outbox.hint();
   await until(() => smtp.mails.length === 20);
-  expect(webhook.came.length).toBeLessThanOrEqual(4); // none of them has been given up yet
+  expect(webhook.mostOpen).toBeLessThanOrEqual(4);
   expect(await unsent(desk.opened.api.db, 'webhook')).toBe(20);
 });
 
