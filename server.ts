@@ -19,13 +19,13 @@ import {
   ConfigError,
   deliveryQueue,
   loadConfig,
-  publicUrl,
   type ServiceConfig,
 } from './src/process/config.ts';
 import { keepHeapSmall } from './src/process/heap.ts';
 import { infoOf } from './src/process/info.ts';
 import { listenOn } from './src/process/listenOn.ts';
 import { createLog, type Log } from './src/process/log.ts';
+import { publicUrl } from './src/process/publicUrl.ts';
 import { startUpkeep, type Chore } from './src/process/upkeep.ts';
 import { createAging } from './src/retention/aging.ts';
 import { createAttemptRetention } from './src/retention/attemptRetention.ts';
@@ -94,6 +94,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     bootstrapKey: await apiKeyOf(config),
     requestsPerSecond: config.apiRateLimit,
     trustProxy: config.trustProxy,
+    publicUrl: config.publicUrl,
   });
 
   const app = createApp({

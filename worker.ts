@@ -17,10 +17,10 @@ import {
   ConfigError,
   deliveryQueue,
   loadConfig,
-  publicUrl,
   type ServiceConfig,
 } from './src/process/config.ts';
 import { createLog, type Log } from './src/process/log.ts';
+import { publicUrl } from './src/process/publicUrl.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';

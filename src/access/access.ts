@@ -20,6 +20,8 @@ export interface Access extends AsyncDisposable {
   limitOf(caller: string): RateLimit | null;
   /** Whether `X-Forwarded-Proto` is trusted to say if the caller used https. */
   trustProxy: boolean;
+  /** The origin with which sign-in links begin; null: that of the request which asks for one. */
+  publicUrl: string | null;
   /** Remove sessions and idempotency keys that have expired. */
   chores: Chore[];
 }
@@ -33,6 +35,7 @@ export interface AccessOptions {
   /** Requests a second for each key, 0 for no limit; null: 1,000, and no limit for the configured key. */
   requestsPerSecond: number | null;
   trustProxy: boolean;
+  publicUrl: string | null;
 }
 
 const PER_SECOND = 1_000;
@@ -55,6 +58,7 @@ export function createAccess(options: AccessOptions): Access {
     idempotency,
     limitOf: (caller) => (caller === BOOTSTRAP.id ? bootstrapLimit : limit),
     trustProxy: options.trustProxy,
+    publicUrl: options.publicUrl,
     chores: [
       { name: 'sessions', everyMs: MINUTE, run: () => sessions.clean() },
       { name: 'idempotency keys', everyMs: MINUTE, run: () => idempotency.clean() },

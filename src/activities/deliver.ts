@@ -8,7 +8,10 @@ import { attemptHead, type HeadAttempt } from '../delivery/headAttempt.ts';
 import { attemptClock } from './clock.ts';
 import type { Delivered, DeliverFailure, DeliverInput, HeadReport } from './contract.ts';
 
-export interface DeliverDeps extends Pick<HeadAttempt, 'context' | 'holder' | 'openSingle'> {
+export interface DeliverDeps extends Pick<
+  HeadAttempt,
+  'context' | 'holder' | 'openSingle' | 'lateAnswers'
+> {
   /** Reports to the consumer's workflow how an attempt ended, for people who look at its page. */
   reportHead: (consumerId: string, failing: HeadReport) => Promise<void>;
 }
@@ -38,13 +41,14 @@ export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<D
 }
 
 function attempt(deps: DeliverDeps, input: DeliverInput, { info, cancellationSignal }: Context) {
-  const { context, holder, openSingle } = deps;
+  const { context, holder, openSingle, lateAnswers } = deps;
   const { consumerId, last: isLast, windowMs } = input;
   const clock = attemptClock(info, context.retryWindowMs);
   const isFirst = info.attempt === 1;
   const schedule = { ...clock, cancelled: cancellationSignal, isFirst, isLast };
   const sendWithinMs = SEND_WITHIN_MS;
-  return attemptHead({ consumerId, context, holder, openSingle, sendWithinMs, schedule, windowMs });
+  const process = { context, holder, openSingle, lateAnswers };
+  return attemptHead({ ...process, consumerId, sendWithinMs, schedule, windowMs });
 }
 
 /** Reports a failed attempt for the Temporal UI. If that fails, the consumer's row still shows the attempt. */

@@ -52,7 +52,8 @@ export interface AlertItem extends Partial<Lost> {
 /** The columns of `Troubled` but for `failing_since`, of rows k (consumers), c (cursors), t (targets), s (streams). */
 export const TROUBLED = `
   k.name, k.alert_emails, k.version, t.id as target_id, t.name as target_name,
-  t.base_url as target_url, c.position, c.last_failure,
+  t.base_url as target_url, c.position,
+  c.last_failure - 'late' as last_failure,
   greatest(0, s.last_position - c.position - cardinality(c.ahead)) as waiting`;
 
 /** An alert about one consumer that is about to be written. */

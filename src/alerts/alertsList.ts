@@ -21,6 +21,7 @@ interface Row extends Omit<Alert, 'mail'> {
   recipients: number | null;
   sent_at: string | null;
   given_up_at: string | null;
+  dropped_at: string | null;
   last_error: string | null;
 }
 
@@ -37,7 +38,9 @@ export function createAlertsList(sql: Sql): AlertsList {
            limit $5
         )
         select p.id, p.consumer_id, p.kind, p.detail, p.at, p.message_id,
-               cardinality(o.recipients) as recipients, o.sent_at, o.given_up_at, o.last_error
+               cardinality(o.recipients) as recipients, o.sent_at,
+               case when o.dropped_at is null then o.given_up_at end as given_up_at, o.dropped_at,
+               o.last_error
           from page p left join outbox o on o.message_id = p.message_id
          order by p.at desc, p.id desc`,
       values: [consumerId ?? null, kind ?? null, after?.at ?? null, after?.id ?? null, limit + 1],
@@ -50,8 +53,7 @@ export function createAlertsList(sql: Sql): AlertsList {
 }
 
 function toAlert(row: Row): Alert {
-  const { message_id, recipients, sent_at, given_up_at, last_error, ...alert } = row;
-  const mail =
-    message_id === null ? null : { message_id, recipients, sent_at, given_up_at, last_error };
-  return { ...alert, mail };
+  const { message_id, recipients, sent_at, given_up_at, dropped_at, last_error, ...alert } = row;
+  const mail = { message_id, recipients, sent_at, given_up_at, dropped_at, last_error };
+  return { ...alert, mail: message_id === null ? null : { ...mail, message_id } };
 }

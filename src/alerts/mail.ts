@@ -3,10 +3,17 @@ import { join } from 'node:path';
 
 import nodemailer from 'nodemailer';
 
+import type { AlertKind } from '../schema/alert.ts';
+import type { AlertItem } from './alertItem.ts';
+
 /** A row of the outbox. For a webhook, `message_id` is its `webhook-id`. */
 export interface Mail {
   id: string;
   channel: 'mail' | 'webhook';
+  /** The kind of its alerts; null in rows of early versions. */
+  kind: AlertKind | null;
+  /** What the mail tells, one item for each consumer; empty for a webhook. */
+  items: AlertItem[];
   message_id: string;
   recipients: string[];
   subject: string;
@@ -17,8 +24,15 @@ export interface Mail {
   attempts: number;
 }
 
-/** Hands a mail over; resolves once the other side has accepted it. */
-export type Send = (mail: Mail) => Promise<void>;
+/** Hands a mail over; resolves once the other side has accepted it. `signal` cuts it off. */
+export type Send = (mail: Mail, signal: AbortSignal) => Promise<void>;
+
+/** Whether the mail server has refused this one mail, which says nothing about others. */
+export function isRefusal(error: unknown): boolean {
+  const { code, responseCode } = error as { code?: unknown; responseCode?: unknown };
+  const isOfMail = code === 'EENVELOPE' || code === 'EMESSAGE';
+  return isOfMail && typeof responseCode === 'number' && responseCode >= 500;
+}
 
 /** A server that is silent for longer than this counts as away, ms. */
 const SMTP_TIMEOUTS = {
@@ -28,12 +42,12 @@ const SMTP_TIMEOUTS = {
   socketTimeout: 30_000,
 };
 
-/** Sends mails by SMTP; one without recipients is dropped. */
+/** Sends mails by SMTP, each on a connection of its own; one without recipients is dropped. */
 export function smtpMail(url: string, from: string): Send {
   const transport = nodemailer.createTransport({ url, ...SMTP_TIMEOUTS });
-  return async (mail) => {
+  return async (mail, signal) => {
     if (mail.recipients.length === 0) return; // there are no recipients: only the alert's row shows it
-    await transport.sendMail(toMessage(mail, from));
+    await transport.sendMail({ ...toMessage(mail, from), signal });
   };
 }
 

@@ -53,7 +53,7 @@ export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
 
 /**
  * Adds the items of `mail` to a waiting mail of the same kind, reason, target and recipients that has
- * not been tried yet. Returns the Message-ID of that mail; null when there is none.
+ * not been tried yet; a consumer that it tells of already is told of once, by its new item. Returns the Message-ID of that mail; null when there is none.
  */
 export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> {
   await sql.query({
@@ -71,11 +71,26 @@ export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> 
   });
   const [found] = rows;
   if (found === undefined) return null;
+  const told = new Set(mail.items.map((item) => item.consumer_id));
+  const others = found.items.filter((item) => !told.has(item.consumer_id));
+  await rewrite(sql, found.id, written(mail.kind, [...others, ...mail.items]));
+  return found.message_id;
+}
+
+/** Writes a claimed mail anew, with these of its items, and returns it as it is sent. */
+export async function rewriteMail(sql: Sql, mail: Mail, items: AlertItem[]): Promise<Mail> {
+  if (mail.kind === null) throw new Error('a mail without a kind has no items');
+  const columns = written(mail.kind, items);
+  await rewrite(sql, mail.id, columns);
+  const [, subject, body, html, headers] = columns;
+  return { ...mail, items, subject, body, html, headers: JSON.parse(headers) };
+}
+
+async function rewrite(sql: Sql, id: string, columns: ReturnType<typeof written>): Promise<void> {
   await sql.query({
     text: 'update outbox set items = $2, subject = $3, body = $4, html = $5, headers = $6 where id = $1',
-    values: [found.id, ...written(mail.kind, [...found.items, ...mail.items])],
+    values: [id, ...columns],
   });
-  return found.message_id;
 }
 
 /** A webhook as it is put into the outbox; its webhook-id is the alert's id. */
@@ -109,28 +124,41 @@ export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<voi
 const CLAIM = '2 minutes';
 const GIVE_UP_AFTER = '24 hours';
 
-/** Claims the mail or webhook that is due first, so that no other process sends it; null when none is due. */
-export async function claimMail(sql: Sql): Promise<Mail | null> {
+/**
+ * Claims the mail or webhook of a channel that is due first, so that no other process sends it; null
+ * when none is due.
+ */
+export async function claimMail(sql: Sql, channel: Mail['channel']): Promise<Mail | null> {
   const { rows } = await sql.query<Mail>({
     text: `
       update outbox set attempts = attempts + 1, next_try_at = clock_timestamp() + interval '${CLAIM}'
        where id = (select id from outbox
-                    where sent_at is null and given_up_at is null
+                    where sent_at is null and given_up_at is null and channel = $1
                       and next_try_at <= clock_timestamp()
                     order by next_try_at limit 1 for update skip locked)
-      returning id, channel, message_id, recipients, subject, body, html, headers, attempts`,
+      returning id, channel, kind, items, message_id, recipients, subject, body, html, headers, attempts`,
+    values: [channel],
   });
   return rows[0] ?? null;
 }
 
-/** Milliseconds until the next one is due; Infinity when nothing waits. */
-export async function nextMailInMs(sql: Sql): Promise<number> {
+/** Milliseconds until the next one of a channel is due; Infinity when nothing waits. */
+export async function nextMailInMs(sql: Sql, channel: Mail['channel']): Promise<number> {
   const { rows } = await sql.query<{ ms: number | null }>({
     text: `
       select extract(epoch from min(next_try_at) - clock_timestamp())::float8 * 1000 as ms
-        from outbox where sent_at is null and given_up_at is null`,
+        from outbox where sent_at is null and given_up_at is null and channel = $1`,
+    values: [channel],
   });
   return rows[0]?.ms ?? Infinity;
+}
+
+/** Notes that a mail is not sent, as nothing was left to tell. */
+export async function dropMail(sql: Sql, id: string): Promise<void> {
+  await sql.query({
+    text: 'update outbox set dropped_at = clock_timestamp(), given_up_at = clock_timestamp() where id = $1',
+    values: [id],
+  });
 }
 
 /** Notes that the other side has accepted it. */

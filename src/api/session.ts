@@ -13,7 +13,7 @@ import { needs, OPEN } from './scopes.ts';
 
 /** `/v1/session`: signs a browser in with a key, or with a link that was created with a key. */
 export function createSessionRoutes(access: Access): OpenAPIHono<AppEnv> {
-  const { sessions, trustProxy } = access;
+  const { sessions, trustProxy, publicUrl } = access;
   const app = createRoutes();
 
   app.openapi(SIGN_IN, async (c) => {
@@ -45,7 +45,7 @@ export function createSessionRoutes(access: Access): OpenAPIHono<AppEnv> {
 
   app.openapi(LINK, async (c) => {
     const { token, expiresAt } = await sessions.issue(c.var.caller);
-    const url = `${originOf(c, trustProxy)}/signin#token=${token}`;
+    const url = `${publicUrl ?? originOf(c, trustProxy)}/signin#token=${token}`;
     return c.json({ url, expires_at: expiresAt }, 201, NOT_KEPT);
   });
 

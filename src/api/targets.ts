@@ -170,7 +170,8 @@ const TEST = createRoute({
   summary: 'Send a test webhook',
   description:
     'Sends a signed webhook with the body {"test":{…}}. The answer is 200 whatever the endpoint ' +
-    'answers. If that is a success, blocked consumers of the target try again immediately.',
+    'answers. If that is a success, blocked consumers of the target try again immediately. After a ' +
+    'timeout it waits twice as long again, up to 30 s, and `detail` says whether the endpoint answers late.',
   request: { params: IdParam },
   responses: { 200: json(TargetTest, 'The outcome'), ...problems(404) },
 });

@@ -1,7 +1,16 @@
 import { agingText, type Aging } from '../retention/retentionText.ts';
+import { aboutSeconds } from '../rules/lateAnswer.ts';
+import type { Failure } from '../rules/outcome.ts';
 import { amount } from '../rules/words.ts';
 import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 import type { Health } from '../schema/fields.ts';
+
+/** What is known of the last failure; `late` is the answer that came after a timeout. */
+export interface SeenFailure {
+  code: string;
+  status: number | null;
+  late?: Failure['late'];
+}
 
 /** What a consumer's health depends on. */
 export interface HealthInput {
@@ -10,7 +19,7 @@ export interface HealthInput {
   /** RFC 3339, as is `nextAttemptAt`. */
   failingSince: string | null;
   nextAttemptAt: string | null;
-  lastFailure: { code: string; status: number | null } | null;
+  lastFailure: SeenFailure | null;
   /** How many attempts at the failing entry have been made. */
   attempts: number;
   /** The entries after the position, as an upper bound. */
@@ -89,7 +98,10 @@ const PHRASES: Record<string, string> = {
   CREDENTIALS_FAILED: 'Credentials failed',
 };
 
-function phrase({ code, status }: { code: string; status: number | null }): string {
+function phrase({ code, status, late }: SeenFailure): string {
+  if (late !== undefined) {
+    return `Answers later than its timeout (${aboutSeconds(late.after_ms)})`;
+  }
   if (status !== null) return `Answered HTTP ${status}`;
   return PHRASES[code] ?? `Failing (${code})`;
 }

@@ -6,7 +6,7 @@ import type { Consumer } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
 import type { Pages } from '../streams/pages.ts';
-import { consumerHealth } from './consumerHealth.ts';
+import { consumerHealth, type SeenFailure } from './consumerHealth.ts';
 
 /** A consumer's row with everything that its view shows, of one snapshot. */
 export interface ConsumerRow {
@@ -28,7 +28,7 @@ export interface ConsumerRow {
   last_position: number;
   attempt: number;
   next_attempt_at: string | null;
-  last_failure: { code: string; status: number | null } | null;
+  last_failure: SeenFailure | null;
   failing_since: string | null;
   filter_version: number;
   filter_from: number;

@@ -6,9 +6,11 @@ import {
   storedFailure,
   type HeadPlan,
 } from '../rules/headPlan.ts';
+import { knownLate, targetVersionOf, withLate } from '../rules/lateAnswer.ts';
 import { blameOf, type Failed, type Failure } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { DrainContext } from './drainContext.ts';
+import type { LateAnswers } from './lateAnswers.ts';
 import type { SenderConfig } from './senderConfig.ts';
 import type { SingleSender, Tried } from './singleSender.ts';
 
@@ -33,6 +35,7 @@ export interface AttemptScene {
   sender: SingleSender;
   config: SenderConfig;
   parkedEntries: ParkedEntries;
+  lateAnswers: Pick<LateAnswers, 'await'>;
   /** A request starts within this time after the look-up that allowed it; otherwise it is looked up again, ms. */
   sendWithinMs: number;
 }
@@ -110,8 +113,18 @@ export async function endFailed(
   const { delayMs, nextAttemptAt, askedUntil } = plan;
   sender.note(config, tried, nextAttemptAt);
   await sender.commit(parkedEntries);
-  const failure = storedFailure(failed, schedule.nowMs());
+  const target = targetVersionOf(config.target);
+  const late = knownLate(sender.lease.lastFailure, failed, target);
+  const failure = withLate(storedFailure(failed, schedule.nowMs()), late);
   await sender.release({ position, attempt, tries, nextAttemptAt, askedUntil, failure }, config);
+  const overdue = failed === tried.outcome ? sender.takeOverdue() : null;
+  if (overdue !== null) {
+    const { consumerId } = config;
+    const { epoch } = sender.lease;
+    const at = { consumerId, epoch, target: config.target, failure };
+    const nextInMs = nextAttemptAt === null ? null : nextAttemptAt - schedule.nowMs();
+    scene.lateAnswers.await({ ...at, overdue, nextInMs });
+  }
   if (isGone) return 'gone';
   const { host } = new URL(config.target.baseUrl);
   return { outcome: 'failed', host, position, attempt, failure, delayMs, nextAttemptAt };

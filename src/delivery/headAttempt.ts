@@ -15,6 +15,7 @@ import {
   type FailedHead,
 } from './attemptScene.ts';
 import type { DrainContext } from './drainContext.ts';
+import type { LateAnswers } from './lateAnswers.ts';
 import { tryParked } from './parkedAttempt.ts';
 import { probeEndpoint } from './probe.ts';
 import { ownClock, type SenderConfig } from './senderConfig.ts';
@@ -35,6 +36,7 @@ export interface HeadAttempt {
   /** Names this process in the cursor. */
   holder: string;
   openSingle: OpenSingle;
+  lateAnswers: Pick<LateAnswers, 'await' | 'cut'>;
   /** How long after it was stored a command to a blocked consumer is answered, ms. */
   sendWithinMs: number;
   schedule: AttemptSchedule;
@@ -64,6 +66,7 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
   const { consumerId, context, holder, openSingle, schedule } = options;
   const { progress, committer } = context;
   const { cancelled } = schedule;
+  options.lateAnswers.cut(consumerId);
   const sender = await openSingleSender({
     consumerId,
     holder,
@@ -73,6 +76,16 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
     cancelled,
   });
   if (sender === null) return { outcome: 'changed', position: 0 };
+  try {
+    return await lookAndTry(options, sender);
+  } finally {
+    sender.cutOverdue();
+  }
+}
+
+async function lookAndTry(options: HeadAttempt, sender: SingleSender): Promise<HeadResult> {
+  const { consumerId, context, schedule } = options;
+  const { cancelled } = schedule;
   const { position } = sender.lease;
   for (let looks = 0; looks < LOOKS; looks += 1) {
     const config = cancelled.aborted ? null : await loadBlocked(context, consumerId);
@@ -106,7 +119,7 @@ async function loadBlocked(
 }
 
 async function attemptOnce(
-  { context, schedule, sendWithinMs }: HeadAttempt,
+  { context, schedule, sendWithinMs, lateAnswers }: HeadAttempt,
   sender: SingleSender,
   config: SenderConfig,
 ): Promise<LookResult> {
@@ -119,7 +132,7 @@ async function attemptOnce(
     rows,
     total: sender.lease.parkedTotal,
   });
-  const scene = { context, schedule, sender, config, parkedEntries, sendWithinMs };
+  const scene = { context, schedule, sender, config, parkedEntries, sendWithinMs, lateAnswers };
   const request = headRequest(scene, rows);
   // Entries that do not pass are left to the drain: a filter version that comes meanwhile may let them pass.
   const head = await findHead(request);

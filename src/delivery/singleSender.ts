@@ -10,7 +10,7 @@ import { LEASE_MARGIN_MS, type Lease, type Release } from '../progress/lease.ts'
 import type { Progress } from '../progress/progress.ts';
 import type { AttemptRow } from '../progress/senderOutcomes.ts';
 import { storeUntilBack, type Patience } from '../progress/storeUntilBack.ts';
-import type { Outcome } from '../rules/outcome.ts';
+import type { LateAnswer, Outcome } from '../rules/outcome.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
 /** Time for the longest request (15 s) and 10 s for what surrounds it; each commit renews the lease. */
@@ -27,6 +27,7 @@ export type OpenSingle = (
   config: SenderConfig,
   onEnd: OnAttemptEnd<Message>,
   startBy: () => number,
+  late?: (late: LateAnswer | null) => void,
 ) => WebhookSender<Message>;
 
 /** What a single sender works with. */
@@ -46,6 +47,16 @@ export interface SingleSenderOptions {
 export interface Tried {
   ended: EndedAttempt;
   outcome: Outcome;
+  /** The answer that may still come after a timeout; null after anything else. */
+  overdue: Overdue | null;
+}
+
+/** An answer that may still come to a request that has timed out. */
+export interface Overdue {
+  /** Resolves with the answer, or with null when none comes or it is cut. */
+  answer: Promise<LateAnswer | null>;
+  /** Ends the request. */
+  cut(): void;
 }
 
 /** A sender that makes one request at a time; it holds the lease and stores the outcomes. */
@@ -63,9 +74,14 @@ export interface SingleSender {
   paceMs(): number;
   /**
    * Makes one attempt, right after `mayStart`; a fault of this machine is an outcome as well. No request
-   * starts in the last moments of the lease, and one that is open then is cut.
+   * starts in the last moments of the lease, and one that is open then is cut. A request that has timed
+   * out stays open, until the next one starts or `cutOverdue`.
    */
   send(config: SenderConfig, message: Message, attempt: number): Promise<Tried>;
+  /** Ends the request that has timed out, if there is one, unless its answer was taken. */
+  cutOverdue(): void;
+  /** Takes the answer that may still come, which is then no longer cut by this sender. */
+  takeOverdue(): Overdue | null;
   /** Notes an attempt; it is stored with the next `commit`. */
   note(config: SenderConfig, tried: Tried, nextAttemptAt: number | null): void;
   /** Notes that this position is settled. */
@@ -92,6 +108,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
   const settled = createSettled(lease);
   let attempts: AttemptRow[] = [];
   let pace: Pace | null = null; // once the rate is known
+  let overdue: Overdue | null = null;
 
   async function mayStart({ target }: SenderConfig): Promise<boolean> {
     if (pace === null) pace = createPace(target.rateLimit, sendFrom);
@@ -110,14 +127,27 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
     return pace?.waitMs(performance.now()) ?? 0;
   }
 
-  function send(config: SenderConfig, message: Message, attempt: number): Promise<Tried> {
+  async function send(config: SenderConfig, message: Message, attempt: number): Promise<Tried> {
+    cutOverdue();
     const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
-    const open = (onEnd: OnAttemptEnd<Message>): WebhookSender<Message> => {
-      const sender = options.openSingle(config, onEnd, startBy);
+    const open: OpenOne = (onEnd, late) => {
+      const sender = options.openSingle(config, onEnd, startBy, late);
       pace?.started(performance.now());
       return sender;
     };
-    return sendOne({ open, message, attempt, startBy });
+    const tried = await sendOne({ open, message, attempt, startBy });
+    ({ overdue } = tried);
+    return tried;
+  }
+
+  function cutOverdue(): void {
+    takeOverdue()?.cut();
+  }
+
+  function takeOverdue(): Overdue | null {
+    const taken = overdue;
+    overdue = null;
+    return taken;
   }
 
   function note({ stream }: SenderConfig, tried: Tried, nextAttemptAt: number | null): void {
@@ -174,6 +204,8 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
     mayStart,
     paceMs,
     send,
+    cutOverdue,
+    takeOverdue,
     note,
     settle: settled.add,
     commit,
@@ -198,29 +230,49 @@ function createSettled(lease: Pick<Lease, 'position' | 'ahead'>): {
   };
 }
 
-/** Sends one message, and closes its sender when the attempt has ended. */
+type OpenOne = (
+  onEnd: OnAttemptEnd<Message>,
+  late: (late: LateAnswer | null) => void,
+) => WebhookSender<Message>;
+
+/** Sends one message. Its sender is closed when the attempt has ended, or once nothing more is awaited of it. */
 async function sendOne(request: {
-  open: (onEnd: OnAttemptEnd<Message>) => WebhookSender<Message>;
+  open: OpenOne;
   message: Message;
   attempt: number;
   startBy: () => number;
 }): Promise<Tried> {
   const { message, attempt } = request;
-  const { promise, resolve } = Promise.withResolvers<Tried>();
+  const { promise, resolve } = Promise.withResolvers<Omit<Tried, 'overdue'>>();
+  const late = Promise.withResolvers<LateAnswer | null>();
   const sender = request.open(({ messageId }, outcome, startedAt, durationMs) => {
     const { position } = message;
     resolve({ ended: { position, messageId, attempt, startedAt, durationMs }, outcome });
-  });
+  }, late.resolve);
   const sweep = setInterval(() => {
     const now = performance.now();
     sender.sweep(now);
     if (now > request.startBy()) sender.cut();
   }, SWEEP_MS);
+  let isOverdue = false;
   try {
     sender.send(message, attempt);
-    return await promise;
+    const tried = await promise;
+    isOverdue = isTimeout(tried.outcome);
+    return { ...tried, overdue: isOverdue ? { answer: late.promise, cut } : null };
   } finally {
     clearInterval(sweep);
-    await sender.close();
+    if (isOverdue) void late.promise.then(() => sender.close());
+    else await sender.close();
   }
+
+  function cut(): void {
+    sender.cut();
+    late.resolve(null);
+  }
+}
+
+/** Whether an answer may still come. */
+function isTimeout(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && outcome.code === 'TIMEOUT' && outcome.status === null;
 }

@@ -9,13 +9,20 @@ const BODY_BYTES = 65_536;
 /** The sender's own lease is over, which is no failure of the endpoint. */
 export const LEASE_ENDED: Outcome = { kind: 'ours', detail: 'the lease ended' };
 
+/** Called with the status of an answer that came after the deadline; null: none came. */
+export type OnLateAnswer = (status: number | null) => void;
+
 /** One request and its answer on one connection. */
 export interface Exchange {
   handler: Dispatcher.DispatchHandler;
   /** `connect` until the request is about to be written. */
   readonly phase: Phase;
-  /** Aborts it; returns the answer so far, or null before a status line. `ended` is no longer called. */
-  cut(): Outcome | null;
+  /**
+   * Aborts it; returns the answer so far, or null before a status line. `ended` is no longer called. With
+   * `late`, a request that was written and has no status line yet stays open until one comes, or until
+   * it is cut again; `late` is called once, with null when none came.
+   */
+  cut(late?: OnLateAnswer): Outcome | null;
 }
 
 export interface ExchangeOptions {
@@ -42,6 +49,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
   let received = 0;
   let head: Buffer[] | null = null;
   let over = false; // from then on undici only echoes the abort
+  let awaited: OnLateAnswer | null = null; // once it is over
 
   function answer(): Outcome {
     const code = codeOfStatus(status);
@@ -64,6 +72,12 @@ export function openExchange(options: ExchangeOptions): Exchange {
     controller?.abort(new Error('cut off'));
   }
 
+  function cameLate(code: number | null): void {
+    const late = awaited;
+    awaited = null;
+    late?.(code);
+  }
+
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
       controller = started;
@@ -71,8 +85,13 @@ export function openExchange(options: ExchangeOptions): Exchange {
       if (performance.now() > options.startBy()) end(LEASE_ENDED);
       if (over) started.abort(new Error('cut off'));
     },
-    onResponseStart(_controller, statusCode, headers) {
-      if (over || statusCode < 200) return; // informational: the answer is still to come
+    onResponseStart(current, statusCode, headers) {
+      if (statusCode < 200) return; // informational: the answer is still to come
+      if (awaited !== null) {
+        cameLate(statusCode);
+        current.abort(new Error('cut off'));
+      }
+      if (over) return;
       if (performance.now() > options.deadline) {
         stop(timedOut('answer', options.timeoutMs));
         return;
@@ -93,6 +112,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
       end(answer());
     },
     onResponseError(_controller, error) {
+      cameLate(null);
       end(status > 0 ? answer() : outcomeOfError(error, phaseOf()));
     },
   };
@@ -102,9 +122,13 @@ export function openExchange(options: ExchangeOptions): Exchange {
     get phase() {
       return phaseOf();
     },
-    cut: () => {
+    cut: (late) => {
+      const isWritten = controller !== null && !over && status === 0;
       over = true;
-      controller?.abort(new Error('cut off'));
+      cameLate(null);
+      if (late !== undefined && isWritten) awaited = late;
+      else controller?.abort(new Error('cut off'));
+      if (!isWritten) late?.(null);
       return status > 0 ? answer() : null;
     },
   };

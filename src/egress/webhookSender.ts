@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 
-import type { Outcome } from '../rules/outcome.ts';
+import type { LateAnswer, Outcome } from '../rules/outcome.ts';
 import type { Outlet } from './egress.ts';
 import { LEASE_ENDED, openExchange, timedOut, type Exchange } from './exchange.ts';
 import { outcomeOfError } from './networkError.ts';
@@ -28,7 +28,7 @@ export interface WebhookSender<M extends Message> {
   send(message: M, attempt: number): void;
   /** Ends requests that are past their deadline; call it every few tens of ms. */
   sweep(now: number): void;
-  /** Cuts every open request when the lease is over; those without an answer end as `ours`. */
+  /** Cuts every open request when the lease is over; those without an answer end as `ours`. Late answers are no longer awaited. */
   cut(): void;
   readonly inFlight: number;
   close(): Promise<void>;
@@ -55,6 +55,12 @@ export interface WebhookSenderOptions<M extends Message> {
   /** A counter of open requests that several senders may share. */
   requests?: OpenRequests;
   ended: OnAttemptEnd<M>;
+  /**
+   * Called once for each attempt that ended as a timeout, with null when no answer has come after all.
+   * A request at its deadline stays open for it, uncounted, until its status line comes or `cut` is
+   * called. Without it such a request is cut.
+   */
+  late?: (late: LateAnswer | null) => void;
 }
 
 export interface OpenRequests {
@@ -72,6 +78,7 @@ export function createWebhookSender<M extends Message>(
 ): WebhookSender<M> {
   const { tokens = null, hidden = [], requests = { open: 0 } } = options;
   const open = new Set<OpenRequest<M>>();
+  const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
   const fixed = [
     'content-type',
     'application/json',
@@ -153,6 +160,7 @@ export function createWebhookSender<M extends Message>(
     // The set keeps insertion order and all requests share one timeout, so the oldest comes first.
     for (const request of open) {
       if (now - request.startedMono <= options.timeoutMs) return;
+      if (options.late !== undefined) overdue.add(request);
       request.end('deadline');
     }
   }
@@ -162,6 +170,8 @@ export function createWebhookSender<M extends Message>(
     sweep,
     cut: () => {
       for (const request of open) request.end('cut');
+      for (const request of overdue) request.end('cut');
+      overdue.clear();
     },
     get inFlight() {
       return open.size;
@@ -194,7 +204,7 @@ interface OpenRequest<M> {
 function openRequest<M extends Message>(
   message: M,
   startedAt: number,
-  options: Pick<WebhookSenderOptions<M>, 'timeoutMs' | 'startBy' | 'keepHeads'>,
+  options: Pick<WebhookSenderOptions<M>, 'timeoutMs' | 'startBy' | 'keepHeads' | 'late'>,
   finish: (request: OpenRequest<M>, outcome: Outcome) => void,
 ): OpenRequest<M> {
   const { timeoutMs, startBy = never, keepHeads = false } = options;
@@ -213,14 +223,23 @@ function openRequest<M extends Message>(
       return exchange.handler;
     },
     end(why) {
-      const answer = exchange?.cut() ?? null;
+      const answer = exchange?.cut(why === 'deadline' ? onLate : undefined) ?? null;
+      if (exchange === null && why === 'deadline') onLate?.(null);
       if (answer !== null) finish(request, answer);
       else if (why === 'cut') finish(request, LEASE_ENDED);
       else finish(request, timedOut(exchange?.phase ?? 'connect', timeoutMs));
     },
   };
 
+  const { late } = options;
+  const onLate =
+    late === undefined
+      ? undefined
+      : (status: number | null): void =>
+          late(status === null ? null : { status, afterMs: performance.now() - startedMono });
+
   function ended(outcome: Outcome): void {
+    if (outcome.kind === 'failed' && outcome.code === 'TIMEOUT') onLate?.(null);
     const is401 = outcome.kind === 'failed' && outcome.status === 401;
     if (is401 && request.refused !== null) request.refused();
     else finish(request, outcome);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
-import { loadConfig, publicUrl, type Config } from '../process/config.ts';
+import { loadConfig, type Config } from '../process/config.ts';
+import { localUrl } from '../process/publicUrl.ts';
 import { keepChild, type Child } from './children.ts';
 import { ensureConsole } from './console.ts';
 import { keepServer } from './keepServer.ts';
@@ -69,7 +70,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const config = loadConfig(env, 'dev');
   const dataDir = await openDataDir(config.dataDir);
   const port = config.port === 0 ? await choosePort(undefined) : config.port;
-  const url = publicUrl({ host: config.host, port });
+  const url = localUrl({ host: config.host, port });
   const stopping = new AbortController();
   const timing = { deadline: Infinity };
   const patience = (): number =>

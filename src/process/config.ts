@@ -5,6 +5,7 @@ import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/e
 import { z } from 'zod';
 
 import type { VaultKey } from '../db/vault.ts';
+import { isOrigin, missingPublicUrl } from './publicUrl.ts';
 
 /** A variable has an unusable value. The message is one sentence that names it and what it may be. */
 export class ConfigError extends Error {
@@ -18,6 +19,8 @@ export type Role = 'server' | 'worker' | 'dev';
 export interface Config {
   readonly port: number;
   readonly host: string;
+  /** The origin at which people reach the console and the API; null where that is `localUrl`. */
+  readonly publicUrl: string | null;
   /** An absolute path. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
@@ -66,12 +69,6 @@ export type ServiceConfig = Config & {
   readonly temporalAddress: string;
 };
 
-/** The URL at which a browser on this machine reaches the API, and to which links in mails point. */
-export function publicUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
-  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host;
-  return `http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
-}
-
 /** The task queue of the region, for the activities that send. */
 export function deliveryQueue(config: Pick<Config, 'taskQueue' | 'region'>): string {
   return `${config.taskQueue}-deliver-${config.region}`;
@@ -93,11 +90,14 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     need(role, 'DATABASE_URL', values.DATABASE_URL, 'the URL of a Postgres database');
     need(role, 'MILLRACE_ENCRYPTION_KEYS', values.MILLRACE_ENCRYPTION_KEYS, KEYS_FORM);
   }
+  const missing = missingPublicUrl(!service || values.MILLRACE_SUPERVISED === '1', values);
+  if (missing !== null) throw new ConfigError(missing);
   const address =
     temporal.connectionOptions.address ?? (service ? DEFAULT_TEMPORAL_ADDRESS : undefined);
   return {
     port: values.MILLRACE_PORT,
     host: values.MILLRACE_HOST,
+    publicUrl: values.MILLRACE_PUBLIC_URL ?? null,
     dataDir: resolve(values.MILLRACE_DATA_DIR),
     databaseUrl: values.DATABASE_URL ?? null,
     temporalAddress: address ?? null,
@@ -192,6 +192,14 @@ const url = (protocol: RegExp, error: string) =>
   z.string().refine((value) => protocol.test(URL.parse(value)?.protocol ?? ''), { error });
 const webUrl = url(/^https?:$/u, 'must be an http or https URL');
 
+/** An http or https URL without anything after its host and port, as its origin. */
+const origin = z
+  .string()
+  .refine(isOrigin, {
+    error: 'must be an http or https URL without a path, such as https://millrace.example.com',
+  })
+  .transform((value) => new URL(value).origin);
+
 /** A comma-separated list; blanks around commas and empty parts are ignored. */
 const list = (good: (part: string) => boolean, error: string) =>
   z
@@ -251,6 +259,7 @@ const host = z
 const Variables = z.object({
   MILLRACE_PORT: port.default(4600),
   MILLRACE_HOST: host.default('127.0.0.1'),
+  MILLRACE_PUBLIC_URL: origin.optional(),
   MILLRACE_DATA_DIR: z.string().default('./.millrace'),
   DATABASE_URL: url(/^postgres(ql)?:$/u, 'must be a postgres:// URL').optional(),
   MILLRACE_API_KEY: z
@@ -301,9 +310,9 @@ const Variables = z.object({
     .regex(/^\d{1,4}$|^10000$/u, { error: 'must be a number from 0 to 10000' })
     .transform(Number)
     .default(1_000),
+  MILLRACE_TEMPORAL_UI_URL: webUrl.optional(),
   // Set by `npm start` for its processes and by tests; not for operators.
   MILLRACE_TASK_QUEUE: name.default('millrace'),
-  MILLRACE_TEMPORAL_UI_URL: webUrl.optional(),
   MILLRACE_DEV_RECEIVER_URL: webUrl.optional(),
   MILLRACE_SUPERVISED: z.enum(['0', '1']).optional(),
 });

@@ -120,6 +120,19 @@ export async function release(sql: Sql, released: Release): Promise<boolean> {
   return rows.length === 1;
 }
 
+/** Replaces the failure of the same time, if no other sender has taken the cursor since that epoch. */
+export async function amendFailure(
+  sql: Sql,
+  { consumerId, epoch, failure }: { consumerId: string; epoch: number; failure: Failure },
+): Promise<void> {
+  await sql.query({
+    text: `
+      update cursors set last_failure = $3::jsonb
+       where consumer_id = $1 and epoch = $2 and head is not null and last_failure ->> 'at' = $4`,
+    values: [consumerId, epoch, JSON.stringify(failure), failure.at],
+  });
+}
+
 /**
  * The part of a commit that moves the cursors of the rows in `input` and renews their leases for $9
  * ms; it returns the consumers that are not fenced. With `parked` it also counts newly parked entries.

@@ -1,7 +1,8 @@
 import type { Db, Sql } from '../db/db.ts';
+import type { Failure } from '../rules/outcome.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import { commit } from './commit.ts';
-import { acquire, release } from './cursors.ts';
+import { acquire, amendFailure, release } from './cursors.ts';
 import { confirm, type Confirmation } from './filterRows.ts';
 import type { Lease, Release } from './lease.ts';
 import type { SenderOutcomes, Committed } from './senderOutcomes.ts';
@@ -16,6 +17,8 @@ export interface Progress {
   confirm(taken: Confirmation): Promise<void>;
   /** Releases the lease, and stores how the sender ended; false when it is fenced. */
   release(released: Release): Promise<boolean>;
+  /** Stores a failure in the place of the one of the same time, if no other sender has come since its release. */
+  amendFailure(amended: { consumerId: string; epoch: number; failure: Failure }): Promise<void>;
   /** What a sender has to find unchanged right before it sends; null when the consumer does not exist. */
   versions(consumerId: string): Promise<Versions | null>;
   /** The number of the last stored attempt at each entry above the position that has attempt rows. */
@@ -34,6 +37,7 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
     commit: (rows, leaseMs) => commit(db.pipe, rows, leaseMs),
     confirm: (taken) => confirm(db.pipe, taken),
     release: (released) => release(db.pipe, released),
+    amendFailure: (amended) => amendFailure(db.pipe, amended),
     versions: (consumerId) => versions(db.pipe, consumerId),
     failedAttempts: (consumerId, position) => failedAttempts(db.pipe, consumerId, position),
   };

@@ -121,4 +121,20 @@ export interface Failure {
   status: number | null;
   detail: string;
   at: string;
+  /** The answer that came late, where it is known that one comes. */
+  late?: StoredLate;
+}
+
+/** An answer that came after its request had ended as a timeout. */
+export interface LateAnswer {
+  status: number;
+  /** Since the start of the request. */
+  afterMs: number;
+}
+
+/** A late answer as a failure keeps it, with the version of the target that gave it. */
+export interface StoredLate {
+  status: number;
+  after_ms: number;
+  target: string;
 }

@@ -25,6 +25,10 @@ export const Alert = z
         recipients: z.int().nullable().meta({ description: 'The number of people' }),
         sent_at: Timestamp.nullable(),
         given_up_at: Timestamp.nullable(),
+        dropped_at: Timestamp.nullable().meta({
+          description:
+            'When it was not sent because nothing was left to tell, as every consumer had been resumed or had recovered by then',
+        }),
         last_error: z.string().nullable(),
       })
       .nullable()

@@ -8,6 +8,7 @@ import {
   type OpenRequests,
   type WebhookSender,
 } from '../egress/webhookSender.ts';
+import type { LateAnswer } from '../rules/outcome.ts';
 import type { OpenTarget } from './openTarget.ts';
 
 /** Opens the sender that posts webhooks to one target, signed and with its headers and credentials. */
@@ -28,6 +29,8 @@ export function openTargetSender<M extends Message>(
     /** As in `WebhookSenderOptions`. */
     startBy?: () => number;
     ended: OnAttemptEnd<M>;
+    /** As in `WebhookSenderOptions`. */
+    late?: (late: LateAnswer | null) => void;
   },
 ): WebhookSender<M> {
   const { egress, tokens, path, connections, ...rest } = options;

@@ -2,7 +2,8 @@ import { newId } from '../db/ids.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
 import type { Message } from '../egress/webhookSender.ts';
-import type { Outcome } from '../rules/outcome.ts';
+import { lateDetail, lateWaitMs } from '../rules/lateAnswer.ts';
+import type { LateAnswer, Outcome } from '../rules/outcome.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
 import type { OpenTarget } from './openTarget.ts';
 import { openTargetSender } from './targetSender.ts';
@@ -14,7 +15,8 @@ const SWEEP_MS = 25;
 
 /**
  * Sends one signed webhook with the body `{"test":{…}}` as a sender does, but with an OAuth2
- * token of its own. Rejects only for a fault of this machine.
+ * token of its own. After a timeout it waits twice as long again for the answer, so that the result
+ * says whether one comes. Rejects only for a fault of this machine.
  */
 export async function testTarget(
   target: OpenTarget,
@@ -22,6 +24,7 @@ export async function testTarget(
 ): Promise<TargetTest> {
   const { egress, userAgent, messageId = newId() } = options;
   const body = JSON.stringify({ test: { id: messageId, sent_at: new Date().toISOString() } });
+  const late = Promise.withResolvers<LateAnswer | null>();
   const { promise, resolve } = Promise.withResolvers<[outcome: Outcome, durationMs: number]>();
   const sender = openTargetSender<Message>(target, {
     egress,
@@ -32,25 +35,36 @@ export async function testTarget(
     userAgent,
     keepHeads: true,
     ended: (_message, outcome, _startedAt, durationMs) => resolve([outcome, durationMs]),
+    late: late.resolve,
   });
+  let waiting: NodeJS.Timeout | undefined;
   const sweep = setInterval(() => sender.sweep(performance.now()), SWEEP_MS);
   try {
     sender.send({ position: 0, messageId, body }, 1);
     const [outcome, duration_ms] = await promise;
     if (outcome.kind === 'ours') throw new Error(`a fault of this machine: ${outcome.detail}`);
     const isFailed = outcome.kind === 'failed';
+    const isTimeout = isFailed && outcome.code === 'TIMEOUT' && outcome.status === null;
+    if (isTimeout) waiting = setTimeout(() => sender.cut(), lateWaitMs(target.timeoutMs));
+    const answer = isTimeout ? await late.promise : null;
     return {
       message_id: messageId,
       outcome: outcome.kind,
       status: outcome.status,
       error_code: isFailed ? outcome.code : null,
-      detail: isFailed ? outcome.detail : null,
+      detail: detailOf(outcome, answer),
       duration_ms,
       response_head: outcome.responseHead,
       request: { method: 'POST', url: target.baseUrl, body },
     };
   } finally {
     clearInterval(sweep);
+    clearTimeout(waiting);
     await sender.close();
   }
+}
+
+function detailOf(outcome: Outcome, answer: LateAnswer | null): string | null {
+  if (outcome.kind !== 'failed') return null;
+  return answer === null ? outcome.detail : lateDetail(outcome.detail, answer);
 }

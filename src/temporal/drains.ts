@@ -7,6 +7,7 @@ import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainContext.ts';
+import { createLateAnswers } from '../delivery/lateAnswers.ts';
 import { loadSenderConfig } from '../delivery/senderConfig.ts';
 import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
@@ -89,6 +90,7 @@ export function createDrains(options: DrainsOptions): Drains {
     for (const drain of drains) drain.tick(now);
     if (drains.size > options.slots - SPARE_SLOTS) quietest(drains)?.stop('idle');
   }, TICK_MS);
+  const lateAnswers = createLateAnswers({ progress, log });
   // Only a hint that a row has changed: each commit and renewal returns the newest versions as well.
   const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
 
@@ -101,7 +103,8 @@ export function createDrains(options: DrainsOptions): Drains {
         drains.add(drain);
         return () => void drains.delete(drain);
       },
-      openSingle: (config, ended, startBy) => openSender(config, 1, ended, startBy),
+      openSingle: (config, ended, startBy, late) => openSender(config, 1, ended, startBy, late),
+      lateAnswers,
       reportHead: options.reportHead,
     },
     get running() {
@@ -112,6 +115,7 @@ export function createDrains(options: DrainsOptions): Drains {
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       unlisten();
+      lateAnswers.close();
       tails.records.close();
       tails.events.close();
       await committer[Symbol.asyncDispose]();

@@ -7,6 +7,7 @@ import type {
   OpenRequests,
   WebhookSender,
 } from '../egress/webhookSender.ts';
+import type { LateAnswer } from '../rules/outcome.ts';
 import { openTargetSender } from '../targets/targetSender.ts';
 
 /** Opens a sender that posts a consumer's webhooks to its target, over at most so many `connections`. */
@@ -15,6 +16,7 @@ export type OpenSender = <M extends Message>(
   connections: number,
   ended: OnAttemptEnd<M>,
   startBy: () => number,
+  late?: (late: LateAnswer | null) => void,
 ) => WebhookSender<M>;
 
 export interface OpenSenderOptions {
@@ -28,6 +30,12 @@ export interface OpenSenderOptions {
 export function createOpenSender({ egress, userAgent, requests }: OpenSenderOptions): OpenSender {
   const tokens = createTokens({ egress, userAgent });
   const process = { egress, tokens, userAgent, ...(requests === undefined ? {} : { requests }) };
-  return ({ target, path, consumerId }, connections, ended, startBy) =>
-    openTargetSender(target, { ...process, path, consumerId, connections, ended, startBy });
+  return ({ target, path, consumerId }, connections, ended, startBy, late) => {
+    const own = { path, consumerId, connections, ended, startBy };
+    return openTargetSender(target, {
+      ...process,
+      ...own,
+      ...(late === undefined ? {} : { late }),
+    });
+  };
 }

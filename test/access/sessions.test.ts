@@ -258,6 +258,12 @@ describe('a sign-in link', () => {
     expect(await code(again)).toEqual([401, 'unauthorized']);
   });
 
+  test('begins with the public address where one is set', async () => {
+    await using other = openApp(database.url, {}, { publicUrl: 'https://millrace.test' });
+    const { body } = await other.request('POST', '/v1/session/links');
+    expect(body.url).toMatch(/^https:\/\/millrace\.test\/signin#token=/u);
+  });
+
   test('that two open at once signs one of them in', async () => {
     const { body } = await api.request('POST', '/v1/session/links');
     const [, token] = (body.url as string).split('#token=');

@@ -19,9 +19,9 @@ function deliverOnce(
   blocked: BlockedConsumer,
   { last = false, ...fields }: Partial<DeliverDeps> & { last?: boolean } = {},
 ): Promise<unknown> {
-  const { context, openSingle, consumerId } = blocked;
+  const { context, openSingle, lateAnswers, consumerId } = blocked;
   const reportHead = (): Promise<void> => Promise.resolve();
-  const deps = { context, holder: HOLDER, openSingle, reportHead, ...fields };
+  const deps = { context, holder: HOLDER, openSingle, lateAnswers, reportHead, ...fields };
   const now = Date.now();
   const environment = new MockActivityEnvironment(
     {

@@ -91,6 +91,7 @@ test.concurrent('a worker killed between the stop and its mail: exactly one mail
     'x-millrace-consumer': id,
     'message-id': expect.stringMatching(new RegExp(`^<gone\\.${id}\\.\\d+@millrace>$`, 'u')),
   });
+  expect(smtp.mails[0]?.text).toContain(`https://millrace.test/consumers/${id}`);
   expect((await cluster.get(id)).status).toBe('stopped');
   expect(receiver.received).toHaveLength(length);
 }, 180_000);

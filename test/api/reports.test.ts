@@ -54,7 +54,13 @@ test('alerts are newest first, filtered, and tell what became of their mail', as
   expect((await walk('/v1/alerts?')).map((one) => one.id)).toEqual(ids.toReversed());
   const mine = await walk(`/v1/consumers/${id}/alerts?`);
   expect(mine.map((one) => one.id)).toEqual([ids[2], ids[1], ids[0]]);
-  const unsent = { recipients: null, sent_at: null, given_up_at: null, last_error: null };
+  const unsent = {
+    recipients: null,
+    sent_at: null,
+    given_up_at: null,
+    dropped_at: null,
+    last_error: null,
+  };
   expect(mine[1]).toEqual({
     id: ids[1],
     consumer_id: id,

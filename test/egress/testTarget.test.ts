@@ -52,6 +52,29 @@ test('a target is tested with a webhook that its own secret verifies; the answer
   expect((await api.request('GET', '/v1/targets')).body.data).toHaveLength(1);
 });
 
+test('a test of a target that answers too late says that it answers, and after how long', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using receiver = await openReceiver((_one, response) => {
+    setTimeout(() => response.writeHead(204).end(), 900);
+  });
+  const { body: target } = await api.request('POST', '/v1/targets', {
+    name: 't',
+    base_url: receiver.url,
+    timeout_ms: 500,
+  });
+  const { body } = await api.request('POST', `/v1/targets/${target.id}/test`);
+  expect(body).toMatchObject({ outcome: 'failed', status: null, error_code: 'TIMEOUT' });
+  expect(body.duration_ms).toBeLessThan(900); // it is the timeout that has failed it
+  expect(body.detail).toMatch(
+    /^no answer within 500 ms; it answers, but later than its timeout \(HTTP 204 after about (0\.9|1\.\d|1) s\)$/u,
+  );
+
+  receiver.respond = () => undefined;
+  const { body: silent } = await api.request('POST', `/v1/targets/${target.id}/test`);
+  expect(silent).toMatchObject({ outcome: 'failed', detail: 'no answer within 500 ms' });
+});
+
 test('blocked consumers of a target are tried at once when a test of it succeeds, only then', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());

@@ -151,6 +151,13 @@ test('every variable that it sets for us is one that the configuration knows, an
   for (const [, name = ''] of text.matchAll(/(?<!\$)\$\{([A-Z_]+)/gu)) expect(page).toContain(name);
 });
 
+test('links in alerts begin with an address that the operator gives', () => {
+  for (const name of ['server', 'worker']) {
+    const variables = compose.services[name]?.environment;
+    expect(variables?.['MILLRACE_PUBLIC_URL']).toMatch(/^\$\{MILLRACE_PUBLIC_URL:\?/u);
+  }
+});
+
 test('the image is pinned, runs as a user without rights, holds no secret, and copies what exists', async () => {
   const dockerfile = await read('Dockerfile');
   const stages = [...dockerfile.matchAll(/^FROM (\S+)(?: AS (\w+))?$/gmu)];

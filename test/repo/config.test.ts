@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import { ConfigError, deliveryQueue, loadConfig } from '../../src/process/config.ts';
+import { publicUrl } from '../../src/process/publicUrl.ts';
 
 const key = (): string => randomBytes(32).toString('base64');
 const base = {
@@ -36,6 +37,7 @@ describe('the environment', () => {
       idleAfterMs: 60_000,
       allowCidrs: [],
       alertEmails: [],
+      publicUrl: null,
       smtpUrl: null,
       alertWebhook: null,
       eventRetentionMs: 30 * 86_400_000,
@@ -61,6 +63,7 @@ describe('the environment', () => {
         MILLRACE_ALLOW_CIDRS: '10.0.0.0/8, fd00::/8',
         MILLRACE_ALERT_EMAIL: 'a@example.com,b@example.com',
         SMTP_URL: 'smtp://mail:25',
+        MILLRACE_PUBLIC_URL: 'https://Hooks.Example.com:443/',
         TEMPORAL_ADDRESS: 'temporal.example:7233',
         TEMPORAL_NAMESPACE: 'hooks',
       },
@@ -75,6 +78,7 @@ describe('the environment', () => {
       allowCidrs: ['10.0.0.0/8', 'fd00::/8'],
       alertEmails: ['a@example.com', 'b@example.com'],
       smtpUrl: 'smtp://mail:25',
+      publicUrl: 'https://hooks.example.com',
       temporalAddress: 'temporal.example:7233',
       temporalNamespace: 'hooks',
     });
@@ -127,11 +131,47 @@ describe('the environment', () => {
   });
 });
 
+describe('where links begin', () => {
+  const SMTP = { SMTP_URL: 'smtp://mail:25' };
+  const WEBHOOK = { MILLRACE_ALERT_WEBHOOK: 'https://ops.example.com' };
+  const NPM_START = { MILLRACE_SUPERVISED: '1' };
+
+  test.each([
+    ['server', SMTP],
+    ['worker', SMTP],
+    ['server', WEBHOOK],
+    ['worker', { ...WEBHOOK, MILLRACE_HOST: '127.0.0.1' }],
+    ['worker', { ...SMTP, ...NPM_START, MILLRACE_HOST: '0.0.0.0' }],
+    ['dev', { ...SMTP, MILLRACE_HOST: '10.0.0.1' }],
+  ] as const)('has to be said to %s where alerts leave this machine: %o', (role, env) => {
+    expect(failure({ ...base, ...env }, role)).toMatch(
+      /^MILLRACE_PUBLIC_URL must be set where (SMTP_URL|MILLRACE_ALERT_WEBHOOK) is: .*\.$/u,
+    );
+    const config = loadConfig({ ...base, ...env, MILLRACE_PUBLIC_URL: 'https://m.example' }, role);
+    expect(publicUrl(config)).toBe('https://m.example');
+  });
+
+  test.each([
+    ['server', { MILLRACE_ALERT_EMAIL: 'a@example.com' }, 'http://127.0.0.1:4600'],
+    ['server', { MILLRACE_HOST: '0.0.0.0', MILLRACE_PORT: '80' }, 'http://127.0.0.1:80'],
+    ['worker', { ...SMTP, ...NPM_START, MILLRACE_HOST: '127.0.0.2' }, 'http://127.0.0.2:4600'],
+    ['server', { ...WEBHOOK, ...NPM_START, MILLRACE_HOST: '::1' }, 'http://[::1]:4600'],
+    ['dev', { ...SMTP, MILLRACE_HOST: 'localhost' }, 'http://localhost:4600'],
+  ] as const)('is known to %s where people are on this machine: %o', (role, env, url) => {
+    expect(publicUrl(loadConfig({ ...base, ...env }, role))).toBe(url);
+  });
+});
+
 describe('a wrong value is one sentence that names the variable and what it may be', () => {
   test.each([
     ['MILLRACE_PORT', 'http', /a port from 0 to 65535, not "http"\.$/u],
     ['MILLRACE_PORT', '65536', /a port from 0 to 65535, not "65536"\.$/u],
     ['MILLRACE_HOST', 'http://x', /an IP address or a host name/u],
+    ['MILLRACE_PUBLIC_URL', 'millrace.example.com', /an http or https URL without a path/u],
+    ['MILLRACE_PUBLIC_URL', 'ftp://x', /an http or https URL without a path/u],
+    ['MILLRACE_PUBLIC_URL', 'https://x/app', /an http or https URL without a path/u],
+    ['MILLRACE_PUBLIC_URL', 'https://x/?a=1', /an http or https URL without a path/u],
+    ['MILLRACE_PUBLIC_URL', 'https://u@x', /an http or https URL without a path/u],
     ['MILLRACE_REGION', 'US West', /lower-case letters, digits and hyphens/u],
     ['MILLRACE_RETRY_WINDOW', '24', /a duration such as 24h, 60s or 500ms, not "24"\.$/u],
     ['MILLRACE_RETRY_WINDOW', '0s', /a duration from 1s to 30d/u],

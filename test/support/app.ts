@@ -68,6 +68,7 @@ export function openApp(
     bootstrapKey: KEY,
     requestsPerSecond: null,
     trustProxy: false,
+    publicUrl: null,
     ...settings,
   });
   const egress = createEgress({ allowCidrs });

@@ -47,6 +47,7 @@ export interface BlockedConsumer extends AsyncDisposable {
   receiver: TestReceiver;
   context: DrainContext;
   openSingle: HeadAttempt['openSingle'];
+  lateAnswers: HeadAttempt['lateAnswers'];
   attempt(fields?: AttemptFields): Promise<HeadResult>;
   cursor(): Promise<Cursor>;
   /** Every attempt that is stored, by position and number. */
@@ -80,7 +81,7 @@ export async function openBlockedConsumer(
     slots: 100,
     log,
   });
-  const { context, holder, openSingle } = drains.deps;
+  const { context, holder, openSingle, lateAnswers } = drains.deps;
   await api.api.request('PATCH', `/v1/targets/${api.targetId}`, { base_url: receiver.url });
   const { id: consumerId } = await api.create({ start: 'beginning', ...consumer });
   if (events > 0) await api.append('s', events);
@@ -91,6 +92,7 @@ export async function openBlockedConsumer(
       consumerId,
       holder,
       openSingle,
+      lateAnswers,
       sendWithinMs: 250,
       windowMs: undefined,
       ...fields,
@@ -119,6 +121,7 @@ export async function openBlockedConsumer(
     receiver,
     context,
     openSingle,
+    lateAnswers,
     attempt,
     cursor,
     attempts: async () => {

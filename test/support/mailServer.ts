@@ -16,14 +16,27 @@ export interface MailServer extends AsyncDisposable {
   mails: ReceivedMail[];
   /** Mails with this `X-Millrace-Alert`. */
   of(kind: string): ReceivedMail[];
+  /** Recipients it was asked about and did not answer, whose connections it still had at the time. */
+  hanging: Set<string>;
 }
 
-/** A real SMTP server that takes every mail. */
+/** A real SMTP server that takes every mail, but does not answer for the recipients that begin with `hang`. */
 export async function openMailServer(port = 0): Promise<MailServer> {
   const mails: ReceivedMail[] = [];
+  const hanging = new Set<string>();
+  const asked = new Map<string, string>();
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
+    onRcptTo: ({ address }, session, done) => {
+      if (!address.startsWith('hang')) {
+        done();
+        return;
+      }
+      hanging.add(address);
+      asked.set(session.id, address);
+    },
+    onClose: ({ id }) => void hanging.delete(asked.get(id) ?? ''),
     onData: (stream, session, done) => {
       const chunks: Buffer[] = [];
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -41,6 +54,7 @@ export async function openMailServer(port = 0): Promise<MailServer> {
     url: `smtp://127.0.0.1:${taken}`,
     port: taken,
     mails,
+    hanging,
     of: (kind) => mails.filter((mail) => mail.headers['x-millrace-alert'] === kind),
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {

@@ -13,6 +13,7 @@ export function MailBadge({ mail }: { mail: Mail }) {
   if (mail === null) return <Badge tone="idle" shape="○" text="no mail" />;
   if (mail.recipients === 0) return <Badge tone="warn" shape="▲" text="for nobody" />;
   if (mail.sent_at !== null) return <Badge tone="ok" shape="✓" text="sent" />;
+  if (mail.dropped_at !== null) return <Badge tone="idle" shape="○" text="not needed" />;
   if (mail.given_up_at !== null) return <Badge tone="bad" shape="✕" text="given up" />;
   if (mail.last_error !== null) return <Badge tone="warn" shape="▲" text="tried again" />;
   if (mail.recipients === null) return <Badge tone="idle" shape="○" text="long ago" />;
@@ -31,6 +32,9 @@ export function MailFacts({ mail }: { mail: Mail }) {
         mail.given_up_at === null
           ? null
           : ['Given up', <TimeText key="given" at={mail.given_up_at} />],
+        mail.dropped_at === null
+          ? null
+          : ['Not needed', <TimeText key="dropped" at={mail.dropped_at} />],
         mail.last_error === null ? null : ['Last error', mail.last_error],
         ['Message-ID', <code key="id">{mail.message_id}</code>],
       ]}

@@ -1,0 +1,146 @@
+import type { Logger } from 'pino';
+
+import type { Db } from '../db/db.ts';
+import { createLoop } from '../process/loop.ts';
+import { createChannelPace } from './channelPace.ts';
+import { isRefusal, type Mail, type Send } from './mail.ts';
+import {
+  claimMail,
+  dropMail,
+  nextMailInMs,
+  noteFailed,
+  noteSent,
+  rewriteMail,
+} from './outboxRows.ts';
+import { stillTrue } from './stillTrue.ts';
+
+/** How many alerts of one channel a process hands over at once. */
+const SLOTS = 4;
+/** How long what is under way may go on once the outbox is to end, ms. */
+const CLOSE_MS = 5_000;
+
+/** What a channel works with. */
+export interface ChannelOptions {
+  db: Db;
+  channel: Mail['channel'];
+  send: Send;
+  /** The pause between two looks without a hint, ms. */
+  pollMs: number;
+  /** How long one attempt may take, ms. */
+  attemptMs: number;
+  log: Logger;
+}
+
+/** Sends what is in the outbox for one channel until it is disposed of. */
+export interface Channel extends AsyncDisposable {
+  /** Makes it look immediately. */
+  hint(): void;
+}
+
+/** Starts to send what is in the outbox for one channel, several at once, without waiting for other channels. */
+export function startChannel(options: ChannelOptions): Channel {
+  const { db, channel, log } = options;
+  const pace = createChannelPace({ slots: SLOTS });
+  const underWay = new Set<Promise<void>>();
+  const closing = new AbortController();
+  let soon: NodeJS.Timeout | undefined;
+  const failed = (error: unknown): void =>
+    log.warn({ err: error, channel }, 'the outbox could not be read; trying again');
+  const loop = createLoop({ turn: fill, failed });
+  const timer = setInterval(loop.ask, options.pollMs);
+
+  /** Claims what is due until nothing is, or as many are under way as may be. */
+  async function fill(): Promise<void> {
+    clearTimeout(soon);
+    while (!closing.signal.aborted && underWay.size < pace.slots(performance.now())) {
+      const mail = await claimMail(db, channel);
+      if (mail === null) {
+        askIn(await nextMailInMs(db, channel));
+        return;
+      }
+      const one = handOver(mail)
+        .catch(failed)
+        .finally(() => {
+          underWay.delete(one);
+          loop.ask();
+        });
+      underWay.add(one);
+    }
+    askIn(pace.waitMs(performance.now()) || Infinity); // else one that is under way asks when it ends
+  }
+
+  /** Plans an earlier look than the next regular one. */
+  function askIn(ms: number): void {
+    if (ms < options.pollMs) soon = setTimeout(loop.ask, Math.max(1, ms));
+  }
+
+  async function handOver(claimed: Mail): Promise<void> {
+    const mail = await asItStands(claimed);
+    if (mail === null) return;
+    const { subject, message_id, recipients } = mail;
+    try {
+      await within(options.send, mail, AbortSignal.timeout(options.attemptMs), closing.signal);
+    } catch (error) {
+      await noteFailure(mail, error);
+      return;
+    }
+    pace.answered();
+    await noteSent(db, mail.id);
+    log.info({ channel, subject, message_id, recipients: recipients.length }, 'alert sent');
+  }
+
+  /** The mail with what is still true of it; null when nothing is. Webhooks report what happened, and stay. */
+  async function asItStands(mail: Mail): Promise<Mail | null> {
+    if (channel === 'webhook') return mail;
+    const items = await stillTrue(db, mail);
+    if (items.length === mail.items.length) return mail;
+    if (items.length > 0) return rewriteMail(db, mail, items);
+    await dropMail(db, mail.id);
+    const { subject, message_id } = mail;
+    log.info({ channel, subject, message_id }, 'an alert is not sent: nothing is left to tell');
+    return null;
+  }
+
+  async function noteFailure(mail: Mail, error: unknown): Promise<void> {
+    const { subject, message_id } = mail;
+    if (isRefusal(error)) pace.answered();
+    else if (!closing.signal.aborted) pace.failed(performance.now());
+    const waitSeconds = Math.min(3600, 5 * 2 ** (mail.attempts - 1));
+    const givenUp = await noteFailed(db, mail.id, {
+      error: error instanceof Error ? error.message : 'failed',
+      waitSeconds,
+    });
+    const what = { err: error, channel, subject, message_id };
+    if (givenUp) log.error(what, 'an alert could not be sent for a day and is given up');
+    else log.warn({ ...what, again_in_s: waitSeconds }, 'an alert could not be sent');
+  }
+
+  return {
+    hint: loop.ask,
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      const cut = setTimeout(() => closing.abort(), CLOSE_MS);
+      await loop.close();
+      clearTimeout(soon);
+      await Promise.all(underWay);
+      clearTimeout(cut);
+    },
+  };
+}
+
+/** Sends, and rejects at once when a signal is aborted, whatever the sending does then. */
+async function within(send: Send, mail: Mail, late: AbortSignal, end: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([late, end]);
+  const cut = Promise.withResolvers<never>();
+  const onAbort = (): void =>
+    cut.reject(
+      new Error(end.aborted ? 'the process ended meanwhile' : 'it was not handed over in time'),
+    );
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await Promise.race([send(mail, signal), cut.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

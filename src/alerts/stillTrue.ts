@@ -1,0 +1,52 @@
+import type { Sql } from '../db/db.ts';
+import type { AlertKind } from '../schema/alert.ts';
+import type { AlertItem } from './alertItem.ts';
+import type { Mail } from './mail.ts';
+
+/** The newest alert about consumer k of these kinds is told by the mail $2. */
+const newestIsHere = (...kinds: AlertKind[]): string => `
+  $2 = (select a.message_id from alerts a
+         where a.consumer_id = k.id and a.kind in (${kinds.map((kind) => `'${kind}'`).join(', ')})
+         order by a.at desc, a.id desc limit 1)`;
+
+const STOPPED = `k.status = 'stopped' and ${newestIsHere('stopped', 'gone')}`;
+
+/** Whether the mail of the warning before this recovery has never been handed to a server. */
+const WARNING_NEVER_WENT = `
+  coalesce((select o.sent_at is null and o.attempts <= case when o.dropped_at is null then 0 else 1 end
+              from alerts a join outbox o on o.message_id = a.message_id
+             where a.consumer_id = k.id and a.kind = 'warning'
+             order by a.at desc, a.id desc limit 1), false)`;
+
+/** When it still has to be told of consumer k. What was lost stays lost. */
+const HOLDS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost', string> = {
+  stopped: STOPPED,
+  gone: STOPPED,
+  warning: `k.status = 'blocked' and k.warned_at is not null and ${newestIsHere('warning')}`,
+  recovered: `not ${WARNING_NEVER_WENT}`,
+  'dead-letters': 'exists (select from dead_letters d where d.consumer_id = k.id)',
+  aging: 'exists (select from aging g where g.consumer_id = k.id and g.warned_at is not null)',
+  lost: 'true',
+};
+
+/**
+ * What a mail has to tell as things stand now: each consumer once, by its newest alert, without those
+ * that were deleted, and without those for which nothing is left to do, because they were resumed,
+ * have recovered, or will be told of by a later mail.
+ */
+export async function stillTrue(
+  sql: Sql,
+  { kind, items, message_id }: Pick<Mail, 'kind' | 'items' | 'message_id'>,
+): Promise<AlertItem[]> {
+  if (kind === null) return items; // written before mails had a kind
+  const what = kind === 'retention' ? (items[0]?.first === undefined ? 'aging' : 'lost') : kind;
+  const byConsumer = new Map(items.map((item) => [item.consumer_id, item]));
+  const { rows } = await sql.query<{ id: string }>({
+    text: `
+      select k.id from consumers k
+       where k.id = any($1) and k.deleted_at is null and $2::text is not null and ${HOLDS[what]}`,
+    values: [[...byConsumer.keys()], message_id],
+  });
+  const holds = new Set(rows.map(({ id }) => id));
+  return [...byConsumer.values()].filter((item) => holds.has(item.consumer_id));
+}

@@ -1,0 +1,186 @@
+import { expect, test } from 'vitest';
+
+import { createDeadLetterDigest } from '../../src/alerts/deadLetterDigest.ts';
+import { smtpMail, type Send } from '../../src/alerts/mail.ts';
+import { createAging } from '../../src/retention/aging.ts';
+import { ALERT_OPTIONS, openAlertDesk, type AlertDesk } from '../support/alertDesk.ts';
+import { openMailServer, type ReceivedMail } from '../support/mailServer.ts';
+import { until } from '../support/poll.ts';
+import { silent } from '../support/streams.ts';
+
+const FROM = 'Millrace <millrace@example.com>';
+const consumersOf = (mail: ReceivedMail | undefined): string[] =>
+  mail?.headers['x-millrace-consumer']?.split(', ').toSorted() ?? [];
+
+async function named({ opened }: AlertDesk, ...names: string[]): Promise<string[]> {
+  const ids = [];
+  for (const name of names) ids.push((await opened.create({ name })).id as string);
+  return ids;
+}
+
+async function subjects({ opened }: AlertDesk): Promise<string[]> {
+  const { rows } = await opened.api.db.query<{ subject: string }>('select subject from outbox');
+  return rows.map(({ subject }) => subject);
+}
+
+const away: Send = () => Promise.reject(new Error('the mail server is away'));
+
+/** Every mail that waits is tried once, in vain. */
+async function tryInVain({ opened, outbox }: AlertDesk): Promise<void> {
+  await using trying = outbox(away);
+  await opened.api.db.query('update outbox set next_try_at = now() where sent_at is null');
+  trying.hint();
+  await until(async () => {
+    const untried =
+      'select from outbox where given_up_at is null and (attempts = 0 or last_error is null)';
+    return (await opened.api.db.query(untried)).rowCount === 0;
+  });
+}
+
+test('a consumer that stopped, was resumed and stopped again is told of once, and counted once', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [twice = '', once = ''] = await named(desk, 'twice', 'once');
+  await desk.lifecycle.stop(twice, new Date(), 'gone');
+  await desk.lifecycle.stop(once, new Date(), 'gone');
+  await desk.resume(twice);
+  await desk.lifecycle.stop(twice, new Date(), 'gone');
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.mails).toHaveLength(1);
+  expect(await subjects(desk)).toEqual(['Stopped, the endpoint is gone: 2 consumers → one']);
+  expect(smtp.mails[0]?.text).toContain('2 consumers of "one" have stopped');
+  expect(consumersOf(smtp.mails[0])).toEqual([once, twice].toSorted());
+  expect(smtp.mails[0]?.text.match(new RegExp(`consumers resume ${twice}`, 'gu'))).toHaveLength(2); // text and HTML
+  const alerts = await desk.alerts(twice, 'gone');
+  expect(alerts.map(({ mail }) => mail?.message_id)).toEqual([
+    smtp.mails[0]?.headers['message-id'],
+    smtp.mails[0]?.headers['message-id'],
+  ]);
+});
+
+test('a consumer that stopped anew for another reason is told of by the mail of the newest stop alone', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [twice = '', once = ''] = await named(desk, 'twice', 'once');
+  await desk.lifecycle.stop(twice, new Date(), 'gone');
+  await desk.lifecycle.stop(once, new Date(), 'gone');
+  await desk.resume(twice);
+  await desk.lifecycle.stop(twice, new Date(), 'parked');
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.of('gone').map(consumersOf)).toEqual([[once]]);
+  expect(smtp.of('stopped').map(consumersOf)).toEqual([[twice]]);
+});
+
+test('a consumer that was resumed or deleted before the mail goes is left out of it', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [resumed = '', deleted = '', left = ''] = await named(desk, 'resumed', 'deleted', 'left');
+  for (const id of [resumed, deleted, left]) await desk.lifecycle.stop(id, new Date(), 'gone');
+  await desk.resume(resumed);
+  await desk.opened.api.db.query(`update consumers set deleted_at = now() where id = '${deleted}'`);
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.mails.map(consumersOf)).toEqual([[left]]);
+  expect(await subjects(desk)).toEqual(['Stopped, the endpoint is gone: left → one']);
+  expect(smtp.mails[0]?.text).not.toContain(`consumers resume ${resumed}`);
+});
+
+test('no mail goes when every consumer that it tells of was resumed, and the alert says so', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [resumed = ''] = await named(desk, 'resumed');
+  await desk.lifecycle.stop(resumed, new Date(), 'gone');
+  await desk.resume(resumed);
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.mails).toEqual([]);
+  const [alert] = await desk.alerts(resumed, 'gone');
+  expect(alert?.mail).toMatchObject({ sent_at: null, given_up_at: null });
+  expect(alert?.mail?.dropped_at).not.toBeNull();
+});
+
+test('a mail that could not be sent for a while tells of nobody who has been resumed meanwhile, nor twice of who stopped again', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [resumed = '', again = '', left = ''] = await named(desk, 'resumed', 'again', 'left');
+  for (const id of [resumed, again, left]) await desk.lifecycle.stop(id, new Date(), 'gone');
+  await tryInVain(desk);
+  for (const id of [resumed, again]) await desk.resume(id);
+  await desk.lifecycle.stop(again, new Date(), 'gone'); // does not join what was tried
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.mails).toHaveLength(2);
+  expect(new Set(smtp.mails.flatMap(consumersOf))).toEqual(new Set([left, again]));
+});
+
+test('a warning that is over before its mail goes is not sent, nor is its recovery', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [late = '', still = '', told = ''] = await named(desk, 'late', 'still', 'told');
+  const warn = async (id: string): Promise<void> => {
+    await desk.lifecycle.block(id, 'HTTP 503', new Date());
+    await desk.lifecycle.warn(id, new Date());
+  };
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await warn(told);
+  await desk.sendAll(outbox);
+  for (const id of [late, still]) await warn(id);
+  for (const id of [late, told]) await desk.lifecycle.unblock(id, new Date(), true);
+  await desk.sendAll(outbox);
+  expect(smtp.of('warning').map(consumersOf)).toEqual([[told], [still]]);
+  expect(smtp.of('recovered').map(consumersOf)).toEqual([[told]]);
+});
+
+test('a warning that may have been taken is followed by its recovery', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [tried = ''] = await named(desk, 'tried');
+  await desk.lifecycle.block(tried, 'HTTP 503', new Date());
+  await desk.lifecycle.warn(tried, new Date());
+  await tryInVain(desk);
+  await desk.lifecycle.unblock(tried, new Date(), true);
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.mails.map(({ headers }) => headers['x-millrace-alert'])).toEqual(['recovered']);
+});
+
+test('dead letters that are gone before their mail goes are not told of', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const { db } = desk.opened.api;
+  const [kept = '', replayed = ''] = await named(desk, 'kept', 'replayed');
+  for (const id of [kept, replayed]) {
+    await db.query({
+      text: `insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id,
+                                       upstream_id, event, body, attempts, parked_at, died_at, last_failure)
+             values (gen_random_uuid(), $1, 1, 'm', 's', 'c:o', 'u', 'created', '{}', 3, now(), now(),
+                     '{"code":"HTTP_4XX","status":422,"detail":"HTTP 422","at":"2026-01-01T00:00:00Z"}')`,
+      values: [id],
+    });
+  }
+  await createDeadLetterDigest({ ...ALERT_OPTIONS, db, log: silent })();
+  await db.query({ text: 'delete from dead_letters where consumer_id = $1', values: [replayed] });
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.of('dead-letters').map(consumersOf)).toEqual([[kept]]);
+});
+
+test('a consumer that has passed its old events before the mail goes is left out of the warning', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const { db } = desk.opened.api;
+  const [behind = '', passed = ''] = await named(desk, 'behind', 'passed');
+  const position = await desk.opened.append('s', 3);
+  await db.query("update events set event_inserted_at = now() - interval '25 days'");
+  await desk.opened.setCursor(behind, 'position = 0');
+  const eventMs = 30 * 86_400_000;
+  const watch = createAging({ db, eventMs, alerts: ALERT_OPTIONS, log: silent });
+  await watch.run();
+  await desk.opened.setCursor(passed, `position = ${position}, idle = false`);
+  await watch.run();
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.of('warning').map(consumersOf)).toEqual([[behind]]);
+});

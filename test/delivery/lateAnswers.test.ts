@@ -1,0 +1,186 @@
+import { once } from 'node:events';
+
+import { describe, expect, test } from 'vitest';
+
+import {
+  aboutSeconds,
+  knownLate,
+  lateDetail,
+  lateWaitMs,
+  withLate,
+} from '../../src/rules/lateAnswer.ts';
+import type { Failure } from '../../src/rules/outcome.ts';
+import { openBlockedConsumer, type BlockedConsumer } from '../support/blocked.ts';
+import { until } from '../support/poll.ts';
+import { accept, type Respond } from '../support/receiver.ts';
+
+const TIMEOUT_MS = 500;
+const LATE =
+  /^no answer within 500 ms; it answers, but later than its timeout \(HTTP 204 after about [\d.]+ s\)$/u;
+
+const after =
+  (ms: number): Respond =>
+  (one, response) =>
+    void setTimeout(() => accept(one, response), ms);
+
+/** A blocked consumer whose endpoint has 500 ms, and whose next attempt is far away unless `tries` says otherwise. */
+async function openSlow(respond: Respond, tries = 6): Promise<BlockedConsumer> {
+  const blocked = await openBlockedConsumer(respond, { events: 1 });
+  const { api } = blocked;
+  await api.api.request('PATCH', `/v1/targets/${api.targetId}`, { timeout_ms: TIMEOUT_MS });
+  await api.setCursor(blocked.consumerId, `head = 1, attempt = ${tries}, tries = ${tries}`);
+  return blocked;
+}
+
+const detailOf = async (blocked: BlockedConsumer): Promise<string> =>
+  (await blocked.cursor()).last_failure?.detail ?? '';
+
+test('an answer that comes after the timeout is no success, but its failure says so, with how long it took', async () => {
+  await using blocked = await openSlow(after(1_000));
+  const result = await blocked.attempt();
+  // The attempt has ended as every timeout: its lease is released, and the answer has not come yet.
+  expect(result).toMatchObject({
+    outcome: 'failed',
+    failure: { code: 'TIMEOUT', detail: 'no answer within 500 ms' },
+  });
+  expect(await blocked.cursor()).toMatchObject({ holder: null, position: 0, head: 1, tries: 7 });
+  expect(blocked.receiver.received[0]?.status).toBe(0);
+  await until(async () => LATE.test(await detailOf(blocked)));
+  expect(await blocked.cursor()).toMatchObject({ position: 0, head: 1, tries: 7 });
+  expect(await blocked.attempts()).toMatchObject([{ outcome: 'failed', status: null }]);
+  const { health } = await blocked.api.read(blocked.consumerId);
+  expect(health.notes[0]).toMatch(/^Answers later than its timeout \(about [\d.]+ s\) since /u);
+});
+
+test('the next failure knows it from the start, until the endpoint has not answered for the whole wait', async () => {
+  await using blocked = await openSlow(after(800));
+  await blocked.attempt();
+  await until(async () => LATE.test(await detailOf(blocked)));
+  blocked.receiver.respond = () => undefined;
+  const result = await blocked.attempt({ schedule: { isFirst: false } });
+  expect(result).toMatchObject({ failure: { detail: expect.stringMatching(LATE) } });
+  await until(async () => (await detailOf(blocked)) === 'no answer within 500 ms');
+});
+
+test('what an endpoint answered before its target was changed is not held against it', async () => {
+  await using blocked = await openSlow(after(800));
+  const { api } = blocked;
+  await blocked.attempt();
+  await until(async () => LATE.test(await detailOf(blocked)));
+  await api.api.request('PATCH', `/v1/targets/${api.targetId}`, { headers: { a: 'b' } });
+  blocked.receiver.respond = () => undefined;
+  const result = await blocked.attempt();
+  expect(result).toMatchObject({ failure: { detail: 'no answer within 500 ms' } });
+});
+
+describe('a request that has timed out is ended', () => {
+  /** An endpoint that never answers, and says when the sender has hung up. */
+  function silent(): { respond: Respond; hungUp: number[] } {
+    const hungUp: number[] = [];
+    const respond: Respond = (_one, response) => {
+      void once(response, 'close').then(() => hungUp.push(performance.now()));
+    };
+    return { respond, hungUp };
+  }
+
+  test('before the next attempt is due', async () => {
+    const { respond, hungUp } = silent();
+    await using blocked = await openSlow(respond, 0);
+    const result = await blocked.attempt();
+    const { delayMs } = result as { delayMs: number };
+    const due = performance.now() + delayMs;
+    await until(() => hungUp.length === 1);
+    expect(delayMs).toBeLessThan(lateWaitMs(TIMEOUT_MS)); // otherwise this shows nothing
+    expect(hungUp[0]).toBeLessThan(due);
+  });
+
+  test('when the next attempt comes sooner than planned', async () => {
+    const { respond, hungUp } = silent();
+    await using blocked = await openSlow(respond);
+    await blocked.attempt();
+    expect(hungUp).toHaveLength(0);
+    blocked.receiver.respond = accept;
+    const began = performance.now();
+    expect(await blocked.attempt()).toMatchObject({ outcome: 'delivered' });
+    await until(() => hungUp.length === 1);
+    expect(hungUp[0]! - began).toBeLessThan(lateWaitMs(TIMEOUT_MS));
+  });
+
+  test('immediately when no attempt follows, or when what came of it cannot be stored', async () => {
+    const { respond, hungUp } = silent();
+    await using blocked = await openSlow(respond);
+    await blocked.attempt({ schedule: { isLast: true } });
+    await until(() => hungUp.length === 1);
+    const commit = (): never => {
+      throw Object.assign(new Error('value out of range'), { code: '22003' });
+    };
+    const progress = { ...blocked.context.progress, commit };
+    await expect(blocked.attempt({ context: { progress } })).rejects.toThrow('out of range');
+    await until(() => hungUp.length === 2);
+  });
+});
+
+test('a late answer changes nothing once another sender or a command has come', async () => {
+  await using blocked = await openSlow(() => undefined);
+  const { progress } = blocked.context;
+  const { consumerId } = blocked;
+  const { failure } = (await blocked.attempt()) as { failure: Failure };
+  const { rows } = await blocked.api.api.db.query<{ epoch: number }>('select epoch from cursors');
+  const epoch = rows[0]?.epoch ?? 0;
+  const amended = { ...failure, detail: 'amended' };
+  await progress.amendFailure({ consumerId, epoch: epoch - 1, failure: amended });
+  await progress.amendFailure({ consumerId, epoch, failure: { ...amended, at: 'another time' } });
+  expect(await detailOf(blocked)).toBe('no answer within 500 ms');
+  await progress.amendFailure({ consumerId, epoch, failure: amended });
+  expect(await detailOf(blocked)).toBe('amended');
+  await blocked.api.setCursor(consumerId, 'head = null'); // as a resume or a seek does
+  await progress.amendFailure({ consumerId, epoch, failure });
+  expect(await detailOf(blocked)).toBe('amended');
+});
+
+describe('the rule', () => {
+  const failure: Failure = { code: 'TIMEOUT', status: null, detail: 'no answer', at: 'now' };
+  const late = { status: 200, after_ms: 16_200, target: 't/1' };
+
+  test.each([
+    ['another timeout there', withLate(failure, late), failure, 't/1', late],
+    ['a timeout of another version', withLate(failure, late), failure, 't/2', null],
+    [
+      'a refused connection',
+      withLate(failure, late),
+      { ...failure, code: 'CONNECTION_REFUSED' },
+      't/1',
+      null,
+    ],
+    ['nothing known before', failure, failure, 't/1', null],
+    ['nothing failed before', null, failure, 't/1', null],
+  ] as const)('%s: what stays known', (_what, earlier, failed, target, known) => {
+    expect(knownLate(earlier, failed, target)).toEqual(known);
+  });
+
+  test('is written into the detail once, and taken out of it again', () => {
+    const told = withLate(withLate(failure, late), late);
+    expect(told.detail).toBe(
+      'no answer; it answers, but later than its timeout (HTTP 200 after about 16 s)',
+    );
+    expect(withLate(told, null)).toEqual(failure);
+    expect(lateDetail('x', { status: 500, afterMs: 900 })).toContain('HTTP 500 after about 0.9 s');
+  });
+
+  test.each([
+    [16_200, 'about 16 s'],
+    [9_949, 'about 9.9 s'],
+    [1_000, 'about 1 s'],
+    [620, 'about 0.6 s'],
+  ])('%i ms is %s', (ms, text) => {
+    expect(aboutSeconds(ms)).toBe(text);
+  });
+
+  test.each([
+    [500, 1_000],
+    [15_000, 30_000],
+    [60_000, 60_000],
+  ])('an answer with %i ms is awaited %i ms longer', (timeoutMs, ms) => {
+    expect(lateWaitMs(timeoutMs)).toBe(ms);
+  });
+});
