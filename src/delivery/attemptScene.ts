@@ -7,6 +7,7 @@ import {
   type HeadPlan,
 } from '../rules/headPlan.ts';
 import { blameOf, type Failed, type Failure } from '../rules/outcome.ts';
+import { stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { DrainContext } from './drainContext.ts';
 import type { SenderConfig } from './senderConfig.ts';
@@ -106,29 +107,42 @@ export async function endFailed(
   const failures = probed === null ? [failed] : [failed, probed];
   const isGone = failures.some((one) => blameOf(one) === 'gone');
   const tries = sender.lease.tries + 1;
-  const plan = isGone || schedule.isLast ? NO_NEXT_ATTEMPT : planNext(scene, tries, failures);
+  const scheduleFrom = scheduleStart(scene);
+  const plan =
+    isGone || schedule.isLast ? NO_NEXT_ATTEMPT : planNext(scene, scheduleFrom, failures);
   const { delayMs, nextAttemptAt, askedUntil } = plan;
   sender.note(config, tried, nextAttemptAt);
   await sender.commit(parkedEntries);
   const failure = storedFailure(failed, schedule.nowMs());
-  await sender.release({ position, attempt, tries, nextAttemptAt, askedUntil, failure }, config);
+  const scheduleAgainFrom = askedUntil ?? sender.lease.scheduleAgainFrom;
+  const times = { nextAttemptAt, askedUntil, scheduleFrom, scheduleAgainFrom };
+  await sender.release({ position, attempt, tries, ...times, failure }, config);
   if (isGone) return 'gone';
   const { host } = new URL(config.target.baseUrl);
   return { outcome: 'failed', host, position, attempt, failure, delayMs, nextAttemptAt };
 }
 
+/** When the schedule began, unix ms; where no sender has stored it, the window tells. */
+function scheduleStart({ context, schedule, sender }: AttemptScene): number {
+  const failedFor = context.retryWindowMs - schedule.remainingMs();
+  return sender.lease.scheduleFrom ?? schedule.nowMs() - Math.max(0, failedFor);
+}
+
 function planNext(
-  { context, schedule, sender }: AttemptScene,
-  tries: number,
+  { context, schedule, sender, config }: AttemptScene,
+  scheduleFrom: number,
   failures: Failed[],
 ): HeadPlan {
+  const { scheduleAgainFrom } = sender.lease;
+  const nowMs = schedule.nowMs();
   return planHead({
-    attempt: tries,
-    nowMs: schedule.nowMs(),
+    failingMs: nowMs - scheduleFrom,
+    sinceAskedMs: scheduleAgainFrom === null ? null : nowMs - scheduleAgainFrom,
+    nowMs,
     remainingMs: schedule.remainingMs(),
     windowMs: context.retryWindowMs,
     askedMs: longestRetryAfter(failures, Date.now()), // a date in it is by the wall clock
-    random: Math.random(),
+    stretch: stretchOf(config.consumerId),
     leastMs: sender.paceMs(),
   });
 }

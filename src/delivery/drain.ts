@@ -12,6 +12,7 @@ import { createAttemptLog } from '../progress/attemptLog.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedRow } from '../progress/parkedRows.ts';
 import type { Outcome } from '../rules/outcome.ts';
+import { stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { concludeDrain } from './conclusion.ts';
@@ -187,7 +188,11 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     slidingWindow,
     filters,
     lanes: createLanes<Entry>(config.ordering),
-    attempts: createAttemptLog(config.stream, retryWindowMs),
+    attempts: createAttemptLog({
+      stream: config.stream,
+      retryWindowMs,
+      stretch: stretchOf(config.consumerId),
+    }),
     limit: createInFlightLimit({
       max: mostInFlight(config),
       found: lease.flow,

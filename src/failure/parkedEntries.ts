@@ -1,6 +1,6 @@
 import type { LoadedBody, ParkedOps, ParkedRow } from '../progress/parkedRows.ts';
 import type { Failed } from '../rules/outcome.ts';
-import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
+import { nextDelayMs, parseRetryAfter, stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import {
   isHandedOut,
@@ -158,7 +158,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     }
     const now = readClocks();
     parked.attempts += 1;
-    parked.tries += 1;
+    parked.failingMs ??= now.clockMs;
     parked.failure = toFailure(outcome, now.nowMs);
     const at = plan(parked, outcome, now, windowMs);
     if (at === null && mayDie) {
@@ -223,17 +223,18 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
 
 /** When an entry that failed is tried again, on the consumer's clock; null when its window is over. */
 function plan(
-  { tries, parkedMs }: ParkedEntry,
+  { entry, failingMs, parkedMs }: ParkedEntry,
   { retryAfter }: Failed,
   { nowMs, clockMs }: Clocks,
   windowMs: number,
 ): number | null {
   const delay = nextDelayMs({
-    attempt: Math.max(1, tries),
+    failingMs: clockMs - (failingMs ?? clockMs),
+    sinceAskedMs: null,
     remainingMs: windowMs - (clockMs - parkedMs),
     windowMs,
     retryAfterMs: parseRetryAfter(retryAfter, nowMs),
-    random: Math.random(),
+    stretch: stretchOf(entry.messageId),
   });
   return delay === null ? null : clockMs + delay;
 }

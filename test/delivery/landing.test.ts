@@ -31,7 +31,7 @@ function openStations() {
   });
   const slidingWindow = createSlidingWindow<Entry>({ position: 0, ahead: [] });
   const lanes = createLanes<Entry>('record');
-  const attempts = createAttemptLog('events', 1_000);
+  const attempts = createAttemptLog({ stream: 'events', retryWindowMs: 1_000, stretch: 0.5 });
   const limit = createInFlightLimit({ max: 10, found: null, ramp: false });
   const mark = (): void => undefined;
   const dispatcher = createDispatcher<Outgoing>({

@@ -29,6 +29,8 @@ export interface Cursor {
   tries: number;
   next_attempt_at: string | null;
   asked_until: string | null;
+  schedule_from: string | null;
+  schedule_again_from: string | null;
   last_failure: { code: string; status: number | null; detail: string; at: string } | null;
 }
 
