@@ -29,7 +29,7 @@ export interface AttemptSchedule {
 
 /** What one attempt works with once its consumer has been looked up. */
 export interface AttemptScene {
-  context: Pick<DrainContext, 'pages' | 'progress' | 'parked' | 'retryWindowMs' | 'log'>;
+  context: Pick<DrainContext, 'pages' | 'progress' | 'parked' | 'now' | 'retryWindowMs' | 'log'>;
   schedule: AttemptSchedule;
   sender: SingleSender;
   config: SenderConfig;
@@ -141,7 +141,7 @@ function planNext(
     nowMs,
     remainingMs: schedule.remainingMs(),
     windowMs: context.retryWindowMs,
-    askedMs: longestRetryAfter(failures, Date.now()), // a date in it is by the wall clock
+    askedMs: longestRetryAfter(failures, context.now()),
     stretch: stretchOf(config.consumerId),
     leastMs: sender.paceMs(),
   });

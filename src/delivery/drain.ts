@@ -191,6 +191,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     attempts: createAttemptLog({
       stream: config.stream,
       retryWindowMs,
+      now: context.now,
       stretch: stretchOf(config.consumerId),
     }),
     limit: createInFlightLimit({
@@ -203,6 +204,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
       windowMs: retryWindowMs,
       clock,
       nowMs,
+      now: context.now,
       rows: parkedRows,
       total: lease.parkedTotal,
     }),

@@ -79,6 +79,8 @@ export interface ParkedEntriesOptions {
   clock: () => number;
   /** Unix ms, as Temporal counts. */
   nowMs: () => number;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   rows: ParkedRow[];
   /** How many entries have been parked since the last resume. */
   total: number;
@@ -97,7 +99,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
   merge(options.rows);
 
   function readClocks(): Clocks {
-    return { nowMs: nowMs(), clockMs: clock() };
+    return { nowMs: nowMs(), utcMs: options.now(), clockMs: clock() };
   }
 
   function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
@@ -225,7 +227,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
 function plan(
   { entry, failingMs, parkedMs }: ParkedEntry,
   { retryAfter }: Failed,
-  { nowMs, clockMs }: Clocks,
+  { utcMs, clockMs }: Clocks,
   windowMs: number,
 ): number | null {
   const delay = nextDelayMs({
@@ -233,7 +235,7 @@ function plan(
     sinceAskedMs: null,
     remainingMs: windowMs - (clockMs - parkedMs),
     windowMs,
-    retryAfterMs: parseRetryAfter(retryAfter, nowMs),
+    retryAfterMs: parseRetryAfter(retryAfter, utcMs),
     stretch: stretchOf(entry.messageId),
   });
   return delay === null ? null : clockMs + delay;

@@ -63,8 +63,10 @@ export function toFailure(
 
 /** The times of the two clocks that parked entries use, ms. */
 export interface Clocks {
-  /** Unix time. */
+  /** Unix time, as Temporal counts. */
   nowMs: number;
+  /** Unix time by the clock of Postgres, to which dates in `Retry-After` are compared. */
+  utcMs: number;
   /** The consumer's own clock, which stands still unless the consumer is active. */
   clockMs: number;
 }

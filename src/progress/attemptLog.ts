@@ -49,6 +49,8 @@ export interface AttemptLog {
 export interface AttemptLogOptions {
   stream: StreamName;
   retryWindowMs: number;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   /** By how much the consumer's schedule is stretched, as `stretchOf` has it. */
   stretch: number;
 }
@@ -83,7 +85,7 @@ export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
       nowMs: now,
       remainingMs: retryWindowMs,
       windowMs: retryWindowMs,
-      askedMs: longestRetryAfter(outcomes, now),
+      askedMs: longestRetryAfter(outcomes, options.now()),
       stretch,
       leastMs: paceMs,
     });

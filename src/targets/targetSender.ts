@@ -22,6 +22,8 @@ export function openTargetSender<M extends Message>(
     consumerId: string;
     connections: number;
     userAgent: string;
+    /** As in `WebhookSenderOptions`. */
+    now: () => number;
     /** Keeps the first 2 KB of successful answers as well as of failed ones. */
     keepHeads?: boolean;
     requests?: OpenRequests;

@@ -159,7 +159,12 @@ describe('the head that a drain ends with', () => {
     },
   ];
   test.each(cases)('$title', ({ failures, head }) => {
-    const log = createAttemptLog({ stream: 'events', retryWindowMs: DAY_MS, stretch: 0.5 });
+    const log = createAttemptLog({
+      stream: 'events',
+      retryWindowMs: DAY_MS,
+      now: () => NOW,
+      stretch: 0.5,
+    });
     for (const [position, outcome] of failures) {
       const ended = { position, messageId: 'm', attempt: 3, startedAt: NOW - 5, durationMs: 5 };
       log.failing(ended, outcome);

@@ -21,6 +21,7 @@ function openParked(rows: ParkedRow[] = []) {
     windowMs: 24 * HOUR,
     clock: () => time.now,
     nowMs: () => time.now,
+    now: Date.now,
     rows,
     total: 0,
   });

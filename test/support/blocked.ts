@@ -73,9 +73,11 @@ export async function openBlockedConsumer(
     openSender: createOpenSender({
       egress: createEgress({ allowCidrs: LOOPBACK }),
       userAgent: 'Millrace/test',
+      now: Date.now,
     }),
     listener,
     holder: HOLDER,
+    now: Date.now,
     idleAfterMs: 60_000,
     retryWindowMs: WINDOW_MS,
     reportHead: () => Promise.resolve(),
