@@ -7,10 +7,20 @@ import type { Target } from '../../src/schema/target.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFeed } from '../support/feed.ts';
 import { until } from '../support/poll.ts';
-import { openCluster } from '../support/processes.ts';
+import { openCluster, type Cluster } from '../support/processes.ts';
 import { accept, answer, openReceiver, type Received } from '../support/receiver.ts';
 
 const SHIFTED = new URL('../support/shiftedClock.ts', import.meta.url).href;
+
+interface Stored {
+  attempt: number;
+  started_at: string;
+  next_attempt_at: string | null;
+}
+
+function attemptsOf(cluster: Cluster, id: string): Promise<{ data: Stored[] }> {
+  return cluster.request('GET', `/v1/consumers/${id}/attempts`);
+}
 
 /** Whether a receiver with a right clock takes it by the official library. */
 function isTaken(secret: string, { headers, body }: Received): boolean {
@@ -56,9 +66,7 @@ test.each([
     expect(Date.now() - began).toBeLessThan(30_000);
     expect(receiver.received.every((one) => isTaken(first, one))).toBe(true);
     expect(taken.attempt).toBe(2);
-    const { data } = await cluster.request<{
-      data: { started_at: string; next_attempt_at: string | null }[];
-    }>('GET', `/v1/consumers/${id}/attempts`);
+    const { data } = await attemptsOf(cluster, id);
     for (const one of data) {
       expect(Math.abs(Date.parse(one.started_at) - began)).toBeLessThan(60_000);
       const planned = Date.parse(one.next_attempt_at ?? one.started_at);
@@ -101,23 +109,25 @@ test('an attempt that a frozen worker makes late plans the next one from its own
   const worker = await cluster.startWorker();
   await createFeed(cluster, 'a').append(0, 1);
   const { id } = await cluster.consumer(receiver.url);
-  await until(() => receiver.received.length === 2, { timeoutMs: 60_000 });
-  // Temporal gives it the third attempt 5 s later; by the table, the fourth follows 10 s after that.
-  const wakesAt = performance.now() + 18_000;
+  const attempt = (number: number): Promise<Stored> =>
+    until(
+      async () => {
+        const { data } = await attemptsOf(cluster, id);
+        return data.find((one) => one.attempt === number);
+      },
+      { timeoutMs: 90_000, what: `attempt ${number} is stored` },
+    );
+  // Frozen once Temporal knows of the second attempt: it gives out the third one 5 s after it, and by
+  // the schedule the fourth follows 10 s after that.
+  const third = Date.parse((await attempt(2)).next_attempt_at ?? '');
+  await until(() => Date.now() > third - 2_000);
   process.kill(worker.pid, 'SIGSTOP');
   try {
-    await until(() => performance.now() > wakesAt, { timeoutMs: 30_000 });
+    await until(() => Date.now() > third + 13_000, { timeoutMs: 30_000 });
   } finally {
     process.kill(worker.pid, 'SIGCONT');
   }
-  const stored = await until(
-    async () => {
-      const { data } = await cluster.request<{
-        data: { attempt: number; started_at: string; next_attempt_at: string | null }[];
-      }>('GET', `/v1/consumers/${id}/attempts`);
-      return data.find(({ attempt }) => attempt === 3);
-    },
-    { timeoutMs: 60_000 },
-  );
-  expect(Date.parse(stored.next_attempt_at ?? '')).toBeGreaterThan(Date.parse(stored.started_at));
+  const late = await attempt(3);
+  expect(Date.parse(late.started_at)).toBeGreaterThan(third + 13_000);
+  expect(Date.parse(late.next_attempt_at ?? '')).toBeGreaterThan(Date.parse(late.started_at));
 }, 180_000);
