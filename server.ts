@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 
 import { Client, Connection } from '@temporalio/client';
 
@@ -15,6 +16,8 @@ import { createVault } from './src/db/vault.ts';
 import { createEgress } from './src/egress/egress.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
+import { startClock } from './src/process/clock.ts';
+import { clockNotes } from './src/process/clockNotes.ts';
 import {
   ConfigError,
   deliveryQueue,
@@ -36,7 +39,7 @@ import { testTarget } from './src/targets/testTarget.ts';
 import { countAppends } from './src/telemetry/appendMetrics.ts';
 import { showConsumerGauges } from './src/telemetry/consumerGauges.ts';
 import { sampleLag } from './src/telemetry/lagSamples.ts';
-import { createMetrics, showPool, type Metrics } from './src/telemetry/metrics.ts';
+import { createMetrics, showClock, showPool, type Metrics } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
 import { createReadiness, type Readiness } from './src/temporal/readiness.ts';
 import { createWorkflowClient, type Workflows } from './src/temporal/workflowClient.ts';
@@ -72,6 +75,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     onError: (error) => log.warn({ err: error }, 'a Postgres connection was lost'),
   });
   await using listener = createListener({ url, log });
+  await using clock = startClock({ sql: db, process: `server ${hostname()}/${process.pid}`, log });
   const temporal = openTemporal(config);
   const metrics = openMetrics(config, db, log);
   const vault = createVault(config.encryptionKeys);
@@ -95,6 +99,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     requestsPerSecond: config.apiRateLimit,
     trustProxy: config.trustProxy,
     publicUrl: config.publicUrl,
+    now: clock.now,
   });
 
   const app = createApp({
@@ -102,16 +107,23 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     stores,
     targets: createTargets({ db, vault, egress }),
     testTarget: (target, messageId) =>
-      testTarget(target, { egress, userAgent: `Millrace/${manifest.version}`, messageId }),
+      testTarget(target, {
+        egress,
+        userAgent: `Millrace/${manifest.version}`,
+        now: clock.now,
+        messageId,
+      }),
     appender,
     access,
     commands: temporal.workflows,
     startWorkflow: temporal.workflows.start,
-    checks: readinessOf(config, db, temporal.connection),
+    notes: () => clockNotes(db),
+    checks: readinessOf(config, { sql: db, connection: temporal.connection, now: clock.now }),
     info: infoOf(config, manifest.version),
     metrics,
     log,
   });
+  showClock(metrics, clock);
   const server = createApiServer(app.fetch);
   await using shown = new AsyncDisposableStack();
   shown.use(await showMetrics(config, metrics, log));
@@ -165,10 +177,12 @@ function openTemporal(config: ServiceConfig): { connection: Connection; workflow
 }
 
 /** The checks of `/readyz`; they include the workers only where `npm start` runs those as well. */
-function readinessOf(config: ServiceConfig, sql: Db, connection: Connection): Readiness {
+function readinessOf(
+  config: ServiceConfig,
+  given: { sql: Db; connection: Connection; now: () => number },
+): Readiness {
   return createReadiness({
-    sql,
-    connection,
+    ...given,
     namespace: config.temporalNamespace,
     queues: config.supervised
       ? [

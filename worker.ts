@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import { createListener } from './src/db/listener.ts';
 import { createVault } from './src/db/vault.ts';
 import { createEgress } from './src/egress/egress.ts';
 import { choosePort } from './src/embedded/state.ts';
+import { startClock } from './src/process/clock.ts';
 import {
   ConfigError,
   deliveryQueue,
@@ -22,7 +24,7 @@ import {
 import { createLog, type Log } from './src/process/log.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
-import { createMetrics, showPool } from './src/telemetry/metrics.ts';
+import { createMetrics, showClock, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
 import { readTemporalMetrics, temporalTelemetry } from './src/temporal/sdkMetrics.ts';
 import { createWorkers } from './src/temporal/workers.ts';
@@ -86,6 +88,9 @@ async function serve(
     onError,
   });
   showPool(metrics, db);
+  await using clock = startClock({ sql: db, process: `worker ${hostname()}/${process.pid}`, log });
+  await clock.measure().catch(onError); // while Postgres is away nothing is sent, and it is measured again
+  showClock(metrics, clock);
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
   const grpc = Connection.lazy(config.temporalConnection);
@@ -109,6 +114,7 @@ async function serve(
     }),
     queues,
     version: manifest.version,
+    now: clock.now,
     idleAfterMs: config.idleAfterMs,
     retryWindowMs: config.retryWindowMs,
     alertEmails: [...config.alertEmails],
@@ -125,6 +131,7 @@ async function serve(
             url: config.alertWebhook,
             secrets: alertSecrets(config.alertWebhookSecret, config.encryptionKeys),
             userAgent: `Millrace/${manifest.version}`,
+            now: clock.now,
           }),
     slots: SLOTS,
     counts: countDeliveries(metrics),

@@ -34,6 +34,8 @@ export interface AccessOptions {
   bootstrapKey: string;
   /** Requests a second for each key, 0 for no limit; null: 1,000, and no limit for the configured key. */
   requestsPerSecond: number | null;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   trustProxy: boolean;
   publicUrl: string | null;
 }
@@ -44,7 +46,7 @@ const MINUTE = 60_000;
 /** Wires the stores of access together; the result owns the keyring and closes it. */
 export function createAccess(options: AccessOptions): Access {
   const { sql, vault, bootstrapKey } = options;
-  const apiKeys = createApiKeys(sql);
+  const apiKeys = createApiKeys(sql, options.now);
   const keyring = createKeyring({ ...options, apiKeys });
   const sessions = createSessions({ sql, bootstrapKey });
   const idempotency = createIdempotency({ sql, vault });

@@ -36,10 +36,13 @@ export interface ApiKeys {
 const COLUMNS =
   'id, name, scopes, last4, created_at, created_by, expires_at, last_used_at, revoked_at';
 
-/** The store that owns the table `api_keys`. */
-export function createApiKeys(sql: Sql): ApiKeys {
+/** The store that owns the table `api_keys`; `now` gives unix ms by the clock of Postgres. */
+export function createApiKeys(sql: Sql, now: () => number): ApiKeys {
   return {
-    create: (input, createdBy, seed = newSeed()) => create(sql, input, createdBy, seed),
+    create: async (input, createdBy, seed = newSeed()) => {
+      refusePast(input.expires_at ?? null, now());
+      return create(sql, input, createdBy, seed);
+    },
     get: (id) => find(sql, id),
     list: async ({ limit, after }) => {
       const { rows } = await sql.query<ApiKey>({
@@ -97,9 +100,6 @@ async function create(
   seed: Seed,
 ): Promise<NewApiKey> {
   const expiresAt = input.expires_at ?? null;
-  if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) {
-    throw refuseField('/expires_at', 'must be in the future');
-  }
   const key = `mk_${secretFor('api key', seed).toString('base64url')}`;
   const { rows } = await sql.query<ApiKey>({
     text: `
@@ -119,6 +119,12 @@ async function create(
   });
   const created = rows[0] ?? (await find(sql, seed.id));
   return { ...created!, key };
+}
+
+function refusePast(expiresAt: string | null, nowMs: number): void {
+  if (expiresAt !== null && Date.parse(expiresAt) <= nowMs) {
+    throw refuseField('/expires_at', 'must be in the future');
+  }
 }
 
 /** The SHA-256 that is stored in place of an API key, a session cookie or a sign-in token. */

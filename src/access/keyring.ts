@@ -28,6 +28,8 @@ export interface KeyringOptions {
   /** The configured key, which has every scope and no row. */
   bootstrapKey: string;
   listener: Pick<Listener, 'on'>;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   log: Pick<Logger, 'warn'>;
 }
 
@@ -57,7 +59,7 @@ export const BOOTSTRAP: Caller = {
 
 /** Compares keys in constant time; looks each one up by its hash, once in a few seconds. */
 export function createKeyring(options: KeyringOptions): Keyring {
-  const { apiKeys, listener, log } = options;
+  const { apiKeys, listener, now: nowMs, log } = options;
   const bootstrap = digestOf(options.bootstrapKey);
   const known = new Map<string, Known>();
   const looking = new Map<string, Promise<StoredKey | null>>();
@@ -74,10 +76,10 @@ export function createKeyring(options: KeyringOptions): Keyring {
     const age = performance.now() - (known.get(id)?.since ?? -Infinity);
     if (age > FRESH_MS) {
       const looked = lookUp(id, digest);
-      if (age > KNOWN_MS) return verdictOn(await looked);
+      if (age > KNOWN_MS) return verdictOn(await looked, nowMs());
       looked.catch(() => undefined); // the next request tries again; it throws after KNOWN_MS
     }
-    return verdictOn(known.get(id)?.key ?? null);
+    return verdictOn(known.get(id)?.key ?? null, nowMs());
   }
 
   /** Runs one query at a time for a key, and remembers its result unless `forget` was called meanwhile. */
@@ -128,10 +130,10 @@ export function createKeyring(options: KeyringOptions): Keyring {
   return { authenticate, touch, forget, close, [Symbol.asyncDispose]: close };
 }
 
-function verdictOn(key: StoredKey | null): KeyVerdict {
+function verdictOn(key: StoredKey | null, nowMs: number): KeyVerdict {
   if (key === null) return { refused: 'unknown' };
   if (key.revoked_at !== null) return { refused: 'revoked' };
   const { id, name, scopes, expires_at: expiresAt } = key;
-  if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) return { refused: 'expired' };
+  if (expiresAt !== null && Date.parse(expiresAt) <= nowMs) return { refused: 'expired' };
   return { caller: { id, name, scopes, expiresAt } };
 }

@@ -1,15 +1,3 @@
-/** The clocks of machines differ by less than this, ms; a larger difference is time that Temporal has skipped. */
-const SKEW_MS = 10_000;
-
-/**
- * A clock that shows unix ms as Temporal counts them, set by when this attempt was scheduled. The wall
- * clock would stay behind where Temporal's server skips time.
- */
-export function temporalClock(scheduledMs: number): () => number {
-  const ahead = scheduledMs - Date.now();
-  return ahead > SKEW_MS ? () => Date.now() + ahead : () => Date.now();
-}
-
 /** When Temporal scheduled an activity and the current attempt at it, unix ms. */
 interface Scheduled {
   scheduledTimestampMs: number;
@@ -19,20 +7,28 @@ interface Scheduled {
 }
 
 /**
- * The clock of an attempt that begins now, as Temporal counts time: its timestamps follow time
- * skipping, the wall clock does not. The window is `windowMs` long unless the activity has a time-out
- * of its own.
+ * A clock of unix ms for plans that Temporal carries out. It is that of Postgres (`now`), unless Temporal
+ * is ahead of it, as where its server skips time: then it goes on from when Temporal scheduled this
+ * attempt. An attempt that began long after that, in a process that was frozen, counts from its begin.
+ */
+export function temporalClock(
+  scheduled: Pick<Scheduled, 'currentAttemptScheduledTimestampMs'>,
+  now: () => number,
+): () => number {
+  const aheadMs = Math.max(0, scheduled.currentAttemptScheduledTimestampMs - now());
+  return () => now() + aheadMs;
+}
+
+/**
+ * The clock of an attempt that begins now, and what it leaves of the retry window. The window is
+ * `windowMs` long unless the activity has a time-out of its own.
  */
 export function attemptClock(
   scheduled: Scheduled,
   windowMs: number,
+  now: () => number,
 ): { nowMs: () => number; remainingMs: () => number } {
-  const began = performance.now();
-  const { currentAttemptScheduledTimestampMs: startedAt, scheduledTimestampMs } = scheduled;
-  const leftMs = scheduled.scheduleToCloseTimeoutMs ?? windowMs;
-  const tookMs = (): number => performance.now() - began;
-  return {
-    nowMs: () => startedAt + tookMs(),
-    remainingMs: () => leftMs - (startedAt - scheduledTimestampMs) - tookMs(),
-  };
+  const nowMs = temporalClock(scheduled, now);
+  const endsAt = scheduled.scheduledTimestampMs + (scheduled.scheduleToCloseTimeoutMs ?? windowMs);
+  return { nowMs, remainingMs: () => endsAt - nowMs() };
 }

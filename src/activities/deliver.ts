@@ -43,7 +43,7 @@ export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<D
 function attempt(deps: DeliverDeps, input: DeliverInput, { info, cancellationSignal }: Context) {
   const { context, holder, openSingle, lateAnswers } = deps;
   const { consumerId, last: isLast, windowMs } = input;
-  const clock = attemptClock(info, context.retryWindowMs);
+  const clock = attemptClock(info, context.retryWindowMs, context.now);
   const isFirst = info.attempt === 1;
   const schedule = { ...clock, cancelled: cancellationSignal, isFirst, isLast };
   const sendWithinMs = SEND_WITHIN_MS;

@@ -28,7 +28,7 @@ export async function drain(deps: DrainDeps, { consumerId }: Of): Promise<Draine
   const { context, holder, leaseMs } = deps;
   const activity = Context.current();
   const cancelled = activity.cancellationSignal;
-  const nowMs = temporalClock(activity.info.currentAttemptScheduledTimestampMs);
+  const nowMs = temporalClock(activity.info, context.now);
   const beat = setInterval(() => activity.heartbeat(), BEAT_MS);
   try {
     const opened = await openDrain({ consumerId, context, holder, leaseMs, nowMs, cancelled });

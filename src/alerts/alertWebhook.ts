@@ -17,10 +17,12 @@ export function alertWebhook(options: {
   url: string;
   secrets: readonly string[];
   userAgent: string;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
 }): Send {
   const sign = createSigner(options.secrets);
   return async ({ message_id, body }) => {
-    const timestamp = Math.floor(Date.now() / 1000);
+    const timestamp = Math.floor(options.now() / 1000);
     const answer = await postOnce(options.egress, options.url, {
       headers: {
         'content-type': 'application/json',

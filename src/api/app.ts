@@ -52,6 +52,8 @@ export interface AppDeps {
   startWorkflow: (consumerId: string) => Promise<void>;
   /** What `/readyz` waits for, by name. */
   checks: Record<string, Check>;
+  /** What needs an operator although it is ready, in sentences. */
+  notes: () => Promise<string[]>;
   info: Info;
   metrics: { text: () => Promise<string> };
   log: ErrorLog;

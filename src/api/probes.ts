@@ -12,7 +12,11 @@ export type Check = () => Promise<boolean>;
 const CHECK_MS = 1_500;
 
 /** `/healthz`: the process is up. `/readyz`: what it needs answers as well. Neither takes a key. */
-export function createProbeRoutes(deps: { checks: Record<string, Check> }): OpenAPIHono<AppEnv> {
+export function createProbeRoutes(deps: {
+  checks: Record<string, Check>;
+  /** What does not keep the API from serving but needs an operator, in sentences. */
+  notes: () => Promise<string[]>;
+}): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 
   app.openapi(HEALTHZ, (c) => c.json({ status: 'ok' as const }, 200));
@@ -21,7 +25,11 @@ export function createProbeRoutes(deps: { checks: Record<string, Check> }): Open
     const names = Object.keys(deps.checks);
     const passed = await Promise.all(Object.values(deps.checks).map(holds));
     const missing = names.filter((_, index) => !passed[index]);
-    if (missing.length === 0) return c.json({ status: 'ready' as const }, 200);
+    if (missing.length === 0) {
+      const notes = await deps.notes().catch(() => []); // they can't be read: it is ready all the same
+      const ready = { status: 'ready' as const };
+      return c.json(notes.length === 0 ? ready : { ...ready, notes }, 200);
+    }
     throw new ApiError({
       status: 503,
       code: 'not_ready',
@@ -60,7 +68,15 @@ const READYZ = createRoute({
   path: '/readyz',
   summary: 'Check whether Postgres, its migrations and Temporal are available',
   responses: {
-    200: json(z.object({ status: z.literal('ready') }), 'They are'),
+    200: json(
+      z.object({
+        status: z.literal('ready'),
+        notes: z.array(z.string()).optional().meta({
+          description: 'What needs an operator all the same: a clock that is off by more than 5 s',
+        }),
+      }),
+      'They are',
+    ),
     503: {
       content: {
         'application/problem+json': {

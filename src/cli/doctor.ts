@@ -60,8 +60,11 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     const fix = 'millrace dev starts everything here, node server.ts the API alone';
     return { findings: [warn('API', `does not answer at ${url}`, fix)], hosts };
   }
-  if (ready.ok) findings.push(ok('API', `ready at ${url}`));
-  else {
+  if (ready.ok) {
+    const { notes = [] } = (await ready.json().catch(() => ({}))) as { notes?: string[] };
+    findings.push(ok('API', `ready at ${url}`));
+    for (const note of notes) findings.push(warn('API', note, 'Run a time service on its machine'));
+  } else {
     const { detail = `status ${ready.status}` } = (await ready.json().catch(() => ({}))) as {
       detail?: string; // a proxy's page has none
     };

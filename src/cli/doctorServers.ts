@@ -2,6 +2,8 @@ import { Connection, type ConnectionOptions } from '@temporalio/client';
 
 import { openDb, type Sql } from '../db/db.ts';
 import { pendingMigrations } from '../db/migrate.ts';
+import { wrongClocks } from '../process/clockNotes.ts';
+import { aheadText } from '../process/clockReadings.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 /** The major version of Postgres that the tests use. */
@@ -49,6 +51,7 @@ export async function examinePostgres(options: {
         : await writable(db),
       await migrated(db),
       skew('Postgres', ms, sentAt, answered),
+      ...(await clocksOff(db)),
     ];
   } catch (error) {
     const why = whyOf(error);
@@ -62,6 +65,15 @@ export async function examinePostgres(options: {
           ),
         ];
   }
+}
+
+/** A finding for each process whose machine's clock is off, as it has noted itself. */
+async function clocksOff(sql: Sql): Promise<Finding[]> {
+  const wrong = await wrongClocks(sql).catch(() => []); // the table comes with the migrations
+  const fix = 'Run a time service (chrony, systemd-timesyncd) on its machine';
+  return wrong.map(({ process, aheadMs }) =>
+    warn(`Clock of ${process}`, `${aheadText(aheadMs)}; what is sent goes by that one`, fix),
+  );
 }
 
 async function writable(sql: Sql): Promise<Finding> {

@@ -8,6 +8,7 @@ import {
 } from '../rules/headPlan.ts';
 import { knownLate, targetVersionOf, withLate } from '../rules/lateAnswer.ts';
 import { blameOf, type Failed, type Failure } from '../rules/outcome.ts';
+import { stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { DrainContext } from './drainContext.ts';
 import type { LateAnswers } from './lateAnswers.ts';
@@ -30,7 +31,7 @@ export interface AttemptSchedule {
 
 /** What one attempt works with once its consumer has been looked up. */
 export interface AttemptScene {
-  context: Pick<DrainContext, 'pages' | 'progress' | 'parked' | 'retryWindowMs' | 'log'>;
+  context: Pick<DrainContext, 'pages' | 'progress' | 'parked' | 'now' | 'retryWindowMs' | 'log'>;
   schedule: AttemptSchedule;
   sender: SingleSender;
   config: SenderConfig;
@@ -109,14 +110,18 @@ export async function endFailed(
   const failures = probed === null ? [failed] : [failed, probed];
   const isGone = failures.some((one) => blameOf(one) === 'gone');
   const tries = sender.lease.tries + 1;
-  const plan = isGone || schedule.isLast ? NO_NEXT_ATTEMPT : planNext(scene, tries, failures);
+  const scheduleFrom = scheduleStart(scene);
+  const plan =
+    isGone || schedule.isLast ? NO_NEXT_ATTEMPT : planNext(scene, scheduleFrom, failures);
   const { delayMs, nextAttemptAt, askedUntil } = plan;
   sender.note(config, tried, nextAttemptAt);
   await sender.commit(parkedEntries);
   const target = targetVersionOf(config.target);
   const late = knownLate(sender.lease.lastFailure, failed, target);
   const failure = withLate(storedFailure(failed, schedule.nowMs()), late);
-  await sender.release({ position, attempt, tries, nextAttemptAt, askedUntil, failure }, config);
+  const scheduleAgainFrom = askedUntil ?? sender.lease.scheduleAgainFrom;
+  const times = { nextAttemptAt, askedUntil, scheduleFrom, scheduleAgainFrom };
+  await sender.release({ position, attempt, tries, ...times, failure }, config);
   const overdue = failed === tried.outcome ? sender.takeOverdue() : null;
   if (overdue !== null) {
     const { consumerId } = config;
@@ -130,18 +135,27 @@ export async function endFailed(
   return { outcome: 'failed', host, position, attempt, failure, delayMs, nextAttemptAt };
 }
 
+/** When the schedule began, unix ms; where no sender has stored it, the window tells. */
+function scheduleStart({ context, schedule, sender }: AttemptScene): number {
+  const failedFor = context.retryWindowMs - schedule.remainingMs();
+  return sender.lease.scheduleFrom ?? schedule.nowMs() - Math.max(0, failedFor);
+}
+
 function planNext(
-  { context, schedule, sender }: AttemptScene,
-  tries: number,
+  { context, schedule, sender, config }: AttemptScene,
+  scheduleFrom: number,
   failures: Failed[],
 ): HeadPlan {
+  const { scheduleAgainFrom } = sender.lease;
+  const nowMs = schedule.nowMs();
   return planHead({
-    attempt: tries,
-    nowMs: schedule.nowMs(),
+    failingMs: nowMs - scheduleFrom,
+    sinceAskedMs: scheduleAgainFrom === null ? null : nowMs - scheduleAgainFrom,
+    nowMs,
     remainingMs: schedule.remainingMs(),
     windowMs: context.retryWindowMs,
-    askedMs: longestRetryAfter(failures, Date.now()), // a date in it is by the wall clock
-    random: Math.random(),
+    askedMs: longestRetryAfter(failures, context.now()),
+    stretch: stretchOf(config.consumerId),
     leastMs: sender.paceMs(),
   });
 }

@@ -12,6 +12,7 @@ import { createAttemptLog } from '../progress/attemptLog.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedHead } from '../progress/parkedRows.ts';
 import type { Outcome } from '../rules/outcome.ts';
+import { stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { concludeDrain } from './conclusion.ts';
@@ -191,7 +192,12 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     slidingWindow,
     filters,
     lanes: createLanes<Entry>(config.ordering),
-    attempts: createAttemptLog(config.stream, retryWindowMs),
+    attempts: createAttemptLog({
+      stream: config.stream,
+      retryWindowMs,
+      now: context.now,
+      stretch: stretchOf(config.consumerId),
+    }),
     limit: createInFlightLimit({
       max: mostInFlight(config),
       found: lease.flow,
@@ -202,6 +208,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
       windowMs: retryWindowMs,
       clock,
       nowMs,
+      now: context.now,
       rows: parkedRows,
       total: lease.parkedTotal,
     }),

@@ -30,6 +30,8 @@ export interface DrainContext {
     ended: AttemptEnded<Outgoing>,
     startBy: () => number,
   ) => WebhookSender<Outgoing>;
+  /** Unix ms by the clock of Postgres, to which dates in `Retry-After` are compared. */
+  now: () => number;
   idleAfterMs: number;
   retryWindowMs: number;
   /** A drain ends after this long, so that new code and a new run of the workflow get their turn. */

@@ -31,7 +31,7 @@ export interface HeadAttempt {
   consumerId: string;
   context: Pick<
     DrainContext,
-    'pages' | 'progress' | 'parked' | 'committer' | 'loadConfig' | 'retryWindowMs' | 'log'
+    'pages' | 'progress' | 'parked' | 'committer' | 'loadConfig' | 'now' | 'retryWindowMs' | 'log'
   >;
   /** Names this process in the cursor. */
   holder: string;
@@ -129,6 +129,7 @@ async function attemptOnce(
     windowMs: context.retryWindowMs,
     clock: () => ownClock(config, nowMs()),
     nowMs,
+    now: context.now,
     rows,
     total: sender.lease.parkedTotal,
   });

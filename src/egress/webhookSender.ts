@@ -47,6 +47,8 @@ export interface WebhookSenderOptions<M extends Message> {
   tokens?: TokenSource | null;
   consumerId: string;
   userAgent: string;
+  /** Unix ms, whole, by the clock that signatures go by. */
+  now: () => number;
   timeoutMs: number;
   /** Keeps the first 2 KB of successful answers as well as of failed ones. */
   keepHeads?: boolean;
@@ -99,7 +101,7 @@ export function createWebhookSender<M extends Message>(
   }
 
   function send(message: M, attempt: number): void {
-    const startedAt = Date.now();
+    const startedAt = options.now();
     const timestamp = Math.floor(startedAt / 1000);
     const body = Buffer.from(message.body);
     const headers = [

@@ -6,7 +6,7 @@ import {
   type RecordKey,
 } from '../progress/parkedRows.ts';
 import type { Blame, Failed } from '../rules/outcome.ts';
-import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
+import { nextDelayMs, parseRetryAfter, stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import {
   isHandedOut,
@@ -96,6 +96,8 @@ export interface ParkedEntriesOptions {
   clock: () => number;
   /** Unix ms, as Temporal counts. */
   nowMs: () => number;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   rows: ParkedHead[];
   /** How many records have been parked since the last resume. */
   total: number;
@@ -115,7 +117,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
   let wanted: (entry: Entry) => boolean = () => true;
   readings.merge(options.rows);
 
-  const readClocks = (): Clocks => ({ nowMs: nowMs(), clockMs: clock() });
+  const readClocks = (): Clocks => ({ nowMs: nowMs(), utcMs: options.now(), clockMs: clock() });
 
   function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
     const now = readClocks();
@@ -167,7 +169,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     }
     const now = readClocks();
     parked.attempts += 1;
-    parked.tries += 1;
+    parked.failingMs ??= now.clockMs;
     if (about.blame === 'message') parked.failure = toFailure(outcome, now.nowMs);
     const at = plan(parked, outcome, now, windowMs);
     if (at === null && about.mayDie) {
@@ -240,17 +242,18 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
 
 /** When an entry that failed is tried again, on the consumer's clock; null when its window is over. */
 function plan(
-  { tries, parkedMs }: ParkedEntry,
+  { entry, failingMs, parkedMs }: ParkedEntry,
   { retryAfter }: Failed,
-  { nowMs, clockMs }: Clocks,
+  { utcMs, clockMs }: Clocks,
   windowMs: number,
 ): number | null {
   const delay = nextDelayMs({
-    attempt: Math.max(1, tries),
+    failingMs: clockMs - (failingMs ?? clockMs),
+    sinceAskedMs: null,
     remainingMs: windowMs - (clockMs - parkedMs),
     windowMs,
-    retryAfterMs: parseRetryAfter(retryAfter, nowMs),
-    random: Math.random(),
+    retryAfterMs: parseRetryAfter(retryAfter, utcMs),
+    stretch: stretchOf(entry.messageId),
   });
   return delay === null ? null : clockMs + delay;
 }

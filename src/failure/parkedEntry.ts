@@ -9,8 +9,8 @@ import type { Entry } from '../streams/entry.ts';
 
 /** The `due` of an entry that waits for an earlier one of its record and has no time of its own. */
 export const WAITS = Infinity;
-/** An entry is parked after a few quick tries, which count when its next attempt is planned. */
-const TRIES_BEFORE = 2;
+/** The quick tries before an entry is parked stand for the first time of its schedule, ms. */
+const TRIED_MS = 550;
 
 /**
  * Where a parked entry is:
@@ -34,8 +34,8 @@ export interface ParkedEntry {
   state: ParkedState;
   /** Whether Postgres has the row. */
   stored: boolean;
-  /** Failed attempts in its window; `attempts` counts those of its life. */
-  tries: number;
+  /** When it first failed in its window, by which its schedule goes; null: it has not. */
+  failingMs: number | null;
   /** Whether it counts as a newly parked record until its row is written. */
   counts: boolean;
 }
@@ -65,8 +65,10 @@ export function toFailure(
 
 /** The times of the two clocks that parked entries use, ms. */
 export interface Clocks {
-  /** Unix time. */
+  /** Unix time, as Temporal counts. */
   nowMs: number;
+  /** Unix time by the clock of Postgres, to which dates in `Retry-After` are compared. */
+  utcMs: number;
   /** The consumer's own clock, which stands still unless the consumer is active. */
   clockMs: number;
 }
@@ -98,7 +100,7 @@ export function newParked(
     failure: failed === null ? null : toFailure(failed, nowMs),
     state: 'waiting',
     stored: false,
-    tries: failed === null ? 0 : TRIES_BEFORE,
+    failingMs: failed === null ? null : clockMs - TRIED_MS,
     counts,
   };
 }
@@ -126,7 +128,7 @@ export function toParked(row: ParkedRow): ParkedEntry {
     failure: row.last_failure,
     state: 'waiting',
     stored: true,
-    tries: row.tries,
+    failingMs: row.failing_ms,
     counts: false,
   };
 }
@@ -143,9 +145,9 @@ export function toRow(parked: ParkedEntry): ParkedOps['inserts'][number] {
     event: entry.event,
     body: parked.stored ? '' : entry.body,
     attempts: parked.attempts,
-    tries: parked.tries,
     parked_at: parked.parkedAt.toISOString(),
     parked_ms: Math.round(parked.parkedMs),
+    failing_ms: parked.failingMs === null ? null : Math.round(parked.failingMs),
     due_ms: parked.due === WAITS ? null : Math.round(parked.due),
     last_failure: parked.failure,
   };

@@ -21,6 +21,8 @@ export interface FailingHead {
   nextAttemptAt: number | null;
   /** Until when the endpoint has asked to wait, unix ms; null: it has not. */
   askedUntil: number | null;
+  /** When the schedule of its attempts began, unix ms. */
+  scheduleFrom: number;
   outcome: Failed;
   startedAt: number;
 }
@@ -43,8 +45,19 @@ export interface AttemptLog {
   failingHead(now: number, paceMs: number): FailingHead | null;
 }
 
-/** Creates an empty log for a drain of the stream. */
-export function createAttemptLog(stream: StreamName, retryWindowMs: number): AttemptLog {
+/** What the attempts of a drain are logged and planned by. */
+export interface AttemptLogOptions {
+  stream: StreamName;
+  retryWindowMs: number;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
+  /** By how much the consumer's schedule is stretched, as `stretchOf` has it. */
+  stretch: number;
+}
+
+/** Creates an empty log. */
+export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
+  const { stream, retryWindowMs, stretch } = options;
   const failures: { attempt: AttemptRow; outcome: Failed; handedOver: boolean }[] = [];
   let batch = emptyBatch();
   let rows: AttemptRow[] = [];
@@ -67,18 +80,27 @@ export function createAttemptLog(stream: StreamName, retryWindowMs: number): Att
     if (head === undefined) return null;
     const outcomes = failures.map((one) => one.outcome);
     const { nextAttemptAt, askedUntil } = planHead({
-      attempt: 1, // the schedule begins, however often this entry was tried before
+      failingMs: 0, // the schedule begins, however often this entry was tried before
+      sinceAskedMs: null,
       nowMs: now,
       remainingMs: retryWindowMs,
       windowMs: retryWindowMs,
-      askedMs: longestRetryAfter(outcomes, now),
-      random: Math.random(),
+      askedMs: longestRetryAfter(outcomes, options.now()),
+      stretch,
       leastMs: paceMs,
     });
     const { attempt, outcome } = head;
     attempt.nextAttemptAt = nextAttemptAt;
     const { position, startedAt } = attempt;
-    return { position, attempt: attempt.attempt, nextAttemptAt, askedUntil, outcome, startedAt };
+    return {
+      position,
+      attempt: attempt.attempt,
+      nextAttemptAt,
+      askedUntil,
+      scheduleFrom: now,
+      outcome,
+      startedAt,
+    };
   }
 
   function toStore(): { batch: Batch; attempts: AttemptRow[] } {
@@ -132,9 +154,9 @@ export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
 
 /** What the cursor stores of the head that ended a drain. It counts as the first failure in a row. */
 export function toRelease(head: FailingHead): StoredHead {
-  const { position, attempt, nextAttemptAt, askedUntil, outcome, startedAt } = head;
+  const { outcome, startedAt, ...rest } = head;
   const failure = storedFailure(outcome, startedAt);
-  return { position, attempt, tries: 1, nextAttemptAt, askedUntil, failure };
+  return { ...rest, tries: 1, scheduleAgainFrom: rest.askedUntil, failure };
 }
 
 /** A batch without attempts. */

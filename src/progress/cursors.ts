@@ -4,8 +4,8 @@ import type { Failure } from '../rules/outcome.ts';
 import type { Lease, Release } from './lease.ts';
 
 /** The columns of a cursor without a failing entry: the next failure begins a new schedule. */
-const NOTHING_FAILS =
-  'head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null';
+const NOTHING_FAILS = `head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null,
+  schedule_from = null, schedule_again_from = null`;
 
 /** The columns of a cursor that the leader does not watch. */
 const UNWATCHED = 'indexed_epoch = null, wanted = null, wanted_version = null';
@@ -31,6 +31,8 @@ export async function acquire(
     head: number | null;
     attempt: number;
     tries: number;
+    schedule_from: string | null;
+    schedule_again_from: string | null;
     last_failure: Failure | null;
     flow: number | null;
     ramp: boolean;
@@ -51,8 +53,8 @@ export async function acquire(
         from (select * from cursors where consumer_id = $1 for update) old
         join consumers k on k.id = old.consumer_id
        where c.consumer_id = old.consumer_id
-      returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.last_failure, c.flow,
-                c.ramp, c.parked_total,
+      returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.schedule_from,
+                c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
                 coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
                   as pace_ms,
                 exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
@@ -68,10 +70,14 @@ export async function acquire(
     pace_ms: paceMs,
     parked_total: parkedTotal,
     last_failure: lastFailure,
+    schedule_from: from,
+    schedule_again_from: againFrom,
     ...rest
   } = row;
   const sendFrom = performance.now() + paceMs;
-  return { ...rest, waitMs, sendFrom, parkedTotal, lastFailure };
+  const scheduleFrom = from === null ? null : Date.parse(from);
+  const scheduleAgainFrom = againFrom === null ? null : Date.parse(againFrom);
+  return { ...rest, scheduleFrom, scheduleAgainFrom, waitMs, sendFrom, parkedTotal, lastFailure };
 }
 
 /** Ends a sender's lease, noting how it ended; false when the sender is fenced. */
@@ -93,6 +99,8 @@ export async function release(sql: Sql, released: Release): Promise<boolean> {
              tried_target_id = coalesce($13, tried_target_id),
              tries           = case when $8 then tries else $14 end,
              asked_until     = case when $8 then asked_until else $15 end,
+             schedule_from   = case when $8 then schedule_from else $17 end,
+             schedule_again_from = case when $8 then schedule_again_from else $18 end,
              paced_until     = coalesce(clock_timestamp() + make_interval(secs => $16 / 1000.0), paced_until)
        where consumer_id = $1 and epoch = $2
       returning consumer_id
@@ -104,7 +112,7 @@ export async function release(sql: Sql, released: Release): Promise<boolean> {
       released.idle,
       head?.position ?? null,
       head?.attempt ?? 0,
-      head === null || head.nextAttemptAt === null ? null : new Date(head.nextAttemptAt),
+      toDate(head?.nextAttemptAt),
       head === null ? null : JSON.stringify(head.failure),
       released.head === 'keep',
       released.flow !== undefined,
@@ -113,8 +121,10 @@ export async function release(sql: Sql, released: Release): Promise<boolean> {
       released.triedTarget?.version ?? null,
       released.triedTarget?.id ?? null,
       head?.tries ?? 0,
-      head?.askedUntil == null ? null : new Date(head.askedUntil),
+      toDate(head?.askedUntil),
       released.paceMs ?? null,
+      toDate(head?.scheduleFrom),
+      toDate(head?.scheduleAgainFrom),
     ],
   });
   return rows.length === 1;
@@ -131,6 +141,10 @@ export async function amendFailure(
        where consumer_id = $1 and epoch = $2 and head is not null and last_failure ->> 'at' = $4`,
     values: [consumerId, epoch, JSON.stringify(failure), failure.at],
   });
+}
+
+function toDate(unixMs: number | null | undefined): Date | null {
+  return unixMs == null ? null : new Date(unixMs);
 }
 
 /**

@@ -11,8 +11,12 @@ export interface Lease {
   head: number | null;
   /** The attempts that the failing entry has had. */
   attempt: number;
-  /** Failed attempts since the last success, which say how far the schedule has come. */
+  /** Failed attempts since the last success. */
   tries: number;
+  /** When the schedule of the attempts began, unix ms; null: nothing fails, or it was not stored. */
+  scheduleFrom: number | null;
+  /** When the schedule begins once more: at the end of the last wait that was asked for, unix ms; null: none was. */
+  scheduleAgainFrom: number | null;
   lastFailure: Failure | null;
   /** How many requests in flight the endpoint last bore; null: no limit is known. */
   flow: number | null;
@@ -36,6 +40,10 @@ export interface StoredHead {
   nextAttemptAt: number | null;
   /** Until when the endpoint has asked to wait, unix ms; null: it has not. */
   askedUntil: number | null;
+  /** When the schedule of the attempts began, unix ms. */
+  scheduleFrom: number;
+  /** When it begins once more, unix ms; null: no wait has been asked for. */
+  scheduleAgainFrom: number | null;
   failure: Failure;
 }
 

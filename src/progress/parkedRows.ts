@@ -15,10 +15,10 @@ export interface ParkedRow {
   upstream_id: string;
   event: EventType | null;
   attempts: number;
-  /** Failed attempts in the current window. */
-  tries: number;
   parked_at: string;
   parked_ms: number;
+  /** When it first failed in its current window; null: it has not. */
+  failing_ms: number | null;
   /** When it is due; null: it waits for an earlier entry of its record; -1: now. */
   due_ms: number | null;
   last_failure: ParkedFailure | null;
@@ -88,7 +88,7 @@ export interface ParkedStore {
 }
 
 const COLUMNS = `p.position, p.message_id, p.sync_id, p.collection_id, p.upstream_id, p.event, p.attempts,
-               p.tries, p.parked_at, p.parked_ms, p.due_ms, p.last_failure`;
+               p.parked_at, p.parked_ms, p.failing_ms, p.due_ms, p.last_failure`;
 
 /** Creates the reader of parked entries. */
 export function createParkedStore(sql: Sql): ParkedStore {
@@ -175,18 +175,19 @@ export function createParkedStore(sql: Sql): ParkedStore {
 export const PARKED_CTES = `
   parked_new as (
     insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
-                        body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
+                        body, attempts, parked_at, parked_ms, failing_ms, due_ms, last_failure)
     select p.* from json_to_recordset($15::json) as p(
              consumer_id uuid, position bigint, message_id text, sync_id text, collection_id text,
-             upstream_id text, event text, body text, attempts int, tries int, parked_at timestamptz,
-             parked_ms bigint, due_ms bigint, last_failure jsonb)
+             upstream_id text, event text, body text, attempts int, parked_at timestamptz,
+             parked_ms bigint, failing_ms bigint, due_ms bigint, last_failure jsonb)
       join moved using (consumer_id)
         on conflict (consumer_id, position) do nothing
   ), parked_changed as (
     update parked p
-       set attempts = u.attempts, tries = u.tries, due_ms = u.due_ms, last_failure = u.last_failure
+       set attempts = u.attempts, failing_ms = u.failing_ms, due_ms = u.due_ms,
+           last_failure = u.last_failure
       from json_to_recordset($16::json) as u(
-             consumer_id uuid, position bigint, attempts int, tries int, due_ms bigint,
+             consumer_id uuid, position bigint, attempts int, failing_ms bigint, due_ms bigint,
              last_failure jsonb)
       join moved using (consumer_id)
      where p.consumer_id = u.consumer_id and p.position = u.position
@@ -225,11 +226,11 @@ export async function parkEntry(
   const { rows } = await sql.query({
     text: `
       insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                          event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
+                          event, body, attempts, parked_at, parked_ms, due_ms, last_failure)
       select k.id, $3, $4, $5, $6, $7, $8, $9,
              greatest(1, (select max(attempt) from attempts a
                            where a.consumer_id = k.id and a.position = $3)),
-             0, $2, ${CLOCK}, -1, null
+             $2, ${CLOCK}, -1, null
         from consumers k where k.id = $1
           on conflict (consumer_id, position) do nothing
       returning position`,
@@ -252,9 +253,9 @@ export async function parkDeadLetters(
       with back as (${TAKE_OUT}
       ), parked as (
         insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                            event, body, attempts, tries, parked_at, parked_ms, due_ms, last_failure)
+                            event, body, attempts, parked_at, parked_ms, due_ms, last_failure)
         select b.consumer_id, b.position, b.message_id, b.sync_id, b.collection_id, b.upstream_id,
-               b.event, b.body, b.attempts, 0, $2, ${CLOCK}, -1, b.last_failure
+               b.event, b.body, b.attempts, $2, ${CLOCK}, -1, b.last_failure
           from back b join consumers k on k.id = b.consumer_id
             on conflict (consumer_id, position) do nothing
       )

@@ -63,7 +63,7 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
   }
 
   async function dropOld(): Promise<void> {
-    const oldest = dayOf(Date.now() - ageMs);
+    const oldest = await dayAgo(db, ageMs);
     for (const { name, day } of await partsOf(db)) {
       if (day === null || day >= oldest) continue;
       await db.transaction((tx) => drop(tx, [name]));
@@ -98,7 +98,7 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropAttempts})`);
       const parts = await partsOf(tx);
       if (parts.reduce((sum, { bytes }) => sum + bytes, 0) <= maxBytes) return NOTHING;
-      const partitions = oldestOf(parts).map(({ name }) => name);
+      const partitions = oldestOf(parts, await dayAgo(tx, 0)).map(({ name }) => name);
       if (partitions.length > 0) {
         await drop(tx, partitions);
         return { partitions, rows: 0 };
@@ -112,9 +112,8 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
   return { run };
 }
 
-/** The parts of the oldest day before today (UTC); without one, the default partitions that hold rows. */
-function oldestOf(parts: Part[]): Part[] {
-  const today = dayOf(Date.now());
+/** The parts of the oldest day before `today` (UTC); without one, the default partitions that hold rows. */
+function oldestOf(parts: Part[], today: string): Part[] {
   const days = parts.flatMap(({ day }) => (day !== null && day < today ? [day] : []));
   const [oldest] = days.toSorted();
   if (oldest !== undefined) return parts.filter(({ day }) => day === oldest);
@@ -163,7 +162,12 @@ async function deleteOlderHalf(tx: Sql, { name, parent }: Part): Promise<number>
   return deleted;
 }
 
-/** The UTC day of a unix time in ms, as in `20261123`. */
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
+/** The UTC day of so many ms ago by the clock of Postgres, as in `20261123`. */
+async function dayAgo(sql: Sql, ms: number): Promise<string> {
+  const { rows } = await sql.query<{ day: string }>({
+    text: `
+      select to_char((now() - $1 * interval '1 ms') at time zone 'utc', 'YYYYMMDD') as day`,
+    values: [ms],
+  });
+  return rows[0]!.day;
 }

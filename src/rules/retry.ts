@@ -1,18 +1,26 @@
-/** Seconds before the 2nd, 3rd, … attempt; the last value repeats. */
+/** Seconds from each time of the schedule to the next, from the first failure on; the last value repeats. */
 export const RETRY_SECONDS = [0.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600] as const;
+
+/** A time of the schedule that is less than this away counts as reached: an attempt may be this early, ms. */
+const EARLY_MS = 50;
 
 /** What the time of the next attempt depends on. */
 export interface RetryRequest {
-  /** Failed attempts so far, at least 1. */
-  attempt: number;
+  /** How long it had been failing when this attempt ended, ms; 0 when it was the first to fail. */
+  failingMs: number;
+  /**
+   * How long the last wait that the endpoint had asked for was over when this attempt ended, ms;
+   * negative when it was not; null when the endpoint has asked for none.
+   */
+  sinceAskedMs: number | null;
   /** What was left of the retry window when this attempt ended, ms. */
   remainingMs: number;
   /** The length of the retry window, ms. */
   windowMs: number;
   /** The delay that the endpoint demanded, in ms; null when it demanded none. */
   retryAfterMs: number | null;
-  /** A random number between 0 and 1. */
-  random: number;
+  /** By how much the schedule is stretched, as `stretchOf` has it. */
+  stretch: number;
   /** The least delay that a rate limit allows, ms; 0 by default. */
   leastMs?: number;
 }
@@ -20,7 +28,9 @@ export interface RetryRequest {
 /**
  * Milliseconds until the next attempt, or null when this was the last one of the retry window.
  *
- * The delay grows exponentially, with ±10 % jitter, or is exactly what Retry-After demanded. The last
+ * The schedule is a list of times that is fixed by the first failure, so nothing that is tried between
+ * two of them puts off the next one. The same list begins once more where a wait ends that the endpoint
+ * has asked for; of both lists the sooner time counts. Retry-After itself is followed exactly. The last
  * attempt is moved to just inside the window (30 s before the end of 24 h), because Temporal gives up
  * as soon as the next retry would be past it. Never 0, which Temporal takes for a final failure.
  */
@@ -29,11 +39,43 @@ export function nextDelayMs(request: RetryRequest): number | null {
   const room = request.remainingMs - margin;
   // Nothing may follow an attempt in the last minute (of 24 h): it was the last one.
   if (room <= margin) return null;
-  const step = RETRY_SECONDS[Math.min(request.attempt, RETRY_SECONDS.length) - 1] ?? 3600;
   // A second at least: `Retry-After: 0`, or a date in the past, must not cause a tight loop.
   const demanded = request.retryAfterMs === null ? null : Math.max(1_000, request.retryAfterMs);
-  const delay = demanded ?? step * 1000 * (0.9 + 0.2 * request.random);
+  const delay = demanded ?? untilScheduledMs(request);
   return Math.max(1, Math.min(Math.max(delay, request.leastMs ?? 0), room));
+}
+
+/** Milliseconds until the next time of the schedule, and at least its first step. */
+function untilScheduledMs({ failingMs, sinceAskedMs, stretch }: RetryRequest): number {
+  const factor = 0.9 + 0.2 * stretch;
+  const again = sinceAskedMs === null ? Infinity : untilNextMs(sinceAskedMs, factor);
+  const next = Math.min(untilNextMs(Math.max(0, failingMs), factor), again);
+  return Math.max(RETRY_SECONDS[0] * 1_000 * factor, next);
+}
+
+/** Milliseconds until the first time of the list that is to come, `sinceMs` after the list began. */
+function untilNextMs(sinceMs: number, factor: number): number {
+  const reachedMs = sinceMs + EARLY_MS;
+  let atMs = 0;
+  for (const seconds of RETRY_SECONDS) {
+    if (atMs > reachedMs) break;
+    atMs += seconds * 1_000 * factor;
+  }
+  const lastMs = RETRY_SECONDS[RETRY_SECONDS.length - 1]! * 1_000 * factor;
+  if (atMs <= reachedMs) atMs += (Math.floor((reachedMs - atMs) / lastMs) + 1) * lastMs;
+  return atMs - sinceMs;
+}
+
+/**
+ * A number from 0 to 1 for a consumer or an entry, always the same one (FNV-1a of its id). It makes the
+ * schedule up to 10 % shorter or longer, so that those that fail together are not tried together.
+ */
+export function stretchOf(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < id.length; index += 1) {
+    hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  }
+  return (hash >>> 0) / 0xffffffff;
 }
 
 /**

@@ -36,9 +36,11 @@ export interface OpenTarget {
 
 /** Reads a target and unseals its secrets; null when there is no such target. */
 export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
-  const { rows } = await sql.query<Row>({
+  const { rows } = await sql.query<Row & { previous_signs: boolean }>({
     name: 'open target',
-    text: 'select * from targets where id = $1',
+    text: `
+      select *, coalesce(previous_expires_at > clock_timestamp(), false) as previous_signs
+        from targets where id = $1`,
     values: [id],
   });
   const row = rows[0];

@@ -25,13 +25,12 @@ export function openSigningSecret(row: SealedRow, vault: Vault): string {
   return vault.open(row.signing_secret, SIGNING_SECRET(row.id));
 }
 
-/** The previous signing secret while it still signs, until `until` (unix ms); null afterwards. */
+/** The previous signing secret while it still signs by Postgres' clock, until `until` (unix ms); null afterwards. */
 export function openPrevious(
-  row: SealedRow,
+  row: SealedRow & { previous_signs: boolean },
   vault: Vault,
 ): { secret: string; until: number } | null {
-  if (row.signing_secret_previous === null || row.previous_expires_at === null) return null;
-  const until = Date.parse(row.previous_expires_at);
-  if (until <= Date.now()) return null;
-  return { secret: vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id)), until };
+  const { signing_secret_previous: sealed, previous_expires_at: expiresAt } = row;
+  if (sealed === null || expiresAt === null || !row.previous_signs) return null;
+  return { secret: vault.open(sealed, PREVIOUS_SECRET(row.id)), until: Date.parse(expiresAt) };
 }

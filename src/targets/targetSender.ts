@@ -23,6 +23,8 @@ export function openTargetSender<M extends Message>(
     consumerId: string;
     connections: number;
     userAgent: string;
+    /** As in `WebhookSenderOptions`. */
+    now: () => number;
     /** Keeps the first 2 KB of successful answers as well as of failed ones. */
     keepHeads?: boolean;
     requests?: OpenRequests;

@@ -241,16 +241,16 @@ async function rotateSecret(
   });
   const [row] = rows;
   if (row === undefined) return null;
-  const now = Date.now();
-  const { secret, stored } = rotateSigningSecret(vault, row, { expiresInS, seed, now });
+  const { secret, stored } = rotateSigningSecret(vault, row, { expiresInS, seed });
   if (stored !== null) {
     await tx.query({
       text: `
         update targets
-           set signing_secret = $2, signing_secret_previous = $3, previous_expires_at = $4,
+           set signing_secret = $2, signing_secret_previous = $3,
+               previous_expires_at = clock_timestamp() + make_interval(secs => $4),
                version = version + 1, updated_at = now()
          where id = $1`,
-      values: [id, stored.secret, stored.previous, stored.previousUntil],
+      values: [id, stored.secret, stored.previous, stored.previousSeconds],
     });
   }
   return { ...(await changed(tx, vault, id)), signing_secret: secret };

@@ -20,10 +20,16 @@ const SWEEP_MS = 25;
  */
 export async function testTarget(
   target: OpenTarget,
-  options: { egress: Egress; userAgent: string; messageId?: string },
+  options: {
+    egress: Egress;
+    userAgent: string;
+    /** Unix ms by the clock of Postgres. */
+    now: () => number;
+    messageId?: string;
+  },
 ): Promise<TargetTest> {
-  const { egress, userAgent, messageId = newId() } = options;
-  const body = JSON.stringify({ test: { id: messageId, sent_at: new Date().toISOString() } });
+  const { egress, userAgent, now, messageId = newId() } = options;
+  const body = JSON.stringify({ test: { id: messageId, sent_at: new Date(now()).toISOString() } });
   const late = Promise.withResolvers<LateAnswer | null>();
   const { promise, resolve } = Promise.withResolvers<[outcome: Outcome, durationMs: number]>();
   const sender = openTargetSender<Message>(target, {
@@ -33,6 +39,7 @@ export async function testTarget(
     consumerId: 'test',
     connections: 1,
     userAgent,
+    now,
     keepHeads: true,
     ended: (_message, outcome, _startedAt, durationMs) => resolve([outcome, durationMs]),
     late: late.resolve,

@@ -64,6 +64,15 @@ export function createMetrics(): Metrics {
   };
 }
 
+/** Adds a gauge of how far this machine's clock is ahead of that of Postgres; 0 until it was measured. */
+export function showClock(metrics: Metrics, clock: { readonly aheadMs: number | null }): void {
+  metrics.gauge(
+    'millrace_clock_offset_seconds',
+    "How far this machine's clock is ahead of that of Postgres",
+    () => (clock.aheadMs ?? 0) / 1_000,
+  );
+}
+
 /** Adds a gauge of the pool's connections by state. */
 export function showPool(metrics: Metrics, db: Pick<Db, 'connections'>): void {
   metrics.gauges(

@@ -33,6 +33,8 @@ export interface DrainsOptions {
   /** Names this process in cursors. */
   holder: string;
   idleAfterMs: number;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   retryWindowMs: number;
   /** How many activities this process may run concurrently. */
   slots: number;
@@ -79,6 +81,7 @@ export function createDrains(options: DrainsOptions): Drains {
     loadConfig: (consumerId) => loadSenderConfig(db.pipe, vault, consumerId),
     openSender: (config, ended, startBy) =>
       openSender(config, config.target.maxInFlight, ended, startBy),
+    now: options.now,
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: options.retryWindowMs,
     timeBudgetMs: TIME_BUDGET_MS,

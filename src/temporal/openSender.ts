@@ -22,14 +22,18 @@ export type OpenSender = <M extends Message>(
 export interface OpenSenderOptions {
   egress: Egress;
   userAgent: string;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   /** Counts the requests that are open, for metrics. */
   requests?: OpenRequests | undefined;
 }
 
 /** Creates the way out of a process: through the egress guard, with OAuth2 tokens that its senders share. */
-export function createOpenSender({ egress, userAgent, requests }: OpenSenderOptions): OpenSender {
+export function createOpenSender(options: OpenSenderOptions): OpenSender {
+  const { egress, userAgent, now, requests } = options;
   const tokens = createTokens({ egress, userAgent });
-  const process = { egress, tokens, userAgent, ...(requests === undefined ? {} : { requests }) };
+  const counted = requests === undefined ? {} : { requests };
+  const process = { egress, tokens, userAgent, now, ...counted };
   return ({ target, path, consumerId }, connections, ended, startBy, late) => {
     const own = { path, consumerId, connections, ended, startBy };
     return openTargetSender(target, {

@@ -7,6 +7,8 @@ export interface ReadinessOptions {
   sql: Sql;
   connection: Pick<Connection, 'workflowService' | 'withDeadline'>;
   namespace: string;
+  /** Unix ms by the clock of Postgres, to which Temporal's times are compared. */
+  now: () => number;
   /** The queues that a worker has to poll; empty where workers are not to be checked. */
   queues: { name: string; kind: 'workflow' | 'activity' }[];
 }
@@ -25,7 +27,7 @@ const KIND = { workflow: 1 as QueueType, activity: 2 as QueueType };
 
 /** Creates the checks; each ends within about a second while what it names answers. */
 export function createReadiness(options: ReadinessOptions): Readiness {
-  const { connection, namespace, queues } = options;
+  const { connection, namespace, now, queues } = options;
   let migrated = false; // once true it stays true, as migrations are not undone
 
   async function database(): Promise<boolean> {
@@ -50,8 +52,7 @@ export function createReadiness(options: ReadinessOptions): Readiness {
           }),
         );
         return (pollers ?? []).some(
-          ({ lastAccessTime }) =>
-            Date.now() - Number(lastAccessTime?.seconds ?? 0) * 1_000 < POLLED_MS,
+          ({ lastAccessTime }) => now() - Number(lastAccessTime?.seconds ?? 0) * 1_000 < POLLED_MS,
         );
       }),
     );

@@ -48,6 +48,8 @@ export interface WorkersOptions {
   queues: { control: boolean; deliver: boolean };
   version: string;
   idleAfterMs: number;
+  /** Unix ms by the clock of Postgres. */
+  now: () => number;
   retryWindowMs: number;
   alertEmails: string[];
   publicUrl: string;
@@ -83,6 +85,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     openSender: createOpenSender({
       egress: options.egress,
       userAgent: `Millrace/${options.version}`,
+      now: options.now,
       requests: options.counts?.requests,
     }),
     reportHead: workflows.failing,

@@ -146,6 +146,7 @@ describe('an API key', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     await using deaf = createKeyring({
       apiKeys: api.access.apiKeys,
+      now: Date.now,
       bootstrapKey: KEY,
       listener: { on: () => () => undefined },
       log: { warn: () => undefined },
@@ -166,6 +167,7 @@ describe('an API key', () => {
         find: (digest) => (asked.find++, apiKeys.find(digest)),
         used: (used) => (asked.used++, apiKeys.used(used)),
       },
+      now: Date.now,
       bootstrapKey: KEY,
       listener: { on: () => () => undefined },
       log: { warn: () => undefined },

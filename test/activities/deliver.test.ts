@@ -17,12 +17,16 @@ import { accept, answer } from '../support/receiver.ts';
 /** One attempt as Temporal makes it; what it throws is a value. */
 function deliverOnce(
   blocked: BlockedConsumer,
-  { last = false, ...fields }: Partial<DeliverDeps> & { last?: boolean } = {},
+  {
+    last = false,
+    lateMs = 0,
+    ...fields
+  }: Partial<DeliverDeps> & { last?: boolean; lateMs?: number } = {},
 ): Promise<unknown> {
   const { context, openSingle, lateAnswers, consumerId } = blocked;
   const reportHead = (): Promise<void> => Promise.resolve();
   const deps = { context, holder: HOLDER, openSingle, lateAnswers, reportHead, ...fields };
-  const now = Date.now();
+  const now = Date.now() - lateMs;
   const environment = new MockActivityEnvironment(
     {
       scheduledTimestampMs: now,
@@ -54,6 +58,20 @@ test('a failure of the endpoint is thrown with when Temporal is to try again, an
   const nextAttemptAt = new Date(next_attempt_at!).toISOString(); // Postgres drops zeros at the end
   const report = { attempt: 1, nextAttemptAt, lastFailure: last_failure };
   expect(told).toEqual([[blocked.consumerId, report]]);
+});
+
+test('an attempt that begins long after Temporal scheduled it, in a process that was frozen, plans from its own time', async () => {
+  await using blocked = await openBlockedConsumer(answer(503));
+  const began = Date.now();
+  const failure = await deliverOnce(blocked, { lateMs: 600_000 });
+  const [first] = await blocked.attempts();
+  const next = Date.parse(first?.next_attempt_at ?? '');
+  expect(next).toBeGreaterThan(began);
+  const { nextRetryDelay } = failure as ApplicationFailure;
+  expect(next).toBeLessThanOrEqual(Date.now() + Number(nextRetryDelay));
+  // What it has failed for includes the time in which it was frozen.
+  const from = Date.parse((await blocked.cursor()).schedule_from ?? '');
+  expect(began - from).toBeGreaterThan(599_000);
 });
 
 test('the last failure is not to be retried, and says so', async () => {
@@ -94,24 +112,28 @@ test('our own trouble is tried again soon, whatever the backoff of the endpoint'
 test.each([
   { title: 'of its own', timeoutMs: 60_000, leftMs: 60_000 - 7_000 },
   { title: 'of the window, where it has none', timeoutMs: undefined, leftMs: 90_000 - 7_000 },
-])('an attempt counts from when Temporal scheduled it, and what is left is $title', (one) => {
-  vi.useFakeTimers({ toFake: ['performance', 'Date'], now: 0 });
-  try {
-    const scheduledTimestampMs = Date.UTC(2030, 0, 1); // Temporal has skipped time
-    const clock = attemptClock(
-      {
-        scheduledTimestampMs,
-        currentAttemptScheduledTimestampMs: scheduledTimestampMs + 7_000,
-        scheduleToCloseTimeoutMs: one.timeoutMs,
-      },
-      90_000,
-    );
-    expect(clock.nowMs()).toBe(scheduledTimestampMs + 7_000);
-    expect(clock.remainingMs()).toBe(one.leftMs);
-    vi.advanceTimersByTime(1_500);
-    expect(clock.nowMs()).toBe(scheduledTimestampMs + 8_500);
-    expect(clock.remainingMs()).toBe(one.leftMs - 1_500);
-  } finally {
-    vi.useRealTimers();
-  }
-});
+])(
+  'where Temporal skips time, an attempt counts from when it was scheduled, and what is left is $title',
+  (one) => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'], now: 0 });
+    try {
+      const scheduledTimestampMs = Date.UTC(2030, 0, 1); // Temporal has skipped time
+      const clock = attemptClock(
+        {
+          scheduledTimestampMs,
+          currentAttemptScheduledTimestampMs: scheduledTimestampMs + 7_000,
+          scheduleToCloseTimeoutMs: one.timeoutMs,
+        },
+        90_000,
+        Date.now,
+      );
+      expect(clock.nowMs()).toBe(scheduledTimestampMs + 7_000);
+      expect(clock.remainingMs()).toBe(one.leftMs);
+      vi.advanceTimersByTime(1_500);
+      expect(clock.nowMs()).toBe(scheduledTimestampMs + 8_500);
+      expect(clock.remainingMs()).toBe(one.leftMs - 1_500);
+    } finally {
+      vi.useRealTimers();
+    }
+  },
+);

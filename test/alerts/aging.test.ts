@@ -92,6 +92,7 @@ test('consumers for which old events wait are told of once, whatever their statu
       egress: createEgress({ allowCidrs: LOOPBACK }),
       url: operators.url,
       secrets: [secret],
+      now: Date.now,
       userAgent: 'Millrace/test',
     }),
     pollMs: 1_000,

@@ -161,6 +161,7 @@ test.concurrent('the alert webhook is signed as any webhook, and tried again unt
       egress: createEgress({ allowCidrs: LOOPBACK }),
       url,
       secrets: [secret],
+      now: Date.now,
       userAgent: 'Millrace/test',
     }),
   });

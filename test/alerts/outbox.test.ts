@@ -80,6 +80,7 @@ test('an alert webhook that hangs holds up no mail, and gets a few alerts at a t
       url: `http://${webhook.url}/alerts`,
       secrets: ['whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3'],
       userAgent: 'Millrace/test',
+      now: () => Date.now(),
     }),
   });
   outbox.hint();

@@ -17,6 +17,7 @@ function openConclusion(flush: (parts: { stored: () => void; fail: () => void })
     windowMs: 1_000,
     clock: () => 0,
     nowMs: () => 0,
+    now: Date.now,
     rows: [parkedRow(3)],
     total: 0,
   });

@@ -45,15 +45,19 @@ describe('an answer of the head', () => {
 
   test('a failure of the endpoint is a result, and the next attempt is planned by the table', async () => {
     await using blocked = await openBlockedConsumer(answer(429));
-    await blocked.api.setCursor(blocked.consumerId, 'head = 1, attempt = 7, tries = 4');
+    const from = `schedule_from = now() - interval '45 seconds'`;
+    await blocked.api.setCursor(
+      blocked.consumerId,
+      `head = 1, attempt = 7, tries = 9, ${from}, schedule_again_from = now() - interval '1 day'`,
+    );
     const began = Date.now();
     const result = failedHead(await blocked.attempt());
     const { host } = new URL(blocked.receiver.url);
     expect(result).toMatchObject({ host, position: 1, attempt: 8 });
     expect(result.failure).toMatchObject({ code: 'THROTTLED', status: 429, detail: 'HTTP 429' });
-    // The fifth failure in a row; that it was tried more often before counts for nothing.
-    expect(result.delayMs).toBeGreaterThanOrEqual(36_000);
-    expect(result.delayMs).toBeLessThanOrEqual(44_000);
+    // The time after 75.5 s, 10 % more or less; how often it was tried counts for nothing.
+    expect(result.delayMs).toBeGreaterThanOrEqual(75_500 * 0.9 - 47_000);
+    expect(result.delayMs).toBeLessThanOrEqual(75_500 * 1.1 - 45_000);
     expect(result.nextAttemptAt).toBeGreaterThanOrEqual(began + (result.delayMs ?? 0));
     const cursor = await blocked.cursor();
     expect(cursor).toMatchObject({
@@ -61,7 +65,7 @@ describe('an answer of the head', () => {
       holder: null,
       head: 1,
       attempt: 8,
-      tries: 5,
+      tries: 10,
       asked_until: null,
       last_failure: result.failure,
     });
@@ -79,6 +83,20 @@ describe('an answer of the head', () => {
     const cursor = await blocked.cursor();
     expect(cursor.asked_until).not.toBeNull();
     expect(cursor.asked_until).toBe(cursor.next_attempt_at);
+    expect(cursor.schedule_again_from).toBe(cursor.asked_until);
+  });
+
+  test('of an older version counts from when the window began', async () => {
+    await using blocked = await openBlockedConsumer(answer(429));
+    await blocked.api.setCursor(blocked.consumerId, 'head = 1, attempt = 7, tries = 4');
+    const remainingMs = (): number => WINDOW_MS - 900_000;
+    const result = failedHead(await blocked.attempt({ schedule: { remainingMs } }));
+    const { schedule_from } = await blocked.cursor();
+    const since = Date.now() - Date.parse(schedule_from ?? '');
+    expect(since).toBeGreaterThanOrEqual(900_000);
+    expect(since).toBeLessThan(930_000);
+    expect(result.delayMs).toBeGreaterThanOrEqual(1_275_500 * 0.9 - 930_000);
+    expect(result.delayMs).toBeLessThanOrEqual(1_275_500 * 1.1 - 900_000);
   });
 
   test('410 plans nothing more', async () => {

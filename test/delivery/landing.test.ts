@@ -26,12 +26,18 @@ function openStations() {
     windowMs: 1_000,
     clock: () => 0,
     nowMs: () => 0,
+    now: Date.now,
     rows: [parkedRow(1)],
     total: 1,
   });
   const slidingWindow = createSlidingWindow<Entry>({ position: 0, ahead: [] });
   const lanes = createLanes<Entry>('record');
-  const attempts = createAttemptLog('events', 1_000);
+  const attempts = createAttemptLog({
+    stream: 'events',
+    retryWindowMs: 1_000,
+    now: Date.now,
+    stretch: 0.5,
+  });
   const limit = createInFlightLimit({ max: 10, found: null, ramp: false });
   const mark = (): void => undefined;
   const dispatcher = createDispatcher<Outgoing>({

@@ -53,7 +53,7 @@ function send(
     rateLimit: null,
     ...more,
   };
-  return testTarget(target, { egress, userAgent: 'Millrace/test' });
+  return testTarget(target, { egress, userAgent: 'Millrace/test', now: Date.now });
 }
 
 /** Ways to write a host that is not public. Most are what the URL parser makes an address of. */

@@ -86,7 +86,9 @@ test('with an egress proxy names are left to it, over http and over https', asyn
   });
   const { port } = new URL(receiver.url);
   const http = targetAt(`http://hooks.test:${port}/in`);
-  expect(await testTarget(http, { egress, userAgent })).toMatchObject({ outcome: 'delivered' });
+  expect(await testTarget(http, { egress, userAgent, now: Date.now })).toMatchObject({
+    outcome: 'delivered',
+  });
   expect(receiver.received[0]).toMatchObject({ path: '/in', attempt: 1 });
   expect(receiver.received[0]?.headers).not.toHaveProperty('proxy-authorization');
   const url = `http://hooks.test:${port}/post`;
@@ -101,7 +103,11 @@ test('with an egress proxy names are left to it, over http and over https', asyn
   const https = `https://hooks.test:${tlsPort}/in`;
   // The name is not the certificate's: it is the target that is verified, through the proxy.
   for (const ca of [null, own.cert]) {
-    const { error_code } = await testTarget(targetAt(https, ca), { egress, userAgent });
+    const { error_code } = await testTarget(targetAt(https, ca), {
+      egress,
+      userAgent,
+      now: Date.now,
+    });
     expect(error_code).toBe('TLS_FAILED');
   }
   server.close();
@@ -128,13 +134,13 @@ test('with an egress proxy a literal that may not be reached is refused before t
     'a.localhost',
   ]) {
     const target = targetAt(`http://${host}:${port}/in`);
-    const { error_code } = await testTarget(target, { egress: closed, userAgent });
+    const { error_code } = await testTarget(target, { egress: closed, userAgent, now: Date.now });
     expect([host, error_code]).toEqual([host, 'ADDRESS_REFUSED']);
   }
   expect(proxy.asked).toEqual([]);
   const open = createEgress({ allowCidrs: ['127.0.0.0/8'], proxyUrl: proxy.url });
   const target = targetAt(`http://127.0.0.1:${port}/in`);
-  const tested = await testTarget(target, { egress: open, userAgent });
+  const tested = await testTarget(target, { egress: open, userAgent, now: Date.now });
   expect([tested.outcome, proxy.asked.length]).toEqual(['delivered', 1]);
 });
 

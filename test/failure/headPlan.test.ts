@@ -10,42 +10,79 @@ const NOW = Date.UTC(2026, 10, 24, 12);
 describe('planHead', () => {
   const cases: {
     title: string;
-    tries: number;
+    failingMs: number;
+    sinceAskedMs?: number;
     askedMs?: number;
     remainingMs?: number;
     leastMs?: number;
     delayMs: number | null;
   }[] = [
-    { title: 'the first failure waits for the first step', tries: 1, delayMs: 500 },
-    { title: 'the fifth waits for the fifth', tries: 5, delayMs: 40_000 },
-    { title: 'the last step repeats', tries: 99, delayMs: 3_600_000 },
-    { title: 'Retry-After replaces the table', tries: 5, askedMs: 3_000, delayMs: 3_000 },
-    { title: 'Retry-After: 0 is a second', tries: 5, askedMs: 0, delayMs: 1_000 },
-    { title: 'a rate limit that asks for more holds', tries: 1, leastMs: 900, delayMs: 900 },
+    { title: 'the first failure waits for the first step', failingMs: 0, delayMs: 500 },
+    { title: 'the fifth waits for the fifth', failingMs: 35_500, delayMs: 40_000 },
+    { title: 'one that came a little early too', failingMs: 35_460, delayMs: 40_040 },
+    { title: 'one between two times waits for the later', failingMs: 60_000, delayMs: 15_500 },
+    { title: 'one right before a time does not repeat at once', failingMs: 75_300, delayMs: 500 },
+    { title: 'a slow one skips the times that it lasted past', failingMs: 30_000, delayMs: 5_500 },
+    { title: 'the last step repeats', failingMs: 8_715_500, delayMs: 3_600_000 },
+    { title: 'and repeats', failingMs: 12_315_500 + 600_000, delayMs: 3_000_000 },
+    { title: 'Retry-After replaces the table', failingMs: 35_500, askedMs: 3_000, delayMs: 3_000 },
+    { title: 'Retry-After: 0 is a second', failingMs: 35_500, askedMs: 0, delayMs: 1_000 },
+    {
+      title: 'after a Retry-After the table begins anew',
+      failingMs: 1e7,
+      sinceAskedMs: 10,
+      delayMs: 500,
+    },
+    { title: 'and goes on', failingMs: 1e7, sinceAskedMs: 5_500, delayMs: 10_000 },
+    {
+      title: 'unless the first has a time sooner',
+      failingMs: 75_000 - 500,
+      sinceAskedMs: 5_500,
+      delayMs: 1_000,
+    },
+    {
+      title: 'one before its end waits for it',
+      failingMs: 1e7,
+      sinceAskedMs: -9_000,
+      delayMs: 9_000,
+    },
+    {
+      title: 'a clock that was ahead at first stretches nothing',
+      failingMs: -90_000,
+      delayMs: 500,
+    },
+    { title: 'a rate limit that asks for more holds', failingMs: 0, leastMs: 900, delayMs: 900 },
     {
       title: 'Retry-After beyond the window is its last attempt',
-      tries: 1,
+      failingMs: 0,
       askedMs: DAY_MS,
       remainingMs: 100_000,
       delayMs: 70_000,
     },
-    { title: 'in the last minute nothing follows', tries: 1, remainingMs: 59_000, delayMs: null },
+    {
+      title: 'in the last minute nothing follows',
+      failingMs: 0,
+      remainingMs: 59_000,
+      delayMs: null,
+    },
     {
       title: 'in the last minute nothing follows, whatever was asked for',
-      tries: 1,
+      failingMs: 0,
       askedMs: 1_000,
       remainingMs: 59_000,
       delayMs: null,
     },
   ];
-  test.each(cases)('$title', ({ tries, askedMs = null, remainingMs, leastMs = 0, delayMs }) => {
+  test.each(cases)('$title', ({ delayMs, remainingMs, ...one }) => {
+    const { failingMs, sinceAskedMs = null, askedMs = null, leastMs = 0 } = one;
     const plan = planHead({
-      attempt: tries,
+      failingMs,
+      sinceAskedMs,
       nowMs: NOW,
       remainingMs: remainingMs ?? DAY_MS,
       windowMs: DAY_MS,
       askedMs,
-      random: 0.5,
+      stretch: 0.5,
       leastMs,
     });
     const nextAttemptAt = delayMs === null ? null : NOW + delayMs;
@@ -122,7 +159,12 @@ describe('the head that a drain ends with', () => {
     },
   ];
   test.each(cases)('$title', ({ failures, head }) => {
-    const log = createAttemptLog('events', DAY_MS);
+    const log = createAttemptLog({
+      stream: 'events',
+      retryWindowMs: DAY_MS,
+      now: () => NOW,
+      stretch: 0.5,
+    });
     for (const [position, outcome] of failures) {
       const ended = { position, messageId: 'm', attempt: 3, startedAt: NOW - 5, durationMs: 5 };
       log.failing(ended, outcome);
@@ -140,6 +182,8 @@ describe('the head that a drain ends with', () => {
       attempt: 3,
       tries: 1,
       askedUntil: head.asked ? stored.nextAttemptAt : null,
+      scheduleFrom: NOW,
+      scheduleAgainFrom: head.asked ? stored.nextAttemptAt : null,
       failure: { code: head.code, at: '2026-11-24T11:59:59.995Z' },
     });
     const after = (stored.nextAttemptAt ?? 0) - NOW;

@@ -82,6 +82,7 @@ test('however many wait behind a failing entry, few are held in memory, and all 
           windowMs: 24 * HOUR,
           clock: () => now,
           nowMs: () => now,
+          now: () => now,
           rows: table.heads(),
           total: 0,
         });

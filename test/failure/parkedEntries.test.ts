@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { endsBy } from '../../src/delivery/ending.ts';
 import { createParkedEntries, type ParkedEntries } from '../../src/failure/parkedEntries.ts';
+import { toParked } from '../../src/failure/parkedEntry.ts';
 import { createReadyQueue } from '../../src/flow/readyQueue.ts';
 import type { ParkedHead } from '../../src/progress/parkedRows.ts';
 import { failed } from '../../src/rules/outcome.ts';
@@ -21,6 +22,7 @@ function openParked(rows: ParkedHead[] = []) {
     windowMs: 24 * HOUR,
     clock: () => time.now,
     nowMs: () => time.now,
+    now: Date.now,
     rows,
     total: 0,
   });
@@ -80,18 +82,39 @@ test('one that is in flight when a filter edit removes it is sent no more after 
   expect(parked.size).toBe(1);
 });
 
-test('the schedule of a parked entry follows its tries in this window, not those of its life', () => {
+test('the schedule of a parked entry follows how long it has failed in this window, not its attempts', () => {
   const { parked, time } = openParked([parkedRow(1, { attempts: 40 })]);
+  time.now = 2 * HOUR; // it waited behind an earlier one
   const [one] = parked.due();
   const next = parked.failed(one!, refused, MESSAGE);
-  expect(next).toBeLessThan(1_000);
+  expect(next).toBeLessThan(2 * HOUR + 1_000);
   expect(one?.attempts).toBe(41); // what the endpoint sees goes on rising
   time.now = next!;
-  expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBeGreaterThan(time.now + 4_000);
+  const after = parked.failed(parked.due()[0]!, refused, MESSAGE)!;
+  expect(after).toBeGreaterThan(time.now + 4_000);
+  for (let commands = 0; commands < 13; commands += 1) {
+    time.now += 100;
+    parked.toStore();
+    parked.committed();
+    parked.merge([parkedRow(1, { due_ms: -1 })]); // by the command `retry`
+    expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBe(after);
+  }
   time.now = 24 * HOUR;
   expect(parked.due()).toHaveLength(1);
   expect(parked.failed(one!, refused, MESSAGE)).toBeNull();
   expect(parked.toStore()?.deletes[0]?.died_at).not.toBeNull();
+});
+
+test('an entry that is parked waits about 5 s, and one of an older version goes on by its window', () => {
+  const { parked, time } = openParked([parkedRow(1, { failing_ms: 0, attempts: 9 })]);
+  time.now = 1_000_000;
+  const next = parked.failed(parked.due()[0]!, refused, MESSAGE)!;
+  expect(next).toBeGreaterThanOrEqual(1_275_500 * 0.9);
+  expect(next).toBeLessThanOrEqual(1_275_500 * 1.1);
+  const entry = { ...toParked(parkedRow(2)).entry, body: '{}' };
+  parked.park(entry, 'r', 3, refused);
+  expect(parked.nextDue - time.now).toBeGreaterThan(4_000);
+  expect(parked.nextDue - time.now).toBeLessThan(6_000);
 });
 
 test('an attempt without an outcome of its own keeps the turn of its record', () => {

@@ -35,6 +35,7 @@ const OWNERS: Record<string, string> = {
   sessions: 'access/sessions.ts',
   signin_tokens: 'access/sessions.ts',
   idempotency_keys: 'access/idempotency.ts',
+  clocks: 'process/clockNotes.ts',
   schema_migrations: 'db/migrate.ts',
 };
 

@@ -69,6 +69,7 @@ export function openApp(
     requestsPerSecond: null,
     trustProxy: false,
     publicUrl: null,
+    now: () => Date.now(),
     ...settings,
   });
   const egress = createEgress({ allowCidrs });
@@ -85,12 +86,13 @@ export function openApp(
     stores: { ...stores, ...overrides },
     targets: createTargets({ db, vault, egress }),
     testTarget: (target, messageId) =>
-      testTarget(target, { egress, userAgent: 'Millrace/test', messageId }),
+      testTarget(target, { egress, userAgent: 'Millrace/test', now: Date.now, messageId }),
     appender,
     commands: { give: () => Promise.reject(new Unavailable('Temporal is away')) },
     startWorkflow: async (id) => void started.push(id),
     access,
     checks: {},
+    notes: () => Promise.resolve([]),
     info: {
       version: '0.0.0-test',
       region: 'us-west-2',

@@ -29,6 +29,8 @@ export interface Cursor {
   tries: number;
   next_attempt_at: string | null;
   asked_until: string | null;
+  schedule_from: string | null;
+  schedule_again_from: string | null;
   last_failure: { code: string; status: number | null; detail: string; at: string } | null;
 }
 
@@ -72,9 +74,11 @@ export async function openBlockedConsumer(
     openSender: createOpenSender({
       egress: createEgress({ allowCidrs: LOOPBACK }),
       userAgent: 'Millrace/test',
+      now: Date.now,
     }),
     listener,
     holder: HOLDER,
+    now: Date.now,
     idleAfterMs: 60_000,
     retryWindowMs: WINDOW_MS,
     reportHead: () => Promise.resolve(),

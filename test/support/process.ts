@@ -43,6 +43,7 @@ export function openProcess(options: ProcessOptions): Process {
     db: { query: gate.query, pipe: { ...db.pipe, query: gate.query } },
     openSender,
     holder: randomUUID(),
+    now: Date.now,
     retryWindowMs: WINDOW_MS,
     slots: SLOTS,
   });

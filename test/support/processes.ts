@@ -38,7 +38,8 @@ export interface Cluster extends AsyncDisposable {
   /** Of its processes. */
   env: Record<string, string>;
   startServer(): Promise<Running>;
-  startWorker(): Promise<Running>;
+  /** `more`: variables of this one alone. */
+  startWorker(more?: Record<string, string>): Promise<Running>;
   /** The answer's body; throws unless it is 2xx. */
   request<T>(
     method: string,
@@ -84,8 +85,12 @@ export async function openCluster(
   };
   const running: Running[] = [];
 
-  async function start(entry: string, isUp: (run: Running) => unknown): Promise<Running> {
-    const run = spawnEntry(entry, env);
+  async function start(
+    entry: string,
+    isUp: (run: Running) => unknown,
+    own: Record<string, string> = {},
+  ): Promise<Running> {
+    const run = spawnEntry(entry, { ...env, ...own });
     running.push(run);
     await until(
       () => {
@@ -137,7 +142,7 @@ export async function openCluster(
     api: { MILLRACE_URL: url, MILLRACE_API_KEY: KEY },
     startServer: () =>
       start('server.ts', () => fetch(`${url}/readyz`).then((response) => response.ok)),
-    startWorker: () => start('worker.ts', (run) => run.stderr().includes('worker runs')),
+    startWorker: (own) => start('worker.ts', (run) => run.stderr().includes('worker runs'), own),
     request,
     consumer: async (target, input = {}) => {
       const { id } = await request<Target>('POST', '/v1/targets', { name: 'r', base_url: target });

@@ -27,6 +27,7 @@ export function openSender(
     headers: [],
     consumerId: 'test',
     userAgent: 'Millrace/test',
+    now: Date.now,
     ...rest,
   });
   return { sender, destroy: () => outlet.destroy() };

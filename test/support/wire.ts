@@ -41,6 +41,7 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
       headers: [],
       consumerId: config.consumerId,
       userAgent: 'Millrace/test',
+      now: Date.now,
       timeoutMs: config.target.timeoutMs,
       startBy,
       ended,

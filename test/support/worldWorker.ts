@@ -37,6 +37,7 @@ export function createWorldWorker(options: WorldWorkerOptions): {
       workflowBundle: { codePath: inject('workflowBundle') },
       queues: { control: true, deliver: true },
       version: 'test',
+      now: Date.now,
       idleAfterMs: options.idleAfterMs ?? 60_000,
       retryWindowMs,
       alertEmails: ['ops@example.com'],

@@ -1,0 +1,131 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { nextDelayMs, stretchOf } from '../../src/rules/retry.ts';
+import { until } from '../support/poll.ts';
+import { accept, answer, openReceiver } from '../support/receiver.ts';
+import { drawFrom } from '../support/seeded.ts';
+import { openWorld, someEvents } from '../support/world.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** An attempt this long before a time of the schedule stands for the one at that time. */
+const EARLY_MS = 50;
+/** The least pause between two attempts that the schedule makes. */
+const LEAST_MS = 550;
+
+/** What a sender keeps of a failing endpoint between two attempts. */
+interface Failing {
+  again: number | null;
+  next: number;
+}
+
+/** Plans what follows an attempt that has failed at `at`, ms after the first failure. */
+function planned(
+  before: Failing | null,
+  at: number,
+  asked: number | null,
+  stretch: number,
+): Failing {
+  const again = before?.again ?? null;
+  const delay = nextDelayMs({
+    failingMs: at,
+    sinceAskedMs: again === null ? null : at - again,
+    remainingMs: DAY_MS - at,
+    windowMs: DAY_MS,
+    retryAfterMs: asked,
+    stretch,
+  });
+  const next = delay === null ? Infinity : at + delay;
+  return { again: asked === null ? again : next, next };
+}
+
+/** When an endpoint is tried that always fails at once and that nobody touches. */
+function undisturbed(stretch: number): number[] {
+  const made = [0];
+  for (let failing = planned(null, 0, null, stretch); failing.next < Infinity;) {
+    made.push(failing.next);
+    failing = planned(failing, failing.next, null, stretch);
+  }
+  return made;
+}
+
+describe('whatever else is tried', () => {
+  test('no attempt comes later than it would have come without it', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const draw = drawFrom(seed);
+        const stretch = draw();
+        const left = undisturbed(stretch);
+        let failing = planned(null, 0, null, stretch);
+        let last = 0;
+        for (let made = 0; failing.next < Infinity && made < 3_000; made += 1) {
+          const from = failing.next;
+          const what = draw();
+          // A command, a test or a changed target, at some time before the next attempt; or we were down.
+          const start =
+            what < 0.4
+              ? last + (from - last) * draw()
+              : from + (what < 0.45 ? draw() * 3 * HOUR_MS : 0);
+          const ended = start + draw() * 15_000 * (draw() < 0.5 ? 0 : 1);
+          const asked = draw() < 0.3 ? Math.floor(draw() * 30) * 1_000 : null;
+          failing = planned(failing, ended, asked, stretch);
+          last = ended;
+          if (asked !== null || failing.next === Infinity) continue;
+          const would = left.find((at) => at > ended + EARLY_MS) ?? DAY_MS;
+          expect(failing.next - ended).toBeLessThanOrEqual(
+            Math.max(would - ended, LEAST_MS) + 1e-6,
+          );
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a thousand waits that the endpoint asked for do not put off what follows one lost connection', () => {
+    let failing = planned(null, 0, 1_000, 1);
+    for (let made = 1; made < 1_000; made += 1) failing = planned(failing, failing.next, 1_000, 1);
+    const waits: number[] = [];
+    for (let made = 0; made < 5; made += 1) {
+      const after = planned(failing, failing.next, null, 1);
+      waits.push(Math.round(after.next - failing.next));
+      failing = after;
+    }
+    expect(waits).toEqual([550, 5_500, 11_000, 22_000, 44_000]);
+  });
+});
+
+test.concurrent('an endpoint that timed its attempts by Retry-After and then loses one connection is tried within a second', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver((one, response) => {
+    if (one.attempt <= 7) answer(429, { 'retry-after': '1' })(one, response);
+    else if (one.attempt === 8) response.socket?.resetAndDestroy();
+    else accept(one, response);
+  });
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(1));
+  await until(() => receiver.received.length === 9, { timeoutMs: 30_000 });
+  const lost = receiver.received[7]?.at ?? 0;
+  expect((receiver.received[8]?.at ?? Infinity) - lost).toBeLessThan(2_000);
+  await world.caughtUp(consumer);
+});
+
+test.concurrent('an endpoint that was tried by commands in vain is still tried when it would have been', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver(answer(502));
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(1));
+  const { failing_since } = await world.becomes(consumer, 'blocked');
+  for (let given = 0; given < 12; given += 1) {
+    const tries = receiver.received.length;
+    await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+    await until(() => receiver.received.length > tries);
+  }
+  const next = await until(async () => (await world.get(consumer)).next_attempt_at);
+  const failedMs = receiver.received.at(-1)!.at - receiver.received[0]!.at;
+  // Of the times 0.5, 5.5, 15.5, … s after the first failure, the next one that is to come.
+  const factor = 900 + 200 * stretchOf(consumer);
+  const times = [0.5, 5.5, 15.5, 35.5, 75.5, 155.5].map((seconds) => seconds * factor);
+  const due = times.find((at) => at > failedMs + 1_000)!;
+  expect(Date.parse(next) - Date.parse(failing_since ?? '')).toBeLessThan(due + 1_000);
+});
