@@ -102,18 +102,19 @@ describe.concurrent('the real window of 24 hours', () => {
     );
     expect(alerts.map((one) => one.kind)).toEqual(['warning', 'stopped']);
 
-    const tries = receiver.received.length;
-    receiver.respond = accept;
-    await world.api.request('POST', `/v1/consumers/${consumer}/resume`);
-    await world.caughtUp(consumer);
-    const positions = receiver.received.slice(tries).map((one) => one.position);
-    expect(positions).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     await until(() => smtp.of('stopped').length > 0, { timeoutMs: 120_000 }); // others may share it
     await until(async () => (await world.db.query(UNSENT)).rows.length === 0);
     expect(smtp.mails.map((mail) => mail.headers['x-millrace-alert'])).toEqual([
       'warning',
       'stopped',
     ]);
+
+    const tries = receiver.received.length;
+    receiver.respond = accept;
+    await world.api.request('POST', `/v1/consumers/${consumer}/resume`);
+    await world.caughtUp(consumer);
+    const positions = receiver.received.slice(tries).map((one) => one.position);
+    expect(positions).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
   }, 480_000);
 
   test('an endpoint that is back at hour 20 gets everything within a second of a retry', async () => {
