@@ -1,0 +1,61 @@
+/** How much of an answer's body is kept. */
+const HEAD_BYTES = 2_048;
+/** A shorter secret gives nothing away by itself, and would match everywhere. */
+const SHORTEST = 4;
+/** The longest token that a token endpoint may give. */
+const MOST_TOKEN_BYTES = 8_192;
+const MASK = '••••';
+
+/** Cuts secrets out of what is kept of an answer. */
+export interface Hiding {
+  /** How many bytes have to be read, so that a secret across the cut is read whole. */
+  readonly bytes: number;
+  /** Masks the secrets in the beginning of an answer, and then cuts it to 2 KB. */
+  shown(text: string, token: string | null): string;
+}
+
+/**
+ * Hides these secrets, and the token of a request if it has one: as they are, as they stand in a JSON
+ * text, and percent-encoded. What begins a secret at the end of what was read is hidden as well.
+ */
+export function hide(secrets: readonly string[], hasTokens: boolean): Hiding {
+  const forms = formsOf(secrets);
+  const longest = Math.max(0, ...forms.map((form) => Buffer.byteLength(form)));
+  return {
+    bytes: HEAD_BYTES + Math.max(longest, hasTokens ? MOST_TOKEN_BYTES : 0),
+    shown(text, token) {
+      const all = token === null ? forms : [...forms, ...formsOf([token])];
+      let left = text;
+      for (const form of all) left = left.replaceAll(form, MASK);
+      return cut(withoutBeginnings(left, all));
+    },
+  };
+}
+
+/** The longest come first, as one may contain another. */
+function formsOf(secrets: readonly string[]): string[] {
+  const forms = new Set<string>();
+  for (const secret of secrets) {
+    if (secret.length < SHORTEST) continue;
+    forms.add(secret).add(JSON.stringify(secret).slice(1, -1));
+    if (secret.isWellFormed()) forms.add(encodeURIComponent(secret));
+  }
+  return [...forms].toSorted((a, b) => b.length - a.length);
+}
+
+function withoutBeginnings(text: string, forms: readonly string[]): string {
+  let most = 0;
+  for (const form of forms) {
+    let length = Math.min(form.length - 1, text.length);
+    while (length >= SHORTEST && !text.endsWith(form.slice(0, length))) length -= 1;
+    if (length >= SHORTEST) most = Math.max(most, length);
+  }
+  return most === 0 ? text : `${text.slice(0, -most)}${MASK}`;
+}
+
+function cut(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= HEAD_BYTES) return text;
+  const kept = bytes.subarray(0, HEAD_BYTES);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept, { stream: true });
+}
