@@ -1,7 +1,8 @@
 import { ADDRCONFIG, type LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
+import { callbackify } from 'node:util';
 
 import { buildConnector } from 'undici';
 
@@ -61,25 +62,39 @@ export function guardedConnector(options: {
     throw new AddressRefused('an address of the host may not be reached');
   }
 
-  return (to, callback) => {
-    addressesOf(to.hostname).then(
-      (addresses) =>
-        dial({ addresses, port, timeoutMs }, (error, socket) => {
-          if (socket === null) callback(error ?? new Error('no connection'), null);
-          else if (to.protocol === 'https:') secure({ ...to, httpSocket: socket }, callback);
-          else callback(null, socket);
-        }),
-      (error: Error) => callback(error, null),
-    );
-  };
+  return connectorOf(async (to) => {
+    const socket = await dial({ addresses: await addressesOf(to.hostname), port, timeoutMs });
+    return to.protocol === 'https:' ? secure(to, socket) : socket;
+  });
 }
 
-/** Opens TLS on a connection that is given as `httpSocket`. */
+/** Where a connection goes, and what undici knows of it. */
+export type Place = buildConnector.Options;
+
+/** The connector that opens connections in this way. */
+export function connectorOf(open: (to: Place) => Promise<Socket>): buildConnector.connector {
+  const call = callbackify(open);
+  return (to, callback) =>
+    call(to, (error, socket) => {
+      if (error === null) callback(null, socket);
+      else callback(error, null);
+    });
+}
+
+/** Opens TLS on an open connection. */
 export function secureConnector(options: {
   ca: string | null;
   timeoutMs: number;
-}): buildConnector.connector {
-  return buildConnector({ ...tlsOf(options.ca), allowH2: false, timeout: options.timeoutMs });
+}): (to: Place, socket: Socket) => Promise<Socket> {
+  const { ca, timeoutMs: timeout } = options;
+  const connect = buildConnector({ ...tlsOf(ca), allowH2: false, timeout });
+  return (to, httpSocket) =>
+    new Promise((resolve, reject) => {
+      connect({ ...to, httpSocket }, (...[error, socket]) => {
+        if (error === null) resolve(socket);
+        else reject(error);
+      });
+    });
 }
 
 /** Refuses every connection. */

@@ -14,19 +14,18 @@ export interface DialOptions {
 
 /**
  * Opens a TCP connection to the first of these addresses that takes one (RFC 8305): the next address is
- * tried once the last one has failed or has had a head start, while earlier ones stay open. Calls back
- * with what went wrong at each of them in one `AggregateError`; if time ran out, that comes last.
+ * tried once the last one has failed or has had a head start, while earlier ones stay open. Rejects with
+ * what went wrong: with one `AggregateError` where that is several things, of which a timeout comes last.
  */
-export function dial(
-  options: DialOptions,
-  done: (error: Error | null, socket: Socket | null) => void,
-): void {
+export function dial(options: DialOptions): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const waiting = interleaved(options.addresses);
   const open = new Set<Socket>();
   const errors: Error[] = [];
   let next: NodeJS.Timeout | undefined;
   const last = setTimeout(() => end(timedOut()), options.timeoutMs);
   tryNext();
+  return promise;
 
   function tryNext(): void {
     clearTimeout(next);
@@ -38,8 +37,8 @@ export function dial(
     const socket = connect({ ...TCP, host: address.address, port: options.port });
     open.add(socket);
     socket.once('connect', () => win(socket));
-    socket.once('error', (error) => {
-      if (!open.delete(socket)) return;
+    socket.on('error', (error) => {
+      if (!open.delete(socket)) return; // it has won or was given up
       errors.push(error);
       tryNext();
     });
@@ -48,15 +47,14 @@ export function dial(
 
   function win(socket: Socket): void {
     if (!open.delete(socket)) return;
-    socket.removeAllListeners('error');
     stop();
-    done(null, socket);
+    resolve(socket);
   }
 
   function end(error: Error | null): void {
     stop();
     if (error !== null) errors.push(error);
-    done(errors.length === 1 ? errors[0]! : new AggregateError(errors), null);
+    reject(errors.length === 1 ? errors[0]! : new AggregateError(errors));
   }
 
   function stop(): void {
@@ -65,7 +63,7 @@ export function dial(
     waiting.length = 0;
     for (const socket of open) {
       open.delete(socket);
-      socket.on('error', () => undefined).destroy();
+      socket.destroy();
     }
   }
 }

@@ -2,7 +2,7 @@ import { isIP, type Socket } from 'node:net';
 
 import { buildConnector, Client, type Dispatcher } from 'undici';
 
-import { secureConnector } from './connector.ts';
+import { connectorOf, secureConnector } from './connector.ts';
 import type { Outlet, OutletOptions } from './egress.ts';
 import { openLines } from './lines.ts';
 
@@ -47,13 +47,10 @@ export function openProxied(
   const secure = secureConnector({ ca, timeoutMs: timeout });
   return openLines({
     ...options,
-    connect: (to, callback) => {
+    connect: connectorOf(async (to) => {
       const path = to.port === '' ? `${to.host}:443` : (to.host ?? '');
-      tunnel(path).then(
-        (httpSocket) => secure({ ...to, httpSocket }, callback),
-        (error: Error) => callback(error, null),
-      );
-    },
+      return secure(to, await tunnel(path));
+    }),
   });
 
   /** On a client of its own, so that one that hangs holds up no other. */

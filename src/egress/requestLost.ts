@@ -21,6 +21,7 @@ export class RequestLost extends Error {
     this.status = begun ? (wire?.status ?? 0) : 0;
     this.statusAt = wire?.statusAt ?? 0;
     this.answered = begun && wire !== null && !wire.silent;
-    this.onUsedConnection = wire !== null && (begun ? wire.requests > 1 && wire.silent : true);
+    const before = wire === null ? 0 : wire.requests - (begun ? 1 : 0);
+    this.onUsedConnection = before > 0 && !this.answered;
   }
 }
