@@ -14,8 +14,8 @@ export interface DialOptions {
 
 /**
  * Opens a TCP connection to the first of these addresses that takes one (RFC 8305): the next address is
- * tried once the last one has failed or has had a head start, while earlier ones stay open. Rejects with
- * what went wrong: with one `AggregateError` where that is several things, of which a timeout comes last.
+ * tried once the last one has failed or has had a head start, while earlier ones stay open. Rejects once
+ * each of them has failed, with one error or an `AggregateError`, or with `ETIMEDOUT` when time is up.
  */
 export function dial(options: DialOptions): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
@@ -23,7 +23,10 @@ export function dial(options: DialOptions): Promise<Socket> {
   const open = new Set<Socket>();
   const errors: Error[] = [];
   let next: NodeJS.Timeout | undefined;
-  const last = setTimeout(() => end(timedOut()), options.timeoutMs);
+  const last = setTimeout(() => {
+    stop();
+    reject(Object.assign(new Error('connecting took too long'), { code: 'ETIMEDOUT' }));
+  }, options.timeoutMs);
   tryNext();
   return promise;
 
@@ -31,7 +34,7 @@ export function dial(options: DialOptions): Promise<Socket> {
     clearTimeout(next);
     const address = waiting.shift();
     if (address === undefined) {
-      if (open.size === 0) end(null);
+      if (open.size === 0) fail();
       return;
     }
     const socket = connect({ ...TCP, host: address.address, port: options.port });
@@ -51,9 +54,8 @@ export function dial(options: DialOptions): Promise<Socket> {
     resolve(socket);
   }
 
-  function end(error: Error | null): void {
+  function fail(): void {
     stop();
-    if (error !== null) errors.push(error);
     reject(errors.length === 1 ? errors[0]! : new AggregateError(errors));
   }
 
@@ -86,8 +88,4 @@ function interleaved(addresses: readonly LookupAddress[]): LookupAddress[] {
       return other === undefined ? [one] : [one, other];
     })
     .concat(second.slice(first.length));
-}
-
-function timedOut(): Error {
-  return Object.assign(new Error('connecting took too long'), { code: 'ETIMEDOUT' });
 }

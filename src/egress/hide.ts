@@ -16,41 +16,53 @@ export interface Hiding {
 
 /**
  * Hides these secrets, and the token of a request if it has one: as they are, as they stand in a JSON
- * text, and percent-encoded. What begins a secret at the end of what was read is hidden as well.
+ * text, and percent-encoded, in any case. What begins a secret at the end of what was read is hidden as well.
  */
 export function hide(secrets: readonly string[], hasTokens: boolean): Hiding {
   const forms = formsOf(secrets);
-  const longest = Math.max(0, ...forms.map((form) => Buffer.byteLength(form)));
+  const longest = Math.max(0, ...forms.map(({ text }) => Buffer.byteLength(text)));
   return {
     bytes: HEAD_BYTES + Math.max(longest, hasTokens ? MOST_TOKEN_BYTES : 0),
     shown(text, token) {
       const all = token === null ? forms : [...forms, ...formsOf([token])];
       let left = text;
-      for (const form of all) left = left.replaceAll(form, MASK);
+      for (const { anyCase } of all) left = left.replaceAll(anyCase, MASK);
       return cut(withoutBeginnings(left, all));
     },
   };
 }
 
-/** The longest come first, as one may contain another. */
-function formsOf(secrets: readonly string[]): string[] {
-  const forms = new Set<string>();
-  for (const secret of secrets) {
-    if (secret.length < SHORTEST) continue;
-    forms.add(secret).add(JSON.stringify(secret).slice(1, -1));
-    if (secret.isWellFormed()) forms.add(encodeURIComponent(secret));
-  }
-  return [...forms].toSorted((a, b) => b.length - a.length);
+interface Form {
+  text: string;
+  anyCase: RegExp;
 }
 
-function withoutBeginnings(text: string, forms: readonly string[]): string {
-  let most = 0;
-  for (const form of forms) {
-    let length = Math.min(form.length - 1, text.length);
-    while (length >= SHORTEST && !text.endsWith(form.slice(0, length))) length -= 1;
-    if (length >= SHORTEST) most = Math.max(most, length);
+/** The longest come first, as one may contain another. */
+function formsOf(secrets: readonly string[]): Form[] {
+  const texts = new Set<string>();
+  for (const secret of secrets) {
+    if (secret.length < SHORTEST) continue;
+    texts.add(secret).add(JSON.stringify(secret).slice(1, -1));
+    if (secret.isWellFormed()) texts.add(encodeURIComponent(secret));
   }
+  return Array.from(texts, (text) => ({
+    text,
+    anyCase: new RegExp(RegExp.escape(text), 'giu'),
+  })).sort((a, b) => b.text.length - a.text.length);
+}
+
+function withoutBeginnings(text: string, forms: readonly Form[]): string {
+  const most = Math.max(0, ...forms.map((form) => beginningAtEnd(text, form.text)));
   return most === 0 ? text : `${text.slice(0, -most)}${MASK}`;
+}
+
+/** How many characters at the end of a text are the beginning of a secret. */
+function beginningAtEnd(text: string, secret: string): number {
+  let length = Math.min(secret.length - 1, text.length);
+  const end = text.slice(-length).toLowerCase();
+  const lower = secret.toLowerCase();
+  while (length >= SHORTEST && !end.endsWith(lower.slice(0, length))) length -= 1;
+  return length >= SHORTEST ? length : 0;
 }
 
 function cut(text: string): string {

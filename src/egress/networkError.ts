@@ -1,3 +1,5 @@
+import { errors } from 'undici';
+
 import { type ErrorCode, type Outcome, type Phase, failed } from '../rules/outcome.ts';
 import { RequestLost } from './requestLost.ts';
 import { whyTlsFailed } from './tlsError.ts';
@@ -66,9 +68,10 @@ function whyUnreadable(code: string, error: unknown): string | null {
   if (code === TOO_LARGE) return 'the headers of the answer are too large';
   // What undici says of any unreadable head that has stated a length.
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return `${INVALID}: unreadable headers`;
-  if (!code.startsWith('HPE_')) return null;
-  const reason = /\(([^)]+)\)$/u.exec(messageOf(error))?.[1];
-  return `${INVALID}: ${reason ?? code}`;
+  const cause = error instanceof RequestLost ? error.cause : error;
+  if (!(cause instanceof errors.HTTPParserError)) return null;
+  const reason = /\(([^)]+)\)$/u.exec(cause.message)?.[1];
+  return reason === undefined ? INVALID : `${INVALID}: ${reason}`;
 }
 
 function messageOf(error: unknown): string {

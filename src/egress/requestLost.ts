@@ -1,6 +1,6 @@
 import type { Wire } from './wire.ts';
 
-/** A request ended without a complete answer; `cause` is the error of the system or of undici. */
+/** A request ended without a complete answer; `cause` is the error of the connection, or else undici's. */
 export class RequestLost extends Error {
   override name = 'RequestLost';
   /** The request was written. */
@@ -16,7 +16,7 @@ export class RequestLost extends Error {
 
   /** `wire` is the connection that was open, and `begun` whether the request was written to it. */
   constructor(cause: Error, { begun, wire }: { begun: boolean; wire: Wire | null }) {
-    super(cause.message, { cause });
+    super(cause.message, { cause: wire?.error ?? cause });
     this.begun = begun;
     this.status = begun ? (wire?.status ?? 0) : 0;
     this.statusAt = wire?.statusAt ?? 0;

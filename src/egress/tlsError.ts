@@ -9,12 +9,8 @@ const SENTENCES: [when: RegExp, sentence: string][] = [
     'the server speaks HTTP/2 only: it has to accept HTTP/1.1 over TLS (ALPN http/1.1)',
   ],
   [
-    /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?!_LOCALLY)/u,
-    'an intermediate certificate is missing: let the server send its whole chain, or give its authority as `ca`',
-  ],
-  [
-    /UNABLE_TO_GET_ISSUER_CERT_LOCALLY/u,
-    'no known authority has issued the certificate: use one of a public authority, or give its authority as `ca`',
+    /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT/u,
+    'an intermediate certificate is missing, or its authority is not a public one: let the server send its whole chain, or give the authority as `ca`',
   ],
   [
     /SELF_SIGNED_CERT_IN_CHAIN/u,

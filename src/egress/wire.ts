@@ -12,6 +12,8 @@ export interface Wire {
   readonly status: number;
   /** When the status line was complete, monotonic ms. */
   readonly statusAt: number;
+  /** The first error of the connection; undici forgets a TLS alert that the end of the stream follows. */
+  readonly error: Error | null;
   /** A request is about to be written, after all of the last answer was read. */
   begin(): void;
 }
@@ -50,11 +52,15 @@ export function watchSocket(socket: Socket): Wire {
   let silent = true;
   let status = 0;
   let statusAt = 0;
+  let error: Error | null = null;
   const push = socket.push.bind(socket);
+  socket.prependListener('error', (first) => {
+    error ??= first;
+  });
 
   socket.push = (chunk: Buffer | null): boolean => {
     if (chunk === null) {
-      if (held.length > 0) push(passHeld());
+      if (held.length > 0) push(pass(held));
       return push(null);
     }
     silent = false;
@@ -104,10 +110,6 @@ export function watchSocket(socket: Socket): Wire {
     return data;
   }
 
-  function passHeld(): Buffer {
-    return pass(held);
-  }
-
   function refuse(code: Unreadable['code']): null {
     pass(NONE);
     socket.destroy(new Unreadable(code));
@@ -116,6 +118,9 @@ export function watchSocket(socket: Socket): Wire {
 
   return {
     openedAt,
+    get error() {
+      return error;
+    },
     get requests() {
       return requests;
     },
