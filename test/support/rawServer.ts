@@ -53,25 +53,32 @@ export async function openRaw(options: RawOptions): Promise<RawServer> {
   }
 
   function read(socket: Socket, connection: number): void {
-    let text = '';
+    let parts: Buffer[] = [];
+    let bytes = 0;
+    /** Of the request that is being read; null before the end of its head. */
+    let head: { text: string; bytes: number; whole: number } | null = null;
     let answered = false;
+
+    function answer(): void {
+      answered = true;
+      const body = Buffer.concat(parts).subarray(head!.bytes, head!.whole).toString();
+      const request = { head: head!.text, body, connection, nth: raw.requests.length + 1 };
+      raw.requests.push(request);
+      options.answer(socket, request);
+    }
+
     socket.on('data', (data: Buffer) => {
-      text += data.toString('latin1');
+      parts.push(data);
+      bytes += data.length;
       for (;;) {
-        const end = text.indexOf('\r\n\r\n');
-        if (end === -1) return;
-        const head = text.slice(0, end);
-        const length = Number(/^content-length: (\d+)/imu.exec(head)?.[1] ?? 0);
-        const whole = text.length >= end + 4 + length;
-        const nth = raw.requests.length + 1;
-        if (!answered && (whole || options.early?.(nth) === true)) {
-          answered = true;
-          const request = { head, body: text.slice(end + 4), connection, nth };
-          raw.requests.push(request);
-          options.answer(socket, request);
-        }
-        if (!whole) return;
-        text = text.slice(end + 4 + length);
+        head ??= headOf(Buffer.concat(parts));
+        if (head === null) return;
+        const isWhole = bytes >= head.whole;
+        if (!answered && (isWhole || options.early?.(raw.requests.length + 1) === true)) answer();
+        if (!isWhole) return;
+        parts = [Buffer.concat(parts).subarray(head.whole)];
+        bytes -= head.whole;
+        head = null;
         answered = false;
       }
     });
@@ -88,6 +95,14 @@ export async function openRaw(options: RawOptions): Promise<RawServer> {
       await closed;
     },
   });
+}
+
+function headOf(data: Buffer): { text: string; bytes: number; whole: number } | null {
+  const end = data.indexOf('\r\n\r\n');
+  if (end === -1) return null;
+  const text = data.toString('latin1', 0, end);
+  const length = Number(/^content-length: (\d+)/imu.exec(text)?.[1] ?? 0);
+  return { text, bytes: end + 4, whole: end + 4 + length };
 }
 
 /** Turns of the event loop in which the other side, in this process, reads what was written. */

@@ -94,6 +94,7 @@ export const SECURE: AnswerRow[] = [
   {
     when: 'speaks no TLS where the URL is https://',
     scheme: 'https',
+    timeoutMs: 2_000,
     connected: (socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad\r\n\r\n')),
     ...failed,
     says: 'the server does not speak TLS at this port: use http:// there, or the port of its https',
