@@ -1,12 +1,13 @@
 import { ADDRCONFIG, type LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import type { LookupFunction } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { callbackify } from 'node:util';
 
 import { buildConnector } from 'undici';
 
 import type { MayReach } from './addresses.ts';
+import { dial } from './dial.ts';
 
 /** Looks up all addresses of a host name; rejects with the system's error when there is none. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
@@ -32,14 +33,17 @@ export function systemResolver(): Resolve {
 }
 
 /** TLS options: always verified, against the public authorities, or against those in `ca` (PEM) alone. */
-export function tlsOf(ca: string | null): { rejectUnauthorized: true } {
+function tlsOf(ca: string | null): { rejectUnauthorized: true } {
   return {
     rejectUnauthorized: true, // overrides NODE_TLS_REJECT_UNAUTHORIZED
     ...(ca === null ? {} : { secureContext: createSecureContext({ ca }) }),
   };
 }
 
-/** Connects only to the addresses that were looked up and checked, so DNS rebinding is harmless. */
+/**
+ * Connects only to the addresses that were looked up and checked, so DNS rebinding is harmless. The
+ * timeout is for the connection and the TLS handshake each.
+ */
 export function guardedConnector(options: {
   port: number;
   mayReach: MayReach;
@@ -47,25 +51,50 @@ export function guardedConnector(options: {
   ca: string | null;
   timeoutMs: number;
 }): buildConnector.connector {
-  const { port, mayReach, resolve } = options;
-  const check = callbackify(async (hostname: string): Promise<LookupAddress[]> => {
-    const found = await resolve(hostname);
+  const { port, mayReach, resolve, timeoutMs } = options;
+  const secure = secureConnector(options);
+
+  async function addressesOf(hostname: string): Promise<LookupAddress[]> {
+    const family = isIP(hostname);
+    const found = family === 0 ? await resolve(hostname) : [{ address: hostname, family }];
     if (found.length === 0) throw notFound(hostname);
     if (found.every(({ address }) => mayReach(address, port))) return found;
     throw new AddressRefused('an address of the host may not be reached');
+  }
+
+  return connectorOf(async (to) => {
+    const socket = await dial({ addresses: await addressesOf(to.hostname), port, timeoutMs });
+    return to.protocol === 'https:' ? secure(to, socket) : socket;
   });
-  const lookUp: LookupFunction = (hostname, { all }, callback) =>
-    check(hostname, (error, found) => {
-      if (error !== null) callback(error, []);
-      else if (all === true) callback(null, found);
-      else callback(null, found[0]!.address, found[0]!.family);
+}
+
+/** Where a connection goes, and what undici knows of it. */
+export type Place = buildConnector.Options;
+
+/** The connector that opens connections in this way. */
+export function connectorOf(open: (to: Place) => Promise<Socket>): buildConnector.connector {
+  const call = callbackify(open);
+  return (to, callback) =>
+    call(to, (error, socket) => {
+      if (error === null) callback(null, socket);
+      else callback(error, null);
     });
-  return buildConnector({
-    ...tlsOf(options.ca),
-    allowH2: false,
-    timeout: options.timeoutMs,
-    lookup: lookUp,
-  });
+}
+
+/** Opens TLS on an open connection. */
+export function secureConnector(options: {
+  ca: string | null;
+  timeoutMs: number;
+}): (to: Place, socket: Socket) => Promise<Socket> {
+  const { ca, timeoutMs: timeout } = options;
+  const connect = buildConnector({ ...tlsOf(ca), allowH2: false, timeout });
+  return (to, httpSocket) =>
+    new Promise((resolve, reject) => {
+      connect({ ...to, httpSocket }, (...[error, socket]) => {
+        if (error === null) resolve(socket);
+        else reject(error);
+      });
+    });
 }
 
 /** Refuses every connection. */

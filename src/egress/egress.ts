@@ -1,33 +1,10 @@
 import { isIP } from 'node:net';
 
-import { Pool, ProxyAgent, type buildConnector, type Dispatcher } from 'undici';
-
 import { createMayReach } from './addresses.ts';
-import {
-  guardedConnector,
-  refusingConnector,
-  systemResolver,
-  tlsOf,
-  type Resolve,
-} from './connector.ts';
-
-/** Connections to one origin. */
-export interface Outlet {
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
-  /** Waits for open requests to end. */
-  close(): Promise<void>;
-  /** Cuts open requests. */
-  destroy(): Promise<void>;
-}
-
-export interface OutletOptions {
-  origin: string;
-  /** At most this many requests are open concurrently. */
-  connections: number;
-  connectTimeoutMs: number;
-  /** PEM certificates of the authorities to trust instead of the public ones. */
-  ca?: string | null;
-}
+import { guardedConnector, refusingConnector, systemResolver, type Resolve } from './connector.ts';
+import { openLines } from './lines.ts';
+import type { Outlet, OutletOptions } from './outlet.ts';
+import { openProxied } from './proxied.ts';
 
 /** The guard of every outgoing request: its connections reach public and allowed addresses, nothing else. */
 export interface Egress {
@@ -36,7 +13,9 @@ export interface Egress {
   /**
    * Opens connections to an origin. They speak HTTP/1.1, never follow redirects, and are kept for 4 s
    * when idle (below the 5 s at which Node servers close theirs, so that a request rarely meets a
-   * closing one). The caller keeps the deadlines: undici's own timers are coarse and stay off.
+   * closing one). Interim answers (1xx) are dropped. A connection gets no further request once it is
+   * 2 to 3 minutes old, so that a name which has moved is noticed under steady traffic. The caller
+   * keeps the deadlines: undici's own timers are coarse and stay off.
    * Requests fail with code `ADDRESS_REFUSED` when the address may not be reached.
    */
   open(options: OutletOptions): Outlet;
@@ -49,7 +28,14 @@ export interface EgressOptions {
   proxyUrl?: string | null;
   /** The system's resolver by default. */
   resolve?: Resolve;
+  /** How old a connection gets, in ms, instead of 2 to 3 minutes. */
+  maxAgeMs?: number;
 }
+
+/** Long enough to cost nothing, and short enough for a move of a host to be over in minutes. */
+const MAX_AGE_MS = 120_000;
+/** Outlets that opened together do not connect anew together. */
+const AGE_SPREAD_MS = 60_000;
 
 /** Create it once per process. Opening an outlet looks nothing up; names are checked as connections open. */
 export function createEgress(options: EgressOptions): Egress {
@@ -74,10 +60,12 @@ export function createEgress(options: EgressOptions): Egress {
 
   return {
     refusal,
-    open: (outlet) =>
-      proxyUrl === null || refusal(outlet.origin) !== null
-        ? openPool(outlet, connectorOf(outlet))
-        : openProxied(outlet, proxyUrl),
+    open: (outlet) => {
+      const maxAgeMs = options.maxAgeMs ?? MAX_AGE_MS + Math.random() * AGE_SPREAD_MS;
+      return proxyUrl === null || refusal(outlet.origin) !== null
+        ? openLines({ ...outlet, maxAgeMs, connect: connectorOf(outlet) })
+        : openProxied({ ...outlet, maxAgeMs }, proxyUrl);
+    },
   };
 }
 
@@ -95,33 +83,4 @@ function placeOf(text: string): { hostname: string; port: number } {
 /** RFC 6761 §6.3. The URL parser has already converted the name to lower case. */
 function isLoopbackName(hostname: string): boolean {
   return /(?:^|\.)localhost\.?$/u.test(hostname);
-}
-
-const POOL = {
-  pipelining: 1,
-  allowH2: false,
-  keepAliveTimeout: 4_000,
-  keepAliveMaxTimeout: 60_000,
-  headersTimeout: 0,
-  bodyTimeout: 0,
-} as const;
-
-function openPool({ origin, connections }: OutletOptions, connect: buildConnector.connector): Pool {
-  return new Pool(origin, { ...POOL, connections, connect });
-}
-
-function openProxied(options: OutletOptions, proxyUrl: string): Outlet {
-  const { origin, connections, connectTimeoutMs, ca = null } = options;
-  const agent = new ProxyAgent({
-    uri: proxyUrl,
-    connectTimeout: connectTimeoutMs,
-    proxyTls: { rejectUnauthorized: true, allowH2: false },
-    requestTls: { ...tlsOf(ca), allowH2: false },
-    factory: (to, more) => new Pool(to, { ...(more as Pool.Options), ...POOL, connections }),
-  });
-  return {
-    dispatch: (request, handler) => agent.dispatch({ ...request, origin }, handler),
-    close: () => agent.close(),
-    destroy: () => agent.destroy(),
-  };
 }

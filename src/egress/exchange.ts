@@ -1,9 +1,10 @@
 import type { Dispatcher } from 'undici';
 
 import { codeOfStatus, failed, type Outcome, type Phase } from '../rules/outcome.ts';
-import { outcomeOfError } from './networkError.ts';
+import { isUnreadable, outcomeOfError } from './networkError.ts';
+import type { OutletHandler, SeenAnswer } from './outlet.ts';
+import { RequestLost } from './requestLost.ts';
 
-const HEAD_BYTES = 2_048;
 const BODY_BYTES = 65_536;
 
 /** The sender's own lease is over, which is no failure of the endpoint. */
@@ -14,7 +15,7 @@ export type OnLateAnswer = (status: number | null) => void;
 
 /** One request and its answer on one connection. */
 export interface Exchange {
-  handler: Dispatcher.DispatchHandler;
+  handler: OutletHandler;
   /** `connect` until the request is about to be written. */
   readonly phase: Phase;
   /**
@@ -32,17 +33,23 @@ export interface ExchangeOptions {
   timeoutMs: number;
   /** Monotonic ms after which the request may not start; called right before it is written. */
   startBy: () => number;
-  /** Keeps the first 2 KB of successful answers as well as of failed ones. */
+  /** Keeps the beginning of successful answers as well as of failed ones. */
   keepHeads: boolean;
-  /** Called exactly once, unless the exchange was cut. */
+  /** How many bytes of the body are kept. */
+  headBytes: number;
+  /** Called when no byte came on a connection that had served before; true if the request is sent again. */
+  again?: () => boolean;
+  /** Called exactly once, unless the exchange was cut or is sent again. */
   ended: (outcome: Outcome) => void;
 }
 
 /**
  * Reads an answer within bounds: it stops at the chunk that exceeds 64 KB of body, keeps the first
- * 2 KB, and reads nothing once it is cut.
+ * bytes, and reads nothing once it is cut. Once the status line is here its status stands, whatever
+ * happens to the rest, unless the headers break the rules of HTTP.
  */
 export function openExchange(options: ExchangeOptions): Exchange {
+  const { deadline, headBytes } = options;
   let controller: Dispatcher.DispatchController | null = null;
   let status = 0;
   let retryAfter: string | undefined;
@@ -50,13 +57,18 @@ export function openExchange(options: ExchangeOptions): Exchange {
   let head: Buffer[] | null = null;
   let over = false; // from then on undici only echoes the abort
   let awaited: OnLateAnswer | null = null; // once it is over
+  let connection: (() => SeenAnswer | null) | null = null;
 
   function answer(): Outcome {
     const code = codeOfStatus(status);
-    const text = head === null ? null : Buffer.concat(head).toString('utf8').slice(0, HEAD_BYTES);
-    const responseHead = text === null ? null : text.replaceAll('\u0000', '\ufffd');
+    const responseHead = head === null ? null : textOf(Buffer.concat(head));
     if (code === null) return { kind: 'delivered', status, responseHead };
     return { kind: 'failed', code, status, detail: `HTTP ${status}`, responseHead, retryAfter };
+  }
+
+  function hasStatusLine(): boolean {
+    const seen = connection?.() ?? null;
+    return seen !== null && seen.status > 0 && seen.statusAt <= deadline;
   }
 
   const phaseOf = (): Phase => (controller === null ? 'connect' : 'answer');
@@ -78,7 +90,10 @@ export function openExchange(options: ExchangeOptions): Exchange {
     late?.(code);
   }
 
-  const handler: Dispatcher.DispatchHandler = {
+  const handler: OutletHandler = {
+    onConnection(seen) {
+      connection = seen;
+    },
     onRequestStart(started) {
       controller = started;
       // It may have waited for its connection, and the process may have been frozen meanwhile.
@@ -92,7 +107,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
         current.abort(new Error('cut off'));
       }
       if (over) return;
-      if (performance.now() > options.deadline) {
+      if (performance.now() > deadline) {
         stop(timedOut('answer', options.timeoutMs));
         return;
       }
@@ -102,8 +117,8 @@ export function openExchange(options: ExchangeOptions): Exchange {
     },
     onResponseData(_controller, chunk) {
       if (over) return;
-      if (received < HEAD_BYTES && (options.keepHeads || codeOfStatus(status) !== null)) {
-        (head ??= []).push(chunk.subarray(0, HEAD_BYTES - received));
+      if (received < headBytes && (options.keepHeads || codeOfStatus(status) !== null)) {
+        (head ??= []).push(chunk.subarray(0, headBytes - received));
       }
       received += chunk.length;
       if (received > BODY_BYTES) stop(answer());
@@ -112,8 +127,14 @@ export function openExchange(options: ExchangeOptions): Exchange {
       end(answer());
     },
     onResponseError(_controller, error) {
+      const lost = error instanceof RequestLost ? error : null;
+      if (status === 0 && lost !== null && lost.statusAt <= deadline && !isUnreadable(error)) {
+        status = lost.status;
+      }
       cameLate(null);
-      end(status > 0 ? answer() : outcomeOfError(error, phaseOf()));
+      if (over) return;
+      if (lost?.onUsedConnection === true && options.again?.() === true) over = true;
+      else end(status > 0 ? answer() : outcomeOfError(error, phaseOf()));
     },
   };
 
@@ -123,12 +144,13 @@ export function openExchange(options: ExchangeOptions): Exchange {
       return phaseOf();
     },
     cut: (late) => {
-      const isWritten = controller !== null && !over && status === 0;
+      // A status line that has come in time stands, even if its headers are not complete.
+      const isWaiting = controller !== null && !over && status === 0 && !hasStatusLine();
       over = true;
       cameLate(null);
-      if (late !== undefined && isWritten) awaited = late;
-      else controller?.abort(new Error('cut off'));
-      if (!isWritten) late?.(null);
+      if (late !== undefined && isWaiting) awaited = late;
+      else controller?.abort(new Error('cut off')); // ends in onResponseError before it returns
+      if (!isWaiting) late?.(null);
       return status > 0 ? answer() : null;
     },
   };
@@ -137,6 +159,12 @@ export function openExchange(options: ExchangeOptions): Exchange {
 /** The outcome of a request whose time is over; `phase` is how far it came. */
 export function timedOut(phase: Phase, timeoutMs: number): Outcome {
   return phase === 'connect'
-    ? failed('TIMEOUT', `connecting took too long (${timeoutMs} ms)`, phase)
+    ? failed('TIMEOUT', 'connecting took too long', phase)
     : failed('TIMEOUT', `no answer within ${timeoutMs} ms`, phase);
+}
+
+/** Without the rest of a character that was cut off at the end, and as Postgres stores it. */
+function textOf(bytes: Buffer): string {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
+  return text.replaceAll('\u0000', '\ufffd');
 }

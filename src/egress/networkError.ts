@@ -1,5 +1,11 @@
-import { type ErrorCode, type Outcome, type Phase, failed } from '../rules/outcome.ts';
+import { errors } from 'undici';
 
+import { type ErrorCode, type Outcome, type Phase, failed } from '../rules/outcome.ts';
+import { RequestLost } from './requestLost.ts';
+import { whyTlsFailed } from './tlsError.ts';
+import type { Unreadable } from './wire.ts';
+
+/** The network errors of this machine itself, which say nothing of an endpoint. */
 const OURS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETUNREACH']);
 const BY_CODE: Record<string, [ErrorCode, string]> = {
   ECONNREFUSED: ['CONNECTION_REFUSED', 'connection refused'],
@@ -16,21 +22,60 @@ const BY_CODE: Record<string, [ErrorCode, string]> = {
 };
 
 /** The outcome of a request that ended without an answer; `phase` is how far it came. */
-export function outcomeOfError(error: unknown, phase: Phase): Outcome {
+export function outcomeOfError(error: unknown, phase = phaseOf(error)): Outcome {
   const code = codeOf(error);
   if (OURS.has(code)) return { kind: 'ours', detail: code };
   const known = BY_CODE[code];
   if (known !== undefined) return failed(known[0], known[1], phase);
-  if (
-    /TLS|SSL|CERT|EPROTO|SELF_SIGNED|UNABLE_TO|ALTNAME|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/u.test(
-      code,
-    )
-  ) {
-    return failed('TLS_FAILED', `TLS failed: ${code}`, phase);
-  }
-  const when = phase === 'connect' ? 'while connecting' : 'before an answer';
+  const unreadable = whyUnreadable(code, error);
+  if (unreadable !== null) return failed('PROTOCOL_ERROR', unreadable, phase);
+  const tls = whyTlsFailed(code);
+  if (tls !== null) return failed('TLS_FAILED', tls, phase);
+  if (code === 'PROXY_REFUSED') return failed('CONNECTION_REFUSED', messageOf(error), phase);
   const why = code === '' ? '' : ` (${code})`;
-  return failed('CONNECTION_RESET', `connection lost ${when}${why}`, phase);
+  return failed('CONNECTION_RESET', `connection lost ${whenLost(error, phase)}${why}`, phase);
+}
+
+function phaseOf(error: unknown): Phase {
+  return error instanceof RequestLost && error.begun ? 'answer' : 'connect';
+}
+
+function whenLost(error: unknown, phase: Phase): string {
+  if (phase === 'connect') return 'while connecting';
+  return error instanceof RequestLost && error.answered ? 'within the answer' : 'before an answer';
+}
+
+/** Whether what came breaks the rules of HTTP/1.1; headers that are too large do not. */
+export function isUnreadable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== TOO_LARGE && whyUnreadable(code, error) !== null;
+}
+
+const TOO_LARGE = 'UND_ERR_HEADERS_OVERFLOW';
+
+const INVALID = 'the answer is not valid HTTP/1.1';
+const UNREADABLE: Record<Unreadable['code'], string> = {
+  TLS_BYTES: 'the server speaks TLS at this port: the URL has to begin with https://',
+  HTTP2_BYTES:
+    'the server speaks HTTP/2 only: it has to accept HTTP/1.1, which is what Millrace speaks',
+  SWITCHED: 'the server switched protocols (HTTP 101), which it was not asked to do',
+  INTERIM_FLOOD: 'the server sent more than 1 MB of interim answers (1xx) and no final one',
+};
+
+function whyUnreadable(code: string, error: unknown): string | null {
+  const known = UNREADABLE[code as Unreadable['code']];
+  if (known !== undefined) return known;
+  if (code === TOO_LARGE) return 'the headers of the answer are too large';
+  // What undici says of any unreadable head that has stated a length.
+  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return `${INVALID}: unreadable headers`;
+  const cause = error instanceof RequestLost ? error.cause : error;
+  if (!(cause instanceof errors.HTTPParserError)) return null;
+  const reason = /\(([^)]+)\)$/u.exec(cause.message)?.[1];
+  return reason === undefined ? INVALID : `${INVALID}: ${reason}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : '';
 }
 
 /**

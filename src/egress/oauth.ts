@@ -139,7 +139,7 @@ function formEncoded(text: string): string {
 
 function outcomeOfLoss(error: unknown): Outcome {
   if (error instanceof Error && error.name === 'TimeoutError') return refused('timed out');
-  const outcome = outcomeOfError(error, 'connect');
+  const outcome = outcomeOfError(error);
   return outcome.kind === 'failed' ? refused(`could not be reached: ${outcome.detail}`) : outcome;
 }
 

@@ -1,10 +1,9 @@
-import type { Dispatcher } from 'undici';
-
 import type { LateAnswer, Outcome } from '../rules/outcome.ts';
-import type { Outlet } from './egress.ts';
 import { LEASE_ENDED, openExchange, timedOut, type Exchange } from './exchange.ts';
+import { hide, type Hiding } from './hide.ts';
 import { outcomeOfError } from './networkError.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
+import type { Outlet } from './outlet.ts';
 import { newTraceparent } from './traceparent.ts';
 
 /** The content of one webhook; the body is sent unchanged. */
@@ -79,6 +78,8 @@ export function createWebhookSender<M extends Message>(
   options: WebhookSenderOptions<M>,
 ): WebhookSender<M> {
   const { tokens = null, hidden = [], requests = { open: 0 } } = options;
+  const hiding = hide(hidden, tokens !== null);
+  const bounds = { ...options, headBytes: hiding.bytes };
   const open = new Set<OpenRequest<M>>();
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
   const fixed = [
@@ -96,7 +97,7 @@ export function createWebhookSender<M extends Message>(
     requests.open -= 1;
     const { startedMono } = request;
     const durationMs = Math.round(performance.now() - startedMono);
-    const shown = withoutSecrets(outcome, hidden, request.token);
+    const shown = withoutSecrets(outcome, hiding, request.token);
     options.ended(request.message, shown, request.startedAt, durationMs, startedMono);
   }
 
@@ -119,11 +120,11 @@ export function createWebhookSender<M extends Message>(
       'traceparent',
       newTraceparent(),
     ];
-    const request = openRequest(message, startedAt, options, finish);
+    const request = openRequest(message, startedAt, bounds, finish);
     open.add(request);
     requests.open += 1;
     const post = { path: options.path, method: 'POST', headers, body } as const;
-    if (tokens === null) options.outlet.dispatch(post, request.handler());
+    if (tokens === null) request.dispatch(post);
     else sendWithToken(request, post, tokens);
   }
 
@@ -141,7 +142,7 @@ export function createWebhookSender<M extends Message>(
       used = token;
       request.token = token;
       const headers = [...post.headers, 'authorization', `Bearer ${token}`];
-      options.outlet.dispatch({ ...post, headers }, request.handler());
+      request.dispatch({ ...post, headers });
     }
 
     function fetchToken(): void {
@@ -150,10 +151,7 @@ export function createWebhookSender<M extends Message>(
           if (open.has(request)) dispatch(token);
         },
         (error: unknown) =>
-          finish(
-            request,
-            error instanceof TokenFailure ? error.outcome : outcomeOfError(error, 'connect'),
-          ),
+          finish(request, error instanceof TokenFailure ? error.outcome : outcomeOfError(error)),
       );
     }
   }
@@ -193,8 +191,12 @@ interface OpenRequest<M> {
   message: M;
   startedAt: number;
   startedMono: number;
-  /** Begins an exchange and returns its handler; a repetition with another token begins a second one. */
-  handler(): Dispatcher.DispatchHandler;
+  /**
+   * Begins an exchange; a repetition with another token begins a second one. A request that is lost on a
+   * connection which had served before is sent once more, on a new one, if not a byte of an answer came:
+   * such a connection may have died while it was idle, which says nothing of the endpoint.
+   */
+  dispatch(post: Post): void;
   /** Repeats the request after a 401 with another token; null: a 401 is the answer. */
   refused: (() => void) | null;
   /** The token it was last sent with. */
@@ -206,12 +208,17 @@ interface OpenRequest<M> {
 function openRequest<M extends Message>(
   message: M,
   startedAt: number,
-  options: Pick<WebhookSenderOptions<M>, 'timeoutMs' | 'startBy' | 'keepHeads' | 'late'>,
+  options: Pick<
+    WebhookSenderOptions<M>,
+    'outlet' | 'timeoutMs' | 'startBy' | 'keepHeads' | 'late'
+  > & { headBytes: number },
   finish: (request: OpenRequest<M>, outcome: Outcome) => void,
 ): OpenRequest<M> {
-  const { timeoutMs, startBy = never, keepHeads = false } = options;
+  const { outlet, timeoutMs, startBy = never, keepHeads = false, headBytes } = options;
   const startedMono = performance.now();
   let exchange: Exchange | null = null;
+  let sent: Post | null = null;
+  let repeated = false;
 
   const request: OpenRequest<M> = {
     message,
@@ -219,11 +226,7 @@ function openRequest<M extends Message>(
     startedMono,
     refused: null,
     token: null,
-    handler: () => {
-      const deadline = startedMono + timeoutMs;
-      exchange = openExchange({ deadline, timeoutMs, startBy, keepHeads, ended });
-      return exchange.handler;
-    },
+    dispatch,
     end(why) {
       const answer = exchange?.cut(why === 'deadline' ? onLate : undefined) ?? null;
       if (exchange === null && why === 'deadline') onLate?.(null);
@@ -240,6 +243,20 @@ function openRequest<M extends Message>(
       : (status: number | null): void =>
           late(status === null ? null : { status, afterMs: performance.now() - startedMono });
 
+  function dispatch(post: Post, fresh = false): void {
+    sent = post;
+    const deadline = startedMono + timeoutMs;
+    exchange = openExchange({ deadline, timeoutMs, startBy, keepHeads, headBytes, again, ended });
+    outlet.dispatch(post, exchange.handler, fresh);
+  }
+
+  function again(): boolean {
+    if (repeated || sent === null) return false;
+    repeated = true;
+    dispatch(sent, true);
+    return true;
+  }
+
   function ended(outcome: Outcome): void {
     if (outcome.kind === 'failed' && outcome.code === 'TIMEOUT') onLate?.(null);
     const is401 = outcome.kind === 'failed' && outcome.status === 401;
@@ -252,17 +269,7 @@ function openRequest<M extends Message>(
 
 const never = (): number => Infinity;
 
-/** Returns the outcome with every secret masked that the endpoint repeated in its answer. */
-export function withoutSecrets(
-  outcome: Outcome,
-  secrets: readonly string[],
-  token: string | null,
-): Outcome {
+function withoutSecrets(outcome: Outcome, hiding: Hiding, token: string | null): Outcome {
   if (outcome.kind === 'ours' || outcome.responseHead === null) return outcome;
-  let responseHead = outcome.responseHead;
-  for (const secret of token === null ? secrets : [...secrets, token]) {
-    // A shorter one gives nothing away by itself, and would match everywhere.
-    if (secret.length >= 4) responseHead = responseHead.replaceAll(secret, '••••');
-  }
-  return { ...outcome, responseHead };
+  return { ...outcome, responseHead: hiding.shown(outcome.responseHead, token) };
 }

@@ -1,7 +1,7 @@
 import { refuseField } from '../db/refusal.ts';
 import type { Credentials } from '../schema/target.ts';
 
-/** The headers that carry the credentials in a request; names are lower case. */
+/** The headers that carry the credentials in a request; a name of the user's is as it was written. */
 export function toHeaders(credentials: Credentials): Record<string, string> {
   switch (credentials.type) {
     case 'none':
@@ -14,7 +14,7 @@ export function toHeaders(credentials: Credentials): Record<string, string> {
     case 'bearer':
       return { authorization: `Bearer ${credentials.token}` };
     default:
-      return { [credentials.name.toLowerCase()]: credentials.value };
+      return { [credentials.name]: credentials.value };
   }
 }
 
@@ -132,7 +132,7 @@ export function refuseHeaders(headers: Record<string, string>, credentials: Cred
   if (credentials.type === 'header' && RESERVED.test(credentials.name.toLowerCase())) {
     throw refuseField('/credentials/name', `may not be ${credentials.name}: the sender sets it`);
   }
-  const taken = new Set(Object.keys(toHeaders(credentials)));
+  const taken = new Set(Object.keys(toHeaders(credentials)).map((name) => name.toLowerCase()));
   if (credentials.type === 'oauth2') taken.add('authorization');
   const seen = new Set<string>();
   for (const name of Object.keys(headers)) {

@@ -17,7 +17,7 @@ export interface OpenTarget {
   id: string;
   version: number;
   baseUrl: string;
-  /** Names are lower case; the credentials are included. */
+  /** Names are as they were written; the credentials are included. */
   headers: Record<string, string>;
   /** Secrets to mask in what the endpoint answers. */
   hidden: string[];
@@ -81,9 +81,12 @@ export function openDraft(input: TargetInput): OpenTarget {
   };
 }
 
+/** A header of the credentials takes the place of one of that name in any case. */
 function headersOf(own: Record<string, string>, credentials: Credentials): Record<string, string> {
-  const lower = Object.entries(own).map(([name, value]) => [name.toLowerCase(), value]);
-  return { ...Object.fromEntries(lower), ...toHeaders(credentials) } as Record<string, string>;
+  const carried = toHeaders(credentials);
+  const taken = new Set(Object.keys(carried).map((name) => name.toLowerCase()));
+  const kept = Object.entries(own).filter(([name]) => !taken.has(name.toLowerCase()));
+  return Object.fromEntries([...kept, ...Object.entries(carried)]);
 }
 
 /** A row of `targets`, with how many of its consumers are in trouble where that was counted. */

@@ -12,7 +12,11 @@ import { newSigningSecret } from '../../src/egress/signing.ts';
 import { loadConfig } from '../../src/process/config.ts';
 import type { OpenTarget } from '../../src/targets/openTarget.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
-import { selfSigned } from '../support/certificate.ts';
+import { issue, selfSigned } from '../support/certificate.ts';
+import { listening } from '../support/listening.ts';
+import { until } from '../support/poll.ts';
+import { openPoster } from '../support/poster.ts';
+import { openRaw } from '../support/rawServer.ts';
 import { openReceiver } from '../support/receiver.ts';
 
 /** A proxy to whom every name is 127.0.0.1, and who says what it was asked for. */
@@ -118,6 +122,37 @@ test('with an egress proxy names are left to it, over http and over https', asyn
     `CONNECT hooks.test:${tlsPort} ${BASIC}`,
     `CONNECT hooks.test:${tlsPort} ${BASIC}`,
   ]);
+});
+
+test('with an egress proxy a connection is not used beyond its greatest age either', async () => {
+  await using proxy = await openProxy();
+  const own = issue({ isAuthority: true, names: ['hooks.test'] });
+  const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
+  await using server = await openRaw({ tls: own, answer: (socket) => socket.write(ok) });
+  const egress = createEgress({ allowCidrs: [], proxyUrl: proxy.url, maxAgeMs: 200 });
+  const origin = `https://hooks.test:${server.port}`;
+  await using poster = openPoster({ egress, origin, timeoutMs: 10_000, ca: own.cert });
+  let posts = 0;
+  await until(async () => {
+    posts += 1;
+    expect(await poster.post()).toMatchObject({ kind: 'delivered' });
+    return proxy.asked.length === 3; // the name was looked up as often
+  });
+  expect(server.requests.length).toBe(posts);
+  expect(posts).toBeGreaterThan(3);
+});
+
+test('an egress proxy that refuses to connect is named in the outcome', async () => {
+  const refuses = createHttp().on('connect', (_request: IncomingMessage, socket: Socket) =>
+    socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'),
+  );
+  await using proxy = await listening(refuses);
+  const egress = createEgress({ allowCidrs: [], proxyUrl: proxy.url });
+  const target = targetAt('https://hooks.test/in');
+  expect(await testTarget(target, { egress, userAgent, now: Date.now })).toMatchObject({
+    error_code: 'CONNECTION_REFUSED',
+    detail: 'the egress proxy answered HTTP 403 to CONNECT',
+  });
 });
 
 test('with an egress proxy a literal that may not be reached is refused before the proxy hears of it', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { openApp, type TestApp } from '../support/app.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openRaw } from '../support/rawServer.ts';
 import { openReceiver } from '../support/receiver.ts';
 
 let database: TestDatabase;
@@ -95,4 +96,38 @@ test('what is allowed arrives as it was set, once, beside the sender’s own', a
     'content-type': 'application/json',
     'user-agent': 'Millrace/test',
   });
+});
+
+test('names of headers are sent as they were written, and the sender’s own as ever', async () => {
+  await using server = await openRaw({
+    answer: (socket) => socket.write('HTTP/1.1 204 No Content\r\n\r\n'),
+  });
+  const draft = {
+    name: 't',
+    base_url: `http://127.0.0.1:${server.port}/in`,
+    headers: { 'X-Custom-ID': 'a', SOAPAction: 'b', accept: 'c' },
+    credentials: { type: 'header', name: 'X-API-Key', value: 'planted-secret' },
+  };
+  for (const path of ['/v1/targets/test', '/v1/targets']) {
+    const { body } = await api.request('POST', path, draft);
+    if (path === '/v1/targets') await api.request('POST', `/v1/targets/${body.id}/test`);
+    const lines = server.requests.at(-1)?.head.split('\r\n') ?? [];
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'X-Custom-ID: a',
+        'SOAPAction: b',
+        'accept: c',
+        'X-API-Key: planted-secret',
+      ]),
+    );
+    for (const own of ['host', 'content-type', 'user-agent', 'webhook-id', 'webhook-signature'])
+      expect(lines.filter((line) => line.startsWith(`${own}: `)).length).toBe(1);
+  }
+  expect(server.requests.length).toBe(2);
+});
+
+test('a header of the credentials is refused beside one of that name in another case', async () => {
+  const credentials = { type: 'header', name: 'X-API-Key', value: 'planted-secret' };
+  const { status, body } = await save({ headers: { 'x-Api-key': 'x' }, credentials });
+  expect([status, body.errors[0].pointer]).toEqual([422, '/headers/x-Api-key']);
 });

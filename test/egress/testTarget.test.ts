@@ -122,3 +122,24 @@ test('a test that succeeds does not send before a Retry-After; another place has
   expect(receiver.received).toHaveLength(length + 1);
   expect(fresh.received).toHaveLength(3);
 });
+
+test('a credential that the endpoint repeats across the end of what is kept is hidden', async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using receiver = await openReceiver();
+  const token = 'planted_token_0123456789_abcdefgh';
+  const draft = { name: 't', base_url: receiver.url, credentials: { type: 'bearer', token } };
+  for (const shown of [4, 20, token.length - 1, token.length]) {
+    for (const cutOff of [false, true]) {
+      receiver.respond = ({ headers }, response) => {
+        const text =
+          'x'.repeat(2_048 - shown) + String(headers.authorization).slice('Bearer '.length);
+        response.writeHead(400);
+        if (cutOff) response.write(text.slice(0, 2_048), () => response.destroy());
+        else response.end(text);
+      };
+      const { body } = await api.request('POST', '/v1/targets/test', draft);
+      expect(body.response_head).toMatch(/^x+(?:•{0,4})$/u);
+    }
+  }
+});

@@ -1,0 +1,73 @@
+/** How much of an answer's body is kept. */
+const HEAD_BYTES = 2_048;
+/** A shorter secret gives nothing away by itself, and would match everywhere. */
+const SHORTEST = 4;
+/** The longest token that a token endpoint may give. */
+const MOST_TOKEN_BYTES = 8_192;
+const MASK = '••••';
+
+/** Cuts secrets out of what is kept of an answer. */
+export interface Hiding {
+  /** How many bytes have to be read, so that a secret across the cut is read whole. */
+  readonly bytes: number;
+  /** Masks the secrets in the beginning of an answer, and then cuts it to 2 KB. */
+  shown(text: string, token: string | null): string;
+}
+
+/**
+ * Hides these secrets, and the token of a request if it has one: as they are, as they stand in a JSON
+ * text, and percent-encoded, in any case. What begins a secret at the end of what was read is hidden as well.
+ */
+export function hide(secrets: readonly string[], hasTokens: boolean): Hiding {
+  const forms = formsOf(secrets);
+  const longest = Math.max(0, ...forms.map(({ text }) => Buffer.byteLength(text)));
+  return {
+    bytes: HEAD_BYTES + Math.max(longest, hasTokens ? MOST_TOKEN_BYTES : 0),
+    shown(text, token) {
+      const all = token === null ? forms : [...forms, ...formsOf([token])];
+      let left = text;
+      for (const { anyCase } of all) left = left.replaceAll(anyCase, MASK);
+      return cut(withoutBeginnings(left, all));
+    },
+  };
+}
+
+interface Form {
+  text: string;
+  anyCase: RegExp;
+}
+
+/** The longest come first, as one may contain another. */
+function formsOf(secrets: readonly string[]): Form[] {
+  const texts = new Set<string>();
+  for (const secret of secrets) {
+    if (secret.length < SHORTEST) continue;
+    texts.add(secret).add(JSON.stringify(secret).slice(1, -1));
+    if (secret.isWellFormed()) texts.add(encodeURIComponent(secret));
+  }
+  return Array.from(texts, (text) => ({
+    text,
+    anyCase: new RegExp(RegExp.escape(text), 'giu'),
+  })).sort((a, b) => b.text.length - a.text.length);
+}
+
+function withoutBeginnings(text: string, forms: readonly Form[]): string {
+  const most = Math.max(0, ...forms.map((form) => beginningAtEnd(text, form.text)));
+  return most === 0 ? text : `${text.slice(0, -most)}${MASK}`;
+}
+
+/** How many characters at the end of a text are the beginning of a secret. */
+function beginningAtEnd(text: string, secret: string): number {
+  let length = Math.min(secret.length - 1, text.length);
+  const end = text.slice(-length).toLowerCase();
+  const lower = secret.toLowerCase();
+  while (length >= SHORTEST && !end.endsWith(lower.slice(0, length))) length -= 1;
+  return length >= SHORTEST ? length : 0;
+}
+
+function cut(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= HEAD_BYTES) return text;
+  const kept = bytes.subarray(0, HEAD_BYTES);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept, { stream: true });
+}

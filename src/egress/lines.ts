@@ -1,0 +1,179 @@
+import { Client, type buildConnector, type Dispatcher } from 'undici';
+
+import type { Outlet, OutletHandler } from './outlet.ts';
+import { RequestLost } from './requestLost.ts';
+import { watchSocket, type Wire } from './wire.ts';
+
+export interface LinesOptions {
+  origin: string;
+  /** At most this many requests are open concurrently; others wait in order. */
+  connections: number;
+  connect: buildConnector.connector;
+  /** From this age on a connection gets no further request, so that its name is looked up again. */
+  maxAgeMs: number;
+}
+
+/**
+ * Connections to one origin, each with one request at a time. The one that was used last is used first,
+ * so that those beyond the need become idle and close. A request that ends without a complete answer
+ * ends with `RequestLost`, and its connection is not used again.
+ */
+export function openLines(options: LinesOptions): Outlet {
+  const lines = new Set<Line>();
+  const idle: Line[] = [];
+  const waiting: { request: Dispatcher.DispatchOptions; handler: OutletHandler }[] = [];
+  let emptied: (() => void) | null = null;
+
+  function openOne(): Line {
+    const line = openLine(options, { free, lost });
+    lines.add(line);
+    return line;
+  }
+
+  function pick(): Line | null {
+    for (;;) {
+      const line = idle.pop();
+      if (line === undefined) return lines.size < options.connections ? openOne() : null;
+      if (!line.isOld()) return line;
+      drop(line);
+    }
+  }
+
+  function free(line: Line): void {
+    if (line.isOld()) lost(line);
+    else if (waiting.length === 0) idle.push(line);
+    else sendNext(line);
+    if (waiting.length === 0) emptied?.();
+  }
+
+  /** The line can't be used again; also one that nothing used. */
+  function lost(line: Line): void {
+    const at = idle.indexOf(line);
+    if (at !== -1) idle.splice(at, 1);
+    drop(line);
+    if (waiting.length > 0 && lines.size < options.connections) sendNext(openOne());
+    if (waiting.length === 0) emptied?.();
+  }
+
+  function sendNext(line: Line): void {
+    const { request, handler } = waiting.shift()!;
+    line.send(request, handler);
+  }
+
+  function drop(line: Line): void {
+    lines.delete(line);
+    line.retire();
+  }
+
+  return {
+    dispatch(request, handler, fresh = false) {
+      const line = fresh ? openOne() : pick();
+      if (line === null) waiting.push({ request, handler });
+      else line.send(request, handler);
+      return true;
+    },
+    async close() {
+      if (waiting.length > 0) {
+        await new Promise<void>((resolve) => {
+          emptied = resolve;
+        });
+      }
+      await Promise.all(Array.from(lines, (line) => line.close()));
+    },
+    async destroy() {
+      for (const { handler } of waiting.splice(0)) {
+        handler.onResponseError?.(NO_CONTROLLER, new Error('the connections were closed'));
+      }
+      await Promise.all(Array.from(lines, (line) => line.destroy()));
+    },
+  };
+}
+
+/** Of a request that was never started. */
+const NO_CONTROLLER = {} as Dispatcher.DispatchController;
+
+interface Line {
+  send(request: Dispatcher.DispatchOptions, handler: OutletHandler): void;
+  isOld(): boolean;
+  /** Closes the connection once undici has done with its last request. */
+  retire(): void;
+  close(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+/** One undici client, which has one connection and opens a new one when an answer has ended the last. */
+function openLine(
+  { origin, connect, maxAgeMs }: LinesOptions,
+  on: { free: (line: Line) => void; lost: (line: Line) => void },
+): Line {
+  let wire: Wire | null = null;
+  let handler: OutletHandler | null = null;
+  let begun = false;
+
+  const client = new Client(origin, {
+    ...CLIENT,
+    connect: (to, callback) =>
+      connect(to, (...[error, socket]) => {
+        if (error !== null) return callback(error, null);
+        wire = watchSocket(socket);
+        callback(null, socket);
+      }),
+  });
+  client.on('disconnect', () => {
+    wire = null;
+    if (handler === null) on.lost(line);
+  });
+
+  /** Forwards to the handler of the open request, so that a request needs no handler of its own here. */
+  const forward: Dispatcher.DispatchHandler = {
+    onRequestStart(controller, context) {
+      begun = true;
+      wire?.begin();
+      handler?.onRequestStart?.(controller, context);
+    },
+    onResponseStart: (...answer) => handler?.onResponseStart?.(...answer),
+    onResponseData: (...data) => handler?.onResponseData?.(...data),
+    onResponseEnd(controller, trailers) {
+      const ended = handler;
+      handler = null;
+      on.free(line);
+      ended?.onResponseEnd?.(controller, trailers);
+    },
+    onResponseError(controller, error) {
+      const ended = handler;
+      const lost = new RequestLost(error, { begun, wire });
+      handler = null;
+      on.lost(line);
+      ended?.onResponseError?.(controller, lost);
+    },
+  };
+
+  const seen = (): Wire | null => (begun ? wire : null);
+
+  const line: Line = {
+    send(request, its) {
+      handler = its;
+      begun = false;
+      its.onConnection?.(seen);
+      client.dispatch(request, forward);
+    },
+    isOld: () => wire !== null && performance.now() - wire.openedAt > maxAgeMs,
+    retire: () => queueMicrotask(() => void client.destroy()), // undici may be in the middle of it
+    close: () => client.close(),
+    destroy: () => client.destroy(),
+  };
+  return line;
+}
+
+/** Success is the status line, so that an answer's headers may be as large as a server can mean. */
+const MOST_HEADER_BYTES = 393_216;
+
+const CLIENT = {
+  pipelining: 1,
+  allowH2: false,
+  keepAliveTimeout: 4_000,
+  keepAliveMaxTimeout: 60_000,
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  maxHeaderSize: MOST_HEADER_BYTES,
+} as const;

@@ -1,0 +1,37 @@
+import type { Dispatcher } from 'undici';
+
+/** What has come of an answer by now. */
+export interface SeenAnswer {
+  /** The status once the whole status line is here, and 0 before. */
+  readonly status: number;
+  /** When the status line was complete, monotonic ms. */
+  readonly statusAt: number;
+}
+
+/** Handles one request, and may look at what has come of its answer before the headers are complete. */
+export interface OutletHandler extends Dispatcher.DispatchHandler {
+  /** Called when a connection takes the request; `seen` gives null until the request was written. */
+  onConnection?(seen: () => SeenAnswer | null): void;
+}
+
+/** Connections to one origin. */
+export interface Outlet {
+  /**
+   * Sends a request, on a new connection if `fresh` is true. A request that ends without a complete
+   * answer ends with `RequestLost`.
+   */
+  dispatch(options: Dispatcher.DispatchOptions, handler: OutletHandler, fresh?: boolean): boolean;
+  /** Waits for open requests to end. */
+  close(): Promise<void>;
+  /** Cuts open requests. */
+  destroy(): Promise<void>;
+}
+
+export interface OutletOptions {
+  origin: string;
+  /** At most this many requests are open concurrently. */
+  connections: number;
+  connectTimeoutMs: number;
+  /** PEM certificates of the authorities to trust instead of the public ones. */
+  ca?: string | null;
+}

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+
+import { hide } from '../../src/egress/hide.ts';
+
+const SECRET = 'sk_live_THE_"VERY"_SECRET/0123456789';
+const CUT = 2_048;
+
+test.each([
+  ['as it is', SECRET],
+  ['in a JSON text', JSON.stringify(SECRET).slice(1, -1)],
+  ['percent-encoded', encodeURIComponent(SECRET)],
+  ['in capitals', SECRET.toUpperCase()],
+])('a secret %s is hidden wherever it stands, across the cut too', (_how, form) => {
+  const hiding = hide([SECRET], false);
+  for (let before = 0; before <= CUT + 10; before += before > CUT - 120 ? 1 : 97) {
+    const all = 'x'.repeat(before) + form;
+    const read = Buffer.from(all).subarray(0, hiding.bytes).toString();
+    const shown = hiding.shown(read, null);
+    expect(shown).toBe(`${'x'.repeat(before)}••••`.slice(0, shown.length));
+    expect(Buffer.byteLength(shown)).toBeLessThanOrEqual(CUT);
+  }
+});
+
+test('what begins a secret at the end of an answer that broke off is hidden', () => {
+  const { shown } = hide([SECRET], false);
+  for (let length = 4; length < SECRET.length; length += 1) {
+    expect(shown(`echo ${SECRET.slice(0, length)}`, null)).toBe('echo ••••');
+  }
+  expect(shown('ask', null)).toBe('ask');
+  expect(shown('x', null)).toBe('x');
+  expect(shown('', null)).toBe('');
+});
+
+test('the token of the request is hidden, and of several secrets each', () => {
+  const { shown } = hide(['first-secret', 'first-secret-longer', 'abc'], true);
+  expect(shown('abc first-secret first-secret-longer token-of-it', 'token-of-it')).toBe(
+    'abc •••• •••• ••••',
+  );
+});
+
+test('characters are kept whole at the cut', () => {
+  const shown = hide([], false).shown('ä'.repeat(CUT), null);
+  expect(shown).toBe('ä'.repeat(CUT / 2));
+  expect(hide([], false).shown(`x${'ä'.repeat(CUT)}`, null)).toBe(`x${'ä'.repeat(CUT / 2 - 1)}`);
+});
