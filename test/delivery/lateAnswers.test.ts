@@ -23,12 +23,13 @@ const after =
   (one, response) =>
     void setTimeout(() => accept(one, response), ms);
 
-/** A blocked consumer whose endpoint has 500 ms, and whose next attempt is far away unless `tries` says otherwise. */
-async function openSlow(respond: Respond, tries = 6): Promise<BlockedConsumer> {
+/** A blocked consumer whose endpoint has 500 ms, and whose next attempt is far away if it has failed for an hour. */
+async function openSlow(respond: Respond, failingFor = '1 hour'): Promise<BlockedConsumer> {
   const blocked = await openBlockedConsumer(respond, { events: 1 });
   const { api } = blocked;
   await api.api.request('PATCH', `/v1/targets/${api.targetId}`, { timeout_ms: TIMEOUT_MS });
-  await api.setCursor(blocked.consumerId, `head = 1, attempt = ${tries}, tries = ${tries}`);
+  const from = `schedule_from = now() - interval '${failingFor}'`;
+  await api.setCursor(blocked.consumerId, `head = 1, attempt = 6, tries = 6, ${from}`);
   return blocked;
 }
 
@@ -85,7 +86,7 @@ describe('a request that has timed out is ended', () => {
 
   test('before the next attempt is due', async () => {
     const { respond, hungUp } = silent();
-    await using blocked = await openSlow(respond, 0);
+    await using blocked = await openSlow(respond, '-0.5 seconds');
     const result = await blocked.attempt();
     const { delayMs } = result as { delayMs: number };
     const due = performance.now() + delayMs;

@@ -73,7 +73,7 @@ test.each([
   [
     { type: 'header', name: 'X-Api-Key', value: 'key-0123456789' },
     { value: '••••6789' },
-    { 'x-api-key': 'key-0123456789' },
+    { 'X-Api-Key': 'key-0123456789' },
   ],
 ])(
   'credentials come back masked, are sealed at rest and open for sending: %o',
@@ -97,7 +97,7 @@ test.each([
       id,
       version: 1,
       baseUrl: 'https://example.com/hooks',
-      headers: { 'x-team': 'blue', ...headers },
+      headers: { 'X-Team': 'blue', ...headers },
       hidden: [secret, ...('username' in credentials ? [btoa(`ann:${PASSWORD}`)] : [])],
       oauth: null,
       ca: null,

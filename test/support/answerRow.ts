@@ -40,6 +40,8 @@ export interface AnswerRow {
   addresses?: Address[];
   /** How far it came; to the answer if it is not given. */
   phase?: Phase;
+  /** How far it came depends on what comes first, and so does what is blamed. */
+  eitherPhase?: true;
   status?: number;
   code?: ErrorCode;
   kept?: boolean;
@@ -114,7 +116,7 @@ export function statedBy(row: AnswerRow): Facts {
 
 function factsOf(outcome: Outcome, row: AnswerRow): Omit<Facts, 'came' | 'kept'> {
   const says = saidBy(outcome).slice(0, saysOf(row).length);
-  return { verdict: seen(outcome), blamed: blamed(outcome), says };
+  return { verdict: seen(outcome), blamed: blamed(outcome, row), says };
 }
 
 function openRowPoster(origin: string, row: AnswerRow, ca: string | undefined): Poster {
@@ -153,7 +155,8 @@ const BLAMED: Record<Blame, string> = {
   gone: 'the endpoint, for good',
 };
 
-function blamed(outcome: Outcome): string {
+function blamed(outcome: Outcome, { eitherPhase = false }: AnswerRow): string {
+  if (eitherPhase) return 'the endpoint, or perhaps the message';
   return outcome.kind === 'failed' ? BLAMED[blameOf(outcome)] : '–';
 }
 
@@ -163,5 +166,5 @@ export function lineOf(row: AnswerRow): string {
   const verdict =
     outcome.kind === 'failed' ? `\`${outcome.code}\`` : `delivered (${row.status ?? 200})`;
   const says = saysOf(row) === '' ? '–' : saysOf(row);
-  return `| ${row.when} | ${verdict} | ${blamed(outcome)} | ${row.kept === true ? 'kept' : 'closed'} | ${says} |`;
+  return `| ${row.when} | ${verdict} | ${blamed(outcome, row)} | ${row.kept === true ? 'kept' : 'closed'} | ${says} |`;
 }

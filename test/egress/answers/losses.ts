@@ -64,6 +64,7 @@ export const ON_A_NEW_CONNECTION: AnswerRow[] = WAYS.flatMap(([how, close]): Ans
     when: 'takes connections and resets (RST) them',
     always: true,
     connected: (socket) => socket.resetAndDestroy(),
+    eitherPhase: true,
     code: 'CONNECTION_RESET',
     says: 'connection lost',
   },
