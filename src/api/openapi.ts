@@ -56,18 +56,18 @@ const TAGS = [
 
 type Described = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>;
 
-/** Adds the idempotency key and its problems to every POST that needs a key, except ingest. */
+/** Adds the idempotency key and its problems to every change that needs a key, except ingest. */
 function withIdempotency(document: Described): Described {
-  for (const { post } of Object.values(document.paths ?? {})) {
-    const [first] = post?.security ?? [];
-    if (post === undefined || first?.['bearer'] === undefined) continue;
-    if (first['bearer'].includes('ingest')) continue;
-    const others = (post.parameters ?? []).filter(
-      (one) => !('name' in one) || one.name !== 'idempotency-key',
-    );
-    post.parameters = [...others, IDEMPOTENCY_KEY];
-    for (const [status, description] of IDEMPOTENCY_PROBLEMS) {
-      post.responses = { [status]: { ...post.responses?.['401'], description }, ...post.responses };
+  for (const { post, put, patch, delete: remove } of Object.values(document.paths ?? {})) {
+    for (const change of [post, put, patch, remove]) {
+      const [first] = change?.security ?? [];
+      if (change === undefined || first?.['bearer'] === undefined) continue;
+      if (first['bearer'].includes('ingest')) continue;
+      change.parameters = [...(change.parameters ?? []), IDEMPOTENCY_KEY];
+      for (const [status, description] of IDEMPOTENCY_PROBLEMS) {
+        const problem = { [status]: { ...change.responses?.['401'], description } };
+        change.responses = { ...problem, ...change.responses };
+      }
     }
   }
   return document;

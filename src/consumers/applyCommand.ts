@@ -63,8 +63,11 @@ export function createCommandApplier(options: {
       const row = await lockRow(sql, consumerId);
       if (row === null || leader === null) return { answer: gone(consumerId), row: null };
       const earlier = await sql.query<{ version: number; detail: { count?: number } }>({
-        text: 'select version, detail from changes where consumer_id = $1 and edit_id = $2',
-        values: [consumerId, request.editId],
+        text: `
+          select version, detail from changes
+           where consumer_id = $1
+             and (edit_id = $2 or (edit_id = $3 and at > now() - interval '24 hours'))`,
+        values: [consumerId, request.editId, formerId(request.editId)],
       });
       const [repeated] = earlier.rows;
       if (repeated !== undefined) {
@@ -234,6 +237,11 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
   }
   if (!sameFilter(filter, before)) set['filter_version'] = await changeFilter(tx, filter);
   return write(tx, 'changed', set, { fields: Object.keys(changed) });
+}
+
+/** The id that the API gave such a command before the id of a request's seed became a part of it. */
+function formerId(editId: string): string | null {
+  return /^([a-z]+:.+):[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/u.exec(editId)?.[1] ?? null;
 }
 
 async function opened(sql: Sql, command: Command): Promise<Command> {
