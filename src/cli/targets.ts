@@ -125,7 +125,7 @@ function withFlags(command: Command): Command {
     .option('--bearer-token <token>', 'sent as "Authorization: Bearer …"')
     .option('--header-key <name: value>', 'sent as a secret header', collectPair)
     .option('--no-credentials', 'send none')
-    .option('--header <name: value>', 'a plain header; repeatable', collectPair)
+    .option('--header <name: value>', 'a header of yours; repeatable', collectPair)
     .option('--timeout-ms <ms>', 'until the status line', wholeNumber(500, 15_000))
     .option('--max-in-flight <n>', 'open requests, per consumer', wholeNumber(1, 1_000))
     .option('--rate-limit <n>', 'requests a second, per consumer', wholeNumber(1, 100_000))

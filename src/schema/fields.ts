@@ -54,10 +54,16 @@ export const Position = z
   .nonnegative()
   .meta({ description: 'The place in the stream, ascending', example: 1042 });
 
+/** Not `z.record`, which leaves out a key `__proto__`. */
 export const Metadata = z
-  .record(z.string(), z.unknown())
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'must be a JSON object',
+  )
   .refine(isStorable, 'must not contain U+0000 or a lone surrogate')
   .meta({
+    type: 'object',
+    additionalProperties: {},
     description: 'Any JSON object of yours, returned as it was sent',
     example: { team: 'billing' },
   });
