@@ -26,7 +26,8 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
       info: {
         title: 'Millrace',
         version,
-        description: 'A webhook sender for record and event streams.',
+        description:
+          'A webhook sender for record and event streams. Times are RFC 3339; a leap second is taken as the second after it.',
         license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
       servers: [{ url: '/' }],
