@@ -100,11 +100,25 @@ export const SecretRotation = z
   .meta({ id: 'SecretRotation' });
 export type SecretRotation = z.infer<typeof SecretRotation>;
 
+/** The two forms of an internationalised host, which show that it only looks like another one. */
+const idnForms = {
+  ascii: z.string().meta({ example: 'xn--mnchen-3ya.example' }),
+  unicode: z.string().meta({ example: 'münchen.example' }),
+};
+export const IdnForms = z.object(idnForms).meta({ id: 'IdnForms' });
+
+export const IdnHost = z.object({ pointer: z.string(), ...idnForms }).meta({ id: 'IdnHost' });
+export type IdnHost = z.infer<typeof IdnHost>;
+
 export const Target = z
   .object({
     id: Uuid,
     kind: z.literal('webhook'),
     ...maskedFields,
+    idn_hosts: z.array(IdnHost).meta({
+      description:
+        'The internationalised hosts in the URLs of the target, in both forms; a host that only looks like another one is seen by its ASCII form',
+    }),
     health: Health,
     created_at: Timestamp,
     updated_at: Timestamp,

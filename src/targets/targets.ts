@@ -9,6 +9,7 @@ import { newSigningSecret } from '../egress/signing.ts';
 import type { Credentials, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
 import { mask, masked, refuseElsewhere, unmasked } from './credentials.ts';
+import { idnHostsOf } from './idnHosts.ts';
 import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
 import {
   maskedHeaders,
@@ -301,15 +302,17 @@ async function remove(tx: Sql, id: string): Promise<boolean> {
 }
 
 function toTarget(row: Row, vault: Vault): Target {
+  const credentials = masked(openCredentials(row, vault));
   return {
     id: row.id,
     name: row.name,
     kind: row.kind,
     base_url: row.base_url,
-    credentials: masked(openCredentials(row, vault)),
+    credentials,
     headers: maskedHeaders(openHeaders(row, vault)),
     ca: row.ca,
     signing_secret: mask(openSigningSecret(row, vault)),
+    idn_hosts: idnHostsOf({ base_url: row.base_url, credentials }),
     timeout_ms: row.timeout_ms,
     max_in_flight: row.max_in_flight,
     rate_limit: row.rate_limit,

@@ -4,6 +4,7 @@ import { createTokens } from '../egress/oauth.ts';
 import type { Message } from '../egress/webhookSender.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
+import { idnHostOf } from './idnHosts.ts';
 import type { OpenTarget } from './openTarget.ts';
 import { openTargetSender } from './targetSender.ts';
 
@@ -47,7 +48,12 @@ export async function testTarget(
       detail: isFailed ? outcome.detail : null,
       duration_ms,
       response_head: outcome.responseHead,
-      request: { method: 'POST', url: target.baseUrl, body },
+      request: {
+        method: 'POST',
+        url: target.baseUrl,
+        idn_host: idnHostOf(target.baseUrl),
+        body,
+      },
     };
   } finally {
     clearInterval(sweep);
