@@ -12,7 +12,7 @@ import { openDb, type Db } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { migrateOnceItIsThere } from './src/db/migrate.ts';
 import { ensurePartitions } from './src/db/partitions.ts';
-import { createVault } from './src/db/vault.ts';
+import { createVault, type Vault } from './src/db/vault.ts';
 import { createEgress } from './src/egress/egress.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
@@ -34,6 +34,7 @@ import { createAging } from './src/retention/aging.ts';
 import { createAttemptRetention } from './src/retention/attemptRetention.ts';
 import { createRetention } from './src/retention/eventRetention.ts';
 import { createAppender } from './src/streams/append.ts';
+import { sealClearHeaders } from './src/targets/sealClearHeaders.ts';
 import { createTargets } from './src/targets/targets.ts';
 import { testTarget } from './src/targets/testTarget.ts';
 import { countAppends } from './src/telemetry/appendMetrics.ts';
@@ -133,7 +134,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   try {
     await migrateOnceItIsThere(url, log, stopping);
     if (!stopping.aborted) {
-      const upkeep = startUpkeep(choresOf(config, { db, stores, access, log }), log);
+      const upkeep = startUpkeep(choresOf(config, { db, vault, stores, access, log }), log);
       await aborted(stopping);
       await upkeep.close();
     }
@@ -145,6 +146,17 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     await temporal.connection.close();
   }
   log.info('the API has stopped');
+}
+
+/** Seals what was saved in clear; the workers of `npm start` are of the same version. */
+async function sealHeaders(
+  { supervised }: ServiceConfig,
+  db: Db,
+  vault: Vault,
+  log: Log,
+): Promise<void> {
+  const targets = await sealClearHeaders({ db, vault, beside: !supervised });
+  if (targets > 0) log.info({ targets }, 'headers that carry credentials have been sealed');
 }
 
 function abortedBySignals(): AbortSignal {
@@ -221,13 +233,14 @@ async function showMetrics(
 
 interface ChoreParts {
   db: Db;
+  vault: Vault;
   stores: Stores;
   access: Access;
   log: Log;
 }
 
 /** What the server does beside serving: partitions, roll-ups, samples, and dropping what is too old. */
-function choresOf(config: ServiceConfig, { db, stores, access, log }: ChoreParts): Chore[] {
+function choresOf(config: ServiceConfig, { db, vault, stores, access, log }: ChoreParts): Chore[] {
   const { eventRetentionMs: eventMs, attemptRetentionMs: attemptMs } = config;
   const alerts = {
     alertEmails: [...config.alertEmails],
@@ -246,6 +259,11 @@ function choresOf(config: ServiceConfig, { db, stores, access, log }: ChoreParts
     ...access.chores,
     { name: 'attempt retention', everyMs: MINUTE, run: () => attempts.run() },
     { name: 'aging events', everyMs: 5 * MINUTE, run: () => aging.run() },
+    {
+      name: 'secret headers',
+      everyMs: 60 * MINUTE,
+      run: () => sealHeaders(config, db, vault, log),
+    },
     { name: 'retention', everyMs: 5 * MINUTE, run: () => retention.run() },
   ];
 }

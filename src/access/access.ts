@@ -7,6 +7,7 @@ import type { Chore } from '../process/upkeep.ts';
 import { createApiKeys, type ApiKeys } from './apiKeys.ts';
 import { createIdempotency, type Idempotency } from './idempotency.ts';
 import { BOOTSTRAP, createKeyring, type Keyring } from './keyring.ts';
+import { createPermits, type Permits } from './permits.ts';
 import { createRateLimit, type RateLimit } from './rateLimit.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 
@@ -15,6 +16,7 @@ export interface Access extends AsyncDisposable {
   apiKeys: ApiKeys;
   keyring: Keyring;
   sessions: Sessions;
+  permits: Permits;
   idempotency: Idempotency;
   /** Null when this caller has no limit. */
   limitOf(caller: string): RateLimit | null;
@@ -43,12 +45,13 @@ export interface AccessOptions {
 const PER_SECOND = 1_000;
 const MINUTE = 60_000;
 
-/** Wires the stores of access together; the result owns the keyring and closes it. */
+/** Wires the stores of access together; the result owns the keyring and the permits, and closes them. */
 export function createAccess(options: AccessOptions): Access {
   const { sql, vault, bootstrapKey } = options;
   const apiKeys = createApiKeys(sql, options.now);
   const keyring = createKeyring({ ...options, apiKeys });
   const sessions = createSessions({ sql, bootstrapKey });
+  const permits = createPermits({ ...options, apiKeys, sessions });
   const idempotency = createIdempotency({ sql, vault });
   const perSecond = options.requestsPerSecond ?? PER_SECOND;
   const limit = perSecond === 0 ? null : createRateLimit(perSecond);
@@ -57,6 +60,7 @@ export function createAccess(options: AccessOptions): Access {
     apiKeys,
     keyring,
     sessions,
+    permits,
     idempotency,
     limitOf: (caller) => (caller === BOOTSTRAP.id ? bootstrapLimit : limit),
     trustProxy: options.trustProxy,
@@ -65,6 +69,9 @@ export function createAccess(options: AccessOptions): Access {
       { name: 'sessions', everyMs: MINUTE, run: () => sessions.clean() },
       { name: 'idempotency keys', everyMs: MINUTE, run: () => idempotency.clean() },
     ],
-    [Symbol.asyncDispose]: () => keyring.close(),
+    [Symbol.asyncDispose]: async () => {
+      await permits.close();
+      await keyring.close();
+    },
   };
 }

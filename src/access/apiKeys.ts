@@ -18,6 +18,12 @@ export interface StoredKey {
   revoked_at: string | null;
 }
 
+/** What a key, or the key of a session, allows now. */
+export interface KeyStanding {
+  state: 'good' | 'revoked' | 'expired';
+  scopes: Scope[];
+}
+
 /** Stores API keys as hashes only. Revoked keys stay in the list. */
 export interface ApiKeys {
   /** Returns the key itself, which no later answer does. The same seed yields the same key. */
@@ -29,12 +35,18 @@ export interface ApiKeys {
   revoke(id: string): Promise<boolean>;
   /** Looks a key up by its SHA-256. */
   find(digest: Buffer): Promise<StoredKey | null>;
+  /** What the keys with these ids allow now, by id; an id without a key is left out. */
+  standings(ids: string[]): Promise<Map<string, KeyStanding>>;
   /** Records that the key is in use, at most once a minute. */
   used(id: string): Promise<void>;
 }
 
 const COLUMNS =
   'id, name, scopes, last4, created_at, created_by, expires_at, last_used_at, revoked_at';
+
+/** The expression for the state of the key in the row `k` of `api_keys`. */
+export const KEY_STATE = `
+  case when k.revoked_at is not null then 'revoked' when k.expires_at <= now() then 'expired' else 'good' end`;
 
 /** The store that owns the table `api_keys`; `now` gives unix ms by the clock of Postgres. */
 export function createApiKeys(sql: Sql, now: () => number): ApiKeys {
@@ -72,6 +84,14 @@ export function createApiKeys(sql: Sql, now: () => number): ApiKeys {
         values: [digest],
       });
       return rows[0] ?? null;
+    },
+    standings: async (ids) => {
+      const { rows } = await sql.query<KeyStanding & { id: string }>({
+        name: 'standing of api keys',
+        text: `select k.id, k.scopes, ${KEY_STATE} as state from api_keys k where k.id = any ($1::uuid[])`,
+        values: [ids],
+      });
+      return new Map(rows.map(({ id, state, scopes }) => [id, { state, scopes }]));
     },
     used: async (id) => {
       await sql.query({

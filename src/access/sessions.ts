@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 import type { Sql } from '../db/db.ts';
 import type { Scope } from '../schema/apiKey.ts';
-import { digestOf } from './apiKeys.ts';
+import { digestOf, KEY_STATE, type KeyStanding } from './apiKeys.ts';
 import type { Caller } from './caller.ts';
 import { BOOTSTRAP } from './keyring.ts';
 
@@ -27,6 +27,11 @@ export interface Sessions {
   open(caller: Caller): Promise<Issued>;
   /** Null when it has ended, or its key is revoked, expired or no longer the configured one. */
   find(token: string): Promise<OpenSession | null>;
+  /**
+   * What the sessions with these hashes (hex) allow now, by hash; one that has ended is left out. Prolongs
+   * none of them, so that an answer that stays open does not keep its session alive.
+   */
+  standings(hashes: string[]): Promise<Map<string, KeyStanding>>;
   close(token: string): Promise<void>;
   /** Creates a sign-in token, which works once, within 15 minutes. */
   issue(caller: Caller): Promise<Issued>;
@@ -96,6 +101,20 @@ export function createSessions(deps: { sql: Sql; bootstrapKey: string }): Sessio
       if (row === undefined) return null;
       const expiresAt = row.moved_to ?? row.expires_at;
       return { caller: toCaller(row), expiresAt, moved: row.moved_to !== null };
+    },
+    standings: async (hashes) => {
+      const { rows } = await sql.query<KeyStanding & { hash: string }>({
+        name: 'standing of sessions',
+        text: `
+          select encode(s.hash, 'hex') as hash, coalesce(k.scopes, $3::text[]) as scopes,
+                 case when s.api_key_id is null then case when s.bootstrap = $2 then 'good' else 'revoked' end
+                      else ${KEY_STATE} end as state
+            from sessions s left join api_keys k on k.id = s.api_key_id
+           where s.hash = any (select decode(one, 'hex') from unnest($1::text[]) one)
+             and s.expires_at > now()`,
+        values: [hashes, await bootstrap(), BOOTSTRAP.scopes],
+      });
+      return new Map(rows.map(({ hash, state, scopes }) => [hash, { state, scopes }]));
     },
     close: async (token) => {
       await sql.query({

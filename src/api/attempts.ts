@@ -8,6 +8,7 @@ import { Attempt, AttemptOutcome } from '../schema/attempt.ts';
 import { UpstreamId } from '../schema/fields.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
+import { checkPermit } from './permit.ts';
 import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';
 import { needs } from './scopes.ts';
 import { Moment, waitFor } from './timeQuery.ts';
@@ -28,9 +29,14 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
     const { id } = c.req.valid('param');
     const stream = await needConsumer(consumers, id);
     const query = c.req.valid('query');
-    const page = await waitFor(query, { consumerId: id }, c.req.raw.signal, () =>
-      attempts.list({ id, stream }, toQuery(query)),
+    using permit = c.var.permit();
+    const page = await waitFor(
+      query,
+      { consumerId: id },
+      AbortSignal.any([c.req.raw.signal, permit.signal]),
+      () => attempts.list({ id, stream }, toQuery(query)),
     );
+    checkPermit(permit);
     return c.json(toList(page), 200);
   });
 
@@ -38,9 +44,14 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
     const query = c.req.valid('query');
     const position = query.wait_for === 0 ? null : await attempts.positionOf(query.event_id);
     const watched = position === null ? null : { position };
-    const page = await waitFor(query, watched, c.req.raw.signal, () =>
-      attempts.listEvent(query.event_id, toQuery(query)),
+    using permit = c.var.permit();
+    const page = await waitFor(
+      query,
+      watched,
+      AbortSignal.any([c.req.raw.signal, permit.signal]),
+      () => attempts.listEvent(query.event_id, toQuery(query)),
     );
+    checkPermit(permit);
     return c.json(toList(page), 200);
   });
 

@@ -1,8 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono';
 
 import type { Access } from '../access/access.ts';
+import { digestOf } from '../access/apiKeys.ts';
 import type { Caller } from '../access/caller.ts';
 import { hasScope } from '../rules/hasScope.ts';
+import type { Scope } from '../schema/apiKey.ts';
 import { readSession, sendSession } from './cookie.ts';
 import { refuseCrossSite } from './csrf.ts';
 import type { AppEnv } from './env.ts';
@@ -23,16 +25,11 @@ export function createGate(access: Access, needed: () => Needs): MiddlewareHandl
     c.set('actor', caller.name);
     c.set('caller', caller);
     takeTurn(c, access.limitOf(caller.id), caller.id);
-    if (need !== null && need !== 'any' && !hasScope(caller.scopes, need)) {
-      throw new ApiError({
-        status: 403,
-        code: 'forbidden',
-        detail: `This needs the scope ${need}; the key ${caller.name} has ${caller.scopes.join(', ')}`,
-        headers: {
-          'www-authenticate': `Bearer realm="millrace", error="insufficient_scope", scope="${need}"`,
-        },
-      });
+    const scope = need === null || need === 'any' ? null : need;
+    if (scope !== null && !hasScope(caller.scopes, scope)) {
+      throw forbidden(scope, `the key ${caller.name} has ${caller.scopes.join(', ')}`);
     }
+    c.set('permit', () => access.permits.open({ caller, session: sessionOf(c), scope }));
     access.keyring.touch(caller);
     return next();
   };
@@ -55,6 +52,12 @@ async function callerOf(c: Context<AppEnv>, access: Access): Promise<Caller> {
   return session.caller;
 }
 
+/** The hash of the session that authenticates a request; null when it sends a key. */
+function sessionOf(c: Context<AppEnv>): Buffer | null {
+  const token = c.req.header('authorization') === undefined ? readSession(c) : undefined;
+  return token === undefined ? null : digestOf(token);
+}
+
 /** Returns the caller that an API key authenticates. Throws a 401 that says why it is refused. */
 export async function callerOfKey(key: string, { keyring }: Pick<Access, 'keyring'>) {
   const verdict = await keyring.authenticate(key);
@@ -64,11 +67,24 @@ export async function callerOfKey(key: string, { keyring }: Pick<Access, 'keyrin
 
 const HOW = 'send one as "Authorization: Bearer <key>"';
 
-const REFUSED = {
+/** The 401 for each reason to refuse a key. */
+export const REFUSED = {
   unknown: () => unauthorized(`This API key is not known; ${HOW}`),
   expired: () => unauthorized('This API key has expired', 'key_expired'),
   revoked: () => unauthorized('This API key was revoked', 'key_revoked'),
 };
+
+/** The 403 for a caller without the scope that is needed. */
+export function forbidden(scope: Scope, what: string): ApiError {
+  return new ApiError({
+    status: 403,
+    code: 'forbidden',
+    detail: `This needs the scope ${scope}; ${what}`,
+    headers: {
+      'www-authenticate': `Bearer realm="millrace", error="insufficient_scope", scope="${scope}"`,
+    },
+  });
+}
 
 /** The 401 for a request without a key or session, or with one that is not valid. */
 export function unauthorized(

@@ -7,7 +7,7 @@ import type { StreamName } from '../schema/stream.ts';
 import { freshConsumer, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import type { GiveCommand } from './giveCommand.ts';
-import { createRoutes, IdempotencyKey, IdParam, json, jsonBody, problems } from './route.ts';
+import { createRoutes, IdParam, json, jsonBody, problems } from './route.ts';
 import { needs } from './scopes.ts';
 
 /** The commands of a consumer. Each answers with the consumer once the command is in force. */
@@ -60,7 +60,7 @@ function turn<V extends string>(verb: V, summary: string, description: string) {
     path: `/v1/consumers/{id}/${verb}`,
     summary,
     description,
-    request: { params: IdParam, headers: IdempotencyKey },
+    request: { params: IdParam },
     responses: { ...answer, ...problems(404, 409) },
   });
 }
@@ -86,7 +86,7 @@ const FILTER = createRoute({
   summary: 'Add to and remove from the filter while it runs',
   description:
     'Applies to entries above `filter_from`. Never sends an entry again, nor older entries that an addition would match.',
-  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(FilterDelta) },
+  request: { params: IdParam, body: jsonBody(FilterDelta) },
   responses: { ...answer, ...problems(400, 404, 409, 413, 415, 422) },
 });
 
@@ -97,6 +97,6 @@ const SEEK = createRoute({
   summary: 'Move the position',
   description:
     'Requests in flight are completed first. The filter in force applies to everything that is sent again.',
-  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(SeekInput) },
+  request: { params: IdParam, body: jsonBody(SeekInput) },
   responses: { ...answer, ...problems(400, 404, 409, 413, 415, 422) },
 });

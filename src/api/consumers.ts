@@ -10,7 +10,6 @@ import { unknownId } from './errors.ts';
 import type { GiveCommand } from './giveCommand.ts';
 import {
   createRoutes,
-  IdempotencyKey,
   IdParam,
   json,
   jsonBody,
@@ -140,7 +139,7 @@ const PATCH = createRoute({
   summary: 'Change a consumer while it runs',
   description:
     'Replaces the given fields, lists as a whole. A filter applies to entries above `filter_from`.',
-  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ConsumerPatch) },
+  request: { params: IdParam, body: jsonBody(ConsumerPatch) },
   responses: { 200: json(Consumer, 'The consumer'), ...problems(400, 404, 409, 413, 415, 422) },
 });
 
@@ -150,6 +149,6 @@ const DELETE = createRoute({
   security: needs('manage'),
   path: '/v1/consumers/{id}',
   summary: 'Delete a consumer',
-  request: { params: IdParam, headers: IdempotencyKey },
+  request: { params: IdParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404) },
 });

@@ -17,7 +17,6 @@ import { unknownId } from './errors.ts';
 import type { GiveCommand } from './giveCommand.ts';
 import {
   createRoutes,
-  IdempotencyKey,
   IdParam,
   json,
   jsonBody,
@@ -158,7 +157,7 @@ const REPLAY = createRoute({
   summary: 'Send dead letters again',
   description:
     'They are sent in order, each with a new retry window; by a consumer that is not active, later.',
-  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ReplayInput) },
+  request: { params: IdParam, body: jsonBody(ReplayInput) },
   responses: {
     202: json(Queued, 'The number of entries that were queued'),
     ...problems(400, 404, 409, 413, 415, 422),
@@ -173,7 +172,7 @@ const RESEND = createRoute({
   summary: 'Send one entry again',
   description:
     'Sends the entry as it is in the stream. Later entries of its record wait until it is delivered.',
-  request: { params: IdParam, headers: IdempotencyKey, body: jsonBody(ResendInput) },
+  request: { params: IdParam, body: jsonBody(ResendInput) },
   responses: {
     202: json(Queued, 'The number of entries that were queued'),
     ...problems(400, 404, 409, 413, 415, 422),

@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.ts';
+import type { Permit } from '../access/permits.ts';
 import type { Seed } from '../db/seed.ts';
 
 /** The variables that the middlewares set for the handlers. */
@@ -10,8 +11,10 @@ export interface AppEnv {
     actor: string;
     /** The caller that passed the gate. */
     caller: Caller;
-    /** Set for each POST except ingest; a repetition gets the same one. */
+    /** Set for each change except ingest; a repetition gets the same one. */
     seed: Seed;
+    /** Opens a permit for an answer that takes long, so that it ends when its caller may no longer have it. */
+    permit: () => Permit;
     /** Set when the caller was authenticated by a session cookie. */
     sessionEndsAt: string | undefined;
   };

@@ -114,15 +114,18 @@ export function toApiError(error: unknown): ApiError | null {
     });
   }
   if (error instanceof HTTPException) return fromHttpException(error);
-  if (isDatabaseAway(error) || isNotMigrated(error)) {
-    return new ApiError({
-      status: 503,
-      code: 'database_unavailable',
-      detail: 'Postgres does not answer; the same request may be repeated',
-      headers: { 'retry-after': RETRY_AFTER },
-    });
-  }
+  if (isDatabaseAway(error) || isNotMigrated(error)) return databaseAway();
   return null;
+}
+
+/** The 503 while Postgres does not answer. */
+export function databaseAway(): ApiError {
+  return new ApiError({
+    status: 503,
+    code: 'database_unavailable',
+    detail: 'Postgres does not answer; the same request may be repeated',
+    headers: { 'retry-after': RETRY_AFTER },
+  });
 }
 
 function fromRefusal({ options, message }: Refusal): ApiError {
@@ -160,18 +163,22 @@ function fromHttpException(error: HTTPException): ApiError {
 }
 
 function problem(c: Context<AppEnv>, options: ApiErrorOptions): Response {
-  const body = {
+  return c.body(problemText(options, c.var.requestId), options.status, {
+    ...options.headers,
+    'content-type': 'application/problem+json',
+  });
+}
+
+/** The problem as JSON in one line. */
+export function problemText(options: ApiErrorOptions, requestId: string): string {
+  return JSON.stringify({
     type: `urn:millrace:problem:${options.code}`,
     title: options.title ?? STATUS_CODES[options.status] ?? 'Error',
     status: options.status,
     detail: options.detail,
     code: options.code,
-    request_id: c.var.requestId,
+    request_id: requestId,
     ...(options.errors === undefined ? {} : { errors: options.errors }),
     ...options.extra,
-  };
-  return c.body(JSON.stringify(body), options.status, {
-    ...options.headers,
-    'content-type': 'application/problem+json',
   });
 }

@@ -21,12 +21,15 @@ export type GiveCommand = (
   command: Command,
 ) => Promise<number>;
 
-/** Check first that the consumer exists. An `Idempotency-Key` counts for its caller and verb. */
+/**
+ * Check first that the consumer exists. The id of a command with an `Idempotency-Key` ends with the id of its
+ * request's seed: a repetition has the same one, and another request under that key has another.
+ */
 export function createGiveCommand(deps: { commands: Commands; consumers: Consumers }): GiveCommand {
   return async (c, consumerId, verb, command) => {
     const key = c.req.header('idempotency-key');
     const answer = await deps.commands.give(consumerId, {
-      editId: key === undefined ? newId() : `${verb}:${c.var.caller.id}:${key}`,
+      editId: key === undefined ? newId() : `${verb}:${c.var.caller.id}:${key}:${c.var.seed.id}`,
       actor: c.var.actor,
       command: await carried(deps.consumers, command),
     });

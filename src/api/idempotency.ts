@@ -11,15 +11,16 @@ import { IdempotencyKey } from './route.ts';
 import { isServed } from './scopes.ts';
 import { fieldErrors, invalid } from './validation.ts';
 
+const CHANGES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 /** Headers that are kept with the body of an answer. */
 const KEPT = ['content-type', 'location', 'cache-control', 'retry-after'];
 /** A larger answer is not kept; a repeated request is then done again. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**
- * Does a POST with an `Idempotency-Key` once for its caller: a repetition within 24 hours gets the
- * stored answer, with `idempotency-replayed: true`; 409 while the first one runs, 422 when the key was
- * used for another request. A failure on our side (5xx) is not stored. Runs after the gate and the body.
+ * Does a change (POST, PUT, PATCH, DELETE) with an `Idempotency-Key` once for its caller: a repetition
+ * within 24 hours gets the stored answer, with `idempotency-replayed: true`; 409 while the first one runs,
+ * 422 when the key was used for another request. A failure on our side (5xx) is not stored. Runs after the gate and the body.
  * What a handler creates from `c.var.seed` exists once, even when no answer was stored.
  */
 export function createIdempotent(
@@ -30,7 +31,7 @@ export function createIdempotent(
     const key = c.req.header('idempotency-key');
     // A sign-in has no caller yet; and a caller without any scope must not fill the table with 404s.
     const hasCaller = c.var.caller !== undefined && isServed(c);
-    if (c.req.method !== 'POST') return next();
+    if (!CHANGES.has(c.req.method)) return next();
     if (key === undefined || !hasCaller) {
       c.set('seed', newSeed());
       return next();

@@ -7,6 +7,7 @@ import { chunksOf, mediaOf, readJson } from './body.ts';
 import { readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';
 import type { AppEnv } from './env.ts';
 import { ingestLines } from './ndjson.ts';
+import { whilePermitted } from './permit.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
 
@@ -43,14 +44,15 @@ export function createIngestRoutes({ appender }: { appender: Appender }): OpenAP
 }
 
 async function ingest<Row, Answer extends object>(
-  c: Context,
+  c: Context<AppEnv>,
   { list, toRow, append, add }: Ingest<Row, Answer>,
 ): Promise<Response> {
-  const answer =
-    mediaOf(c) === 'json'
-      ? await append(readList(await readJson(c), list, toRow))
-      : await ingestLines({ body: chunksOf(c), toRow, append, add });
-  return c.json(answer);
+  if (mediaOf(c) === 'json') {
+    return c.json(await append(readList(await readJson(c), list, toRow)));
+  }
+  using permit = c.var.permit();
+  const body = whilePermitted(chunksOf(c), permit);
+  return c.json(await ingestLines({ body, toRow, append, add }));
 }
 
 function addRecords(sum: RecordsAppended, next: RecordsAppended): RecordsAppended {
@@ -86,7 +88,7 @@ function bodyOf(list: string, entry: z.ZodType): RequestBody {
 }
 
 const ABOUT =
-  'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry per line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines that were stored.';
+  'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry per line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines that were stored. A key that ends meanwhile ends it with a 401 that has `committed`.';
 const about = { tags: ['Streams'], security: needs('ingest'), method: 'post' as const };
 
 const RECORDS = {

@@ -1,4 +1,6 @@
+import type { HttpBindings } from '@hono/node-server';
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 
 import { isDatabaseAway } from '../db/errors.ts';
 import { Cursor } from '../schema/consumer.ts';
@@ -9,7 +11,8 @@ import type { Page, PageRequest } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { StreamEnds } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, problemText } from './errors.ts';
+import { refusalOf } from './permit.ts';
 import { createRoutes, problems } from './route.ts';
 import { needs } from './scopes.ts';
 import { expired, GONE, openQueryCursor } from './streams.ts';
@@ -25,6 +28,8 @@ export interface ListenDeps {
 const HEARTBEAT_MS = 15_000;
 /** How long a listener should wait before it connects again, ms. */
 const RETRY_MS = 1_000;
+/** How long a listener whose permit has ended may take to read its last frame, ms. */
+const CUT_MS = 2_000;
 /** A listener that does not read occupies one page and one chunk of it in memory. */
 const PAGE = { limit: 500, maxBytes: 1024 * 1024, scanRows: 20_000 };
 const CHUNK_CHARACTERS = 64 * 1024;
@@ -60,10 +65,21 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
     };
     const first = await pages.read(request);
     if (after < first.first - 1) throw expired(query.stream, first.first);
+    const permit = c.var.permit();
     const gone = new AbortController();
-    const leave = (): void => gone.abort();
+    let cutting: NodeJS.Timeout | undefined;
+    const leave = (): void => {
+      gone.abort();
+      clearTimeout(cutting);
+      permit[Symbol.dispose]();
+    };
+    permit.signal.addEventListener('abort', () => {
+      cutting = setTimeout(() => cut(c), CUT_MS);
+    });
     c.req.raw.signal.addEventListener('abort', leave, { once: true });
-    return new Response(toStream(frames(request, first, gone.signal), leave), {
+    const signal = AbortSignal.any([gone.signal, permit.signal]);
+    const last = (): string => lastFrame(refusalOf(permit), c.var.requestId);
+    return new Response(toStream(frames(request, first, { signal, last }), leave), {
       headers: {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
@@ -75,7 +91,7 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
   async function* frames(
     request: PageRequest,
     first: Page,
-    signal: AbortSignal,
+    { signal, last }: { signal: AbortSignal; last: () => string },
   ): AsyncGenerator<string> {
     const { stream } = request;
     const isOver = (): boolean => ends.closed || signal.aborted;
@@ -107,7 +123,7 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
       page = next;
       if (after < page.first - 1) break; // entries are gone: it gets a 410 when it connects again
     }
-    yield `retry: ${RETRY_MS}\n\n`;
+    yield last();
   }
 
   async function startOf(query: ListenQuery, lastEventId: string | undefined): Promise<number> {
@@ -141,15 +157,33 @@ function absent(error: unknown): null {
   throw error;
 }
 
+/** Cuts the connection of a listener that does not read, and so never comes to the end of its answer. */
+function cut(c: Context<AppEnv>): void {
+  // There is no outgoing message when the app is called without a server.
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
+  if (outgoing !== undefined && 'destroy' in outgoing) outgoing.destroy();
+}
+
+/** Says why the answer ends where connecting again would not help, and otherwise when to do so. */
+function lastFrame(refusal: ApiError | null, requestId: string): string {
+  if (refusal === null || refusal.options.status === 503) return `retry: ${RETRY_MS}\n\n`;
+  return `event: end\ndata: ${problemText(refusal.options, requestId)}\n\n`;
+}
+
 /** Frames are pulled, never pushed, so that nothing is read for a listener whose socket is full. */
 function toStream(frames: AsyncGenerator<string>, leave: () => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream(
     {
       pull: async (controller) => {
-        const next = await frames.next();
-        if (next.done === true) controller.close();
-        else controller.enqueue(encoder.encode(next.value));
+        const next = await frames.next().catch((error: unknown) => {
+          leave();
+          throw error;
+        });
+        if (next.done === true) {
+          leave();
+          controller.close();
+        } else controller.enqueue(encoder.encode(next.value));
       },
       cancel: async () => {
         leave();
@@ -209,7 +243,7 @@ const LISTEN = createRoute({
   path: '/v1/listen',
   summary: 'Follow a stream over server-sent events',
   description:
-    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with only an `id:` moves the cursor past entries that the filter left out. When nothing else was sent for 15 s, a comment is. `Last-Event-ID` takes precedence over the query.',
+    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with only an `id:` moves the cursor past entries that the filter left out. When nothing else was sent for 15 s, a comment is. `Last-Event-ID` takes precedence over the query. Within 5 s of the end of its key, session or scope, the answer ends with the frame `event: end`, whose `data:` is the problem that the next request would get.',
   request: {
     query: ListenQuery,
     headers: z.object({

@@ -26,7 +26,8 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
       info: {
         title: 'Millrace',
         version,
-        description: 'A webhook sender for record and event streams.',
+        description:
+          'A webhook sender for record and event streams. Times are RFC 3339; a leap second is taken as the second after it.',
         license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
       servers: [{ url: '/' }],
@@ -56,18 +57,18 @@ const TAGS = [
 
 type Described = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>;
 
-/** Adds the idempotency key and its problems to every POST that needs a key, except ingest. */
+/** Adds the idempotency key and its problems to every change that needs a key, except ingest. */
 function withIdempotency(document: Described): Described {
-  for (const { post } of Object.values(document.paths ?? {})) {
-    const [first] = post?.security ?? [];
-    if (post === undefined || first?.['bearer'] === undefined) continue;
-    if (first['bearer'].includes('ingest')) continue;
-    const others = (post.parameters ?? []).filter(
-      (one) => !('name' in one) || one.name !== 'idempotency-key',
-    );
-    post.parameters = [...others, IDEMPOTENCY_KEY];
-    for (const [status, description] of IDEMPOTENCY_PROBLEMS) {
-      post.responses = { [status]: { ...post.responses?.['401'], description }, ...post.responses };
+  for (const { post, put, patch, delete: remove } of Object.values(document.paths ?? {})) {
+    for (const change of [post, put, patch, remove]) {
+      const [first] = change?.security ?? [];
+      if (change === undefined || first?.['bearer'] === undefined) continue;
+      if (first['bearer'].includes('ingest')) continue;
+      change.parameters = [...(change.parameters ?? []), IDEMPOTENCY_KEY];
+      for (const [status, description] of IDEMPOTENCY_PROBLEMS) {
+        const problem = { [status]: { ...change.responses?.['401'], description } };
+        change.responses = { ...problem, ...change.responses };
+      }
     }
   }
   return document;

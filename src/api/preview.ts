@@ -4,7 +4,7 @@ import { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Pages } from '../streams/pages.ts';
 import { preview } from '../streams/preview.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, IdempotencyKey, json, jsonBody, problems, takesOnly } from './route.ts';
+import { createRoutes, json, jsonBody, problems, takesOnly } from './route.ts';
 import { needs } from './scopes.ts';
 import { bare } from './streams.ts';
 
@@ -36,6 +36,6 @@ const PREVIEW = createRoute({
   path: '/v1/consumers/preview',
   summary: 'Try a filter on the newest entries',
   description: 'Changes nothing. Says how many of the newest entries a filter would let through.',
-  request: { headers: IdempotencyKey, body: jsonBody(PreviewInput) },
+  request: { body: jsonBody(PreviewInput) },
   responses: { 200: json(Preview, 'How many, and a sample'), ...problems(400, 409, 413, 415, 422) },
 });

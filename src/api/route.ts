@@ -70,13 +70,12 @@ export function problems(...statuses: number[]): Record<string, ProblemResponse>
 /** The id in a path. */
 export const IdParam = z.object({ id: Uuid });
 
-/** The header `Idempotency-Key`. */
+/** The header `Idempotency-Key`, which the document describes for all routes that take it. */
 export const IdempotencyKey = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/u, 'must be 1–255 visible ASCII characters')
-    .optional()
-    .meta({ description: 'Repeating the request with the same key has no further effect' }),
+    .optional(),
 });
 
 /** The query parameters of every list that is newest first. */

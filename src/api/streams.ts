@@ -10,6 +10,7 @@ import type { Pages } from '../streams/pages.ts';
 import type { StreamEnds } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError, unknownId } from './errors.ts';
+import { checkPermit } from './permit.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
 import { waitFor } from './timeQuery.ts';
@@ -35,7 +36,8 @@ export function createStreamRoutes({ pages, ends }: StreamDeps): OpenAPIHono<App
     return c.body(bare(entry.body), 200, JSON_TYPE) as never; // text of the shape that is documented
   });
 
-  async function list(c: Context, stream: StreamName, query: ListQuery): Promise<never> {
+  async function list(c: Context<AppEnv>, stream: StreamName, query: ListQuery): Promise<never> {
+    using permit = c.var.permit();
     const start = await startOf(stream, query.after_cursor);
     const page = await readOn(
       {
@@ -52,8 +54,9 @@ export function createStreamRoutes({ pages, ends }: StreamDeps): OpenAPIHono<App
       },
       query.wait_for,
       start !== null,
-      c.req.raw.signal,
+      AbortSignal.any([c.req.raw.signal, permit.signal]),
     );
+    checkPermit(permit);
     const entries = page.entries.map(({ body }) => bare(body)).join(',');
     const text = `{"${stream}":[${entries}],"cursor":"${cursorOf(stream, page.scannedTo)}"}`;
     return c.body(text, 200, JSON_TYPE) as never; // text of the shape that is documented

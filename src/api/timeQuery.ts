@@ -13,7 +13,7 @@ export const Moment = z
   )
   .transform((text) => {
     const ago = agoMs(text);
-    return ago === null ? Date.parse(text) : Date.now() - ago;
+    return ago === null ? Date.parse(Timestamp.parse(text)) : Date.now() - ago;
   })
   .meta({ description: 'RFC 3339, or how long ago: 30s, 15m, 1h, 7d', example: '15m' });
 

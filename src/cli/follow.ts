@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { ClientError, type Client, type Query } from '../api/client.ts';
+import type { Problem } from '../schema/problem.ts';
 import { readFrames } from './sse.ts';
 
 /** One entry of a stream, as the webhook would carry it. */
@@ -41,7 +42,8 @@ const SILENT_MS = 45_000;
 /**
  * Hands over every entry once and in order until the signal aborts. After each lost connection it
  * continues after the last entry that was handed over. Resolves with the cursor of the last entry, null
- * when there was none. Rejects when the first connection fails, or when the API refuses the request.
+ * when there was none. Rejects when the first connection fails, or when the API refuses the
+ * request or no longer lets its key read, once what `onEntry` began is over.
  */
 export async function followStream(options: FollowOptions): Promise<string | null> {
   const { client, query, signal, onEntry, onState } = options;
@@ -65,13 +67,15 @@ export async function followStream(options: FollowOptions): Promise<string | nul
       isFirst = false;
       connected = true;
       failures = 0;
-      for await (const { id, data } of readFrames(silence.watch(response.body!))) {
+      for await (const { id, event, data } of readFrames(silence.watch(response.body!))) {
         if (signal.aborted) break;
+        if (event === 'end' && data !== null) throw refusalOf(data);
         if (data !== null) await onEntry(toEntry(id, data));
         cursor = id;
       }
     } catch (error) {
       if (signal.aborted) break;
+      if (error instanceof ClientError) await options.settled?.();
       if (isFirst || !isPassing(error)) throw error;
       why = error instanceof Error ? error.message : String(error);
     } finally {
@@ -91,6 +95,12 @@ export async function followStream(options: FollowOptions): Promise<string | nul
 function isPassing(error: unknown): boolean {
   if (!(error instanceof ClientError)) return error instanceof ConnectionLost;
   return error.status === 0 || error.status >= 500 || error.status === 429;
+}
+
+/** The problem with which the API ends an answer whose caller may no longer have it. */
+function refusalOf(text: string): ClientError {
+  const problem = JSON.parse(text) as Partial<Problem>;
+  return new ClientError(problem.status ?? 401, { ...problem });
 }
 
 class ConnectionLost extends Error {

@@ -125,7 +125,7 @@ function withFlags(command: Command): Command {
     .option('--bearer-token <token>', 'sent as "Authorization: Bearer …"')
     .option('--header-key <name: value>', 'sent as a secret header', collectPair)
     .option('--no-credentials', 'send none')
-    .option('--header <name: value>', 'a plain header; repeatable', collectPair)
+    .option('--header <name: value>', 'a header of yours; repeatable', collectPair)
     .option('--timeout-ms <ms>', 'until the status line', wholeNumber(500, 15_000))
     .option('--max-in-flight <n>', 'open requests, per consumer', wholeNumber(1, 1_000))
     .option('--rate-limit <n>', 'requests a second, per consumer', wholeNumber(1, 100_000))
@@ -169,14 +169,23 @@ const COLUMNS = [
   { title: 'NAME', of: (one: Target) => one.name },
   { title: 'HEALTH', of: (one: Target) => one.health.status },
   { title: 'ID', of: (one: Target) => one.id },
-  { title: 'URL', of: (one: Target) => one.base_url },
+  { title: 'URL', of: (one: Target) => urlOf(one) },
 ];
+
+function urlOf({ base_url, idn_hosts }: Target): string {
+  return withForms(base_url, idn_hosts.find(({ pointer }) => pointer === '/base_url') ?? null);
+}
+
+/** A URL with both forms of its host where that is internationalised, as it may only look like another one. */
+function withForms(url: string, host: { ascii: string; unicode: string } | null): string {
+  return host === null ? url : `${url} (${host.unicode} is ${host.ascii})`;
+}
 
 function showTarget(out: Output, one: Target): void {
   out.thing(one, [
     ['Name', one.name],
     ['ID', one.id],
-    ['URL', one.base_url],
+    ['URL', urlOf(one)],
     ['Health', [one.health.status, ...one.health.notes].join('; ')],
     ['Credentials', one.credentials.type],
     ['Headers', one.headers],
@@ -193,7 +202,7 @@ function showTarget(out: Output, one: Target): void {
 function showTest(out: Output, tested: TargetTest): void {
   out.thing(tested, [
     ['Outcome', tested.outcome],
-    ['Sent to', `POST ${tested.request.url}`],
+    ['Sent to', `POST ${withForms(tested.request.url, tested.request.idn_host)}`],
     ['Status', tested.status],
     ['Error', tested.error_code],
     ['Detail', tested.detail],

@@ -1,4 +1,6 @@
 import type { Db, Sql } from '../db/db.ts';
+import { isRefusedForGood } from '../db/errors.ts';
+import { Refusal } from '../db/refusal.ts';
 import { resumeCursor, seekCursor } from '../progress/cursors.ts';
 import { addFilter, keepNewestFilter, pruneFilters } from '../progress/filterRows.ts';
 import {
@@ -13,6 +15,7 @@ import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.t
 import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
 import { setHeld } from './consumerRows.ts';
+import { needTarget } from './consumers.ts';
 import {
   lockRow,
   lockLeaderPosition,
@@ -57,14 +60,16 @@ export function createCommandApplier(options: {
     given: CommandRequest,
     at: Date,
   ): Promise<CommandAnswer> {
-    const request = { ...given, command: await opened(db, given.command) };
     const done = await inTransaction(async (sql) => {
       const leader = await lockLeaderPosition(sql, consumerId);
       const row = await lockRow(sql, consumerId);
       if (row === null || leader === null) return { answer: gone(consumerId), row: null };
       const earlier = await sql.query<{ version: number; detail: { count?: number } }>({
-        text: 'select version, detail from changes where consumer_id = $1 and edit_id = $2',
-        values: [consumerId, request.editId],
+        text: `
+          select version, detail from changes
+           where consumer_id = $1
+             and (edit_id = $2 or (edit_id = $3 and at > now() - interval '24 hours'))`,
+        values: [consumerId, given.editId, formerId(given.editId)],
       });
       const [repeated] = earlier.rows;
       if (repeated !== undefined) {
@@ -72,6 +77,7 @@ export function createCommandApplier(options: {
         const counted = detail.count === undefined ? {} : { count: detail.count };
         return { answer: { ok: true, version, ...counted } as CommandAnswer, row };
       }
+      const request = { ...given, command: await opened(sql, given.command) };
       const tx = { sql, pages: options.pages(sql), consumerId, row, request, at, leader };
       return { answer: await decide(tx, request.command), row };
     });
@@ -82,13 +88,14 @@ export function createCommandApplier(options: {
     return done.answer;
   }
 
-  /** Runs `work` in a transaction; a command that is refused half-way is rolled back. */
+  /** Runs `work` in a transaction; a command that is refused half-way, also by a constraint, is rolled back. */
   async function inTransaction(work: (sql: Sql) => Promise<Done>): Promise<Done> {
     try {
       return await db.transaction(work);
     } catch (error) {
-      if (error instanceof Refused) return { answer: error.answer, row: null };
-      throw error;
+      const answer = refusalFor(error);
+      if (answer === null) throw error;
+      return { answer, row: null };
     }
   }
 
@@ -97,6 +104,19 @@ export function createCommandApplier(options: {
   }
 
   return { apply, hold, unhold: (consumerId) => setHeld(db, consumerId, false) };
+}
+
+/** The answer to a command that was refused half-way; null for any other error. */
+function refusalFor(error: unknown): CommandAnswer | null {
+  if (error instanceof Refused) return error.answer;
+  if (error instanceof Refusal && error.options.status !== 410) {
+    const { status, code, detail } = error.options;
+    return { ok: false, status, code, detail };
+  }
+  if (!isRefusedForGood(error)) return null;
+  const detail =
+    'What this command refers to was changed or deleted at the same moment; look at it before giving the command again.';
+  return { ok: false, status: 409, code: 'conflict', detail };
 }
 
 interface Done {
@@ -232,8 +252,14 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
     const detail = 'event_types must be ["*"] on the records stream';
     return { ok: false, status: 422, code: 'invalid_request', detail };
   }
+  if (changed.target_id !== undefined) await needTarget(tx.sql, changed.target_id);
   if (!sameFilter(filter, before)) set['filter_version'] = await changeFilter(tx, filter);
   return write(tx, 'changed', set, { fields: Object.keys(changed) });
+}
+
+/** The id that the API gave such a command before the id of a request's seed became a part of it. */
+function formerId(editId: string): string | null {
+  return /^([a-z]+:.+):[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/u.exec(editId)?.[1] ?? null;
 }
 
 async function opened(sql: Sql, command: Command): Promise<Command> {
@@ -243,8 +269,9 @@ async function opened(sql: Sql, command: Command): Promise<Command> {
     values: [command.id],
   });
   const edit = rows[0]?.edit;
-  if (edit === undefined) throw new Error(`no stored command ${command.id}`);
-  return edit;
+  if (edit !== undefined) return edit;
+  const detail = 'This command was given so long ago that it is no longer kept; give it again.';
+  throw new Refused({ ok: false, status: 409, code: 'command_gone', detail });
 }
 
 function gone(consumerId: string): CommandAnswer {

@@ -169,7 +169,8 @@ function openPlace(cursor: string, stream: StreamName, ends: Ends, pointer: stri
   return position;
 }
 
-async function needTarget(sql: Sql, id: string): Promise<void> {
+/** Throws a `Refusal` (422) unless the target exists; in a transaction, it then exists until its end. */
+export async function needTarget(sql: Sql, id: string): Promise<void> {
   const { rowCount } = await sql.query({
     text: 'select 1 from targets where id = $1 for key share',
     values: [id],

@@ -37,3 +37,12 @@ export function isPartitionMissing(error: unknown): boolean {
 export function isNotMigrated(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === '42P01';
 }
+
+/**
+ * Whether a statement was refused for what its values are (SQLSTATE 22) or for a constraint (23), so that the
+ * same statement cannot pass by being repeated. A partition that is missing will be there soon.
+ */
+export function isRefusedForGood(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^2[23]/u.test(code) && !isPartitionMissing(error);
+}

@@ -10,6 +10,7 @@ interface Sealed {
 /** The columns that hold sealed texts; each of their tables has a column `id`. */
 export const SEALED: readonly Sealed[] = [
   { table: 'targets', column: 'credentials' },
+  { table: 'targets', column: 'secret_headers' },
   { table: 'targets', column: 'signing_secret' },
   { table: 'targets', column: 'signing_secret_previous' },
 ];

@@ -67,7 +67,7 @@ export const ConsumerInput = z
     event_types: EventTypeList.default(all),
     ordering: Ordering.default('record'),
     alert_emails: consumerFields.alert_emails.default([]),
-    metadata: Metadata.default({}),
+    metadata: Metadata.default({}).meta({ default: {} }),
     start: Start.default('end'),
   })
   .refine((input) => input.stream === 'events' || input.event_types[0] === '*', {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { toCommonForm } from './rfc3339.ts';
+
 /** A string without what Postgres text can't store: NUL and halves of surrogate pairs. */
 export const text = (max: number, min = 1) =>
   z
@@ -27,20 +29,17 @@ export const UpstreamId = text(1024).meta({
   example: 'cus_1',
 });
 
-export const Timestamp = z.iso
-  .datetime({ offset: true })
-  .overwrite(toNearOffset)
-  .refine(isFourDigitYear, 'must be in the years 0001 to 9999, UTC')
-  .meta({ description: 'RFC 3339', example: '2026-11-23T10:00:00.000Z' });
+const DATE_TIME = z.regexes.datetime({ offset: true });
 
-/** RFC 3339 allows offsets up to 23:59, Postgres up to 15:59; a larger one is converted to UTC. */
-function toNearOffset(value: string): string {
-  const [, time = '', fraction = '', hours = ''] =
-    /^(.{19})(\.\d+)?[+-](\d\d):\d\d$/u.exec(value) ?? [];
-  if (Number(hours) < 16) return value;
-  const at = Date.parse(time + value.slice(-6));
-  return `${new Date(at).toISOString().slice(0, 19)}${fraction}Z`;
-}
+export const Timestamp = z
+  .string()
+  .overwrite(toCommonForm)
+  .refine(
+    (value) => DATE_TIME.test(value),
+    'must be an RFC 3339 time, such as 2026-11-23T10:00:00Z',
+  )
+  .refine(isFourDigitYear, 'must be in the years 0001 to 9999, UTC')
+  .meta({ format: 'date-time', description: 'RFC 3339', example: '2026-11-23T10:00:00.000Z' });
 
 function isFourDigitYear(value: string): boolean {
   const at = Date.parse(value);
@@ -54,10 +53,16 @@ export const Position = z
   .nonnegative()
   .meta({ description: 'The place in the stream, ascending', example: 1042 });
 
+/** Not `z.record`, which leaves out a key `__proto__`. */
 export const Metadata = z
-  .record(z.string(), z.unknown())
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'must be a JSON object',
+  )
   .refine(isStorable, 'must not contain U+0000 or a lone surrogate')
   .meta({
+    type: 'object',
+    additionalProperties: {},
     description: 'Any JSON object of yours, returned as it was sent',
     example: { team: 'billing' },
   });

@@ -13,6 +13,7 @@ import {
   Metadata,
   httpUrl,
 } from './fields.ts';
+import { SECRET_HEADER_RULE } from './secretHeader.ts';
 
 export const Credentials = credentialsWith(secretHeader).meta({ id: 'Credentials' });
 export type Credentials = z.infer<typeof Credentials>;
@@ -22,10 +23,22 @@ export const MaskedCredentials = credentialsWith(z.union([secretHeader, masked])
   description: 'Secrets are shown as ••••last4; sent back like this, they stay as they are stored',
 });
 
-export const HeaderMap = z
-  .record(headerName, headerValue)
-  .refine((map) => Object.keys(map).length <= 50, 'must not hold more than 50')
-  .meta({ description: 'Sent with each webhook' });
+/** `value` is the schema of a header's value. */
+const headersWith = <T extends z.ZodType<string>>(value: T) =>
+  z
+    .preprocess(refuseProto, z.record(headerName, value))
+    .refine((map) => Object.keys(map).length <= 50, 'must not hold more than 50')
+    .meta({ description: `Sent with each webhook. ${SECRET_HEADER_RULE}` });
+
+/** `z.record` would leave this name out without a word. */
+function refuseProto(value: unknown, c: z.RefinementCtx): unknown {
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+    c.addIssue({ code: 'custom', path: ['__proto__'], message: 'may not be the name of a header' });
+  }
+  return value;
+}
+
+export const HeaderMap = headersWith(headerValue);
 
 const targetFields = {
   name: text(255),
@@ -61,7 +74,7 @@ export const TargetInput = z
     timeout_ms: targetFields.timeout_ms.default(15000),
     max_in_flight: targetFields.max_in_flight.default(64),
     rate_limit: targetFields.rate_limit.default(null),
-    metadata: targetFields.metadata.default({}),
+    metadata: targetFields.metadata.default({}).meta({ default: {} }),
   })
   .meta({ id: 'TargetInput' });
 export type TargetInput = z.infer<typeof TargetInput>;
@@ -69,6 +82,7 @@ export type TargetInput = z.infer<typeof TargetInput>;
 const maskedFields = {
   ...targetFields,
   credentials: MaskedCredentials,
+  headers: headersWith(z.union([headerValue, masked])),
   signing_secret: z
     .string()
     .meta({ description: 'Masked, except in the answers to its creation and rotation' }),
@@ -86,11 +100,25 @@ export const SecretRotation = z
   .meta({ id: 'SecretRotation' });
 export type SecretRotation = z.infer<typeof SecretRotation>;
 
+/** The two forms of an internationalised host, which show that it only looks like another one. */
+const idnForms = {
+  ascii: z.string().meta({ example: 'xn--mnchen-3ya.example' }),
+  unicode: z.string().meta({ example: 'münchen.example' }),
+};
+export const IdnForms = z.object(idnForms).meta({ id: 'IdnForms' });
+
+export const IdnHost = z.object({ pointer: z.string(), ...idnForms }).meta({ id: 'IdnHost' });
+export type IdnHost = z.infer<typeof IdnHost>;
+
 export const Target = z
   .object({
     id: Uuid,
     kind: z.literal('webhook'),
     ...maskedFields,
+    idn_hosts: z.array(IdnHost).meta({
+      description:
+        'The internationalised hosts in the URLs of the target, in both forms; a host that only looks like another one is seen by its ASCII form',
+    }),
     health: Health,
     created_at: Timestamp,
     updated_at: Timestamp,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { Uuid } from './fields.ts';
+import { IdnForms } from './target.ts';
 
 /** The content and the outcome of a test webhook. */
 export const TargetTest = z
@@ -15,7 +16,14 @@ export const TargetTest = z
       .string()
       .nullable()
       .meta({ description: 'The first 2 KB of the answer’s body' }),
-    request: z.object({ method: z.literal('POST'), url: z.string(), body: z.string() }),
+    request: z.object({
+      method: z.literal('POST'),
+      url: z.string(),
+      idn_host: IdnForms.nullable().meta({
+        description: 'Both forms of an internationalised host; null for any other',
+      }),
+      body: z.string(),
+    }),
   })
   .meta({ id: 'TargetTest' });
 export type TargetTest = z.infer<typeof TargetTest>;

@@ -86,7 +86,7 @@ export function unmasked(sent: Credentials, stored: Credentials): Credentials {
 /** A mask of another secret is refused: stored, it would become the secret itself. */
 function secret(sent: string, stored: string | null, field: string): string {
   if (stored !== null && sent === mask(stored)) return stored;
-  if (!/^••••.{0,4}$/u.test(sent)) return sent;
+  if (!isMask(sent)) return sent;
   throw refuseField(
     `/credentials/${field}`,
     'is masked, but is not the mask of what is stored; send the secret itself',
@@ -144,6 +144,11 @@ export function refuseHeaders(headers: Record<string, string>, credentials: Cred
     if (seen.has(lower)) throw refuseField(pointer, 'is there twice');
     seen.add(lower);
   }
+}
+
+/** Whether a text has the form of a mask. */
+export function isMask(text: string): boolean {
+  return /^••••.{0,4}$/u.test(text);
 }
 
 /** `••••` and the last four characters; a short secret shows none of them. */

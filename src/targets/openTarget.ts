@@ -5,6 +5,7 @@ import type { OAuthClient } from '../egress/oauth.ts';
 import { newSigningSecret } from '../egress/signing.ts';
 import type { TargetInput, Credentials } from '../schema/target.ts';
 import { secretsOf, toHeaders } from './credentials.ts';
+import { openHeaders, secretsOfHeaders, type HeadersRow } from './secretHeaders.ts';
 import {
   openCredentials,
   openPrevious,
@@ -46,13 +47,14 @@ export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<Op
   const row = rows[0];
   if (row === undefined) return null;
   const credentials = openCredentials(row, vault);
+  const own = openHeaders(row, vault);
   const previous = openPrevious(row, vault);
   return {
     id,
     version: row.version,
     baseUrl: row.base_url,
-    headers: headersOf(row.headers, credentials),
-    hidden: secretsOf(credentials),
+    headers: headersOf(own, credentials),
+    hidden: [...secretsOf(credentials), ...secretsOfHeaders(own)],
     oauth: credentials.type === 'oauth2' ? credentials : null,
     ca: row.ca,
     secrets: [openSigningSecret(row, vault), ...(previous === null ? [] : [previous.secret])],
@@ -70,7 +72,7 @@ export function openDraft(input: TargetInput): OpenTarget {
     version: 1,
     baseUrl: input.base_url,
     headers: headersOf(input.headers, input.credentials),
-    hidden: secretsOf(input.credentials),
+    hidden: [...secretsOf(input.credentials), ...secretsOfHeaders(input.headers)],
     oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
     ca: input.ca,
     secrets: [newSigningSecret()],
@@ -90,11 +92,10 @@ function headersOf(own: Record<string, string>, credentials: Credentials): Recor
 }
 
 /** A row of `targets`, with how many of its consumers are in trouble where that was counted. */
-export interface Row extends SealedRow {
+export interface Row extends SealedRow, HeadersRow {
   name: string;
   kind: 'webhook';
   base_url: string;
-  headers: Record<string, string>;
   ca: string | null;
   timeout_ms: number;
   max_in_flight: number;

@@ -9,7 +9,15 @@ import { newSigningSecret } from '../egress/signing.ts';
 import type { Credentials, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
 import { mask, masked, refuseElsewhere, unmasked } from './credentials.ts';
+import { idnHostsOf } from './idnHosts.ts';
 import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
+import {
+  maskedHeaders,
+  openHeaders,
+  refuseHeadersElsewhere,
+  sealHeaders,
+  unmaskedHeaders,
+} from './secretHeaders.ts';
 import { rotateSigningSecret } from './secretRotation.ts';
 import { targetHealth } from './targetHealth.ts';
 import {
@@ -107,11 +115,13 @@ async function find(sql: Sql, id: string): Promise<Row | null> {
 
 async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed): Promise<Target> {
   const secret = newSigningSecret();
+  const { headers, secret_headers } = sealHeaders(id, input.headers, vault);
   const { rows } = await sql.query<Row>({
     text: `
       insert into targets (id, name, kind, base_url, credentials, headers, signing_secret,
-                           timeout_ms, max_in_flight, rate_limit, metadata, ca, created_at, updated_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now(), now())
+                           timeout_ms, max_in_flight, rate_limit, metadata, ca, secret_headers,
+                           created_at, updated_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), now())
           on conflict (id) do nothing
       returning *`,
     values: [
@@ -120,13 +130,14 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed):
       input.kind,
       input.base_url,
       vault.seal(JSON.stringify(input.credentials), CREDENTIALS(id)),
-      JSON.stringify(input.headers),
+      JSON.stringify(headers),
       vault.seal(secret, SIGNING_SECRET(id)),
       input.timeout_ms,
       input.max_in_flight,
       input.rate_limit,
       JSON.stringify(input.metadata),
       input.ca,
+      secret_headers,
     ],
   });
   const row = rows[0] ?? (await find(sql, id));
@@ -185,16 +196,20 @@ async function update(
   const credentials =
     patch.credentials === undefined ? stored : unmasked(patch.credentials, stored);
   const ca = patch.ca === undefined ? row.ca : patch.ca;
-  const { base_url = row.base_url, headers = row.headers } = patch;
+  const { base_url = row.base_url } = patch;
+  const own = openHeaders(row, vault);
+  const headers = patch.headers === undefined ? own : unmaskedHeaders(patch.headers, own);
+  const sealed = sealHeaders(id, headers, vault);
   refuse({ base_url, headers, credentials, ca });
   if (keepsSecret(patch.credentials, credentials)) {
     refuseElsewhere(credentials, base_url, row.base_url);
   }
+  refuseHeadersElsewhere({ sent: patch.headers, headers }, base_url, row.base_url);
   await tx.query({
     text: `
       update targets
          set name = $2, base_url = $3, credentials = $4, headers = $5, timeout_ms = $6,
-             max_in_flight = $7, rate_limit = $8, metadata = $9, ca = $11,
+             max_in_flight = $7, rate_limit = $8, metadata = $9, ca = $11, secret_headers = $12,
              version = version + $10, updated_at = now(),
              moved_version = case when base_url = $3 then moved_version else version + 1 end
        where id = $1`,
@@ -205,13 +220,14 @@ async function update(
       patch.credentials === undefined
         ? row.credentials
         : vault.seal(JSON.stringify(credentials), CREDENTIALS(id)),
-      JSON.stringify(headers),
+      JSON.stringify(sealed.headers),
       patch.timeout_ms ?? row.timeout_ms,
       patch.max_in_flight ?? row.max_in_flight,
       patch.rate_limit === undefined ? row.rate_limit : patch.rate_limit,
       JSON.stringify(patch.metadata ?? row.metadata),
       SENT_WITH.some((field) => patch[field] !== undefined) ? 1 : 0,
       ca,
+      sealed.secret_headers,
     ],
   });
   return changed(tx, vault, id);
@@ -286,15 +302,17 @@ async function remove(tx: Sql, id: string): Promise<boolean> {
 }
 
 function toTarget(row: Row, vault: Vault): Target {
+  const credentials = masked(openCredentials(row, vault));
   return {
     id: row.id,
     name: row.name,
     kind: row.kind,
     base_url: row.base_url,
-    credentials: masked(openCredentials(row, vault)),
-    headers: row.headers,
+    credentials,
+    headers: maskedHeaders(openHeaders(row, vault)),
     ca: row.ca,
     signing_secret: mask(openSigningSecret(row, vault)),
+    idn_hosts: idnHostsOf({ base_url: row.base_url, credentials }),
     timeout_ms: row.timeout_ms,
     max_in_flight: row.max_in_flight,
     rate_limit: row.rate_limit,

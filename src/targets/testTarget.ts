@@ -5,6 +5,7 @@ import type { Message } from '../egress/webhookSender.ts';
 import { lateDetail, lateWaitMs } from '../rules/lateAnswer.ts';
 import type { LateAnswer, Outcome } from '../rules/outcome.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
+import { idnHostOf } from './idnHosts.ts';
 import type { OpenTarget } from './openTarget.ts';
 import { openTargetSender } from './targetSender.ts';
 
@@ -62,7 +63,12 @@ export async function testTarget(
       detail: detailOf(outcome, answer),
       duration_ms,
       response_head: outcome.responseHead,
-      request: { method: 'POST', url: target.baseUrl, body },
+      request: {
+        method: 'POST',
+        url: target.baseUrl,
+        idn_host: idnHostOf(target.baseUrl),
+        body,
+      },
     };
   } finally {
     clearInterval(sweep);

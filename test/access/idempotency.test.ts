@@ -116,7 +116,7 @@ describe('an Idempotency-Key', () => {
     expect((await create(key)).status).toBe(201); // not even to that request
   });
 
-  test('does not count for ingest, reads and changes by PATCH', async () => {
+  test('does not count for ingest and reads', async () => {
     const key = newKey();
     const event = { sync_id: 's', collection_id: 'a:b', upstream_id: 'u', event: 'created' };
     const body = { events: [{ ...event, data: 1 }] };
@@ -124,7 +124,47 @@ describe('an Idempotency-Key', () => {
     const second = await create(key, body, {}, '/v1/events');
     expect([first.status, second.status]).toEqual([200, 200]);
     expect(second.body.position).toBe(first.body.position + 1);
+    const headers = { 'idempotency-key': key };
+    for (const path of ['/v1/targets', '/v1/events', '/v1/info']) {
+      expect((await api.request('GET', path, undefined, headers)).status).toBe(200);
+    }
+    expect((await create(key)).status).toBe(201);
   });
+
+  test.each<[method: string, path: string, body: object | undefined, other: object | undefined]>([
+    ['PATCH', '/v1/targets/{target}', { name: 'first' }, { name: 'second' }],
+    ['DELETE', '/v1/targets/{target}', undefined, undefined],
+    ['DELETE', '/v1/api-keys/{key}', undefined, undefined],
+    ['PUT', '/v1/syncs/a', { name: 'first' }, { name: 'second' }],
+    ['POST', '/v1/targets', target, { ...target, name: 'second' }],
+  ])(
+    'of a %s %s answers it again, and no other change: 422 idempotency_mismatch',
+    async (method, path, body, other) => {
+      const headers = { 'idempotency-key': newKey() };
+      const made = await api.request('POST', '/v1/targets', target);
+      const spare = await api.request('POST', '/v1/targets', { ...target, name: 'spare' });
+      const { id } = await asKey(['read']);
+      const at = path.replace('{target}', made.body.id).replace('{key}', id);
+      const first = await api.request(method, at, body, headers);
+      expect(first.status).toBeLessThan(300);
+      const again = await api.request(method, at, body, headers);
+      expect([again.status, again.body]).toEqual([first.status, first.body]);
+      expect(again.headers.get('idempotency-replayed')).toBe('true');
+      const others: [string, string, object | undefined][] = [
+        ['PATCH', `/v1/targets/${spare.body.id}`, { name: 'by another' }],
+        ['DELETE', `/v1/targets/${spare.body.id}`, undefined],
+        ['PUT', '/v1/syncs/b', { name: 'by another' }],
+        ['POST', `/v1/targets/${spare.body.id}/rotate-secret`, {}],
+        ...(other === undefined ? [] : [[method, at, other] as [string, string, object]]),
+      ];
+      for (const [verb, where, what] of others) {
+        const { status, body: problem } = await api.request(verb, where, what, headers);
+        expect([where, status, problem.code]).toEqual([where, 422, 'idempotency_mismatch']);
+      }
+      const { body: kept } = await api.request('GET', `/v1/targets/${spare.body.id}`);
+      expect(kept).toMatchObject({ name: 'spare', updated_at: spare.body.updated_at });
+    },
+  );
 
   test('is kept sealed, and opens in no other row', async () => {
     const [one, two] = [newKey(), newKey()];
@@ -284,7 +324,10 @@ describe("another key's entry", () => {
     await own.request('POST', path, undefined, headers);
     await own.request('POST', path, undefined, headers); // replayed, not asked again
     await own.request('POST', path, undefined, { ...headers, authorization: other.authorization });
-    expect(asked).toEqual(['pause:bootstrap:same', `pause:${other.id}:same`]);
+    expect(asked).toEqual([
+      expect.stringMatching(/^pause:bootstrap:same:[\da-f-]{36}$/u),
+      expect.stringMatching(new RegExp(`^pause:${other.id}:same:[\\da-f-]{36}$`, 'u')),
+    ]);
   });
 });
 

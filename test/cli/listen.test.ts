@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 
+import type { NewApiKey } from '../../src/schema/apiKey.ts';
 import { startCli, type RunningCli } from '../support/cli.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/poll.ts';
@@ -176,6 +177,23 @@ test('the cursor that is printed at the end goes on there in another run', async
   expect(receiver.received.map(({ id }) => id)).toEqual(
     [0, 1, 2, 3, 4, 5].map((index) => `again-${index}`),
   );
+});
+
+test('listen says that its key was revoked, and ends', async () => {
+  await using receiver = await openReceiver();
+  const { id, key } = await cluster.request<NewApiKey>('POST', '/v1/api-keys', {
+    name: 'reader',
+    scopes: ['read'],
+  });
+  const env = { ...cluster.api, XDG_CONFIG_HOME: home, MILLRACE_API_KEY: key };
+  const cli = startCli(['listen', '--forward-to', receiver.url], env);
+  clis.push(cli);
+  await until(() => cli.stderr().includes('Ready.'), { timeoutMs: 60_000 });
+  await cluster.request('DELETE', `/v1/api-keys/${id}`);
+  const { code, stderr } = await cli.ended;
+  expect(code).toBe(4);
+  expect(stderr).toContain('This API key was revoked');
+  expect(stderr).not.toContain('trying again');
 });
 
 test('tail prints entries as the API has them, one a line', async () => {

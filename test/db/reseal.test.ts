@@ -21,6 +21,7 @@ const input = TargetInput.parse({
   name: 't',
   base_url: 'https://example.com',
   credentials: { type: 'bearer', token: 'planted-token' },
+  headers: { 'X-Gateway-Key': 'planted-header' },
 });
 
 test('everything sealed under an older key is sealed under the active one, in batches, and opens the same', async () => {
@@ -37,12 +38,13 @@ test('everything sealed under an older key is sealed under the active one, in ba
   const done = await reseal({ db, vault, batch: 3 });
   expect(done).toEqual([
     { column: 'targets.credentials', resealed: 7, unopened: [] },
+    { column: 'targets.secret_headers', resealed: 7, unopened: [] },
     { column: 'targets.signing_secret', resealed: 7, unopened: [] },
     { column: 'targets.signing_secret_previous', resealed: 1, unopened: [] },
   ]);
   expect(await openTarget(db, createVault([newer]), ids[0]!)).toEqual(opened);
   const again = await reseal({ db, vault, batch: 3 });
-  expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0]);
+  expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0, 0]);
 });
 
 test('what opens with no key is named and left alone; the rest is sealed nevertheless', async () => {
@@ -72,7 +74,10 @@ test('the command says what it did and holds no secret; a missing variable is na
   });
   expect([code, JSON.parse(stdout)]).toMatchObject([
     0,
-    { active_key: 'newer', columns: [{ resealed: 1 }, { resealed: 1 }, { resealed: 0 }] },
+    {
+      active_key: 'newer',
+      columns: [{ resealed: 1 }, { resealed: 1 }, { resealed: 1 }, { resealed: 0 }],
+    },
   ]);
   expect(stderr).toContain('targets.credentials: 1 sealed under "newer"');
   for (const secret of [newer, older].map(({ key }) => key.toString('base64'))) {

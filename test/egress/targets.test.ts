@@ -47,6 +47,7 @@ test('creating answers with every default, and the whole signing secret once', a
     headers: {},
     ca: null,
     signing_secret: expect.stringMatching(/^whsec_[A-Za-z0-9+/]{43}=$/u),
+    idn_hosts: [],
     timeout_ms: 15_000,
     max_in_flight: 64,
     rate_limit: null,
@@ -310,4 +311,24 @@ test('health tells of its consumers that are blocked or stopped', async () => {
 
 test('opening a target that is not there gives null', async () => {
   expect(await openTarget(api.db, api.vault, newId())).toBeNull();
+});
+
+test.each([
+  ['https://münchen.example/hook', 'xn--mnchen-3ya.example', 'münchen.example'],
+  ['https://xn--mnchen-3ya.example/hook', 'xn--mnchen-3ya.example', 'münchen.example'],
+  ['https://\u0430pple.example/', 'xn--pple-43d.example', '\u0430pple.example'], // a Cyrillic a
+])('an internationalised host is shown in both forms: %s', async (base_url, ascii, unicode) => {
+  const credentials = {
+    type: 'oauth2',
+    token_url: base_url,
+    client_id: 'me',
+    client_secret: 'a-secret-0123456789',
+  };
+  const made = await create({ base_url, credentials });
+  const { body } = await api.request('GET', `/v1/targets/${made.id}`);
+  expect(body.base_url).toBe(base_url);
+  expect(body.idn_hosts).toEqual([
+    { pointer: '/base_url', ascii, unicode },
+    { pointer: '/credentials/token_url', ascii, unicode },
+  ]);
 });

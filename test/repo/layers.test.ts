@@ -16,7 +16,7 @@ const MAY: Record<string, string> = {
   progress: 'schema rules db',
   egress: 'schema rules',
   targets: 'schema rules db egress',
-  access: 'schema db process',
+  access: 'schema rules db process',
   alerts: 'schema db process progress egress',
   attempts: 'schema db process progress',
   retention: 'rules db streams alerts',

@@ -70,6 +70,11 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
     why: 'seals the secrets of every table under another key',
   },
   {
+    file: 'targets/sealClearHeaders.ts',
+    tables: 'targets',
+    why: 'moves headers that were saved in clear into the sealed column of their row',
+  },
+  {
     file: 'access/sessions.ts',
     tables: NAMED_LATER,
     why: 'sessions and the links to sign in, both its own, are made alike',

@@ -12,6 +12,7 @@ import type { Sql } from '../../src/db/db.ts';
 import { cursorOf } from '../../src/streams/cursor.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { createStreamEnds, type StreamEnds } from '../../src/streams/streamEnds.ts';
+import { lastingPermit } from '../support/permit.ts';
 import { until } from '../support/poll.ts';
 import { anEvent, aChange, openStreams, silent, type Streams } from '../support/streams.ts';
 
@@ -29,6 +30,7 @@ beforeEach(async () => {
   ends = createStreamEnds({ sql: streams.db, listener: streams.listener, log: silent });
   const app = createRoutes();
   app.onError(createOnError(silent));
+  app.use(lastingPermit);
   app.route('/', createListenRoutes({ pages: createPages(sql), ends, heartbeatMs: 50 }));
   server = createAdaptorServer({ fetch: app.fetch }) as Server;
   server.listen(0, '127.0.0.1');

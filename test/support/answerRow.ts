@@ -41,7 +41,7 @@ export interface AnswerRow {
   /** How far it came; to the answer if it is not given. */
   phase?: Phase;
   /** How far it came depends on what comes first, and so does what is blamed. */
-  eitherPhase?: true;
+  eitherPhase?: boolean;
   status?: number;
   code?: ErrorCode;
   kept?: boolean;

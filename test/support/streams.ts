@@ -16,6 +16,7 @@ import { createPages, type Pages } from '../../src/streams/pages.ts';
 import { createStreamEnds } from '../../src/streams/streamEnds.ts';
 import { createSyncs } from '../../src/streams/syncs.ts';
 import { createDatabase } from './database.ts';
+import { lastingPermit } from './permit.ts';
 
 export interface Streams extends AsyncDisposable {
   url: string;
@@ -42,6 +43,7 @@ export async function openStreams(): Promise<Streams> {
   const app = createRoutes();
   app.onError(createOnError(silent));
   app.use(requestId());
+  app.use(lastingPermit);
   app.route('/', createIngestRoutes({ appender }));
   app.route('/', createStreamRoutes({ pages, ends }));
   app.route('/', createSyncRoutes({ syncs: createSyncs(db) }));

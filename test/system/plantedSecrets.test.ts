@@ -20,6 +20,7 @@ const SECRETS = {
   'basic password': planted('password'),
   'bearer token': planted('bearer'),
   'header value': planted('header-value'),
+  'secret header': planted('secret-header'),
   'client secret': planted('client-secret'),
   'access token': planted('access-token'),
   'API key': planted('api-key'),
@@ -48,7 +49,9 @@ const echoes =
   ({ headers }, response) =>
     void response
       .writeHead(status)
-      .end(`${headers.authorization ?? ''} ${String(headers['x-api-key'] ?? '')} `);
+      .end(
+        `${headers.authorization ?? ''} ${String(headers['x-api-key'] ?? '')} ${String(headers['x-gateway-token'])} `,
+      );
 
 test('planted secrets are in no log, history, mail, answer or table, and an entry’s data only in its stream', async () => {
   await using database = await createDatabase();
@@ -93,6 +96,7 @@ test('planted secrets are in no log, history, mail, answer or table, and an entr
       name: credentials.type,
       base_url: `${receiver.url}?key=${QUERY_KEY}`,
       credentials,
+      headers: { 'X-Gateway-Token': SECRETS['secret header'] },
     });
     const path = `/v1/targets/${made.id}`;
     const rotated = await cluster.request<Target>('POST', `${path}/rotate-secret`, {});
@@ -136,7 +140,13 @@ test('planted secrets are in no log, history, mail, answer or table, and an entr
   places.logs += server.stderr() + worker.stderr();
 
   // They were there to be found: on the wire, and where data belongs.
-  for (const secret of ['bearer token', 'header value', 'access token', 'basic pair'] as const) {
+  for (const secret of [
+    'bearer token',
+    'header value',
+    'secret header',
+    'access token',
+    'basic pair',
+  ] as const) {
     expect(wire).toContain(SECRETS[secret]);
   }
   expect(places.database).toContain(DATA);
@@ -163,6 +173,7 @@ async function askWrongly(cluster: Cluster, path: string, credentials: object): 
   for (const body of [
     { credentials, headers: { Host: 'x' } },
     { credentials: { ...credentials, more: 1 } },
+    { headers: { 'X-Gateway-Token': `${SECRETS['secret header']}é` } },
     { credentials, base_url: 'http://10.0.0.1' },
     `{"credentials": ${JSON.stringify(credentials)}`,
   ]) {

@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import type { Consumer } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
+import { shownUrl } from '../targets/shownUrl.ts';
 import { TimeText } from '../ui/timeText.tsx';
 import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
@@ -55,7 +56,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
             {target.data?.name ?? '…'}
           </Link>
         }
-        about={target.data?.base_url}
+        about={target.data === undefined ? undefined : shownUrl(target.data)}
       />
       <Figure
         title="Workflow"

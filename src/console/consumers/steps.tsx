@@ -5,6 +5,7 @@ import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useList } from '../queries.ts';
+import { shownUrl } from '../targets/shownUrl.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { Failed, Loading, Notice } from '../ui/notice.tsx';
@@ -56,7 +57,7 @@ export function TargetStep({ draft, onChange }: StepProps) {
       </div>
       <fieldset className="flex max-h-96 min-w-0 flex-col overflow-y-auto rounded-md border border-line">
         <legend className="sr-only">Target</legend>
-        {found.map(({ id, name, base_url, health }) => (
+        {found.map(({ id, name, health, ...urls }) => (
           <label
             key={id}
             className="flex items-center gap-3 border-b border-line px-3 py-2 hover:bg-sunk"
@@ -69,7 +70,7 @@ export function TargetStep({ draft, onChange }: StepProps) {
             />
             <span className="min-w-0 flex-1">
               <span className="foreign block truncate font-medium">{name}</span>
-              <span className="foreign block truncate text-xs text-soft">{base_url}</span>
+              <span className="foreign block truncate text-xs text-soft">{shownUrl(urls)}</span>
             </span>
             <StatusBadge status={health.status} />
           </label>

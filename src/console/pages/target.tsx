@@ -12,6 +12,7 @@ import { useRefusal } from '../session.ts';
 import { draftOf, patchOf, type TargetDraft } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { RotateDialog } from '../targets/rotate.tsx';
+import { shownUrl } from '../targets/shownUrl.ts';
 import { TestResult } from '../targets/testResult.tsx';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -49,7 +50,7 @@ function Loaded({ target }: { target: Target }) {
     <>
       <PageHead
         title={target.name}
-        below={<p className="foreign line-clamp-2 text-soft">{target.base_url}</p>}
+        below={<p className="foreign line-clamp-2 text-soft">{shownUrl(target)}</p>}
       >
         <ActLink needs="manage" kind="main" title="New consumer">
           <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>

@@ -4,6 +4,7 @@ import type { Target } from '../../schema/target.ts';
 import { ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';
+import { shownUrl } from '../targets/shownUrl.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { PageHead } from '../ui/panel.tsx';
@@ -29,7 +30,7 @@ const COLUMNS: Column<Target>[] = [
     id: 'url',
     title: 'Base URL',
     width: 'minmax(0,3fr)',
-    cell: ({ base_url }) => <span className="foreign block truncate">{base_url}</span>,
+    cell: (target) => <span className="foreign block truncate">{shownUrl(target)}</span>,
   },
   {
     id: 'credentials',

@@ -7,6 +7,7 @@ import { number } from '../words.ts';
 
 /** A test webhook: exactly what was sent and what came back. */
 export function TestResult({ test, headers }: { test: TargetTest; headers: string[] }) {
+  const { request } = test;
   return (
     <div className="flex min-w-0 flex-col gap-3" role="status">
       <Facts
@@ -14,6 +15,9 @@ export function TestResult({ test, headers }: { test: TargetTest; headers: strin
           ['Outcome', <StatusBadge key="o" status={test.outcome} />],
           ['Status', test.status === null ? 'No answer' : String(test.status)],
           ['Time', `${number(test.duration_ms)} ms`],
+          request.idn_host === null
+            ? null
+            : ['Host', `${request.idn_host.unicode} is ${request.idn_host.ascii}`],
           test.error_code === null ? null : ['Error', test.error_code],
         ]}
       />

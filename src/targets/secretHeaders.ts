@@ -1,0 +1,109 @@
+import { refuseField } from '../db/refusal.ts';
+import type { Vault } from '../db/vault.ts';
+import { isSecretHeader } from '../schema/secretHeader.ts';
+import { isMask, mask } from './credentials.ts';
+
+/** A target's own headers, by name. */
+export type Headers = Record<string, string>;
+
+/** The part of a row of `targets` that holds its own headers. */
+export interface HeadersRow {
+  id: string;
+  /** Those that carry no credentials; also those that were saved before they were sealed. */
+  headers: Headers;
+  /** Those that do, sealed. */
+  secret_headers: string | null;
+}
+
+/** The place that the secret headers of a target are sealed to. */
+const SECRET_HEADERS = (id: string): string => `targets:secret_headers:${id}`;
+
+/** All headers of a stored target, unsealed. */
+export function openHeaders(row: HeadersRow, vault: Vault): Headers {
+  if (row.secret_headers === null) return row.headers;
+  const secret = JSON.parse(vault.open(row.secret_headers, SECRET_HEADERS(row.id))) as Headers;
+  return Object.fromEntries([...Object.entries(row.headers), ...Object.entries(secret)]);
+}
+
+/** What is stored of a target's headers: those that carry credentials are sealed. */
+export function sealHeaders(
+  id: string,
+  headers: Headers,
+  vault: Vault,
+): Pick<HeadersRow, 'headers' | 'secret_headers'> {
+  const all = Object.entries(headers);
+  const secret = all.filter(([name]) => isSecretHeader(name));
+  return {
+    headers: Object.fromEntries(all.filter(([name]) => !isSecretHeader(name))),
+    secret_headers:
+      secret.length === 0
+        ? null
+        : vault.seal(JSON.stringify(Object.fromEntries(secret)), SECRET_HEADERS(id)),
+  };
+}
+
+/** The headers as the API shows them, those that carry credentials masked. */
+export function maskedHeaders(headers: Headers): Headers {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      isSecretHeader(name) ? mask(value) : value,
+    ]),
+  );
+}
+
+/**
+ * Puts the stored value in place of its mask, by names in any case; throws a `Refusal` for the mask of any other
+ * value, and for a mask where nothing is masked.
+ */
+export function unmaskedHeaders(sent: Headers, stored: Headers): Headers {
+  const byName = new Map(
+    Object.entries(stored).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const all = Object.entries(sent).map(([name, value]) => {
+    if (!isMask(value)) return [name, value];
+    const kept = isSecretHeader(name) ? byName.get(name.toLowerCase()) : undefined;
+    if (kept !== undefined && value === mask(kept)) return [name, kept];
+    throw refuseField(
+      pointerTo(name),
+      'is masked, but is not the mask of what is stored; send the value itself',
+    );
+  });
+  return Object.fromEntries(all) as Headers;
+}
+
+/**
+ * Throws a `Refusal` if a header that carries credentials and that the caller left as it is stored would be sent
+ * to another origin. `sent` is undefined when the caller left all headers as they are.
+ */
+export function refuseHeadersElsewhere(
+  { sent, headers }: { sent: Headers | undefined; headers: Headers },
+  to: string,
+  from: string,
+): void {
+  if (new URL(to).origin === URL.parse(from)?.origin) return;
+  for (const name of Object.keys(headers)) {
+    if (!isSecretHeader(name) || (sent !== undefined && !isMask(sent[name] ?? ''))) continue;
+    throw refuseField(
+      pointerTo(name),
+      'must be sent whole with a base_url of another scheme, host or port',
+    );
+  }
+}
+
+/** A part of a value shorter than this is not searched for: it would hide what is no secret. */
+const SHORTEST_PART = 8;
+
+/** What to mask in an answer that repeats a request: each secret value, and the parts of one, as `Bearer` is. */
+export function secretsOfHeaders(headers: Headers): string[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (!isSecretHeader(name) || value === '') return [];
+    const parts = value.split(/[\s,;=]+/u).filter((part) => part.length >= SHORTEST_PART);
+    return [...new Set([value, ...parts])];
+  });
+}
+
+/** The place of a header in a request. A name may contain "~", which RFC 6901 writes as ~0. */
+function pointerTo(name: string): string {
+  return `/headers/${name.replaceAll('~', '~0')}`;
+}
