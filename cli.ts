@@ -9,6 +9,7 @@ import { openContext, type GlobalOptions, type RunCommand } from './src/cli/cont
 import { addDoctor } from './src/cli/doctorCommand.ts';
 import { describe, EXIT, exitCodeOf } from './src/cli/exit.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
+import { addImport } from './src/cli/importCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
@@ -88,6 +89,7 @@ async function main(argv: string[]): Promise<number> {
     });
 
   addStreamCommands(program, run, version);
+  addImport(program, run);
   addTargetCommands(program, run);
   addConsumerCommands(program, run);
   addHistoryCommands(program, run);
