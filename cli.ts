@@ -37,7 +37,7 @@ async function main(argv: string[]): Promise<number> {
       'Sends the changes of a record or event stream to HTTP endpoints, through Temporal.',
     )
     .version(version)
-    .option('--url <url>', 'of the API (MILLRACE_URL, http://127.0.0.1:4600)')
+    .option('--url <url>', 'of the API (MILLRACE_URL, else of what runs on ./.millrace)')
     .option('--api-key <key>', 'MILLRACE_API_KEY, else the one in ./.millrace/api-key')
     .option('--json', 'data as JSON, as the API answers it')
     .addHelpText(
@@ -57,7 +57,8 @@ async function main(argv: string[]): Promise<number> {
 
   const run: RunCommand = async (work) => {
     onInterrupt({ first: () => interrupted.abort(), again: () => process.exit(EXIT.interrupted) });
-    const context = openContext(program.opts<GlobalOptions>(), process.env, interrupted.signal);
+    const options = program.opts<GlobalOptions>();
+    const context = await openContext(options, process.env, interrupted.signal);
     code = (await work(context)) ?? EXIT.ok;
   };
 
