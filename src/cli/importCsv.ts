@@ -47,9 +47,12 @@ type Read = { count: number; values: string[]; fault: string | null };
 
 async function readRow(queue: Queue, first: TextLine, shape: Shape): Promise<Read> {
   const refused = (fault: string, count = 1): Read => ({ count, values: [], fault });
-  if (first.fault !== null) return refused(first.fault);
+  if (first.isCut) return refused(first.fault!);
+  // The ASCII characters of an undecodable line are right, so it has its place in a value of several lines.
   const alone = parseRow(first.text, shape.delimiter);
-  if (alone !== 'open') return judged(alone, 1, shape.width);
+  if (alone !== 'open') {
+    return first.fault === null ? judged(alone, 1, shape.width) : refused(first.fault);
+  }
 
   const lines = await linesToQuote(queue, first);
   if (lines === null) return refused('opens a quote that is not closed');
