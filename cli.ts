@@ -9,6 +9,7 @@ import { openContext, type GlobalOptions, type RunCommand } from './src/cli/cont
 import { addDoctor } from './src/cli/doctorCommand.ts';
 import { describe, EXIT, exitCodeOf } from './src/cli/exit.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
+import { addImport } from './src/cli/importCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
@@ -36,7 +37,7 @@ async function main(argv: string[]): Promise<number> {
       'Sends the changes of a record or event stream to HTTP endpoints, through Temporal.',
     )
     .version(version)
-    .option('--url <url>', 'of the API (MILLRACE_URL, http://127.0.0.1:4600)')
+    .option('--url <url>', 'of the API (MILLRACE_URL, else of what runs on ./.millrace)')
     .option('--api-key <key>', 'MILLRACE_API_KEY, else the one in ./.millrace/api-key')
     .option('--json', 'data as JSON, as the API answers it')
     .addHelpText(
@@ -56,7 +57,8 @@ async function main(argv: string[]): Promise<number> {
 
   const run: RunCommand = async (work) => {
     onInterrupt({ first: () => interrupted.abort(), again: () => process.exit(EXIT.interrupted) });
-    const context = openContext(program.opts<GlobalOptions>(), process.env, interrupted.signal);
+    const options = program.opts<GlobalOptions>();
+    const context = await openContext(options, process.env, interrupted.signal);
     code = (await work(context)) ?? EXIT.ok;
   };
 
@@ -88,6 +90,7 @@ async function main(argv: string[]): Promise<number> {
     });
 
   addStreamCommands(program, run, version);
+  addImport(program, run);
   addTargetCommands(program, run);
   addConsumerCommands(program, run);
   addHistoryCommands(program, run);

@@ -89,7 +89,8 @@ export async function boundBody(c: Context, maxBytes = JSON_BYTES): Promise<void
   c.req.raw = new Request(c.req.raw, { method: c.req.method, body: Buffer.concat(chunks) });
 }
 
-function malformed(cause: unknown): ApiError {
+/** The 400 for a body that does not parse. */
+export function malformed(cause: unknown): ApiError {
   const detail = `The body ${whyMalformed(cause)}`;
   return new ApiError({ status: 400, code: 'malformed_json', detail, cause });
 }

@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 
 import { isDeeperThan } from '../streams/exactJson.ts';
-import { boundBody } from './body.ts';
+import { boundBody, decodeUtf8, malformed } from './body.ts';
 import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 
@@ -35,7 +35,7 @@ export const refuseOversized: MiddlewareHandler<AppEnv> = (c, next) => {
 
 /**
  * Reads the body ahead of the handlers. Refuses one of more than `maxBytes` for its path (413), one that
- * takes longer than `withinMs` (408), and JSON that is nested deeper than 100 levels (400).
+ * takes longer than `withinMs` (408), and one that is not UTF-8 or nested deeper than 100 levels (400).
  */
 export function readBody(
   maxBytes: (path: string) => number,
@@ -58,7 +58,12 @@ export function readBody(
 
 async function readText(c: Context<AppEnv>, maxSize: number): Promise<string> {
   await boundBody(c, maxSize);
-  return c.req.text();
+  const bytes = await c.req.arrayBuffer(); // as text, bytes that are not UTF-8 would become U+FFFD
+  try {
+    return decodeUtf8(bytes);
+  } catch (cause) {
+    throw malformed(cause);
+  }
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

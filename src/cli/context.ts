@@ -27,13 +27,13 @@ export type RunCommand = (work: (context: Context) => Promise<number | void>) =>
 
 const DEFAULT_URL = 'http://127.0.0.1:4600';
 
-/** Opens the API that flags, the environment or this folder name, in this order. Throws a `CliError`. */
-export function openContext(
+/** Opens the API that flags, the environment or this folder name, in this order. Rejects with a `CliError`. */
+export async function openContext(
   options: GlobalOptions,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Context {
-  const url = apiUrl(options, env);
+): Promise<Context> {
+  const url = await apiUrl(options, env);
   const apiKey = keyOf(options, env);
   if (apiKey === null) {
     throw new CliError(
@@ -45,14 +45,39 @@ export function openContext(
   return { client, out: createOutput({ isJson: options.json === true }), signal, env };
 }
 
-/** The URL of the API. Throws a `CliError` when it is not an http or https URL. */
-export function apiUrl(options: { url?: string | undefined }, env: NodeJS.ProcessEnv): string {
-  const url = options.url ?? nonEmpty(env['MILLRACE_URL']) ?? DEFAULT_URL;
+/**
+ * The URL of the API: from a flag, else `MILLRACE_URL`, else of the `millrace dev` that runs on this
+ * data folder, else the port of `MILLRACE_PORT` here. Rejects with a `CliError` when it is not an http
+ * or https URL, and when what ran on this folder was killed.
+ */
+export async function apiUrl(
+  options: { url?: string | undefined },
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  const url = options.url ?? nonEmpty(env['MILLRACE_URL']);
+  if (url === undefined) return (await runningUrl(dataDirOf(env))) ?? localUrl(env);
   if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) {
     const name = options.url === undefined ? 'MILLRACE_URL' : '--url';
     throw usage(`${name} must be an http or https URL such as ${DEFAULT_URL}, not ${url}`);
   }
   return url;
+}
+
+async function runningUrl(dataDir: string): Promise<string | null> {
+  const { findRunning } = await import('../embedded/lock.ts');
+  const running = await findRunning(dataDir).catch(() => null); // not readable: like a folder without one
+  if (running === null || running.isAlive) return running?.address ?? null;
+  throw new CliError(
+    EXIT.unavailable,
+    `Millrace does not run on ${dataDir} any more: its process ${running.pid}, which answered at ${running.address}, has ended without stopping`,
+    '  millrace dev starts it again; --url or MILLRACE_URL names another',
+  );
+}
+
+/** Where `server.ts` listens with this environment; `MILLRACE_PORT=0` says nothing about it. */
+function localUrl(env: NodeJS.ProcessEnv): string {
+  const port = nonEmpty(env['MILLRACE_PORT']);
+  return /^[1-9]\d*$/u.test(port ?? '') ? `http://127.0.0.1:${port}` : DEFAULT_URL;
 }
 
 /** The API key from a flag, else the environment, else this folder; null when there is none. */
@@ -65,11 +90,14 @@ export function keyOf(
 
 function keptKey(env: NodeJS.ProcessEnv): string | null {
   try {
-    const folder = nonEmpty(env['MILLRACE_DATA_DIR']) ?? '.millrace';
-    return nonEmpty(readFileSync(join(folder, 'api-key'), 'utf8').trim()) ?? null;
+    return nonEmpty(readFileSync(join(dataDirOf(env), 'api-key'), 'utf8').trim()) ?? null;
   } catch {
     return null; // no such file, or not readable
   }
+}
+
+function dataDirOf(env: NodeJS.ProcessEnv): string {
+  return nonEmpty(env['MILLRACE_DATA_DIR']) ?? '.millrace';
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -5,7 +5,7 @@ import { ConfigError, loadConfig, type Config } from '../process/config.ts';
 import { apiUrl, keyOf } from './context.ts';
 import { examineHere, hostsOf } from './doctorHere.ts';
 import { examinePostgres, examineTemporal } from './doctorServers.ts';
-import { describe } from './exit.ts';
+import { CliError, describe, EXIT } from './exit.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 /** The environment and flags to examine. */
@@ -47,8 +47,13 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
   let hosts: string[] = [];
   let url: string;
   try {
-    url = apiUrl(patient, patient.env);
+    url = await apiUrl(patient, patient.env);
   } catch (error) {
+    // Before a start nothing has to run, not even after a kill.
+    if (error instanceof CliError && error.exitCode === EXIT.unavailable) {
+      const fix = 'millrace dev starts it again; --url or MILLRACE_URL names another';
+      return { findings: [warn('API', error.message, fix)], hosts };
+    }
     const fix = 'Name the API with --url or MILLRACE_URL';
     return { findings: [fail('API', describe(error), fix)], hosts };
   }

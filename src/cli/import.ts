@@ -1,67 +1,68 @@
-import { appendFile, rm, truncate } from 'node:fs/promises';
-
 import { keepHeapSmall } from '../process/heap.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT, usage } from './exit.ts';
-import {
-  checkpointPath,
-  exists,
-  identify,
-  readCheckpoint,
-  refuseOther,
-  removeCheckpoint,
-  writeCheckpoint,
-  type Checkpoint,
-} from './importCheckpoint.ts';
-import { createLineReader, type ImportRules } from './importEntry.ts';
+import { beginImport, type Begun, type ImportFlags } from './importBegin.ts';
+import { checkpointPath, exists, removeCheckpoint, writeCheckpoint } from './importCheckpoint.ts';
+import { createLineReader } from './importEntry.ts';
+import type { SourceLine } from './importLines.ts';
 import { sendPart, type Part } from './importPart.ts';
 import { createProgress } from './importProgress.ts';
-import { formatOf, openBytes, readSource, startOf, type Format } from './importSource.ts';
-
-/** The flags of `millrace import`. */
-export interface ImportFlags {
-  stream: 'events' | 'records';
-  sync?: string;
-  collection?: string;
-  key?: string;
-  event?: string;
-  format?: Format;
-  resume?: boolean;
-}
+import { openRejects, type Rejects } from './importRejects.ts';
+import { readSource, type Header } from './importSource.ts';
 
 /** The size of one request, which is committed as a whole. */
 const PART = { lines: 1_000, bytes: 1024 * 1024 };
 
 /**
- * `millrace import`: appends a file of any length, in bounded memory. One part is sent while the next
+ * `millrace import`: appends a source of any length, in bounded memory. One part is sent while the next
  * is read. Whenever a part is on the server's disk, the checkpoint beside the file is replaced, so that
- * `--resume` repeats at most one part, without effect. Returns exit code 1 when lines were rejected.
+ * `--resume` repeats at most one part, without effect. Returns exit code 0 when every line was imported,
+ * 1 when lines were rejected, which are listed.
  */
 export async function runImport(
   context: Context,
-  file: string,
+  source: string,
   flags: ImportFlags,
 ): Promise<number> {
   keepHeapSmall();
-  const { out, signal } = context;
-  const { checkpoint, size, isResumed } = await begin(file, flags);
-  const path = file === '-' ? null : checkpointPath(file);
-  const rejectedPath = `${file === '-' ? 'stdin' : file}.rejected.ndjson`;
-  if (isResumed) {
-    if (await exists(rejectedPath)) await truncate(rejectedPath, checkpoint.rejectedBytes);
-    out.note(`Continuing after line ${checkpoint.place.number}`);
-  } else {
-    if (path !== null && (await exists(path))) {
-      out.note(
-        'An earlier import of this file was interrupted; this one starts over (--resume continues it)',
-      );
+  const { out } = context;
+  const begun = await beginImport(context, source, flags);
+  const { checkpoint, isResumed } = begun;
+  const path = source === '-' ? null : checkpointPath(source);
+  const rejects = await openRejects({
+    out,
+    source,
+    path: checkpoint.rejects,
+    reading: begun.reading,
+    kept: isResumed ? checkpoint.sizes : null,
+  });
+  const progress = createProgress({ out, size: begun.size, from: checkpoint.place });
+  try {
+    await importAll({ context, begun, rejects, path, at: () => progress.at(checkpoint) });
+  } catch (error) {
+    if (path !== null && checkpoint.place.number > 0 && (await exists(path))) {
+      out.note(`Imported up to line ${checkpoint.place.number}; --resume continues there`);
     }
-    await rm(rejectedPath, { force: true });
+    throw error;
   }
+  if (path !== null) await removeCheckpoint(path);
+  progress.end();
+  rejects.end();
+  return report(context, begun, rejects, progress.figures());
+}
 
-  const progress = createProgress({ out, size, from: checkpoint.place });
+/** Sends parts until the source ends. Rejects after everything that could be read is stored. */
+async function importAll(options: {
+  context: Context;
+  begun: Begun;
+  rejects: Rejects;
+  path: string | null;
+  at: () => void;
+}): Promise<void> {
+  const { context, begun, rejects, path, at } = options;
+  const { checkpoint, prefix, reading } = begun;
   const readLine = createLineReader(checkpoint.rules, checkpoint.file.head);
-  let columns = checkpoint.place.columns;
+  let { header } = checkpoint.place;
   let committing: Promise<void> = Promise.resolve();
 
   async function commit(part: Part): Promise<void> {
@@ -69,119 +70,84 @@ export async function runImport(
     for (const [name, count] of Object.entries(sums)) {
       checkpoint.sums[name] = (checkpoint.sums[name] ?? 0) + count;
     }
-    if (rejected.length > 0) {
-      const lines = rejected.map((one) => `${JSON.stringify(one)}\n`).join('');
-      await appendFile(rejectedPath, lines);
-      checkpoint.rejected += rejected.length;
-      checkpoint.rejectedBytes += Buffer.byteLength(lines);
-    }
-    checkpoint.place = { offset: part.end, number: part.number, columns };
+    checkpoint.sizes = await rejects.add(rejected, header);
+    checkpoint.rejected += rejected.length;
+    checkpoint.place = { offset: part.end, number: part.number, header, digest: part.digest };
     if (path !== null) await writeCheckpoint(path, checkpoint);
-    progress.at(checkpoint);
+    at();
   }
 
   async function hand(part: Part): Promise<void> {
+    part.digest = prefix.digest();
     await committing;
     committing = commit(part);
     committing.catch(() => undefined); // it is thrown where it is awaited
   }
 
+  let part = emptyPart();
+  let broken: CliError | null = null;
   try {
-    let part = emptyPart();
-    const source = readSource({
-      format: checkpoint.format,
-      chunks: openBytes(file, checkpoint.place.offset),
-      from: { ...checkpoint.place },
-      onColumns: (found) => (columns = found),
-    });
-    let broken: CliError | null = null;
-    try {
-      for await (const line of source) {
-        signal.throwIfAborted();
-        const read = readLine(line);
-        part.end = line.end;
-        part.number = line.number;
-        if ('reason' in read) {
-          part.rejected.push({ line: line.number, reason: read.reason, text: line.text });
-        } else {
-          part.lines.push({ number: line.number, text: read.text });
-          part.bytes += read.text.length;
-        }
-        const size = part.lines.length + part.rejected.length;
-        if (size < PART.lines && part.bytes < PART.bytes) continue;
-        await hand(part);
-        part = emptyPart();
-      }
-    } catch (error) {
-      if (!(error instanceof CliError)) throw error;
-      broken = error; // the rest can't be read; everything before it is still imported
+    const from = { ...checkpoint.place };
+    const onHeader = (found: Header): void => {
+      header = checkedHeader(found, checkpoint.rules.key);
+    };
+    for await (const line of readSource({ ...reading, chunks: prefix.chunks, from, onHeader })) {
+      context.signal.throwIfAborted();
+      prefix.pass(line.end);
+      add(part, line, readLine(line));
+      if (part.entries.length + part.rejected.length < PART.lines && part.bytes < PART.bytes)
+        continue;
+      await hand(part);
+      part = emptyPart();
     }
-    if (part.end > 0) await hand(part);
-    await committing;
-    if (broken !== null) throw broken;
   } catch (error) {
-    await committing.catch(() => undefined); // the same error, or a later one that matters less
-    if (path !== null && (await exists(path))) {
-      out.note(`Imported up to line ${checkpoint.place.number}; --resume continues there`);
+    if (!(error instanceof CliError)) {
+      await committing.catch(() => undefined); // the same error, or a later one that matters less
+      throw error;
     }
-    throw error;
+    broken = error; // the rest can't be read; everything before it is still imported
   }
-  if (path !== null) await removeCheckpoint(path);
-  progress.end();
-  report(context, checkpoint, progress.figures(), rejectedPath);
-  return checkpoint.rejected === 0 ? EXIT.ok : EXIT.failed;
+  if (part.end > 0) await hand(part);
+  await committing;
+  if (broken !== null) throw broken;
+}
+
+function checkedHeader(header: Header, key: string | null): Header {
+  if (key === null || header.columns.includes(key)) return header;
+  const columns = header.columns.map((name) => JSON.stringify(name)).join(', ');
+  throw usage(
+    `No column is named ${JSON.stringify(key)}, as --key says; the columns are ${columns}`,
+  );
 }
 
 function emptyPart(): Part {
-  return { lines: [], rejected: [], bytes: 0, end: 0, number: 0 };
+  return { entries: [], rejected: [], bytes: 0, end: 0, number: 0, digest: '' };
 }
 
-async function begin(
-  file: string,
-  flags: ImportFlags,
-): Promise<{ checkpoint: Checkpoint; size: number | null; isResumed: boolean }> {
-  const rules: ImportRules = {
-    stream: flags.stream,
-    sync: flags.sync ?? null,
-    collection: flags.collection ?? null,
-    key: flags.key ?? null,
-    event: flags.event ?? null,
-  };
-  if (rules.event !== null && rules.stream === 'records') {
-    throw usage('--event is only for events; add --stream events');
+function add(part: Part, line: SourceLine, read: { text: string } | { reason: string }): void {
+  part.end = line.end;
+  part.number = line.number + line.lines - 1;
+  part.bytes += line.raw.byteLength;
+  if ('reason' in read) part.rejected.push({ line, reason: read.reason });
+  else {
+    part.entries.push({ line, text: read.text });
+    part.bytes += read.text.length;
   }
-  if (rules.key !== null && (rules.sync === null || rules.collection === null)) {
-    throw usage('With --key, each line is only data: --sync and --collection are needed as well');
-  }
-  const fresh = {
-    version: 1 as const,
-    rules,
-    place: startOf(),
-    sums: {},
-    rejected: 0,
-    rejectedBytes: 0,
-  };
-  if (file === '-') {
-    if (flags.resume === true) throw usage('stdin cannot be resumed; give a file');
-    const identity = { size: 0, modified: '', head: 'stdin' };
-    const format = flags.format ?? 'ndjson';
-    return { checkpoint: { ...fresh, file: identity, format }, size: null, isResumed: false };
-  }
-  const { file: identity, head } = await identify(file);
-  const format = flags.format ?? formatOf(file, head);
-  const checkpoint: Checkpoint = { ...fresh, file: identity, format };
-  const kept = flags.resume === true ? await readCheckpoint(checkpointPath(file)) : null;
-  if (kept !== null) refuseOther(kept, checkpoint);
-  return { checkpoint: kept ?? checkpoint, size: identity.size, isResumed: kept !== null };
 }
 
 function report(
   { out }: Context,
-  { sums, rejected, place }: Checkpoint,
+  { checkpoint }: Begun,
+  rejects: Rejects,
   { seconds, rate }: { seconds: number; rate: number },
-  rejectedPath: string,
-): void {
+): number {
+  const { sums, rejected, place } = checkpoint;
   const result = { lines: place.number, ...sums, rejected, seconds, lines_per_second: rate };
   out.thing(result, Object.entries(result));
-  if (rejected > 0) out.note(`${rejected} lines were rejected: ${rejectedPath} says which and why`);
+  if (rejected === 0) return EXIT.ok;
+  out.note(`${rejected} lines were rejected: ${rejects.listPath} says which and why`);
+  if (checkpoint.rejects !== null) {
+    out.note(`${checkpoint.rejects} has them as they were, to be mended and imported again`);
+  }
+  return EXIT.failed;
 }

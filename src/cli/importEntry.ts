@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { toNewEvent, toRecordChange } from '../api/entries.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { jsonObject, parseJson } from '../streams/exactJson.ts';
-import type { SourceLine } from './importSource.ts';
+import type { SourceLine } from './importLines.ts';
 
 /** How lines become entries. They are stored in the checkpoint. */
 export interface ImportRules {
@@ -31,13 +31,18 @@ export function createLineReader(
   return (line) => {
     if (line.fault !== null) return { reason: line.fault };
     let value: unknown;
+    let isRepeating: boolean;
     try {
       value = parseJson(line.text);
+      isRepeating = repeatsName(line.text, value);
     } catch (error) {
       return { reason: error instanceof RangeError ? 'is nested too deeply' : 'is not JSON' };
     }
     const fields = jsonObject(value);
     if (fields === null) return { reason: 'must be a JSON object' };
+    if (isRepeating) {
+      return { reason: 'repeats a name within an object, so that one of its values would be lost' };
+    }
     const entry = rules.key === null ? { ...fields } : wrapped(fields, rules.key);
     if ('reason' in entry) return entry as { reason: string };
     if (rules.sync !== null) entry['sync_id'] ??= rules.sync;
@@ -69,4 +74,19 @@ function wrapped(
 function eventId(fileHash: string, { number, text }: SourceLine): string {
   const hash = createHash('sha256').update(`${fileHash}\n${number}\n${text}`).digest('base64url');
   return `imp_${hash.slice(0, 32)}`;
+}
+
+/** Whether an object in a JSON text has a name twice, of which parsing keeps only the last. */
+function repeatsName(text: string, value: unknown): boolean {
+  const withoutStrings = text.replaceAll(/"(?:[^"\\]|\\.)*"/gu, '');
+  return withoutStrings.split(':').length - 1 !== namesIn(value);
+}
+
+function namesIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + namesIn(one), 0);
+  const fields = jsonObject(value);
+  if (fields === null) return 0;
+  const values = Object.values(fields);
+  return values.reduce((sum: number, one) => sum + namesIn(one), values.length);
 }

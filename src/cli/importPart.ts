@@ -3,23 +3,22 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ClientError } from '../api/client.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Context } from './context.ts';
-
-/** A line that was rejected, as the list of rejected lines has it. */
-export interface Rejected {
-  line: number;
-  reason: string;
-  text: string;
-}
+import type { SourceLine } from './importLines.ts';
+import type { Rejected } from './importRejects.ts';
 
 /** Consecutive lines that are sent together. */
 export interface Part {
-  lines: { number: number; text: string }[];
+  /** Each line of the source, and the entry that it became. */
+  entries: { line: SourceLine; text: string }[];
   rejected: Rejected[];
+  /** What it holds in memory. */
   bytes: number;
   /** Offset in the source, in bytes, of what comes after it. */
   end: number;
   /** Number of its last line. */
   number: number;
+  /** The SHA-256 of everything before `end`. */
+  digest: string;
 }
 
 /** If the API is away longer, the import ends; `--resume` continues it. */
@@ -39,22 +38,24 @@ export async function sendPart(
 ): Promise<{ sums: Record<string, number>; rejected: Rejected[] }> {
   const sums: Record<string, number> = {};
   const rejected = [...part.rejected];
-  let { lines } = part;
+  let { entries } = part;
   let since = performance.now();
-  for (let tries = 0; lines.length > 0;) {
+  for (let tries = 0; entries.length > 0;) {
     try {
-      const body = lines.map(({ text }) => text).join('\n');
+      const body = entries.map(({ text }) => text).join('\n');
       const { position: _position, ...counts } = await client.append.lines(stream, body);
       for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
       break;
     } catch (error) {
       if (!(error instanceof ClientError) || signal.aborted) throw error;
       const { line } = error.problem;
-      const refused = typeof line === 'number' ? lines[line - 1] : undefined;
+      const refused = typeof line === 'number' ? entries[line - 1] : undefined;
       if (error.code === 'invalid_line' && refused !== undefined) {
-        rejected.push({ line: refused.number, reason: error.detail, text: refused.text });
+        // The API counts the lines of the part.
+        const reason = error.detail.replace(/^Line \d+:? /u, '');
+        rejected.push({ line: refused.line, reason });
         sums['accepted'] = (sums['accepted'] ?? 0) + (line as number) - 1;
-        lines = lines.slice(line as number);
+        entries = entries.slice(line as number);
         since = performance.now();
         continue;
       }
@@ -64,6 +65,6 @@ export async function sendPart(
       await wait(Math.min(MOST_MS, AGAIN_MS * 2 ** tries++), undefined, { signal });
     }
   }
-  rejected.sort((a, b) => a.line - b.line);
+  rejected.sort((a, b) => a.line.number - b.line.number);
   return { sums, rejected };
 }

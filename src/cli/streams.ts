@@ -1,8 +1,7 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 
 import type { EventInput, RecordInput } from '../schema/stream.ts';
 import type { RunCommand } from './context.ts';
-import type { ImportFlags } from './import.ts';
 import type { ListenFlags, StreamFlags } from './listen.ts';
 import { collect, examples, given, readJson, streamOption, wholeNumber } from './values.ts';
 
@@ -16,7 +15,7 @@ interface SendFlags {
   data?: string;
 }
 
-/** Adds the commands that read and write the streams: `listen`, `tail`, `send`, `import`. */
+/** Adds the commands that read and write the streams: `listen`, `tail`, `send`. */
 export function addStreamCommands(program: Command, run: RunCommand, version: string): void {
   withFilter(program.command('listen'))
     .description('forward a stream to a local endpoint, signed and without a tunnel')
@@ -93,37 +92,6 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
           const appended = await client.append.events([event]);
           out.thing(appended, Object.entries(appended));
         }
-      }),
-    );
-
-  program
-    .command('import <file>')
-    .description('append a file: NDJSON, a JSON array or CSV, - for stdin')
-    .addHelpText(
-      'before',
-      examples(
-        ['millrace import records.ndjson', 'entries as the API takes them'],
-        ['millrace import customers.csv --sync crm --collection crm:customer --key id', ''],
-        ['millrace import customers.csv … --resume', 'continue after an interruption'],
-      ),
-    )
-    .addOption(streamOption().default('records'))
-    .option('--sync <sync>', 'for entries that name none')
-    .option('--collection <collection>', 'for entries that name none')
-    .option('--key <field>', "each line is an entry's data; this field of it is the record's id")
-    .option('--event <event>', 'for events that name none (created)')
-    .addOption(
-      new Option('--format <format>', 'by default guessed from name and first byte').choices([
-        'ndjson',
-        'json',
-        'csv',
-      ]),
-    )
-    .option('--resume', 'continue an interrupted import of the same file')
-    .action((file: string, flags: ImportFlags) =>
-      run(async (context) => {
-        const { runImport } = await import('./import.ts');
-        return runImport(context, file, flags);
       }),
     );
 }

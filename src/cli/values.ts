@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
+import { buffer as readAll } from 'node:stream/consumers';
 
 import { InvalidArgumentError, Option } from 'commander';
 
@@ -89,7 +89,7 @@ export function collectPair(
 
 /** Reads a file, or stdin for `-`. Rejects with a `CliError` when it can't be read. */
 export async function readBytes(path: string): Promise<Buffer> {
-  if (path === '-') return Buffer.from(await readAll(process.stdin), 'utf8');
+  if (path === '-') return readAll(process.stdin);
   try {
     return await readFile(path);
   } catch (error) {
@@ -98,10 +98,19 @@ export async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
+/** Decodes UTF-8, with or without a byte order mark. Throws a `CliError` that names the file for other bytes. */
+export function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw usage(`${path === '-' ? 'stdin' : path} is not UTF-8; convert it first`);
+  }
+}
+
 /** Reads the JSON of an option: the text itself, `@FILE`, or `-` for stdin. Numbers are not rounded. */
 export async function readJson(name: string, given: string): Promise<unknown> {
   const path = given === '-' ? '-' : given.startsWith('@') ? given.slice(1) : null;
-  const text = path === null ? given : (await readBytes(path)).toString('utf8');
+  const text = path === null ? given : textOf(path, await readBytes(path));
   try {
     return parseJson(text);
   } catch {

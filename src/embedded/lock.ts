@@ -52,6 +52,22 @@ export async function lockDataDir(dataDir: string, address: string): Promise<Dat
   return { takenOver, release, [Symbol.asyncDispose]: release };
 }
 
+/** The process that uses a data folder, or was killed while it did. */
+export interface Running {
+  pid: number;
+  /** Where its API answers. */
+  address: string;
+  isAlive: boolean;
+}
+
+/** Finds the process that `lockDataDir` let use this data folder; null when none does. */
+export async function findRunning(dataDir: string): Promise<Running | null> {
+  const holder = await readState(join(dataDir, 'lock.json'), Holder);
+  if (holder === null) return null;
+  const { pid, address, identity } = holder;
+  return { pid, address, isAlive: identityOf(pid) === identity };
+}
+
 /**
  * Takes over a stale lock; returns whether this process is now the holder. Of all processes that find
  * the same lock stale, only one can create the file that succeeds it; if that process is gone as well,

@@ -90,6 +90,28 @@ test('malformed JSON is 400', async () => {
   }
 });
 
+test.each([
+  ['POST', '/v1/targets'],
+  ['POST', '/v1/targets/test'],
+  ['PATCH', `/v1/targets/${unknown}`],
+  ['POST', '/v1/consumers'],
+  ['POST', '/v1/api-keys'],
+  ['POST', '/v1/session'],
+  ['PUT', '/v1/syncs/a'],
+])('bytes that are not UTF-8 are refused by %s %s, not replaced', async (method, path) => {
+  const { status, body } = await api.request(
+    method,
+    path,
+    Buffer.from('{"name":"M\xfcller","base_url":"https://example.com"}', 'latin1'),
+    { 'content-type': 'application/json' },
+  );
+  expect({ status, code: body.code, detail: body.detail }).toEqual({
+    status: 400,
+    code: 'malformed_json',
+    detail: 'The body is not UTF-8',
+  });
+});
+
 test('a body that is not sent as JSON is 415', async () => {
   const headers = { 'content-type': 'text/plain' };
   const { status, body } = await api.request(

@@ -130,7 +130,7 @@ test.each([
     expect(JSON.parse(rejected)).toMatchObject({
       line: name.endsWith('.csv') ? 4 : 3,
       reason: expect.stringMatching(
-        name.endsWith('.csv') ? /Record Length/u : /must be a JSON object/u,
+        name.endsWith('.csv') ? /^has 1 value for 2 columns$/u : /must be a JSON object/u,
       ),
     });
     expect(await exists(`${path}.millrace-import`)).toBe(false);
@@ -170,7 +170,7 @@ test('every line that is no entry is listed with its number and why, and the res
     [3, '/collection_id must be provider:name, for example stripe:customer'],
     [4, '/data is required unless deleted is true'],
     [5, '/colour is not a field here'],
-    [6, 'is not UTF-8'],
+    [6, 'is not UTF-8; --encoding names another encoding, for example --encoding latin1'],
     [7, 'is longer than 3145728 bytes'],
   ]);
 });

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { commandLine } from '../../src/embedded/processes.ts';
 import { choosePort } from '../../src/embedded/state.ts';
 import { killHard, runAside } from '../support/aside.ts';
+import { runCli } from '../support/cli.ts';
 import { COMPILE_CACHE } from '../support/compileCache.ts';
 import { until } from '../support/poll.ts';
 
@@ -230,6 +231,36 @@ test('after its own kill -9 its processes drain and end, and the next one goes o
   await until(
     () => commandLine(before['API']!) === null && commandLine(before['worker']!) === null,
   );
+});
+
+test('the CLI finds what runs on its data folder, whatever port that has, and says when it was killed', async () => {
+  const here = { MILLRACE_DATA_DIR: dataDir };
+  const run = start({ MILLRACE_PORT: '0' });
+  await ready(run);
+  const url = run.stdout().trim().replace('Millrace ready at ', '');
+  expect(url).not.toContain(':4600');
+  expect(await runCli(['targets', 'list', '--json'], here)).toMatchObject({ code: 0 });
+  const otherPort = { ...here, MILLRACE_PORT: String(port) }; // what runs is known better
+  expect(await runCli(['targets', 'list', '--json'], otherPort)).toMatchObject({ code: 0 });
+  const well = await runCli(['doctor'], here);
+  expect(well.stdout).toContain(`API: ready at ${url}`);
+  const named = await runCli(['targets', 'list'], { ...here, MILLRACE_URL: 'http://127.0.0.1:9' });
+  expect(named).toMatchObject({ code: 69, stderr: expect.stringContaining('http://127.0.0.1:9 ') });
+
+  await killHard(run.child);
+  const gone = `Millrace does not run on ${dataDir} any more: its process ${run.child.pid}, which answered at ${url}, has ended without stopping`;
+  const killed = await runCli(['targets', 'list'], here);
+  expect(killed).toMatchObject({ code: 69, stderr: expect.stringContaining(gone) });
+  expect((await runCli(['doctor'], here)).stdout).toContain(`warn  API: ${gone}`);
+
+  const next = start();
+  await ready(next);
+  await stop(next);
+  const stopped = await runCli(['targets', 'list'], otherPort);
+  expect(stopped).toMatchObject({
+    code: 69,
+    stderr: expect.stringContaining(`Millrace does not answer at http://127.0.0.1:${port} `),
+  });
 });
 
 test('with its port taken it says so, exits 1 and leaves nothing running', async () => {

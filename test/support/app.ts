@@ -119,7 +119,8 @@ export function openApp(
     const sent = new Headers({ authorization: `Bearer ${KEY}` });
     if (body !== undefined) sent.set('content-type', 'application/json');
     new Headers(headers).forEach((value, name) => sent.set(name, value));
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+    const text = isRaw ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body);
     const response = await app.request(path, {
       method,
       headers: sent,

@@ -11,6 +11,8 @@ export interface Proxy extends AsyncDisposable {
   loseAnswerTo(text: string): void;
   /** Once clients have sent so many bytes: requests still reach the server, and no answer comes back. */
   silenceAfter(bytes: number): void;
+  /** Whether answers are kept back since then. */
+  readonly isSilent: boolean;
   /** How many answers were lost. */
   readonly lost: number;
   /** Refuses connections and breaks those that are open, or takes them again. */
@@ -66,6 +68,9 @@ export async function createProxy(target: string): Promise<Proxy> {
     loseAnswerTo: (text) => (trap = text),
     silenceAfter: (bytes) => {
       silentAfter = bytes;
+    },
+    get isSilent() {
+      return sent > silentAfter;
     },
     get lost() {
       return lost;
