@@ -5,7 +5,7 @@ import type { CommandApplier } from '../consumers/applyCommand.ts';
 import { loadFilter, loadSnapshot, type ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import type { Lifecycle } from '../consumers/lifecycle.ts';
 import type { Db } from '../db/db.ts';
-import { isDatabaseAway } from '../db/errors.ts';
+import { mayBeRepeated } from '../db/errors.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import { findHead } from '../failure/headSearch.ts';
 import { loadSettled } from '../progress/cursors.ts';
@@ -24,11 +24,11 @@ export interface ControlDeps {
   mailWaits: () => void;
 }
 
-/** After so many attempts a command fails for good, so that it does not hold up those behind it. */
+/** After so many attempts a faulty command fails for good, so that it does not hold up those behind it. */
 const TRIES = 5;
 
 function giveUp(error: unknown): never {
-  if (isDatabaseAway(error) || Context.current().info.attempt < TRIES) throw error;
+  if (mayBeRepeated(error) || Context.current().info.attempt < TRIES) throw error;
   const message = error instanceof Error ? error.message : 'the command could not be applied';
   throw ApplicationFailure.nonRetryable(message);
 }
