@@ -7,6 +7,7 @@ import {
   type Command,
   type SeekTo,
   effectOf,
+  endsSending,
   needsHold,
 } from '../rules/command.ts';
 import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.ts';
@@ -16,6 +17,7 @@ import { setHeld } from './consumerRows.ts';
 import {
   lockRow,
   lockLeaderPosition,
+  readSender,
   release,
   watched,
   write,
@@ -36,7 +38,8 @@ import { untilInForce } from './untilInForce.ts';
 export interface CommandApplier {
   /**
    * Applies the command in one transaction, once for its id, and answers when it is in force: the
-   * running sender has confirmed it, or its lease has run out.
+   * running sender has confirmed it, or its lease has run out. A command that ends sending is in force
+   * before it is stored.
    */
   apply(consumerId: string, request: CommandRequest, at: Date): Promise<CommandAnswer>;
   /** Asks the running sender to release its lease; the next `apply` or `unhold` ends that. */
@@ -58,6 +61,8 @@ export function createCommandApplier(options: {
     at: Date,
   ): Promise<CommandAnswer> {
     const request = { ...given, command: await opened(db, given.command) };
+    const { command } = request;
+    if (endsSending(command)) await untilLetGo(consumerId, command);
     const done = await inTransaction(async (sql) => {
       const leader = await lockLeaderPosition(sql, consumerId);
       const row = await lockRow(sql, consumerId);
@@ -76,10 +81,22 @@ export function createCommandApplier(options: {
       return { answer: await decide(tx, request.command), row };
     });
     // A command that wrote nothing has left the hold in place that was made for it.
-    if (needsHold(given.command)) await setHeld(db, consumerId, false);
-    if (done.answer.ok && done.row !== null)
+    if (needsHold(given.command) || endsSending(command)) await setHeld(db, consumerId, false);
+    if (done.answer.ok && done.row !== null && !endsSending(command))
       await untilInForce(db, consumerId, done.answer.version, done.row);
     return done.answer;
+  }
+
+  /**
+   * Has the sender let go before the status is stored that ends sending, so that every reader of the
+   * status sees one that is in force. What is in flight is stored later. A sender that starts meanwhile
+   * finds the hold.
+   */
+  async function untilLetGo(consumerId: string, command: Command): Promise<void> {
+    if (!(await mayBeSending(db, consumerId, command))) return;
+    await setHeld(db, consumerId, true);
+    const held = await readSender(db, consumerId);
+    if (held !== null) await untilInForce(db, consumerId, held.version, held);
   }
 
   /** Runs `work` in a transaction; a command that is refused half-way is rolled back. */
@@ -102,6 +119,16 @@ export function createCommandApplier(options: {
 interface Done {
   answer: CommandAnswer;
   row: Row | null;
+}
+
+/** Whether a consumer may have a sender that the command ends. */
+async function mayBeSending(sql: Sql, consumerId: string, command: Command): Promise<boolean> {
+  const sender = await readSender(sql, consumerId);
+  if (sender === null) return false;
+  const { status } = sender;
+  return (
+    command.kind === 'delete' || (command.kind === 'pause' && effectOf(status, 'pause') === 'apply')
+  );
 }
 
 async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {

@@ -11,7 +11,7 @@ import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
 import { createFeed, tally } from '../support/feed.ts';
 import { until } from '../support/poll.ts';
 import { openCluster } from '../support/processes.ts';
-import { accept, openReceiver } from '../support/receiver.ts';
+import { openReceiver } from '../support/receiver.ts';
 
 interface OwnPostgres extends AsyncDisposable {
   url: string;
@@ -67,7 +67,7 @@ async function openWorkflow(consumerId: string): Promise<OwnWorkflow> {
 test('while Postgres is read-only appends answer 503, nothing is ready, no command is given up, nobody is blamed, and nothing is sent again', async () => {
   await using postgres = await openPostgres();
   await using cluster = await openCluster(postgres.url);
-  await using receiver = await openReceiver((one, response) => void accept(one, response));
+  await using receiver = await openReceiver();
   const [worker] = await Promise.all([cluster.startWorker(), cluster.startServer()]);
   const { id } = await cluster.consumer(receiver.url);
   const feed = createFeed(cluster, 'a');
