@@ -2,6 +2,7 @@ import { Connection, type ConnectionOptions } from '@temporalio/client';
 
 import { openDb, type Sql } from '../db/db.ts';
 import { pendingMigrations } from '../db/migrate.ts';
+import { channelArgsFor } from '../process/proxies.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 /** The major version of Postgres that the tests use. */
@@ -93,6 +94,7 @@ export async function examineTemporal(options: {
   try {
     connection = await Connection.connect({
       ...options.connection,
+      ...channelArgsFor(address),
       address,
       connectTimeout: ANSWER_MS,
     });
