@@ -26,6 +26,8 @@ import { keepHeapSmall } from './src/process/heap.ts';
 import { infoOf } from './src/process/info.ts';
 import { listenOn } from './src/process/listenOn.ts';
 import { createLog, type Log } from './src/process/log.ts';
+import { keepLoopbackDirect } from './src/process/proxies.ts';
+import { logStrayOutput } from './src/process/strayOutput.ts';
 import { startUpkeep, type Chore } from './src/process/upkeep.ts';
 import { createAging } from './src/retention/aging.ts';
 import { createAttemptRetention } from './src/retention/attemptRetention.ts';
@@ -50,7 +52,10 @@ await main();
 async function main(): Promise<void> {
   try {
     const config = loadConfig(process.env, 'server');
-    await run(config, createLog(config.logLevel, { process: 'server' }));
+    const log = createLog(config.logLevel, { process: 'server' });
+    logStrayOutput(log);
+    keepLoopbackDirect(process.env);
+    await run(config, log);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { bundleWorkflowCode, NativeConnection, Runtime } from '@temporalio/worker';
 
 import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
 import { fileMail, smtpMail } from './src/alerts/mail.ts';
 import { openDb } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
+import { untilMigrated } from './src/db/migrate.ts';
 import { createVault } from './src/db/vault.ts';
 import { createEgress } from './src/egress/egress.ts';
 import { choosePort } from './src/embedded/state.ts';
@@ -21,10 +22,13 @@ import {
   type ServiceConfig,
 } from './src/process/config.ts';
 import { createLog, type Log } from './src/process/log.ts';
+import { keepLoopbackDirect } from './src/process/proxies.ts';
+import { logStrayOutput } from './src/process/strayOutput.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
-import { readTemporalMetrics, temporalTelemetry } from './src/temporal/sdkMetrics.ts';
+import { sdkLogger, sdkLogging } from './src/temporal/sdkLog.ts';
+import { readTemporalMetrics, temporalMetrics } from './src/temporal/sdkMetrics.ts';
 import { createWorkers } from './src/temporal/workers.ts';
 import { createWorkflowClient } from './src/temporal/workflowClient.ts';
 
@@ -37,10 +41,17 @@ async function main(): Promise<void> {
   try {
     const queues = readQueues();
     const config = loadConfig(process.env, 'worker');
-    await serve(config, queues, createLog(config.logLevel, { process: 'worker' }));
+    const log = createLog(config.logLevel, { process: 'worker' });
+    logStrayOutput(log);
+    keepLoopbackDirect(process.env);
+    await serve(config, queues, log).catch((error: unknown) => {
+      if (!isUnreachable(error)) throw error;
+      log.fatal(error.message);
+      process.exitCode = 1;
+    });
   } catch (error) {
-    if (!(error instanceof ConfigError) && !isUnreachable(error)) throw error;
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
   }
 }
@@ -71,11 +82,11 @@ async function serve(
   const sdkPort = config.metricsPort === null ? null : await choosePort(undefined);
   Runtime.install({
     shutdownSignals: [], // they are handled below
-    ...(sdkPort === null ? {} : { telemetryOptions: temporalTelemetry(sdkPort) }),
-    logger: new DefaultLogger('WARN', (entry) => {
-      if (entry.message.startsWith('No workflows registered')) return; // intended: this worker only delivers
-      log.warn({ ...entry.meta, source: 'temporal' }, entry.message);
-    }),
+    telemetryOptions: {
+      logging: sdkLogging(config.logLevel),
+      ...(sdkPort === null ? {} : { metrics: temporalMetrics(sdkPort) }),
+    },
+    logger: sdkLogger(config.logLevel, log),
   });
   const onError = (error: Error): void =>
     log.warn({ err: error }, 'a Postgres connection was lost');
@@ -86,6 +97,7 @@ async function serve(
     onError,
   });
   showPool(metrics, db);
+  await untilMigrated(db, log);
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
   const grpc = Connection.lazy(config.temporalConnection);
@@ -105,7 +117,7 @@ async function serve(
     ...queue,
     workflowBundle: await bundleWorkflowCode({
       workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
-      logger: new DefaultLogger('ERROR'),
+      logger: sdkLogger('error', log),
     }),
     queues,
     version: manifest.version,
@@ -169,7 +181,7 @@ async function serve(
 }
 
 /** Whether Temporal or Postgres is away at the start: one sentence is enough, as the supervisor starts it again. */
-function isUnreachable(error: unknown): boolean {
+function isUnreachable(error: unknown): error is Error {
   return (
     error instanceof Error &&
     (error.name === 'TransportError' || error.message.includes('ECONNREFUSED'))
