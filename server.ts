@@ -26,7 +26,6 @@ import { keepHeapSmall } from './src/process/heap.ts';
 import { infoOf } from './src/process/info.ts';
 import { listenOn } from './src/process/listenOn.ts';
 import { createLog, type Log } from './src/process/log.ts';
-import { keepLoopbackDirect } from './src/process/proxies.ts';
 import { logStrayOutput } from './src/process/strayOutput.ts';
 import { startUpkeep, type Chore } from './src/process/upkeep.ts';
 import { createAging } from './src/retention/aging.ts';
@@ -54,7 +53,6 @@ async function main(): Promise<void> {
     const config = loadConfig(process.env, 'server');
     const log = createLog(config.logLevel, { process: 'server' });
     logStrayOutput(log);
-    keepLoopbackDirect(process.env);
     await run(config, log);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -1,3 +1,4 @@
+import { setGlobalProxyFromEnv } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -22,7 +23,7 @@ import {
   type ServiceConfig,
 } from './src/process/config.ts';
 import { createLog, type Log } from './src/process/log.ts';
-import { keepLoopbackDirect } from './src/process/proxies.ts';
+import { proxiesToSet } from './src/process/proxies.ts';
 import { logStrayOutput } from './src/process/strayOutput.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showPool } from './src/telemetry/metrics.ts';
@@ -43,7 +44,8 @@ async function main(): Promise<void> {
     const config = loadConfig(process.env, 'worker');
     const log = createLog(config.logLevel, { process: 'worker' });
     logStrayOutput(log);
-    keepLoopbackDirect(process.env);
+    const proxies = proxiesToSet(process.env);
+    if (proxies !== null) setGlobalProxyFromEnv(proxies);
     await serve(config, queues, log).catch((error: unknown) => {
       if (!isUnreachable(error)) throw error;
       log.fatal(error.message);

@@ -1,5 +1,3 @@
-import http from 'node:http';
-
 /** How a process is told of proxies; each program reads some of these, in one spelling or both. */
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'GRPC_PROXY'];
 /** How it is told what does not go through them. gRPC asks for the second one first. */
@@ -29,12 +27,12 @@ export function sparingLoopback(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Has this process reach this machine's own addresses directly, also where NODE_USE_ENV_PROXY makes Node
- * itself go by the environment's proxies.
+ * The environment by which a process has to set Node's own proxies anew, because NODE_USE_ENV_PROXY has made
+ * Node send `fetch` to this machine through one; null where Node uses no proxy.
  */
-export function keepLoopbackDirect(env: NodeJS.ProcessEnv): void {
+export function proxiesToSet(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | null {
   const usesProxies = env['NODE_USE_ENV_PROXY'] === '1' && proxiesOf(env).length > 0;
-  if (usesProxies) http.setGlobalProxyFromEnv(sparingLoopback(env));
+  return usesProxies ? sparingLoopback(env) : null;
 }
 
 /** A part of the options of `Connection`; `NativeConnection` uses no proxy unless it is given one. */

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 
-import { channelArgsFor, proxiesOf, sparingLoopback } from '../../src/process/proxies.ts';
+import {
+  channelArgsFor,
+  proxiesOf,
+  proxiesToSet,
+  sparingLoopback,
+} from '../../src/process/proxies.ts';
 
 const LOOPBACK = 'localhost,127.0.0.1,::1,[::1]';
 
@@ -44,6 +49,15 @@ test.each<[what: string, env: NodeJS.ProcessEnv, sparing: NodeJS.ProcessEnv]>([
   ],
 ])('%s', (_, env, sparing) => {
   expect(sparingLoopback(env)).toEqual(sparing);
+});
+
+test.each<[env: NodeJS.ProcessEnv, set: boolean]>([
+  [{ NODE_USE_ENV_PROXY: '1', http_proxy: 'p' }, true],
+  [{ NODE_USE_ENV_PROXY: '1' }, false],
+  [{ NODE_USE_ENV_PROXY: '0', http_proxy: 'p' }, false],
+  [{ http_proxy: 'p' }, false],
+])('Node goes by the proxies of %o: %s', (env, set) => {
+  expect(proxiesToSet(env)).toEqual(set ? sparingLoopback(env) : null);
 });
 
 test.each([
