@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { setGlobalProxyFromEnv } from 'node:http';
 
 import { Command, CommanderError } from 'commander';
 
@@ -15,11 +16,14 @@ import { addSignatureCommands } from './src/cli/signature.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
 import { addTargetCommands } from './src/cli/targets.ts';
 import { examples } from './src/cli/values.ts';
+import { proxiesToSet } from './src/process/proxies.ts';
 
 const { version } = JSON.parse(
   readFileSync(new URL('./package.json', import.meta.url), 'utf8'),
 ) as { version: string };
 
+const proxies = proxiesToSet(process.env);
+if (proxies !== null) setGlobalProxyFromEnv(proxies);
 // The reader of our output has ended, as with `| head`, which is no error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {

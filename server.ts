@@ -29,6 +29,7 @@ import { infoOf } from './src/process/info.ts';
 import { listenOn } from './src/process/listenOn.ts';
 import { createLog, type Log } from './src/process/log.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
+import { logStrayOutput } from './src/process/strayOutput.ts';
 import { startUpkeep, type Chore } from './src/process/upkeep.ts';
 import { createAging } from './src/retention/aging.ts';
 import { createAttemptRetention } from './src/retention/attemptRetention.ts';
@@ -54,7 +55,9 @@ await main();
 async function main(): Promise<void> {
   try {
     const config = loadConfig(process.env, 'server');
-    await run(config, createLog(config.logLevel, { process: 'server' }));
+    const log = createLog(config.logLevel, { process: 'server' });
+    logStrayOutput(log);
+    await run(config, log);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -1,16 +1,18 @@
+import { setGlobalProxyFromEnv } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { bundleWorkflowCode, NativeConnection, Runtime } from '@temporalio/worker';
 
 import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
 import { fileMail, smtpMail } from './src/alerts/mail.ts';
 import { openDb } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
+import { untilMigrated } from './src/db/migrate.ts';
 import { createVault } from './src/db/vault.ts';
 import { createEgress } from './src/egress/egress.ts';
 import { choosePort } from './src/embedded/state.ts';
@@ -22,11 +24,14 @@ import {
   type ServiceConfig,
 } from './src/process/config.ts';
 import { createLog, type Log } from './src/process/log.ts';
+import { proxiesToSet } from './src/process/proxies.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
+import { logStrayOutput } from './src/process/strayOutput.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showClock, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
-import { readTemporalMetrics, temporalTelemetry } from './src/temporal/sdkMetrics.ts';
+import { sdkLogger, sdkLogging } from './src/temporal/sdkLog.ts';
+import { readTemporalMetrics, temporalMetrics } from './src/temporal/sdkMetrics.ts';
 import { createWorkers } from './src/temporal/workers.ts';
 import { createWorkflowClient } from './src/temporal/workflowClient.ts';
 
@@ -39,10 +44,18 @@ async function main(): Promise<void> {
   try {
     const queues = readQueues();
     const config = loadConfig(process.env, 'worker');
-    await serve(config, queues, createLog(config.logLevel, { process: 'worker' }));
+    const log = createLog(config.logLevel, { process: 'worker' });
+    logStrayOutput(log);
+    const proxies = proxiesToSet(process.env);
+    if (proxies !== null) setGlobalProxyFromEnv(proxies);
+    await serve(config, queues, log).catch((error: unknown) => {
+      if (!isUnreachable(error)) throw error;
+      log.fatal(error.message);
+      process.exitCode = 1;
+    });
   } catch (error) {
-    if (!(error instanceof ConfigError) && !isUnreachable(error)) throw error;
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
   }
 }
@@ -73,11 +86,11 @@ async function serve(
   const sdkPort = config.metricsPort === null ? null : await choosePort(undefined);
   Runtime.install({
     shutdownSignals: [], // they are handled below
-    ...(sdkPort === null ? {} : { telemetryOptions: temporalTelemetry(sdkPort) }),
-    logger: new DefaultLogger('WARN', (entry) => {
-      if (entry.message.startsWith('No workflows registered')) return; // intended: this worker only delivers
-      log.warn({ ...entry.meta, source: 'temporal' }, entry.message);
-    }),
+    telemetryOptions: {
+      logging: sdkLogging(config.logLevel),
+      ...(sdkPort === null ? {} : { metrics: temporalMetrics(sdkPort) }),
+    },
+    logger: sdkLogger(config.logLevel, log),
   });
   const onError = (error: Error): void =>
     log.warn({ err: error }, 'a Postgres connection was lost');
@@ -88,6 +101,7 @@ async function serve(
     onError,
   });
   showPool(metrics, db);
+  await untilMigrated(db, log);
   await using clock = startClock({ sql: db, process: `worker ${hostname()}/${process.pid}`, log });
   await clock.measure().catch(onError); // while Postgres is away nothing is sent, and it is measured again
   showClock(metrics, clock);
@@ -110,7 +124,7 @@ async function serve(
     ...queue,
     workflowBundle: await bundleWorkflowCode({
       workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
-      logger: new DefaultLogger('ERROR'),
+      logger: sdkLogger('error', log),
     }),
     queues,
     version: manifest.version,
@@ -176,7 +190,7 @@ async function serve(
 }
 
 /** Whether Temporal or Postgres is away at the start: one sentence is enough, as the supervisor starts it again. */
-function isUnreachable(error: unknown): boolean {
+function isUnreachable(error: unknown): error is Error {
   return (
     error instanceof Error &&
     (error.name === 'TransportError' || error.message.includes('ECONNREFUSED'))

@@ -5,7 +5,7 @@ import type { CommandApplier } from '../consumers/applyCommand.ts';
 import { loadFilter, loadSnapshot, type ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import type { Lifecycle } from '../consumers/lifecycle.ts';
 import type { Db } from '../db/db.ts';
-import { isDatabaseAway, isRefusedForGood } from '../db/errors.ts';
+import { isRefusedForGood, mayBeRepeated } from '../db/errors.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import { findHead } from '../failure/headSearch.ts';
 import { loadSettled } from '../progress/cursors.ts';
@@ -25,13 +25,13 @@ export interface ControlDeps {
 }
 
 /**
- * After so many attempts a command fails for good, so that it does not hold up those behind it. One that
- * Postgres refuses for what it holds fails immediately.
+ * After so many attempts a faulty command fails for good, so that it does not hold up those behind it. One
+ * that Postgres refuses for what it holds fails immediately.
  */
 const TRIES = 5;
 
 function giveUp(error: unknown): never {
-  const mayPass = isDatabaseAway(error) || Context.current().info.attempt < TRIES;
+  const mayPass = mayBeRepeated(error) || Context.current().info.attempt < TRIES;
   if (mayPass && !isRefusedForGood(error)) throw error;
   const message = error instanceof Error ? error.message : 'the command could not be applied';
   throw ApplicationFailure.nonRetryable(message);

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
 import { SEND_WITHIN_MS } from '../consumers/untilInForce.ts';
-import { isDatabaseAway } from '../db/errors.ts';
+import { mayBeRepeated } from '../db/errors.ts';
 import type { FailedHead } from '../delivery/attemptScene.ts';
 import { attemptHead, type HeadAttempt } from '../delivery/headAttempt.ts';
 import { attemptClock } from './clock.ts';
@@ -81,7 +81,7 @@ function endpointFailure(head: FailedHead): ApplicationFailure {
 /** The failure for faults of our own, which must not lengthen the endpoint's backoff. */
 function ownTrouble(error: unknown): ApplicationFailure {
   return ApplicationFailure.create({
-    type: isDatabaseAway(error) ? 'DATABASE_UNAVAILABLE' : 'INTERNAL',
+    type: mayBeRepeated(error) ? 'DATABASE_UNAVAILABLE' : 'INTERNAL',
     message: error instanceof Error ? error.message : 'the attempt could not be made',
     nextRetryDelay: '2s',
   });

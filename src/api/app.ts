@@ -4,6 +4,7 @@ import { requestId } from 'hono/request-id';
 
 import type { Access } from '../access/access.ts';
 import type { Commands } from '../consumers/commands.ts';
+import { untilTargetInForce } from '../consumers/untilTargetInForce.ts';
 import type { Db } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import type { Info } from '../schema/info.ts';
@@ -96,7 +97,8 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createStreamRoutes(stores));
   app.route('/', createListenRoutes(stores));
   app.route('/', createSyncRoutes(stores));
-  app.route('/', createTargetRoutes(deps));
+  const untilInForce = (targetId: string): Promise<void> => untilTargetInForce(deps.db, targetId);
+  app.route('/', createTargetRoutes({ ...deps, untilInForce }));
   app.route('/', createPreviewRoutes(stores)); // before /v1/consumers/{id}
   app.route('/', createConsumerRoutes({ consumers, give, startWorkflow }));
   app.route('/', createCommandRoutes({ consumers, give }));

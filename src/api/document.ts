@@ -160,7 +160,7 @@ const PROBLEMS: Record<number, { code: string; detail: string; more?: object }> 
   },
   503: {
     code: 'database_unavailable',
-    detail: 'Postgres does not answer; the same request may be repeated',
+    detail: 'Postgres cannot do this now; the same request may be repeated',
   },
 };
 

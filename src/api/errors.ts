@@ -5,7 +5,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 import { Unavailable } from '../consumers/commands.ts';
-import { isDatabaseAway, isNotMigrated } from '../db/errors.ts';
+import { isNotMigrated, mayBeRepeated } from '../db/errors.ts';
 import { Refusal, type RefusalOptions } from '../db/refusal.ts';
 import { Overloaded } from '../streams/append.ts';
 import type { AppEnv } from './env.ts';
@@ -114,7 +114,7 @@ export function toApiError(error: unknown): ApiError | null {
     });
   }
   if (error instanceof HTTPException) return fromHttpException(error);
-  if (isDatabaseAway(error) || isNotMigrated(error)) return databaseAway();
+  if (mayBeRepeated(error) || isNotMigrated(error)) return databaseAway();
   return null;
 }
 
@@ -123,7 +123,7 @@ export function databaseAway(): ApiError {
   return new ApiError({
     status: 503,
     code: 'database_unavailable',
-    detail: 'Postgres does not answer; the same request may be repeated',
+    detail: 'Postgres cannot do this now; the same request may be repeated',
     headers: { 'retry-after': RETRY_AFTER },
   });
 }

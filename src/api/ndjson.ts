@@ -1,4 +1,4 @@
-import { isDatabaseAway } from '../db/errors.ts';
+import { mayBeRepeated } from '../db/errors.ts';
 import { parseJson } from '../streams/exactJson.ts';
 import { decodeUtf8, whyMalformed } from './body.ts';
 import { DATA_BYTES, type ToRow } from './entries.ts';
@@ -127,11 +127,11 @@ function invalidLine(line: number, committed: number, errors: FieldError[]): Api
 
 function withCommitted(error: unknown, committed: number): unknown {
   // What this module refused itself is known by its class: its words are the sender's own.
-  if (!(error instanceof ApiError) && isDatabaseAway(error)) {
+  if (!(error instanceof ApiError) && mayBeRepeated(error)) {
     return new ApiError({
       status: 503,
       code: 'database_unavailable',
-      detail: `Postgres does not answer; ${committed} lines are stored`,
+      detail: `Postgres cannot do this now; ${committed} lines are stored`,
       headers: { 'retry-after': '2' },
       extra: { committed },
       cause: error,

@@ -23,9 +23,12 @@ import { needs } from './scopes.ts';
 export function createTargetRoutes({
   targets,
   testTarget,
+  untilInForce,
 }: {
   targets: Targets;
   testTarget: TestTarget;
+  /** Waits until no request goes by an older version of the target. */
+  untilInForce: (targetId: string) => Promise<void>;
 }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 
@@ -49,6 +52,7 @@ export function createTargetRoutes({
     const { expires_in } = SecretRotation.parse(c.req.valid('json')); // no body: {}
     const target = await targets.rotateSecret(id, expires_in, c.var.seed);
     if (target === null) throw unknownId('target', id);
+    await untilInForce(id);
     return c.json(target, 200, { 'cache-control': 'no-store' });
   });
 
@@ -77,6 +81,7 @@ export function createTargetRoutes({
     const { id } = c.req.valid('param');
     const target = await targets.patch(id, c.req.valid('json'));
     if (target === null) throw unknownId('target', id);
+    await untilInForce(id);
     return c.json(target, 200);
   });
 
@@ -131,7 +136,8 @@ const PATCH = createRoute({
   path: '/v1/targets/{id}',
   summary: 'Change a target',
   description:
-    'Replaces the given fields. A secret that is sent back masked stays as it is stored.',
+    'Replaces the given fields. A secret that is sent back masked stays as it is stored. Answered once ' +
+    'no request can start any more by what was before.',
   request: { params: IdParam, body: jsonBody(TargetPatch) },
   responses: { 200: json(Target, 'The target'), ...problems(400, 404, 413, 415, 422) },
 });
@@ -154,7 +160,8 @@ const ROTATE = createRoute({
   path: '/v1/targets/{id}/rotate-secret',
   summary: 'Create a new signing secret',
   description:
-    'The current secret signs as well until it expires; one from an earlier rotation ends immediately.',
+    'The current secret signs as well until it expires; one from an earlier rotation ends immediately. ' +
+    'Answered once every request that starts is signed by the new one.',
   request: { params: IdParam, body: { ...jsonBody(SecretRotation), required: false } },
   responses: {
     200: json(Target, 'The target, with its whole new signing secret this once'),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 
 import { startStack, type Stack } from '../embedded/stack.ts';
+import { channelArgsFor } from '../process/proxies.ts';
 import { createDemoApi } from './demoApi.ts';
 import { readDemoData } from './demoData.ts';
 import { Stalled, startEndpoint } from './demoEndpoint.ts';
@@ -93,7 +94,8 @@ async function perform(show: Show): Promise<Report> {
   screen.say(
     `Receiver: ${endpoint.url}, a process of its own; it knows from the data file what must come`,
   );
-  const connection = await Connection.connect({ address: stack.temporal.address });
+  const { address } = stack.temporal;
+  const connection = await Connection.connect({ address, ...channelArgsFor(address) });
   try {
     const temporal = new Client({ connection, namespace: stack.temporal.namespace });
     const consumers = await playSteps({ ...show, api, temporal, steps });

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 
 import { isPortFree } from '../embedded/state.ts';
 import type { Config } from '../process/config.ts';
+import { proxiesOf } from '../process/proxies.ts';
 import type { Target } from '../schema/target.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import { printable } from './table.ts';
@@ -94,11 +95,11 @@ async function resolves(host: string): Promise<Finding> {
 }
 
 function proxy(env: NodeJS.ProcessEnv): Finding {
-  const set = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].filter((one) => env[one]);
-  if (set.length === 0) return ok('Proxy', 'HTTPS_PROXY and HTTP_PROXY are not set');
+  const set = proxiesOf(env);
+  if (set.length === 0) return ok('Proxy', 'HTTPS_PROXY, HTTP_PROXY and the like are not set');
   return warn(
     'Proxy',
-    `${set.join(' and ')} set, which deliveries do not use`,
+    `${set.join(' and ')} set, which neither deliveries nor addresses of this machine use`,
     'Set MILLRACE_EGRESS_PROXY, or allow this machine to reach the targets directly',
   );
 }

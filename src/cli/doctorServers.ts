@@ -4,6 +4,7 @@ import { openDb, type Sql } from '../db/db.ts';
 import { pendingMigrations } from '../db/migrate.ts';
 import { wrongClocks } from '../process/clockNotes.ts';
 import { aheadText } from '../process/clockReadings.ts';
+import { channelArgsFor } from '../process/proxies.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 /** The major version of Postgres that the tests use. */
@@ -105,6 +106,7 @@ export async function examineTemporal(options: {
   try {
     connection = await Connection.connect({
       ...options.connection,
+      ...channelArgsFor(address),
       address,
       connectTimeout: ANSWER_MS,
     });

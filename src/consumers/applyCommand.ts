@@ -9,6 +9,7 @@ import {
   type Command,
   type SeekTo,
   effectOf,
+  endsSending,
   needsHold,
 } from '../rules/command.ts';
 import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.ts';
@@ -19,6 +20,7 @@ import { needTarget } from './consumers.ts';
 import {
   lockRow,
   lockLeaderPosition,
+  readSender,
   release,
   watched,
   write,
@@ -39,7 +41,8 @@ import { untilInForce } from './untilInForce.ts';
 export interface CommandApplier {
   /**
    * Applies the command in one transaction, once for its id, and answers when it is in force: the
-   * running sender has confirmed it, or its lease has run out.
+   * running sender has confirmed it, or its lease has run out. A command that ends sending is in force
+   * before it is stored.
    */
   apply(consumerId: string, request: CommandRequest, at: Date): Promise<CommandAnswer>;
   /** Asks the running sender to release its lease; the next `apply` or `unhold` ends that. */
@@ -60,6 +63,7 @@ export function createCommandApplier(options: {
     given: CommandRequest,
     at: Date,
   ): Promise<CommandAnswer> {
+    if (endsSending(given.command)) await untilLetGo(consumerId, given.command);
     const done = await inTransaction(async (sql) => {
       const leader = await lockLeaderPosition(sql, consumerId);
       const row = await lockRow(sql, consumerId);
@@ -82,10 +86,23 @@ export function createCommandApplier(options: {
       return { answer: await decide(tx, request.command), row };
     });
     // A command that wrote nothing has left the hold in place that was made for it.
-    if (needsHold(given.command)) await setHeld(db, consumerId, false);
-    if (done.answer.ok && done.row !== null)
+    if (needsHold(given.command) || endsSending(given.command))
+      await setHeld(db, consumerId, false);
+    if (done.answer.ok && done.row !== null && !endsSending(given.command))
       await untilInForce(db, consumerId, done.answer.version, done.row);
     return done.answer;
+  }
+
+  /**
+   * Has the sender let go before the status is stored that ends sending, so that every reader of the
+   * status sees one that is in force. What is in flight is stored later. A sender that starts meanwhile
+   * finds the hold.
+   */
+  async function untilLetGo(consumerId: string, command: CommandRequest['command']): Promise<void> {
+    if (!(await mayBeSending(db, consumerId, command))) return;
+    await setHeld(db, consumerId, true);
+    const held = await readSender(db, consumerId);
+    if (held !== null) await untilInForce(db, consumerId, held.version, held);
   }
 
   /** Runs `work` in a transaction; a command that is refused half-way, also by a constraint, is rolled back. */
@@ -122,6 +139,16 @@ function refusalFor(error: unknown): CommandAnswer | null {
 interface Done {
   answer: CommandAnswer;
   row: Row | null;
+}
+
+/** Whether a consumer may have a sender that the command ends. */
+async function mayBeSending(sql: Sql, consumerId: string, command: Command): Promise<boolean> {
+  const sender = await readSender(sql, consumerId);
+  if (sender === null) return false;
+  const { status } = sender;
+  return (
+    command.kind === 'delete' || (command.kind === 'pause' && effectOf(status, 'pause') === 'apply')
+  );
 }
 
 async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {

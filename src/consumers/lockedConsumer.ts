@@ -88,6 +88,21 @@ export async function lockLeaderPosition(
   return rows[0] ?? null;
 }
 
+/** Reads, without a lock, what is known of a consumer's sender; null when the consumer does not exist. */
+export async function readSender(
+  sql: Sql,
+  consumerId: string,
+): Promise<Pick<Row, 'status' | 'version' | 'live'> | null> {
+  const { rows } = await sql.query<Pick<Row, 'status' | 'version' | 'live'>>({
+    text: `
+      select k.status, k.version, c.holder is not null and c.lease_until > clock_timestamp() as live
+        from consumers k join cursors c on c.consumer_id = k.id
+       where k.id = $1 and k.deleted_at is null`,
+    values: [consumerId],
+  });
+  return rows[0] ?? null;
+}
+
 /** Locks a consumer and its cursor; null when it does not exist. */
 export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null> {
   const { rows } = await sql.query<Row>({

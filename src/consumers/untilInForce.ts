@@ -12,11 +12,11 @@ export async function untilInForce(
   db: Db,
   consumerId: string,
   version: number,
-  row: Row,
+  row: Pick<Row, 'status' | 'live'>,
 ): Promise<void> {
   if (!row.live) {
     // A sender frozen beyond its lease would otherwise renew it when it wakes, and send by an older version.
-    await takeForNobody(db, consumerId);
+    await takeForNobody(db, [consumerId]);
     return;
   }
   if (row.status === 'blocked') {
@@ -34,7 +34,7 @@ export async function untilInForce(
     const state = rows[0];
     if (state === undefined || state.seen) return;
     if (!state.live) {
-      await takeForNobody(db, consumerId);
+      await takeForNobody(db, [consumerId]);
       return;
     }
     await sleep(waitMs);

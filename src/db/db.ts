@@ -1,5 +1,7 @@
 import pg from 'pg';
 
+import { isConflict, isReadOnly } from './errors.ts';
+
 /** The type id of int8[], for which the driver has no name. */
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the driver's list of ids is short
 const INT8_ARRAY = 1016 as Parameters<typeof pg.types.setTypeParser>[0];
@@ -34,7 +36,10 @@ export interface Sql {
 
 /** A database, by a pool of connections and one pipelined connection. */
 export interface Db extends Sql, AsyncDisposable {
-  /** Runs `work` in one transaction; rolls back and rethrows when it throws. */
+  /**
+   * Runs `work` in one transaction; rolls back and rethrows when it throws. After a conflict with another
+   * transaction (a deadlock) it runs again, so it must have no effects outside the transaction.
+   */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
   /** One shared connection that pipelines single statements (twice a pool's rate). */
   pipe: Pipe;
@@ -67,7 +72,14 @@ export interface DbOptions {
   onError: (error: Error) => void;
 }
 
-/** Opens a pool and a pipe on one database. Both connect when they are first used, and again after a loss. */
+/** How often something that meets a conflict is done before the conflict is thrown. */
+const CONFLICTS = 4;
+
+/**
+ * Opens a pool and a pipe on one database. Both connect when they are first used, and again after a loss.
+ * A connection whose server takes no writes is dropped, and with it those made before: after a failover
+ * they lead to a standby, and a new one finds the primary.
+ */
 export function openDb(options: DbOptions): Db {
   const pool = new pg.Pool({
     ...connection(options),
@@ -76,9 +88,42 @@ export function openDb(options: DbOptions): Db {
   });
   pool.on('error', options.onError);
   const pipe = openPipe(options);
+  const open = new Set<pg.PoolClient>();
+  const stale = new WeakSet<pg.PoolClient>();
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined); // while it is in use, its query or its rollback fails as well
+    open.add(client);
+  });
+  pool.on('remove', (client) => open.delete(client));
+
+  async function take(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await pool.connect();
+      if (!stale.has(client)) return client;
+      client.release(true);
+    }
+  }
+
+  function notice(error: unknown): void {
+    if (isReadOnly(error)) for (const client of open) stale.add(client);
+  }
+
+  async function query<R extends pg.QueryResultRow>(text: Query | string) {
+    const client = await take();
+    let failed: Error | undefined;
+    try {
+      return await client.query<R>(text as string);
+    } catch (error) {
+      failed = error as Error;
+      notice(error);
+      throw error;
+    } finally {
+      client.release(failed);
+    }
+  }
 
   async function transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
+    const client = await take();
     let broken: Error | undefined;
     try {
       await client.query('begin');
@@ -86,12 +131,13 @@ export function openDb(options: DbOptions): Db {
       await client.query('commit');
       return result;
     } catch (error) {
+      notice(error);
       await client.query('rollback').catch((lost: Error) => {
         broken = lost; // the connection is lost, and the transaction with it
       });
       throw error;
     } finally {
-      client.release(broken);
+      client.release(broken ?? stale.has(client));
     }
   }
 
@@ -100,8 +146,8 @@ export function openDb(options: DbOptions): Db {
   }
 
   return {
-    query: (query) => pool.query(query as string),
-    transaction,
+    query: (text) => withoutConflicts(() => query(text)),
+    transaction: (work) => withoutConflicts(() => transaction(work)),
     pipe,
     connections: () => ({
       active: pool.totalCount - pool.idleCount,
@@ -113,7 +159,10 @@ export function openDb(options: DbOptions): Db {
   };
 }
 
-/** Opens a pipe. If its connection is lost, the open queries fail, and the next query connects again. */
+/**
+ * Opens a pipe. If its connection is lost, the open queries fail, and the next query connects again; as
+ * well after its server has answered that it takes no writes.
+ */
 export function openPipe(options: DbOptions): Pipe {
   let current: Promise<pg.Client> | null = null;
 
@@ -139,8 +188,23 @@ export function openPipe(options: DbOptions): Pipe {
     return opened;
   }
 
-  async function transaction(queries: Query[]): Promise<pg.QueryResult[]> {
-    const client = await connect();
+  /** Works on the connection; drops it when the server takes no writes, once what was sent is answered. */
+  async function onClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const used = connect();
+    const client = await used;
+    try {
+      return await work(client);
+    } catch (error) {
+      if (isReadOnly(error) && current === used) {
+        current = null;
+        const last = client.query('select 1').catch(() => undefined); // it is answered after all others
+        void last.then(() => client.end());
+      }
+      throw error;
+    }
+  }
+
+  async function transaction(client: pg.Client, queries: Query[]): Promise<pg.QueryResult[]> {
     const sent = [
       client.query('begin'),
       ...queries.map((query) => client.query(query)),
@@ -150,10 +214,10 @@ export function openPipe(options: DbOptions): Pipe {
   }
 
   async function exchange(
+    client: pg.Client,
     first: Query[],
     next: (results: pg.QueryResult[]) => Query[],
   ): Promise<pg.QueryResult[]> {
-    const client = await connect();
     const send = (queries: (Query | string)[]): Promise<pg.QueryResult[]> =>
       all(queries.map((query) => client.query(query as Query)));
     try {
@@ -175,13 +239,26 @@ export function openPipe(options: DbOptions): Pipe {
   }
 
   return {
-    query: async (query) => (await connect()).query(query as string),
-    transaction,
-    exchange,
+    query: (query) => withoutConflicts(() => onClient((client) => client.query(query as string))),
+    transaction: (queries) =>
+      withoutConflicts(() => onClient((client) => transaction(client, queries))),
+    exchange: (first, next) =>
+      withoutConflicts(() => onClient((client) => exchange(client, first, next))),
     ready: async () => void (await connect()),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Does something again while it meets a conflict, which has undone it; the last conflict is thrown. */
+async function withoutConflicts<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === CONFLICTS || !isConflict(error)) throw error;
+    }
+  }
 }
 
 /** Waits for all queries; then throws the first error, if there is one. */

@@ -12,7 +12,9 @@ import { ensurePartitions } from './partitions.ts';
 
 const FOLDER = new URL('../../migrations/', import.meta.url);
 /** The pause before a database that does not answer is tried again, ms. */
-const AGAIN_MS = 500;
+const AGAIN_MS = 250;
+/** How long a process waits for Postgres or its migrations before it says so, ms. */
+const SAY_AFTER_MS = 5_000;
 
 interface Migration {
   name: string;
@@ -48,6 +50,8 @@ export async function migrateOnceItIsThere(
   log: Pick<Logger, 'info' | 'warn'>,
   signal: AbortSignal,
 ): Promise<void> {
+  const started = performance.now();
+  let isSaid = false;
   while (!signal.aborted) {
     try {
       const applied = await migrate(url);
@@ -55,9 +59,35 @@ export async function migrateOnceItIsThere(
       return;
     } catch (error) {
       if (!isDatabaseAway(error)) throw error;
-      log.warn({ err: error }, 'Postgres does not answer; trying again');
+      if (!isSaid && performance.now() > started + SAY_AFTER_MS) {
+        log.warn({ err: error }, 'Postgres cannot be used yet: this process waits for it');
+        isSaid = true;
+      }
     }
     await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined); // aborted
+  }
+}
+
+/**
+ * Waits until the database has every migration of this version, which `server.ts` applies and which may
+ * start after this process, as Postgres may. Says once what it waits for when that takes 5 s.
+ */
+export async function untilMigrated(sql: Sql, log: Pick<Logger, 'warn'>): Promise<void> {
+  const started = performance.now();
+  let isSaid = false;
+  for (;;) {
+    const missing = await pendingMigrations(sql).catch((error: unknown) => {
+      if (!isDatabaseAway(error)) throw error;
+      return error as Error;
+    });
+    if (Array.isArray(missing) && missing.length === 0) return;
+    if (!isSaid && performance.now() > started + SAY_AFTER_MS) {
+      if (Array.isArray(missing)) {
+        log.warn({ missing }, 'this process waits for the migrations, which server.ts applies');
+      } else log.warn({ err: missing }, 'Postgres cannot be used yet: this process waits for it');
+      isSaid = true;
+    }
+    await pause(AGAIN_MS);
   }
 }
 

@@ -115,7 +115,8 @@ async function loadBlocked(
   consumerId: string,
 ): Promise<SenderConfig | null> {
   const config = await context.loadConfig(consumerId);
-  return config === null || config.deleted || config.status !== 'blocked' ? null : config;
+  if (config === null || config.deleted || config.held) return null;
+  return config.status === 'blocked' ? config : null;
 }
 
 async function attemptOnce(

@@ -34,6 +34,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   const { context, epoch, filters } = options;
   let { config } = options;
   let latest = { version: config.version, targetVersion: config.target.version };
+  let taken = config.target; // as `config.target`, but also of a change by which the drain ends
   let confirmedVersion = -1;
   let busy = false;
 
@@ -61,12 +62,14 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     if (next !== null && !next.deleted && !next.held && next.status === 'active') {
       const before = config;
       config = next;
+      taken = next.target;
       options.apply(next, before);
       return;
     }
     if (next !== null) {
       filters.add(next.filters, options.readTo());
       config = { ...config, version: next.version, filterVersion: next.filterVersion };
+      taken = next.target; // nothing is sent to it any more
     }
     options.stop();
   }
@@ -78,7 +81,15 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   async function confirm(): Promise<void> {
     const { consumerId, version, filterVersion } = config;
     const { filterFrom } = filters;
-    await context.progress.confirm({ consumerId, epoch, version, filterVersion, filterFrom });
+    const target = { id: taken.id, version: taken.version };
+    await context.progress.confirm({
+      consumerId,
+      epoch,
+      version,
+      filterVersion,
+      filterFrom,
+      target,
+    });
     confirmedVersion = version;
   }
 

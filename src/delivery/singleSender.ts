@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isDatabaseAway } from '../db/errors.ts';
+import { mayBeRepeated } from '../db/errors.ts';
 import type { Message, OnAttemptEnd, WebhookSender } from '../egress/webhookSender.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
@@ -171,7 +171,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
       parkedEntries?.committed();
       leaseUntil = sentAt + LEASE_MS;
     } catch (error) {
-      const givenUp = isDatabaseAway(error) && performance.now() > committer.endsAt;
+      const givenUp = mayBeRepeated(error) && performance.now() > committer.endsAt;
       if (givenUp) committer.unstored.add(consumerId);
       throw error;
     }
@@ -181,6 +181,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
   function patience(): Patience {
     let cancelledAt = Infinity;
     return {
+      repeats: mayBeRepeated,
       givesUp: (sentAt) => {
         if (cancelled.aborted) cancelledAt = Math.min(cancelledAt, sentAt);
         return sentAt > cancelledAt + KEEP_MS || sentAt > committer.endsAt;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import { loadConfig, type Config } from '../process/config.ts';
+import { sparingLoopback } from '../process/proxies.ts';
 import { localUrl } from '../process/publicUrl.ts';
 import { keepChild, type Child } from './children.ts';
 import { ensureConsole } from './console.ts';
@@ -66,7 +67,8 @@ const ENTRIES = {
  * starting, after stopping what it had started.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { env, say } = options;
+  const { say } = options;
+  const env = sparingLoopback(options.env); // what runs here talks to each other directly
   const config = loadConfig(env, 'dev');
   const dataDir = await openDataDir(config.dataDir);
   const port = config.port === 0 ? await choosePort(undefined) : config.port;

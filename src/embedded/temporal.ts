@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { z } from 'zod';
 
+import { channelArgsFor } from '../process/proxies.ts';
 import type { EmbeddedServer } from './postgres.ts';
 import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
 import { choosePort, openDataDir, readState, writeState } from './state.ts';
@@ -146,9 +147,14 @@ function isServer(pid: number, database: string): boolean {
 
 /** Whether gRPC answers and knows the namespace, within 30 s and while `running` returns true. */
 async function answers(port: number, namespace: string, running: () => boolean): Promise<boolean> {
+  const address = `127.0.0.1:${port}`;
   const connection = Connection.lazy({
-    address: `127.0.0.1:${port}`,
-    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 100 },
+    address,
+    channelArgs: {
+      ...channelArgsFor(address).channelArgs,
+      'grpc.initial_reconnect_backoff_ms': 50,
+      'grpc.max_reconnect_backoff_ms': 100,
+    },
   });
   let up = false;
   try {

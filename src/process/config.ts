@@ -5,6 +5,7 @@ import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/e
 import { z } from 'zod';
 
 import type { VaultKey } from '../db/vault.ts';
+import { channelArgsFor, type ChannelArgs } from './proxies.ts';
 import { isOrigin, missingPublicUrl } from './publicUrl.ts';
 
 /** A variable has an unusable value. The message is one sentence that names it and what it may be. */
@@ -27,7 +28,7 @@ export interface Config {
   readonly temporalAddress: string | null;
   readonly temporalNamespace: string;
   /** For `Connection.connect` and `NativeConnection.connect`; holds the address, TLS and API key. */
-  readonly temporalConnection: ClientConnectConfig['connectionOptions'];
+  readonly temporalConnection: ClientConnectConfig['connectionOptions'] & ChannelArgs;
   readonly temporalUiUrl: string | null;
   readonly apiKey: string | null;
   /** Requests a second for each key, 0 for no limit. */
@@ -104,7 +105,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     temporalNamespace: temporal.namespace ?? 'default',
     temporalConnection: {
       ...temporal.connectionOptions,
-      ...(address === undefined ? {} : { address }),
+      ...(address === undefined ? {} : { address, ...channelArgsFor(address) }),
     },
     temporalUiUrl: values.MILLRACE_TEMPORAL_UI_URL ?? null,
     apiKey: values.MILLRACE_API_KEY ?? null,

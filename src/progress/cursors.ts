@@ -163,18 +163,22 @@ export function moveCursors(parked: boolean): string {
     returning c.consumer_id`;
 }
 
-/** The part of a statement that notes that the sender of consumer $1 with epoch $2 has taken version $3. */
+/**
+ * The part of a statement that notes that the sender of consumer $1 with epoch $2 has taken version $3,
+ * and of the target $6 version $7.
+ */
 export const TAKE_VERSION = `
-  update cursors set seen_version = greatest(seen_version, $3)
+  update cursors set seen_version = greatest(seen_version, $3),
+                     seen_target_id = $6, seen_target_version = $7
    where consumer_id = $1 and epoch = $2
   returning consumer_id`;
 
-/** The part of a statement that ends the epoch of consumer $1, unless a sender's lease is still running. */
+/** The part of a statement that ends the epochs of the consumers $1, unless a sender's lease is still running. */
 export const END_EPOCH = `
   update cursors set epoch = epoch + 1, holder = null, lease_until = null,
                      paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
-   where consumer_id = $1 and (holder is null or lease_until <= clock_timestamp())
-  returning position, ahead`;
+   where consumer_id = any($1::uuid[]) and (holder is null or lease_until <= clock_timestamp())
+  returning consumer_id, position, ahead`;
 
 /** The part of a statement that creates the cursor of the row in `consumer`, at `position`. */
 export function createCursor({ position, idle }: { position: string; idle: string }): string {

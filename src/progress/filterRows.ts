@@ -10,6 +10,8 @@ export interface Confirmation {
   filterVersion: number;
   /** The position above which the newest filter version applies. */
   filterFrom: number;
+  /** The target to which it sends, and the version of it that it has taken. */
+  target: { id: string; version: number };
 }
 
 /** The part of a statement that gives the consumer in `consumer` its first filter, which applies above `from`. */
@@ -73,22 +75,31 @@ export async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
       update filter_versions f set filter_from = $5
         from seen
        where f.consumer_id = seen.consumer_id and f.filter_from is null and f.version <= $4`,
-    values: [taken.consumerId, taken.epoch, taken.version, taken.filterVersion, taken.filterFrom],
+    values: [
+      taken.consumerId,
+      taken.epoch,
+      taken.version,
+      taken.filterVersion,
+      taken.filterFrom,
+      taken.target.id,
+      taken.target.version,
+    ],
   });
 }
 
 /**
- * Ends the epoch of a sender whose lease is over. Filter versions that it did not take then apply
- * above the entries it has stored as settled. Without effect while a lease is running.
+ * Ends the epochs of these consumers' senders whose lease is over. Filter versions that such a sender
+ * did not take then apply above the entries it has stored as settled. Without effect while a lease is
+ * running.
  */
-export async function takeForNobody(sql: Sql, consumerId: string): Promise<void> {
+export async function takeForNobody(sql: Sql, consumerIds: string[]): Promise<void> {
   await sql.query({
     text: `
       with fenced as (${END_EPOCH})
       update filter_versions f
          set filter_from = greatest(fenced.position, (select max(a) from unnest(fenced.ahead) a))
         from fenced
-       where f.consumer_id = $1 and f.filter_from is null`,
-    values: [consumerId],
+       where f.consumer_id = fenced.consumer_id and f.filter_from is null`,
+    values: [consumerIds],
   });
 }

@@ -10,6 +10,8 @@ const LONGEST_PAUSE_MS = 1_000;
 export interface Patience {
   /** Called after a failed try that began at `sentAt` (monotonic ms): whether it was the last one. */
   givesUp: (sentAt: number) => boolean;
+  /** Whether a failed try is worth another one; unless given, one that found Postgres away is. */
+  repeats?: (error: unknown) => boolean;
   /** Called after each try that found Postgres away. */
   away?: (error: Error) => void;
 }
@@ -17,11 +19,11 @@ export interface Patience {
 /**
  * Repeats `store` while Postgres is away. Resolves with its answer and the monotonic time at which the
  * successful try began, from which a renewed lease counts. Throws the last error when patience ends;
- * an error that does not mean that Postgres is away is thrown immediately.
+ * an error that `repeats` does not take for passing is thrown immediately.
  */
 export async function storeUntilBack<T>(
   store: () => Promise<T>,
-  { givesUp, away }: Patience,
+  { givesUp, away, repeats = isDatabaseAway }: Patience,
 ): Promise<{ answer: T; sentAt: number }> {
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
@@ -29,7 +31,7 @@ export async function storeUntilBack<T>(
     try {
       return { answer: await store(), sentAt };
     } catch (error) {
-      if (!isDatabaseAway(error)) throw error;
+      if (!repeats(error)) throw error;
       away?.(error as Error);
       if (givesUp(sentAt)) throw error;
       await sleep(pauseMs);

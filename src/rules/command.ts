@@ -37,6 +37,11 @@ export function needsHold(command: Command): boolean {
   return command.kind === 'patch' && command.patch.ordering !== undefined;
 }
 
+/** Whether a command ends sending. What it sets is shown only once no request can start any more. */
+export function endsSending(command: Command): boolean {
+  return command.kind === 'pause' || command.kind === 'delete';
+}
+
 type Verb = 'pause' | 'resume' | 'retry' | 'seek';
 /** `apply` changes the consumer, `nothing` answers 200 without effect, `conflict` answers 409. */
 type Effect = 'apply' | 'nothing' | 'conflict';

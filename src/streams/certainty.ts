@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 
-import { isDatabaseAway, isOutOfRoom } from '../db/errors.ts';
+import { isDatabaseAway, isOutOfRoom, isReadOnly } from '../db/errors.ts';
 
 /** How to wait while it is unknown whether a write was committed. */
 export interface Doubt {
@@ -33,7 +33,7 @@ export async function surely<T>(
       next = write;
     } catch (error) {
       if (!isDatabaseAway(error) || performance.now() > until || signal.aborted) throw error;
-      if (next === write && isOutOfRoom(error)) throw error; // Postgres answered: it is rolled back
+      if (next === write && (isOutOfRoom(error) || isReadOnly(error))) throw error; // Postgres answered: it is rolled back
       next = find;
       await setTimeout(retryMs, undefined, { signal }).catch(() => {
         throw error; // the caller has to know that the outcome is unknown

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
+import { isNotMigrated } from '../db/errors.ts';
 import type { Listener } from '../db/listener.ts';
 import { createWaits } from '../process/waits.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -63,6 +64,7 @@ export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): Str
       );
       for (const { name, last_position } of rows) advance(name, last_position);
     } catch (error) {
+      if (isNotMigrated(error)) return; // the first start: there are no streams yet
       log.warn({ err: error }, 'the ends of the streams could not be read; trying again');
     }
   }

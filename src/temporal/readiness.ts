@@ -16,6 +16,8 @@ export interface ReadinessOptions {
 /** The checks of `/readyz`, by name; each rejects or resolves with false while what it names is away. */
 export type Readiness = Record<string, () => Promise<boolean>>;
 
+/** Locks and changes nothing; a server that is read-only refuses it (25006), so that its connections are dropped. */
+const TAKES_WRITES = 'select from schema_migrations where false for key share';
 const ANSWER_MS = 1_000;
 /** A poll lasts up to a minute; a worker that has not begun one for this long is gone, ms. */
 const POLLED_MS = 75_000;
@@ -31,8 +33,8 @@ export function createReadiness(options: ReadinessOptions): Readiness {
   let migrated = false; // once true it stays true, as migrations are not undone
 
   async function database(): Promise<boolean> {
-    if (migrated) await options.sql.query('select 1');
-    else migrated = (await pendingMigrations(options.sql)).length === 0;
+    migrated ||= (await pendingMigrations(options.sql)).length === 0;
+    if (migrated) await options.sql.query(TAKES_WRITES);
     return migrated;
   }
 

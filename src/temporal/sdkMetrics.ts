@@ -1,17 +1,15 @@
-import type { TelemetryOptions } from '@temporalio/worker';
+import type { MetricsExporterConfig } from '@temporalio/worker';
 
 const SCRAPE_MS = 2_000;
 
 /** Settings with which the SDK serves its own metrics on a loopback port, in seconds and with `_total`. */
-export function temporalTelemetry(port: number): TelemetryOptions {
+export function temporalMetrics(port: number): MetricsExporterConfig {
   return {
-    metrics: {
-      prometheus: {
-        bindAddress: `127.0.0.1:${port}`,
-        countersTotalSuffix: true,
-        unitSuffix: true,
-        useSecondsForDurations: true,
-      },
+    prometheus: {
+      bindAddress: `127.0.0.1:${port}`,
+      countersTotalSuffix: true,
+      unitSuffix: true,
+      useSecondsForDurations: true,
     },
   };
 }

@@ -75,7 +75,7 @@ test('a rate limit holds from one sender to the next, also from one that did not
   expect(fourth.paceMs).toBeGreaterThan(60_000);
 });
 
-test('a command does not disturb a sender whose lease holds', async () => {
+test('a pause is shown only once the sender has confirmed that it starts nothing more, and does not disturb its lease', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const progress = createProgress(db);
@@ -84,14 +84,21 @@ test('a command does not disturb a sender whose lease holds', async () => {
   const { epoch } = (await progress.acquire(consumerId, 'here', 60_000)) ?? { epoch: 0 };
   const asked = { editId: 'e', actor: 'test', command: { kind: 'pause' } as const };
   const answered = edits.apply(consumerId, asked, new Date());
-  const version = await until(async () => {
-    const { rows } = await db.query<{ version: number; status: string }>(
-      'select version, status from consumers',
+  const held = await until(async () => {
+    const { rows } = await db.query<{ version: number }>(
+      'select version from consumers where held',
     );
-    return rows[0]?.status === 'paused' && rows[0].version;
+    return rows[0]?.version;
   });
-  await progress.confirm({ consumerId, epoch, version, filterVersion: 1, filterFrom: 0 });
+  const before = await db.query('select status from consumers');
+  expect(before.rows).toEqual([{ status: 'active' }]);
+  const target = { id: consumerId, version: 1 };
+  const taken = { version: held, filterVersion: 1, filterFrom: 0, target };
+  await progress.confirm({ consumerId, epoch, ...taken });
+  const version = held + 1;
   expect(await answered).toEqual({ ok: true, version });
+  const after = await db.query('select status, held from consumers');
+  expect(after.rows).toEqual([{ status: 'paused', held: false }]);
   const outcomes = {
     consumerId,
     epoch,

@@ -105,6 +105,31 @@ async function connects(url: string): Promise<true> {
   return true;
 }
 
+test('npm start works where every proxy is set and none answers, and local addresses are not sent through one', async () => {
+  const names = ['http_proxy', 'https_proxy', 'all_proxy', 'grpc_proxy'];
+  const proxy = `http://127.0.0.1:${await choosePort(undefined)}`; // nothing listens there
+  const set = names.flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, proxy]);
+  const run = start(
+    { ...Object.fromEntries(set), NODE_USE_ENV_PROXY: '1', no_grpc_proxy: 'none' },
+    ['npm', 'start', '--silent'],
+  );
+  await ready(run);
+  expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
+  expect(await isReady()).toBe(true);
+  expect(run.stderr()).not.toContain('does not exist'); // as before the migrations are in
+  const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
+  const ask = (method: string, path: string, body?: object) =>
+    fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }).then(async (response) => (await response.json()) as { id: string; status: string });
+  const url = /^ {2}Receiver +(\S+)/mu.exec(run.stderr())?.[1];
+  const { id: target_id } = await ask('POST', '/v1/targets', { name: 'here', base_url: url });
+  const { id } = await ask('POST', '/v1/consumers', { name: 'c', target_id, stream: 'events' });
+  expect((await ask('POST', `/v1/consumers/${id}/pause`)).status).toBe('paused'); // by Temporal and the worker
+});
+
 test('npm start prints one line when it is ready, and Ctrl-C to the whole group ends it with exit 0', async () => {
   const run = start({}, ['npm', 'start', '--silent']);
   const pids = await ready(run);

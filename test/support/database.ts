@@ -11,11 +11,20 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /** A fresh migrated database, dropped with whatever is still connected when it is disposed of. */
-export async function createDatabase(): Promise<TestDatabase> {
+export function createDatabase(): Promise<TestDatabase> {
+  return create(`template ${TEMPLATE}`);
+}
+
+/** A database without a table, dropped likewise. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return create('');
+}
+
+async function create(template: string): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const url = new URL(inject('databaseUrl'));
   url.pathname = `/${name}`;
-  await run(`create database ${name} template ${TEMPLATE}`);
+  await run(`create database ${name} ${template}`);
   return {
     url: url.href,
     [Symbol.asyncDispose]: () => run(`drop database ${name} with (force)`),

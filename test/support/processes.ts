@@ -24,6 +24,7 @@ const DRAIN_LEASE_MS = 8_000;
 /** One server.ts or worker.ts. */
 export interface Running {
   pid: number;
+  stdout(): string;
   stderr(): string;
   /** SIGKILL; resolves when it is gone. */
   killHard(): Promise<void>;
@@ -38,8 +39,8 @@ export interface Cluster extends AsyncDisposable {
   /** Of its processes. */
   env: Record<string, string>;
   startServer(): Promise<Running>;
-  /** `more`: variables of this one alone. */
-  startWorker(more?: Record<string, string>): Promise<Running>;
+  /** `more`: variables of this one alone; `spawned` gets the process before it is up. */
+  startWorker(more?: Record<string, string>, spawned?: (run: Running) => unknown): Promise<Running>;
   /** The answer's body; throws unless it is 2xx. */
   request<T>(
     method: string,
@@ -89,9 +90,11 @@ export async function openCluster(
     entry: string,
     isUp: (run: Running) => unknown,
     own: Record<string, string> = {},
+    spawned?: (run: Running) => unknown,
   ): Promise<Running> {
     const run = spawnEntry(entry, { ...env, ...own });
     running.push(run);
+    spawned?.(run);
     await until(
       () => {
         if (commandLine(run.pid) === null) throw new Error(`${entry} ended: ${run.stderr()}`);
@@ -142,7 +145,8 @@ export async function openCluster(
     api: { MILLRACE_URL: url, MILLRACE_API_KEY: KEY },
     startServer: () =>
       start('server.ts', () => fetch(`${url}/readyz`).then((response) => response.ok)),
-    startWorker: (own) => start('worker.ts', (run) => run.stderr().includes('worker runs'), own),
+    startWorker: (own, spawned) =>
+      start('worker.ts', (run) => run.stderr().includes('worker runs'), own, spawned),
     request,
     consumer: async (target, input = {}) => {
       const { id } = await request<Target>('POST', '/v1/targets', { name: 'r', base_url: target });
@@ -185,11 +189,12 @@ export async function openCluster(
 function spawnEntry(entry: string, env: NodeJS.ProcessEnv): Running {
   const child = spawn(process.execPath, [fileURLToPath(new URL(entry, ROOT))], {
     env,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const { pid } = child;
   if (pid === undefined) throw new Error(`${entry} did not start`);
-  let stderr = '';
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const end = (signal: NodeJS.Signals): Promise<number | null> => {
@@ -198,6 +203,7 @@ function spawnEntry(entry: string, env: NodeJS.ProcessEnv): Running {
   };
   return {
     pid,
+    stdout: () => stdout,
     stderr: () => stderr,
     killHard: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),

@@ -1,0 +1,55 @@
+/** How a process is told of proxies; each program reads some of these, in one spelling or both. */
+const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'GRPC_PROXY'];
+/** How it is told what does not go through them. gRPC asks for the second one first. */
+const EXCEPTIONS = ['NO_PROXY', 'NO_GRPC_PROXY'];
+const LOOPBACK = ['localhost', '127.0.0.1', '::1', '[::1]'];
+
+/** The proxies that an environment sets, by the names of their variables. */
+export function proxiesOf(env: NodeJS.ProcessEnv): string[] {
+  return bothSpellings(PROXIES).filter((name) => env[name]);
+}
+
+/**
+ * An environment under which programs reach this machine's own addresses directly: its lists of
+ * exceptions name them. It is the given one where no proxy is set.
+ */
+export function sparingLoopback(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (proxiesOf(env).length === 0) return env;
+  const sparing = { ...env };
+  for (const name of EXCEPTIONS) {
+    const spellings = bothSpellings([name]);
+    if (name !== 'NO_PROXY' && !spellings.some((one) => env[one])) continue; // it would hide NO_PROXY
+    const listed = spellings.flatMap((one) => env[one]?.split(',') ?? []).map((one) => one.trim());
+    const list = [...new Set([...listed.filter(Boolean), ...LOOPBACK])].join(',');
+    for (const one of spellings) sparing[one] = list;
+  }
+  return sparing;
+}
+
+/**
+ * The environment by which a process has to set Node's own proxies anew, because NODE_USE_ENV_PROXY has made
+ * Node send `fetch` to this machine through one; null where Node uses no proxy.
+ */
+export function proxiesToSet(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | null {
+  const usesProxies = env['NODE_USE_ENV_PROXY'] === '1' && proxiesOf(env).length > 0;
+  return usesProxies ? sparingLoopback(env) : null;
+}
+
+/** A part of the options of `Connection`; `NativeConnection` uses no proxy unless it is given one. */
+export interface ChannelArgs {
+  channelArgs?: Record<string, number>;
+}
+
+/** The arguments of a gRPC channel to `address` (host:port): to this machine it goes through no proxy. */
+export function channelArgsFor(address: string): ChannelArgs {
+  const host = address.replace(/:\d+$/u, '');
+  return isLoopback(host) ? { channelArgs: { 'grpc.enable_http_proxy': 0 } } : {};
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:localhost|[\w.-]+\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|::1)$/iu.test(host);
+}
+
+function bothSpellings(names: string[]): string[] {
+  return names.flatMap((name) => [name, name.toLowerCase()]);
+}

@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+
+import { openDb, type Db, type Sql } from '../../src/db/db.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+
+const COUNT = 'create table counted (n int not null)';
+const INSERT = 'insert into counted values (1)';
+
+/** Makes new sessions of the database read-only, or not; those that are open stay as they are. */
+async function setReadOnly(database: TestDatabase, db: Sql, on: boolean): Promise<void> {
+  const name = new URL(database.url).pathname.slice(1);
+  const how = on ? 'set default_transaction_read_only = on' : 'reset default_transaction_read_only';
+  await db.query(`alter database ${name} ${how}`);
+}
+
+/** A database whose connections lead to a server that is read-only, while new ones lead to one that is not. */
+async function failedOver(database: TestDatabase, max: number): Promise<Db> {
+  await using admin = open(database, 1);
+  await admin.query(COUNT);
+  await setReadOnly(database, admin, true);
+  const db = open(database, max);
+  const held = Array.from({ length: max }, () => db.query('select pg_sleep(0.2)'));
+  await Promise.all([...held, db.pipe.ready()]);
+  expect(db.connections().idle).toBe(max);
+  await setReadOnly(database, admin, false);
+  return db;
+}
+
+function open(database: TestDatabase, max: number): Db {
+  return openDb({ url: database.url, max, onError: () => undefined });
+}
+
+test.each<[string, (db: Db) => Promise<unknown>]>([
+  ['a statement', (db) => db.query(INSERT)],
+  ['a transaction', (db) => db.transaction((tx) => tx.query(INSERT))],
+])(
+  '%s that finds its server read-only drops every connection to it, and the next ones find the primary',
+  async (_, write) => {
+    await using database = await createDatabase();
+    await using db = await failedOver(database, 3);
+    await expect(write(db)).rejects.toMatchObject({ code: '25006' });
+    await Promise.all([write(db), write(db), write(db)]);
+  },
+);
+
+test.each<[string, (db: Db) => Promise<unknown>]>([
+  ['a statement', ({ pipe }) => pipe.query(INSERT)],
+  ['a transaction', ({ pipe }) => pipe.transaction([{ text: INSERT }])],
+  ['an exchange', ({ pipe }) => pipe.exchange([], () => [{ text: INSERT }])],
+])(
+  'the pipe: %s that finds its server read-only drops the connection, what was sent with it is answered, and the next one finds the primary',
+  async (_, write) => {
+    await using database = await createDatabase();
+    await using db = await failedOver(database, 1);
+    const refused = write(db);
+    const read = db.pipe.query<{ n: number }>('select 7 as n');
+    await expect(refused).rejects.toMatchObject({ code: '25006' });
+    expect((await read).rows).toEqual([{ n: 7 }]);
+    await write(db);
+  },
+);
+
+test('two transactions that lock each other out both take effect', async () => {
+  await using database = await createDatabase();
+  await using db = open(database, 4);
+  await db.query('create table locked (id int primary key, n int not null)');
+  await db.query('insert into locked values (1, 0), (2, 0)');
+  let runs = 0;
+  const both = Promise.withResolvers<void>();
+  const add = (first: number, second: number) =>
+    db.transaction(async (tx) => {
+      runs++;
+      await tx.query(`update locked set n = n + 1 where id = ${first}`);
+      if (runs === 2) both.resolve();
+      await both.promise;
+      await tx.query(`update locked set n = n + 1 where id = ${second}`);
+    });
+  await Promise.all([add(1, 2), add(2, 1)]);
+  expect(runs).toBeGreaterThan(2); // one of them was the victim
+  const { rows } = await db.query('select id, n from locked order by id');
+  expect(rows).toEqual([
+    { id: 1, n: 2 },
+    { id: 2, n: 2 },
+  ]);
+});
+
+test('a connection that is lost between two statements of a transaction fails the transaction, not the process', async () => {
+  await using database = await createDatabase();
+  await using db = open(database, 2);
+  const work = db.transaction(async (tx) => {
+    const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+    await db.query(`select pg_terminate_backend(${rows[0]!.pid}, 5000)`);
+    await db.query('select pg_sleep(0.1)'); // the loss arrives while no statement is under way
+    await tx.query('select 1');
+  });
+  await expect(work).rejects.toThrow(/terminat|not queryable/u);
+});

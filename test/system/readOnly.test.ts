@@ -1,0 +1,101 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Client as Temporal, Connection } from '@temporalio/client';
+import { Client } from 'pg';
+import { expect, inject, test } from 'vitest';
+
+import { startPostgres } from '../../src/embedded/postgres.ts';
+import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
+import { createFeed, tally } from '../support/feed.ts';
+import { until } from '../support/poll.ts';
+import { openCluster } from '../support/processes.ts';
+import { openReceiver } from '../support/receiver.ts';
+
+interface OwnPostgres extends AsyncDisposable {
+  url: string;
+  /** Makes the whole server read-only, for open connections, too, as a provider does; or undoes that. */
+  setReadOnly(on: boolean): Promise<void>;
+}
+
+/** A server of the test's own, as it is set for all of its sessions. */
+async function openPostgres(): Promise<OwnPostgres> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-readonly-'));
+  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const postgres = await startPostgres({ dataDir, say: () => undefined });
+  return {
+    url: postgres.url,
+    setReadOnly: async (on) => {
+      const client = new Client({ connectionString: postgres.url });
+      await client.connect();
+      await client.query('set default_transaction_read_only = off');
+      await client.query(`alter system set default_transaction_read_only = ${on ? 'on' : 'off'}`);
+      await client.query('select pg_reload_conf()');
+      await client.end();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await postgres.stop();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+/** After so many a command that is at fault itself is given up. */
+const FAULTY_TRIES = 5;
+
+interface OwnWorkflow extends AsyncDisposable {
+  signal(name: string): Promise<void>;
+  /** How often its activities that have not ended have been tried. */
+  tries(): Promise<number>;
+}
+
+async function openWorkflow(consumerId: string): Promise<OwnWorkflow> {
+  const connection = await Connection.connect({ address: inject('temporalAddress') });
+  const handle = new Temporal({ connection }).workflow.getHandle(workflowIdOf(consumerId));
+  return {
+    signal: (name) => handle.signal(name),
+    tries: async () => {
+      const { pendingActivities } = (await handle.describe()).raw;
+      const commands = pendingActivities?.filter((one) => one.activityType?.name === 'apply');
+      return Math.max(0, ...(commands ?? []).map(({ attempt }) => attempt ?? 0));
+    },
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
+}
+
+test('while Postgres is read-only appends answer 503, nothing is ready, no command is given up, nobody is blamed, and nothing is sent again', async () => {
+  await using postgres = await openPostgres();
+  await using cluster = await openCluster(postgres.url);
+  await using receiver = await openReceiver();
+  const [worker] = await Promise.all([cluster.startWorker(), cluster.startServer()]);
+  const { id } = await cluster.consumer(receiver.url);
+  const feed = createFeed(cluster, 'a');
+  const appending = feed.append(0, 5_000);
+  await until(() => receiver.received.length > 500);
+
+  await postgres.setReadOnly(true);
+  await until(() => worker.stderr().includes('sending stops'));
+  const answer = (method: string, path: string, body?: unknown) =>
+    cluster.request(method, path, body).then(
+      () => 'done',
+      (error: Error) => error.message,
+    );
+  const event = { sync_id: 's', collection_id: 'z:z', upstream_id: 'x', event: 'created', data: 1 };
+  expect(await answer('POST', '/v1/events', { events: [event] })).toContain('database_unavailable');
+  expect(await answer('GET', '/readyz')).toContain('"missing":["database"]');
+  expect(await answer('GET', `/v1/consumers/${id}`)).toBe('done');
+  expect(await answer('POST', `/v1/consumers/${id}/pause`)).toContain('503');
+  await using workflow = await openWorkflow(id);
+  await workflow.signal('pause');
+  await until(async () => (await workflow.tries()) > FAULTY_TRIES);
+  expect(await cluster.get(id)).toMatchObject({ status: 'active', failing_since: null });
+
+  await postgres.setReadOnly(false);
+  await appending;
+  await until(async () => (await cluster.get(id)).status === 'paused');
+  await cluster.request('POST', `/v1/consumers/${id}/resume`);
+  await cluster.caughtUp(id, 60_000);
+  const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
+  expect({ missing, repeated, outOfOrder }).toEqual({ missing: [], repeated: [], outOfOrder: [] });
+}, 240_000);
