@@ -5,10 +5,13 @@ import { SEND_WITHIN_MS } from '../consumers/untilInForce.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import type { FailedHead } from '../delivery/attemptScene.ts';
 import { attemptHead, type HeadAttempt } from '../delivery/headAttempt.ts';
+import type { Lease } from '../progress/lease.ts';
+import { cannotSend, sendsAgain, type CannotSendDeps } from './cannotSend.ts';
 import { attemptClock } from './clock.ts';
 import type { Delivered, DeliverFailure, DeliverInput, HeadReport } from './contract.ts';
 
-export interface DeliverDeps extends Pick<HeadAttempt, 'context' | 'holder' | 'openSingle'> {
+export interface DeliverDeps
+  extends Pick<HeadAttempt, 'context' | 'holder' | 'openSingle'>, Omit<CannotSendDeps, 'log'> {
   /** Reports to the consumer's workflow how an attempt ended, for people who look at its page. */
   reportHead: (consumerId: string, failing: HeadReport) => Promise<void>;
 }
@@ -26,8 +29,8 @@ export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<D
   activity.heartbeat();
   const beat = setInterval(() => activity.heartbeat(), BEAT_MS);
   try {
-    const result = await attempt(deps, input, activity).catch((error: unknown) => {
-      throw input.last ? error : ownTrouble(error);
+    const result = await attemptNoted(deps, input, activity).catch((error: unknown) => {
+      throw input.last || error instanceof ApplicationFailure ? error : ownTrouble(error);
     });
     if (result.outcome !== 'failed') return result;
     await report(deps, input.consumerId, result);
@@ -37,14 +40,50 @@ export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<D
   }
 }
 
-function attempt(deps: DeliverDeps, input: DeliverInput, { info, cancellationSignal }: Context) {
+/** Makes an attempt. A lasting fault that is not the endpoint's is noted, and is a result. */
+async function attemptNoted(
+  deps: DeliverDeps,
+  input: DeliverInput,
+  activity: Context,
+): Promise<Delivered | FailedHead> {
+  const { consumerId } = input;
+  const noting = { ...deps, log: deps.context.log };
+  let lease: Lease | null = null;
+  const leased = (taken: Lease): void => {
+    lease = taken;
+  };
+  try {
+    const result = await attempt(deps, input, activity, leased);
+    if (result.outcome !== 'changed') await sendsAgain(noting, consumerId, lease);
+    return result;
+  } catch (error) {
+    const noted = await cannotSend(noting, input, { error, lease, isCrash: false });
+    return { outcome: noted === null ? 'changed' : 'unstartable', position: 0, ...noted };
+  }
+}
+
+function attempt(
+  deps: DeliverDeps,
+  input: DeliverInput,
+  { info, cancellationSignal }: Context,
+  leased: (lease: Lease) => void,
+) {
   const { context, holder, openSingle } = deps;
   const { consumerId, last: isLast, windowMs } = input;
   const clock = attemptClock(info, context.retryWindowMs);
   const isFirst = info.attempt === 1;
   const schedule = { ...clock, cancelled: cancellationSignal, isFirst, isLast };
   const sendWithinMs = SEND_WITHIN_MS;
-  return attemptHead({ consumerId, context, holder, openSingle, sendWithinMs, schedule, windowMs });
+  return attemptHead({
+    consumerId,
+    context,
+    holder,
+    openSingle,
+    sendWithinMs,
+    schedule,
+    leased,
+    windowMs,
+  });
 }
 
 /** Reports a failed attempt for the Temporal UI. If that fails, the consumer's row still shows the attempt. */

@@ -34,7 +34,10 @@ export interface OpenTarget {
   rateLimit: number | null;
 }
 
-/** Reads a target and unseals its secrets; null when there is no such target. */
+/**
+ * Reads a target and unseals its secrets; null when there is no such target. Throws `CannotStart` when
+ * something of it can't be read.
+ */
 export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
   const { rows } = await sql.query<Row>({
     name: 'open target',
@@ -100,4 +103,7 @@ export interface Row extends SealedRow {
   updated_at: string;
   blocked?: number;
   stopped?: number;
+  /** How many can't be sent to, and why, each reason once. */
+  faulty?: number;
+  faults?: string[] | null;
 }

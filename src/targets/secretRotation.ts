@@ -2,7 +2,9 @@ import { secretFor, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import { newSigningSecret } from '../egress/signing.ts';
 import {
+  openReplaced,
   openSigningSecret,
+  orUnreadable,
   PREVIOUS_SECRET,
   SIGNING_SECRET,
   type SealedRow,
@@ -28,18 +30,14 @@ export function rotateSigningSecret(
   { expiresInS, seed, now }: { expiresInS: number; seed: Seed; now: number },
 ): { secret: string; stored: RotatedSecrets | null } {
   const secret = newSigningSecret(secretFor('signing secret', seed));
-  const inUse = openSigningSecret(row, vault);
-  if (secret === inUse || secret === openReplaced(row, vault)) return { secret, stored: null };
+  const inUse = orUnreadable(() => openSigningSecret(row, vault));
+  if (secret === inUse || secret === orUnreadable(() => openReplaced(row, vault)))
+    return { secret, stored: null };
   const sealed = vault.seal(secret, SIGNING_SECRET(row.id));
-  if (expiresInS === 0)
+  // A secret that can't be read could not sign as well: this ends it.
+  if (expiresInS === 0 || inUse === null)
     return { secret, stored: { secret: sealed, previous: null, previousUntil: null } };
   const previous = vault.seal(inUse, PREVIOUS_SECRET(row.id));
   const previousUntil = new Date(now + expiresInS * 1_000).toISOString();
   return { secret, stored: { secret: sealed, previous, previousUntil } };
-}
-
-/** The secret that the newest rotation replaced, expired or not; null when none is kept. */
-function openReplaced(row: SealedRow, vault: Vault): string | null {
-  if (row.signing_secret_previous === null) return null;
-  return vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id));
 }

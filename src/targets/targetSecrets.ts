@@ -1,5 +1,6 @@
 import type { Vault } from '../db/vault.ts';
-import type { Credentials } from '../schema/target.ts';
+import { CannotStart } from '../rules/startFault.ts';
+import { Credentials } from '../schema/target.ts';
 
 /** The sealed part of a row of `targets`. */
 export interface SealedRow {
@@ -15,14 +16,26 @@ export const CREDENTIALS = (id: string): string => `targets:credentials:${id}`;
 export const SIGNING_SECRET = (id: string): string => `targets:signing_secret:${id}`;
 export const PREVIOUS_SECRET = (id: string): string => `targets:signing_secret_previous:${id}`;
 
-/** Unseals a target's credentials. */
+const SAVE = 'save the credentials again, or add the key that sealed them back';
+const ROTATE = 'rotate the signing secret, or add the key that sealed it back';
+
+/** Unseals a target's credentials; throws `CannotStart` when they can't be read. */
 export function openCredentials(row: SealedRow, vault: Vault): Credentials {
-  return JSON.parse(vault.open(row.credentials, CREDENTIALS(row.id))) as Credentials;
+  const place = CREDENTIALS(row.id);
+  const text = opened(vault, row.credentials, place, (why) => {
+    const detail = `What is stored as the target's credentials ${why}: ${SAVE}`;
+    return new CannotStart('credentials_unreadable', detail);
+  });
+  const read = Credentials.safeParse(parsed(text));
+  if (read.success) return read.data;
+  // The cause is left out, as it would quote secrets.
+  const detail = `What is stored as the target's credentials has a form that this version does not know: ${SAVE}`;
+  throw new CannotStart('credentials_unreadable', detail);
 }
 
-/** Unseals a target's current signing secret. */
+/** Unseals a target's current signing secret; throws `CannotStart` when it can't be read. */
 export function openSigningSecret(row: SealedRow, vault: Vault): string {
-  return vault.open(row.signing_secret, SIGNING_SECRET(row.id));
+  return openSecret(vault, row.signing_secret, SIGNING_SECRET(row.id), 'signing secret');
 }
 
 /** The previous signing secret while it still signs, until `until` (unix ms); null afterwards. */
@@ -30,8 +43,75 @@ export function openPrevious(
   row: SealedRow,
   vault: Vault,
 ): { secret: string; until: number } | null {
-  if (row.signing_secret_previous === null || row.previous_expires_at === null) return null;
+  if (row.previous_expires_at === null) return null;
   const until = Date.parse(row.previous_expires_at);
   if (until <= Date.now()) return null;
-  return { secret: vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id)), until };
+  const secret = openReplaced(row, vault);
+  return secret === null ? null : { secret, until };
+}
+
+/** The secret that the newest rotation replaced, expired or not; null when none is kept. */
+export function openReplaced(row: SealedRow, vault: Vault): string | null {
+  const { signing_secret_previous: sealed } = row;
+  if (sealed === null) return null;
+  return openSecret(vault, sealed, PREVIOUS_SECRET(row.id), 'previous signing secret');
+}
+
+/** The value that `open` reads; null when what is stored can't be read. */
+export function orUnreadable<T>(open: () => T): T | null {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof CannotStart) return null;
+    throw error;
+  }
+}
+
+/** Sentences on what of a target's secrets can't be read, and what to do; empty when everything can. */
+export function unreadableSecrets(row: SealedRow, vault: Vault): string[] {
+  const notes: string[] = [];
+  for (const open of [openCredentials, openSigningSecret, openPrevious]) {
+    try {
+      open(row, vault);
+    } catch (error) {
+      if (!(error instanceof CannotStart)) throw error;
+      notes.push(error.message);
+    }
+  }
+  return notes;
+}
+
+function openSecret(vault: Vault, sealed: string, place: string, name: string): string {
+  const unreadable = (why: string): CannotStart =>
+    new CannotStart(
+      'signing_secret_unreadable',
+      `What is stored as the target's ${name} ${why}: ${ROTATE}`,
+    );
+  const secret = opened(vault, sealed, place, unreadable);
+  // Two characters of base64 are the least that hold a byte.
+  if (!/^(?:whsec_)?[\w+/-]{2,}=*$/u.test(secret)) throw unreadable('is not whsec_ and base64');
+  return secret;
+}
+
+function opened(
+  vault: Vault,
+  sealed: string,
+  place: string,
+  unreadable: (why: string) => CannotStart,
+): string {
+  try {
+    return vault.open(sealed, place);
+  } catch (error) {
+    // The vault's sentences begin with the place, and hold no part of the secret.
+    const why = error instanceof Error ? error.message : 'does not open';
+    throw unreadable(why.startsWith(`${place} `) ? why.slice(place.length + 1) : 'does not open');
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the error would quote the text
+  }
 }

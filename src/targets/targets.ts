@@ -6,9 +6,10 @@ import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { newSigningSecret } from '../egress/signing.ts';
+import { CannotStart } from '../rules/startFault.ts';
 import type { Credentials, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
-import { mask, masked, refuseElsewhere, unmasked } from './credentials.ts';
+import { mask, masked, refuseElsewhere, unmasked, UNREADABLE } from './credentials.ts';
 import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
 import { rotateSigningSecret } from './secretRotation.ts';
 import { targetHealth } from './targetHealth.ts';
@@ -16,7 +17,9 @@ import {
   CREDENTIALS,
   openCredentials,
   openSigningSecret,
+  orUnreadable,
   SIGNING_SECRET,
+  unreadableSecrets,
 } from './targetSecrets.ts';
 
 /** The endpoints that consumers send to. Secrets are sealed at rest and masked in answers. */
@@ -34,7 +37,10 @@ export interface Targets {
    * and ends none. Null when there is no such target.
    */
   rotateSecret(id: string, expiresInS: number, seed?: Seed): Promise<Target | null>;
-  /** Reads a target for sending, with its secrets unsealed; null when there is none. */
+  /**
+   * Reads a target for sending, with its secrets unsealed; null when there is none. Throws a `Refusal`
+   * (409) when they can't be read.
+   */
   open(id: string): Promise<OpenTarget | null>;
   /** Opens a target that is not stored, with a new signing secret; throws a `Refusal` if it is invalid. */
   openDraft(input: TargetInput): OpenTarget;
@@ -65,7 +71,7 @@ export function createTargets(deps: {
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
     rotateSecret: (id, expiresInS, seed = newSeed()) =>
       db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, seed)),
-    open: (id) => openTarget(db, vault, id),
+    open: (id) => openTarget(db, vault, id).catch(refuseUnreadable),
     openDraft: (input) => {
       refuse(input);
       return openDraft(input);
@@ -83,15 +89,24 @@ export function createTargets(deps: {
   };
 }
 
+/** Refuses (409) to use a target of which something can't be read. */
+export function refuseUnreadable(error: unknown): never {
+  if (!(error instanceof CannotStart)) throw error;
+  throw new Refusal({ status: 409, code: 'target_unreadable', detail: `${error.message}.` });
+}
+
 /** Selects the targets of `rows` (all columns), with how many of their consumers are in trouble. */
 function selectTargets(rows: string): string {
   return `
-    select t.*, used.blocked, used.stopped
+    select t.*, used.blocked, used.stopped, used.faulty, used.faults
       from (${rows}) t
       left join lateral (
         select count(*) filter (where k.status = 'blocked') as blocked,
-               count(*) filter (where k.status = 'stopped') as stopped
+               count(*) filter (where k.status = 'stopped') as stopped,
+               count(f.consumer_id) as faulty,
+               array_agg(distinct f.detail) filter (where f.consumer_id is not null) as faults
           from consumers k
+          left join start_faults f on f.consumer_id = k.id and k.status in ('active', 'blocked')
          where k.target_id = t.id and k.deleted_at is null
       ) used on true
      order by t.created_at desc, t.id desc`;
@@ -131,7 +146,8 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed):
   });
   const row = rows[0] ?? (await find(sql, id));
   if (row === null) throw new Error(`target ${id} was deleted while its creation was repeated`);
-  return { ...toTarget(row, vault), signing_secret: openSigningSecret(row, vault) };
+  const made = orUnreadable(() => openSigningSecret(row, vault));
+  return { ...toTarget(row, vault), ...(made === null ? {} : { signing_secret: made }) };
 }
 
 async function list(
@@ -175,19 +191,16 @@ async function update(
   });
   const row = rows[0];
   if (row === undefined) return null;
-  if (
-    patch.signing_secret !== undefined &&
-    patch.signing_secret !== mask(openSigningSecret(row, vault))
-  ) {
+  if (patch.signing_secret !== undefined && patch.signing_secret !== maskedSecret(row, vault)) {
     throw refuseField('/signing_secret', 'can only be sent back as it came, masked');
   }
-  const stored = openCredentials(row, vault);
+  const stored = orUnreadable(() => openCredentials(row, vault));
   const credentials =
     patch.credentials === undefined ? stored : unmasked(patch.credentials, stored);
   const ca = patch.ca === undefined ? row.ca : patch.ca;
   const { base_url = row.base_url, headers = row.headers } = patch;
-  refuse({ base_url, headers, credentials, ca });
-  if (keepsSecret(patch.credentials, credentials)) {
+  refuse({ base_url, headers, credentials: credentials ?? { type: 'none' }, ca });
+  if (credentials === null || keepsSecret(patch.credentials, credentials)) {
     refuseElsewhere(credentials, base_url, row.base_url);
   }
   await tx.query({
@@ -202,7 +215,7 @@ async function update(
       id,
       patch.name ?? row.name,
       base_url,
-      patch.credentials === undefined
+      patch.credentials === undefined || credentials === null
         ? row.credentials
         : vault.seal(JSON.stringify(credentials), CREDENTIALS(id)),
       JSON.stringify(headers),
@@ -285,20 +298,27 @@ async function remove(tx: Sql, id: string): Promise<boolean> {
   return true;
 }
 
+/** The signing secret as the API shows it; all of it is masked when it can't be read. */
+function maskedSecret(row: Row, vault: Vault): string {
+  return mask(orUnreadable(() => openSigningSecret(row, vault)) ?? '');
+}
+
+/** A target as the API shows it. What of it can't be read is shown as such, and spoils no list. */
 function toTarget(row: Row, vault: Vault): Target {
+  const credentials = orUnreadable(() => openCredentials(row, vault));
   return {
     id: row.id,
     name: row.name,
     kind: row.kind,
     base_url: row.base_url,
-    credentials: masked(openCredentials(row, vault)),
+    credentials: credentials === null ? UNREADABLE : masked(credentials),
     headers: row.headers,
     ca: row.ca,
-    signing_secret: mask(openSigningSecret(row, vault)),
+    signing_secret: maskedSecret(row, vault),
     timeout_ms: row.timeout_ms,
     max_in_flight: row.max_in_flight,
     rate_limit: row.rate_limit,
-    health: targetHealth(row.blocked ?? 0, row.stopped ?? 0, new Date()),
+    health: targetHealth(row, unreadableSecrets(row, vault), new Date()),
     metadata: row.metadata,
     created_at: row.created_at,
     updated_at: row.updated_at,

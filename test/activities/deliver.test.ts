@@ -12,6 +12,7 @@ import {
   WINDOW_MS,
   type BlockedConsumer,
 } from '../support/blocked.ts';
+import { faultsOf } from '../support/faults.ts';
 import { accept, answer } from '../support/receiver.ts';
 
 /** One attempt as Temporal makes it; what it throws is a value. */
@@ -21,7 +22,8 @@ function deliverOnce(
 ): Promise<unknown> {
   const { context, openSingle, consumerId } = blocked;
   const reportHead = (): Promise<void> => Promise.resolve();
-  const deps = { context, holder: HOLDER, openSingle, reportHead, ...fields };
+  const noting = faultsOf(blocked.api.api.db);
+  const deps = { context, holder: HOLDER, openSingle, reportHead, ...noting, ...fields };
   const now = Date.now();
   const environment = new MockActivityEnvironment(
     {
