@@ -6,6 +6,7 @@ import { expect, test, vi } from 'vitest';
 import { attemptClock } from '../../src/activities/clock.ts';
 import type { HeadReport } from '../../src/activities/contract.ts';
 import { deliver, type DeliverDeps } from '../../src/activities/deliver.ts';
+import { WillPass } from '../../src/rules/startFault.ts';
 import {
   HOLDER,
   openBlockedConsumer,
@@ -85,7 +86,7 @@ test('our own trouble is tried again soon, whatever the backoff of the endpoint'
   });
   // No retry follows the last one, so it is thrown as it came.
   const last = await deliverOnce(blocked, { openSingle, last: true });
-  expect(last).toEqual(new Error(message));
+  expect(last).toEqual(new WillPass(message));
   expect(last).not.toBeInstanceOf(ApplicationFailure);
   const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const context = { ...blocked.context, loadConfig: () => Promise.reject(away) };
