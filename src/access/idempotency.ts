@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
+import { Refusal } from '../db/refusal.ts';
 import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 
@@ -32,7 +33,10 @@ export type Begun =
 
 /** Keeps the answers to requests with an `Idempotency-Key`, sealed, for 24 hours. */
 export interface Idempotency {
-  /** Claims the key for a new run, unless another one holds it or has answered. */
+  /**
+   * Claims the key for a new run, unless another one holds it or has answered. Throws a `Refusal` (409) when
+   * what is stored for the key can't be opened.
+   */
   begin(request: Repeatable): Promise<Begun>;
   /** Stores the answer; has no effect when another run has taken the key over. */
   finish(request: Repeatable, run: string, answer: StoredAnswer): Promise<void>;
@@ -79,15 +83,25 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
   function readRow(request: Repeatable, row: Row): Begun {
     if (!isSame(request, row)) return { kind: 'mismatch', method: row.method, path: row.path };
     if (row.state === 'running') return { kind: 'running' };
-    const sealed = JSON.parse(vault.open(row.answer, aad(request, 'answer'))) as Omit<
-      StoredAnswer,
-      'status'
-    >;
+    const text = opened(row.answer, request, 'answer');
+    const sealed = JSON.parse(text) as Omit<StoredAnswer, 'status'>;
     return { kind: 'done', answer: { status: row.status, ...sealed } };
   }
 
   function openSeed(request: Repeatable, { id, seed }: SealedSeed): Seed {
-    return { id, bytes: Buffer.from(vault.open(seed, aad(request, 'seed')), 'base64') };
+    return { id, bytes: Buffer.from(opened(seed, request, 'seed'), 'base64') };
+  }
+
+  /** Unseals; refuses (409) what no configured key opens: the request must not be done a second time. */
+  function opened(sealed: string, request: Repeatable, column: 'answer' | 'seed'): string {
+    try {
+      return vault.open(sealed, aad(request, column));
+    } catch {
+      const detail =
+        `What is stored for the Idempotency-Key ${request.key} can't be opened with MILLRACE_ENCRYPTION_KEYS; ` +
+        'the request may have been done: look at what it was to make, then use another key';
+      throw new Refusal({ status: 409, code: 'idempotency_unreadable', detail });
+    }
   }
 
   async function finish(request: Repeatable, run: string, answer: StoredAnswer): Promise<void> {

@@ -33,7 +33,7 @@ export interface ControlActivities {
 /** The activities of the region's delivery queue, which are the only senders. */
 export interface DeliveryActivities {
   /** Delivers entries until the drain ends. The result holds no data of entries. */
-  drain(input: Of): Promise<Drained>;
+  drain(input: DrainInput): Promise<Drained>;
   /** Makes one attempt at the failing head; Temporal's retry policy repeats it. */
   deliver(input: DeliverInput): Promise<Delivered>;
 }
@@ -43,8 +43,25 @@ export interface Of {
   consumerId: string;
 }
 
+/** The input of `drain`. */
+export interface DrainInput extends Of {
+  /**
+   * Whether the workflow itself waits when the consumer can't be sent to; older ones leave that to Temporal's
+   * retries.
+   */
+  waits?: boolean;
+}
+
+/** What an activity adds to its result when a lasting fault that is not the endpoint's kept it from sending. */
+export interface CannotStartNow {
+  /** A sentence for people. */
+  cannotStart?: string;
+  /** Milliseconds until it is tried again. */
+  againInMs?: number;
+}
+
 /** The input of `deliver`. */
-export interface DeliverInput extends Of {
+export interface DeliverInput extends DrainInput {
   /** Whether no retry follows, whatever comes of it. */
   last: boolean;
   /** The retry window with which the workflow planned, ms; older histories lack it. */
@@ -52,8 +69,8 @@ export interface DeliverInput extends Of {
 }
 
 /** How a drain ended, or why it was not started. */
-export interface Drained {
-  reason: 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced' | 'gone' | 'parked';
+export interface Drained extends CannotStartNow {
+  reason: 'idle' | 'blocked' | 'changed' | 'yielded' | 'fenced' | 'gone' | 'parked' | 'unstartable';
   position: number;
   /** A sentence about the failing head for `blocked` and `gone`; otherwise null. */
   failure: string | null;
@@ -62,13 +79,14 @@ export interface Drained {
 }
 
 /** How `deliver` ended, unless the endpoint failed. */
-export interface Delivered {
+export interface Delivered extends CannotStartNow {
   /**
    * `delivered`: the endpoint took an entry. `clear`: nothing is left to try. `parked`: the endpoint
    * takes other entries, so the head was parked. `changed`: the consumer is no longer blocked, or the
-   * retry window has another length. `gone`: the endpoint answered 410.
+   * retry window has another length. `gone`: the endpoint answered 410. `unstartable`: a lasting fault
+   * that is not the endpoint's kept it from being tried.
    */
-  outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone';
+  outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone' | 'unstartable';
   position: number;
 }
 

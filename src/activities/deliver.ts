@@ -5,13 +5,15 @@ import { SEND_WITHIN_MS } from '../consumers/untilInForce.ts';
 import { mayBeRepeated } from '../db/errors.ts';
 import type { FailedHead } from '../delivery/attemptScene.ts';
 import { attemptHead, type HeadAttempt } from '../delivery/headAttempt.ts';
+import type { Lease } from '../progress/lease.ts';
+import { cannotSend, sendsAgain, type CannotSendDeps } from './cannotSend.ts';
 import { attemptClock } from './clock.ts';
 import type { Delivered, DeliverFailure, DeliverInput, HeadReport } from './contract.ts';
 
-export interface DeliverDeps extends Pick<
-  HeadAttempt,
-  'context' | 'holder' | 'openSingle' | 'lateAnswers'
-> {
+export interface DeliverDeps
+  extends
+    Pick<HeadAttempt, 'context' | 'holder' | 'openSingle' | 'lateAnswers'>,
+    Omit<CannotSendDeps, 'log'> {
   /** Reports to the consumer's workflow how an attempt ended, for people who look at its page. */
   reportHead: (consumerId: string, failing: HeadReport) => Promise<void>;
 }
@@ -29,8 +31,8 @@ export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<D
   activity.heartbeat();
   const beat = setInterval(() => activity.heartbeat(), BEAT_MS);
   try {
-    const result = await attempt(deps, input, activity).catch((error: unknown) => {
-      throw input.last ? error : ownTrouble(error);
+    const result = await attemptNoted(deps, input, activity).catch((error: unknown) => {
+      throw input.last || error instanceof ApplicationFailure ? error : ownTrouble(error);
     });
     if (result.outcome !== 'failed') return result;
     await report(deps, input.consumerId, result);
@@ -40,7 +42,34 @@ export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<D
   }
 }
 
-function attempt(deps: DeliverDeps, input: DeliverInput, { info, cancellationSignal }: Context) {
+/** Makes an attempt. A lasting fault that is not the endpoint's is noted, and is a result. */
+async function attemptNoted(
+  deps: DeliverDeps,
+  input: DeliverInput,
+  activity: Context,
+): Promise<Delivered | FailedHead> {
+  const { consumerId } = input;
+  const noting = { ...deps, log: deps.context.log };
+  let lease: Lease | null = null;
+  const leased = (taken: Lease): void => {
+    lease = taken;
+  };
+  try {
+    const result = await attempt(deps, input, activity, leased);
+    if (result.outcome !== 'changed') await sendsAgain(noting, consumerId, lease);
+    return result;
+  } catch (error) {
+    const noted = await cannotSend(noting, input, { error, lease, isCrash: false });
+    return { outcome: noted === null ? 'changed' : 'unstartable', position: 0, ...noted };
+  }
+}
+
+function attempt(
+  deps: DeliverDeps,
+  input: DeliverInput,
+  { info, cancellationSignal }: Context,
+  leased: (lease: Lease) => void,
+) {
   const { context, holder, openSingle, lateAnswers } = deps;
   const { consumerId, last: isLast, windowMs } = input;
   const clock = attemptClock(info, context.retryWindowMs, context.now);
@@ -48,7 +77,7 @@ function attempt(deps: DeliverDeps, input: DeliverInput, { info, cancellationSig
   const schedule = { ...clock, cancelled: cancellationSignal, isFirst, isLast };
   const sendWithinMs = SEND_WITHIN_MS;
   const process = { context, holder, openSingle, lateAnswers };
-  return attemptHead({ ...process, consumerId, sendWithinMs, schedule, windowMs });
+  return attemptHead({ ...process, consumerId, sendWithinMs, schedule, leased, windowMs });
 }
 
 /** Reports a failed attempt for the Temporal UI. If that fails, the consumer's row still shows the attempt. */

@@ -47,6 +47,14 @@ export interface AlertItem extends Partial<Lost> {
   waiting: number;
   /** The consumer's page in the console. */
   url: string;
+  /** Set when a lasting fault that is not the endpoint's keeps the consumer from being sent to. */
+  cannot_start?: CannotStartNote;
+}
+
+/** The fault that keeps a consumer from being sent to, by its code, and since when (RFC 3339). */
+export interface CannotStartNote {
+  code: string;
+  since: string;
 }
 
 /** The columns of `Troubled` but for `failing_since`, of rows k (consumers), c (cursors), t (targets), s (streams). */
@@ -65,24 +73,37 @@ export interface Alert {
   troubled: Troubled;
   /** Makes the Message-ID unique; the consumer's version unless given. */
   key?: string;
+  /** Set for a fault that keeps the consumer from being sent to; such mails are shared as those of stops are. */
+  cannotStart?: CannotStartNote;
 }
 
 /** Describes one consumer for a mail or a webhook. */
 export function itemOf(
-  { consumerId, reason, troubled }: Pick<Alert, 'consumerId' | 'reason' | 'troubled'>,
+  {
+    consumerId,
+    reason,
+    troubled,
+    cannotStart,
+  }: Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'>,
   publicUrl: string,
 ): AlertItem {
-  const { origin, pathname } = new URL(troubled.target_url); // the rest often carries keys
   return {
     consumer_id: consumerId,
     name: troubled.name,
     reason,
     target: troubled.target_name,
-    endpoint: `${origin}${pathname}`,
+    endpoint: endpointOf(troubled.target_url),
     failing_since: troubled.failing_since,
     last_failure: troubled.last_failure,
     position: troubled.position,
     waiting: troubled.waiting,
     url: `${publicUrl}/consumers/${consumerId}`,
+    ...(cannotStart === undefined ? {} : { cannot_start: cannotStart }),
   };
+}
+
+/** Origin and path of a URL, as the rest often carries keys; a stored URL that can't be read must not stop alerts. */
+function endpointOf(text: string): string {
+  const url = URL.parse(text);
+  return url === null ? "a URL that can't be read" : `${url.origin}${url.pathname}`;
 }

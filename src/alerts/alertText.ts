@@ -16,13 +16,21 @@ interface Saying {
 
 const resume = (consumerId: string): string => `millrace consumers resume ${consumerId}`;
 const show = (consumerId: string): string => `millrace consumers get ${consumerId}`;
-const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost', Saying> = {
+const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart', Saying> = {
   warning: {
     subject: 'Failing',
     lead: ({ name, reason }) => `Consumer "${name}" has been failing for a while: ${reason}.`,
     all: 'have been failing for a while',
     waits: 'Nothing is lost.',
     next: 'It is tried again by itself until the retry window ends. To try at once:',
+    command: (consumerId) => `millrace retry ${consumerId}`,
+  },
+  cannotStart: {
+    subject: 'Cannot be sent to',
+    lead: ({ name, reason }) => `Consumer "${name}" can't be sent to. ${reason}.`,
+    all: "can't be sent to",
+    waits: 'Nothing is lost.',
+    next: 'This is not the fault of the endpoint. It is tried again every few minutes, and at once after a change of the consumer or its target. To try at once:',
     command: (consumerId) => `millrace retry ${consumerId}`,
   },
   stopped: {
@@ -78,6 +86,7 @@ const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost', Saying> =
 };
 
 function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying {
+  if (kind === 'warning' && first?.cannot_start !== undefined) return SAYS.cannotStart;
   if (kind !== 'retention') return SAYS[kind];
   return first?.first === undefined ? SAYS.aging : SAYS.lost;
 }
@@ -156,8 +165,14 @@ function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
   return [head, ...each];
 }
 
-function sharedFacts({ endpoint, failing_since, last_failure }: AlertItem): Section['facts'] {
+function sharedFacts({
+  endpoint,
+  failing_since,
+  last_failure,
+  cannot_start,
+}: AlertItem): Section['facts'] {
   const facts: Section['facts'] = [['Endpoint', endpoint]];
+  if (cannot_start !== undefined) facts.push(['Since', cannot_start.since]);
   if (failing_since !== null) facts.push(['Failing since', failing_since]);
   if (last_failure === null) return facts;
   const { code, detail, at } = last_failure;

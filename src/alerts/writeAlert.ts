@@ -15,7 +15,7 @@ export function mailGraceMs(retryWindowMs: number): number {
 /**
  * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the
  * caller's transaction. Stops of one target within a minute share a mail if they have the same
- * recipients.
+ * recipients, and so do consumers that the same fault keeps from being sent to.
  */
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
@@ -29,9 +29,10 @@ export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert):
     alerts: [{ id: newId(), consumerId, at, item }],
   };
   await insertAlerts(sql, [told]);
-  const stops = kind === 'stopped' || kind === 'gone';
-  const mail = toMail(told, stops ? mailGraceMs(options.retryWindowMs) : 0);
-  const joined = stops ? await joinMail(sql, mail) : null;
+  // What keeps one consumer of a target from being sent to often keeps them all.
+  const isShared = kind === 'stopped' || kind === 'gone' || alert.cannotStart !== undefined;
+  const mail = toMail(told, isShared ? mailGraceMs(options.retryWindowMs) : 0);
+  const joined = isShared ? await joinMail(sql, mail) : null;
   if (joined === null) await putMails(sql, [mail]);
   else await setMessageId(sql, mail.alertId, joined);
   if (options.alertWebhook) await putWebhooks(sql, webhooksOf([told]));

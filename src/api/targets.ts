@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
 import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { TargetTest } from '../schema/targetTest.ts';
-import type { Targets } from '../targets/targets.ts';
+import { refuseUnreadable, type Targets } from '../targets/targets.ts';
 import type { TestTarget } from '../targets/testTarget.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
@@ -42,7 +42,7 @@ export function createTargetRoutes({
     const { id } = c.req.valid('param');
     const target = await targets.open(id);
     if (target === null) throw unknownId('target', id);
-    const tested = await testTarget(target, c.var.seed.id);
+    const tested = await testTarget(target, c.var.seed.id).catch(refuseUnreadable);
     if (tested.outcome === 'delivered') await targets.tested(id);
     return c.json(tested, 200);
   });
@@ -136,8 +136,8 @@ const PATCH = createRoute({
   path: '/v1/targets/{id}',
   summary: 'Change a target',
   description:
-    'Replaces the given fields. A secret that is sent back masked stays as it is stored. Answered once ' +
-    'no request can start any more by what was before.',
+    'Replaces the given fields. A secret that is sent back masked stays as it is stored, and so do ' +
+    'credentials of the type `unreadable`. Answered once no request can start any more by what was before.',
   request: { params: IdParam, body: jsonBody(TargetPatch) },
   responses: { 200: json(Target, 'The target'), ...problems(400, 404, 413, 415, 422) },
 });
@@ -160,8 +160,8 @@ const ROTATE = createRoute({
   path: '/v1/targets/{id}/rotate-secret',
   summary: 'Create a new signing secret',
   description:
-    'The current secret signs as well until it expires; one from an earlier rotation ends immediately. ' +
-    'Answered once every request that starts is signed by the new one.',
+    'The current secret signs as well until it expires, unless it can not be read; one from an earlier ' +
+    'rotation ends immediately. Answered once every request that starts is signed by the new one.',
   request: { params: IdParam, body: { ...jsonBody(SecretRotation), required: false } },
   responses: {
     200: json(Target, 'The target, with its whole new signing secret this once'),
@@ -178,9 +178,10 @@ const TEST = createRoute({
   description:
     'Sends a signed webhook with the body {"test":{…}}. The answer is 200 whatever the endpoint ' +
     'answers. If that is a success, blocked consumers of the target try again immediately. After a ' +
-    'timeout it waits twice as long again, up to 30 s, and `detail` says whether the endpoint answers late.',
+    'timeout it waits twice as long again, up to 30 s, and `detail` says whether the endpoint answers ' +
+    'late. 409 when something of the target can not be read; its health says what.',
   request: { params: IdParam },
-  responses: { 200: json(TargetTest, 'The outcome'), ...problems(404) },
+  responses: { 200: json(TargetTest, 'The outcome'), ...problems(404, 409) },
 });
 
 const TEST_DRAFT = createRoute({

@@ -12,12 +12,16 @@ export const CONSUMER_COLUMNS = [
   { title: 'WAITING', of: (one: Consumer) => one.lag.entries, right: true },
   { title: 'PARKED', of: (one: Consumer) => one.parked, right: true },
   { title: 'ID', of: (one: Consumer) => one.id },
-  { title: 'WHY', of: (one: Consumer) => one.status_reason ?? '' },
+  { title: 'WHY', of: (one: Consumer) => one.cannot_start?.detail ?? one.status_reason ?? '' },
 ];
 
 /** Prints a consumer and, if it is blocked or stopped, the command that gets it going again. */
 export function showConsumer(out: Output, one: Consumer): void {
   out.thing(one, consumerFields(one));
+  if (!out.isJson && one.cannot_start !== null) {
+    out.note(`When it is mended: millrace retry ${one.id}`);
+    return;
+  }
   if (out.isJson || (one.status !== 'stopped' && one.status !== 'blocked')) return;
   const next = one.status === 'stopped' ? `consumers resume ${one.id}` : `retry ${one.id}`;
   out.note(`When the endpoint is well again: millrace ${next}`);
@@ -32,6 +36,7 @@ export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
     ['Waiting', entries === 0 ? 'nothing' : `up to ${entries}, the oldest for ${span(seconds)}`],
     ['Parked', one.parked],
     ['Position', one.position],
+    ["Can't be sent to", one.cannot_start === null ? null : faultOf(one.cannot_start)],
     ['Failing since', one.failing_since],
     ['Next attempt', one.next_attempt_at],
     ['Health', [one.health.status, ...one.health.notes].join('; ')],
@@ -51,6 +56,10 @@ export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
     ['Created', one.created_at],
     ['Updated', one.updated_at],
   ];
+}
+
+function faultOf({ since, detail }: NonNullable<Consumer['cannot_start']>): string {
+  return `since ${since}: ${detail}`;
 }
 
 function listed(values: string[]): string {

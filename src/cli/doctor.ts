@@ -3,6 +3,7 @@ import { keptPostgresUrl } from '../embedded/postgres.ts';
 import { keptTemporalAddress } from '../embedded/temporal.ts';
 import { ConfigError, loadConfig, type Config } from '../process/config.ts';
 import { apiUrl, keyOf } from './context.ts';
+import { examineConsumers, examineTargets } from './doctorConsumers.ts';
 import { examineHere, hostsOf } from './doctorHere.ts';
 import { examinePostgres, examineTemporal } from './doctorServers.ts';
 import { CliError, describe, EXIT } from './exit.ts';
@@ -91,7 +92,9 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
       const answer = await fetch(ui, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
       if (answer !== null) findings.push(...clockOf('Temporal', answer, sent));
     }
-    hosts = hostsOf((await client.targets.list({ limit: 100 })).data);
+    const { data: targets } = await client.targets.list({ limit: 100 });
+    findings.push(await examineConsumers(client), ...examineTargets(targets));
+    hosts = hostsOf(targets);
   } catch (error) {
     const isKey = error instanceof ClientError && [401, 403].includes(error.status);
     const fix = isKey ? 'Give the key that the API was started with' : 'See the lines above';

@@ -26,6 +26,8 @@ export interface HealthInput {
   waiting: number;
   parked: number;
   deadLetters: number;
+  /** The lasting fault that keeps it from being sent to; null: there is none. */
+  cannotStart: { detail: string; since: string; next_try_at: string } | null;
   /** The age of what waits, if it is old enough to be lost soon; otherwise null. */
   aging: Aging | null;
   filter: Filter;
@@ -37,6 +39,7 @@ export interface HealthInput {
 /** Describes a consumer's state in sentences. `error` needs an operator's action; `warn` may pass by itself. */
 export function consumerHealth(input: HealthInput): Health {
   const notes: string[] = [];
+  if (input.cannotStart !== null) notes.push(cannotStart(input.cannotStart, input.now));
   if (input.status === 'stopped') notes.push(stopped(input));
   if (input.status === 'blocked') notes.push(blocked(input));
   if (input.aging !== null) notes.push(capital(agingText(input.aging)));
@@ -53,8 +56,21 @@ export function consumerHealth(input: HealthInput): Health {
   if (!input.alertsReachSomeone) {
     notes.push('No alert address: set alert_emails or MILLRACE_ALERT_EMAIL');
   }
-  const status = input.status === 'stopped' ? 'error' : notes.length > 0 ? 'warn' : 'ok';
+  const isError = input.status === 'stopped' || input.cannotStart !== null;
+  const status = isError ? 'error' : notes.length > 0 ? 'warn' : 'ok';
   return { status, notes, time: input.now.toISOString() };
+}
+
+function cannotStart(
+  { detail, since, next_try_at }: NonNullable<HealthInput['cannotStart']>,
+  now: Date,
+): string {
+  return `Can't be sent to since ${clock(since, now)}: ${lower(detail)}; the next try is at ${clock(next_try_at, now)}`;
+}
+
+/** A sentence as it goes on after a colon. */
+function lower(text: string): string {
+  return `${text.slice(0, 1).toLowerCase()}${text.slice(1)}`;
 }
 
 function stopped({ statusReason, failingSince, now }: HealthInput): string {

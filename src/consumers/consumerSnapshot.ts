@@ -63,10 +63,15 @@ export async function loadSnapshot(sql: Sql, consumerId: string): Promise<Consum
   const row = rows[0];
   if (row === undefined) return null;
   const { baseUrl, ...rest } = row;
-  return { ...rest, targetHost: baseUrl === null ? '' : new URL(baseUrl).host };
+  // A stored URL that can't be read is shown as it is.
+  const targetHost = baseUrl === null ? '' : (URL.parse(baseUrl)?.host ?? baseUrl);
+  return { ...rest, targetHost };
 }
 
-/** Reads the newest filter, its lists cut to 256 KB together so that a workflow can hold them. */
+/**
+ * Reads the newest filter, its lists cut to 256 KB together so that a workflow can hold them. What of it
+ * can't be read is left out, as if it were cut off.
+ */
 export async function loadFilter(
   sql: Sql,
   consumerId: string,
@@ -77,13 +82,16 @@ export async function loadFilter(
        where consumer_id = $1 order by version desc limit 1`,
     values: [consumerId],
   });
-  const row = rows[0];
-  if (row === undefined) throw new Error(`consumer ${consumerId} has no filter`);
+  const [row = { syncs: [], collections: [], event_types: [] }] = rows;
   let room = MAX_LIST_BYTES;
-  let truncated = false;
-  const cut = (list: string[]): string[] => {
+  let truncated = rows.length === 0;
+  const cut = (list: unknown[]): string[] => {
     const kept: string[] = [];
     for (const value of list) {
+      if (typeof value !== 'string') {
+        truncated = true;
+        continue;
+      }
       room -= Buffer.byteLength(value) + 4;
       if (room < 0) {
         truncated = true;

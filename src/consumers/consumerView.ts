@@ -44,6 +44,8 @@ export interface ConsumerRow {
   parked_due_at: string | null;
   /** The age of the first entry after `shown`, whether it matches or not, in seconds. */
   seconds: number | null;
+  /** The lasting fault that keeps it from being sent to; null: there is none. */
+  cannot_start: Consumer['cannot_start'];
 }
 
 /**
@@ -53,21 +55,29 @@ export interface ConsumerRow {
 export function selectConsumers(rows: string): string {
   return `
     with page as materialized (${rows})
-    select k.id, k.name, k.target_id, k.stream, k.path, f.syncs, f.collections, f.event_types,
+    select k.id, k.name, k.target_id, k.stream, k.path,
+           array_remove(coalesce(f.syncs, '{}'), null) as syncs,
+           array_remove(coalesce(f.collections, '{}'), null) as collections,
+           array_remove(coalesce(f.event_types, '{}'), null) as event_types,
            k.ordering, k.alert_emails, k.status, k.status_reason, stand.shown, c.ahead,
            s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
            p.parked, p.parked_due_at,
            (select count(*) from dead_letters d where d.consumer_id = k.id) as dead,
            exists (select from aging a where a.consumer_id = k.id and a.warned_at is not null) as aging,
-           f.version as filter_version, f.filter_from, k.region, k.metadata, k.created_at, k.updated_at,
-           greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds
+           coalesce(f.version, k.filter_version) as filter_version,
+           coalesce(f.filter_from, 0) as filter_from, k.region, k.metadata, k.created_at, k.updated_at,
+           greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds,
+           case when sf.consumer_id is not null then json_build_object(
+             'code', sf.code, 'detail', sf.detail, 'since', sf.since,
+             'next_try_at', sf.next_try_at) end as cannot_start
       from page k
       join cursors c on c.consumer_id = k.id
-     cross join lateral ( -- the one in force: a sender may still go by an older one than the newest
+      left join lateral ( -- the one in force: a sender may still go by an older one than the newest
         select version, filter_from, syncs, collections, event_types from filter_versions
          where consumer_id = k.id and filter_from is not null
          order by version desc limit 1
-     ) f
+     ) f on true -- a consumer whose filter is lost is shown all the same
+      left join start_faults sf on sf.consumer_id = k.id and k.status in ('active', 'blocked')
      cross join lateral (
         select count(*) as parked,
                case when min(due_ms) is not null then k.active_since
@@ -161,6 +171,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     parked: row.parked,
     next_attempt_at: nextAttemptAt,
     failing_since: row.failing_since,
+    cannot_start: row.cannot_start === null ? null : cannotStartOf(row.cannot_start),
     filter_version: row.filter_version,
     filter_from: row.filter_from,
     region: row.region,
@@ -175,6 +186,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
       waiting: lag.entries,
       parked: row.parked,
       deadLetters: row.dead,
+      cannotStart: row.cannot_start,
       aging: agingOf(row, lag, settings.eventRetentionMs),
       filter: filterOf(row),
       alertsReachSomeone: settings.alertsByDefault || row.alert_emails.length > 0,
@@ -183,6 +195,16 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     metadata: row.metadata,
     created_at: row.created_at,
     updated_at: row.updated_at,
+  };
+}
+
+/** JSON of Postgres has another form of times. */
+function cannotStartOf(fault: NonNullable<Consumer['cannot_start']>): Consumer['cannot_start'] {
+  const { since, next_try_at } = fault;
+  return {
+    ...fault,
+    since: new Date(since).toISOString(),
+    next_try_at: new Date(next_try_at).toISOString(),
   };
 }
 

@@ -103,17 +103,18 @@ export async function readSender(
   return rows[0] ?? null;
 }
 
-/** Locks a consumer and its cursor; null when it does not exist. */
+/** Locks a consumer and its cursor; null when it does not exist. A lost filter counts as one that is empty. */
 export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null> {
   const { rows } = await sql.query<Row>({
     text: `
       select k.stream, k.status, k.target_id, k.version, k.filter_version, c.position, c.ahead, c.idle,
              c.wanted, c.wanted_version, c.indexed_epoch,
              c.holder is not null and c.lease_until > clock_timestamp() as live,
-             f.syncs, f.collections, f.event_types
+             coalesce(f.syncs, '{}') as syncs, coalesce(f.collections, '{}') as collections,
+             coalesce(f.event_types, '{}') as event_types
         from consumers k
         join cursors c on c.consumer_id = k.id
-        join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
+        left join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
        where k.id = $1 and k.deleted_at is null
          for update of k, c`,
     values: [consumerId],

@@ -6,47 +6,92 @@ import type { Commands } from './commands.ts';
 const AT_ONCE = 100;
 
 /**
- * Makes blocked consumers try immediately whose target has changed since their last attempt, or is
- * another one, but not before a Retry-After of the same place has passed. The rows show which these
- * are, so that no change is forgotten when a process dies; each change causes one retry.
+ * Makes consumers try immediately whose target has changed since they were last tried, or is another one:
+ * those that are blocked, but not before a Retry-After of the same place has passed, and those that a
+ * lasting fault kept from being sent to. The latter are also tried once by each process that leads, which
+ * may have been started with other encryption keys. The rows show which these are, so that no change is
+ * forgotten when a process dies; each change causes one retry.
  */
 export function createChangedTargetRetry(options: {
   sql: Sql;
   give: Commands['give'];
+  /** Names this process. */
+  holder: string;
   log: Logger;
 }): () => Promise<void> {
+  const { sql, give, holder, log } = options;
   const given = new Set<string>(); // retries given for changes that have not been tried yet
+  let seenTo = ''; // up to this id, consumers with a fault have been tried by this process
+  let isFirst = true;
 
   async function retarget(): Promise<void> {
-    const { rows } = await options.sql.query<{ id: string; edit_id: string }>({
-      name: 'retarget',
-      text: `
-        select k.id, 'target:' || t.id || ':' || t.version as edit_id
-          from consumers k
-          join cursors c on c.consumer_id = k.id
-          join targets t on t.id = k.target_id
-         where k.status = 'blocked' and k.deleted_at is null
-           and (c.tried_target < t.version or c.tried_target_id <> t.id)
-           and (c.asked_until is null or c.asked_until <= clock_timestamp()
-                or c.tried_target < t.moved_version or c.tried_target_id <> t.id)
-         order by k.id limit ${AT_ONCE}`,
-    });
-    const due = new Set(rows.map((row) => `${row.id} ${row.edit_id}`));
+    const { rows } = await sql.query<Due>({ name: 'retarget', text: CHANGED });
+    const due = new Set(rows.map(keyOf));
     for (const one of given) if (!due.has(one)) given.delete(one);
-    for (const { id, edit_id } of rows) {
-      if (given.has(`${id} ${edit_id}`)) continue;
-      given.add(`${id} ${edit_id}`);
-      try {
-        await options.give(id, { editId: edit_id, actor: 'target', command: { kind: 'retry' } });
-      } catch (error) {
-        given.delete(`${id} ${edit_id}`);
-        options.log.warn(
-          { err: error, consumer_id: id },
-          'a blocked consumer could not be made to try its changed target yet',
-        );
-      }
+    for (const one of rows) {
+      if (!given.has(keyOf(one))) await retry(one);
+    }
+    if (isFirst) await retryAllFaulty();
+  }
+
+  /** Goes on with each turn, a page at a time, until all have been tried. */
+  async function retryAllFaulty(): Promise<void> {
+    const { rows } = await sql.query<Due>({ text: FAULTY, values: [seenTo || null, holder] });
+    for (const one of rows) {
+      await retry(one);
+      given.delete(keyOf(one));
+      seenTo = one.id;
+    }
+    isFirst = rows.length === AT_ONCE;
+  }
+
+  async function retry(one: Due): Promise<void> {
+    given.add(keyOf(one));
+    try {
+      await give(one.id, { editId: one.edit_id, actor: 'target', command: { kind: 'retry' } });
+    } catch (error) {
+      given.delete(keyOf(one));
+      log.warn(
+        { err: error, consumer_id: one.id },
+        'a consumer could not be made to try its changed target yet',
+      );
     }
   }
 
   return retarget;
 }
+
+interface Due {
+  id: string;
+  edit_id: string;
+}
+
+function keyOf({ id, edit_id }: Due): string {
+  return `${id} ${edit_id}`;
+}
+
+/** While a fault keeps a blocked consumer from being tried, what its attempts have seen says nothing. */
+const CHANGED = `
+  select k.id, 'target:' || t.id || ':' || t.version as edit_id
+    from consumers k
+    join cursors c on c.consumer_id = k.id
+    join targets t on t.id = k.target_id
+    left join start_faults f on f.consumer_id = k.id
+   where k.deleted_at is null
+     and case when f.consumer_id is not null
+              then k.status in ('active', 'blocked')
+                   and (f.target_version < t.version or f.target_id <> t.id)
+              else k.status = 'blocked'
+                   and (c.tried_target < t.version or c.tried_target_id <> t.id)
+                   and (c.asked_until is null or c.asked_until <= clock_timestamp()
+                        or c.tried_target < t.moved_version or c.tried_target_id <> t.id)
+         end
+   order by k.id limit ${AT_ONCE}`;
+
+const FAULTY = `
+  select k.id, 'start:' || $2::text as edit_id
+    from start_faults f
+    join consumers k on k.id = f.consumer_id
+   where k.deleted_at is null and k.status in ('active', 'blocked')
+     and ($1::uuid is null or k.id > $1)
+   order by k.id limit ${AT_ONCE}`;

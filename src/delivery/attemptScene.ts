@@ -9,6 +9,7 @@ import {
 import { knownLate, targetVersionOf, withLate } from '../rules/lateAnswer.ts';
 import { blameOf, type Failed, type Failure } from '../rules/outcome.ts';
 import { stretchOf } from '../rules/retry.ts';
+import { WillPass } from '../rules/startFault.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { DrainContext } from './drainContext.ts';
 import type { LateAnswers } from './lateAnswers.ts';
@@ -75,7 +76,7 @@ export async function isInForce(scene: AttemptScene): Promise<boolean> {
     if (seen.targetVersion !== config.target.version) return false;
     if (performance.now() - lookedAt < sendWithinMs) return true;
   }
-  throw new Error('Postgres answers too slowly to send');
+  throw new WillPass('Postgres answers too slowly to send');
 }
 
 /** The number of the next attempt at an entry, which is one more than that of the last one. */
@@ -92,7 +93,7 @@ export async function failureOf(scene: AttemptScene, { outcome }: Tried): Promis
   if (outcome.kind === 'delivered') return null;
   if (outcome.kind === 'failed') return outcome;
   await scene.sender.release('keep', null);
-  throw new Error(`a fault of this machine: ${outcome.detail}`);
+  throw new WillPass(`a fault of this machine: ${outcome.detail}`);
 }
 
 /**

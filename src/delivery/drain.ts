@@ -11,7 +11,6 @@ import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog } from '../progress/attemptLog.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedHead } from '../progress/parkedRows.ts';
-import type { Outcome } from '../rules/outcome.ts';
 import { stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
@@ -19,9 +18,10 @@ import { concludeDrain } from './conclusion.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
 import { createEnding, type DrainEnd } from './ending.ts';
 import { createFilterStack } from './filterStack.ts';
+import { createGuard } from './guard.ts';
 import { createHandOver } from './handOver.ts';
 import { createIntake, MAX_SPAN } from './intake.ts';
-import { createLanding } from './landing.ts';
+import { createLanding, type Landing } from './landing.ts';
 import { createLiveConfig } from './liveConfig.ts';
 import { createOpenSenders } from './openSenders.ts';
 import { createReader } from './reader.ts';
@@ -56,38 +56,39 @@ export function startDrain(options: DrainOptions): Drain {
   let { leaseUntil } = options;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
   const mark = (): void => committer.mark(handOver);
+  const fail = (error: unknown): void => ending.fail(error);
+  const guarded = createGuard(fail);
 
   const state = openState(options);
   const { filters, limit, pace, parked, failedAttempts } = state;
-  const senders = createOpenSenders(context.openSender(config, ended, startBy));
+  const landed = guarded<Parameters<Landing['ended']>>((...end) => landing.ended(...end));
+  const senders = createOpenSenders(context.openSender(config, landed, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
   const flow = { limit, pace, budget, mayStart, skips, send, pumped };
   const takesLast = (): boolean => failures.inDoubt;
   const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
-  const common = { ...state, dispatcher, ending, mark, log };
+  const common = { ...state, stream, pages, tail, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
-  const failures = createFailureHandler({ ...common, stream, pages, recordParking });
+  const failures = createFailureHandler({ ...common, recordParking });
   const retries = createParkedRetries({ ...common, store: context.parked });
   const intake = createIntake({ ...common, budget, recordParking });
   const reader = createReader({
     ...common,
-    stream,
-    pages,
-    tail,
     maxSpan: MAX_SPAN,
     wantsMore: intake.wantsMore,
     accept: intake.accept,
-    filled: dispatcher.pump,
+    filled: guarded(dispatcher.pump),
+    failed: fail,
   });
+  const fill = guarded(reader.fill);
   const landing = createLanding({ ...common, failures, reader, startBy });
   const reconfigure = createReconfigure({
     ...common,
-    tail,
-    reader,
+    reader: { ...reader, fill },
     failures,
     retries,
-    redirect: (next) => senders.replace(context.openSender(next, ended, startBy), log),
+    redirect: (next) => senders.replace(context.openSender(next, landed, startBy), log),
   });
   const liveConfig = createLiveConfig({
     ...common,
@@ -95,7 +96,7 @@ export function startDrain(options: DrainOptions): Drain {
     config,
     apply: reconfigure.apply,
     stop: () => ending.begin('changed'),
-    inForce: reader.fill,
+    inForce: fill,
     over: () => ending.concluding,
   });
   const handOver = createHandOver({
@@ -113,7 +114,6 @@ export function startDrain(options: DrainOptions): Drain {
     senders,
     failures,
     retries,
-    tail,
     reader,
     landing,
     intake,
@@ -122,12 +122,14 @@ export function startDrain(options: DrainOptions): Drain {
     yieldsAt: performance.now() + context.timeBudgetMs,
     idleAfterMs: context.idleAfterMs,
   });
-  committer.join(handOver);
-  mark(); // renews the lease, part of which was spent waiting
-  liveConfig.begin();
-  parked.keepOnly((entry) => filters.matches(entry));
-  if (parked.overflown) ending.begin('parked');
-  reader.fill();
+  guarded(() => {
+    committer.join(handOver);
+    mark(); // renews the lease, part of which was spent waiting
+    liveConfig.begin();
+    parked.keepOnly((entry) => filters.matches(entry));
+    if (parked.overflown) ending.begin('parked');
+    reader.fill();
+  })();
 
   function mayStart(now: number): boolean {
     if (ending.reason !== null || !committer.healthy || now >= startBy()) return false;
@@ -148,11 +150,6 @@ export function startDrain(options: DrainOptions): Drain {
     ending.concludeWhenQuiet();
   }
 
-  // A function declaration, because the sender that calls it is opened before the landing exists.
-  function ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
-    landing.ended(slot, outcome, at, ms, mono);
-  }
-
   function conclude(): Promise<DrainEnd> {
     const { progress } = context;
     const flush = (): Promise<void> => committer.flush(handOver);
@@ -170,7 +167,7 @@ export function startDrain(options: DrainOptions): Drain {
   return {
     ended: ending.ended,
     stop: ending.begin,
-    tick: ticking.tick,
+    tick: guarded(ticking.tick),
     get quietSince() {
       return ticking.quietSince;
     },

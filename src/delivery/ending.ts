@@ -50,7 +50,7 @@ export interface Ending {
   /** The drain has ended with an error: what is left can't be stored. */
   readonly failed: boolean;
   /** Ends the drain immediately with an error, without storing anything. */
-  fail(error: Error): void;
+  fail(error: unknown): void;
   /** Resolves when the drain has concluded; rejects when its outcomes could not be stored. */
   readonly ended: Promise<DrainEnd>;
 }
@@ -100,11 +100,12 @@ export function createEnding(options: EndingOptions): Ending {
       return failed;
     },
     fail: (error) => {
+      if (failed) return;
       concluding = true;
       failed = true;
       reason ??= 'yielded';
       options.leave();
-      end.reject(error);
+      end.reject(error instanceof Error ? error : new Error('a drain threw', { cause: error }));
     },
     ended: end.promise,
   };

@@ -1,8 +1,10 @@
 import { findHead, type HeadRequest } from '../failure/headSearch.ts';
 import { createParkedEntries } from '../failure/parkedEntries.ts';
+import type { Lease } from '../progress/lease.ts';
 import { recordOfRow, type ParkedHead } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
 import { mayBeMessage } from '../rules/outcome.ts';
+import { CannotStart, WillPass } from '../rules/startFault.ts';
 import type { Entry } from '../streams/entry.ts';
 import {
   attemptNumber,
@@ -40,6 +42,8 @@ export interface HeadAttempt {
   /** How long after it was stored a command to a blocked consumer is answered, ms. */
   sendWithinMs: number;
   schedule: AttemptSchedule;
+  /** Called with the cursor as it was when it was taken. */
+  leased?: (lease: Lease) => void;
   /** The retry window with which a retry was planned, ms; undefined: unknown. */
   windowMs: number | undefined;
 }
@@ -59,7 +63,8 @@ type LookResult = 'delivered' | 'parked' | 'clear' | 'gone' | 'again' | FailedHe
 /**
  * Makes one attempt at the head of a blocked consumer, as its only sender. If the endpoint answers, an
  * entry of another record is tried as well, which tells a poisoned message from a failing endpoint. A
- * failure of the endpoint is a result; it rejects only for faults of our own.
+ * failure of the endpoint is a result; it rejects only for faults of our own. Then the lease is released
+ * if nothing has been sent.
  */
 export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
   if (isOutdated(options)) return { outcome: 'changed', position: 0 };
@@ -76,8 +81,12 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
     cancelled,
   });
   if (sender === null) return { outcome: 'changed', position: 0 };
+  options.leased?.(sender.lease);
   try {
     return await lookAndTry(options, sender);
+  } catch (error) {
+    if (error instanceof CannotStart) await letGo(sender);
+    throw error;
   } finally {
     sender.cutOverdue();
   }
@@ -85,8 +94,8 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
 
 async function lookAndTry(options: HeadAttempt, sender: SingleSender): Promise<HeadResult> {
   const { consumerId, context, schedule } = options;
-  const { cancelled } = schedule;
   const { position } = sender.lease;
+  const { cancelled } = schedule;
   for (let looks = 0; looks < LOOKS; looks += 1) {
     const config = cancelled.aborted ? null : await loadBlocked(context, consumerId);
     if (config === null) {
@@ -98,7 +107,12 @@ async function lookAndTry(options: HeadAttempt, sender: SingleSender): Promise<H
     if (result !== 'again') return { outcome: result, position };
   }
   await sender.release('keep', null);
-  throw new Error('the consumer changes too often to be tried');
+  throw new WillPass('the consumer changes too often to be tried');
+}
+
+/** Releases the lease, so that the next try need not wait for its end, which it does when this fails. */
+async function letGo(sender: SingleSender): Promise<void> {
+  await sender.release('keep', null).catch(() => undefined);
 }
 
 /**

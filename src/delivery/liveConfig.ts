@@ -1,6 +1,7 @@
 import type { DrainContext } from './drainContext.ts';
 import type { FilterStack } from './filterStack.ts';
 import type { SenderConfig } from './senderConfig.ts';
+import { startFaultOf } from './startFault.ts';
 
 /** The parts of a drain that its configuration concerns. */
 export interface LiveConfigOptions {
@@ -12,7 +13,7 @@ export interface LiveConfigOptions {
   readTo: () => number;
   /** Puts a newer configuration into force, under which sending goes on. */
   apply: (next: SenderConfig, before: SenderConfig) => void;
-  /** Ends sending, because the consumer is no longer active or a command waits. */
+  /** Ends sending, because the consumer is no longer active, a command waits, or a change can't be taken. */
   stop: () => void;
   /** Called when a configuration is in force. */
   inForce: () => void;
@@ -50,8 +51,10 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
         await confirm();
       }
     } catch (error) {
-      const fields = { err: error, consumer_id: config.consumerId };
-      context.log.warn(fields, 'a change of the configuration could not be taken; trying again');
+      if (startFaultOf(error) === null) {
+        const fields = { err: error, consumer_id: config.consumerId };
+        context.log.warn(fields, 'a change of the configuration could not be taken; trying again');
+      } else options.stop(); // a drain that starts with that configuration says what is wrong
     } finally {
       busy = false;
     }

@@ -15,6 +15,8 @@ export interface OpenDrainOptions {
   nowMs: () => number;
   /** Once it is aborted, no drain is started. */
   cancelled: AbortSignal;
+  /** Called with the cursor as it was when it was taken. */
+  leased?: (lease: Lease) => void;
 }
 
 /** The reason why no drain was started. The lease has been released, and the cursor is as it was. */
@@ -27,14 +29,33 @@ export interface NotStarted {
 
 /**
  * Takes the consumer's cursor, waits out a lease that a predecessor did not release, and starts the
- * drain. Returns the reason instead when the consumer is not to be drained.
+ * drain. Returns the reason instead when the consumer is not to be drained. When it rejects, the lease is
+ * released, unless Postgres is away; the cursor is as it was.
  */
 export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotStarted> {
-  const { consumerId, context, leaseMs, cancelled, nowMs } = options;
+  const { consumerId, context, leaseMs } = options;
   const { progress } = context;
-  const acquiredAt = performance.now();
+  const leaseUntil = performance.now() + leaseMs;
   const lease = await progress.acquire(consumerId, options.holder, leaseMs);
   if (lease === null) return { reason: 'changed', position: 0, failure: null };
+  options.leased?.(lease);
+  try {
+    return await openLeased(options, lease, leaseUntil);
+  } catch (error) {
+    const { epoch } = lease;
+    // If this fails as well, the next sender waits until the lease is over.
+    await progress.release({ consumerId, epoch, idle: false, head: 'keep' }).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openLeased(
+  options: OpenDrainOptions,
+  lease: Lease,
+  leaseUntil: number,
+): Promise<Drain | NotStarted> {
+  const { consumerId, context, cancelled, nowMs } = options;
+  const { progress } = context;
   const { epoch, position, lastFailure } = lease;
 
   async function refuse(
@@ -59,7 +80,6 @@ export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotS
   const failedAttempts = await progress.failedAttempts(consumerId, position);
   const hasParked = lease.parked || config.parkedVersion > 0;
   const parkedRows = hasParked ? await context.parked.heads(consumerId) : [];
-  const leaseUntil = acquiredAt + leaseMs;
   return startDrain({
     context,
     config,

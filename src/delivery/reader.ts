@@ -6,6 +6,7 @@ import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { FilterStack } from './filterStack.ts';
+import { startFaultOf } from './startFault.ts';
 
 const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 const RETRY_MS = 500;
@@ -25,6 +26,8 @@ export interface ReaderOptions {
   accept: (entry: Entry) => void;
   /** Called when everything that can be read without waiting has been read. */
   filled: () => void;
+  /** Called with an error that will not pass by itself; nothing is read after it. */
+  failed: (error: unknown) => void;
   log: Logger;
 }
 
@@ -74,14 +77,19 @@ export function createReader(options: ReaderOptions): Reader {
         for (const entry of page.entries) offer(entry);
         slidingWindow.scanned(page.scannedTo);
       }
+      reading = false;
+      fill();
     } catch (error) {
+      if (startFaultOf(error) !== null) {
+        options.failed(error);
+        return; // still reading, so that nothing more is read
+      }
+      reading = false;
       const fields = { err: error, consumer_id: options.consumerId };
       options.log.warn(fields, 'a page could not be read; trying again');
       pausedUntil = performance.now() + RETRY_MS;
-    } finally {
-      reading = false;
+      options.filled(); // what has been read is sent meanwhile
     }
-    fill();
   }
 
   function offer(entry: Entry | undefined): void {

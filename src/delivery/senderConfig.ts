@@ -1,7 +1,8 @@
 import type { Sql } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
-import { filterOf } from '../rules/filter.ts';
+import { filterOf, isReadable } from '../rules/filter.ts';
 import type { FilterVersion } from '../rules/filterVersions.ts';
+import { CannotStart } from '../rules/startFault.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { openTarget, type OpenTarget } from '../targets/openTarget.ts';
@@ -62,16 +63,22 @@ interface Row {
   parked_version: number;
   active_ms: number;
   active_since: string | null;
-  filters: {
-    version: number;
-    filter_from: number | null;
-    syncs: string[];
-    collections: string[];
-    event_types: string[];
-  }[];
+  /** Null: there is none. */
+  filters: FilterRow[] | null;
 }
 
-/** Loads a sender's configuration, with opened secrets; null when the consumer does not exist. */
+interface FilterRow {
+  version: number;
+  filter_from: number | null;
+  syncs: string[];
+  collections: string[];
+  event_types: string[];
+}
+
+/**
+ * Loads a sender's configuration, with opened secrets; null when the consumer does not exist. Throws
+ * `CannotStart` when something of the consumer or its target can't be read.
+ */
 export async function loadSenderConfig(
   sql: Sql,
   vault: Vault,
@@ -93,7 +100,10 @@ export async function loadSenderConfig(
   const row = rows[0];
   if (row === undefined) return null;
   const target = await openTarget(sql, vault, row.target_id);
-  if (target === null) throw new Error(`consumer ${consumerId} has no target ${row.target_id}`);
+  if (target === null) {
+    const detail = `There is no target ${row.target_id}: give the consumer another target`;
+    throw new CannotStart('target_missing', detail);
+  }
   return {
     consumerId,
     stream: row.stream,
@@ -104,13 +114,24 @@ export async function loadSenderConfig(
     deleted: row.deleted,
     version: row.version,
     filterVersion: row.filter_version,
-    filters: row.filters.map((one) => ({
-      version: one.version,
-      filterFrom: one.filter_from,
-      filter: filterOf(one),
-    })),
+    filters: filtersOf(row),
     target,
     parkedVersion: row.parked_version,
     clock: { ms: row.active_ms, since: row.active_since },
   };
+}
+
+/** The versions that can be read. One that was replaced since may be missing; the newest may not. */
+function filtersOf({ filters, filter_version }: Row): FilterVersion[] {
+  const readable = (filters ?? []).filter((one) => isReadable(one));
+  if (readable.at(-1)?.version !== filter_version) {
+    const detail =
+      "The consumer's filter can't be read: save syncs, collections and event_types again, all three";
+    throw new CannotStart('filter_unreadable', detail);
+  }
+  return readable.map((one) => ({
+    version: one.version,
+    filterFrom: one.filter_from,
+    filter: filterOf(one),
+  }));
 }

@@ -11,6 +11,7 @@ import type { Progress } from '../progress/progress.ts';
 import type { AttemptRow } from '../progress/senderOutcomes.ts';
 import { storeUntilBack, type Patience } from '../progress/storeUntilBack.ts';
 import type { LateAnswer, Outcome } from '../rules/outcome.ts';
+import { WillPass } from '../rules/startFault.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
 /** Time for the longest request (15 s) and 10 s for what surrounds it; each commit renews the lease. */
@@ -167,7 +168,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
     try {
       const store = () => progress.commit([outcomes], LEASE_MS);
       const { answer, sentAt } = await storeUntilBack(store, patience());
-      if (!answer.has(consumerId)) throw new Error('another sender has taken the cursor');
+      if (!answer.has(consumerId)) throw new WillPass('another sender has taken the cursor');
       parkedEntries?.committed();
       leaseUntil = sentAt + LEASE_MS;
     } catch (error) {

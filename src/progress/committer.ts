@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import { createOutcomeStore } from './outcomeStore.ts';
+import { createOutcomeStore, type HandedOver } from './outcomeStore.ts';
 import type { Progress } from './progress.ts';
 import type { Committed, SenderOutcomes } from './senderOutcomes.ts';
 
@@ -88,17 +88,28 @@ export function createCommitter(options: CommitterOptions): Committer {
     const batch = [...dirty].filter((one) => joined.has(one));
     dirty.clear();
     if (batch.length === 0) return;
-    await outcomeStore.store(batch.map((sender) => ({ sender, outcomes: sender.toStore() })));
+    await outcomeStore.store(batch.flatMap(handedOver));
+  }
+
+  /** What a sender hands over; an exception in it ends this sender alone. */
+  function handedOver(sender: Committing): HandedOver<Committing>[] {
+    try {
+      return [{ sender, outcomes: sender.toStore() }];
+    } catch (error) {
+      sender.broken(asError(error));
+      return [];
+    }
   }
 
   function stored(one: Committing, committed: Committed | undefined, sentAt: number): void {
-    if (committed === undefined) {
-      joined.delete(one);
-      one.fenced();
-      return;
+    if (committed === undefined) joined.delete(one);
+    else if (joined.has(one)) joined.set(one, sentAt);
+    try {
+      if (committed === undefined) one.fenced();
+      else one.stored(committed, sentAt + leaseMs);
+    } catch (error) {
+      one.broken(asError(error)); // the outcomes are stored, and those of the others as well
     }
-    if (joined.has(one)) joined.set(one, sentAt);
-    one.stored(committed, sentAt + leaseMs);
   }
 
   async function flush(one: Committing): Promise<void> {
@@ -135,4 +146,8 @@ export function createCommitter(options: CommitterOptions): Committer {
       await running;
     },
   };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('a sender threw', { cause: error });
 }

@@ -39,6 +39,10 @@ export async function acquire(
     pace_ms: number;
     parked: boolean;
     parked_total: number;
+    fault: string | null;
+    crashed: boolean;
+    target_id: string | null;
+    target_version: number | null;
   }>({
     name: 'acquire',
     text: `
@@ -52,9 +56,13 @@ export async function acquire(
              idle        = false, ${UNWATCHED}
         from (select * from cursors where consumer_id = $1 for update) old
         join consumers k on k.id = old.consumer_id
+        left join targets t on t.id = k.target_id
+        left join start_faults f on f.consumer_id = k.id
        where c.consumer_id = old.consumer_id
       returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.schedule_from,
                 c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
+                t.id as target_id, t.version as target_version,
+                f.code as fault, coalesce(f.is_crash, false) as crashed,
                 coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
                   as pace_ms,
                 exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
@@ -72,12 +80,19 @@ export async function acquire(
     last_failure: lastFailure,
     schedule_from: from,
     schedule_again_from: againFrom,
+    fault,
+    crashed,
+    target_id: id,
+    target_version: version,
     ...rest
   } = row;
   const sendFrom = performance.now() + paceMs;
   const scheduleFrom = from === null ? null : Date.parse(from);
   const scheduleAgainFrom = againFrom === null ? null : Date.parse(againFrom);
-  return { ...rest, scheduleFrom, scheduleAgainFrom, waitMs, sendFrom, parkedTotal, lastFailure };
+  const faulted: Lease['faulted'] = fault === null ? null : crashed ? 'crashed' : 'not started';
+  const target = id === null || version === null ? null : { id, version };
+  const read = { waitMs, sendFrom, parkedTotal, lastFailure, faulted, target };
+  return { ...rest, ...read, scheduleFrom, scheduleAgainFrom };
 }
 
 /** Ends a sender's lease, noting how it ended; false when the sender is fenced. */

@@ -28,6 +28,10 @@ export interface Lease {
   parked: boolean;
   /** How many entries have been parked since the last resume. */
   parkedTotal: number;
+  /** Whether a lasting fault kept the last sender from starting, or ended it later; null: none did. */
+  faulted: 'not started' | 'crashed' | null;
+  /** The target as it was when the cursor was taken; null: there is none. */
+  target: { id: string; version: number } | null;
 }
 
 /** What the cursor keeps of a failing head. */

@@ -8,6 +8,14 @@ export function filterOf({ syncs, collections, event_types }: Filter): Filter {
   return { syncs, collections, event_types };
 }
 
+/** A filter as Postgres may hold it: an array can hold nulls and arrays, and a row can be lost. */
+export type StoredFilter = { [list in (typeof LISTS)[number]]: readonly unknown[] | null };
+
+/** Whether a stored filter can be read: each of its lists is there, and holds texts alone. */
+export function isReadable(stored: StoredFilter): stored is StoredFilter & Filter {
+  return LISTS.every((list) => stored[list]?.every((value) => typeof value === 'string') ?? false);
+}
+
 /** The parts of an entry that a filter looks at; `event` is null on the records stream. */
 export interface Matchable {
   syncId: string;

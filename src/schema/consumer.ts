@@ -119,6 +119,22 @@ export const Consumer = z
     parked: z.int(),
     next_attempt_at: Timestamp.nullable(),
     failing_since: Timestamp.nullable(),
+    cannot_start: z
+      .object({
+        code: z.string().meta({
+          description:
+            'credentials_unreadable, signing_secret_unreadable, certificate_unreadable, url_unreadable, ' +
+            'filter_unreadable, target_missing or internal_error; more may follow',
+        }),
+        detail: z.string().meta({ description: 'A sentence that names what to do' }),
+        since: Timestamp,
+        next_try_at: Timestamp,
+      })
+      .nullable()
+      .meta({
+        description:
+          'A lasting fault, not of the endpoint, that keeps an active or blocked consumer from being sent to; null when there is none',
+      }),
     filter_version: z.int(),
     filter_from: Position,
     region: z.string(),

@@ -18,10 +18,18 @@ import { SECRET_HEADER_RULE } from './secretHeader.ts';
 export const Credentials = credentialsWith(secretHeader).meta({ id: 'Credentials' });
 export type Credentials = z.infer<typeof Credentials>;
 
-export const MaskedCredentials = credentialsWith(z.union([secretHeader, masked])).meta({
-  id: 'MaskedCredentials',
-  description: 'Secrets are shown as ••••last4; sent back like this, they stay as they are stored',
-});
+export const MaskedCredentials = z
+  .discriminatedUnion('type', [
+    ...credentialsWith(z.union([secretHeader, masked])).options,
+    z.strictObject({ type: z.literal('unreadable') }),
+  ])
+  .meta({
+    id: 'MaskedCredentials',
+    description:
+      'Secrets are shown as ••••last4; sent back like this, they stay as they are stored. The type ' +
+      '`unreadable` stands for credentials that no configured encryption key opens; see the health of the target',
+  });
+export type MaskedCredentials = z.infer<typeof MaskedCredentials>;
 
 /** `value` is the schema of a header's value. */
 const headersWith = <T extends z.ZodType<string>>(value: T) =>

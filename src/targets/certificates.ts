@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 
 import { refuseField } from '../db/refusal.ts';
+import { CannotStart } from '../rules/startFault.ts';
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/gu;
 
@@ -18,6 +19,16 @@ export function refuseCertificates(ca: string | null): void {
       throw refuseField('/ca', `certificate ${index + 1} can't be read`);
     }
   });
+}
+
+/** Throws `CannotStart` unless the stored `ca` is null or holds certificates that can be read. */
+export function needCertificates(ca: string | null): void {
+  try {
+    refuseCertificates(ca);
+  } catch (error) {
+    const detail = "The target's ca can't be read as PEM certificates: save it again";
+    throw new CannotStart('certificate_unreadable', detail, { cause: error });
+  }
 }
 
 function isCertificate(pem: string): boolean {

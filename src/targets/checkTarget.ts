@@ -1,4 +1,4 @@
-import { Refusal } from '../db/refusal.ts';
+import { Refusal, refuseField } from '../db/refusal.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { TargetInput } from '../schema/target.ts';
 import { refuseCertificates } from './certificates.ts';
@@ -22,6 +22,8 @@ export function refuseRequestSettings(
 }
 
 function refuseAddress(pointer: string, url: string, egress: Pick<Egress, 'refusal'>): void {
+  // Only a stored URL that was damaged comes here unread.
+  if (!URL.canParse(url)) throw refuseField(pointer, 'must be an http or https URL');
   const why = egress.refusal(url);
   if (why === null) return;
   const detail = `${pointer} ${why}`;

@@ -1,5 +1,5 @@
 import { refuseField } from '../db/refusal.ts';
-import type { Credentials } from '../schema/target.ts';
+import type { Credentials, MaskedCredentials } from '../schema/target.ts';
 
 /** The headers that carry the credentials in a request; a name of the user's is as it was written. */
 export function toHeaders(credentials: Credentials): Record<string, string> {
@@ -53,21 +53,30 @@ export function masked(credentials: Credentials): Credentials {
   }
 }
 
-/** Puts the stored secret in place of its mask; throws a `Refusal` for a mask of any other secret. */
-export function unmasked(sent: Credentials, stored: Credentials): Credentials {
+/** Credentials of which not even the type can be read, as the API shows them. */
+export const UNREADABLE = { type: 'unreadable' } as const;
+
+/**
+ * Puts the stored secret in place of its mask; throws a `Refusal` for a mask of any other secret. Null
+ * for `stored`: what is stored can't be read; so may the answer be, and then it stays.
+ */
+export function unmasked(sent: MaskedCredentials, stored: Credentials | null): Credentials | null {
   switch (sent.type) {
+    case 'unreadable':
+      if (stored === null) return null;
+      throw refuseField('/credentials/type', 'may be "unreadable" only while what is stored is');
     case 'none':
       return sent;
     case 'basic': {
-      const kept = stored.type === 'basic' ? stored.password : null;
+      const kept = stored?.type === 'basic' ? stored.password : null;
       return { ...sent, password: secret(sent.password, kept, 'password') };
     }
     case 'bearer': {
-      const kept = stored.type === 'bearer' ? stored.token : null;
+      const kept = stored?.type === 'bearer' ? stored.token : null;
       return { ...sent, token: secret(sent.token, kept, 'token') };
     }
     case 'oauth2': {
-      const kept = stored.type === 'oauth2' ? stored : null;
+      const kept = stored?.type === 'oauth2' ? stored : null;
       const client_secret = secret(
         sent.client_secret,
         kept?.client_secret ?? null,
@@ -77,7 +86,7 @@ export function unmasked(sent: Credentials, stored: Credentials): Credentials {
       return { ...sent, client_secret };
     }
     default: {
-      const kept = stored.type === 'header' ? stored.value : null;
+      const kept = stored?.type === 'header' ? stored.value : null;
       return { ...sent, value: secret(sent.value, kept, 'value') };
     }
   }
@@ -103,13 +112,14 @@ const SECRET_FIELD = {
 
 /**
  * Throws a `Refusal` if credentials whose secret the caller kept as it is stored would be sent to another
- * origin: a caller that has never seen the secret could have it sent to a host of its own.
+ * origin: a caller that has never seen the secret could have it sent to a host of its own. Null: they
+ * can't be read, but may be again once their key is back.
  */
-export function refuseElsewhere({ type }: Credentials, to: string, from: string): void {
-  const field = SECRET_FIELD[type];
-  if (field === null || new URL(to).origin === new URL(from).origin) return;
+export function refuseElsewhere(kept: Credentials | null, to: string, from: string): void {
+  const field = kept === null ? '' : SECRET_FIELD[kept.type];
+  if (field === null || new URL(to).origin === URL.parse(from)?.origin) return;
   throw refuseField(
-    `/credentials/${field}`,
+    kept === null ? '/credentials' : `/credentials/${field}`,
     'must be sent whole with a base_url of another scheme, host or port',
   );
 }

@@ -35,7 +35,10 @@ export interface OpenTarget {
   rateLimit: number | null;
 }
 
-/** Reads a target and unseals its secrets; null when there is no such target. */
+/**
+ * Reads a target and unseals its secrets; null when there is no such target. Throws `CannotStart` when
+ * something of it can't be read.
+ */
 export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
   const { rows } = await sql.query<Row & { previous_signs: boolean }>({
     name: 'open target',
@@ -104,6 +107,11 @@ export interface Row extends SealedRow, HeadersRow {
   version: number;
   created_at: string;
   updated_at: string;
+  /** Whether the replaced signing secret still signs, by the clock of Postgres. */
+  previous_signs?: boolean;
   blocked?: number;
   stopped?: number;
+  /** How many can't be sent to, and why, each reason once. */
+  faulty?: number;
+  faults?: string[] | null;
 }

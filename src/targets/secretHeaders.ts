@@ -1,7 +1,9 @@
 import { refuseField } from '../db/refusal.ts';
 import type { Vault } from '../db/vault.ts';
+import { CannotStart } from '../rules/startFault.ts';
 import { isSecretHeader } from '../schema/secretHeader.ts';
 import { isMask, mask } from './credentials.ts';
+import { parsed, unseal } from './unseal.ts';
 
 /** A target's own headers, by name. */
 export type Headers = Record<string, string>;
@@ -18,10 +20,17 @@ export interface HeadersRow {
 /** The place that the secret headers of a target are sealed to. */
 const SECRET_HEADERS = (id: string): string => `targets:secret_headers:${id}`;
 
-/** All headers of a stored target, unsealed. */
+/** All headers of a stored target, unsealed; throws `CannotStart` when they can't be read. */
 export function openHeaders(row: HeadersRow, vault: Vault): Headers {
   if (row.secret_headers === null) return row.headers;
-  const secret = JSON.parse(vault.open(row.secret_headers, SECRET_HEADERS(row.id))) as Headers;
+  const unreadable = (why: string): CannotStart =>
+    new CannotStart(
+      'credentials_unreadable',
+      `What is stored as the target's secret headers ${why}: save the headers again, or add the key that sealed them back`,
+    );
+  const text = unseal(vault, row.secret_headers, SECRET_HEADERS(row.id), unreadable);
+  const secret = parsed(text) as Headers | undefined;
+  if (secret === undefined) throw unreadable('is not JSON');
   return Object.fromEntries([...Object.entries(row.headers), ...Object.entries(secret)]);
 }
 

@@ -2,11 +2,13 @@ import { secretFor, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import { newSigningSecret } from '../egress/signing.ts';
 import {
+  openReplaced,
   openSigningSecret,
   PREVIOUS_SECRET,
   SIGNING_SECRET,
   type SealedRow,
 } from './targetSecrets.ts';
+import { orUnreadable } from './unseal.ts';
 
 /** What a rotation stores, sealed. */
 export interface RotatedSecrets {
@@ -28,17 +30,13 @@ export function rotateSigningSecret(
   { expiresInS, seed }: { expiresInS: number; seed: Seed },
 ): { secret: string; stored: RotatedSecrets | null } {
   const secret = newSigningSecret(secretFor('signing secret', seed));
-  const inUse = openSigningSecret(row, vault);
-  if (secret === inUse || secret === openReplaced(row, vault)) return { secret, stored: null };
+  const inUse = orUnreadable(() => openSigningSecret(row, vault));
+  if (secret === inUse || secret === orUnreadable(() => openReplaced(row, vault)))
+    return { secret, stored: null };
   const sealed = vault.seal(secret, SIGNING_SECRET(row.id));
-  if (expiresInS === 0)
+  // A secret that can't be read could not sign as well: this ends it.
+  if (expiresInS === 0 || inUse === null)
     return { secret, stored: { secret: sealed, previous: null, previousSeconds: null } };
   const previous = vault.seal(inUse, PREVIOUS_SECRET(row.id));
   return { secret, stored: { secret: sealed, previous, previousSeconds: expiresInS } };
-}
-
-/** The secret that the newest rotation replaced, expired or not; null when none is kept. */
-function openReplaced(row: SealedRow, vault: Vault): string | null {
-  if (row.signing_secret_previous === null) return null;
-  return vault.open(row.signing_secret_previous, PREVIOUS_SECRET(row.id));
 }

@@ -1,15 +1,42 @@
 import type { Health } from '../schema/fields.ts';
 
-/** A target's health: `error` while a consumer of it is stopped, `warn` while one is blocked. */
-export function targetHealth(blocked: number, stopped: number, now: Date): Health {
+/** How many of a target's consumers are in trouble; absent where that was not counted. */
+export interface TroubledConsumers {
+  blocked?: number;
+  stopped?: number;
+  /** How many can't be sent to because of a lasting fault that is not the endpoint's. */
+  faulty?: number;
+  /** Why, each reason once; null: there is none. */
+  faults?: string[] | null;
+}
+
+/**
+ * A target's health: `error` while something of it can't be read (`unreadable`, as sentences) or a
+ * consumer of it is stopped or can't be sent to, `warn` while one is blocked.
+ */
+export function targetHealth(
+  { blocked = 0, stopped = 0, faulty = 0, faults }: TroubledConsumers,
+  unreadable: readonly string[],
+  now: Date,
+): Health {
+  const others = (faults ?? []).filter((fault) => !unreadable.includes(fault));
   const notes = [
+    ...unreadable,
     ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),
+    ...(faulty > 0 ? [`${ofItsConsumers(faulty, 'unable to start')}${because(others)}`] : []),
     ...(blocked > 0 ? [ofItsConsumers(blocked, 'blocked')] : []),
   ];
-  const status = stopped > 0 ? 'error' : blocked > 0 ? 'warn' : 'ok';
+  const isError = unreadable.length > 0 || stopped > 0 || faulty > 0;
+  const status = isError ? 'error' : blocked > 0 ? 'warn' : 'ok';
   return { status, notes, time: now.toISOString() };
 }
 
 function ofItsConsumers(count: number, state: string): string {
   return `${count} of its consumers ${count === 1 ? 'is' : 'are'} ${state}`;
+}
+
+/** The first of the reasons; each consumer shows its own. */
+function because([first, ...more]: readonly string[]): string {
+  if (first === undefined) return '';
+  return more.length === 0 ? `. ${first}` : `. ${first}; and ${more.length} other reasons`;
 }

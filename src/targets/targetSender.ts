@@ -9,9 +9,14 @@ import {
   type WebhookSender,
 } from '../egress/webhookSender.ts';
 import type { LateAnswer } from '../rules/outcome.ts';
+import { CannotStart } from '../rules/startFault.ts';
+import { needCertificates } from './certificates.ts';
 import type { OpenTarget } from './openTarget.ts';
 
-/** Opens the sender that posts webhooks to one target, signed and with its headers and credentials. */
+/**
+ * Opens the sender that posts webhooks to one target, signed and with its headers and credentials.
+ * Throws `CannotStart` when the target or the path can't be used.
+ */
 export function openTargetSender<M extends Message>(
   target: OpenTarget,
   options: {
@@ -36,6 +41,8 @@ export function openTargetSender<M extends Message>(
   },
 ): WebhookSender<M> {
   const { egress, tokens, path, connections, ...rest } = options;
+  const requested = requestPath(target.baseUrl, path);
+  needCertificates(target.ca);
   return createWebhookSender({
     outlet: egress.open({
       origin: new URL(target.baseUrl).origin,
@@ -43,7 +50,7 @@ export function openTargetSender<M extends Message>(
       connectTimeoutMs: target.timeoutMs,
       ca: target.ca,
     }),
-    path: requestPath(target.baseUrl, path),
+    path: requested,
     sign: createSigner(target.secrets, target.previousUntil),
     headers: Object.entries(target.headers).flat(),
     hidden: target.hidden,
@@ -53,11 +60,22 @@ export function openTargetSender<M extends Message>(
   });
 }
 
-/** Path and query of a consumer's webhooks: its path joined to the target's, then both queries. */
+/**
+ * Path and query of a consumer's webhooks: its path joined to the target's, then both queries. Throws
+ * `CannotStart` for a URL or a path that can't be read as such.
+ */
 export function requestPath(baseUrl: string, path: string): string {
-  const url = new URL(baseUrl);
+  const url = URL.parse(baseUrl);
+  if (url === null || !/^https?:$/u.test(url.protocol)) {
+    const detail = "The target's base_url can't be read as an http or https URL: save it again";
+    throw new CannotStart('url_unreadable', detail);
+  }
   if (path === '') return `${url.pathname}${url.search}`;
-  const extra = new URL(path, url.origin);
+  const extra = URL.parse(path, url.origin);
+  if (extra === null || extra.origin !== url.origin) {
+    const detail = "The consumer's path can't be read as a path of a URL: save another path";
+    throw new CannotStart('url_unreadable', detail);
+  }
   const joined = `${url.pathname.replace(/\/$/u, '')}${extra.pathname}`;
   const query = [url.search.slice(1), extra.search.slice(1)]
     .filter((part) => part !== '')

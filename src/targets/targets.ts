@@ -6,9 +6,10 @@ import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { newSigningSecret } from '../egress/signing.ts';
+import { CannotStart } from '../rules/startFault.ts';
 import type { Credentials, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
-import { mask, masked, refuseElsewhere, unmasked } from './credentials.ts';
+import { mask, masked, refuseElsewhere, unmasked, UNREADABLE } from './credentials.ts';
 import { idnHostsOf } from './idnHosts.ts';
 import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
 import {
@@ -26,6 +27,8 @@ import {
   openSigningSecret,
   SIGNING_SECRET,
 } from './targetSecrets.ts';
+import { unreadableSecrets } from './unreadableSecrets.ts';
+import { orUnreadable } from './unseal.ts';
 
 /** The endpoints that consumers send to. Secrets are sealed at rest and masked in answers. */
 export interface Targets {
@@ -42,7 +45,10 @@ export interface Targets {
    * and ends none. Null when there is no such target.
    */
   rotateSecret(id: string, expiresInS: number, seed?: Seed): Promise<Target | null>;
-  /** Reads a target for sending, with its secrets unsealed; null when there is none. */
+  /**
+   * Reads a target for sending, with its secrets unsealed; null when there is none. Throws a `Refusal`
+   * (409) when they can't be read.
+   */
   open(id: string): Promise<OpenTarget | null>;
   /** Opens a target that is not stored, with a new signing secret; throws a `Refusal` if it is invalid. */
   openDraft(input: TargetInput): OpenTarget;
@@ -73,7 +79,7 @@ export function createTargets(deps: {
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
     rotateSecret: (id, expiresInS, seed = newSeed()) =>
       db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, seed)),
-    open: (id) => openTarget(db, vault, id),
+    open: (id) => openTarget(db, vault, id).catch(refuseUnreadable),
     openDraft: (input) => {
       refuse(input);
       return openDraft(input);
@@ -91,15 +97,25 @@ export function createTargets(deps: {
   };
 }
 
+/** Refuses (409) to use a target of which something can't be read. */
+export function refuseUnreadable(error: unknown): never {
+  if (!(error instanceof CannotStart)) throw error;
+  throw new Refusal({ status: 409, code: 'target_unreadable', detail: `${error.message}.` });
+}
+
 /** Selects the targets of `rows` (all columns), with how many of their consumers are in trouble. */
 function selectTargets(rows: string): string {
   return `
-    select t.*, used.blocked, used.stopped
+    select t.*, coalesce(t.previous_expires_at > clock_timestamp(), false) as previous_signs,
+           used.blocked, used.stopped, used.faulty, used.faults
       from (${rows}) t
       left join lateral (
         select count(*) filter (where k.status = 'blocked') as blocked,
-               count(*) filter (where k.status = 'stopped') as stopped
+               count(*) filter (where k.status = 'stopped') as stopped,
+               count(f.consumer_id) as faulty,
+               array_agg(distinct f.detail) filter (where f.consumer_id is not null) as faults
           from consumers k
+          left join start_faults f on f.consumer_id = k.id and k.status in ('active', 'blocked')
          where k.target_id = t.id and k.deleted_at is null
       ) used on true
      order by t.created_at desc, t.id desc`;
@@ -142,7 +158,8 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed):
   });
   const row = rows[0] ?? (await find(sql, id));
   if (row === null) throw new Error(`target ${id} was deleted while its creation was repeated`);
-  return { ...toTarget(row, vault), signing_secret: openSigningSecret(row, vault) };
+  const made = orUnreadable(() => openSigningSecret(row, vault));
+  return { ...toTarget(row, vault), ...(made === null ? {} : { signing_secret: made }) };
 }
 
 async function list(
@@ -186,22 +203,23 @@ async function update(
   });
   const row = rows[0];
   if (row === undefined) return null;
-  if (
-    patch.signing_secret !== undefined &&
-    patch.signing_secret !== mask(openSigningSecret(row, vault))
-  ) {
+  if (patch.signing_secret !== undefined && patch.signing_secret !== maskedSecret(row, vault)) {
     throw refuseField('/signing_secret', 'can only be sent back as it came, masked');
   }
-  const stored = openCredentials(row, vault);
+  const stored = orUnreadable(() => openCredentials(row, vault));
   const credentials =
     patch.credentials === undefined ? stored : unmasked(patch.credentials, stored);
   const ca = patch.ca === undefined ? row.ca : patch.ca;
   const { base_url = row.base_url } = patch;
-  const own = openHeaders(row, vault);
-  const headers = patch.headers === undefined ? own : unmaskedHeaders(patch.headers, own);
-  const sealed = sealHeaders(id, headers, vault);
-  refuse({ base_url, headers, credentials, ca });
-  if (keepsSecret(patch.credentials, credentials)) {
+  const own = orUnreadable(() => openHeaders(row, vault));
+  const headers =
+    patch.headers === undefined
+      ? (own ?? row.headers)
+      : unmaskedHeaders(patch.headers, own ?? row.headers);
+  const sealed =
+    own === null && patch.headers === undefined ? row : sealHeaders(id, headers, vault);
+  refuse({ base_url, headers, credentials: credentials ?? { type: 'none' }, ca });
+  if (credentials === null || keepsSecret(patch.credentials, credentials)) {
     refuseElsewhere(credentials, base_url, row.base_url);
   }
   refuseHeadersElsewhere({ sent: patch.headers, headers }, base_url, row.base_url);
@@ -217,7 +235,7 @@ async function update(
       id,
       patch.name ?? row.name,
       base_url,
-      patch.credentials === undefined
+      patch.credentials === undefined || credentials === null
         ? row.credentials
         : vault.seal(JSON.stringify(credentials), CREDENTIALS(id)),
       JSON.stringify(sealed.headers),
@@ -301,22 +319,29 @@ async function remove(tx: Sql, id: string): Promise<boolean> {
   return true;
 }
 
+/** The signing secret as the API shows it; all of it is masked when it can't be read. */
+function maskedSecret(row: Row, vault: Vault): string {
+  return mask(orUnreadable(() => openSigningSecret(row, vault)) ?? '');
+}
+
+/** A target as the API shows it. What of it can't be read is shown as such, and spoils no list. */
 function toTarget(row: Row, vault: Vault): Target {
-  const credentials = masked(openCredentials(row, vault));
+  const credentials = orUnreadable(() => openCredentials(row, vault));
+  const shown = credentials === null ? UNREADABLE : masked(credentials);
   return {
     id: row.id,
     name: row.name,
     kind: row.kind,
     base_url: row.base_url,
-    credentials,
-    headers: maskedHeaders(openHeaders(row, vault)),
+    credentials: shown,
+    headers: maskedHeaders(orUnreadable(() => openHeaders(row, vault)) ?? row.headers),
     ca: row.ca,
-    signing_secret: mask(openSigningSecret(row, vault)),
-    idn_hosts: idnHostsOf({ base_url: row.base_url, credentials }),
+    signing_secret: maskedSecret(row, vault),
+    idn_hosts: idnHostsOf({ base_url: row.base_url, credentials: shown }),
     timeout_ms: row.timeout_ms,
     max_in_flight: row.max_in_flight,
     rate_limit: row.rate_limit,
-    health: targetHealth(row.blocked ?? 0, row.stopped ?? 0, new Date()),
+    health: targetHealth(row, unreadableSecrets(row, vault), new Date()),
     metadata: row.metadata,
     created_at: row.created_at,
     updated_at: row.updated_at,

@@ -28,6 +28,8 @@ export interface AllFigures {
   tailDelay: Record<StreamName, number>;
   /** Mails and alert webhooks that wait to be sent. */
   unsent: number;
+  /** How many consumers a lasting fault that is not the endpoint's keeps from being sent to, by its code. */
+  cannotStart: Record<string, number>;
 }
 
 type Row = ConsumerFigures & Record<`all_${keyof AllFigures['all']}`, number>;
@@ -36,13 +38,18 @@ type Row = ConsumerFigures & Record<`all_${keyof AllFigures['all']}`, number>;
 export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllFigures> {
   const [consumers, rest] = await Promise.all([
     sql.query<Row>({ name: 'consumer figures', text: CONSUMERS, values: [Math.max(1, limit)] }),
-    sql.query<{ records: number; events: number; unsent: number }>({
+    sql.query<{
+      records: number;
+      events: number;
+      unsent: number;
+      faults: Record<string, number> | null;
+    }>({
       name: 'other figures',
       text: REST,
     }),
   ]);
   const first = consumers.rows[0];
-  const { records = 0, events = 0, unsent = 0 } = rest.rows[0] ?? {};
+  const { records = 0, events = 0, unsent = 0, faults = null } = rest.rows[0] ?? {};
   return {
     consumers: consumers.rows.slice(0, limit),
     all: {
@@ -57,6 +64,7 @@ export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllF
     },
     tailDelay: { records, events },
     unsent,
+    cannotStart: faults ?? {},
   };
 }
 
@@ -114,4 +122,9 @@ const REST = `
          coalesce((select greatest(0, extract(epoch from clock_timestamp() - event_inserted_at)) from events
                     where position > (select position from tails where stream = 'events')
                     order by position limit 1), 0)::float8 as events,
-         (select count(*) from outbox where sent_at is null and given_up_at is null) as unsent`;
+         (select count(*) from outbox where sent_at is null and given_up_at is null) as unsent,
+         (select json_object_agg(code, many) from (
+            select f.code, count(*) as many
+              from start_faults f join consumers k on k.id = f.consumer_id
+             where k.deleted_at is null and k.status in ('active', 'blocked')
+             group by f.code) counted) as faults`;

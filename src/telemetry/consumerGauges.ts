@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Sql } from '../db/db.ts';
+import { START_FAULT_CODES } from '../rules/startFault.ts';
 import { readConsumerFigures, type ConsumerFigures, type AllFigures } from './consumerFigures.ts';
 import type { Metrics, Source } from './metrics.ts';
 
@@ -106,6 +107,15 @@ export function showConsumerGauges({
     ),
     all('millrace_all_parked', 'Parked entries of all consumers', ({ all: sum }) => sum.parked),
     all('millrace_all_dead_letters', 'Dead letters of all consumers', ({ all: sum }) => sum.dead),
+    show(
+      'millrace_consumers_cannot_start',
+      "Consumers that can't be sent to because of a lasting fault that is not the endpoint's, by reason",
+      ({ cannotStart }) =>
+        START_FAULT_CODES.map((reason) => ({
+          labels: { reason },
+          value: cannotStart[reason] ?? 0,
+        })),
+    ),
     all(
       'millrace_outbox_unsent',
       'Mails and alert webhooks that wait to be sent',

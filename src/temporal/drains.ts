@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import type { DeliverDeps } from '../activities/deliver.ts';
 import type { DrainDeps } from '../activities/drain.ts';
+import type { StartFaults } from '../consumers/startFaults.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
@@ -39,6 +40,10 @@ export interface DrainsOptions {
   /** How many activities this process may run concurrently. */
   slots: number;
   reportHead: DeliverDeps['reportHead'];
+  /** Notes what keeps a consumer from being sent to. */
+  faults: StartFaults;
+  /** Called when there may be a mail to send. */
+  mailWaits: () => void;
   /** Counts what is stored, for metrics. */
   counted?: DeliveryCounts['counted'] | undefined;
   log: Logger;
@@ -109,6 +114,8 @@ export function createDrains(options: DrainsOptions): Drains {
       openSingle: (config, ended, startBy, late) => openSender(config, 1, ended, startBy, late),
       lateAnswers,
       reportHead: options.reportHead,
+      faults: options.faults,
+      mailWaits: options.mailWaits,
     },
     get running() {
       return drains.size;

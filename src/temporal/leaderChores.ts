@@ -19,6 +19,8 @@ export interface LeaderChoresOptions {
   alerts: AlertOptions;
   /** Called when a mail may have been put into the outbox. */
   mailWaits: () => void;
+  /** Names this process. */
+  holder: string;
   /** Whether this process is the leader; in the others the chores rest. */
   leads: () => boolean;
   log: Logger;
@@ -32,8 +34,8 @@ export function startLeaderChores(options: LeaderChoresOptions): {
   /** Stops, and waits for what is being done. */
   close(): Promise<void>;
 } {
-  const { db, client, workflows, leads, log } = options;
-  const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, log });
+  const { db, client, workflows, holder, leads, log } = options;
+  const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, holder, log });
   const digest = createDeadLetterDigest({ ...options.alerts, db, log });
   const upkeep = startUpkeep(
     [

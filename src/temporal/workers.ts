@@ -11,6 +11,7 @@ import type { Send } from '../alerts/mail.ts';
 import { startOutbox } from '../alerts/outbox.ts';
 import { createCommandApplier } from '../consumers/applyCommand.ts';
 import { createLifecycle } from '../consumers/lifecycle.ts';
+import { createStartFaults } from '../consumers/startFaults.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
@@ -79,9 +80,18 @@ export interface Workers {
 export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   const { db, log, listener, workflows, retryWindowMs } = options;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  const alerts = {
+    alertEmails: options.alertEmails,
+    publicUrl: options.publicUrl,
+    alertWebhook: options.sendAlertWebhook !== null,
+    retryWindowMs,
+  };
+  const mailWaits = (): void => outbox.hint();
   const drains = createDrains({
     ...options,
     holder,
+    faults: createStartFaults({ ...alerts, db }),
+    mailWaits,
     openSender: createOpenSender({
       egress: options.egress,
       userAgent: `Millrace/${options.version}`,
@@ -98,7 +108,6 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     pollMs: OUTBOX_POLL_MS,
     log,
   });
-  const mailWaits = (): void => outbox.hint();
   const wake = startWake({
     store: createLeaderStore(db),
     pages: createPages(db),
@@ -108,16 +117,19 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     pollMs: WAKE_POLL_MS,
     log,
   });
-  const alerts = {
-    alertEmails: options.alertEmails,
-    publicUrl: options.publicUrl,
-    alertWebhook: options.sendAlertWebhook !== null,
-    retryWindowMs,
-  };
   const workers = await createQueueWorkers(options, { holder, drains, alerts, mailWaits });
   const leads = (): boolean => wake.leads;
   const { client } = options;
-  const chores = startLeaderChores({ db, client, workflows, alerts, mailWaits, leads, log });
+  const chores = startLeaderChores({
+    db,
+    client,
+    workflows,
+    alerts,
+    mailWaits,
+    holder,
+    leads,
+    log,
+  });
 
   async function run(): Promise<ReadonlySet<string>> {
     try {

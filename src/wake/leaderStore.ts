@@ -1,6 +1,6 @@
 import type { Pipe, Sql } from '../db/db.ts';
 import { LEADING, setWanted, unwatchAll, watch, type Matched } from '../progress/cursors.ts';
-import { filterOf } from '../rules/filter.ts';
+import { filterOf, isReadable, type StoredFilter } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
@@ -12,7 +12,7 @@ export interface LeaderStore {
   resign(epoch: number): Promise<void>;
   /** The leader's stored position on a stream. */
   position(stream: StreamName): Promise<number>;
-  /** Idle consumers that no leader watches. */
+  /** Idle consumers that no leader watches, whether their filters can be read or not. */
   unwatched(limit: number): Promise<Idle[]>;
   /**
    * Ends the watch over all consumers, as a new leader begins. Each stays at the leader's position, so
@@ -36,7 +36,8 @@ export interface Idle {
   stream: StreamName;
   position: number;
   filterVersion: number;
-  filter: Filter;
+  /** Null: it can't be read. */
+  filter: Filter | null;
 }
 
 /** A step of the leader along a stream. */
@@ -101,13 +102,18 @@ async function position(sql: Sql, stream: StreamName): Promise<number> {
 
 async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
   const { rows } = await sql.query<
-    Filter & { consumer_id: string; stream: StreamName; position: number; filter_version: number }
+    StoredFilter & {
+      consumer_id: string;
+      stream: StreamName;
+      position: number;
+      filter_version: number;
+    }
   >({
     text: `
       select c.consumer_id, k.stream, c.position, k.filter_version, f.syncs, f.collections, f.event_types
         from cursors c
         join consumers k on k.id = c.consumer_id and k.status = 'active' and k.deleted_at is null
-        join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
+        left join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
        where c.idle and c.wanted is null and c.indexed_epoch is null
        limit $1`,
     values: [limit],
@@ -117,7 +123,7 @@ async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
     stream: row.stream,
     position: row.position,
     filterVersion: row.filter_version,
-    filter: filterOf(row),
+    filter: isReadable(row) ? filterOf(row) : null,
   }));
 }
 

@@ -1,17 +1,24 @@
+import type { Logger } from 'pino';
+
+import { isDatabaseAway, isTimeout } from '../db/errors.ts';
 import type { Matched } from '../progress/cursors.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Idle, LeaderStore } from './leaderStore.ts';
-import { createWakeIndex } from './wakeIndex.ts';
+import { createWakeIndex, type WatchedConsumer } from './wakeIndex.ts';
 
 /** Follows one stream for the idle consumers that are watched on it, while this process leads. */
 export interface StreamFollower {
   /** Begins under a new epoch: at the stored position, with no consumer watched. */
   begin(): Promise<void>;
-  /** Finds the first entry between the consumer's position and this follower's that the consumer wants. */
+  /**
+   * Finds the first entry between the consumer's position and this follower's that the consumer wants. A
+   * consumer for which that can't be found out, because its filter can't be read, wants the next entry:
+   * its sender then says what is wrong, and no other consumer is held up.
+   */
   matchSkipped(idle: Idle): Promise<Matched>;
   /** Matches what is followed from now on for this consumer, until it wants an entry. */
-  watch(idle: Idle): void;
+  watch(idle: WatchedConsumer): void;
   /** Matches what has been appended, up to the end of the stream. */
   follow(): Promise<void>;
   /** How many consumers are watched. */
@@ -24,6 +31,7 @@ export interface StreamFollowerOptions {
   pages: Pick<Pages, 'keys' | 'first'>;
   /** Throws when this process does not lead. */
   epoch: () => number;
+  log: Pick<Logger, 'warn'>;
   /** Called once it is stored that the consumer wants the entry at this position. */
   wanted: (consumerId: string, position: number) => void;
 }
@@ -49,9 +57,17 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
 
   async function matchSkipped(idle: Idle): Promise<Matched> {
     const { consumerId, filterVersion, filter } = idle;
-    const position =
-      idle.position < seen ? await pages.first(stream, idle.position, filter, seen) : null;
-    return { consumerId, filterVersion, position };
+    const next = { consumerId, filterVersion, position: idle.position + 1 };
+    if (filter === null) return next;
+    if (idle.position >= seen) return { consumerId, filterVersion, position: null };
+    try {
+      const position = await pages.first(stream, idle.position, filter, seen);
+      return { consumerId, filterVersion, position };
+    } catch (error) {
+      if (isDatabaseAway(error) || isTimeout(error)) throw error;
+      options.log.warn({ err: error, consumer_id: consumerId }, 'a filter could not be matched');
+      return next;
+    }
   }
 
   async function follow(): Promise<void> {

@@ -45,11 +45,15 @@ export function startWake(options: WakeOptions): Wake {
   const loop = createLoop({
     turn: step,
     failed: (error) => {
-      log.warn({ err: error }, 'waking idle consumers was interrupted; trying again');
+      const reason = error instanceof Error ? error.message : 'unknown';
+      if (reason !== said)
+        log.warn({ err: error }, 'waking idle consumers was interrupted; trying again');
+      said = reason;
       leadership.startOver(); // what was half done is read again
     },
   });
   let lookAgainAt = 0;
+  let said: string | null = null; // the last interruption, which is logged once
 
   const stops = [
     listener.on(CHANNELS.records, loop.ask),
@@ -80,6 +84,7 @@ export function startWake(options: WakeOptions): Wake {
     await followers.records.follow();
     await followers.events.follow();
     await signals.round();
+    said = null;
   }
 
   async function begin(): Promise<void> {
@@ -98,8 +103,9 @@ export function startWake(options: WakeOptions): Wake {
       await store.watch(leadership.epoch(), matched);
       for (const [index, one] of idle.entries()) {
         const position = matched[index]?.position ?? null;
-        if (position === null) followers[one.stream].watch(one);
-        else signals.want(one.consumerId, position);
+        const { filter } = one;
+        if (position !== null) signals.want(one.consumerId, position);
+        else if (filter !== null) followers[one.stream].watch({ ...one, filter });
       }
     }
   }

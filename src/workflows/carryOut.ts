@@ -34,6 +34,7 @@ export function createCarryOut(options: CarryOutOptions): () => Promise<void> {
       const before = known.snapshot;
       known.snapshot = applied.standing;
       sending.outdate();
+      if (known.cannotStart !== null) known.cannotStart = { ...known.cannotStart, until: 0 };
       if (applied.answer.ok) await follow(command, before);
       pending.answer = applied.answer;
       if (!applied.answer.ok && pending.request.actor === 'temporal') {

@@ -24,6 +24,7 @@ export function createConclude({ control, known }: { control: Control; known: Kn
     known.snapshot = await carriedOut(verdict, ended.kind === 'drain' ? ended.result : null);
     if (verdict.do === 'look' && verdict.thenWaitMs > 0)
       known.notBefore = Date.now() + verdict.thenWaitMs;
+    known.cannotStart = cannotStartOf(ended);
   }
 
   function carriedOut(
@@ -47,6 +48,13 @@ export function createConclude({ control, known }: { control: Control; known: Kn
   }
 
   return conclude;
+}
+
+/** What kept the sender from sending; a command that came meanwhile may have mended it, so it is tried at once. */
+function cannotStartOf({ result, outdated }: Ended): Known['cannotStart'] {
+  if (result?.cannotStart === undefined) return null;
+  const waitMs = outdated ? 0 : (result.againInMs ?? 0);
+  return { reason: result.cannotStart, until: Date.now() + waitMs };
 }
 
 function verdictOn(ended: Ended): Verdict {

@@ -16,7 +16,7 @@ import { openMailbox, type Mailbox } from './mailbox.ts';
 import * as messages from './messages.ts';
 import { createPublisher } from './publish.ts';
 import { createSending } from './sending.ts';
-import { untilNextAttempt, untilParked, untilWarning } from './timing.ts';
+import { untilDrain, untilNextAttempt, untilWarning } from './timing.ts';
 import { dueTurn, hasSomethingCome, untilNextTurnMs, type Turn } from './turns.ts';
 
 /** The arguments of a consumer's workflow. */
@@ -64,6 +64,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     firstWindowMs: args.retryWindowMs,
     retryNow: args.carried?.retryNow ?? false,
     notBefore: 0,
+    cannotStart: null,
   };
   await live({ args, mailbox, timed, control, known });
 }
@@ -100,15 +101,14 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
     { isDue: isRunLong, act: goOnAsNew },
     { isDue: () => sending.isNone() && known.retryNow && !isBlocked(), act: forgetRetry },
     {
-      isDue: () => sending.isNone() && hasSomethingToSend(known.snapshot, mailbox.wanted),
-      untilDueMs: () =>
-        timed && sending.isNone() ? untilParked(known.snapshot, Date.now()) : Infinity,
+      isDue: () => sending.isNone() && (known.cannotStart === null || !timed) && wantsDrain(),
+      untilDueMs: () => (timed && sending.isNone() ? untilDrainMs() : Infinity),
       act: drain,
     },
     {
       isDue: () => sending.isNone() && known.retryNow && isBlocked(),
       untilDueMs: () =>
-        sending.isNone() ? untilNextAttempt(known.snapshot, known.notBefore, Date.now()) : Infinity,
+        sending.isNone() ? untilNextAttempt(known.snapshot, notBefore(), Date.now()) : Infinity,
       act: deliver,
     },
   ];
@@ -146,6 +146,20 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
   function drain(): void {
     known.snapshot = { ...known.snapshot, idle: false, parkedDueAt: null };
     sending.startDrain();
+  }
+
+  function wantsDrain(): boolean {
+    return hasSomethingToSend(known.snapshot, mailbox.wanted);
+  }
+
+  function untilDrainMs(): number {
+    const again = { wants: wantsDrain(), notBefore: known.cannotStart?.until ?? null };
+    return untilDrain(known.snapshot, again, Date.now());
+  }
+
+  /** The failing head is not tried before this time, unix ms. */
+  function notBefore(): number {
+    return Math.max(known.notBefore, known.cannotStart?.until ?? 0);
   }
 
   function deliver(): void {

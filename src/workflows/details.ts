@@ -1,10 +1,13 @@
 import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 
 /** The consumer's page in the Temporal UI, as Markdown that can be read at a glance. */
-export function details(snapshot: ConsumerSnapshot, filter: string, note: string | null): string {
+export function details(
+  snapshot: ConsumerSnapshot,
+  { filter, fault, note }: { filter: string; fault: string | null; note: string | null },
+): string {
   const behind = Math.max(0, snapshot.lastPosition - snapshot.position);
   const lines = [
-    `**${sentence(snapshot)}**`,
+    `**${fault === null ? sentence(snapshot) : `Can't be sent to: ${fault}`}**`,
     '',
     `- Target: ${snapshot.targetName} (${snapshot.targetHost}${snapshot.path})`,
     `- Stream: ${snapshot.stream}, ${filter} (filter version ${snapshot.filterVersion})`,

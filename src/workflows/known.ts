@@ -15,6 +15,11 @@ export interface Known {
   retryNow: boolean;
   /** The failing head is not tried before this time, unix ms, because its last `deliver` failed by our own fault. */
   notBefore: number;
+  /**
+   * The lasting fault that kept the last sender from sending, as a sentence, and when it is tried again, unix
+   * ms. Null: there was none, or it is being tried.
+   */
+  cannotStart: { reason: string; until: number } | null;
 }
 
 /**
@@ -34,16 +39,23 @@ export function stateOf(known: Known | null): State {
       filter: { syncs: [], collections: [], event_types: [] },
       filter_version: 0,
       next_attempt_at: null,
+      cannot_start: null,
       truncated: false,
     };
   }
-  const { snapshot, filter, truncated } = known;
+  const { snapshot, filter, truncated, cannotStart } = known;
   return {
     status: snapshot.status,
     status_reason: snapshot.statusReason,
     filter,
     filter_version: snapshot.filterVersion,
     next_attempt_at: snapshot.status === 'blocked' ? snapshot.nextAttemptAt : null,
+    cannot_start: isSentTo(snapshot) ? (cannotStart?.reason ?? null) : null,
     truncated,
   };
+}
+
+/** Whether a consumer is to be sent to; only then a fault that keeps it from that is worth showing. */
+export function isSentTo({ status }: Pick<ConsumerSnapshot, 'status'>): boolean {
+  return status === 'active' || status === 'blocked';
 }

@@ -3,7 +3,7 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 
 import { describeFilter } from '../rules/filter.ts';
 import { details } from './details.ts';
-import type { Known } from './known.ts';
+import { isSentTo, type Known } from './known.ts';
 
 const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
 const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
@@ -23,8 +23,9 @@ export function createPublisher(published: string): Publisher {
     get published() {
       return written;
     },
-    publish: ({ snapshot, filter }, note) => {
-      setCurrentDetails(details(snapshot, describeFilter(filter), note));
+    publish: ({ snapshot, filter, cannotStart }, note) => {
+      const fault = isSentTo(snapshot) ? (cannotStart?.reason ?? null) : null;
+      setCurrentDetails(details(snapshot, { filter: describeFilter(filter), fault, note }));
       const attributes = `${snapshot.status} ${snapshot.targetHost}`;
       if (attributes === written) return;
       written = attributes;

@@ -51,7 +51,8 @@ export function createSending(options: SendingOptions): Sending {
       retry: { initialInterval: '500ms', maximumInterval: '5s' },
       summary: `to ${known.snapshot.targetHost}`.slice(0, 100),
     });
-    underWay = start('drain', () => drain({ consumerId }));
+    known.cannotStart = null;
+    underWay = start('drain', () => drain({ consumerId, waits: true }));
   }
 
   function startDeliver(): void {
@@ -70,7 +71,9 @@ export function createSending(options: SendingOptions): Sending {
           { initialInterval: '2s', backoffCoefficient: 1 },
       summary: `the failing head, to ${known.snapshot.targetHost}`.slice(0, 100),
     });
-    underWay = start('deliver', () => deliver({ consumerId, last, windowMs: windowMs(known) }));
+    known.cannotStart = null;
+    const input = { consumerId, last, windowMs: windowMs(known), waits: true };
+    underWay = start('deliver', () => deliver(input));
   }
 
   async function hold(): Promise<void> {

@@ -19,6 +19,21 @@ export function untilParked(snapshot: ConsumerSnapshot, nowMs: number): number {
 }
 
 /**
+ * Milliseconds until a drain that was not due at once is: when the next parked entry is due or, after a fault
+ * that kept it from being sent to, not before `notBefore` (unix ms; null: there was none). `wants`: whether
+ * something waits to be sent already.
+ */
+export function untilDrain(
+  snapshot: ConsumerSnapshot,
+  { wants, notBefore }: { wants: boolean; notBefore: number | null },
+  nowMs: number,
+): number {
+  const parkedMs = untilParked(snapshot, nowMs);
+  if (notBefore === null) return parkedMs;
+  return wants ? notBefore - nowMs : Math.max(parkedMs, notBefore - nowMs);
+}
+
+/**
  * Milliseconds until the next attempt of a blocked consumer, which is not made before `notBefore`
  * (Unix ms); Infinity when the consumer is not blocked.
  */

@@ -34,6 +34,7 @@ const AFTER_DRAIN: Record<DrainEnding, Verdict> = {
   gone: { do: 'stop', why: 'gone' },
   parked: { do: 'stop', why: 'parked' },
   changed: LOOK,
+  unstartable: LOOK,
   fenced: LOOK,
   woken: LOOK,
   failed: LOOK,
@@ -46,6 +47,7 @@ const AFTER_DELIVER: Record<DeliverEnding, Verdict> = {
   gone: { do: 'stop', why: 'gone' },
   final: { do: 'stop', why: 'window' },
   changed: LOOK,
+  unstartable: LOOK,
   cancelled: LOOK,
   failed: { do: 'look', thenWaitMs: 1_000 },
 };

@@ -180,7 +180,7 @@ describe('an Idempotency-Key', () => {
       text: `update idempotency_keys set answer = $1 where key = $2`,
       values: [rows[0]!.answer, two],
     });
-    expect((await create(two, { ...target, name: 'two' })).status).toBe(500);
+    expect((await create(two, { ...target, name: 'two' })).status).toBe(409);
   });
 
   test('of a process that died is taken over after 60 s by the same request alone', async () => {

@@ -6,12 +6,14 @@ import { expect, test, vi } from 'vitest';
 import { attemptClock } from '../../src/activities/clock.ts';
 import type { HeadReport } from '../../src/activities/contract.ts';
 import { deliver, type DeliverDeps } from '../../src/activities/deliver.ts';
+import { WillPass } from '../../src/rules/startFault.ts';
 import {
   HOLDER,
   openBlockedConsumer,
   WINDOW_MS,
   type BlockedConsumer,
 } from '../support/blocked.ts';
+import { faultsOf } from '../support/faults.ts';
 import { accept, answer } from '../support/receiver.ts';
 
 /** One attempt as Temporal makes it; what it throws is a value. */
@@ -25,7 +27,9 @@ function deliverOnce(
 ): Promise<unknown> {
   const { context, openSingle, lateAnswers, consumerId } = blocked;
   const reportHead = (): Promise<void> => Promise.resolve();
-  const deps = { context, holder: HOLDER, openSingle, lateAnswers, reportHead, ...fields };
+  const noting = faultsOf(blocked.api.api.db);
+  const sending = { context, holder: HOLDER, openSingle, lateAnswers };
+  const deps = { ...sending, reportHead, ...noting, ...fields };
   const now = Date.now() - lateMs;
   const environment = new MockActivityEnvironment(
     {
@@ -101,7 +105,7 @@ test('our own trouble is tried again soon, whatever the backoff of the endpoint'
   });
   // No retry follows the last one, so it is thrown as it came.
   const last = await deliverOnce(blocked, { openSingle, last: true });
-  expect(last).toEqual(new Error(message));
+  expect(last).toEqual(new WillPass(message));
   expect(last).not.toBeInstanceOf(ApplicationFailure);
   const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const context = { ...blocked.context, loadConfig: () => Promise.reject(away) };

@@ -11,6 +11,7 @@ const well: HealthInput = {
   waiting: 0,
   parked: 0,
   deadLetters: 0,
+  cannotStart: null,
   aging: null,
   filter: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
   alertsReachSomeone: true,

@@ -35,6 +35,7 @@ test('creating answers with every default, starts the workflow and notes who did
     parked: 0,
     next_attempt_at: null,
     failing_since: null,
+    cannot_start: null,
     filter_version: 1,
     filter_from: end,
     region: 'us-west-2',

@@ -8,6 +8,7 @@ import { createEgress } from '../../src/egress/egress.ts';
 import { createDrains } from '../../src/temporal/drains.ts';
 import { createOpenSender } from '../../src/temporal/openSender.ts';
 import { openConsumersApi } from '../support/consumers.ts';
+import { faultsOf } from '../support/faults.ts';
 import { until } from '../support/poll.ts';
 
 test('a page that comes when its drain has ended takes no memory from the others', async () => {
@@ -29,6 +30,7 @@ test('a page that comes when its drain has ended takes no memory from the others
     idleAfterMs: 60_000,
     retryWindowMs: 60_000,
     reportHead: () => Promise.resolve(),
+    ...faultsOf(db),
     slots: 100,
     log,
   });

@@ -19,6 +19,7 @@ const OWNERS: Record<string, string> = {
   consumers: 'consumers/consumerRows.ts',
   changes: 'consumers/changes.ts',
   stored_edits: 'consumers/consumers.ts',
+  start_faults: 'consumers/startFaults.ts',
   cursors: 'progress/cursors.ts',
   filter_versions: 'progress/filterRows.ts',
   parked: 'progress/parkedRows.ts',

@@ -9,6 +9,7 @@ import { createDrains } from '../../src/temporal/drains.ts';
 import { createOpenSender } from '../../src/temporal/openSender.ts';
 import { LOOPBACK } from './app.ts';
 import { openConsumersApi, type ConsumersApi } from './consumers.ts';
+import { faultsOf } from './faults.ts';
 import { openReceiver, type Respond, type TestReceiver } from './receiver.ts';
 
 export const WINDOW_MS = 86_400_000;
@@ -82,6 +83,7 @@ export async function openBlockedConsumer(
     idleAfterMs: 60_000,
     retryWindowMs: WINDOW_MS,
     reportHead: () => Promise.resolve(),
+    ...faultsOf(db),
     slots: 100,
     log,
   });

@@ -45,6 +45,12 @@ export function openProcess(options: ProcessOptions): Process {
     holder: randomUUID(),
     now: Date.now,
     retryWindowMs: WINDOW_MS,
+    // None is expected: what it would be noted as is the result of the activity.
+    faults: {
+      note: ({ fault }) => Promise.reject(new Error(fault.detail)),
+      clear: () => Promise.resolve(),
+    },
+    mailWaits: () => undefined,
     slots: SLOTS,
   });
 

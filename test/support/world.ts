@@ -10,7 +10,7 @@ import { inject } from 'vitest';
 
 import { createConsumers, type Consumers } from '../../src/consumers/consumers.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
-import { createVault } from '../../src/db/vault.ts';
+import { createVault, type Vault } from '../../src/db/vault.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import {
   type Consumer,
@@ -54,7 +54,10 @@ export interface World extends AsyncDisposable {
   handle(consumerId: string): ReturnType<Client['workflow']['getHandle']>;
   /** Stops this world's worker gracefully, or starts another one. */
   stopWorker(): Promise<void>;
-  startWorker(retryWindowMs?: number): Promise<void>;
+  /** With other encryption keys if a `vault` is given. */
+  startWorker(retryWindowMs?: number, vault?: Vault): Promise<void>;
+  /** What seals secrets. */
+  vault: Vault;
 }
 
 export interface WorldOptions extends WorkerSettings {
@@ -104,10 +107,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const append = createAppender({ db, url: databaseUrl, log });
   const outbox = join(tmpdir(), `millrace-outbox-${id}`);
   const actors = createActors({ client, workflows, targets, consumers });
-  const shared = { db, vault, egress, client, workflows, ...queue, log };
+  const shared = { db, egress, client, workflows, ...queue, log };
   const worker = createWorldWorker({ ...options, ...shared, databaseUrl, native, outbox });
 
-  if (options.worker !== false) await worker.start(retryWindowMs);
+  if (options.worker !== false) await worker.start(retryWindowMs, vault);
   return {
     ...queue,
     ...actors.acts,
@@ -121,7 +124,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     append,
     outbox,
     stopWorker: worker.stop,
-    startWorker: (windowMs = retryWindowMs) => worker.start(windowMs),
+    startWorker: (windowMs = retryWindowMs, keys = vault) => worker.start(windowMs, keys),
+    vault,
     [Symbol.asyncDispose]: async () => {
       await worker.stop();
       await actors.terminate();

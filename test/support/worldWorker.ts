@@ -3,6 +3,7 @@ import { inject } from 'vitest';
 
 import { fileMail, type Send } from '../../src/alerts/mail.ts';
 import { createListener } from '../../src/db/listener.ts';
+import type { Vault } from '../../src/db/vault.ts';
 import { createWorkers, type WorkersOptions } from '../../src/temporal/workers.ts';
 
 export interface WorkerSettings {
@@ -16,21 +17,22 @@ export interface WorkerSettings {
 type WorldWorkerOptions = WorkerSettings &
   Pick<
     WorkersOptions,
-    'db' | 'vault' | 'egress' | 'client' | 'workflows' | 'taskQueue' | 'deliveryQueue' | 'log'
+    'db' | 'egress' | 'client' | 'workflows' | 'taskQueue' | 'deliveryQueue' | 'log'
   > & { databaseUrl: string; native: NativeConnection; outbox: string };
 
 /** A worker of both queues that can be stopped gracefully and followed by another one. */
 export function createWorldWorker(options: WorldWorkerOptions): {
-  start(retryWindowMs: number): Promise<void>;
+  start(retryWindowMs: number, vault: Vault): Promise<void>;
   stop(): Promise<void>;
 } {
   const { databaseUrl, native, outbox, log } = options;
   let end: (() => Promise<void>) | null = null;
 
-  async function start(retryWindowMs: number): Promise<void> {
+  async function start(retryWindowMs: number, vault: Vault): Promise<void> {
     const listener = createListener({ url: databaseUrl, log });
     const workers = await createWorkers({
       ...options,
+      vault,
       listener,
       connection: native,
       namespace: 'default',

@@ -18,6 +18,7 @@ const DRAIN: Record<Drained['reason'], { alone: Verdict; outdated: Verdict }> = 
   gone: { alone: { do: 'stop', why: 'gone' }, outdated: { do: 'stop', why: 'gone' } },
   parked: { alone: { do: 'stop', why: 'parked' }, outdated: { do: 'stop', why: 'parked' } },
   changed: { alone: LOOK, outdated: LOOK },
+  unstartable: { alone: LOOK, outdated: LOOK },
   fenced: { alone: LOOK, outdated: LOOK },
 };
 
@@ -26,6 +27,7 @@ const DELIVER: Record<DeliverEnding, Verdict> = {
   parked: { do: 'unblock', success: true },
   clear: { do: 'unblock', success: false },
   changed: LOOK,
+  unstartable: LOOK,
   gone: { do: 'stop', why: 'gone' },
   final: { do: 'stop', why: 'window' },
   cancelled: LOOK,

@@ -52,7 +52,8 @@ export function LastFailure({ consumer }: { consumer: Consumer }) {
   // Only uses what `Rate` has read; this makes no request.
   const { data } = useQuery({ ...trafficOf(consumer), enabled: false });
   const failedAt = data?.data.findLast(({ failed }) => failed > 0)?.at;
-  const isFailing = consumer.status === 'blocked' || consumer.status === 'stopped';
+  const { status, cannot_start } = consumer;
+  const isFailing = status === 'blocked' || status === 'stopped' || cannot_start !== null;
   const failure = useQuery({
     queryKey: ['attempts', consumer.id, 'last-failure', failedAt],
     queryFn: ({ signal }) =>

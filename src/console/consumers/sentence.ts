@@ -8,8 +8,7 @@ export function sentenceOf(consumer: Consumer): string {
     lag.entries === 0
       ? 'nothing waits'
       : `${amount(lag.entries, 'entry waits', 'entries wait')}, the oldest for ${duration(lag.seconds)}`;
-  if (status === 'blocked' || status === 'stopped')
-    return health.notes[0] ?? status_reason ?? status;
+  if (needsAct(consumer)) return health.notes[0] ?? status_reason ?? status;
   if (status === 'paused') {
     const why = status_reason ?? 'paused';
     return `${why.charAt(0).toUpperCase()}${why.slice(1)}: ${waiting}, and nothing is lost.`;
@@ -19,6 +18,12 @@ export function sentenceOf(consumer: Consumer): string {
 }
 
 /** The further notes of its health. */
-export function furtherNotes({ status, health }: Consumer): string[] {
-  return status === 'blocked' || status === 'stopped' ? health.notes.slice(1) : health.notes;
+export function furtherNotes(consumer: Consumer): string[] {
+  const { notes } = consumer.health;
+  return needsAct(consumer) ? notes.slice(1) : notes;
+}
+
+/** Whether the first note of its health says more than its status does. */
+function needsAct({ status, cannot_start }: Consumer): boolean {
+  return status === 'blocked' || status === 'stopped' || cannot_start !== null;
 }

@@ -79,13 +79,16 @@ export const TARGET_FORM: Form<TargetDraft> = {
   },
 };
 
-/** A stored target as a form; its secrets are masked, and stay what they are when sent back. */
+/**
+ * A stored target as a form; its secrets are masked, and stay what they are when sent back. Credentials
+ * that can't be read begin as none, and stay what they are until another kind is chosen.
+ */
 export function draftOf(target: Target): TargetDraft {
   const { type, ...fields } = target.credentials;
   return {
     name: target.name,
     base_url: target.base_url,
-    credentialsType: type,
+    credentialsType: type === 'unreadable' ? 'none' : type,
     credentials: { ...fields } as Record<string, string>,
     headers: Object.entries(target.headers).map(([name, value]) => ({ name, value })),
     timeout_ms: String(target.timeout_ms),

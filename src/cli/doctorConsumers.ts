@@ -1,0 +1,40 @@
+import type { Client } from '../api/client.ts';
+import type { Consumer } from '../schema/consumer.ts';
+import type { Target } from '../schema/target.ts';
+import { fail, ok, type Finding } from './finding.ts';
+
+/** The most consumers that are looked at. */
+const PAGES = 20;
+const A_PAGE = 1_000;
+/** How a signing secret is shown that can't be read: its last characters are not known. */
+const HIDDEN = '••••';
+
+/** Names the consumers that can't be sent to because of a lasting fault that is not the endpoint's. */
+export async function examineConsumers(client: Pick<Client, 'consumers'>): Promise<Finding> {
+  const name = 'Senders';
+  const faulty: Consumer[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES; page += 1) {
+    const listed = await client.consumers.list({
+      limit: A_PAGE,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    faulty.push(...listed.data.filter((one) => one.cannot_start !== null));
+    if (listed.next_cursor === null) break;
+    cursor = listed.next_cursor;
+  }
+  const [first] = faulty;
+  if (first === undefined) return ok(name, 'nothing keeps a consumer from being sent to');
+  const others = faulty.length === 1 ? '' : ` and ${faulty.length - 1} more`;
+  const detail = `"${first.name}" (${first.id})${others} can't be sent to: ${first.cannot_start?.detail}`;
+  return fail(name, detail, 'Mend what each says (millrace consumers list), then millrace retry');
+}
+
+/** Names the targets of which something can't be read. */
+export function examineTargets(targets: readonly Target[]): Finding[] {
+  return targets
+    .filter((one) => one.credentials.type === 'unreadable' || one.signing_secret === HIDDEN)
+    .map(({ name, id, health }) =>
+      fail(`Target ${name}`, `${id}: ${health.notes[0]}`, 'Save it again, or add the key back'),
+    );
+}

@@ -1,0 +1,21 @@
+import { isDatabaseAway, isTimeout } from '../db/errors.ts';
+import { CannotStart, WillPass, type StartFault } from '../rules/startFault.ts';
+
+/**
+ * The lasting fault that an error of a sender means. Null when it will pass by itself and says nothing of
+ * the consumer: Postgres is away or slow, this machine is short of something, or another sender has the
+ * lease. An error that nothing explains is a bug of ours; its text may hold data, so only its kind is kept.
+ */
+export function startFaultOf(error: unknown): StartFault | null {
+  if (error instanceof CannotStart) return { code: error.code, detail: error.message };
+  if (error instanceof WillPass || isDatabaseAway(error) || isTimeout(error)) return null;
+  const code = (error as { code?: unknown } | null)?.code;
+  // 25: read-only; 40: rolled back, as by a deadlock; 42P01: the migrations are not applied yet.
+  if (typeof code === 'string' && /^(?:25|40|42P01)/u.test(code)) return null;
+  const kind = error instanceof Error ? error.name : typeof error;
+  const which = typeof code === 'string' ? `${kind} ${code}` : kind;
+  const detail =
+    `An unexpected error in Millrace (${which}) ends its sender; ` +
+    'the log of the worker says more: report it, and go on with the version before if an upgrade brought it';
+  return { code: 'internal_error', detail };
+}

@@ -1,0 +1,61 @@
+/** Lasting faults that keep a consumer from being sent to, by the names of the API. */
+export const START_FAULT_CODES = [
+  'credentials_unreadable',
+  'signing_secret_unreadable',
+  'certificate_unreadable',
+  'url_unreadable',
+  'filter_unreadable',
+  'target_missing',
+  'internal_error',
+] as const;
+
+/** The kind of a lasting fault; `internal_error` is an exception that nothing explains, which is a bug of ours. */
+export type StartFaultCode = (typeof START_FAULT_CODES)[number];
+
+/** Why a consumer can't be sent to. */
+export interface StartFault {
+  code: StartFaultCode;
+  /** A sentence without its full stop that names what to do; it holds no secret. */
+  detail: string;
+}
+
+/** An error that says which lasting fault it is. */
+export class CannotStart extends Error {
+  override name = 'CannotStart';
+  readonly code: Exclude<StartFaultCode, 'internal_error'>;
+
+  constructor(code: CannotStart['code'], detail: string, options: { cause?: unknown } = {}) {
+    super(detail, options);
+    this.code = code;
+  }
+}
+
+/** An error that says that the next try may well succeed: a lease that was lost, or a fault of this machine. */
+export class WillPass extends Error {
+  override name = 'WillPass';
+}
+
+const FIRST_MS = 1_000;
+const LONGEST_MS = 300_000;
+
+/**
+ * How long to wait until the next try, ms, when the consumer could not be sent to for `failingForMs`: as
+ * long again, at least a second and at most five minutes. Tries that a person or an edit has caused
+ * therefore do not make it longer.
+ */
+export function startAgainInMs(failingForMs: number): number {
+  return Math.min(LONGEST_MS, Math.max(FIRST_MS, Math.round(failingForMs)));
+}
+
+const TOLD_AFTER_MS = 3_000;
+
+/**
+ * Whether an alert is due: the fault has lasted for a few tries, and no alert has told of one of this
+ * code since the consumer last worked.
+ */
+export function isAlertDue(
+  code: StartFaultCode,
+  { failingForMs, told }: { failingForMs: number; told: readonly string[] },
+): boolean {
+  return failingForMs >= TOLD_AFTER_MS && !told.includes(code);
+}
