@@ -20,6 +20,7 @@ import {
   publicUrl,
   type ServiceConfig,
 } from './src/process/config.ts';
+import { memoryLimits, sendMemoryFor } from './src/process/heap.ts';
 import { createLog, type Log } from './src/process/log.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showPool } from './src/telemetry/metrics.ts';
@@ -127,11 +128,17 @@ async function serve(
             userAgent: `Millrace/${manifest.version}`,
           }),
     slots: SLOTS,
+    memoryBytes: config.sendBytes ?? sendMemoryFor(memoryLimits()),
     counts: countDeliveries(metrics),
     log,
   });
   metrics.gauge('millrace_leader', 'Whether this process wakes idle consumers', () =>
     workers.leads ? 1 : 0,
+  );
+  metrics.gauge(
+    'millrace_send_memory_bytes',
+    'Bytes that are held of entries that are sent',
+    () => workers.heldBytes,
   );
   await using shown = new AsyncDisposableStack();
   if (config.metricsPort !== null && sdkPort !== null) {

@@ -12,7 +12,7 @@ import { createAttemptLog } from '../progress/attemptLog.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedRow } from '../progress/parkedRows.ts';
 import type { Outcome } from '../rules/outcome.ts';
-import type { Entry } from '../streams/entry.ts';
+import { NO_ENTRY, type Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { concludeDrain } from './conclusion.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
@@ -60,22 +60,22 @@ export function startDrain(options: DrainOptions): Drain {
   const { filters, limit, pace, parked, failedAttempts, readTo } = state;
   const senders = createOpenSenders(context.openSender(config, ended, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
-  const flow = { limit, pace, budget };
+  const flow = { limit, pace, requests: budget.requests };
   const dispatcher = createDispatcher<Outgoing>({ ...flow, mayStart, skips, send, pumped });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
   const common = { ...state, consumerId, ordering, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
   const failures = createFailureHandler({ ...common, stream, pages, recordParking });
-  const retries = createParkedRetries({ ...common, store: context.parked });
-  const intake = createIntake({ ...common, budget, recordParking });
+  const intake = createIntake({ ...common, memory: budget.bytes, recordParking });
+  const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
   const reader = createReader({
     ...common,
     stream,
     pages,
     tail,
     maxSpan: MAX_SPAN,
-    wantsMore: intake.wantsMore,
-    accept: intake.accept,
+    intake,
+    turns: budget.pages,
     filled: dispatcher.pump,
   });
   const landing = createLanding({ ...common, failures, reader, startBy });
@@ -138,6 +138,7 @@ export function startDrain(options: DrainOptions): Drain {
       const before = failedAttempts.size === 0 ? 0 : failedAttempts.get(slot.position);
       slot.attempt = 1 + (before ?? 0);
     } else parked.starts(slot.parked);
+    slot.body = slot.entry.body;
     senders.send(slot);
   }
 
@@ -179,7 +180,7 @@ export function startDrain(options: DrainOptions): Drain {
 /** What a drain keeps in memory: its place in the stream, its entries, and the limits within which it sends. */
 function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }: DrainOptions) {
   const { retryWindowMs } = context;
-  const slidingWindow = createSlidingWindow<Entry>(lease);
+  const slidingWindow = createSlidingWindow<Entry>(lease, NO_ENTRY);
   const readBefore = Math.max(lease.position, ...lease.ahead);
   const filters = createFilterStack(config.filters, readBefore);
   const clock = (): number => ownClock(config, nowMs());

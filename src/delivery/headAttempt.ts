@@ -30,7 +30,14 @@ export interface HeadAttempt {
   consumerId: string;
   context: Pick<
     DrainContext,
-    'pages' | 'progress' | 'parked' | 'committer' | 'loadConfig' | 'retryWindowMs' | 'log'
+    | 'pages'
+    | 'progress'
+    | 'parked'
+    | 'committer'
+    | 'budget'
+    | 'loadConfig'
+    | 'retryWindowMs'
+    | 'log'
   >;
   /** Names this process in the cursor. */
   holder: string;
@@ -69,6 +76,7 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
     holder,
     progress,
     committer,
+    memory: context.budget.bytes,
     openSingle,
     cancelled,
   });

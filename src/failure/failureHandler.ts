@@ -136,7 +136,8 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   /** Sends a record again, unless a newer version of it has been stored meanwhile. */
   async function readAndSendAgain(slot: Outgoing): Promise<void> {
     try {
-      slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
+      const { entry } = slot; // one that has settled meanwhile has let go of it
+      entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
     } catch (error) {
       options.log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');
     }

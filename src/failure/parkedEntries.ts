@@ -2,6 +2,7 @@ import type { LoadedBody, ParkedOps, ParkedRow } from '../progress/parkedRows.ts
 import type { Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
+import { createParkedBodies, type ParkedBodies } from './parkedBodies.ts';
 import {
   isHandedOut,
   isOver,
@@ -65,6 +66,8 @@ export interface ParkedEntries {
   /** When the next entry is due, on the consumer's clock; now, at the latest, while any is on its way. */
   readonly nextDue: number;
   readonly size: number;
+  /** The bodies in memory: those that are still to be stored, and those that were handed out. */
+  readonly bodies: Pick<ParkedBodies, 'bytes'>;
   /** Whether something is still to be written. */
   readonly unwritten: boolean;
   /** Whether too many entries are parked for single messages to be the reason. */
@@ -90,21 +93,20 @@ export interface ParkedEntriesOptions {
  */
 export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntries {
   const { clock, nowMs, windowMs } = options;
-  const lanes = createParkedLanes();
-  const writes = createParkedWrites({ nowMs });
+  const bodies = createParkedBodies();
+  const lanes = createParkedLanes(bodies);
+  const writes = createParkedWrites({ bodies, nowMs });
   let { total } = options;
   let wanted: (entry: Entry) => boolean = () => true;
+  const readClocks = (): Clocks => ({ nowMs: nowMs(), clockMs: clock() });
   merge(options.rows);
-
-  function readClocks(): Clocks {
-    return { nowMs: nowMs(), clockMs: clock() };
-  }
 
   function park(entry: Entry, record: string, attempts: number, failed: Failed | null): void {
     const now = readClocks();
     const parked = newParked({ entry, record, attempts, failed }, now);
     if (failed !== null) parked.due = plan(parked, failed, now, windowMs) ?? now.clockMs;
     lanes.insert(parked);
+    bodies.keep(parked);
     total += 1;
     writes.note(parked);
     lanes.hurry(record);
@@ -113,10 +115,9 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
   function merge(rows: ParkedRow[]): boolean {
     let all = true;
     for (const row of rows) {
-      if (writes.isLeaving(row.position)) {
-        all = false;
-        continue;
-      }
+      const isLeaving = writes.isLeaving(row.position);
+      all &&= !isLeaving;
+      if (isLeaving) continue;
       const read = toParked(row);
       const known = lanes.find(read.record, row.position);
       if (known === null) lanes.insert(read);
@@ -132,7 +133,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
       leave(parked, 'done');
       return false;
     }
-    parked.entry.body = loaded.body;
+    bodies.load(parked, loaded.body);
     return true;
   }
 
@@ -212,6 +213,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     get size() {
       return lanes.size;
     },
+    bodies,
     get unwritten() {
       return writes.unwritten;
     },

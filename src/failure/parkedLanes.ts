@@ -1,3 +1,4 @@
+import type { ParkedBodies } from './parkedBodies.ts';
 import { isHandedOut, WAITS, type ParkedEntry } from './parkedEntry.ts';
 
 /** How many entries handed out by `due` may be on their way at the same time. */
@@ -41,8 +42,8 @@ export interface ParkedLanes {
   readonly size: number;
 }
 
-/** Creates empty lanes. */
-export function createParkedLanes(): ParkedLanes {
+/** Creates empty lanes. Entries that are given back let go of their bodies. */
+export function createParkedLanes(bodies: Pick<ParkedBodies, 'letGo'>): ParkedLanes {
   const lanes = new Map<string, ParkedEntry[]>(); // each ascending by position, none empty
   let size = 0;
   let handedOut = 0;
@@ -103,6 +104,7 @@ export function createParkedLanes(): ParkedLanes {
     if (!isHandedOut(parked)) return;
     parked.state = 'waiting';
     handedOut -= 1;
+    bodies.letGo(parked); // read anew before its next attempt
   }
 
   function schedule(parked: ParkedEntry, at: number): void {

@@ -13,6 +13,8 @@ export interface ParkedRetriesOptions {
   consumerId: string;
   parked: ParkedEntries;
   store: Pick<ParkedStore, 'rows' | 'bodies'>;
+  /** How many bytes of bodies may be read now; one body is read even if it is 0. */
+  room: () => number;
   dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
   /** Called when there is something to store. */
   mark: () => void;
@@ -38,13 +40,17 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
   }
 
   async function sendDue(): Promise<void> {
+    const room = options.room();
+    if (room <= 0 && parked.bodies.bytes > 0) return;
     const due = parked.due();
     if (due.length === 0) return;
     try {
       const positions = due.map((one) => one.entry.position);
-      const bodies = await store.bodies(consumerId, positions);
+      const bodies = await store.bodies(consumerId, positions, Math.max(1, Math.floor(room)));
       for (const one of due) {
-        if (parked.load(one, bodies.get(one.entry.position))) dispatcher.putBack(toOutgoing(one));
+        const loaded = bodies.get(one.entry.position);
+        if (loaded === null) parked.postpone(one, 0);
+        else if (parked.load(one, loaded)) dispatcher.putBack(toOutgoing(one));
         else options.mark();
       }
     } catch (error) {
@@ -71,7 +77,15 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
 /** Makes a slot for a parked entry; it is not put into the sliding window again. */
 function toOutgoing(parked: ParkedEntry): Outgoing {
   const { entry, record, attempts } = parked;
-  const { position, messageId, body } = entry;
-  const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };
-  return { ...slot, position, messageId, body, attempt: attempts + 1, parked };
+  const { position, messageId } = entry;
+  const slot = {
+    position,
+    entry,
+    settled: false,
+    closed: false,
+    sent: false,
+    next: null,
+    lane: record,
+  };
+  return { ...slot, messageId, body: '', attempt: attempts + 1, parked };
 }
