@@ -7,8 +7,12 @@ import type { Installation } from './instruments/installation.ts';
 import { peakRss } from './instruments/rss.ts';
 import { produce } from './push.ts';
 
-/** The heap of the worker, MB. */
-export const HEAP_MB = 512;
+const HEAP_MB = 512;
+/** A small heap, and consumers that stay awake between two entries. */
+export const MEMORY_VARIABLES = {
+  NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
+  MILLRACE_IDLE_AFTER: '1h',
+};
 /** How many consumers there are of each kind. */
 const HEALTHY = 250;
 const HANGING = 250;
@@ -20,8 +24,8 @@ const ANSWERED = 10;
 /** All of them hang for the first time for 15 s, the default timeout; waking them takes some of it. */
 const FIRST_SECONDS = 12;
 const SECONDS = 20;
-const SETTLE_MS = 60_000;
-const TOGETHER = 10;
+const SETTLE_MS = 300_000;
+const TOGETHER = 25;
 const LOAD = {
   rate: 40,
   connections: 16,
@@ -37,8 +41,7 @@ const LOAD = {
  */
 export async function memory(installation: Installation): Promise<Figure[]> {
   const worker = installation.pids()['worker'];
-  await eachOf(HEALTHY, (number) => healthy(installation, number));
-  await eachOf(HANGING, (number) => hanging(installation, number));
+  await create(installation);
   await warm(installation);
   const alone = await measure(installation, SECONDS);
   const rssAlone = peakRss(installation.pids()['worker'] ?? null);
@@ -54,7 +57,7 @@ export async function memory(installation: Installation): Promise<Figure[]> {
   });
   const beside = await measure(installation, FIRST_SECONDS);
   await installation.until('all of them are blocked', async () => {
-    return (await countBlocked(installation)) === HANGING;
+    return (await count(installation, 'consumers', `status = 'blocked'`)) === HANGING;
   });
   const blocked = await measure(installation, SECONDS);
   const after = installation.pids()['worker'];
@@ -78,9 +81,23 @@ function rssFigure(value: number, alone: number | null): Figure {
   return { name: 'memory of the worker at its peak', value, unit: 'MB', goal: { most: 900 }, note };
 }
 
-async function eachOf(count: number, create: (number: number) => Promise<void>): Promise<void> {
-  for (let from = 0; from < count; from += TOGETHER) {
-    await Promise.all(Array.from({ length: TOGETHER }, (_, index) => create(from + index)));
+/** Creates all consumers, a few at a time, and waits until each is sent or, idle, watched. */
+async function create(installation: Installation): Promise<void> {
+  const all = HEALTHY + HANGING;
+  for (let from = 0; from < all; from += TOGETHER) {
+    const some = Array.from({ length: TOGETHER }, (_, index) => from + index);
+    await Promise.all(
+      some.map((number) => (number < HEALTHY ? healthy : hanging)(installation, number)),
+    );
+    await installation.until(
+      `consumer ${from + TOGETHER} of ${all} is sent or watched`,
+      async () => {
+        return (
+          (await count(installation, 'cursors', 'epoch > 0 or indexed_epoch is not null')) ===
+          from + TOGETHER
+        );
+      },
+    );
   }
 }
 
@@ -112,9 +129,9 @@ async function warm(installation: Installation): Promise<void> {
   await installation.endpoint.gets(appended, SETTLE_MS);
 }
 
-async function countBlocked({ sql }: Installation): Promise<number> {
+async function count({ sql }: Installation, table: string, condition: string): Promise<number> {
   const { rows } = await sql.query<{ count: number }>(
-    `select count(*)::int as count from consumers where status = 'blocked'`,
+    `select count(*)::int as count from ${table} where ${condition}`,
   );
   return rows[0]?.count ?? 0;
 }

@@ -14,7 +14,7 @@ import { probeDisk } from './instruments/disk.ts';
 import { reaches, tableOf, type Figure } from './instruments/figures.ts';
 import { openInstallation, type Installation } from './instruments/installation.ts';
 import { latency } from './latency.ts';
-import { HEAP_MB, memory } from './memory.ts';
+import { MEMORY_VARIABLES, memory } from './memory.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
@@ -79,9 +79,9 @@ async function main(): Promise<number> {
   let settings: Record<string, string> = {};
   for (const name of names) {
     // Each measurement gets an installation of its own, so that none measures what another has left.
-    const heapMb = name === 'memory' ? HEAP_MB : null;
+    const variables = name === 'memory' ? MEMORY_VARIABLES : {};
     const { signal } = stop;
-    await using installation = await openInstallation({ profileDir, heapMb, signal });
+    await using installation = await openInstallation({ profileDir, variables, signal });
     ({ settings } = installation);
     const part = PARTS[name] as (typeof PARTS)[string];
     const disk = await probeDisk();

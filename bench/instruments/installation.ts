@@ -42,8 +42,8 @@ export interface Installation extends AsyncDisposable {
 export interface InstallationOptions {
   /** A folder into which Node writes CPU profiles of the API and the worker; null: no profiles. */
   profileDir: string | null;
-  /** The limit of the heap of the API and of the worker, MB; null: Node's own. */
-  heapMb?: number | null;
+  /** Further variables of the environment. */
+  variables?: NodeJS.ProcessEnv;
   /** Aborts the start. */
   signal: AbortSignal;
 }
@@ -135,10 +135,10 @@ export async function openInstallation(options: InstallationOptions): Promise<In
 
 /** An environment with only what is needed to find programs, so that no setting of the user changes the figures. */
 function environment(folder: string, options: InstallationOptions): NodeJS.ProcessEnv {
-  const { profileDir, heapMb = null } = options;
+  const { profileDir, variables = {} } = options;
   const node = [
     ...(profileDir === null ? [] : [`--cpu-prof --cpu-prof-dir=${JSON.stringify(profileDir)}`]),
-    ...(heapMb === null ? [] : [`--max-old-space-size=${heapMb}`]),
+    ...(variables['NODE_OPTIONS'] === undefined ? [] : [variables['NODE_OPTIONS']]),
   ];
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   return {
@@ -149,6 +149,7 @@ function environment(folder: string, options: InstallationOptions): NodeJS.Proce
     MILLRACE_DATA_DIR: join(folder, 'data'),
     MILLRACE_ALERT_EMAIL: 'bench@example.com',
     LOG_LEVEL: 'error',
+    ...variables,
     ...(node.length === 0 ? {} : { NODE_OPTIONS: node.join(' ') }),
   };
 }

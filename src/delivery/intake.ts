@@ -22,7 +22,7 @@ export interface IntakeOptions {
   ordering: Ordering;
   slidingWindow: SlidingWindow<Entry>;
   lanes: Lanes<Entry>;
-  memory: Pick<Shared, 'room' | 'least' | 'take'>;
+  memory: Pick<Shared, 'room' | 'least' | 'take' | 'wait'>;
   dispatcher: Dispatcher<Outgoing>;
   recordParking: Pick<RecordParking, 'parksBehind'>;
   ending: Pick<Ending, 'reason' | 'begin'>;
@@ -33,8 +33,11 @@ export interface IntakeOptions {
 export interface Intake {
   /** Whether more entries should be read. */
   wantsMore(): boolean;
-  /** How many bytes of entries may be read now; 0: none until some have settled, here or elsewhere. */
-  room(): number;
+  /**
+   * How many bytes of entries may be read now. 0: none until some have settled; if all of them are
+   * elsewhere, `wake` is called then.
+   */
+  room(wake?: () => void): number;
   /** Counts the bytes that a page may hold while it is being read; 0: it has been read. */
   reserve(bytes: number): void;
   /** Takes a matching entry; called in the order of reading. */
@@ -65,10 +68,12 @@ export function createIntake(options: IntakeOptions): Intake {
     );
   }
 
-  function room(): number {
+  function room(wake?: () => void): number {
     account();
-    if (performance.now() - movedAt < STILL_MS) return memory.room(held) / TIMES;
-    return held === 0 ? memory.least / TIMES : 0;
+    const moves = performance.now() - movedAt < STILL_MS;
+    const found = moves ? memory.room(held) : held === 0 ? memory.least : 0;
+    if (found === 0 && held === 0 && wake !== undefined) memory.wait(wake);
+    return found / TIMES;
   }
 
   function accept(entry: Entry): void {
@@ -87,8 +92,9 @@ export function createIntake(options: IntakeOptions): Intake {
   function account(): void {
     if (left) return; // a page that comes after the end is not counted
     const now = TIMES * (slidingWindow.bytes + reserved + parked.bodies.bytes);
-    if (now !== held) memory.take(now - held);
-    held = now;
+    const more = now - held;
+    held = now; // before others are woken
+    if (more !== 0) memory.take(more);
     if (slidingWindow.settledCount === settledBefore) return;
     settledBefore = slidingWindow.settledCount;
     movedAt = performance.now();

@@ -54,7 +54,7 @@ export function createReader(options: ReaderOptions): Reader {
       return;
     }
     while (intake.wantsMore()) {
-      const bytes = Math.floor(Math.min(PAGE.maxBytes, intake.room()));
+      const bytes = Math.floor(Math.min(PAGE.maxBytes, intake.room(fill)));
       if (bytes <= 0) break;
       const room = Math.min(PAGE.limit, options.maxSpan - slidingWindow.span);
       const page = tail.since(slidingWindow.readTo, room);

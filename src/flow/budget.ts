@@ -18,8 +18,10 @@ export interface Shared {
   room(held: number): number;
   /** What a drain that holds nothing may always take, so that each gets on; 0 once all is taken. */
   readonly least: number;
-  /** Takes some, or gives some back if `amount` is negative. */
+  /** Takes some, or gives some back if `amount` is negative, which wakes the drain that has waited longest. */
   take(amount: number): void;
+  /** Calls `wake` once some has been given back and it is its turn. */
+  wait(wake: () => void): void;
   /** How much is taken. */
   readonly taken: number;
   /** The most that was taken at any time. */
@@ -60,6 +62,7 @@ export function createBudget({ requests, bytes }: BudgetLimits): Budget {
 }
 
 function createShared(limit: number, ration: number): Shared {
+  const waiting = new Set<() => void>();
   let taken = 0;
   let peak = 0;
   const least = (): number => (taken < limit ? ration : 0);
@@ -74,7 +77,13 @@ function createShared(limit: number, ration: number): Shared {
     take: (amount) => {
       taken += amount;
       if (taken > peak) peak = taken;
+      if (amount >= 0) return;
+      const [next] = waiting;
+      if (next === undefined) return;
+      waiting.delete(next);
+      next();
     },
+    wait: (wake) => void waiting.add(wake),
     get taken() {
       return taken;
     },

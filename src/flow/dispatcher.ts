@@ -7,7 +7,7 @@ import { createReadyQueue, type Queued } from './readyQueue.ts';
 export interface DispatcherOptions<S extends Queued> {
   limit: Pick<InFlightLimit, 'limit'>;
   pace: Pick<Pace, 'may' | 'started'>;
-  requests: Pick<Shared, 'room' | 'take'>;
+  requests: Pick<Shared, 'room' | 'take' | 'wait'>;
   /** Whether a request may start at `now` (monotonic ms), apart from limit, pace and budget. */
   mayStart: (now: number) => boolean;
   /** Whether a slot whose turn has come is not sent after all; if so, it has been dealt with. */
@@ -27,7 +27,7 @@ export interface Dispatcher<S extends Queued> {
   pump(): void;
   /** Counts a request as ended; its share of the budget is kept until `passOn`. */
   landed(): void;
-  /** Gives the share of a landed request back. */
+  /** Passes the share of a landed request on to the next drain that waits for one. */
   passOn(): void;
   /** Starts nothing before `until` (monotonic ms). */
   rest(until: number): void;
@@ -53,6 +53,7 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
       if (slot === undefined || options.skips(slot)) continue;
       if (requests.room(shares) < 1) {
         ready.putBack(slot);
+        requests.wait(pump);
         break;
       }
       requests.take(1);

@@ -37,7 +37,11 @@ function openStations() {
   const dispatcher = createDispatcher<Outgoing>({
     limit,
     pace: createPace(null),
-    requests: { room: () => room.left, take: (count) => void (room.left -= count) },
+    requests: {
+      room: () => room.left,
+      take: (count) => void (room.left -= count),
+      wait: () => undefined,
+    },
     mayStart: () => true,
     skips: (slot) => landing.skips(slot),
     send: (slot) => {
