@@ -14,7 +14,7 @@ import { openDb } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { untilMigrated } from './src/db/migrate.ts';
 import { createVault } from './src/db/vault.ts';
-import { createEgress } from './src/egress/egress.ts';
+import { createEgress, type Egress } from './src/egress/egress.ts';
 import { choosePort } from './src/embedded/state.ts';
 import { startClock } from './src/process/clock.ts';
 import {
@@ -23,6 +23,7 @@ import {
   loadConfig,
   type ServiceConfig,
 } from './src/process/config.ts';
+import { memoryLimits, sendMemoryFor } from './src/process/heap.ts';
 import { createLog, type Log } from './src/process/log.ts';
 import { proxiesToSet } from './src/process/proxies.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
@@ -133,26 +134,19 @@ async function serve(
     retryWindowMs: config.retryWindowMs,
     alertEmails: [...config.alertEmails],
     publicUrl: publicUrl(config),
-    sendMail:
-      config.smtpUrl === null
-        ? fileMail(join(config.dataDir, 'outbox'), config.mailFrom)
-        : smtpMail(config.smtpUrl, config.mailFrom),
-    sendAlertWebhook:
-      config.alertWebhook === null
-        ? null
-        : alertWebhook({
-            egress,
-            url: config.alertWebhook,
-            secrets: alertSecrets(config.alertWebhookSecret, config.encryptionKeys),
-            userAgent: `Millrace/${manifest.version}`,
-            now: clock.now,
-          }),
+    ...alertChannels(config, egress, clock.now),
     slots: SLOTS,
+    memoryBytes: config.sendBytes ?? sendMemoryFor(memoryLimits()),
     counts: countDeliveries(metrics),
     log,
   });
   metrics.gauge('millrace_leader', 'Whether this process wakes idle consumers', () =>
     workers.leads ? 1 : 0,
+  );
+  metrics.gauge(
+    'millrace_send_memory_bytes',
+    'Bytes that are held of entries that are sent',
+    () => workers.heldBytes,
   );
   await using shown = new AsyncDisposableStack();
   if (config.metricsPort !== null && sdkPort !== null) {
@@ -187,6 +181,19 @@ async function serve(
     { count: unstored.size, consumers: [...unstored].slice(0, 100) },
     'worker has stopped, but Postgres was away: what these consumers sent last is not stored and may be sent again',
   );
+}
+
+/** How alerts leave this process: by mail, or into a folder where no mail server is set, and by webhook. */
+function alertChannels(config: ServiceConfig, egress: Egress, now: () => number) {
+  const { smtpUrl, mailFrom, dataDir, alertWebhook: url } = config;
+  const sendMail =
+    smtpUrl === null ? fileMail(join(dataDir, 'outbox'), mailFrom) : smtpMail(smtpUrl, mailFrom);
+  const secrets = alertSecrets(config.alertWebhookSecret, config.encryptionKeys);
+  const userAgent = `Millrace/${manifest.version}`;
+  return {
+    sendMail,
+    sendAlertWebhook: url === null ? null : alertWebhook({ egress, url, secrets, userAgent, now }),
+  };
 }
 
 /** Whether Temporal or Postgres is away at the start: one sentence is enough, as the supervisor starts it again. */

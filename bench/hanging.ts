@@ -9,7 +9,7 @@ export interface Hanging {
   least: number;
 }
 
-/** Paths whose requests are not answered, but for the first ones. */
+/** Paths `/_hang/<count>/<name>`, of which each answers so many requests and none after them. */
 export interface HangingPaths {
   /** Handles a request. */
   take(request: IncomingMessage, response: ServerResponse): void;
@@ -18,10 +18,7 @@ export interface HangingPaths {
   read(): Hanging;
 }
 
-/** Enough answers for a sender's slow start to reach its maximum of requests in flight before they hang. */
-const ANSWERED = 100;
-
-/** Creates the paths. Each answers its first requests and none after them, until the sender gives up. */
+/** Creates the paths. What they do not answer stays open until the sender gives up. */
 export function createHangingPaths(): HangingPaths {
   const taken = new Map<string, number>();
   let open = 0;
@@ -43,7 +40,7 @@ export function createHangingPaths(): HangingPaths {
     const before = taken.get(path) ?? 0;
     taken.set(path, before + 1);
     request.resume();
-    if (before < ANSWERED) {
+    if (before < Number(path.split('/')[2])) {
       request.on('end', () => void response.writeHead(204).end());
       return;
     }

@@ -13,6 +13,8 @@ const IN_FLIGHT = 64;
 /** How many entries wait for each of them. */
 const WAITING = 3_000;
 const TIMEOUT_MS = 15_000;
+/** Enough answers for a sender's slow start to reach its maximum of requests in flight before they hang. */
+const ANSWERED = 100;
 /** How long all of them hang for the first time: the timeout without the time that starting them takes. */
 const FIRST_SECONDS = 12;
 const SECONDS = 15;
@@ -68,7 +70,7 @@ async function hang(installation: Installation, number: number): Promise<void> {
   await installation.consumer({
     name: `hanging ${number}`,
     target_id: target.id,
-    path: `/_hang/${number}`,
+    path: `/_hang/${ANSWERED}/${number}`,
     syncs: [`hanging-${number}`],
     start: 'beginning',
   });

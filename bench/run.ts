@@ -14,12 +14,13 @@ import { probeDisk } from './instruments/disk.ts';
 import { reaches, tableOf, type Figure } from './instruments/figures.ts';
 import { openInstallation, type Installation } from './instruments/installation.ts';
 import { latency } from './latency.ts';
+import { MEMORY_VARIABLES, memory } from './memory.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|consumers|console|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|memory|consumers|console|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -40,6 +41,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   wake: (installation) => wakes(installation),
   poison,
   neighbour: (installation) => neighbour(installation),
+  memory: (installation) => memory(installation),
   consumers: (installation) => consumersList(installation),
   console: (installation) => consolePages(installation),
 };
@@ -77,7 +79,9 @@ async function main(): Promise<number> {
   let settings: Record<string, string> = {};
   for (const name of names) {
     // Each measurement gets an installation of its own, so that none measures what another has left.
-    await using installation = await openInstallation({ profileDir, signal: stop.signal });
+    const variables = name === 'memory' ? MEMORY_VARIABLES : {};
+    const { signal } = stop;
+    await using installation = await openInstallation({ profileDir, variables, signal });
     ({ settings } = installation);
     const part = PARTS[name] as (typeof PARTS)[string];
     const disk = await probeDisk();

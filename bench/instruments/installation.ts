@@ -42,6 +42,8 @@ export interface Installation extends AsyncDisposable {
 export interface InstallationOptions {
   /** A folder into which Node writes CPU profiles of the API and the worker; null: no profiles. */
   profileDir: string | null;
+  /** Further variables of the environment. */
+  variables?: NodeJS.ProcessEnv;
   /** Aborts the start. */
   signal: AbortSignal;
 }
@@ -132,7 +134,12 @@ export async function openInstallation(options: InstallationOptions): Promise<In
 }
 
 /** An environment with only what is needed to find programs, so that no setting of the user changes the figures. */
-function environment(folder: string, { profileDir }: InstallationOptions): NodeJS.ProcessEnv {
+function environment(folder: string, options: InstallationOptions): NodeJS.ProcessEnv {
+  const { profileDir, variables = {} } = options;
+  const node = [
+    ...(profileDir === null ? [] : [`--cpu-prof --cpu-prof-dir=${JSON.stringify(profileDir)}`]),
+    ...(variables['NODE_OPTIONS'] === undefined ? [] : [variables['NODE_OPTIONS']]),
+  ];
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   return {
     ...(PATH === undefined ? {} : { PATH }),
@@ -142,9 +149,8 @@ function environment(folder: string, { profileDir }: InstallationOptions): NodeJ
     MILLRACE_DATA_DIR: join(folder, 'data'),
     MILLRACE_ALERT_EMAIL: 'bench@example.com',
     LOG_LEVEL: 'error',
-    ...(profileDir === null
-      ? {}
-      : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${JSON.stringify(profileDir)}` }),
+    ...variables,
+    ...(node.length === 0 ? {} : { NODE_OPTIONS: node.join(' ') }),
   };
 }
 

@@ -12,7 +12,7 @@ import { createAttemptLog } from '../progress/attemptLog.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedHead } from '../progress/parkedRows.ts';
 import { stretchOf } from '../rules/retry.ts';
-import type { Entry } from '../streams/entry.ts';
+import { NO_ENTRY, type Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { concludeDrain } from './conclusion.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
@@ -64,20 +64,20 @@ export function startDrain(options: DrainOptions): Drain {
   const landed = guarded<Parameters<Landing['ended']>>((...end) => landing.ended(...end));
   const senders = createOpenSenders(context.openSender(config, landed, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
-  const flow = { limit, pace, budget, mayStart, skips, send, pumped };
+  const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
   const takesLast = (): boolean => failures.inDoubt;
   const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
   const common = { ...state, stream, pages, tail, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
   const failures = createFailureHandler({ ...common, recordParking });
-  const retries = createParkedRetries({ ...common, store: context.parked });
-  const intake = createIntake({ ...common, budget, recordParking });
+  const intake = createIntake({ ...common, memory: budget.bytes, recordParking });
+  const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
   const reader = createReader({
     ...common,
     maxSpan: MAX_SPAN,
-    wantsMore: intake.wantsMore,
-    accept: intake.accept,
+    intake,
+    turns: budget.pages,
     filled: guarded(dispatcher.pump),
     failed: fail,
   });
@@ -142,6 +142,7 @@ export function startDrain(options: DrainOptions): Drain {
       slot.attempt = 1 + (before ?? 0);
     } else parked.starts(slot.parked);
     failures.started(slot);
+    slot.body = slot.entry.body;
     senders.send(slot);
   }
 
@@ -177,7 +178,7 @@ export function startDrain(options: DrainOptions): Drain {
 /** What a drain keeps in memory: its place in the stream, its entries, and the limits within which it sends. */
 function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }: DrainOptions) {
   const { retryWindowMs } = context;
-  const slidingWindow = createSlidingWindow<Entry>(lease);
+  const slidingWindow = createSlidingWindow<Entry>(lease, NO_ENTRY);
   const readBefore = Math.max(lease.position, ...lease.ahead);
   const filters = createFilterStack(config.filters, readBefore);
   const clock = (): number => ownClock(config, nowMs());

@@ -33,7 +33,15 @@ export interface HeadAttempt {
   consumerId: string;
   context: Pick<
     DrainContext,
-    'pages' | 'progress' | 'parked' | 'committer' | 'loadConfig' | 'now' | 'retryWindowMs' | 'log'
+    | 'pages'
+    | 'progress'
+    | 'parked'
+    | 'committer'
+    | 'budget'
+    | 'loadConfig'
+    | 'now'
+    | 'retryWindowMs'
+    | 'log'
   >;
   /** Names this process in the cursor. */
   holder: string;
@@ -77,6 +85,7 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
     holder,
     progress,
     committer,
+    memory: context.budget.bytes,
     openSingle,
     cancelled,
   });

@@ -58,6 +58,7 @@ export function createLanding(options: LandingOptions): Landing {
     startedMono: number,
   ): void {
     dispatcher.landed();
+    slot.body = '';
     const { position, messageId, attempt } = slot;
     const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
     if (outcome.kind === 'delivered') {

@@ -53,8 +53,8 @@ export async function sendParked(
 ): Promise<SentParked | 'again'> {
   const { context, sender, config, parkedEntries } = scene;
   const { position, messageId } = parked.entry;
-  const bodies = await context.parked.bodies(config.consumerId, [position]);
-  if (!parkedEntries.load(parked, bodies.get(position))) {
+  const bodies = await context.parked.bodies(config.consumerId, [position], 1);
+  if (!parkedEntries.load(parked, bodies.get(position) ?? undefined)) {
     await sender.commit(parkedEntries);
     return 'again';
   }

@@ -1,15 +1,20 @@
 import type { Logger } from 'pino';
 
+import type { Turns } from '../flow/budget.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
+import type { Since } from '../streams/recentEntries.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { FilterStack } from './filterStack.ts';
+import type { Intake } from './intake.ts';
 import { startFaultOf } from './startFault.ts';
 
 const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 const RETRY_MS = 500;
+/** The least that an entry is taken to hold: its envelope. It bounds the rows of a page of few bytes. */
+const LEAST_ENTRY_BYTES = 256;
 
 /** What to read, and where the entries go. */
 export interface ReaderOptions {
@@ -21,9 +26,9 @@ export interface ReaderOptions {
   filters: FilterStack;
   /** The largest number of entries between the position and the newest that was read. */
   maxSpan: number;
-  wantsMore: () => boolean;
-  /** Takes a matching entry; called in the order of reading. */
-  accept: (entry: Entry) => void;
+  intake: Pick<Intake, 'wantsMore' | 'room' | 'reserve' | 'accept'>;
+  /** Limits how many pages are read at the same time in the process. */
+  turns: Turns;
   /** Called when everything that can be read without waiting has been read. */
   filled: () => void;
   /** Called with an error that will not pass by itself; nothing is read after it. */
@@ -41,8 +46,9 @@ export interface Reader {
 
 /** Creates the reader of one drain. */
 export function createReader(options: ReaderOptions): Reader {
-  const { stream, pages, tail, slidingWindow, filters } = options;
+  const { stream, pages, tail, slidingWindow, filters, intake } = options;
   let reading = false;
+  let broken = false;
   let generation = 0;
   let pausedUntil = 0;
 
@@ -51,49 +57,68 @@ export function createReader(options: ReaderOptions): Reader {
       options.filled(); // what has been read is sent meanwhile
       return;
     }
-    while (options.wantsMore()) {
+    while (intake.wantsMore()) {
+      const bytes = Math.floor(Math.min(PAGE.maxBytes, intake.room(fill)));
+      if (bytes <= 0) break;
       const room = Math.min(PAGE.limit, options.maxSpan - slidingWindow.span);
       const page = tail.since(slidingWindow.readTo, room);
       if (page === null) {
-        if (tail.end !== null) void readPage(room);
+        if (tail.end !== null && options.turns.begin(fill)) {
+          void readPage(Math.min(room, rowsIn(bytes)), bytes);
+        }
         break;
       }
       if (page.scannedTo <= slidingWindow.readTo) break; // caught up
-      for (let index = page.from; index < page.to; index += 1) offer(page.entries[index]);
-      slidingWindow.scanned(page.scannedTo);
+      offerSome(page, bytes);
     }
     options.filled();
   }
 
-  async function readPage(limit: number): Promise<void> {
+  /** Offers entries of the tail until those that were taken hold so many bytes. */
+  function offerSome({ entries, from, to, scannedTo }: Since, bytes: number): void {
+    const upTo = slidingWindow.bytes + bytes;
+    for (let index = from; index < to; index += 1) {
+      const entry = entries[index];
+      offer(entry);
+      if (slidingWindow.bytes < upTo || entry === undefined) continue;
+      slidingWindow.scanned(entry.position);
+      return;
+    }
+    slidingWindow.scanned(scannedTo);
+  }
+
+  async function readPage(limit: number, maxBytes: number): Promise<void> {
     reading = true;
+    intake.reserve(maxBytes);
     const readBy = generation;
     const { filter, until } = filters.reading(slidingWindow.readTo);
     try {
       const after = slidingWindow.readTo;
       const upTo = until === null ? {} : { until };
-      const page = await pages.read({ stream, after, ...upTo, filter, ...PAGE, limit });
+      const page = await pages.read({ stream, after, ...upTo, filter, ...PAGE, limit, maxBytes });
       if (readBy === generation) {
         for (const entry of page.entries) offer(entry);
         slidingWindow.scanned(page.scannedTo);
       }
-      reading = false;
-      fill();
     } catch (error) {
       if (startFaultOf(error) !== null) {
+        broken = true; // nothing more is read
         options.failed(error);
-        return; // still reading, so that nothing more is read
+        return;
       }
-      reading = false;
       const fields = { err: error, consumer_id: options.consumerId };
       options.log.warn(fields, 'a page could not be read; trying again');
       pausedUntil = performance.now() + RETRY_MS;
-      options.filled(); // what has been read is sent meanwhile
+    } finally {
+      reading = broken;
+      intake.reserve(0);
+      options.turns.end();
     }
+    fill();
   }
 
   function offer(entry: Entry | undefined): void {
-    if (entry !== undefined && !entry.superseded && filters.passes(entry)) options.accept(entry);
+    if (entry !== undefined && !entry.superseded && filters.passes(entry)) intake.accept(entry);
   }
 
   return {
@@ -102,4 +127,9 @@ export function createReader(options: ReaderOptions): Reader {
       generation += 1;
     },
   };
+}
+
+/** How many rows a page of so many bytes has at most: a power of two, so that few statements are prepared. */
+function rowsIn(bytes: number): number {
+  return 2 ** Math.floor(Math.log2(Math.max(1, bytes / LEAST_ENTRY_BYTES)));
 }

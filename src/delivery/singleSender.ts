@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { mayBeRepeated } from '../db/errors.ts';
 import type { Message, OnAttemptEnd, WebhookSender } from '../egress/webhookSender.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
+import { TIMES, type Shared } from '../flow/budget.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
 import { emptyBatch, failedAttempt, toAttempt, type EndedAttempt } from '../progress/attemptLog.ts';
 import type { Committer } from '../progress/committer.ts';
@@ -39,6 +40,8 @@ export interface SingleSenderOptions {
   progress: Pick<Progress, 'acquire' | 'commit' | 'release'>;
   /** Says when the process has to end, and gets the consumers whose outcomes were not stored by then. */
   committer: Pick<Committer, 'endsAt' | 'unstored'>;
+  /** Counts the bytes of what is sent. */
+  memory: Pick<Shared, 'take'>;
   openSingle: OpenSingle;
   /** Once it is aborted, nothing more is sent; what has been sent is still stored. */
   cancelled: AbortSignal;
@@ -136,9 +139,15 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
       pace?.started(performance.now());
       return sender;
     };
-    const tried = await sendOne({ open, message, attempt, startBy });
-    ({ overdue } = tried);
-    return tried;
+    const bytes = TIMES * Buffer.byteLength(message.body);
+    options.memory.take(bytes);
+    try {
+      const tried = await sendOne({ open, message, attempt, startBy });
+      ({ overdue } = tried);
+      return tried;
+    } finally {
+      options.memory.take(-bytes);
+    }
   }
 
   function cutOverdue(): void {

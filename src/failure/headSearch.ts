@@ -5,7 +5,8 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 
-const PAGE = { limit: 100, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
+/** Small, as many consumers are tried at the same time, and the first entry is nearly always the head. */
+const PAGE = { limit: 100, maxBytes: 256 * 1024, scanRows: 50_000 };
 /** How many entries are looked at for a probe. */
 const PROBE_SCAN = 5_000;
 /** How many pages are read for a probe; where matches are sparser than that, there is none. */

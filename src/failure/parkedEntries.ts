@@ -8,6 +8,7 @@ import {
 import type { Blame, Failed } from '../rules/outcome.ts';
 import { nextDelayMs, parseRetryAfter, stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
+import { createParkedBodies, type ParkedBodies } from './parkedBodies.ts';
 import {
   isHandedOut,
   isOver,
@@ -22,8 +23,6 @@ import { createParkedWrites } from './parkedWrites.ts';
 
 /** When so many records have been parked since the last resume, single messages cannot be the reason. */
 const MAX_PARKED = 10_000;
-/** No more is read while entries of this size wait to be written, bytes. */
-const MAX_UNWRITTEN = 8 * 1024 * 1024;
 
 /**
  * The parked entries of a running sender, and the changes of them that are still to be written.
@@ -73,10 +72,10 @@ export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
   /** When the next entry is due, on the consumer's clock; now, at the latest, while any is on its way. */
   readonly nextDue: number;
   readonly size: number;
+  /** The bodies in memory: those that are still to be stored, and those that were handed out. */
+  readonly bodies: Pick<ParkedBodies, 'bytes'>;
   /** Whether something is still to be written. */
   readonly unwritten: boolean;
-  /** Whether so much is to be written that nothing more should be read. */
-  readonly full: boolean;
   /** Whether too many records are parked for single messages to be the reason. */
   readonly overflown: boolean;
 }
@@ -109,11 +108,11 @@ export interface ParkedEntriesOptions {
  */
 export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntries {
   const { clock, nowMs, windowMs } = options;
-  const lanes = createParkedLanes();
-  const writes = createParkedWrites({ nowMs });
+  const bodies = createParkedBodies();
+  const lanes = createParkedLanes(bodies);
+  const writes = createParkedWrites({ bodies, nowMs });
   const readings = createParkedReadings({ lanes, writes });
   let { total } = options;
-  let unwrittenBytes = 0;
   let wanted: (entry: Entry) => boolean = () => true;
   readings.merge(options.rows);
 
@@ -125,16 +124,14 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     const parked = newParked({ entry, record, attempts, failed, counts }, now);
     if (failed !== null) parked.due = plan(parked, failed, now, windowMs) ?? now.clockMs;
     lanes.insert(parked);
+    bodies.keep(parked);
     if (counts) total += 1;
-    unwrittenBytes += entry.bytes;
     writes.note(parked);
     lanes.hurry(record);
   }
 
   function committed(): void {
-    const fresh = writes.committed();
-    for (const { entry } of fresh) unwrittenBytes -= entry.bytes;
-    lanes.shed(new Set(fresh.map((one) => one.record)));
+    lanes.shed(new Set(writes.committed().map((one) => one.record)));
   }
 
   function load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean {
@@ -143,7 +140,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
       leave(parked, 'done');
       return false;
     }
-    parked.entry.body = loaded.body;
+    bodies.load(parked, loaded.body);
     return true;
   }
 
@@ -228,11 +225,9 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     get size() {
       return lanes.size;
     },
+    bodies,
     get unwritten() {
       return writes.unwritten;
-    },
-    get full() {
-      return unwrittenBytes > MAX_UNWRITTEN;
     },
     get overflown() {
       return total >= MAX_PARKED;

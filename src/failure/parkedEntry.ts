@@ -24,6 +24,7 @@ export type ParkedState = 'waiting' | 'outgoing' | 'inFlight' | 'done' | 'dead';
 
 /** One parked entry as its sender knows it. Times in ms of the consumer's own clock. */
 export interface ParkedEntry {
+  /** Its body is empty, and its `bytes` are 0, unless it is still to be stored or has been handed out. */
   entry: Entry;
   record: string;
   attempts: number;

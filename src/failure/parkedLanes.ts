@@ -1,4 +1,5 @@
 import { createHeldLanes, headOf, type HeldLanes, type Lane } from './heldLanes.ts';
+import type { ParkedBodies } from './parkedBodies.ts';
 import { isHandedOut, WAITS, type ParkedEntry } from './parkedEntry.ts';
 
 /** How many entries handed out by `due` may be on their way at the same time. */
@@ -48,8 +49,8 @@ export interface ParkedLanes extends Pick<
   nextDue(now: number): number;
 }
 
-/** Creates empty lanes. */
-export function createParkedLanes(): ParkedLanes {
+/** Creates empty lanes. Entries that are given back let go of their bodies. */
+export function createParkedLanes(bodies: Pick<ParkedBodies, 'letGo'>): ParkedLanes {
   const lanes = createHeldLanes();
   let handedOut = 0;
   let earliest = Infinity; // when the first waiting head is due, or earlier: exact only after a pass of `due`
@@ -107,6 +108,7 @@ export function createParkedLanes(): ParkedLanes {
     if (!isHandedOut(parked)) return;
     parked.state = 'waiting';
     handedOut -= 1;
+    bodies.letGo(parked); // read anew before its next attempt
   }
 
   function schedule(parked: ParkedEntry, at: number): void {

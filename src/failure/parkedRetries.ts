@@ -18,6 +18,8 @@ export interface ParkedRetriesOptions {
   consumerId: string;
   parked: ParkedEntries;
   store: ParkedStore;
+  /** How many bytes of bodies may be read now; one body is read even if it is 0. */
+  room: () => number;
   dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
   limit: Pick<InFlightLimit, 'limit'>;
   /** Called when there is something to store. */
@@ -62,14 +64,18 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
   }
 
   async function sendDue(): Promise<void> {
+    const room = options.room();
+    if (room <= 0 && parked.bodies.bytes > 0) return;
     // At most half of what may be in flight, so that entries that hang again leave room for the others.
     const due = parked.due(Math.max(1, Math.floor(limit.limit / 2)));
     if (due.length === 0) return;
     try {
       const positions = due.map((one) => one.entry.position);
-      const bodies = await store.bodies(consumerId, positions);
+      const bodies = await store.bodies(consumerId, positions, Math.max(1, Math.floor(room)));
       for (const one of due) {
-        if (parked.load(one, bodies.get(one.entry.position))) dispatcher.putBack(toOutgoing(one));
+        const loaded = bodies.get(one.entry.position);
+        if (loaded === null) parked.postpone(one, 0);
+        else if (parked.load(one, loaded)) dispatcher.putBack(toOutgoing(one));
         else options.mark();
       }
     } catch (error) {
@@ -96,7 +102,15 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
 /** Makes a slot for a parked entry; it is not put into the sliding window again. */
 function toOutgoing(parked: ParkedEntry): Outgoing {
   const { entry, record, attempts } = parked;
-  const { position, messageId, body } = entry;
-  const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };
-  return { ...slot, position, messageId, body, attempt: attempts + 1, parked };
+  const { position, messageId } = entry;
+  const slot = {
+    position,
+    entry,
+    settled: false,
+    closed: false,
+    sent: false,
+    next: null,
+    lane: record,
+  };
+  return { ...slot, messageId, body: '', attempt: attempts + 1, parked };
 }

@@ -1,5 +1,6 @@
 import { newId } from '../db/ids.ts';
 import type { ParkedOps } from '../progress/parkedRows.ts';
+import type { ParkedBodies } from './parkedBodies.ts';
 import { isOver, toRow, type ParkedEntry } from './parkedEntry.ts';
 
 /**
@@ -22,12 +23,13 @@ export interface ParkedWrites {
 }
 
 export interface ParkedWritesOptions {
+  bodies: Pick<ParkedBodies, 'letGo'>;
   /** Unix ms. */
   nowMs: () => number;
 }
 
 /** Creates the writes of one sender, with nothing to write. */
-export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites {
+export function createParkedWrites({ bodies, nowMs }: ParkedWritesOptions): ParkedWrites {
   const noted = new Set<ParkedEntry>();
   const leaving = new Set<number>(); // positions of ended entries whose rows may still be there
   let taken: ParkedEntry[] = [];
@@ -58,9 +60,9 @@ export function createParkedWrites({ nowMs }: ParkedWritesOptions): ParkedWrites
   function committed(): ParkedEntry[] {
     const fresh = taken.filter((one) => !one.stored);
     for (const parked of fresh) {
-      parked.entry.body = ''; // read again when it is due
       parked.stored = true;
       parked.counts = false;
+      bodies.letGo(parked); // read again when it is due
     }
     for (const parked of taken) if (!noted.has(parked)) leaving.delete(parked.entry.position);
     taken = [];

@@ -21,7 +21,8 @@ export function createSendAgain(options: SendAgainOptions): (slot: Outgoing) => 
 
   async function readAndSend(slot: Outgoing): Promise<void> {
     try {
-      slot.entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
+      const { entry } = slot; // one that has settled meanwhile has let go of it
+      entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
     } catch (error) {
       log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');
     }

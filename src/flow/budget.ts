@@ -1,42 +1,118 @@
-/** The open requests and the memory that all drains of a process share. */
+/** What all drains of a process share. */
 export interface Budget {
-  /** Takes one open request. When none is left it returns false, and calls `wake` once it is its turn. */
-  reserve(wake: () => void): boolean;
-  /** Gives one back, and wakes the drain that has waited longest. */
-  release(): void;
-  /** Whether more entries may be read into memory. */
-  readonly roomToRead: boolean;
-  /** Counts bytes read into memory; a negative number counts bytes that are no longer held. */
-  hold(bytes: number): void;
+  /** The requests that may be open. */
+  requests: Shared;
+  /** The bytes of entries that may be held: read, waiting or on their way. */
+  bytes: Shared;
+  /** The pages that may be read at the same time: how much one holds is known only when it has been read. */
+  pages: Turns;
 }
 
-/** Shares open requests round-robin, and limits the bytes that all sliding windows hold together. */
-export function createBudget(limits: { requests: number; bytes: number }): Budget {
-  const waiting = new Set<() => void>();
-  let requests = 0;
-  let bytes = 0;
+/** A thing of which there is only so much in a process. */
+export interface Shared {
+  /**
+   * How much more of it a drain may take that holds `held`. Each drain may hold an eighth of what the
+   * others leave, so that those which take all they may, and keep it, never leave nothing to the next.
+   * One that holds nothing may take at least `least`.
+   */
+  room(held: number): number;
+  /** What a drain that holds nothing may always take, so that each gets on; 0 once all is taken. */
+  readonly least: number;
+  /** Takes some, or gives some back if `amount` is negative, which wakes the drain that has waited longest. */
+  take(amount: number): void;
+  /** Calls `wake` once some has been given back and it is its turn. */
+  wait(wake: () => void): void;
+  /** How much is taken. */
+  readonly taken: number;
+  /** The most that was taken at any time. */
+  readonly peak: number;
+}
 
+/** A number of turns that are taken at the same time. */
+export interface Turns {
+  /** Takes one. When none is left it returns false, and calls `wake` once one may be free. */
+  begin(wake: () => void): boolean;
+  /** Gives one back, and wakes those that have waited longest. */
+  end(): void;
+}
+
+/** How much of each thing a process has. */
+export interface BudgetLimits {
+  requests: number;
+  bytes: number;
+}
+
+/** An entry takes its bytes twice: as text, and as the body of its request, which is kept until it is answered. */
+export const TIMES = 2;
+/** The part of what the others leave that one drain may hold. */
+const PART = 1 / 8;
+/** The part of all that is shared out like this; the rest is for drains that hold nothing. */
+const SHARED_OUT = 3 / 4;
+/** What a drain that holds nothing may read: several small entries, or one that is larger. */
+const LEAST_BYTES = 16 * 1024;
+const PAGES = 16;
+
+/** Creates a budget of which nothing is taken. */
+export function createBudget({ requests, bytes }: BudgetLimits): Budget {
   return {
-    reserve: (wake) => {
-      if (requests >= limits.requests) {
-        waiting.add(wake);
-        return false;
-      }
-      requests += 1;
-      return true;
+    requests: createShared(requests, 1),
+    bytes: createShared(bytes, LEAST_BYTES),
+    pages: createTurns(PAGES),
+  };
+}
+
+function createShared(limit: number, ration: number): Shared {
+  const waiting = new Set<() => void>();
+  let taken = 0;
+  let peak = 0;
+  const least = (): number => (taken < limit ? ration : 0);
+  return {
+    room: (held) => {
+      const part = PART * (SHARED_OUT * limit - taken + held) - held;
+      return Math.max(held === 0 ? least() : 0, part);
     },
-    release: () => {
-      requests -= 1;
+    get least() {
+      return least();
+    },
+    take: (amount) => {
+      taken += amount;
+      if (taken > peak) peak = taken;
+      if (amount >= 0) return;
       const [next] = waiting;
       if (next === undefined) return;
       waiting.delete(next);
       next();
     },
-    get roomToRead() {
-      return bytes < limits.bytes;
+    wait: (wake) => void waiting.add(wake),
+    get taken() {
+      return taken;
     },
-    hold: (more) => {
-      bytes += more;
+    get peak() {
+      return peak;
+    },
+  };
+}
+
+function createTurns(most: number): Turns {
+  const waiting = new Set<() => void>();
+  let open = 0;
+  return {
+    begin: (wake) => {
+      if (open >= most) {
+        waiting.add(wake);
+        return false;
+      }
+      open += 1;
+      return true;
+    },
+    end: () => {
+      open -= 1;
+      // One that was woken may have no use for its turn any more; then the next one gets it.
+      for (const wake of waiting) {
+        if (open >= most) return;
+        waiting.delete(wake);
+        wake();
+      }
     },
   };
 }

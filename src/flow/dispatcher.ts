@@ -1,4 +1,4 @@
-import type { Budget } from './budget.ts';
+import type { Shared } from './budget.ts';
 import type { InFlightLimit } from './inFlightLimit.ts';
 import type { Pace } from './pace.ts';
 import { createReadyQueue, type Queued } from './readyQueue.ts';
@@ -7,7 +7,7 @@ import { createReadyQueue, type Queued } from './readyQueue.ts';
 export interface DispatcherOptions<S extends Queued> {
   limit: Pick<InFlightLimit, 'limit'>;
   pace: Pick<Pace, 'may' | 'started'>;
-  budget: Pick<Budget, 'reserve' | 'release'>;
+  requests: Pick<Shared, 'room' | 'take' | 'wait'>;
   /** Whether a request may start at `now` (monotonic ms), apart from limit, pace and budget. */
   mayStart: (now: number) => boolean;
   /** Whether the slot that has waited least is to be sent next, instead of the one that has waited longest. */
@@ -40,10 +40,11 @@ export interface Dispatcher<S extends Queued> {
 
 /** Creates an empty dispatcher. It starts nothing until `pump` is called. */
 export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>): Dispatcher<S> {
-  const { limit, pace, budget } = options;
+  const { limit, pace, requests } = options;
   const ready = createReadyQueue<S>();
   let pumping = false;
   let inFlight = 0;
+  let shares = 0; // of the budget: those in flight, and one that has landed until it is passed on
   let restsUntil = 0;
 
   function pump(): void {
@@ -52,10 +53,13 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
     while (!ready.empty && mayStart()) {
       const slot = options.takesLast() ? ready.last() : ready.next();
       if (slot === undefined || options.skips(slot)) continue;
-      if (!budget.reserve(pump)) {
+      if (requests.room(shares) < 1) {
         ready.putBack(slot);
+        requests.wait(pump);
         break;
       }
+      requests.take(1);
+      shares += 1;
       slot.sent = true;
       inFlight += 1;
       pace.started(performance.now());
@@ -77,7 +81,10 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
     landed: () => {
       inFlight -= 1;
     },
-    passOn: budget.release,
+    passOn: () => {
+      shares -= 1;
+      requests.take(-1);
+    },
     rest: (until) => {
       restsUntil = until;
     },

@@ -1,5 +1,7 @@
 /** One entry between being read and being settled. */
 export interface Slot<E> {
+  readonly position: number;
+  /** The entry; once it has settled, the window's `gone` is in its place, so that its text takes no memory. */
   entry: E;
   settled: boolean;
   /** Whether a filter edit has removed it: it then settles unsent when its turn comes. */
@@ -24,7 +26,7 @@ export interface SlidingWindow<E> {
   add(entry: E, lane: string): Slot<E> | null;
   /** Records that everything up to `position` has been read. */
   scanned(position: number): void;
-  /** Settles an entry; again it has no effect. */
+  /** Settles an entry and lets go of it; again it has no effect. */
   settle(slot: Slot<E>): void;
   /** What a successor has to know in order to lose nothing and repeat nothing that is settled. */
   settled(): Settled;
@@ -38,14 +40,17 @@ export interface SlidingWindow<E> {
   readonly span: number;
   /** Size of the entries that have not settled. */
   readonly bytes: number;
+  /** How many entries have settled so far. */
+  readonly settledCount: number;
 }
 
 /**
  * Creates the sliding window of a drain, which continues `from` what is settled. Entries are added in
- * order and settle in any order.
+ * order and settle in any order; `gone` takes the place of each entry that has settled.
  */
 export function createSlidingWindow<E extends { position: number; bytes: number }>(
   from: Settled,
+  gone: E,
 ): SlidingWindow<E> {
   const carried = new Set(from.ahead);
   let slots: Slot<E>[] = [];
@@ -53,11 +58,21 @@ export function createSlidingWindow<E extends { position: number; bytes: number 
   let readTo = from.position;
   let open = 0;
   let bytes = 0;
+  let settledCount = 0;
 
   function add(entry: E, lane: string): Slot<E> | null {
-    if (entry.position > readTo) readTo = entry.position;
-    if (carried.size > 0 && carried.has(entry.position)) return null;
-    const slot: Slot<E> = { entry, settled: false, closed: false, sent: false, next: null, lane };
+    const { position } = entry;
+    if (position > readTo) readTo = position;
+    if (carried.size > 0 && carried.has(position)) return null;
+    const slot: Slot<E> = {
+      position,
+      entry,
+      settled: false,
+      closed: false,
+      sent: false,
+      next: null,
+      lane,
+    };
     slots.push(slot);
     open += 1;
     bytes += entry.bytes;
@@ -68,7 +83,9 @@ export function createSlidingWindow<E extends { position: number; bytes: number 
     if (slot.settled) return;
     slot.settled = true;
     open -= 1;
+    settledCount += 1;
     bytes -= slot.entry.bytes;
+    slot.entry = gone;
     if (slots[first] === slot) advance();
   }
 
@@ -85,12 +102,12 @@ export function createSlidingWindow<E extends { position: number; bytes: number 
       drop(readTo);
       return { position: readTo, ahead: [...carried].sort((a, b) => a - b) };
     }
-    const position = head.entry.position - 1;
+    const position = head.position - 1;
     drop(position);
     const ahead = [...carried];
     for (let index = first + 1; index < slots.length; index += 1) {
       const slot = slots[index];
-      if (slot?.settled === true) ahead.push(slot.entry.position);
+      if (slot?.settled === true) ahead.push(slot.position);
     }
     return { position, ahead: carried.size === 0 ? ahead : ahead.sort((a, b) => a - b) };
   }
@@ -126,6 +143,9 @@ export function createSlidingWindow<E extends { position: number; bytes: number 
     },
     get bytes() {
       return bytes;
+    },
+    get settledCount() {
+      return settledCount;
     },
   };
 }

@@ -51,6 +51,8 @@ export interface Config {
   readonly attemptRetentionMs: number;
   /** The most bytes that both tables of attempts may take, indexes included. */
   readonly attemptBytes: number;
+  /** The most bytes that a worker holds of entries that it sends; null: what its own memory allows. */
+  readonly sendBytes: number | null;
   readonly logLevel: LogLevel;
   /** Null when metrics have no port of their own. */
   readonly metricsPort: number | null;
@@ -125,6 +127,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     eventRetentionMs: values.MILLRACE_EVENT_RETENTION,
     attemptRetentionMs: values.MILLRACE_ATTEMPT_RETENTION,
     attemptBytes: values.MILLRACE_ATTEMPT_SIZE,
+    sendBytes: values.MILLRACE_SEND_MEMORY ?? null,
     logLevel: values.LOG_LEVEL,
     metricsPort: values.MILLRACE_METRICS_PORT ?? null,
     metricsHost: values.MILLRACE_METRICS_HOST,
@@ -303,6 +306,7 @@ const Variables = z.object({
   MILLRACE_EVENT_RETENTION: duration('1s', '3650d').default(toMs('30d')),
   MILLRACE_ATTEMPT_RETENTION: duration('1s', '3650d').default(toMs('7d')),
   MILLRACE_ATTEMPT_SIZE: size('10MB', '1000TB').default(toBytes('10GB')),
+  MILLRACE_SEND_MEMORY: size('16MB', '16GB').optional(),
   LOG_LEVEL: LogLevel.default('info'),
   MILLRACE_METRICS_PORT: port.optional(),
   MILLRACE_METRICS_HOST: host.default('127.0.0.1'),

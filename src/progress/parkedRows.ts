@@ -83,8 +83,15 @@ export interface ParkedStore {
   heads(consumerId: string): Promise<ParkedHead[]>;
   /** The first `limit` rows of each of these records, ascending by position. */
   ofRecords(consumerId: string, records: RecordKey[], limit: number): Promise<ParkedRow[]>;
-  /** The bodies of the rows that still exist, by position. */
-  bodies(consumerId: string, positions: number[]): Promise<Map<number, LoadedBody>>;
+  /**
+   * The bodies of the rows that still exist, by position. Once those before hold `maxBytes`, the bodies
+   * of the others are left out (null), so that there is at least one.
+   */
+  bodies(
+    consumerId: string,
+    positions: number[],
+    maxBytes: number,
+  ): Promise<Map<number, LoadedBody | null>>;
 }
 
 const COLUMNS = `p.position, p.message_id, p.sync_id, p.collection_id, p.upstream_id, p.event, p.attempts,
@@ -151,18 +158,29 @@ export function createParkedStore(sql: Sql): ParkedStore {
     return found.rows;
   }
 
-  async function bodies(consumerId: string, positions: number[]): Promise<Map<number, LoadedBody>> {
-    const found = await sql.query<LoadedBody & { position: number }>({
+  async function bodies(
+    consumerId: string,
+    positions: number[],
+    maxBytes: number,
+  ): Promise<Map<number, LoadedBody | null>> {
+    const found = await sql.query<{ position: number; body: string | null; superseded: boolean }>({
       name: 'parked bodies',
       text: `
-        select p.position, p.body,
+        select p.position,
+               case when sum(octet_length(p.body)) over (order by p.position) - octet_length(p.body) < $3
+                    then p.body end as body,
                k.stream = 'records' and not exists
                  (select from records r where r.position = p.position) as superseded
           from parked p join consumers k on k.id = p.consumer_id
          where p.consumer_id = $1 and p.position = any($2::bigint[])`,
-      values: [consumerId, positions],
+      values: [consumerId, positions, maxBytes],
     });
-    return new Map(found.rows.map(({ position, ...loaded }) => [position, loaded]));
+    return new Map(
+      found.rows.map(({ position, body, superseded }) => [
+        position,
+        body === null ? null : { body, superseded },
+      ]),
+    );
   }
 
   return { heads, ofRecords, bodies };

@@ -20,6 +20,20 @@ export interface Entry {
   superseded: boolean;
 }
 
+/** What takes the place of an entry that is not needed any more. */
+export const NO_ENTRY: Entry = {
+  position: 0,
+  messageId: '',
+  syncId: '',
+  collectionId: '',
+  upstreamId: '',
+  event: null,
+  at: '',
+  body: '',
+  bytes: 0,
+  superseded: false,
+};
+
 /** Which entries to read, and how much of them. */
 export interface PageRequest {
   stream: StreamName;

@@ -10,8 +10,9 @@ import { createFollowers } from './followers.ts';
 import type { Pages } from './pages.ts';
 import { createRecentEntries, type Since } from './recentEntries.ts';
 
-const MEMORY = { maxEntries: 20_000, maxBytes: 32 * 1024 * 1024 };
-const PAGE = { limit: 2_000, maxBytes: 8 * 1024 * 1024, scanRows: 10_000 };
+const MAX_ENTRIES = 20_000;
+const MAX_BYTES = 32 * 1024 * 1024;
+const PAGE = { limit: 2_000, scanRows: 10_000 };
 const BUSY_ENTRIES = 16;
 const BUSY_MS = 5;
 const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
@@ -40,16 +41,21 @@ export interface TailOptions {
   listener: Pick<Listener, 'on'>;
   /** The pause between two looks without a NOTIFY, ms. NOTIFY only makes the next look come sooner. */
   pollMs: number;
+  /** How many bytes of entries are kept, apart from a quarter; 32 MB unless given. */
+  maxBytes?: number;
   log: Pick<Logger, 'warn'>;
 }
 
 /** Creates a tail. While it has followers, it reads after each NOTIFY and every `pollMs`. */
 export function createTail(options: TailOptions): Tail {
   const { stream, pages, log } = options;
-  const recent = createRecentEntries({ ...MEMORY, supersedes: stream === 'records' });
+  const { maxBytes = MAX_BYTES } = options;
+  const page = { ...PAGE, filter: EVERYTHING, maxBytes: Math.ceil(maxBytes / 4) };
+  const supersedes = stream === 'records';
+  const recent = createRecentEntries({ maxEntries: MAX_ENTRIES, maxBytes, supersedes });
   const followers = createFollowers();
   const loop = createLoop({
-    turn: read,
+    turn: look,
     failed: (error) => log.warn({ err: error, stream }, 'the tail could not be read; trying again'),
   });
   const unlisten = options.listener.on(CHANNELS[stream], hint);
@@ -59,7 +65,7 @@ export function createTail(options: TailOptions): Tail {
     if (followers.size > 0) loop.ask();
   }
 
-  async function read(): Promise<void> {
+  async function look(): Promise<void> {
     if (followers.size === 0) return;
     if (recent.end === null) await start();
     else await readOn(recent.end);
@@ -68,21 +74,21 @@ export function createTail(options: TailOptions): Tail {
   /** Starts at the stream's end; drains read what lies before it page by page. */
   async function start(): Promise<void> {
     const after = Number.MAX_SAFE_INTEGER;
-    const { last } = await pages.read({ stream, after, filter: EVERYTHING, ...PAGE, limit: 1 });
+    const { last } = await pages.read({ stream, after, ...page, limit: 1 });
     if (followers.size === 0) return;
     recent.start(last);
     followers.tellAll();
   }
 
   async function readOn(after: number): Promise<void> {
-    const page = await pages.read({ stream, after, filter: EVERYTHING, ...PAGE });
+    const read = await pages.read({ stream, after, ...page });
     // All followers have left meanwhile; if others came, they start again, without this page.
     if (recent.end !== after) return;
-    recent.add(page.entries, page.scannedTo);
-    if (page.entries.length >= PAGE.limit || page.scannedTo < page.last) loop.ask();
-    if (page.scannedTo > after) followers.tell(page.entries);
+    recent.add(read.entries, read.scannedTo);
+    if (read.entries.length >= PAGE.limit || read.scannedTo < read.last) loop.ask();
+    if (read.scannedTo > after) followers.tell(read.entries);
     // At a high rate, reading several appends together saves more than these few ms cost.
-    if (page.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
+    if (read.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
   }
 
   function follow(advanced: () => void, syncs: readonly string[] | null = null): () => void {

@@ -23,6 +23,12 @@ const COMMIT_MS = 25;
 const LEASE_MS = 8_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
+const MEMORY_BYTES = 256 * 1024 * 1024;
+/** The part of the memory that each of the two tails gets; the drains share the rest. */
+const TAIL_PART = 1 / 8;
+const MAX_REQUESTS = 4_096;
+/** What an open connection takes, TLS included. */
+const REQUEST_BYTES = 32 * 1024;
 /** Slots kept free for `deliver` and for the consumers that wake next. */
 const SPARE_SLOTS = 20;
 
@@ -39,6 +45,8 @@ export interface DrainsOptions {
   retryWindowMs: number;
   /** How many activities this process may run concurrently. */
   slots: number;
+  /** The memory for entries that are sent, shared by all drains; 256 MB unless given. */
+  memoryBytes?: number;
   reportHead: DeliverDeps['reportHead'];
   /** Notes what keeps a consumer from being sent to. */
   faults: StartFaults;
@@ -70,7 +78,9 @@ export function createDrains(options: DrainsOptions): Drains {
   const stored = createProgress(db);
   const progress = options.counted?.(stored) ?? stored;
   const committer = createCommitter({ progress, intervalMs: COMMIT_MS, leaseMs: LEASE_MS, log });
-  const tail = { pages: createPages(db.pipe), listener, pollMs: TAIL_POLL_MS, log };
+  const { memoryBytes = MEMORY_BYTES } = options;
+  const maxBytes = Math.floor(TAIL_PART * memoryBytes);
+  const tail = { pages: createPages(db.pipe), listener, pollMs: TAIL_POLL_MS, maxBytes, log };
   const tails = {
     records: createTail({ stream: 'records', ...tail }),
     events: createTail({ stream: 'events', ...tail }),
@@ -82,7 +92,10 @@ export function createDrains(options: DrainsOptions): Drains {
     parked: createParkedStore(db.pipe),
     committer,
     tails,
-    budget: createBudget({ requests: 4_096, bytes: 256 * 1024 * 1024 }),
+    budget: createBudget({
+      requests: Math.min(MAX_REQUESTS, Math.floor(memoryBytes / REQUEST_BYTES)),
+      bytes: memoryBytes - 2 * maxBytes,
+    }),
     loadConfig: (consumerId) => loadSenderConfig(db.pipe, vault, consumerId),
     openSender: (config, ended, startBy) =>
       openSender(config, config.target.maxInFlight, ended, startBy),

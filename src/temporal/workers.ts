@@ -59,6 +59,8 @@ export interface WorkersOptions {
   sendAlertWebhook: Send | null;
   /** How many drains and deliveries this process runs concurrently. */
   slots: number;
+  /** The memory for entries that are sent, in bytes; 256 MB unless given. */
+  memoryBytes?: number;
   counts?: DeliveryCounts;
   log: Logger;
 }
@@ -74,6 +76,8 @@ export interface Workers {
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
+  /** The bytes that are held of entries that are sent. */
+  readonly heldBytes: number;
 }
 
 /** Creates a process's Temporal workers and what runs beside them: the wake leader, its chores, the outbox. */
@@ -151,6 +155,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     },
     get leads() {
       return wake.leads;
+    },
+    get heldBytes() {
+      return drains.deps.context.budget.bytes.taken;
     },
   };
 }

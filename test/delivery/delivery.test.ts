@@ -55,9 +55,11 @@ test('a page that comes when its drain has ended takes no memory from the others
     },
     budget: {
       ...real.budget,
-      roomToRead: true,
-      hold: (bytes) => {
-        held += bytes;
+      bytes: {
+        ...real.budget.bytes,
+        take: (bytes) => {
+          held += bytes;
+        },
       },
     },
   };

@@ -22,7 +22,7 @@ function openDispatcher(options: Partial<DispatcherOptions<Slot>> = {}) {
   const dispatcher = createDispatcher<Slot>({
     limit,
     pace: createPace(null),
-    budget: createBudget({ requests: 1_000, bytes: 1 }),
+    requests: createBudget({ requests: 10_000, bytes: 1 }).requests,
     mayStart: () => true,
     takesLast: () => false,
     skips: () => false,
@@ -103,9 +103,9 @@ test('nothing starts while it rests, or while something else forbids it', () => 
 });
 
 test('a slot that is skipped takes no share, and what it frees goes out in the same pump', () => {
-  const budget = createBudget({ requests: 1, bytes: 1 });
+  const { requests } = createBudget({ requests: 1, bytes: 1 });
   const { dispatcher, sent } = openDispatcher({
-    budget,
+    requests,
     skips: ({ name }) => {
       if (name !== 'closed') return false;
       dispatcher.push(slot('behind it'));
@@ -119,10 +119,23 @@ test('a slot that is skipped takes no share, and what it frees goes out in the s
   expect(dispatcher.inFlight).toBe(1);
 });
 
+test('each has an eighth of the requests that the others leave, and one of its own in any case', () => {
+  const { requests } = createBudget({ requests: 128, bytes: 1 });
+  const hungry = Array.from({ length: 50 }, () => openDispatcher({ requests }));
+  for (const { dispatcher } of hungry) {
+    for (let number = 0; number < 100; number += 1) dispatcher.push(slot(`${number}`));
+    dispatcher.pump();
+  }
+  const counts = hungry.map(({ sent }) => sent.length);
+  expect(counts.slice(0, 3)).toEqual([12, 10, 9]);
+  expect(Math.min(...counts)).toBe(1);
+  expect(requests.taken).toBeLessThanOrEqual(128);
+});
+
 test('one that finds the budget used up keeps its turn and is woken by whoever passes a share on', () => {
-  const budget = createBudget({ requests: 1, bytes: 1 });
-  const one = openDispatcher({ budget });
-  const other = openDispatcher({ budget });
+  const { requests } = createBudget({ requests: 1, bytes: 1 });
+  const one = openDispatcher({ requests });
+  const other = openDispatcher({ requests });
   one.dispatcher.push(slot('one'));
   one.dispatcher.pump();
   for (const name of ['first', 'second']) other.dispatcher.push(slot(name));

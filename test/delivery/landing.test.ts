@@ -13,7 +13,7 @@ import { createLanes } from '../../src/flow/lanes.ts';
 import { createPace } from '../../src/flow/pace.ts';
 import { createSlidingWindow } from '../../src/flow/slidingWindow.ts';
 import { createAttemptLog } from '../../src/progress/attemptLog.ts';
-import type { Entry } from '../../src/streams/entry.ts';
+import { NO_ENTRY, type Entry } from '../../src/streams/entry.ts';
 import { parkedRow } from '../support/parkedRows.ts';
 
 /** The stations of a drain around its landing, with a budget that has room or not. */
@@ -30,7 +30,7 @@ function openStations() {
     rows: [parkedRow(1)],
     total: 1,
   });
-  const slidingWindow = createSlidingWindow<Entry>({ position: 0, ahead: [] });
+  const slidingWindow = createSlidingWindow<Entry>({ position: 0, ahead: [] }, NO_ENTRY);
   const lanes = createLanes<Entry>('record');
   const attempts = createAttemptLog({
     stream: 'events',
@@ -43,7 +43,11 @@ function openStations() {
   const dispatcher = createDispatcher<Outgoing>({
     limit,
     pace: createPace(null),
-    budget: { reserve: () => room.left > 0 && (room.left -= 1) >= 0, release: () => undefined },
+    requests: {
+      room: () => room.left,
+      take: (count) => void (room.left -= count),
+      wait: () => undefined,
+    },
     mayStart: () => true,
     takesLast: () => false,
     skips: (slot) => landing.skips(slot),
@@ -81,9 +85,9 @@ function putDue({ parked, dispatcher }: ReturnType<typeof openStations>): void {
   for (const one of parked.due()) {
     parked.load(one, { body: '{}', superseded: false });
     const { entry, record } = one;
-    const { position, messageId, body } = entry;
-    const slot = { entry, settled: false, closed: false, sent: false, next: null, lane: record };
-    dispatcher.putBack({ ...slot, position, messageId, body, attempt: 2, parked: one });
+    const { position, messageId } = entry;
+    const state = { settled: false, closed: false, sent: false, next: null, lane: record };
+    dispatcher.putBack({ position, entry, ...state, messageId, body: '', attempt: 2, parked: one });
   }
 }
 

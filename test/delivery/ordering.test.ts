@@ -11,6 +11,13 @@ interface Entry extends Recorded {
   bytes: number;
 }
 
+const GONE: Entry = {
+  position: 0,
+  bytes: 0,
+  syncId: '',
+  collectionId: '',
+  upstreamId: '',
+};
 const text = fc.string({ minLength: 1, maxLength: 3 }).filter((one) => !one.includes('\u0000'));
 const recorded: fc.Arbitrary<Recorded> = fc.record({
   syncId: text,
@@ -35,7 +42,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 /** Adds and settles as told, then settles until nothing is sendable; returns the order of sending. */
 function run(ordering: Ordering, told: Step[], sendable: (open: Entry[]) => void): Entry[] {
   const lanes = createLanes<Entry>(ordering);
-  const window = createSlidingWindow<Entry>({ position: 0, ahead: [] });
+  const window = createSlidingWindow<Entry>({ position: 0, ahead: [] }, GONE);
   const open: Slot<Entry>[] = [];
   const sent: Entry[] = [];
   let position = 0;

@@ -18,8 +18,9 @@ async function open(
   fields: Partial<SingleSenderOptions> = {},
 ): Promise<{ sender: SingleSender; config: SenderConfig }> {
   const { progress, committer } = context;
+  const { bytes: memory } = context.budget;
   const { signal: cancelled } = new AbortController();
-  const own = { consumerId, holder: HOLDER, progress, committer, openSingle, cancelled };
+  const own = { consumerId, holder: HOLDER, progress, committer, memory, openSingle, cancelled };
   const sender = await openSingleSender({ ...own, ...fields });
   const config = await context.loadConfig(consumerId);
   if (sender === null || config === null) throw new Error('there is no such consumer');
@@ -43,9 +44,10 @@ test('there is none for a consumer that does not exist', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const { context, openSingle } = blocked;
   const { progress, committer } = context;
+  const { bytes: memory } = context.budget;
   const { signal: cancelled } = new AbortController();
   const consumerId = '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11';
-  const own = { consumerId, holder: HOLDER, progress, committer, openSingle, cancelled };
+  const own = { consumerId, holder: HOLDER, progress, committer, memory, openSingle, cancelled };
   expect(await openSingleSender(own)).toBeNull();
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import { createParkedBodies } from '../../src/failure/parkedBodies.ts';
 import { isOver, toParked, type ParkedEntry } from '../../src/failure/parkedEntry.ts';
 import { createParkedWrites } from '../../src/failure/parkedWrites.ts';
 import type { ParkedOps } from '../../src/progress/parkedRows.ts';
@@ -9,7 +10,7 @@ import { parkedRow, refusal } from '../support/parkedRows.ts';
 const DIED_AT = '2026-01-02T03:04:05.000Z';
 
 function openWrites() {
-  return createParkedWrites({ nowMs: () => Date.parse(DIED_AT) });
+  return createParkedWrites({ bodies: createParkedBodies(), nowMs: () => Date.parse(DIED_AT) });
 }
 
 function stored(position = 1): ParkedEntry {

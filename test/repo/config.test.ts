@@ -43,6 +43,7 @@ describe('the environment', () => {
       eventRetentionMs: 30 * 86_400_000,
       attemptRetentionMs: 7 * 86_400_000,
       attemptBytes: 10 * 1024 ** 3,
+      sendBytes: null,
       logLevel: 'info',
       taskQueue: 'millrace',
     });
@@ -60,6 +61,7 @@ describe('the environment', () => {
         MILLRACE_RETRY_WINDOW: '1.5h',
         MILLRACE_IDLE_AFTER: '500ms',
         MILLRACE_ATTEMPT_SIZE: '1.5GB',
+        MILLRACE_SEND_MEMORY: '64MB',
         MILLRACE_ALLOW_CIDRS: '10.0.0.0/8, fd00::/8',
         MILLRACE_ALERT_EMAIL: 'a@example.com,b@example.com',
         SMTP_URL: 'smtp://mail:25',
@@ -75,6 +77,7 @@ describe('the environment', () => {
       retryWindowMs: 5_400_000,
       idleAfterMs: 500,
       attemptBytes: 1536 * 1024 ** 2,
+      sendBytes: 64 * 1024 ** 2,
       allowCidrs: ['10.0.0.0/8', 'fd00::/8'],
       alertEmails: ['a@example.com', 'b@example.com'],
       smtpUrl: 'smtp://mail:25',
