@@ -11,6 +11,7 @@ import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog } from '../progress/attemptLog.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedHead } from '../progress/parkedRows.ts';
+import type { Outcome } from '../rules/outcome.ts';
 import { stretchOf } from '../rules/retry.ts';
 import { NO_ENTRY, type Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
@@ -21,7 +22,7 @@ import { createFilterStack } from './filterStack.ts';
 import { createGuard } from './guard.ts';
 import { createHandOver } from './handOver.ts';
 import { createIntake, MAX_SPAN } from './intake.ts';
-import { createLanding, type Landing } from './landing.ts';
+import { createLanding } from './landing.ts';
 import { createLiveConfig } from './liveConfig.ts';
 import { createOpenSenders } from './openSenders.ts';
 import { createReader } from './reader.ts';
@@ -51,8 +52,7 @@ export interface DrainOptions {
 export function startDrain(options: DrainOptions): Drain {
   const { context, config, lease } = options;
   const { committer, budget, log, pages } = context;
-  const { stream } = config;
-  const tail = context.tails[stream];
+  const tail = context.tails[config.stream];
   let { leaseUntil } = options;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
   const mark = (): void => committer.mark(handOver);
@@ -61,14 +61,13 @@ export function startDrain(options: DrainOptions): Drain {
 
   const state = openState(options);
   const { filters, limit, pace, parked, failedAttempts } = state;
-  const landed = guarded<Parameters<Landing['ended']>>((...end) => landing.ended(...end));
   const senders = createOpenSenders(context.openSender(config, landed, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
   const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
   const takesLast = (): boolean => failures.inDoubt;
   const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
-  const common = { ...state, stream, pages, tail, dispatcher, ending, mark, log };
+  const common = { ...state, pages, tail, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
   const failures = createFailureHandler({ ...common, recordParking });
   const intake = createIntake({ ...common, memory: budget.bytes, recordParking });
@@ -146,6 +145,10 @@ export function startDrain(options: DrainOptions): Drain {
     senders.send(slot);
   }
 
+  function landed(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
+    landing.ended(slot, outcome, at, ms, mono);
+  }
+
   function pumped(): void {
     intake.account();
     ending.concludeWhenQuiet();
@@ -182,9 +185,10 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
   const readBefore = Math.max(lease.position, ...lease.ahead);
   const filters = createFilterStack(config.filters, readBefore);
   const clock = (): number => ownClock(config, nowMs());
-  const { consumerId, ordering } = config;
+  const { consumerId, stream, ordering } = config;
   return {
     consumerId,
+    stream,
     ordering,
     epoch: lease.epoch,
     slidingWindow,

@@ -38,7 +38,10 @@ export interface LandingOptions {
 
 /** Handles requests that have ended: the entry settles, is tried again, or ends the drain. */
 export interface Landing {
-  /** Handles the end of a request that started at `at` (unix ms; `startedMono` monotonic) and took `ms`. */
+  /**
+   * Handles the end of a request that started at `at` (unix ms; `startedMono` monotonic) and took `ms`. An
+   * exception in it ends the drain, and reaches no caller.
+   */
   ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, startedMono: number): void;
   /** Whether a slot whose turn has come is not to be sent, because it has settled or this call settles it. */
   skips(slot: Outgoing): boolean;
@@ -50,7 +53,7 @@ export interface Landing {
 export function createLanding(options: LandingOptions): Landing {
   const { slidingWindow, lanes, dispatcher, limit, attempts, failures, parked, ending } = options;
 
-  function ended(
+  function landed(
     slot: Outgoing,
     outcome: Outcome,
     at: number,
@@ -75,6 +78,20 @@ export function createLanding(options: LandingOptions): Landing {
     judge();
     if (ending.reason === null) options.reader.fill();
     else ending.concludeWhenQuiet();
+  }
+
+  function ended(
+    slot: Outgoing,
+    outcome: Outcome,
+    at: number,
+    ms: number,
+    startedMono: number,
+  ): void {
+    try {
+      landed(slot, outcome, at, ms, startedMono);
+    } catch (error) {
+      ending.fail(error);
+    }
   }
 
   /** Handles a fault of this machine, which blames nothing: the entry is tried again, and sending rests. */
