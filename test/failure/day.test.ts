@@ -138,4 +138,28 @@ describe.concurrent('the real window of 24 hours', () => {
     await world.becomes(consumer, 'active');
     await world.caughtUp(consumer);
   }, 360_000);
+
+  test('an entry that hangs for the whole 24 hours is tried to the end, then a dead letter, and its consumer never stops', async () => {
+    await using world = await openWorld();
+    const hangs = (body: string): boolean => body.includes('"n":0}');
+    await using receiver = await openReceiver((one, response) => {
+      if (!hangs(one.body)) accept(one, response);
+    });
+    const target = await world.target(receiver.url, { timeout_ms: 2_000, max_in_flight: 4 });
+    const consumer = await world.consumer(target);
+    const { updated_at } = await world.get(consumer);
+    await world.append.events(someEvents(200, { records: 200 }));
+    await until(async () => (await world.get(consumer)).parked === 1, { timeoutMs: 60_000 });
+    await skip(world, consumer, receiver, { id: 'hanging-day', hours: 26 });
+    const letters = `select attempts, extract(epoch from died_at - parked_at) / 3600 as hours from dead_letters`;
+    const dead = () => world.db.query<{ attempts: number; hours: string }>(letters);
+    await until(async () => (await dead()).rows.length === 1, { timeoutMs: 240_000 });
+    const [letter] = (await dead()).rows;
+    expect(letter?.attempts).toBeGreaterThanOrEqual(25);
+    expect(Number(letter?.hours)).toBeGreaterThan(23.9);
+    expect(Number(letter?.hours)).toBeLessThan(24.1);
+    expect(receiver.received.filter((one) => one.status === 204)).toHaveLength(199);
+    // Each block and each stop would have changed the row.
+    expect(await world.get(consumer)).toMatchObject({ status: 'active', parked: 0, updated_at });
+  }, 480_000);
 });
