@@ -155,7 +155,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
       startedAt: startedMono,
       endedAt: performance.now(),
       answered: !isUnanswered(outcome),
-      contradicted: newestSuccess.isOfAnotherAfter(slot.entry, startedMono),
+      contradictedSince: (time) => newestSuccess.isOfAnotherAfter(slot.entry, time),
     });
     slot.sent = false;
     if (verdict === 'wait') {

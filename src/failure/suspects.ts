@@ -14,6 +14,8 @@ interface Suspect<S> {
   failures: number;
   /** Whether its last attempt got an answer. */
   answered: boolean;
+  /** When its first failed attempt had started. */
+  firstStartedAt: number;
   /** A request of another record that started after this time and succeeded speaks against the entry. */
   since: number;
   /** When such a success was noted; null: there is none. */
@@ -29,8 +31,8 @@ export interface FailedTry {
   endedAt: number;
   /** Whether there was an answer: an HTTP status, as opposed to a time-out or a lost connection. */
   answered: boolean;
-  /** Whether a request of another record that started after this one has succeeded already. */
-  contradicted: boolean;
+  /** Whether a request of another record that started after this time has succeeded already. */
+  contradictedSince: (time: number) => boolean;
 }
 
 /**
@@ -38,8 +40,9 @@ export interface FailedTry {
  * another record succeeds, one more failure proves that the message itself is at fault. That request
  * has to have started after the failure; after an attempt without an answer it is enough that it
  * started after the attempt, because the attempt lasted until the time-out. Then, however, the message
- * is not taken to be at fault while other entries are suspects without such a success. Times are
- * monotonic ms.
+ * is not taken to be at fault while other entries are suspects without such a success. The same evidence
+ * decides about an answered failure whose quick retries are used up: the others may all have been sent
+ * before it failed. Times are monotonic ms.
  */
 export interface Suspects<S> {
   /** Notes a failed attempt; `park` when the message is proven to be at fault, `wait` when it is tried again. */
@@ -73,12 +76,16 @@ export function createSuspects<S>(): Suspects<S> {
       }
       suspect.since = startedAt; // the endpoint may have begun to fail since
       count(suspect, () => (suspect.provenAt = null));
-    } else if (suspect.provenAt === null && !answered && attempt.contradicted) {
+    } else if (suspect.provenAt === null && !answered && attempt.contradictedSince(startedAt)) {
       prove(suspect, endedAt);
     }
     count(suspect, () => (suspect.answered = answered));
     suspect.failures += 1;
     const wait = waitOf(suspect);
+    if (wait === undefined && answered && isAlone(suspect, attempt)) {
+      forget(slot);
+      return 'park';
+    }
     suspect.dueAt = wait === undefined ? Infinity : endedAt + wait;
     return 'wait';
   }
@@ -89,6 +96,7 @@ export function createSuspects<S>(): Suspects<S> {
       record,
       failures: 0,
       answered,
+      firstStartedAt: startedAt,
       since: answered ? endedAt : startedAt,
       provenAt: null,
       dueAt: Infinity,
@@ -96,6 +104,11 @@ export function createSuspects<S>(): Suspects<S> {
     suspects.set(slot, suspect);
     tally(suspect, 1);
     return suspect;
+  }
+
+  /** Whether all quick retries have failed, while others succeeded that started after it and no other is a suspect. */
+  function isAlone({ provenAt, firstStartedAt }: Suspect<S>, attempt: FailedTry): boolean {
+    return provenAt === null && unproven === 1 && attempt.contradictedSince(firstStartedAt);
   }
 
   function succeeded(slot: S, record: string, startedAt: number, now: number): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { createSuspects, type FailedTry } from '../../src/failure/suspects.ts';
+import { createSuspects, type FailedTry, type Suspects } from '../../src/failure/suspects.ts';
 import { createInFlightLimit } from '../../src/flow/inFlightLimit.ts';
 import { createPace } from '../../src/flow/pace.ts';
 import {
@@ -17,7 +17,7 @@ import {
 
 /** A failed attempt that was answered, e.g. with 400; times in ms. */
 function answered(record: string, startedAt: number, endedAt: number): FailedTry {
-  return { record, startedAt, endedAt, answered: true, contradicted: false };
+  return { record, startedAt, endedAt, answered: true, contradictedSince: () => false };
 }
 
 /** A failed attempt without an answer; `contradicted`: a request of another record started later and succeeded. */
@@ -27,7 +27,7 @@ function unanswered(
   endedAt: number,
   contradicted = false,
 ): FailedTry {
-  return { record, startedAt, endedAt, answered: false, contradicted };
+  return { record, startedAt, endedAt, answered: false, contradictedSince: () => contradicted };
 }
 
 test('without a success of another record nothing is ever parked, however often it fails', () => {
@@ -57,6 +57,33 @@ test('one is parked only when it fails in a request that started after the succe
   expect(suspects.failed('a', answered('ra', 45, 55))).toBe('wait'); // it was under way already
   expect(suspects.failed('a', answered('ra', 60, 65))).toBe('park');
   expect(suspects.size).toBe(0);
+});
+
+describe('one that was answered, and after which nothing else was sent', () => {
+  /** Fails with all its quick retries; others that started at this time have succeeded. */
+  function verdicts(suspects: Suspects<string>, othersAt: number): string[] {
+    const tries = [10, 260, 760, 1_760].map((at) => answered('ra', at, at + 5));
+    const contradictedSince = (time: number): boolean => othersAt > time;
+    return tries.map((one) => suspects.failed('a', { ...one, contradictedSince }));
+  }
+
+  test('is parked once its quick retries are used up, if others that started after it have succeeded', () => {
+    const suspects = createSuspects<string>();
+    expect(verdicts(suspects, 12)).toEqual(['wait', 'wait', 'wait', 'park']);
+    expect([suspects.size, suspects.exhausted]).toEqual([0, false]);
+  });
+
+  test('waits for others to decide if those had started before it', () => {
+    const suspects = createSuspects<string>();
+    expect(verdicts(suspects, 9)).toEqual(['wait', 'wait', 'wait', 'wait']);
+    expect(suspects.exhausted).toBe(true);
+  });
+
+  test('waits for others to decide while one of those is a suspect as well', () => {
+    const suspects = createSuspects<string>();
+    suspects.failed('b', answered('rb', 11, 20));
+    expect(verdicts(suspects, 12)).toEqual(['wait', 'wait', 'wait', 'wait']);
+  });
 });
 
 describe('one that gets no answer', () => {
