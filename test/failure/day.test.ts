@@ -140,7 +140,7 @@ describe.concurrent('the real window of 24 hours', () => {
   }, 360_000);
 
   test('an entry that hangs for the whole 24 hours is tried to the end, then a dead letter, and its consumer never stops', async () => {
-    await using world = await openWorld();
+    await using world = await openWorld({ idleAfterMs: 300 });
     const hangs = (body: string): boolean => body.includes('"n":0}');
     await using receiver = await openReceiver((one, response) => {
       if (!hangs(one.body)) accept(one, response);
