@@ -70,6 +70,7 @@ test.concurrent('a worker killed between the stop and its mail: exactly one mail
   await using db = openDb({ url: database.url, onError: () => undefined });
   await using cluster = await openCluster(database.url, {
     SMTP_URL: smtp.url,
+    MILLRACE_PUBLIC_URL: 'https://millrace.test',
     MILLRACE_RETRY_WINDOW: '4h', // time enough to kill it
   });
   await using receiver = await openReceiver(gone);

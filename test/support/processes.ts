@@ -76,7 +76,7 @@ export async function openCluster(
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     MILLRACE_TASK_QUEUE: `cluster-${randomUUID().slice(0, 8)}`,
     MILLRACE_PORT: String(port),
-    MILLRACE_PUBLIC_URL: 'https://millrace.test',
+    MILLRACE_PUBLIC_URL: url,
     MILLRACE_DATA_DIR: dataDir,
     MILLRACE_API_KEY: KEY,
     MILLRACE_ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
