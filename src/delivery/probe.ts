@@ -19,7 +19,7 @@ export type Probe = { said: 'takes' | 'nothing' | 'again' } | { said: 'fails'; f
 
 /**
  * Probes an endpoint that has failed the head with an entry of another record, which tells a poisoned
- * message from a failing endpoint: one that waits in the stream, or else a parked one. A success is
+ * message from a failing endpoint: one that waits in the stream or a parked one, in turns. A success is
  * stored, together with the head's failure.
  */
 export async function probeEndpoint(
@@ -29,8 +29,15 @@ export async function probeEndpoint(
   tried: Tried,
 ): Promise<Probe> {
   const { context, schedule, sender, config } = scene;
-  const entry = await findProbe(request, head, sender.lease.tries);
-  if (entry === null) return probeParked(scene, head, tried);
+  // Parked entries take every other turn: what waits in the stream may be poisoned as well.
+  const { tries } = sender.lease;
+  const parked = parkedForProbe(scene, head);
+  if (parked !== null && tries % 2 === 1) return probeParked(scene, parked, tried);
+  const turn = parked === null ? tries : Math.floor(tries / 2);
+  const entry = await findProbe(request, head, turn);
+  if (entry === null) {
+    return parked === null ? { said: 'nothing' } : probeParked(scene, parked, tried);
+  }
   const attempt = await attemptNumber(scene, entry);
   if (!(await isInForce(scene))) {
     if (schedule.cancelled.aborted) return { said: 'nothing' }; // the head has failed all the same
@@ -51,10 +58,8 @@ export async function probeEndpoint(
 }
 
 /** Probes the endpoint with a parked entry, each attempt with another one. */
-async function probeParked(scene: AttemptScene, head: Entry, tried: Tried): Promise<Probe> {
+async function probeParked(scene: AttemptScene, parked: ParkedEntry, tried: Tried): Promise<Probe> {
   const { context, schedule, sender, config } = scene;
-  const parked = parkedForProbe(scene, head);
-  if (parked === null) return { said: 'nothing' };
   const sent = await sendParked(scene, parked);
   if (sent === 'again') {
     if (schedule.cancelled.aborted) return { said: 'nothing' }; // the head has failed all the same
@@ -81,5 +86,5 @@ function parkedForProbe({ parkedEntries, sender }: AttemptScene, head: Entry): P
     if (parked === null) break;
     if (parked.record !== recordOf(head)) others.push(parked);
   }
-  return others[sender.lease.tries % Math.max(1, others.length)] ?? null;
+  return others[Math.floor(sender.lease.tries / 2) % Math.max(1, others.length)] ?? null;
 }

@@ -64,7 +64,8 @@ export async function findProbe(
     },
     PROBE_PAGES,
   );
-  const position = found[wanted % Math.max(1, found.length)];
+  // A stride beyond the end takes them one after another: by strides alone some would never have their turn.
+  const position = found[wanted < found.length ? wanted : turn % Math.max(1, found.length)];
   return position === undefined ? null : request.pages.entryAt(request.stream, position);
 }
 
