@@ -110,6 +110,6 @@ function codeOf(error: unknown): unknown {
  * same statement cannot pass by being repeated. A partition that is missing will be there soon.
  */
 export function isRefusedForGood(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
+  const code = codeOf(error);
   return typeof code === 'string' && /^2[23]/u.test(code) && !isPartitionMissing(error);
 }

@@ -80,7 +80,7 @@ export function watchSocket(socket: Socket): Wire {
       if (found < 100 || found > 199) {
         status = found;
         statusAt = performance.now();
-        return pass(data.subarray(from));
+        return pass(from === 0 ? data : data.subarray(from)); // nearly always the whole chunk
       }
       if (found === 101) return refuse('SWITCHED');
       const end = endOfHead(data, line);
