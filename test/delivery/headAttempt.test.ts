@@ -1,27 +1,11 @@
 import { describe, expect, test } from 'vitest';
 
 import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
-import type { FailedHead } from '../../src/delivery/attemptScene.ts';
-import type { HeadResult } from '../../src/delivery/headAttempt.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { HOLDER, openBlockedConsumer, WINDOW_MS } from '../support/blocked.ts';
+import { answerAt, failedHead, sent } from '../support/headResults.ts';
 import { until } from '../support/poll.ts';
-import { accept, answer, type Respond, type TestReceiver } from '../support/receiver.ts';
-
-/** The endpoint answers an entry at a position so, others with 204. */
-function answerAt(statuses: Record<number, number>): Respond {
-  return (one, response) => answer(statuses[one.position] ?? 204)(one, response);
-}
-
-/** Which entry was sent, and as which attempt, in the order they came in. */
-function sent({ received }: TestReceiver): string[] {
-  return received.map(({ position, attempt }) => `${position}#${attempt}`);
-}
-
-function failedHead(result: HeadResult): FailedHead {
-  if (result.outcome !== 'failed') throw new Error(`it has not failed: ${result.outcome}`);
-  return result;
-}
+import { accept, answer } from '../support/receiver.ts';
 
 describe('an answer of the head', () => {
   test('2xx settles it, and the lease is released without a failing head', async () => {

@@ -1,24 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import type { FailedHead } from '../../src/delivery/attemptScene.ts';
-import type { HeadResult } from '../../src/delivery/headAttempt.ts';
 import { openBlockedConsumer } from '../support/blocked.ts';
-import { accept, answer, type Respond, type TestReceiver } from '../support/receiver.ts';
-
-/** The endpoint answers an entry at a position so, others with 204. */
-function answerAt(statuses: Record<number, number>): Respond {
-  return (one, response) => answer(statuses[one.position] ?? 204)(one, response);
-}
-
-/** Which entry was sent, and as which attempt, in the order they came in. */
-function sent({ received }: TestReceiver): string[] {
-  return received.map(({ position, attempt }) => `${position}#${attempt}`);
-}
-
-function failedHead(result: HeadResult): FailedHead {
-  if (result.outcome !== 'failed') throw new Error(`it has not failed: ${result.outcome}`);
-  return result;
-}
+import { answerAt, failedHead, sent } from '../support/headResults.ts';
+import { accept, answer, type Respond } from '../support/receiver.ts';
 
 describe('when nothing else waits', () => {
   /** With its first entry parked, and the others delivered. */
