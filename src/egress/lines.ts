@@ -40,8 +40,9 @@ export function openLines(options: LinesOptions): Outlet {
   }
 
   function free(line: Line): void {
-    if (line.isOld()) lost(line);
-    else if (waiting.length === 0) idle.push(line);
+    if (waiting.length === 0) {
+      idle.push(line); // its age is looked at when it is picked
+    } else if (line.isOld()) lost(line);
     else sendNext(line);
     if (waiting.length === 0) emptied?.();
   }

@@ -1,5 +1,11 @@
 import type { LateAnswer, Outcome } from '../rules/outcome.ts';
-import { LEASE_ENDED, openExchange, timedOut, type Exchange } from './exchange.ts';
+import {
+  Exchange,
+  LEASE_ENDED,
+  timedOut,
+  type ExchangeBounds,
+  type ExchangeOwner,
+} from './exchange.ts';
 import { hide, type Hiding } from './hide.ts';
 import { outcomeOfError } from './networkError.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
@@ -79,7 +85,14 @@ export function createWebhookSender<M extends Message>(
 ): WebhookSender<M> {
   const { tokens = null, hidden = [], requests = { open: 0 } } = options;
   const hiding = hide(hidden, tokens !== null);
-  const bounds = { ...options, headBytes: hiding.bytes };
+  const bounds: RequestBounds = {
+    outlet: options.outlet,
+    timeoutMs: options.timeoutMs,
+    startBy: options.startBy ?? never,
+    keepHeads: options.keepHeads ?? false,
+    headBytes: hiding.bytes,
+    late: options.late,
+  };
   const open = new Set<OpenRequest<M>>();
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
   const fixed = [
@@ -120,7 +133,7 @@ export function createWebhookSender<M extends Message>(
       'traceparent',
       newTraceparent(),
     ];
-    const request = openRequest(message, startedAt, bounds, finish);
+    const request = new OpenRequest(message, startedAt, bounds, finish);
     open.add(request);
     requests.open += 1;
     const post = { path: options.path, method: 'POST', headers, body } as const;
@@ -187,84 +200,86 @@ interface Post {
   body: Buffer;
 }
 
-interface OpenRequest<M> {
-  message: M;
-  startedAt: number;
-  startedMono: number;
-  /**
-   * Begins an exchange; a repetition with another token begins a second one. A request that is lost on a
-   * connection which had served before is sent once more, on a new one, if not a byte of an answer came:
-   * such a connection may have died while it was idle, which says nothing of the endpoint.
-   */
-  dispatch(post: Post): void;
-  /** Repeats the request after a 401 with another token; null: a 401 is the answer. */
-  refused: (() => void) | null;
-  /** The token it was last sent with. */
-  token: string | null;
-  /** Ends it before its answer is complete. */
-  end(why: 'deadline' | 'cut'): void;
+/** What the open requests of one sender have in common. */
+interface RequestBounds extends ExchangeBounds {
+  outlet: Outlet;
+  late: ((late: LateAnswer | null) => void) | undefined;
 }
 
-function openRequest<M extends Message>(
-  message: M,
-  startedAt: number,
-  options: Pick<
-    WebhookSenderOptions<M>,
-    'outlet' | 'timeoutMs' | 'startBy' | 'keepHeads' | 'late'
-  > & { headBytes: number },
-  finish: (request: OpenRequest<M>, outcome: Outcome) => void,
-): OpenRequest<M> {
-  const { outlet, timeoutMs, startBy = never, keepHeads = false, headBytes } = options;
-  const startedMono = performance.now();
-  let exchange: Exchange | null = null;
-  let sent: Post | null = null;
-  let repeated = false;
+/** One attempt: an exchange, or a second one when the first is repeated. */
+class OpenRequest<M extends Message> implements ExchangeOwner {
+  readonly message: M;
+  /** Unix ms. */
+  readonly startedAt: number;
+  /** Monotonic ms. */
+  readonly startedMono = performance.now();
+  /** Repeats the request after a 401 with another token; null: a 401 is the answer. */
+  refused: (() => void) | null = null;
+  /** The token it was last sent with. */
+  token: string | null = null;
+  readonly #bounds: RequestBounds;
+  readonly #finish: (request: OpenRequest<M>, outcome: Outcome) => void;
+  #exchange: Exchange | null = null;
+  #sent: Post | null = null;
+  #repeated = false;
 
-  const request: OpenRequest<M> = {
-    message,
-    startedAt,
-    startedMono,
-    refused: null,
-    token: null,
-    dispatch,
-    end(why) {
-      const answer = exchange?.cut(why === 'deadline' ? onLate : undefined) ?? null;
-      if (exchange === null && why === 'deadline') onLate?.(null);
-      if (answer !== null) finish(request, answer);
-      else if (why === 'cut') finish(request, LEASE_ENDED);
-      else finish(request, timedOut(exchange?.phase ?? 'connect', timeoutMs));
-    },
-  };
-
-  const { late } = options;
-  const onLate =
-    late === undefined
-      ? undefined
-      : (status: number | null): void =>
-          late(status === null ? null : { status, afterMs: performance.now() - startedMono });
-
-  function dispatch(post: Post, fresh = false): void {
-    sent = post;
-    const deadline = startedMono + timeoutMs;
-    exchange = openExchange({ deadline, timeoutMs, startBy, keepHeads, headBytes, again, ended });
-    outlet.dispatch(post, exchange.handler, fresh);
+  constructor(
+    message: M,
+    startedAt: number,
+    bounds: RequestBounds,
+    finish: (request: OpenRequest<M>, outcome: Outcome) => void,
+  ) {
+    this.message = message;
+    this.startedAt = startedAt;
+    this.#bounds = bounds;
+    this.#finish = finish;
   }
 
-  function again(): boolean {
-    if (repeated || sent === null) return false;
-    repeated = true;
-    dispatch(sent, true);
+  /** Begins an exchange; a repetition with another token begins a second one. */
+  dispatch(post: Post, fresh = false): void {
+    this.#sent = post;
+    const bounds = this.#bounds;
+    const exchange = new Exchange(bounds, this.startedMono + bounds.timeoutMs, this);
+    this.#exchange = exchange;
+    bounds.outlet.dispatch(post, exchange, fresh);
+  }
+
+  /**
+   * A request that is lost on a connection which had served before is sent once more, on a new one, if not
+   * a byte of an answer came: such a connection may have died while it was idle, which says nothing of the
+   * endpoint.
+   */
+  again(): boolean {
+    if (this.#repeated || this.#sent === null) return false;
+    this.#repeated = true;
+    this.dispatch(this.#sent, true);
     return true;
   }
 
-  function ended(outcome: Outcome): void {
-    if (outcome.kind === 'failed' && outcome.code === 'TIMEOUT') onLate?.(null);
+  ended(outcome: Outcome): void {
+    if (outcome.kind === 'failed' && outcome.code === 'TIMEOUT') this.#bounds.late?.(null);
     const is401 = outcome.kind === 'failed' && outcome.status === 401;
-    if (is401 && request.refused !== null) request.refused();
-    else finish(request, outcome);
+    if (is401 && this.refused !== null) this.refused();
+    else this.#finish(this, outcome);
   }
 
-  return request;
+  /** Ends it before its answer is complete. */
+  end(why: 'deadline' | 'cut'): void {
+    const { late, timeoutMs } = this.#bounds;
+    const awaits = why === 'deadline' && late !== undefined;
+    const onLate = awaits ? (status: number | null) => this.#cameLate(status) : undefined;
+    const exchange = this.#exchange;
+    const answer = exchange?.cut(onLate) ?? null;
+    if (exchange === null) onLate?.(null);
+    if (answer !== null) this.#finish(this, answer);
+    else if (why === 'cut') this.#finish(this, LEASE_ENDED);
+    else this.#finish(this, timedOut(exchange?.phase ?? 'connect', timeoutMs));
+  }
+
+  #cameLate(status: number | null): void {
+    const afterMs = performance.now() - this.startedMono;
+    this.#bounds.late?.(status === null ? null : { status, afterMs });
+  }
 }
 
 const never = (): number => Infinity;

@@ -150,7 +150,9 @@ const STATUS_AT = 'HTTP/1.1 '.length;
 /** The status of a line `HTTP/1.x ddd …`; 0 for any other line, which is left to the parser. */
 function statusOf(data: Buffer, from: number, line: number): number {
   if (line - from < STATUS_AT + 3) return 0;
-  if (VERSION.compare(data, from, from + VERSION.length) !== 0) return 0;
+  for (let at = 0; at < VERSION.length; at += 1) {
+    if (data[from + at] !== VERSION[at]) return 0; // cheaper than a call to compare
+  }
   let status = 0;
   for (let at = from + STATUS_AT; at < from + STATUS_AT + 3; at += 1) {
     const digit = data[at]! - 0x30;

@@ -77,9 +77,8 @@ function createShared(limit: number, ration: number): Shared {
     take: (amount) => {
       taken += amount;
       if (taken > peak) peak = taken;
-      if (amount >= 0) return;
-      const [next] = waiting;
-      if (next === undefined) return;
+      if (amount >= 0 || waiting.size === 0) return;
+      const next = waiting.values().next().value!;
       waiting.delete(next);
       next();
     },
