@@ -24,13 +24,13 @@ export interface SenderConfig {
   target: OpenTarget;
   /** Changes whenever a command has changed the consumer's parked entries. */
   parkedVersion: number;
-  /** The consumer's own clock: it showed `ms` at `since`, and stands still at `ms` while `since` is null. */
-  clock: { ms: number; since: string | null };
+  /** The consumer's own clock: it showed `ms` at `since` (unix ms), and stands still at `ms` while that is null. */
+  clock: { ms: number; since: number | null };
 }
 
 /** The consumer's own clock at `nowMs` (unix ms), by which parked entries are due and die. */
 export function ownClock({ clock }: Pick<SenderConfig, 'clock'>, nowMs: number): number {
-  return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - Date.parse(clock.since));
+  return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - clock.since);
 }
 
 /** How many requests may be in flight: one under `ordering: "stream"`, with no exception, else the target's limit. */
@@ -117,7 +117,10 @@ export async function loadSenderConfig(
     filters: filtersOf(row),
     target,
     parkedVersion: row.parked_version,
-    clock: { ms: row.active_ms, since: row.active_since },
+    clock: {
+      ms: row.active_ms,
+      since: row.active_since === null ? null : Date.parse(row.active_since),
+    },
   };
 }
 

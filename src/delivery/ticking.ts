@@ -20,7 +20,7 @@ export interface TickingOptions {
   dispatcher: Dispatcher<Outgoing>;
   ending: Pick<Ending, 'reason' | 'begin'>;
   failures: Pick<FailureHandler, 'tick'>;
-  retries: Pick<ParkedRetries, 'tick'>;
+  retries: Pick<ParkedRetries, 'tick' | 'resting'>;
   slidingWindow: SlidingWindow<Entry>;
   tail: Pick<Tail, 'end'>;
   reader: Pick<Reader, 'fill'>;
@@ -51,8 +51,10 @@ export interface Ticking {
 export function createTicking(options: TickingOptions): Ticking {
   const { senders, dispatcher, ending, slidingWindow, tail } = options;
   let quietSince: number | null = null;
+  let restsUntil = -Infinity; // of a drain that was quiet: when something is to be done if nothing comes
 
   function tick(now: number): void {
+    if (now < restsUntil && isResting()) return;
     senders.sweep(now);
     if (dispatcher.inFlight > 0 && now > options.startBy()) senders.cut();
     if (ending.reason !== null) return;
@@ -69,11 +71,25 @@ export function createTicking(options: TickingOptions): Ticking {
     fallIdle(now);
   }
 
+  /** Whether nothing has come since the drain was quiet: there may be thousands of such drains. */
+  function isResting(): boolean {
+    return (
+      ending.reason === null &&
+      slidingWindow.open === 0 &&
+      dispatcher.inFlight === 0 &&
+      dispatcher.empty &&
+      tail.end !== null &&
+      slidingWindow.readTo >= tail.end &&
+      options.retries.resting
+    );
+  }
+
   /** Stores a position that moved without deliveries, and ends the drain once it has been quiet long enough. */
   function fallIdle(now: number): void {
+    const { lastMatchAt } = options.intake;
     const idleness = idlenessOf({
       now,
-      lastMatchAt: options.intake.lastMatchAt,
+      lastMatchAt,
       readTo: slidingWindow.readTo,
       tailEnd: tail.end,
       open: slidingWindow.open,
@@ -84,6 +100,10 @@ export function createTicking(options: TickingOptions): Ticking {
       idleAfterMs: options.idleAfterMs,
     });
     quietSince = idleness.quietSince;
+    restsUntil =
+      quietSince === null
+        ? -Infinity
+        : Math.min(options.yieldsAt, lastMatchAt + options.idleAfterMs);
     if (idleness.store) options.mark();
     if (idleness.idle) ending.begin('idle');
   }

@@ -33,6 +33,8 @@ export interface ParkedRetries {
   tick(): void;
   /** Reads the rows again after they were changed from outside. */
   reload(): Promise<void>;
+  /** Whether `tick` has nothing to do until an entry is parked or `reload` is called. */
+  readonly resting: boolean;
 }
 
 /** Creates the retries of one drain. */
@@ -44,7 +46,7 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
   function tick(): void {
     if (stale && !parked.unwritten) void reload();
     else if (parked.size > 0) void sendDue();
-    if (!loading && !parked.unwritten) void loadNext();
+    if (parked.size > 0 && !loading && !parked.unwritten) void loadNext();
   }
 
   /** Loads what follows in records whose entries in memory have gone out. */
@@ -96,7 +98,13 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
     }
   }
 
-  return { tick, reload };
+  return {
+    tick,
+    reload,
+    get resting() {
+      return parked.size === 0 && !stale && !loading;
+    },
+  };
 }
 
 /** Makes a slot for a parked entry; it is not put into the sliding window again. */

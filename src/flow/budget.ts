@@ -50,7 +50,7 @@ const PART = 1 / 8;
 const SHARED_OUT = 3 / 4;
 /** What a drain that holds nothing may read: several small entries, or one that is larger. */
 const LEAST_BYTES = 16 * 1024;
-const PAGES = 16;
+const PAGES = 4;
 
 /** Creates a budget of which nothing is taken. */
 export function createBudget({ requests, bytes }: BudgetLimits): Budget {
