@@ -135,6 +135,8 @@ async function serve(
     alertEmails: [...config.alertEmails],
     publicUrl: publicUrl(config),
     ...alertChannels(config, egress, clock.now),
+    region: config.region,
+    visitLanes: config.visitLanes,
     slots: SLOTS,
     memoryBytes: config.sendBytes ?? sendMemoryFor(memoryLimits()),
     counts: countDeliveries(metrics),

@@ -36,6 +36,22 @@ export interface DeliveryActivities {
   drain(input: DrainInput): Promise<Drained>;
   /** Makes one attempt at the failing head; Temporal's retry policy repeats it. */
   deliver(input: DeliverInput): Promise<Delivered>;
+  /** Delivers for many quiet consumers, until another lane is to take its place. */
+  visit(input: VisitInput): Promise<Visited>;
+}
+
+/** The input of `visit`. */
+export interface VisitInput {
+  /** The number of the lane, from 0 on. */
+  lane: number;
+}
+
+/** What a lane has done. */
+export interface Visited extends VisitInput {
+  /** How many consumers it has claimed. */
+  visits: number;
+  /** How many of them it has handed over to drains of their own. */
+  handedOver: number;
 }
 
 /** The consumer that an activity is for. */

@@ -2,6 +2,7 @@ import type { ControlActivities, DeliveryActivities } from './contract.ts';
 import { createControlActivities, type ControlDeps } from './control.ts';
 import { deliver, type DeliverDeps } from './deliver.ts';
 import { drain, type DrainDeps } from './drain.ts';
+import { visit, type VisitDeps } from './visit.ts';
 
 /** Creates the activities that the control worker registers. */
 export function createControl(deps: ControlDeps): ControlActivities {
@@ -9,9 +10,10 @@ export function createControl(deps: ControlDeps): ControlActivities {
 }
 
 /** Creates the activities that the region's delivery worker registers. */
-export function createDelivery(deps: DrainDeps & DeliverDeps): DeliveryActivities {
+export function createDelivery(deps: DrainDeps & DeliverDeps & VisitDeps): DeliveryActivities {
   return {
     drain: (input) => drain(deps, input),
     deliver: (input) => deliver(deps, input),
+    visit: (input) => visit(deps, input),
   };
 }

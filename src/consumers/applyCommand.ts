@@ -35,7 +35,7 @@ import {
   replay,
   resend,
 } from './parkedCommands.ts';
-import { untilInForce } from './untilInForce.ts';
+import { untilInForce, untilReleased } from './untilInForce.ts';
 
 /** Applies commands to consumers. Only the consumer's own workflow calls it. */
 export interface CommandApplier {
@@ -64,6 +64,7 @@ export function createCommandApplier(options: {
     at: Date,
   ): Promise<CommandAnswer> {
     if (endsSending(given.command)) await untilLetGo(consumerId, given.command);
+    else if (needsHold(given.command)) await untilVisitEnds(consumerId);
     const done = await inTransaction(async (sql) => {
       const leader = await lockLeaderPosition(sql, consumerId);
       const row = await lockRow(sql, consumerId);
@@ -103,6 +104,17 @@ export function createCommandApplier(options: {
     await setHeld(db, consumerId, true);
     const held = await readSender(db, consumerId);
     if (held !== null) await untilInForce(db, consumerId, held.version, held);
+  }
+
+  /**
+   * Has a lane of visits let go before a command changes the position or the order under it; the workflow
+   * has seen to a drain of its own before.
+   */
+  async function untilVisitEnds(consumerId: string): Promise<void> {
+    const sender = await readSender(db, consumerId);
+    if (sender === null || !sender.visited || !sender.live) return;
+    await setHeld(db, consumerId, true);
+    await untilReleased(db, consumerId);
   }
 
   /** Runs `work` in a transaction; a command that is refused half-way, also by a constraint, is rolled back. */

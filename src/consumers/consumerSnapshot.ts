@@ -21,7 +21,7 @@ export interface ConsumerSnapshot {
   path: string;
   position: number;
   lastPosition: number;
-  /** Whether there is nothing to send as far as the leader has looked, so that no drain is needed. */
+  /** Whether no drain is needed: there is nothing to send as far as the leader has looked, or lanes of visits send it. */
   idle: boolean;
   failingSince: string | null;
   nextAttemptAt: string | null;
@@ -47,7 +47,7 @@ export async function loadSnapshot(sql: Sql, consumerId: string): Promise<Consum
       select k.stream, k.status, k.status_reason as "statusReason", k.version,
              k.filter_version as "filterVersion", k.name,
              coalesce(t.name, '') as "targetName", t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
-             c.idle and c.wanted is null as idle, k.failing_since as "failingSince",
+             (c.idle and not c.needs_drain or c.visited) as idle, k.failing_since as "failingSince",
              c.next_attempt_at as "nextAttemptAt", c.attempt, c.last_failure as "lastFailure",
              k.deleted_at is not null as deleted, k.warned_at is not null as warned,
              k.active_since + make_interval(secs => (

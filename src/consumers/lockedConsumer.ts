@@ -88,14 +88,15 @@ export async function lockLeaderPosition(
   return rows[0] ?? null;
 }
 
+/** A consumer's sender, as its cursor knows it. */
+type Sender = Pick<Row, 'status' | 'version' | 'live'> & { visited: boolean };
+
 /** Reads, without a lock, what is known of a consumer's sender; null when the consumer does not exist. */
-export async function readSender(
-  sql: Sql,
-  consumerId: string,
-): Promise<Pick<Row, 'status' | 'version' | 'live'> | null> {
-  const { rows } = await sql.query<Pick<Row, 'status' | 'version' | 'live'>>({
+export async function readSender(sql: Sql, consumerId: string): Promise<Sender | null> {
+  const { rows } = await sql.query<Sender>({
     text: `
-      select k.status, k.version, c.holder is not null and c.lease_until > clock_timestamp() as live
+      select k.status, k.version, c.holder is not null and c.lease_until > clock_timestamp() as live,
+             c.visited
         from consumers k join cursors c on c.consumer_id = k.id
        where k.id = $1 and k.deleted_at is null`,
     values: [consumerId],

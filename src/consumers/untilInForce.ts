@@ -7,6 +7,20 @@ import type { Row } from './lockedConsumer.ts';
 /** A sender that has found its consumer `blocked` starts its request within this time, ms, or looks again. */
 export const SEND_WITHIN_MS = 250;
 
+/** Waits until the sender has released its lease, or its lease is over. */
+export async function untilReleased(db: Db, consumerId: string): Promise<void> {
+  for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 100)) {
+    const { rows } = await db.query<{ live: boolean }>({
+      text: `
+        select holder is not null and lease_until > clock_timestamp() as live
+          from cursors where consumer_id = $1`,
+      values: [consumerId],
+    });
+    if (rows[0]?.live !== true) return;
+    await sleep(waitMs);
+  }
+}
+
 /** Waits until the sender has taken `version`, or no sender is left that could act on an older one. */
 export async function untilInForce(
   db: Db,

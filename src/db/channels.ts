@@ -9,6 +9,8 @@ export const CHANNELS = {
   events: 'millrace_events',
   /** A consumer has become idle; there is no payload. */
   idle: 'millrace_idle',
+  /** Consumers are to be visited; there is no payload. */
+  visits: 'millrace_visits',
   /** A consumer or its target has changed; the payload is the consumer's id, or empty for any number of them. */
   consumers: 'millrace_consumers',
   /** An API key has been revoked; the payload is its id. */

@@ -48,6 +48,7 @@ export async function concludeDrain(options: ConclusionOptions): Promise<DrainEn
       consumerId,
       epoch,
       idle: ending.reason === 'idle',
+      parked: parked.size > 0,
       head: head === null ? null : toRelease(head),
       flow: { found: limit.found, ramping: limit.ramping },
       paceMs: pace.waitMs(performance.now()),

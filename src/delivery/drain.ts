@@ -42,6 +42,10 @@ export interface DrainOptions {
   parkedRows: ParkedHead[];
   /** Unix ms as Temporal counts them, which follows time skipping. */
   nowMs: () => number;
+  /** Whether the lease was taken just now, so that it need not be renewed at the start. */
+  isFresh?: boolean;
+  /** Whether the last sender has confirmed the same configuration. */
+  isConfirmed?: boolean;
 }
 
 /**
@@ -60,7 +64,7 @@ export function startDrain(options: DrainOptions): Drain {
   const guarded = createGuard(fail);
 
   const state = openState(options);
-  const { filters, limit, pace, parked, failedAttempts } = state;
+  const { slidingWindow, filters, limit, pace, parked, failedAttempts } = state;
   const senders = createOpenSenders(context.openSender(config, landed, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
   const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
@@ -123,8 +127,8 @@ export function startDrain(options: DrainOptions): Drain {
   });
   guarded(() => {
     committer.join(handOver);
-    mark(); // renews the lease, part of which was spent waiting
-    liveConfig.begin();
+    if (options.isFresh !== true) mark(); // renews the lease, part of which was spent waiting
+    liveConfig.begin(options.isConfirmed === true);
     parked.keepOnly((entry) => filters.matches(entry));
     if (parked.overflown) ending.begin('parked');
     reader.fill();
@@ -174,6 +178,9 @@ export function startDrain(options: DrainOptions): Drain {
     tick: guarded(ticking.tick),
     get quietSince() {
       return ticking.quietSince;
+    },
+    get settledCount() {
+      return slidingWindow.settledCount;
     },
   };
 }

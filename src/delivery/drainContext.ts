@@ -49,6 +49,8 @@ export interface Drain {
   tick(now: number): void;
   /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
+  /** How many entries have settled. */
+  readonly settledCount: number;
 }
 
 /** What is counted of deliveries, for metrics. */

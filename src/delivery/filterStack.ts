@@ -14,6 +14,8 @@ export interface FilterStack {
   reading(after: number): { filter: Filter; until: number | null };
   /** The syncs whose entries may pass; null: any sync. */
   readonly syncs: readonly string[] | null;
+  /** The only sync whose entries may pass; null: there are several. */
+  readonly onlySync: string | null;
   /** The position above which the newest version applies. */
   readonly filterFrom: number;
 }
@@ -23,6 +25,7 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
   const taken = new Map<number, number>();
   let versions: FilterVersion[] = [];
   const compiled = new Map<Filter, Matcher>();
+  let onlySync: string | null = null;
   let newest: { from: number; matches: Matcher } = { from: 0, matches: () => false };
   add(filters, readTo);
 
@@ -37,6 +40,8 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
     if (last === undefined) throw new Error('a consumer has at least one filter version');
     compiled.clear();
     for (const { filter } of versions) compiled.set(filter, compile(filter));
+    const [first = '*', ...more] = last.filter.syncs;
+    onlySync = first === '*' || more.length > 0 ? null : first;
     newest = { from: last.filterFrom ?? 0, matches: matcherOf(last.filter) };
   }
 
@@ -64,6 +69,9 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
     get syncs() {
       const syncs = versions.at(-1)?.filter.syncs ?? [];
       return syncs.includes('*') ? null : syncs;
+    },
+    get onlySync() {
+      return onlySync;
     },
     get filterFrom() {
       return newest.from;

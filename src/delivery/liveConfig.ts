@@ -25,8 +25,8 @@ export interface LiveConfigOptions {
 export interface LiveConfig {
   /** Notes the versions that the last commit saw, and takes newer ones. */
   saw(latest: { version: number; targetVersion: number }): void;
-  /** Confirms the configuration with which the drain began. */
-  begin(): void;
+  /** Confirms the configuration with which the drain began, unless the last sender has done so. */
+  begin(isConfirmed: boolean): void;
   readonly config: SenderConfig;
 }
 
@@ -101,7 +101,10 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
       latest = seen;
       if (isStale()) void refresh(true);
     },
-    begin: () => void refresh(false),
+    begin: (isConfirmed) => {
+      if (isConfirmed) confirmedVersion = config.version;
+      else void refresh(false);
+    },
     get config() {
       return config;
     },

@@ -61,7 +61,7 @@ export function createReader(options: ReaderOptions): Reader {
       const bytes = Math.floor(Math.min(PAGE.maxBytes, intake.room(fill)));
       if (bytes <= 0) break;
       const room = Math.min(PAGE.limit, options.maxSpan - slidingWindow.span);
-      const page = tail.since(slidingWindow.readTo, room);
+      const page = tail.since(slidingWindow.readTo, room, filters.onlySync);
       if (page === null) {
         if (tail.end !== null && options.turns.begin(fill)) {
           void readPage(Math.min(room, rowsIn(bytes)), bytes);

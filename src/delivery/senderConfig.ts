@@ -5,7 +5,7 @@ import type { FilterVersion } from '../rules/filterVersions.ts';
 import { CannotStart } from '../rules/startFault.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
-import { openTarget, type OpenTarget } from '../targets/openTarget.ts';
+import { openTarget, type OpenTarget, type TargetCache } from '../targets/openTarget.ts';
 
 /** A consumer as its sender needs it: configuration, filter versions and the opened target. */
 export interface SenderConfig {
@@ -51,6 +51,7 @@ export function goesTheSameWay(next: SenderConfig, before: SenderConfig): boolea
 }
 
 interface Row {
+  id: string;
   stream: StreamName;
   path: string;
   ordering: Ordering;
@@ -86,26 +87,58 @@ export async function loadSenderConfig(
 ): Promise<SenderConfig | null> {
   const { rows } = await sql.query<Row>({
     name: 'sender-config',
-    text: `
-      select k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
+    text: `${SELECT} = $1`,
+    values: [consumerId],
+  });
+  const row = rows[0];
+  if (row === undefined) return null;
+  return configOf(row, await openTarget(sql, vault, row.target_id));
+}
+
+/**
+ * Loads the configurations of many senders in two statements: those of the consumers that exist, each
+ * with its opened target, or the error of what can't be read of it.
+ */
+export async function loadSenderConfigs(
+  sql: Sql,
+  targets: TargetCache,
+  consumerIds: readonly string[],
+): Promise<Map<string, SenderConfig | Error>> {
+  const { rows } = await sql.query<Row>({
+    name: 'sender-configs',
+    text: `${SELECT} = any($1::uuid[])`,
+    values: [consumerIds],
+  });
+  const opened = await targets.open([...new Set(rows.map((row) => row.target_id))]);
+  return new Map(
+    rows.map((row) => {
+      try {
+        const target = opened.get(row.target_id) ?? null;
+        return [row.id, target instanceof Error ? target : configOf(row, target)];
+      } catch (error) {
+        return [row.id, error instanceof Error ? error : new Error('not a configuration')];
+      }
+    }),
+  );
+}
+
+const SELECT = `
+      select k.id, k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
              k.version, k.filter_version, k.target_id, k.parked_version, k.active_ms,
              k.active_since,
              (select json_agg(json_build_object(
                        'version', f.version, 'filter_from', f.filter_from, 'syncs', f.syncs,
                        'collections', f.collections, 'event_types', f.event_types) order by f.version)
                 from filter_versions f where f.consumer_id = k.id) as filters
-        from consumers k where k.id = $1`,
-    values: [consumerId],
-  });
-  const row = rows[0];
-  if (row === undefined) return null;
-  const target = await openTarget(sql, vault, row.target_id);
+        from consumers k where k.id`;
+
+function configOf(row: Row, target: OpenTarget | null): SenderConfig {
   if (target === null) {
     const detail = `There is no target ${row.target_id}: give the consumer another target`;
     throw new CannotStart('target_missing', detail);
   }
   return {
-    consumerId,
+    consumerId: row.id,
     stream: row.stream,
     path: row.path,
     ordering: row.ordering,

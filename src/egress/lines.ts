@@ -8,6 +8,8 @@ export interface LinesOptions {
   origin: string;
   /** At most this many requests are open concurrently; others wait in order. */
   connections: number;
+  /** So many connections are opened as requests need them, further ones only while requests wait; all unless given. */
+  eager?: number;
   connect: buildConnector.connector;
   /** From this age on a connection gets no further request, so that its name is looked up again. */
   maxAgeMs: number;
@@ -19,10 +21,12 @@ export interface LinesOptions {
  * ends with `RequestLost`, and its connection is not used again.
  */
 export function openLines(options: LinesOptions): Outlet {
+  const { connections, eager = connections } = options;
   const lines = new Set<Line>();
   const idle: Line[] = [];
   const waiting: { request: Dispatcher.DispatchOptions; handler: OutletHandler }[] = [];
   let emptied: (() => void) | null = null;
+  let growth: NodeJS.Timeout | null = null;
 
   function openOne(): Line {
     const line = openLine(options, { free, lost });
@@ -33,7 +37,7 @@ export function openLines(options: LinesOptions): Outlet {
   function pick(): Line | null {
     for (;;) {
       const line = idle.pop();
-      if (line === undefined) return lines.size < options.connections ? openOne() : null;
+      if (line === undefined) return lines.size < eager ? openOne() : null;
       if (!line.isOld()) return line;
       drop(line);
     }
@@ -52,8 +56,23 @@ export function openLines(options: LinesOptions): Outlet {
     const at = idle.indexOf(line);
     if (at !== -1) idle.splice(at, 1);
     drop(line);
-    if (waiting.length > 0 && lines.size < options.connections) sendNext(openOne());
+    if (waiting.length > 0 && lines.size < connections) sendNext(openOne());
     if (waiting.length === 0) emptied?.();
+  }
+
+  /** Opens some more connections each time that requests have waited, as those that are open may hang. */
+  function grow(): void {
+    growth = null;
+    let more = Math.ceil(lines.size * GROWTH);
+    for (; more > 0 && waiting.length > 0 && lines.size < connections; more -= 1) {
+      sendNext(openOne());
+    }
+    growLater();
+  }
+
+  function growLater(): void {
+    if (growth !== null || waiting.length === 0 || lines.size >= connections) return;
+    growth = setTimeout(grow, GROW_MS);
   }
 
   function sendNext(line: Line): void {
@@ -69,8 +88,10 @@ export function openLines(options: LinesOptions): Outlet {
   return {
     dispatch(request, handler, fresh = false) {
       const line = fresh ? openOne() : pick();
-      if (line === null) waiting.push({ request, handler });
-      else line.send(request, handler);
+      if (line === null) {
+        waiting.push({ request, handler });
+        growLater();
+      } else line.send(request, handler);
       return true;
     },
     async close() {
@@ -89,6 +110,10 @@ export function openLines(options: LinesOptions): Outlet {
     },
   };
 }
+
+/** How long requests wait for a connection before there are more, and by which part: twice as many after 150 ms. */
+const GROW_MS = 25;
+const GROWTH = 1 / 8;
 
 /** Of a request that was never started. */
 const NO_CONTROLLER = {} as Dispatcher.DispatchController;

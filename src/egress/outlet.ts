@@ -31,6 +31,8 @@ export interface OutletOptions {
   origin: string;
   /** At most this many requests are open concurrently. */
   connections: number;
+  /** So many connections are opened as requests need them, further ones only while requests wait; all unless given. */
+  eager?: number;
   connectTimeoutMs: number;
   /** PEM certificates of the authorities to trust instead of the public ones. */
   ca?: string | null;

@@ -38,6 +38,8 @@ export interface Config {
   /** Encryption keys: the first one seals, all of them unseal. */
   readonly encryptionKeys: readonly VaultKey[];
   readonly region: string;
+  /** How many lanes of visits the region has; 0: each consumer that wakes gets a drain of its own. */
+  readonly visitLanes: number;
   readonly retryWindowMs: number;
   readonly idleAfterMs: number;
   readonly allowCidrs: readonly string[];
@@ -115,6 +117,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     trustProxy: values.MILLRACE_TRUST_PROXY === '1',
     encryptionKeys: values.MILLRACE_ENCRYPTION_KEYS ?? [],
     region: values.MILLRACE_REGION,
+    visitLanes: values.MILLRACE_VISIT_LANES,
     retryWindowMs: values.MILLRACE_RETRY_WINDOW,
     idleAfterMs: values.MILLRACE_IDLE_AFTER,
     allowCidrs: values.MILLRACE_ALLOW_CIDRS ?? (service ? [] : LOOPBACK),
@@ -280,6 +283,11 @@ const Variables = z.object({
   MILLRACE_REGION: name.default('us-west-2'),
   MILLRACE_RETRY_WINDOW: duration('1s', '30d').default(toMs('24h')),
   MILLRACE_IDLE_AFTER: duration('10ms', '24h').default(toMs('60s')),
+  MILLRACE_VISIT_LANES: z
+    .string()
+    .regex(/^\d{1,2}$/u, { error: 'must be a number from 0 to 99' })
+    .transform(Number)
+    .default(2),
   MILLRACE_ALLOW_CIDRS: list(
     isCidr,
     'must be a comma list of address ranges such as 10.0.0.0/8,::1/128',

@@ -1,149 +1,16 @@
-import { CHANNELS } from '../db/channels.ts';
 import type { Query, Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
-import type { Lease, Release } from './lease.ts';
 
 /** The columns of a cursor without a failing entry: the next failure begins a new schedule. */
 const NOTHING_FAILS = `head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null,
   schedule_from = null, schedule_again_from = null`;
 
 /** The columns of a cursor that the leader does not watch. */
-const UNWATCHED = 'indexed_epoch = null, wanted = null, wanted_version = null';
+export const UNWATCHED =
+  'indexed_epoch = null, wanted = null, wanted_version = null, needs_drain = false';
 
 /** The wait after the lease of a sender that died, which may have sent until its end: no rate is below 1/s. */
-const SLOWEST = `interval '1 second'`;
-
-/**
- * Starts the next epoch, which fences every earlier sender; null when the consumer has no row. A
- * woken drain skips to the leader's match if the leader matched with the newest filter version.
- */
-export async function acquire(
-  sql: Sql,
-  consumerId: string,
-  holder: string,
-  leaseMs: number,
-): Promise<Lease | null> {
-  const { rows } = await sql.query<{
-    epoch: number;
-    wait_ms: number;
-    position: number;
-    ahead: number[];
-    head: number | null;
-    attempt: number;
-    tries: number;
-    schedule_from: string | null;
-    schedule_again_from: string | null;
-    last_failure: Failure | null;
-    flow: number | null;
-    ramp: boolean;
-    pace_ms: number;
-    parked: boolean;
-    parked_total: number;
-    fault: string | null;
-    crashed: boolean;
-    target_id: string | null;
-    target_version: number | null;
-  }>({
-    name: 'acquire',
-    text: `
-      update cursors c
-         set epoch       = c.epoch + 1,
-             holder      = $2,
-             lease_until = clock_timestamp() + make_interval(secs => $3 / 1000.0),
-             position    = case when old.wanted > c.position and old.wanted_version = k.filter_version
-                                then old.wanted - 1 else c.position end,
-             paced_until = coalesce(old.lease_until + ${SLOWEST}, old.paced_until),
-             idle        = false, ${UNWATCHED}
-        from (select * from cursors where consumer_id = $1 for update) old
-        join consumers k on k.id = old.consumer_id
-        left join targets t on t.id = k.target_id
-        left join start_faults f on f.consumer_id = k.id
-       where c.consumer_id = old.consumer_id
-      returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.schedule_from,
-                c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
-                t.id as target_id, t.version as target_version,
-                f.code as fault, coalesce(f.is_crash, false) as crashed,
-                coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
-                  as pace_ms,
-                exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
-                case when old.holder is null then 0
-                     else greatest(0, extract(epoch from old.lease_until - clock_timestamp()) * 1000)::float8
-                end as wait_ms`,
-    values: [consumerId, holder, leaseMs],
-  });
-  const row = rows[0];
-  if (row === undefined) return null;
-  const {
-    wait_ms: waitMs,
-    pace_ms: paceMs,
-    parked_total: parkedTotal,
-    last_failure: lastFailure,
-    schedule_from: from,
-    schedule_again_from: againFrom,
-    fault,
-    crashed,
-    target_id: id,
-    target_version: version,
-    ...rest
-  } = row;
-  const sendFrom = performance.now() + paceMs;
-  const scheduleFrom = from === null ? null : Date.parse(from);
-  const scheduleAgainFrom = againFrom === null ? null : Date.parse(againFrom);
-  const faulted: Lease['faulted'] = fault === null ? null : crashed ? 'crashed' : 'not started';
-  const target = id === null || version === null ? null : { id, version };
-  const read = { waitMs, sendFrom, parkedTotal, lastFailure, faulted, target };
-  return { ...rest, ...read, scheduleFrom, scheduleAgainFrom };
-}
-
-/** Ends a sender's lease, noting how it ended; false when the sender is fenced. */
-export async function release(sql: Sql, released: Release): Promise<boolean> {
-  const head = released.head === 'keep' ? null : released.head;
-  const { rows } = await sql.query({
-    name: 'release',
-    text: `
-      with released as (
-      update cursors
-         set holder = null, lease_until = null, idle = $3, ${UNWATCHED},
-             head            = case when $8 then head else $4 end,
-             attempt         = case when $8 then attempt else $5 end,
-             next_attempt_at = case when $8 then next_attempt_at else $6 end,
-             last_failure    = coalesce($7::jsonb, last_failure),
-             flow            = case when $9 then $10 else flow end,
-             ramp            = case when $9 then $11 else ramp end,
-             tried_target    = coalesce($12, tried_target),
-             tried_target_id = coalesce($13, tried_target_id),
-             tries           = case when $8 then tries else $14 end,
-             asked_until     = case when $8 then asked_until else $15 end,
-             schedule_from   = case when $8 then schedule_from else $17 end,
-             schedule_again_from = case when $8 then schedule_again_from else $18 end,
-             paced_until     = coalesce(clock_timestamp() + make_interval(secs => $16 / 1000.0), paced_until)
-       where consumer_id = $1 and epoch = $2
-      returning consumer_id
-      )
-      select case when $3 then pg_notify('${CHANNELS.idle}', '') end from released`,
-    values: [
-      released.consumerId,
-      released.epoch,
-      released.idle,
-      head?.position ?? null,
-      head?.attempt ?? 0,
-      toDate(head?.nextAttemptAt),
-      head === null ? null : JSON.stringify(head.failure),
-      released.head === 'keep',
-      released.flow !== undefined,
-      released.flow?.found ?? null,
-      released.flow?.ramping ?? false,
-      released.triedTarget?.version ?? null,
-      released.triedTarget?.id ?? null,
-      head?.tries ?? 0,
-      toDate(head?.askedUntil),
-      released.paceMs ?? null,
-      toDate(head?.scheduleFrom),
-      toDate(head?.scheduleAgainFrom),
-    ],
-  });
-  return rows.length === 1;
-}
+export const SLOWEST = `interval '1 second'`;
 
 /** Replaces the failure of the same time, if no other sender has taken the cursor since that epoch. */
 export async function amendFailure(
@@ -156,10 +23,6 @@ export async function amendFailure(
        where consumer_id = $1 and epoch = $2 and head is not null and last_failure ->> 'at' = $4`,
     values: [consumerId, epoch, JSON.stringify(failure), failure.at],
   });
-}
-
-function toDate(unixMs: number | null | undefined): Date | null {
-  return unixMs == null ? null : new Date(unixMs);
 }
 
 /**
@@ -188,9 +51,13 @@ export const TAKE_VERSION = `
    where consumer_id = $1 and epoch = $2
   returning consumer_id`;
 
-/** The part of a statement that ends the epochs of the consumers $1, unless a sender's lease is still running. */
+/**
+ * The part of a statement that ends the epochs of the consumers $1, unless a sender's lease is still running.
+ * Those that were visited are visited again.
+ */
 export const END_EPOCH = `
-  update cursors set epoch = epoch + 1, holder = null, lease_until = null,
+  update cursors set epoch = epoch + 1, holder = null, lease_until = null, visited = false,
+                     idle = idle or visited, wanted = case when visited then position + 1 else wanted end,
                      paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
    where consumer_id = any($1::uuid[]) and (holder is null or lease_until <= clock_timestamp())
   returning consumer_id, position, ahead`;
@@ -225,7 +92,7 @@ export async function seekCursor(sql: Sql, consumerId: string, position: number)
   await sql.query({
     text: `
       update cursors
-         set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, ${UNWATCHED},
+         set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, visited = false, ${UNWATCHED},
              ${NOTHING_FAILS}
        where consumer_id = $1`,
     values: [consumerId, position],
@@ -286,14 +153,23 @@ export async function unwatchAll(sql: Sql): Promise<void> {
      where k.id = c.consumer_id and c.idle and c.indexed_epoch is not null`);
 }
 
+/** By whom what the leader finds is sent: a lane of visits, or a drain of the consumer's own. */
+export type WantedOf = 'visit' | 'drain';
+
 /** Notes that the leader watches these, if it still leads under `epoch`, where their filters are the same. */
-export async function watch(sql: Sql, epoch: number, watched: Matched[]): Promise<void> {
+export async function watch(
+  sql: Sql,
+  epoch: number,
+  watched: Matched[],
+  by: WantedOf,
+): Promise<void> {
   await sql.query({
     text: `
       with mine as (${LEADING})
       update cursors c
          set indexed_epoch  = $1,
              wanted         = w.position,
+             needs_drain    = w.position is not null and $5,
              wanted_version = case when w.position is not null then w.filter_version end
         from unnest($2::uuid[], $3::int[], $4::bigint[]) as w(consumer_id, filter_version, position)
         join consumers k on k.id = w.consumer_id and k.filter_version = w.filter_version
@@ -304,15 +180,16 @@ export async function watch(sql: Sql, epoch: number, watched: Matched[]): Promis
       watched.map((one) => one.consumerId),
       watched.map((one) => one.filterVersion),
       watched.map((one) => one.position),
+      by === 'drain',
     ],
   });
 }
 
 /** A statement that notes what watched consumers want, if the leader still leads under `epoch`. */
-export function setWanted(epoch: number, wanted: Matched[]): Query {
+export function setWanted(epoch: number, wanted: Matched[], by: WantedOf): Query {
   return {
     text: `
-      update cursors c set wanted = w.position, wanted_version = w.filter_version
+      update cursors c set wanted = w.position, wanted_version = w.filter_version, needs_drain = $5
         from unnest($1::uuid[], $2::bigint[], $3::int[]) as w(consumer_id, position, filter_version)
        where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
          and c.indexed_epoch = $4 and exists (select from leader where epoch = $4)`,
@@ -321,6 +198,7 @@ export function setWanted(epoch: number, wanted: Matched[]): Query {
       wanted.map((one) => one.position),
       wanted.map((one) => one.filterVersion),
       epoch,
+      by === 'drain',
     ],
   };
 }

@@ -87,6 +87,36 @@ export async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
   });
 }
 
+/** The same for many senders, in one statement. */
+export async function confirmAll(sql: Sql, taken: Confirmation[]): Promise<void> {
+  await sql.query({
+    name: 'confirm all',
+    text: `
+      with i as (
+        select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[], $5::bigint[], $6::uuid[], $7::bigint[])
+          as i(consumer_id, epoch, version, filter_version, filter_from, target_id, target_version)
+      ), seen as (
+        update cursors c set seen_version = greatest(c.seen_version, i.version),
+                             seen_target_id = i.target_id, seen_target_version = i.target_version
+          from i where c.consumer_id = i.consumer_id and c.epoch = i.epoch
+        returning c.consumer_id, i.filter_version, i.filter_from
+      )
+      update filter_versions f set filter_from = seen.filter_from
+        from seen
+       where f.consumer_id = seen.consumer_id and f.filter_from is null
+         and f.version <= seen.filter_version`,
+    values: [
+      taken.map((one) => one.consumerId),
+      taken.map((one) => one.epoch),
+      taken.map((one) => one.version),
+      taken.map((one) => one.filterVersion),
+      taken.map((one) => one.filterFrom),
+      taken.map((one) => one.target.id),
+      taken.map((one) => one.target.version),
+    ],
+  });
+}
+
 /**
  * Ends the epochs of these consumers' senders whose lease is over. Filter versions that such a sender
  * did not take then apply above the entries it has stored as settled. Without effect while a lease is

@@ -55,7 +55,15 @@ export interface StoredHead {
 export interface Release {
   consumerId: string;
   epoch: number;
+  /** Whether it is caught up, so that the leader watches it. */
   idle: boolean;
+  /**
+   * By whom it is to be sent to next, if it was visited and something is left to do: by a lane of visits
+   * again, or by a drain of its own.
+   */
+  wants?: 'visit' | 'drain';
+  /** Whether there are parked entries; undefined: it is not known. */
+  parked?: boolean;
   /** The failing entry; null: none fails; `keep`: what was stored stays. */
   head: 'keep' | null | StoredHead;
   /** What was learned about the endpoint's limits; undefined: what was stored stays. */

@@ -2,9 +2,10 @@ import type { Db, Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import { commit } from './commit.ts';
-import { acquire, amendFailure, release } from './cursors.ts';
+import { amendFailure } from './cursors.ts';
 import { confirm, type Confirmation } from './filterRows.ts';
 import type { Lease, Release } from './lease.ts';
+import { acquire, release } from './leases.ts';
 import type { SenderOutcomes, Committed } from './senderOutcomes.ts';
 
 /** Cursors, leases and attempts, as a sender uses them. Every write is fenced by the sender's epoch. */
@@ -36,7 +37,7 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
     acquire: (consumerId, holder, leaseMs) => acquire(db.pipe, consumerId, holder, leaseMs),
     commit: (rows, leaseMs) => commit(db.pipe, rows, leaseMs),
     confirm: (taken) => confirm(db.pipe, taken),
-    release: (released) => release(db.pipe, released),
+    release: async (released) => (await release(db.pipe, [released])).has(released.consumerId),
     amendFailure: (amended) => amendFailure(db.pipe, amended),
     versions: (consumerId) => versions(db.pipe, consumerId),
     failedAttempts: (consumerId, position) => failedAttempts(db.pipe, consumerId, position),
@@ -53,6 +54,29 @@ async function versions(sql: Sql, consumerId: string): Promise<Versions | null> 
     values: [consumerId],
   });
   return rows[0] ?? null;
+}
+
+/** The same for many consumers, each above its own position. */
+export async function failedAttemptsOf(
+  sql: Sql,
+  consumerIds: readonly string[],
+  positions: readonly number[],
+): Promise<Map<string, Map<number, number>>> {
+  const { rows } = await sql.query<{ consumer_id: string; position: number; attempt: number }>({
+    name: 'failed attempts of many',
+    text: `
+      select a.consumer_id, a.position, max(a.attempt)::int as attempt
+        from unnest($1::uuid[], $2::bigint[]) i(consumer_id, position)
+        join attempts a on a.consumer_id = i.consumer_id and a.position > i.position
+       group by 1, 2`,
+    values: [consumerIds, positions],
+  });
+  const all = new Map<string, Map<number, number>>();
+  for (const { consumer_id: id, position, attempt } of rows) {
+    const known = all.get(id) ?? new Map<number, number>();
+    all.set(id, known.set(position, attempt));
+  }
+  return all;
 }
 
 async function failedAttempts(

@@ -12,8 +12,11 @@ export interface RecentEntries {
    * the oldest entries when there are too many.
    */
   add(read: readonly Entry[], scannedTo: number): void;
-  /** Up to `limit` entries after `after`; null when memory does not go back that far. */
-  since(after: number, limit: number): Since | null;
+  /**
+   * Up to `limit` entries after `after`, of one sync only unless `sync` is null; null when memory does not
+   * go back that far.
+   */
+  since(after: number, limit: number, sync?: string | null): Since | null;
   /** Forgets everything, as before `start`. */
   clear(): void;
 }
@@ -23,7 +26,7 @@ export interface Since {
   entries: readonly Entry[];
   from: number;
   to: number;
-  /** The part holds every entry up to this position. */
+  /** The part holds every entry up to this position, or every one of the sync. */
   scannedTo: number;
 }
 
@@ -42,6 +45,7 @@ export function createRecentEntries(options: RecentEntriesOptions): RecentEntrie
   const { maxEntries, maxBytes, supersedes } = options;
   const newest = new Map<string, Entry>(); // the newest entry of each record; unused without `supersedes`
   let entries: Entry[] = [];
+  let bySync: Map<string, Entry[]> | null = null; // made when it is first needed
   let bytes = 0;
   let beginning = 0; // `entries` holds all of (beginning, end]
   let end: number | null = null;
@@ -59,6 +63,7 @@ export function createRecentEntries(options: RecentEntriesOptions): RecentEntrie
 
   function keep(entry: Entry): void {
     entries.push(entry);
+    if (bySync !== null) index(bySync, entry);
     bytes += entry.bytes;
     if (!supersedes) return;
     const record = recordOf(entry);
@@ -80,19 +85,26 @@ export function createRecentEntries(options: RecentEntriesOptions): RecentEntrie
       if (newest.get(record) === entry) newest.delete(record);
     }
     entries = entries.slice(dropped);
+    if (bySync !== null) bySync = indexOf(entries);
   }
 
-  function since(after: number, limit: number): Since | null {
+  function since(after: number, limit: number, sync: string | null = null): Since | null {
     if (end === null || after < beginning) return null;
-    const from = firstAfter(entries, after);
-    const to = Math.min(entries.length, from + limit);
-    const scannedTo =
-      to === entries.length ? Math.max(end, after) : (entries[to - 1]?.position ?? after);
-    return { entries, from, to, scannedTo };
+    const some = sync === null ? entries : ofSync(sync);
+    const from = firstAfter(some, after);
+    const to = Math.min(some.length, from + limit);
+    const scannedTo = to === some.length ? Math.max(end, after) : (some[to - 1]?.position ?? after);
+    return { entries: some, from, to, scannedTo };
+  }
+
+  function ofSync(sync: string): readonly Entry[] {
+    bySync ??= indexOf(entries);
+    return bySync.get(sync) ?? NONE;
   }
 
   function clear(): void {
     entries = [];
+    bySync = null;
     newest.clear();
     bytes = 0;
     end = null;
@@ -107,6 +119,20 @@ export function createRecentEntries(options: RecentEntriesOptions): RecentEntrie
     since,
     clear,
   };
+}
+
+const NONE: readonly Entry[] = [];
+
+function indexOf(entries: readonly Entry[]): Map<string, Entry[]> {
+  const bySync = new Map<string, Entry[]>();
+  for (const entry of entries) index(bySync, entry);
+  return bySync;
+}
+
+function index(bySync: Map<string, Entry[]>, entry: Entry): void {
+  const others = bySync.get(entry.syncId);
+  if (others === undefined) bySync.set(entry.syncId, [entry]);
+  else others.push(entry);
 }
 
 /** The index of the first entry after a position, by binary search. */

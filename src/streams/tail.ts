@@ -26,10 +26,10 @@ export interface Tail {
    */
   follow(advanced: () => void, syncs?: readonly string[] | null): () => void;
   /**
-   * Up to `limit` entries after `after`, and how far they reach; null when memory does not go back
-   * that far, or when nothing has been read yet.
+   * Up to `limit` entries after `after`, of one sync only unless `sync` is null, and how far they reach;
+   * null when memory does not go back that far, or when nothing has been read yet.
    */
-  since(after: number, limit: number): Since | null;
+  since(after: number, limit: number, sync?: string | null): Since | null;
   /** Everything up to this position has been read; null before the first reading. */
   readonly end: number | null;
   close(): void;

@@ -40,20 +40,65 @@ export interface OpenTarget {
  * something of it can't be read.
  */
 export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
-  const { rows } = await sql.query<Row & { previous_signs: boolean }>({
+  const { rows } = await sql.query<TargetRow>({
     name: 'open target',
-    text: `
-      select *, coalesce(previous_expires_at > clock_timestamp(), false) as previous_signs
-        from targets where id = $1`,
+    text: `${SELECT} = $1`,
     values: [id],
   });
   const row = rows[0];
-  if (row === undefined) return null;
+  return row === undefined ? null : unseal(row, vault);
+}
+
+/** Opens targets, and keeps those that were opened until they change. */
+export interface TargetCache {
+  /** The targets with these ids that exist, each opened, or with the error of what can't be read of it. */
+  open(ids: readonly string[]): Promise<Map<string, OpenTarget | Error>>;
+}
+
+/** As many are kept. */
+const KEPT = 20_000;
+
+/** Creates an empty cache. Each call reads the rows; only unsealing is saved. */
+export function createTargetCache(sql: Sql, vault: Vault): TargetCache {
+  const kept = new Map<string, OpenTarget>();
+
+  function openRow(row: TargetRow): OpenTarget | Error {
+    const known = kept.get(row.id);
+    if (known?.version === row.version) return known;
+    try {
+      const opened = unseal(row, vault);
+      if (kept.size >= KEPT) kept.clear();
+      kept.set(row.id, opened);
+      return opened;
+    } catch (error) {
+      return error instanceof Error ? error : new Error('a target could not be opened');
+    }
+  }
+
+  async function open(ids: readonly string[]): Promise<Map<string, OpenTarget | Error>> {
+    const { rows } = await sql.query<TargetRow>({
+      name: 'open targets',
+      text: `${SELECT} = any($1::uuid[])`,
+      values: [ids],
+    });
+    return new Map(rows.map((row) => [row.id, openRow(row)]));
+  }
+
+  return { open };
+}
+
+type TargetRow = Row & { id: string; previous_signs: boolean };
+
+const SELECT = `
+  select *, coalesce(previous_expires_at > clock_timestamp(), false) as previous_signs
+    from targets where id`;
+
+function unseal(row: TargetRow, vault: Vault): OpenTarget {
   const credentials = openCredentials(row, vault);
   const own = openHeaders(row, vault);
   const previous = openPrevious(row, vault);
   return {
-    id,
+    id: row.id,
     version: row.version,
     baseUrl: row.base_url,
     headers: headersOf(own, credentials),

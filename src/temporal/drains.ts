@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import type { DeliverDeps } from '../activities/deliver.ts';
 import type { DrainDeps } from '../activities/drain.ts';
+import type { VisitDeps } from '../activities/visit.ts';
 import type { StartFaults } from '../consumers/startFaults.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Db } from '../db/db.ts';
@@ -16,6 +17,8 @@ import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
+import { openLane, type Lane } from '../visits/lane.ts';
+import { createVisitStore } from '../visits/visitStore.ts';
 import type { OpenSender } from './openSender.ts';
 
 const TICK_MS = 50;
@@ -23,6 +26,10 @@ const COMMIT_MS = 25;
 const LEASE_MS = 8_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
+/** How long a quiet consumer is visited after its last entry; much longer, and its lease is renewed for nothing. */
+const LINGER_MS = 20_000;
+const VISIT_POLL_MS = 500;
+const MOST_VISITED = 10_000;
 const MEMORY_BYTES = 256 * 1024 * 1024;
 /** The part of the memory that each of the two tails gets; the drains share the rest. */
 const TAIL_PART = 1 / 8;
@@ -37,6 +44,15 @@ export interface DrainsOptions {
   vault: Vault;
   listener: Pick<Listener, 'on'>;
   openSender: OpenSender;
+  /** What lanes of visits need as well; without it, this process opens none. */
+  visits?: {
+    /** Opens a sender of a visited consumer, over connections that visits share. */
+    openSender: OpenSender;
+    /** The region whose consumers are visited. */
+    region: string;
+    /** Hints a consumer's workflow that it needs a drain. */
+    handOver: (consumerId: string, wanted: number) => void;
+  };
   /** Names this process in cursors. */
   holder: string;
   idleAfterMs: number;
@@ -59,7 +75,7 @@ export interface DrainsOptions {
 
 /** The drains of a process. */
 export interface Drains extends AsyncDisposable {
-  deps: DrainDeps & DeliverDeps;
+  deps: DrainDeps & DeliverDeps & VisitDeps;
   /** How many consumers are being drained in this process. */
   readonly running: number;
   /** Begins the end of the process: if Postgres is away, it is waited for no longer than this. */
@@ -112,8 +128,29 @@ export function createDrains(options: DrainsOptions): Drains {
     if (drains.size > options.slots - SPARE_SLOTS) quietest(drains)?.stop('idle');
   }, TICK_MS);
   const lateAnswers = createLateAnswers({ progress, log });
+  const visitStore = createVisitStore(db, vault);
   // Only a hint that a row has changed: each commit and renewal returns the newest versions as well.
   const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
+
+  function openLaneHere(): Lane {
+    const { visits } = options;
+    if (visits === undefined) throw new Error('this process opens no lanes of visits');
+    const { openSender: open, ...rest } = visits;
+    const openVisitSender: DrainContext['openSender'] = (config, ended, startBy) =>
+      open(config, config.target.maxInFlight, ended, startBy);
+    return openLane({
+      ...rest,
+      context: { ...context, openSender: openVisitSender },
+      store: visitStore,
+      listener,
+      holder: options.holder,
+      leaseMs: LEASE_MS,
+      lingerMs: Math.min(options.idleAfterMs, LINGER_MS),
+      pollMs: VISIT_POLL_MS,
+      most: MOST_VISITED,
+      log,
+    });
+  }
 
   return {
     deps: {
@@ -127,6 +164,7 @@ export function createDrains(options: DrainsOptions): Drains {
       openSingle: (config, ended, startBy, late) => openSender(config, 1, ended, startBy, late),
       lateAnswers,
       reportHead: options.reportHead,
+      openLane: () => openLaneHere(),
       faults: options.faults,
       mailWaits: options.mailWaits,
     },

@@ -11,16 +11,21 @@ import { startReconciling } from './reconcile.ts';
 import type { Workflows } from './workflowClient.ts';
 
 const RETARGET_MS = 500;
+/** Soon after the lead begins, then every few minutes. */
+const VISITS_MS = 500;
+const KEEP_VISITS_MS = 300_000;
 
 export interface LeaderChoresOptions {
   db: Db;
   client: Client;
-  workflows: Pick<Workflows, 'give' | 'start'>;
+  workflows: Pick<Workflows, 'give' | 'start' | 'startVisits'>;
   alerts: AlertOptions;
   /** Called when a mail may have been put into the outbox. */
   mailWaits: () => void;
   /** Names this process. */
   holder: string;
+  /** How many lanes of visits the region has; 0: there are none. */
+  visitLanes: number;
   /** Whether this process is the leader; in the others the chores rest. */
   leads: () => boolean;
   log: Logger;
@@ -37,6 +42,7 @@ export function startLeaderChores(options: LeaderChoresOptions): {
   const { db, client, workflows, holder, leads, log } = options;
   const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, holder, log });
   const digest = createDeadLetterDigest({ ...options.alerts, db, log });
+  let keptAt = -Infinity; // when the workflow of visits was last seen to
   const upkeep = startUpkeep(
     [
       {
@@ -46,6 +52,15 @@ export function startLeaderChores(options: LeaderChoresOptions): {
           if (!leads()) return;
           await digest();
           options.mailWaits();
+        },
+      },
+      {
+        name: 'keeping visits running',
+        everyMs: VISITS_MS,
+        run: async () => {
+          if (!leads() || keptAt > performance.now() - KEEP_VISITS_MS) return;
+          await workflows.startVisits(options.visitLanes);
+          keptAt = performance.now();
         },
       },
       {

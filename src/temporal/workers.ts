@@ -17,6 +17,7 @@ import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
 import type { DeliveryCounts } from '../delivery/drainContext.ts';
 import type { Egress } from '../egress/egress.ts';
+import { createSharedOutlets } from '../egress/sharedOutlets.ts';
 import { createPages } from '../streams/pages.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
 import { startWake } from '../wake/wake.ts';
@@ -30,6 +31,9 @@ const FORCE_AFTER_MS = 30_000;
 /** How long outcomes are tried to be stored while Postgres is away, ms. */
 const STORE_WITHIN_MS = 20_000;
 const WAKE_POLL_MS = 500;
+/** The largest number of connections of all visits to one origin, and how many are opened at once. */
+const MOST_CONNECTIONS = 4_096;
+const EAGER_CONNECTIONS = 64;
 const OUTBOX_POLL_MS = 5_000;
 
 export interface WorkersOptions {
@@ -57,6 +61,10 @@ export interface WorkersOptions {
   sendMail: Send;
   /** Null: there is no alert webhook. */
   sendAlertWebhook: Send | null;
+  /** The region whose consumers this process sends to. */
+  region: string;
+  /** How many lanes of visits the region has; 0: there are none. */
+  visitLanes: number;
   /** How many drains and deliveries this process runs concurrently. */
   slots: number;
   /** The memory for entries that are sent, in bytes; 256 MB unless given. */
@@ -91,17 +99,33 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     retryWindowMs,
   };
   const mailWaits = (): void => outbox.hint();
+  const out = {
+    userAgent: `Millrace/${options.version}`,
+    now: options.now,
+    requests: options.counts?.requests,
+  };
+  const shared = createSharedOutlets({
+    egress: options.egress,
+    connections: MOST_CONNECTIONS,
+    eager: EAGER_CONNECTIONS,
+  });
+  const handOver = (consumerId: string, wanted: number): void => {
+    workflows.wake(consumerId, wanted).catch((error: unknown) => {
+      const fields = { err: error, consumer_id: consumerId };
+      log.warn(fields, 'a hand-over did not reach its workflow; the leader will repeat it');
+    });
+  };
   const drains = createDrains({
     ...options,
     holder,
     faults: createStartFaults({ ...alerts, db }),
     mailWaits,
-    openSender: createOpenSender({
-      egress: options.egress,
-      userAgent: `Millrace/${options.version}`,
-      now: options.now,
-      requests: options.counts?.requests,
-    }),
+    openSender: createOpenSender({ ...out, egress: options.egress }),
+    visits: {
+      openSender: createOpenSender({ ...out, egress: { ...options.egress, open: shared.open } }),
+      region: options.region,
+      handOver,
+    },
     reportHead: workflows.failing,
     counted: options.counts?.counted,
   });
@@ -113,7 +137,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     log,
   });
   const wake = startWake({
-    store: createLeaderStore(db),
+    store: createLeaderStore(db, options.visitLanes > 0 ? 'visit' : 'drain'),
+    visits: options.visitLanes > 0,
     pages: createPages(db),
     listener,
     holder,
@@ -132,6 +157,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     mailWaits,
     holder,
     leads,
+    visitLanes: options.visitLanes,
     log,
   });
 
@@ -143,6 +169,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
       await wake[Symbol.asyncDispose]();
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
+      await shared.close();
     }
     return drains.unstored;
   }

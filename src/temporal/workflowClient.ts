@@ -12,6 +12,7 @@ import type { HeadReport } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
+import type { visits, VisitsArgs } from '../workflows/visits.ts';
 
 /** Longer than the lease of a lost sender, whose end an answer may have to wait for, ms. */
 const ANSWER_MS = 20_000;
@@ -38,6 +39,8 @@ export interface Workflows extends Commands {
   failing(consumerId: string, failing: HeadReport): Promise<void>;
   /** Signals an idle consumer's workflow that an entry waits, and starts the workflow if it does not run. */
   wake(consumerId: string, position: number): Promise<void>;
+  /** Starts the workflow that keeps the region's lanes of visits running, or sets how many there are. */
+  startVisits(lanes: number): Promise<void>;
 }
 
 /** Creates a client. Commands and wakes start a workflow that is missing. */
@@ -120,6 +123,29 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
         }),
       );
     },
+    startVisits: async (lanes) => {
+      const { taskQueue, deliveryQueue } = options;
+      const workflowId = visitsIdOf(deliveryQueue);
+      if (lanes === 0) {
+        await within(START_MS, () =>
+          client.workflow.getHandle(workflowId).signal<[number]>('lanes', 0),
+        ).catch((error: unknown) => {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+        });
+        return;
+      }
+      await within(START_MS, () =>
+        client.workflow.signalWithStart<typeof visits, [number]>('visits', {
+          workflowId,
+          taskQueue,
+          args: [{ deliveryQueue, lanes } satisfies VisitsArgs],
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          staticSummary: `Visits of ${deliveryQueue}`,
+          signal: 'lanes',
+          signalArgs: [lanes],
+        }),
+      );
+    },
     failing: async (consumerId, failing) => {
       await within(START_MS, () =>
         client.workflow.getHandle(workflowIdOf(consumerId)).signal<[unknown]>('failing', failing),
@@ -147,6 +173,11 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
       );
     },
   };
+}
+
+/** The id of the workflow that keeps the lanes of a region running. */
+export function visitsIdOf(deliveryQueue: string): string {
+  return `visits/${deliveryQueue}`;
 }
 
 /** The id of a consumer's workflow. */

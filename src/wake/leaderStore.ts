@@ -1,5 +1,13 @@
-import type { Pipe, Sql } from '../db/db.ts';
-import { LEADING, setWanted, unwatchAll, watch, type Matched } from '../progress/cursors.ts';
+import { CHANNELS } from '../db/channels.ts';
+import type { Pipe, Query, Sql } from '../db/db.ts';
+import {
+  LEADING,
+  setWanted,
+  unwatchAll,
+  watch,
+  type Matched,
+  type WantedOf,
+} from '../progress/cursors.ts';
 import { filterOf, isReadable, type StoredFilter } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -26,8 +34,21 @@ export interface LeaderStore {
    * `epoch`. False when this process no longer leads.
    */
   advance(advance: Advance): Promise<boolean>;
-  /** Consumers that want something and have no sender, those with the lowest wanted positions first. */
-  wanting(limit: number): Promise<{ consumerId: string; wanted: number }[]>;
+  /** Hints the lanes of visits that there is something to claim. */
+  hintVisits(): Promise<void>;
+  /**
+   * Consumers that want something and have no sender, those that need a drain first, then those with the
+   * lowest wanted positions.
+   */
+  wanting(limit: number): Promise<Wanting[]>;
+}
+
+/** A consumer that wants an entry and has no sender. */
+export interface Wanting {
+  consumerId: string;
+  wanted: number;
+  /** Whether no lane of visits may claim it. */
+  needsDrain: boolean;
 }
 
 /** An idle consumer with its newest filter. */
@@ -51,16 +72,17 @@ export interface Advance {
 
 type LeaderDb = Sql & { pipe: Pick<Pipe, 'transaction'> };
 
-/** Creates the store of the leader's rows. */
-export function createLeaderStore(db: LeaderDb): LeaderStore {
+/** Creates the store of the leader's rows; what consumers want is sent `by` visits or by their own drains. */
+export function createLeaderStore(db: LeaderDb, by: WantedOf): LeaderStore {
   return {
     lead: (holder, epoch, leaseMs) => lead(db, holder, epoch, leaseMs),
     resign: (epoch) => resign(db, epoch),
     position: (stream) => position(db, stream),
     unwatched: (limit) => unwatched(db, limit),
     unwatchAll: () => unwatchAll(db),
-    watch: (epoch, watched) => watch(db, epoch, watched),
-    advance: (step) => advance(db, step),
+    watch: (epoch, watched) => watch(db, epoch, watched, by),
+    advance: (step) => advance(db, step, by),
+    hintVisits: () => hintVisits(db),
     wanting: (limit) => wanting(db, limit),
   };
 }
@@ -130,6 +152,7 @@ async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
 async function advance(
   { pipe }: Pick<LeaderDb, 'pipe'>,
   { epoch, stream, from, to, wanted }: Advance,
+  by: WantedOf,
 ): Promise<boolean> {
   // The leader's position is locked before cursors, the same order as in a command's transaction.
   const [, moved] = await pipe.transaction([
@@ -140,20 +163,40 @@ async function advance(
          where stream = $1 and position = $2 and exists (select from leader where epoch = $4)`,
       values: [stream, from, to, epoch],
     },
-    setWanted(epoch, wanted),
+    ...(wanted.length === 0 ? [] : [setWanted(epoch, wanted, by)]),
+    ...(wanted.length === 0 || by === 'drain' ? [] : [VISIT]),
   ]);
   return moved?.rowCount === 1;
 }
 
-async function wanting(sql: Sql, limit: number): Promise<{ consumerId: string; wanted: number }[]> {
-  const { rows } = await sql.query<{ consumer_id: string; wanted: number }>({
+const VISIT: Query = { text: `select pg_notify('${CHANNELS.visits}', '')` };
+
+async function hintVisits(sql: Sql): Promise<void> {
+  await sql.query(VISIT);
+}
+
+async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
+  const { rows } = await sql.query<{
+    consumer_id: string;
+    wanted: number;
+    needs_drain: boolean;
+  }>({
     text: `
-      select c.consumer_id, c.wanted from cursors c
-        join consumers k on k.id = c.consumer_id and k.status = 'active' and k.deleted_at is null
-       where c.wanted is not null and c.idle
-         and (c.holder is null or c.lease_until < clock_timestamp())
-       order by c.wanted limit $1`,
+      select * from (
+        select c.consumer_id, c.wanted, c.needs_drain from cursors c
+          join consumers k on k.id = c.consumer_id and k.status = 'active' and k.deleted_at is null
+         where c.wanted is not null and c.idle
+           and (c.holder is null or c.lease_until < clock_timestamp())
+         union all
+        select c.consumer_id, c.position + 1, false from cursors c -- whose lane has died
+          join consumers k on k.id = c.consumer_id and k.status = 'active' and k.deleted_at is null
+         where c.visited and c.lease_until < clock_timestamp()
+      ) w order by needs_drain desc, wanted limit $1`,
     values: [limit],
   });
-  return rows.map((row) => ({ consumerId: row.consumer_id, wanted: row.wanted }));
+  return rows.map((row) => ({
+    consumerId: row.consumer_id,
+    wanted: row.wanted,
+    needsDrain: row.needs_drain,
+  }));
 }

@@ -2,9 +2,11 @@ import type { Logger } from 'pino';
 
 import { isDatabaseAway, isTimeout } from '../db/errors.ts';
 import type { Matched } from '../progress/cursors.ts';
+import { compile } from '../rules/filter.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Idle, LeaderStore } from './leaderStore.ts';
+import { createRecentKeys } from './recentKeys.ts';
 import { createWakeIndex, type WatchedConsumer } from './wakeIndex.ts';
 
 /** Follows one stream for the idle consumers that are watched on it, while this process leads. */
@@ -43,6 +45,7 @@ const ADVANCE_MS = 200;
 /** Creates a follower; `begin` has to be called before anything else. */
 export function createStreamFollower(options: StreamFollowerOptions): StreamFollower {
   const { stream, store, pages } = options;
+  const recent = createRecentKeys();
   let index = createWakeIndex();
   let stored = 0; // the leader's position in Postgres
   let seen = 0; // everything up to here has been matched; at or above `stored`
@@ -53,6 +56,7 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
     index = createWakeIndex();
     stored = await store.position(stream);
     seen = stored;
+    recent.begin(seen);
   }
 
   async function matchSkipped(idle: Idle): Promise<Matched> {
@@ -60,6 +64,8 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
     const next = { consumerId, filterVersion, position: idle.position + 1 };
     if (filter === null) return next;
     if (idle.position >= seen) return { consumerId, filterVersion, position: null };
+    const known = recent.first(idle.position, compile(filter));
+    if (known !== undefined) return { consumerId, filterVersion, position: known };
     try {
       const position = await pages.first(stream, idle.position, filter, seen);
       return { consumerId, filterVersion, position };
@@ -77,6 +83,7 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
     followedAt = now;
     for (;;) {
       const keys = await pages.keys(stream, seen, KEYS_PER_STEP);
+      recent.add(keys);
       const wanted: Wanted[] = [];
       for (const key of keys) {
         for (const { consumerId, filterVersion } of index.match(key)) {

@@ -8,15 +8,18 @@ import type { Pages } from '../streams/pages.ts';
 import { createLeadership } from './leadership.ts';
 import type { LeaderStore } from './leaderStore.ts';
 import { createStreamFollower, type StreamFollower } from './streamFollower.ts';
+import { createUnclaimed } from './unclaimed.ts';
 import { createWakeSignals } from './wakeSignals.ts';
 
-const UNWATCHED_PER_STEP = 500;
+const UNWATCHED_PER_STEP = 2_000;
 
 export interface WakeOptions {
   store: LeaderStore;
   pages: Pages;
   listener: Pick<Listener, 'on'>;
   holder: string;
+  /** Whether lanes of visits send what is wanted; without them each consumer's own drain does. */
+  visits: boolean;
   /** Signals the consumer's workflow, and starts it if it does not run. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
   /** The pause between two looks without a NOTIFY, ms. */
@@ -35,11 +38,14 @@ export interface Wake extends AsyncDisposable {
 /**
  * Takes part in the election of the one leader of an installation, which follows both streams for all
  * idle consumers and wakes those for which there is an entry. Waking is level-triggered: what is
- * wanted stays in the cursor until a sender takes it, and the signal is repeated until then.
+ * wanted stays in the cursor until a sender takes it, and the hint or the signal is repeated until then.
  */
 export function startWake(options: WakeOptions): Wake {
   const { store, log, listener } = options;
-  const signals = createWakeSignals(options);
+  const unclaimed = createUnclaimed();
+  const wanting = async (limit: number) =>
+    unclaimed.choose(await store.wanting(limit), performance.now());
+  const signals = createWakeSignals({ ...options, store: { wanting } });
   const leadership = createLeadership({ ...options, begin });
   const followers = { records: follower('records'), events: follower('events') };
   const loop = createLoop({
@@ -66,7 +72,9 @@ export function startWake(options: WakeOptions): Wake {
 
   function follower(stream: StreamName): StreamFollower {
     const { epoch } = leadership;
-    return createStreamFollower({ ...options, stream, epoch, wanted: signals.want });
+    // The transaction that notes what is wanted hints the lanes of visits.
+    const wanted = options.visits ? () => undefined : signals.want;
+    return createStreamFollower({ ...options, stream, epoch, wanted });
   }
 
   /** Looks for newly idle consumers as soon as possible. */
@@ -101,12 +109,16 @@ export function startWake(options: WakeOptions): Wake {
       if (idle.length === 0 || !(await leadership.lead())) return;
       const matched = await Promise.all(idle.map((one) => followers[one.stream].matchSkipped(one)));
       await store.watch(leadership.epoch(), matched);
+      let someWanted = false;
       for (const [index, one] of idle.entries()) {
         const position = matched[index]?.position ?? null;
         const { filter } = one;
-        if (position !== null) signals.want(one.consumerId, position);
-        else if (filter !== null) followers[one.stream].watch({ ...one, filter });
+        if (position === null && filter !== null) followers[one.stream].watch({ ...one, filter });
+        if (position === null) continue;
+        someWanted = true;
+        if (!options.visits) signals.want(one.consumerId, position);
       }
+      if (someWanted && options.visits) await store.hintVisits();
     }
   }
 

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 
 import { concurrently } from '../process/concurrently.ts';
-import type { LeaderStore } from './leaderStore.ts';
 import { createRepetitions } from './repetitions.ts';
 
 /** Signals the workflows of consumers that want an entry. */
@@ -16,7 +15,10 @@ export interface WakeSignals {
 }
 
 export interface WakeSignalsOptions {
-  store: Pick<LeaderStore, 'wanting'>;
+  store: {
+    /** The consumers that are to be signalled until they have a sender. */
+    wanting(limit: number): Promise<{ consumerId: string; wanted: number }[]>;
+  };
   /** Signals the consumer's workflow; rejects when Temporal did not take the signal. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
   log: Pick<Logger, 'warn'>;

@@ -20,6 +20,9 @@ export const wake = defineSignal<[unknown]>('wake');
 /** Reports how an attempt of a running `deliver` ended, which people see as the state of a failing head. */
 export const headReport = defineSignal<[unknown]>('failing');
 
+/** Sets how many lanes of visits a region has. */
+export const lanesOf = defineSignal<[number]>('lanes');
+
 /** The update by which the API gives a command; it is answered once the command is recorded and in force. */
 export const command = defineUpdate<CommandAnswer, [CommandRequest]>('ask');
 

@@ -98,12 +98,12 @@ const CASES: {
   },
   {
     what: 'newly idle consumers among many that are watched',
-    work: (sql) => createLeaderStore(sql).unwatched(500),
+    work: (sql) => createLeaderStore(sql, 'visit').unwatched(500),
     by: /using cursors_idle/u,
   },
   {
     what: 'consumers that want something among many that do not',
-    work: (sql) => createLeaderStore(sql).wanting(500),
+    work: (sql) => createLeaderStore(sql, 'visit').wanting(500),
     by: /using cursors_wanted/u,
   },
   {

@@ -23,12 +23,13 @@ const MAY: Record<string, string> = {
   flow: 'schema rules',
   failure: 'schema rules db streams flow progress',
   delivery: 'schema rules db streams egress targets flow progress failure',
+  visits: 'schema rules db process streams targets progress delivery',
   consumers: 'schema rules db streams alerts retention progress',
   wake: 'schema rules db process streams progress',
-  activities: 'schema rules db streams egress flow progress failure delivery consumers',
+  activities: 'schema rules db streams egress flow progress failure delivery visits consumers',
   workflows: 'schema rules consumers activities', // the last two as types: see .oxlintrc.json
   temporal:
-    'rules db process streams egress targets alerts flow progress delivery consumers wake activities workflows',
+    'rules db process streams egress targets alerts flow progress delivery visits consumers wake activities workflows',
   telemetry: 'schema rules db process streams progress delivery',
   api: 'schema rules db streams targets access alerts attempts consumers telemetry',
   embedded: 'db process',

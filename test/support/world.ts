@@ -23,6 +23,7 @@ import type { NewEvent } from '../../src/streams/derive.ts';
 import { createTargets, type Targets } from '../../src/targets/targets.ts';
 import {
   createWorkflowClient,
+  visitsIdOf,
   workflowIdOf,
   type Workflows,
 } from '../../src/temporal/workflowClient.ts';
@@ -128,6 +129,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     vault,
     [Symbol.asyncDispose]: async () => {
       await worker.stop();
+      await client.workflow
+        .getHandle(visitsIdOf(queue.deliveryQueue))
+        .terminate('the test is over')
+        .catch(() => undefined); // there was none
       await actors.terminate();
       await append.close();
       await api[Symbol.asyncDispose]();

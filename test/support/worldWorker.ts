@@ -9,6 +9,8 @@ import { createWorkers, type WorkersOptions } from '../../src/temporal/workers.t
 export interface WorkerSettings {
   idleAfterMs?: number;
   slots?: number;
+  /** None unless given: what wakes gets a drain of its own. */
+  visitLanes?: number;
   /** Files in `outbox` unless given. */
   sendMail?: Send;
   sendAlertWebhook?: Send;
@@ -46,6 +48,8 @@ export function createWorldWorker(options: WorldWorkerOptions): {
       publicUrl: 'http://127.0.0.1:4600',
       sendMail: options.sendMail ?? fileMail(outbox, 'millrace@example.com'),
       sendAlertWebhook: options.sendAlertWebhook ?? null,
+      region: 'test',
+      visitLanes: options.visitLanes ?? 0,
       slots: options.slots ?? 200,
     });
     const running = workers.run();

@@ -24,10 +24,11 @@ function openLeader(url: string, holder: string): Leader {
   const listener = createListener({ url, log });
   const told: string[] = [];
   const wake = startWake({
-    store: createLeaderStore(db),
+    store: createLeaderStore(db, 'drain'),
     pages: createPages(db),
     listener,
     holder,
+    visits: false,
     signal: async (consumerId) => void told.push(consumerId),
     pollMs: 100,
     log,
@@ -139,7 +140,7 @@ test('an idle consumer keeps where it stands when the leader changes: nothing is
   await tailAt(opened, 50);
   await first[Symbol.asyncDispose]();
 
-  await takeOver(createLeaderStore(db), 'second');
+  await takeOver(createLeaderStore(db, 'drain'), 'second');
   expect(await cursorOf(opened, id)).toMatchObject({ position: 50, indexed_epoch: null });
   expect(await cursorOf(opened, wanting)).toMatchObject({ position: 0, wanted: 1 });
   const edits = createCommandApplier({ db, pages: createPages });
@@ -154,7 +155,7 @@ test('what a former leader has under way when another takes over either counts b
   await using other = openDb({ url: opened.databaseUrl, onError: () => undefined });
   const { db } = opened.api;
   const { id: consumerId } = await opened.create({ syncs: ['a'] });
-  const former = createLeaderStore(db);
+  const former = createLeaderStore(db, 'drain');
   const epoch = await takeOver(former, 'former', 1);
   const lock = Promise.withResolvers<void>();
   await using stack = new AsyncDisposableStack();
@@ -180,7 +181,7 @@ test('what a former leader has under way when another takes over either counts b
   const watching = former.watch(epoch, [{ consumerId, filterVersion: 1, position: null }]);
   await until(async () => (await waiting()) === 1);
   let taken = false;
-  const next = createLeaderStore(other);
+  const next = createLeaderStore(other, 'drain');
   const taking = takeOver(next, 'next').then(() => (taken = true));
   await until(async () => taken || (await waiting()) === 2);
   lock.resolve();

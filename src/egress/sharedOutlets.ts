@@ -1,0 +1,81 @@
+import type { Egress } from './egress.ts';
+import type { Outlet, OutletOptions } from './outlet.ts';
+
+/**
+ * Connections that belong to the process: all who send to one origin in the same way share them, and they
+ * outlive each of those. What is sent over them, headers and credentials included, is each request's own.
+ */
+export interface SharedOutlets {
+  /** Opens the way to an origin. Closing it only lets go of it; requests that are open go on. */
+  open(options: OutletOptions): Outlet;
+  /** Closes all connections, once their requests have ended. */
+  close(): Promise<void>;
+}
+
+export interface SharedOutletsOptions {
+  egress: Pick<Egress, 'open'>;
+  /** The largest number of connections to one origin. */
+  connections: number;
+  /** So many are opened as they are needed; more only as requests keep waiting. */
+  eager: number;
+}
+
+interface Shared {
+  outlet: Outlet;
+  users: number;
+  /** When it was last let go of, monotonic ms. */
+  unusedSince: number;
+}
+
+/** An origin that nothing has used for so long is forgotten, ms. Its connections have closed long before. */
+const FORGET_MS = 60_000;
+
+/** Creates an empty pool. */
+export function createSharedOutlets(options: SharedOutletsOptions): SharedOutlets {
+  const { egress, connections, eager } = options;
+  const all = new Map<string, Shared>();
+  const closing = new Set<Promise<void>>();
+  const timer = setInterval(forget, FORGET_MS / 2).unref();
+
+  function open(to: OutletOptions): Outlet {
+    const key = JSON.stringify([to.origin, to.connectTimeoutMs, to.ca ?? null]);
+    const known = all.get(key);
+    const shared = known ?? {
+      outlet: egress.open({ ...to, connections, eager }),
+      users: 0,
+      unusedSince: 0,
+    };
+    if (known === undefined) all.set(key, shared);
+    shared.users += 1;
+    let held = true;
+
+    async function letGo(): Promise<void> {
+      if (!held) return;
+      held = false;
+      shared.users -= 1;
+      shared.unusedSince = performance.now();
+    }
+
+    return { dispatch: shared.outlet.dispatch, close: letGo, destroy: letGo };
+  }
+
+  function forget(): void {
+    const before = performance.now() - FORGET_MS;
+    for (const [key, { outlet, users, unusedSince }] of all) {
+      if (users > 0 || unusedSince > before) continue;
+      all.delete(key);
+      const closed = outlet.close().finally(() => closing.delete(closed));
+      closing.add(closed);
+    }
+  }
+
+  return {
+    open,
+    close: async () => {
+      clearInterval(timer);
+      const open = [...all.values()];
+      all.clear();
+      await Promise.all([...closing, ...open.map(({ outlet }) => outlet.close())]);
+    },
+  };
+}

@@ -1,0 +1,250 @@
+import { CHANNELS } from '../db/channels.ts';
+import type { Sql } from '../db/db.ts';
+import type { Failure } from '../rules/outcome.ts';
+import { SLOWEST, UNWATCHED } from './cursors.ts';
+import type { Lease, Release } from './lease.ts';
+
+/** The row of a cursor that has just been taken. */
+interface Taken {
+  epoch: number;
+  wait_ms: number;
+  position: number;
+  ahead: number[];
+  head: number | null;
+  attempt: number;
+  tries: number;
+  schedule_from: string | null;
+  schedule_again_from: string | null;
+  last_failure: Failure | null;
+  flow: number | null;
+  ramp: boolean;
+  pace_ms: number;
+  parked: boolean;
+  parked_total: number;
+  fault: string | null;
+  crashed: boolean;
+  target_id: string | null;
+  target_version: number | null;
+}
+
+/**
+ * Takes the cursors `old` for $1, under a lease of $2 ms: each starts its next epoch, which fences every
+ * earlier sender. A woken sender skips to the leader's match if the leader matched with the newest filter
+ * version.
+ */
+const TAKE = `
+  update cursors c
+     set epoch       = c.epoch + 1,
+         holder      = $1,
+         lease_until = clock_timestamp() + make_interval(secs => $2 / 1000.0),
+         position    = case when old.wanted > c.position and old.wanted_version = k.filter_version
+                            then old.wanted - 1 else c.position end,
+         paced_until = coalesce(old.lease_until + ${SLOWEST}, old.paced_until),
+         idle        = false, ${UNWATCHED}`;
+
+const FROM_OLD = `
+    from old
+    join consumers k on k.id = old.consumer_id
+    left join targets t on t.id = k.target_id
+    left join start_faults f on f.consumer_id = k.id
+   where c.consumer_id = old.consumer_id`;
+
+const RETURNING = `
+  returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.schedule_from,
+            c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
+            t.id as target_id, t.version as target_version,
+            f.code as fault, coalesce(f.is_crash, false) as crashed,
+            coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
+              as pace_ms,
+            exists (select from parked p where p.consumer_id = c.consumer_id) as parked,
+            case when old.holder is null then 0
+                 else greatest(0, extract(epoch from old.lease_until - clock_timestamp()) * 1000)::float8
+            end as wait_ms`;
+
+/**
+ * Starts the next epoch of one consumer; null when it has no row, or a lane of visits is its sender, which
+ * lets go of it soon by itself.
+ */
+export async function acquire(
+  sql: Sql,
+  consumerId: string,
+  holder: string,
+  leaseMs: number,
+): Promise<Lease | null> {
+  const { rows } = await sql.query<Taken>({
+    name: 'acquire',
+    text: `
+      with old as (
+        select * from cursors
+         where consumer_id = $3 and not (visited and lease_until > clock_timestamp()) for update
+      )
+      ${TAKE}, visited = false ${FROM_OLD} ${RETURNING}`,
+    values: [holder, leaseMs, consumerId],
+  });
+  const [row] = rows;
+  return row === undefined ? null : leaseOf(row);
+}
+
+/** A consumer that a lane of visits has claimed. */
+export interface Claimed {
+  consumerId: string;
+  lease: Lease;
+  /** What its last sender has confirmed; a sender that begins with the same has nothing to confirm. */
+  confirmed: { version: number; targetId: string | null; targetVersion: number | null };
+}
+
+/** Which consumers to claim. */
+export interface Claim {
+  holder: string;
+  leaseMs: number;
+  region: string;
+  limit: number;
+  /** Claims those whose lane has died, instead of those that want an entry. */
+  lost: boolean;
+}
+
+/** Those that want an entry and have no sender, those with the lowest wanted positions first. */
+const WANTING = `c.wanted is not null and c.idle and not c.needs_drain
+           and (c.holder is null or c.lease_until < clock_timestamp())`;
+/** Those of a lane that has died: its lease is over. */
+const LOST = 'c.visited and c.lease_until < clock_timestamp()';
+
+function claimText(which: string, order: string): string {
+  return `
+    with old as (
+      select c.* from cursors c join consumers k on k.id = c.consumer_id
+       where ${which}
+         and k.status = 'active' and k.deleted_at is null and not k.held and k.region = $3
+       order by ${order} limit $4
+         for update of c skip locked
+    )
+    ${TAKE}, visited = true ${FROM_OLD} ${RETURNING},
+            c.consumer_id, c.seen_version, c.seen_target_id, c.seen_target_version`;
+}
+
+const CLAIM = claimText(WANTING, 'c.wanted');
+const CLAIM_LOST = claimText(LOST, 'c.consumer_id');
+
+/** Takes the cursors of up to `limit` consumers that are to be visited, in one statement. */
+export async function claim(sql: Sql, { lost, ...of }: Claim): Promise<Claimed[]> {
+  const { rows } = await sql.query<
+    Taken & {
+      consumer_id: string;
+      seen_version: number;
+      seen_target_id: string | null;
+      seen_target_version: number | null;
+    }
+  >({
+    name: lost ? 'claim lost' : 'claim',
+    text: lost ? CLAIM_LOST : CLAIM,
+    values: [of.holder, of.leaseMs, of.region, of.limit],
+  });
+  return rows.map((row) => ({
+    consumerId: row.consumer_id,
+    lease: leaseOf(row),
+    confirmed: {
+      version: row.seen_version,
+      targetId: row.seen_target_id,
+      targetVersion: row.seen_target_version,
+    },
+  }));
+}
+
+function leaseOf(row: Taken): Lease {
+  const { target_id: id, target_version: version, fault, crashed } = row;
+  return {
+    epoch: row.epoch,
+    waitMs: row.wait_ms,
+    position: row.position,
+    ahead: row.ahead,
+    head: row.head,
+    attempt: row.attempt,
+    tries: row.tries,
+    scheduleFrom: row.schedule_from === null ? null : Date.parse(row.schedule_from),
+    scheduleAgainFrom:
+      row.schedule_again_from === null ? null : Date.parse(row.schedule_again_from),
+    lastFailure: row.last_failure,
+    flow: row.flow,
+    ramp: row.ramp,
+    sendFrom: performance.now() + row.pace_ms,
+    parked: row.parked,
+    parkedTotal: row.parked_total,
+    faulted: fault === null ? null : crashed ? 'crashed' : 'not started',
+    target: id === null || version === null ? null : { id, version },
+  };
+}
+
+/** Ends senders' leases in one statement, noting how each ended; returns the consumers that are not fenced. */
+export async function release(sql: Sql, released: Release[]): Promise<Set<string>> {
+  const { rows } = await sql.query<{ consumer_id: string }>({
+    name: 'release',
+    text: `
+      with r as (
+        select * from jsonb_to_recordset($1::jsonb) as r(
+          consumer_id uuid, epoch bigint, idle boolean, wants text, keep boolean, head bigint, attempt int,
+          tries int, next_attempt_at timestamptz, asked_until timestamptz, schedule_from timestamptz,
+          schedule_again_from timestamptz, failure jsonb, flows boolean, flow int, ramp boolean,
+          tried_target bigint, tried_target_id uuid, pace_ms float8)
+      ), released as (
+      update cursors c
+         set holder = null, lease_until = null, idle = r.idle, ${UNWATCHED_BUT_WANTED},
+             wanted          = case when r.wants is not null then c.position + 1 end,
+             needs_drain     = r.wants is not distinct from 'drain',
+             head            = case when r.keep then c.head else r.head end,
+             attempt         = case when r.keep then c.attempt else r.attempt end,
+             next_attempt_at = case when r.keep then c.next_attempt_at else r.next_attempt_at end,
+             last_failure    = coalesce(r.failure, c.last_failure),
+             flow            = case when r.flows then r.flow else c.flow end,
+             ramp            = case when r.flows then r.ramp else c.ramp end,
+             tried_target    = coalesce(r.tried_target, c.tried_target),
+             tried_target_id = coalesce(r.tried_target_id, c.tried_target_id),
+             tries           = case when r.keep then c.tries else r.tries end,
+             asked_until     = case when r.keep then c.asked_until else r.asked_until end,
+             schedule_from   = case when r.keep then c.schedule_from else r.schedule_from end,
+             schedule_again_from = case when r.keep then c.schedule_again_from else r.schedule_again_from end,
+             paced_until     = coalesce(clock_timestamp() + make_interval(secs => r.pace_ms / 1000.0), c.paced_until)
+        from r
+       where c.consumer_id = r.consumer_id and c.epoch = r.epoch
+      returning c.consumer_id, r.idle, r.wants
+      ), idle as (
+        select pg_notify('${CHANNELS.idle}', '') where exists (select from released where idle)
+      ), wanting as (
+        select pg_notify('${CHANNELS.visits}', '') where exists (select from released where wants = 'visit')
+      )
+      select consumer_id, (select count(*) from idle), (select count(*) from wanting) from released`,
+    values: [JSON.stringify(released.map(rowOf))],
+  });
+  return new Set(rows.map((row) => row.consumer_id));
+}
+
+const UNWATCHED_BUT_WANTED = 'indexed_epoch = null, wanted_version = null, visited = false';
+
+function rowOf(released: Release): Record<string, unknown> {
+  const head = released.head === 'keep' ? null : released.head;
+  const { flow, triedTarget, wants } = released;
+  return {
+    consumer_id: released.consumerId,
+    epoch: released.epoch,
+    idle: released.idle || wants !== undefined,
+    wants: wants ?? null,
+    keep: released.head === 'keep',
+    head: head?.position ?? null,
+    attempt: head?.attempt ?? 0,
+    tries: head?.tries ?? 0,
+    next_attempt_at: toTime(head?.nextAttemptAt),
+    asked_until: toTime(head?.askedUntil),
+    schedule_from: toTime(head?.scheduleFrom),
+    schedule_again_from: toTime(head?.scheduleAgainFrom),
+    failure: head?.failure ?? null,
+    flows: flow !== undefined,
+    flow: flow?.found ?? null,
+    ramp: flow?.ramping ?? false,
+    tried_target: triedTarget?.version ?? null,
+    tried_target_id: triedTarget?.id ?? null,
+    pace_ms: released.paceMs ?? null,
+  };
+}
+
+function toTime(unixMs: number | null | undefined): string | null {
+  return unixMs == null ? null : new Date(unixMs).toISOString();
+}

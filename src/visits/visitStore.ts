@@ -1,0 +1,59 @@
+import type { Pipe } from '../db/db.ts';
+import type { Vault } from '../db/vault.ts';
+import { loadSenderConfigs, type SenderConfig } from '../delivery/senderConfig.ts';
+import { confirmAll, type Confirmation } from '../progress/filterRows.ts';
+import type { Release } from '../progress/lease.ts';
+import { claim, release, type Claim, type Claimed } from '../progress/leases.ts';
+import { failedAttemptsOf } from '../progress/progress.ts';
+import { createTargetCache } from '../targets/openTarget.ts';
+
+/** A claimed consumer, with what its sender begins with. */
+export interface ToVisit extends Claimed {
+  /** The error says what of the consumer or its target can't be read; null: the consumer is gone. */
+  config: SenderConfig | Error | null;
+  /** By position: how many attempts at entries above the consumer's position have failed. */
+  failedAttempts: Map<number, number>;
+}
+
+/** Reads and writes the rows of visited consumers, those of many consumers in one statement. */
+export interface VisitStore {
+  /**
+   * Claims consumers, and reads what their senders need. The configuration is read after the claim is
+   * stored, so that a command which has changed it since is seen.
+   */
+  claim(of: Claim): Promise<ToVisit[]>;
+  /** Ends leases; returns for each whether it was in force. */
+  release(released: Release[]): Promise<boolean[]>;
+  /** Notes which versions senders have taken. */
+  confirm(taken: Confirmation[]): Promise<void>;
+}
+
+/** Creates the store, on the pipelined connection. */
+export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitStore {
+  const targets = createTargetCache(pipe, vault);
+
+  async function claimAll(of: Claim): Promise<ToVisit[]> {
+    const claimed = await claim(pipe, of);
+    if (claimed.length === 0) return [];
+    const ids = claimed.map(({ consumerId }) => consumerId);
+    const positions = claimed.map(({ lease }) => lease.position);
+    const [configs, failed] = await Promise.all([
+      loadSenderConfigs(pipe, targets, ids),
+      failedAttemptsOf(pipe, ids, positions),
+    ]);
+    return claimed.map((one) => ({
+      ...one,
+      config: configs.get(one.consumerId) ?? null,
+      failedAttempts: failed.get(one.consumerId) ?? new Map<number, number>(),
+    }));
+  }
+
+  return {
+    claim: claimAll,
+    release: async (released) => {
+      const done = await release(pipe, released);
+      return released.map(({ consumerId }) => done.has(consumerId));
+    },
+    confirm: (taken) => confirmAll(pipe, taken),
+  };
+}

@@ -1,0 +1,38 @@
+import type { Wanting } from './leaderStore.ts';
+
+/** So long lanes of visits have to claim a consumer, ms, before its own workflow is signalled after all. */
+const GRACE_MS = 20_000;
+
+/**
+ * Chooses, of the consumers that want something and have no sender, those whose workflows are to be
+ * signalled: those that need a drain, and those that no lane of visits has claimed for long, because none
+ * runs. `now` is monotonic ms.
+ */
+export interface Unclaimed {
+  choose(wanting: readonly Wanting[], now: number): Wanting[];
+}
+
+/** Creates a memory of since when each consumer has not been claimed. */
+export function createUnclaimed(): Unclaimed {
+  let since = new Map<string, { wanted: number; at: number }>();
+
+  function choose(wanting: readonly Wanting[], now: number): Wanting[] {
+    const seen = new Map<string, { wanted: number; at: number }>();
+    const chosen: Wanting[] = [];
+    for (const one of wanting) {
+      if (one.needsDrain) {
+        chosen.push(one);
+        continue;
+      }
+      const { consumerId, wanted } = one;
+      const before = since.get(consumerId);
+      const waits = before?.wanted === wanted ? before : { wanted, at: now };
+      seen.set(consumerId, waits);
+      if (now - waits.at >= GRACE_MS) chosen.push(one);
+    }
+    since = seen;
+    return chosen;
+  }
+
+  return { choose };
+}
