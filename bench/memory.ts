@@ -1,6 +1,7 @@
 import type { Target } from '../src/schema/target.ts';
 import type { Percentiles } from '../test/support/percentiles.ts';
 import type { Hanging } from './hanging.ts';
+import { countRows } from './instruments/count.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
 import type { Installation } from './instruments/installation.ts';
@@ -57,7 +58,7 @@ export async function memory(installation: Installation): Promise<Figure[]> {
   });
   const beside = await measure(installation, FIRST_SECONDS);
   await installation.until('all of them are blocked', async () => {
-    return (await count(installation, 'consumers', `status = 'blocked'`)) === HANGING;
+    return (await countRows(installation, 'consumers', `status = 'blocked'`)) === HANGING;
   });
   const blocked = await measure(installation, SECONDS);
   const after = installation.pids()['worker'];
@@ -93,7 +94,7 @@ async function create(installation: Installation): Promise<void> {
       `consumer ${from + TOGETHER} of ${all} is sent or watched`,
       async () => {
         return (
-          (await count(installation, 'cursors', 'epoch > 0 or indexed_epoch is not null')) ===
+          (await countRows(installation, 'cursors', 'epoch > 0 or indexed_epoch is not null')) ===
           from + TOGETHER
         );
       },
@@ -127,13 +128,6 @@ async function warm(installation: Installation): Promise<void> {
   const seconds = Math.ceil((2 * HEALTHY) / LOAD.rate);
   const { appended } = await produce(installation, { ...LOAD, seconds });
   await installation.endpoint.gets(appended, SETTLE_MS);
-}
-
-async function count({ sql }: Installation, table: string, condition: string): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `select count(*)::int as count from ${table} where ${condition}`,
-  );
-  return rows[0]?.count ?? 0;
 }
 
 interface Measured {

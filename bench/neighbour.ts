@@ -1,6 +1,7 @@
 import type { Target } from '../src/schema/target.ts';
 import type { Percentiles } from '../test/support/percentiles.ts';
 import type { Hanging } from './hanging.ts';
+import { countRows } from './instruments/count.ts';
 import { watchDisk } from './instruments/disk.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
@@ -50,7 +51,10 @@ export async function neighbour(installation: Installation): Promise<Figure[]> {
 
   await installation.until('all of them are blocked, with their heads hanging', async () => {
     const { open } = (await installation.endpoint.received()).hanging;
-    return open === HANGING && (await countBlocked(installation)) === HANGING;
+    return (
+      open === HANGING &&
+      (await countRows(installation, 'consumers', `status = 'blocked'`)) === HANGING
+    );
   });
   const blocked = await measure(installation, SECONDS);
   return [
@@ -74,13 +78,6 @@ async function hang(installation: Installation, number: number): Promise<void> {
     syncs: [`hanging-${number}`],
     start: 'beginning',
   });
-}
-
-async function countBlocked({ sql }: Installation): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `select count(*)::int as count from consumers where status = 'blocked'`,
-  );
-  return rows[0]?.count ?? 0;
 }
 
 interface Measured {

@@ -80,7 +80,7 @@ async function deliver(
   poisoned: number,
 ): Promise<Delivered> {
   const good = RECORDS - poisoned;
-  await installation.endpoint.reset();
+  await installation.endpoint.reset({ ids: true });
   const { id } = await installation.consumer({
     path: '/_poison',
     syncs: [sync],

@@ -18,17 +18,22 @@ import { MEMORY_VARIABLES, memory } from './memory.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
+import { quiet } from './quiet.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|memory|consumers|console|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|quiet|poison|neighbour|memory|consumers|console|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
+  --consumers N  that \`quiet\` creates (2000)
+  --rate N       entries a second that \`quiet\` spreads over them (200)
   --profile DIR  CPU profiles of the API and the worker go there`;
 
 interface Size {
   entries: number;
   runs: number;
+  consumers: number;
+  rate: number;
 }
 
 const PARTS: Record<string, (installation: Installation, size: Size) => Promise<Figure[]>> = {
@@ -39,6 +44,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   filters,
   sparse: (installation) => sparse(installation, 1_000_000),
   wake: (installation) => wakes(installation),
+  quiet,
   poison,
   neighbour: (installation) => neighbour(installation),
   memory: (installation) => memory(installation),
@@ -124,14 +130,20 @@ function readArguments(): { names: string[]; size: Size; profileDir: string | nu
       options: {
         entries: { type: 'string', default: '100000' },
         runs: { type: 'string', default: '2' },
+        consumers: { type: 'string', default: '2000' },
+        rate: { type: 'string', default: '200' },
         profile: { type: 'string' },
       },
     });
     const all = Object.keys(PARTS);
     const names = positionals.includes('all') ? all : positionals;
-    const size = { entries: Number(values.entries), runs: Number(values.runs) };
-    const good =
-      names.every((name) => all.includes(name)) && isCount(size.entries) && isCount(size.runs);
+    const size = {
+      entries: Number(values.entries),
+      runs: Number(values.runs),
+      consumers: Number(values.consumers),
+      rate: Number(values.rate),
+    };
+    const good = names.every((name) => all.includes(name)) && Object.values(size).every(isCount);
     if (!good) return null;
     const profileDir = values.profile === undefined ? null : resolve(values.profile);
     return { names: names.length === 0 ? USUAL : names, size, profileDir };

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
+import { concurrently } from '../src/process/concurrently.ts';
 import { percentilesOf } from '../test/support/percentiles.ts';
-import { clockMs } from './instruments/clock.ts';
+import { appendEach } from './instruments/appendEach.ts';
+import { isCalm } from './instruments/calm.ts';
+import { countRows } from './instruments/count.ts';
 import { cpuFigures } from './instruments/cpu.ts';
 import type { Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
@@ -36,32 +39,22 @@ export async function wakes(installation: Installation): Promise<Figure[]> {
 
 async function createIdle(installation: Installation): Promise<string[]> {
   const ids: string[] = [];
-  let next = 0;
-  const create = async (): Promise<void> => {
-    while (next < CONSUMERS) {
-      const number = next;
-      next += 1;
-      const consumer = await installation.consumer({
-        name: `idle ${number}`,
-        syncs: [syncOf(number)],
-        path: `/${number}`,
-        start: 'end',
-      });
-      ids[number] = consumer.id;
-    }
-  };
-  await Promise.all(Array.from({ length: CREATE_AT_ONCE }, create));
+  await concurrently([...Array(CONSUMERS).keys()], CREATE_AT_ONCE, async (number) => {
+    const consumer = await installation.consumer({
+      name: `idle ${number}`,
+      syncs: [syncOf(number)],
+      path: `/${number}`,
+      start: 'end',
+    });
+    ids[number] = consumer.id;
+  });
   await installation.until('all consumers are watched by the leader', async () => {
-    return (await count(installation, 'idle and indexed_epoch is not null')) === CONSUMERS;
+    return (
+      (await countRows(installation, 'cursors', 'idle and indexed_epoch is not null')) === CONSUMERS
+    );
   });
   await installation.until('their workflows have started', () => isCalm(installation));
   return ids;
-}
-
-/** Whether Temporal and the worker have also finished creating the consumers. */
-async function isCalm(installation: Installation): Promise<boolean> {
-  const { cpu } = await installation.usage(() => wait(1_000));
-  return (cpu['Temporal'] ?? 0) + (cpu['worker'] ?? 0) < 0.3;
 }
 
 async function idleCost(
@@ -69,7 +62,7 @@ async function idleCost(
   ids: string[],
   before: number,
 ): Promise<Figure[]> {
-  const running = await count(installation, 'holder is not null');
+  const running = await countRows(installation, 'cursors', 'holder is not null');
   const sample = await Promise.all(
     ids.slice(0, 50).map((id) => installation.pendingActivities(id)),
   );
@@ -96,7 +89,7 @@ async function oneByOne(installation: Installation): Promise<Figure[]> {
   const times: number[] = [];
   for (let index = 0; index < ALONE.count; index += 1) {
     await installation.endpoint.reset({ latency: true });
-    await append(installation, [ALONE.from + index]);
+    await appendEach(installation, [syncOf(ALONE.from + index)]);
     await installation.endpoint.gets(1, TIMEOUT_MS);
     times.push((await installation.endpoint.latency()).max);
   }
@@ -146,9 +139,9 @@ async function burst(
   name: string,
 ): Promise<Figure> {
   await installation.endpoint.reset({ latency: true });
-  await append(
+  await appendEach(
     installation,
-    Array.from({ length: size }, (_, index) => from + index),
+    Array.from({ length: size }, (_, index) => syncOf(from + index)),
   );
   await installation.endpoint.gets(size, TIMEOUT_MS);
   const seconds = (await installation.endpoint.latency()).max / 1_000;
@@ -198,29 +191,9 @@ async function matchEach(installation: Installation, seconds: number) {
   return { p99, note, cpu, appended, backlog: appended - received.total };
 }
 
-async function append(installation: Installation, numbers: number[]): Promise<void> {
-  const data = { sent_at: clockMs() };
-  await installation.api('POST', '/v1/events', {
-    events: numbers.map((number) => ({
-      sync_id: syncOf(number),
-      collection_id: 'bench:item',
-      upstream_id: 'r-1',
-      event: 'updated',
-      data,
-    })),
-  });
-}
-
 function syncOf(number: number): string {
   const own = number - MANY.from;
   return own >= 0 && own < MANY.count ? `many-${own}` : `idle-${number}`;
-}
-
-async function count(installation: Installation, condition: string): Promise<number> {
-  const { rows } = await installation.sql.query<{ count: number }>(
-    `select count(*)::int as count from cursors where ${condition}`,
-  );
-  return rows[0]?.count ?? 0;
 }
 
 /** The commits a second in all sessions of Postgres, while Millrace has nothing to do. */

@@ -2,19 +2,21 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import type { Percentiles } from '../../test/support/percentiles.ts';
 import { startChild } from './child.ts';
-import { clockMs } from './clock.ts';
+import { holdsWithin } from './poll.ts';
 import type { Received } from './receiver.ts';
 
 /** The receiver, which runs in a process of its own. */
 export interface Endpoint extends AsyncDisposable {
   pid: number;
   url: string;
-  /** Sets all counts to zero; with `latency`, latencies are measured from now on. */
-  reset(options?: { latency: boolean }): Promise<void>;
+  /** Sets all counts to zero; latencies are measured and message ids kept from now on if asked for. */
+  reset(options?: { latency?: boolean; ids?: boolean }): Promise<void>;
   /** What has been received since the reset. */
   received(): Promise<Received>;
   /** The times from append to receipt since the reset, ms; throws unless they are measured. */
   latency(): Promise<Percentiles>;
+  /** Resolves with what has been received once `total` entries have arrived, or when the time is over. */
+  arrived(total: number, timeoutMs: number): Promise<Received>;
   /** Resolves once `total` entries have arrived; throws when that takes too long, or when more arrive. */
   gets(total: number, timeoutMs: number): Promise<Received>;
 }
@@ -33,17 +35,25 @@ export async function startEndpoint(): Promise<Endpoint> {
     return (await response.json()) as Received;
   }
 
-  async function gets(total: number, timeoutMs: number): Promise<Received> {
-    const deadline = clockMs() + timeoutMs;
+  async function arrived(total: number, timeoutMs: number): Promise<Received> {
     let received = await ask('received');
-    while (received.total < total) {
-      if (clockMs() > deadline) {
-        throw new Error(
-          `the receiver has got ${received.total} of ${total} after ${timeoutMs / 1000} s`,
-        );
-      }
-      await wait(POLL_MS);
-      received = await ask('received');
+    await holdsWithin(
+      timeoutMs,
+      async () => {
+        received = await ask('received');
+        return received.total >= total;
+      },
+      POLL_MS,
+    );
+    return received;
+  }
+
+  async function gets(total: number, timeoutMs: number): Promise<Received> {
+    const received = await arrived(total, timeoutMs);
+    if (received.total < total) {
+      throw new Error(
+        `the receiver has got ${received.total} of ${total} after ${timeoutMs / 1000} s`,
+      );
     }
     await wait(EXTRA_MS);
     const after = await ask('received');
@@ -54,14 +64,17 @@ export async function startEndpoint(): Promise<Endpoint> {
   return {
     pid: child.pid,
     url,
-    reset: async (options) =>
-      void (await ask(options?.latency === true ? 'reset?latency=1' : 'reset')),
+    reset: async ({ latency = false, ids = false } = {}) => {
+      const asked = [...(latency ? ['latency=1'] : []), ...(ids ? ['ids=1'] : [])];
+      await ask(`reset?${asked.join('&')}`);
+    },
     received: () => ask('received'),
     latency: async () => {
       const { latency } = await ask('received?latency=1');
       if (latency === null) throw new Error('the receiver was not reset to measure latency');
       return latency;
     },
+    arrived,
     gets,
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };

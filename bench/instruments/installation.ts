@@ -1,7 +1,6 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 
 import { Client as Temporal, Connection } from '@temporalio/client';
 import { Client } from 'pg';
@@ -12,6 +11,8 @@ import type { Target } from '../../src/schema/target.ts';
 import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
 import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
 import { startEndpoint, type Endpoint } from './endpoint.ts';
+import { countHistory } from './history.ts';
+import { holdsWithin } from './poll.ts';
 
 /** Millrace as `npm start` runs it, on a data folder of its own, and the endpoint it sends to. */
 export interface Installation extends AsyncDisposable {
@@ -30,12 +31,14 @@ export interface Installation extends AsyncDisposable {
   historyLength(consumerId: string): Promise<number>;
   /** The number of activities that Temporal has open for the consumer. */
   pendingActivities(consumerId: string): Promise<number>;
+  /** The number of events in the histories of all workflows, ended ones included. */
+  historyEvents(): Promise<number>;
   /** Runs `work`; returns its result and the CPU seconds that each process used meanwhile. */
   usage<Result>(work: () => Promise<Result>): Promise<{ result: Result; cpu: Cpu }>;
   /** The ids of the running processes, by name. */
   pids(): Record<string, number | null>;
-  /** Polls until `done` holds; throws after two minutes. */
-  until(what: string, done: () => Promise<boolean>): Promise<void>;
+  /** Polls until `done` holds; throws when it does not within the time, two minutes by default. */
+  until(what: string, done: () => Promise<boolean>, timeoutMs?: number): Promise<void>;
 }
 
 /** How an installation is started. */
@@ -50,7 +53,6 @@ export interface InstallationOptions {
 
 const MAX_IN_FLIGHT = 64;
 const UNTIL_MS = 120_000;
-const POLL_MS = 50;
 
 /** Starts everything; disposing of it stops it and removes the data folder. */
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
@@ -90,14 +92,13 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     max_in_flight: MAX_IN_FLIGHT,
   });
 
-  async function until(what: string, done: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + UNTIL_MS;
-    while (!(await done())) {
-      if (performance.now() > deadline) {
-        throw new Error(`it takes more than ${UNTIL_MS / 1_000} s until ${what}`);
-      }
-      await wait(POLL_MS);
-    }
+  async function until(
+    what: string,
+    done: () => Promise<boolean>,
+    timeoutMs = UNTIL_MS,
+  ): Promise<void> {
+    if (await holdsWithin(timeoutMs, done)) return;
+    throw new Error(`it takes more than ${timeoutMs / 1_000} s until ${what}`);
   }
 
   const describe = (consumerId: string) =>
@@ -122,6 +123,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     historyLength: async (consumerId) => (await describe(consumerId)).historyLength,
     pendingActivities: async (consumerId) =>
       (await describe(consumerId)).raw.pendingActivities?.length ?? 0,
+    historyEvents: () => countHistory(temporal),
     usage: async (work) => {
       const before = readCpu(pids());
       const result = await work();

@@ -19,7 +19,7 @@ export interface Received {
   lastAt: number;
   /** The times from append to receipt, ms; null unless they are measured and asked for. */
   latency: Percentiles | null;
-  /** How many different message ids /_poison has taken. */
+  /** How many different message ids those answered with 204 had; 0 unless ids are kept. */
   distinct: number;
   /** How many requests /_poison has refused. */
   refused: number;
@@ -37,7 +37,7 @@ let firstAt = 0;
 let lastAt = 0;
 let latencies: number[] | null = null;
 let refused = 0;
-let ids = new Set<string>();
+let ids: Set<string> | null = null;
 const hanging = createHangingPaths();
 
 const server = createServer((request, response) => {
@@ -46,7 +46,7 @@ const server = createServer((request, response) => {
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
     response.writeHead(204).end();
-    take(chunks);
+    take(request, chunks);
   });
 });
 server.keepAliveTimeout = 60_000; // longer than any sender's, so that it never closes under one
@@ -55,12 +55,13 @@ server.listen(0, '127.0.0.1', () => {
   void report({ url: `http://127.0.0.1:${port}` });
 });
 
-function take(chunks: Buffer[]): void {
+function take(request: IncomingMessage, chunks: Buffer[]): void {
   const now = clockMs();
   total += 1;
   if (firstAt === 0) firstAt = now;
   lastAt = now;
   for (const chunk of chunks) bytes += chunk.length;
+  ids?.add(String(request.headers['webhook-id']));
   if (latencies === null) return;
   const body = joined(chunks).toString();
   const from = body.indexOf(SENT_AT);
@@ -80,7 +81,7 @@ function special(request: IncomingMessage, response: ServerResponse): void {
   else admin(request, response);
 }
 
-/** Answers 400 to every poisoned body; takes the others, and keeps their ids. */
+/** Answers 400 to every poisoned body, and takes the others. */
 function refuse(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -91,35 +92,34 @@ function refuse(request: IncomingMessage, response: ServerResponse): void {
       return;
     }
     response.writeHead(204).end();
-    ids.add(String(request.headers['webhook-id']));
-    take(chunks);
+    take(request, chunks);
   });
 }
 
-/** `/_bench/reset` starts anew, `/_bench/received` answers `Received`; both take `?latency=1`. */
+/** `/_bench/reset` starts anew, `/_bench/received` answers `Received`; both take `?latency=1`, the first `ids=1` as well. */
 function admin(request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
   request.resume();
   const withLatency = searchParams.has('latency');
-  if (pathname === '/_bench/reset') reset(withLatency);
+  if (pathname === '/_bench/reset') reset(withLatency, searchParams.has('ids'));
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(received(withLatency)));
 }
 
-function reset(measure: boolean): void {
+function reset(measure: boolean, keepIds: boolean): void {
   total = 0;
   bytes = 0;
   firstAt = 0;
   lastAt = 0;
   latencies = measure ? [] : null;
   refused = 0;
-  ids = new Set();
+  ids = keepIds ? new Set() : null;
   hanging.reset();
 }
 
 /** Computes percentiles only when they are asked for, as sorting would disturb what is measured. */
 function received(withLatency: boolean): Received {
   const latency = withLatency && latencies !== null ? percentilesOf(latencies) : null;
-  const distinct = ids.size;
+  const distinct = ids?.size ?? 0;
   return { total, bytes, firstAt, lastAt, latency, distinct, refused, hanging: hanging.read() };
 }

@@ -1,0 +1,13 @@
+import type { Installation } from './installation.ts';
+
+/** How many rows of the table meet the condition, which is SQL. */
+export async function countRows(
+  { sql }: Pick<Installation, 'sql'>,
+  table: string,
+  condition: string,
+): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `select count(*)::int as count from ${table} where ${condition}`,
+  );
+  return rows[0]?.count ?? 0;
+}
