@@ -28,6 +28,7 @@ import { createOpenSenders } from './openSenders.ts';
 import { createReader } from './reader.ts';
 import { createReconfigure } from './reconfigure.ts';
 import { mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
+import { createSendSlot } from './sendSlot.ts';
 import { createTicking } from './ticking.ts';
 
 /** What a drain starts with. */
@@ -64,9 +65,10 @@ export function startDrain(options: DrainOptions): Drain {
   const guarded = createGuard(fail);
 
   const state = openState(options);
-  const { slidingWindow, filters, limit, pace, parked, failedAttempts } = state;
+  const { slidingWindow, filters, limit, pace, parked } = state;
   const senders = createOpenSenders(context.openSender(config, landed, startBy));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
+  const send = (slot: Outgoing): void => sendSlot(slot);
   const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
   const takesLast = (): boolean => failures.inDoubt;
   const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast });
@@ -74,7 +76,9 @@ export function startDrain(options: DrainOptions): Drain {
   const common = { ...state, pages, tail, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
   const failures = createFailureHandler({ ...common, recordParking });
-  const intake = createIntake({ ...common, memory: budget.bytes, recordParking });
+  const sendSlot = createSendSlot({ ...common, failures, senders });
+  const stir = (): void => ticking.stir();
+  const intake = createIntake({ ...common, memory: budget.bytes, recordParking, stir });
   const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
   const reader = createReader({
     ...common,
@@ -97,7 +101,10 @@ export function startDrain(options: DrainOptions): Drain {
     ...common,
     context,
     config,
-    apply: reconfigure.apply,
+    apply: (next, before) => {
+      stir();
+      reconfigure.apply(next, before);
+    },
     stop: () => ending.begin('changed'),
     inForce: fill,
     over: () => ending.concluding,
@@ -139,16 +146,6 @@ export function startDrain(options: DrainOptions): Drain {
     return failures.mayStart(dispatcher.inFlight === 0);
   }
 
-  function send(slot: Outgoing): void {
-    if (slot.parked === null) {
-      const before = failedAttempts.size === 0 ? 0 : failedAttempts.get(slot.position);
-      slot.attempt = 1 + (before ?? 0);
-    } else parked.starts(slot.parked);
-    failures.started(slot);
-    slot.body = slot.entry.body;
-    senders.send(slot);
-  }
-
   function landed(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
     landing.ended(slot, outcome, at, ms, mono);
   }
@@ -178,6 +175,9 @@ export function startDrain(options: DrainOptions): Drain {
     tick: guarded(ticking.tick),
     get quietSince() {
       return ticking.quietSince;
+    },
+    get restsUntil() {
+      return ticking.restsUntil;
     },
     get settledCount() {
       return slidingWindow.settledCount;

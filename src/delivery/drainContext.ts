@@ -49,6 +49,8 @@ export interface Drain {
   tick(now: number): void;
   /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
+  /** Until when `tick` has nothing to do (monotonic ms), unless something comes; -Infinity: it has. */
+  readonly restsUntil: number;
   /** How many entries have settled. */
   readonly settledCount: number;
 }

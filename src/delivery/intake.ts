@@ -27,6 +27,8 @@ export interface IntakeOptions {
   recordParking: Pick<RecordParking, 'parksBehind'>;
   ending: Pick<Ending, 'reason' | 'begin'>;
   parked: Pick<ParkedEntries, 'overflown' | 'bodies'>;
+  /** Called with each entry: the drain no longer rests. */
+  stir: () => void;
 }
 
 /** Puts entries that were read into the sliding window and, when their lane is free, into the dispatcher. */
@@ -77,6 +79,7 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function accept(entry: Entry): void {
+    options.stir();
     lastMatchAt = performance.now();
     const slot = slidingWindow.add(entry, laneOf(ordering, entry)) as Outgoing | null;
     if (slot === null) return;

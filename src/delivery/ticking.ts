@@ -45,16 +45,23 @@ export interface Ticking {
   tick(now: number): void;
   /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
+  /** Until when there is nothing to do (monotonic ms), unless `stir` is called; -Infinity: there is something. */
+  readonly restsUntil: number;
+  /** Notes that something has come. */
+  stir(): void;
 }
+
+/** A quiet drain looks so often whether the tail has passed entries that it is not called for, ms. */
+const REST_MS = 1_000;
 
 /** Creates the ticking of one drain. */
 export function createTicking(options: TickingOptions): Ticking {
   const { senders, dispatcher, ending, slidingWindow, tail } = options;
   let quietSince: number | null = null;
-  let restsUntil = -Infinity; // of a drain that was quiet: when something is to be done if nothing comes
+  let restsUntil = -Infinity;
 
   function tick(now: number): void {
-    if (now < restsUntil && isResting()) return;
+    if (now < restsUntil) return;
     senders.sweep(now);
     if (dispatcher.inFlight > 0 && now > options.startBy()) senders.cut();
     if (ending.reason !== null) return;
@@ -69,19 +76,6 @@ export function createTicking(options: TickingOptions): Ticking {
     if (behind || slidingWindow.open > 0 || !dispatcher.empty) options.reader.fill();
     options.landing.judge();
     fallIdle(now);
-  }
-
-  /** Whether nothing has come since the drain was quiet: there may be thousands of such drains. */
-  function isResting(): boolean {
-    return (
-      ending.reason === null &&
-      slidingWindow.open === 0 &&
-      dispatcher.inFlight === 0 &&
-      dispatcher.empty &&
-      tail.end !== null &&
-      slidingWindow.readTo >= tail.end &&
-      options.retries.resting
-    );
   }
 
   /** Stores a position that moved without deliveries, and ends the drain once it has been quiet long enough. */
@@ -100,10 +94,10 @@ export function createTicking(options: TickingOptions): Ticking {
       idleAfterMs: options.idleAfterMs,
     });
     quietSince = idleness.quietSince;
-    restsUntil =
-      quietSince === null
-        ? -Infinity
-        : Math.min(options.yieldsAt, lastMatchAt + options.idleAfterMs);
+    const rests = quietSince !== null && options.retries.resting;
+    restsUntil = rests
+      ? Math.min(now + REST_MS, options.yieldsAt, lastMatchAt + options.idleAfterMs)
+      : -Infinity;
     if (idleness.store) options.mark();
     if (idleness.idle) ending.begin('idle');
   }
@@ -112,6 +106,12 @@ export function createTicking(options: TickingOptions): Ticking {
     tick,
     get quietSince() {
       return quietSince;
+    },
+    get restsUntil() {
+      return restsUntil;
+    },
+    stir: () => {
+      restsUntil = -Infinity;
     },
   };
 }

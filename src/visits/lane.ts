@@ -52,9 +52,9 @@ export interface LaneOptions {
 
 interface Visit {
   drain: Drain;
-  /** When its sender was last quiet, monotonic ms, and how much had settled by then. */
-  quietAt: number;
-  settledAtQuiet: number;
+  /** Since when its sender has not been quiet, monotonic ms, and how much had settled by then. */
+  busySince: number | null;
+  settledBefore: number;
 }
 
 const CLAIMED_AT_ONCE = 500;
@@ -172,7 +172,7 @@ export function openLane(options: LaneOptions): Lane {
       isFresh: true,
       isConfirmed: isConfirmed(one, config),
     });
-    visits.set(consumerId, { drain, quietAt: performance.now(), settledAtQuiet: 0 });
+    visits.set(consumerId, { drain, busySince: performance.now(), settledBefore: 0 });
     after(consumerId, await drain.ended);
   }
 
@@ -205,18 +205,27 @@ export function openLane(options: LaneOptions): Lane {
     const now = performance.now();
     for (const [consumerId, visited] of visits) {
       const { drain } = visited;
+      if (now < drain.restsUntil) continue; // nearly all of them
       drain.tick(now);
-      if (drain.quietSince !== null) {
-        visited.quietAt = now;
-        visited.settledAtQuiet = drain.settledCount;
-        continue;
-      }
-      const settled = drain.settledCount - visited.settledAtQuiet;
-      if (!isBusy({ settled, busyMs: now - visited.quietAt })) continue;
+      if (!staysBusy(visited, now)) continue;
       leavers.add(consumerId);
       drain.stop('yielded');
     }
     if (visits.size >= options.most) endQuietest();
+  }
+
+  function staysBusy(visited: Visit, now: number): boolean {
+    const { drain } = visited;
+    if (drain.quietSince !== null) {
+      visited.busySince = null;
+      return false;
+    }
+    if (visited.busySince === null) {
+      visited.busySince = now;
+      visited.settledBefore = drain.settledCount;
+    }
+    const settled = drain.settledCount - visited.settledBefore;
+    return isBusy({ settled, busyMs: now - visited.busySince });
   }
 
   /** Makes room for those that want an entry. */
