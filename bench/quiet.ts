@@ -143,6 +143,7 @@ async function storm(
   const seconds =
     received.total < consumers ? GIVE_UP_MS / 1_000 : (received.lastAt - sentAt) / 1_000;
   const latency = await installation.endpoint.latency();
+  const share = received.total < consumers ? `of the ${latency.count} received by then` : '';
 
   const after = await installation.usage(() => becomeQuiet(installation, options));
   const history = (await installation.historyEvents()) - historyBefore;
@@ -159,7 +160,7 @@ async function storm(
         note: 'from the request that appends them to the last receipt',
       },
       ...arrival(received, consumers),
-      { name: 'append → received p50', value: latency.p50, unit: 'ms' },
+      { name: 'append → received p50', value: latency.p50, unit: 'ms', note: share },
       { name: 'append → received p95', value: latency.p95, unit: 'ms' },
       { name: 'append → received p99', value: latency.p99, unit: 'ms' },
       { name: 'append → received, last', value: latency.max, unit: 'ms' },
