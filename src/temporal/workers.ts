@@ -19,11 +19,12 @@ import type { DeliveryCounts } from '../delivery/drainContext.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createPages } from '../streams/pages.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
+import { createPacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
 import { startWake } from '../wake/wake.ts';
 import { createDrains, type Drains } from './drains.ts';
 import { startLeaderChores } from './leaderChores.ts';
 import { createOpenSender } from './openSender.ts';
-import type { Workflows } from './workflowClient.ts';
+import { isRefusal, type Workflows } from './workflowClient.ts';
 
 /** How long a worker has to stop, ms: requests end within 15 s, then outcomes are stored. */
 const FORCE_AFTER_MS = 30_000;
@@ -76,6 +77,8 @@ export interface Workers {
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
+  /** The queue of calls of Temporal that have to keep its pace. */
+  readonly calls: QueueReading;
   /** The bytes that are held of entries that are sent. */
   readonly heldBytes: number;
 }
@@ -112,12 +115,14 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     pollMs: OUTBOX_POLL_MS,
     log,
   });
+  const queue = createPacedQueue({ isRefusal, log });
   const wake = startWake({
     store: createLeaderStore(db),
     pages: createPages(db),
     listener,
     holder,
     signal: workflows.wake,
+    queue,
     pollMs: WAKE_POLL_MS,
     log,
   });
@@ -141,6 +146,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     } finally {
       await chores.close();
       await wake[Symbol.asyncDispose]();
+      await queue.close();
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
     }
@@ -155,6 +161,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     },
     get leads() {
       return wake.leads;
+    },
+    get calls() {
+      return queue.reading;
     },
     get heldBytes() {
       return drains.deps.context.budget.bytes.taken;
