@@ -147,3 +147,18 @@ test('while Temporal is away it is hardly asked, and when it is back each is wok
   ]);
   await queue.close();
 }, 120_000);
+
+test('what Temporal refuses for a reason of its own is told from a Temporal that is away', async () => {
+  const errorOf = (call: Promise<void>): Promise<unknown> =>
+    call.then(
+      () => null,
+      (error: unknown) => error,
+    );
+  const refused = await errorOf(workflows.wake('x'.repeat(2_000), 1)); // an id that is too long
+  expect([refused instanceof Error, isRefusal(refused)]).toEqual([true, true]);
+  const [consumerId = ''] = consumerIds;
+  proxy.setAway(true);
+  const away = await errorOf(workflows.wake(consumerId, 3));
+  proxy.setAway(false);
+  expect([away instanceof Error, isRefusal(away)]).toEqual([true, false]);
+});
