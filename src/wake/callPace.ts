@@ -23,7 +23,7 @@ export interface PacedCall {
 }
 
 export interface CallPaceOptions {
-  /** From 0 to 1: shortens pauses, so that several processes do not come back at the same moment. */
+  /** From 0 to 1, for half of a pause to all of it: so several processes do not come back at the same moment. */
   random: () => number;
 }
 
@@ -46,8 +46,8 @@ const SLOW_MS = 2_000;
  * Creates the pace. The limit grows by one with each answer up to where Temporal last faltered, so that it
  * doubles with each round, and from there by one with each round; it grows only while it is used up.
  * A failure or several slow answers in a row halve it, once for all calls that had begun by then. After
- * several failures in a row, all calls pause, from half a second to five, and then one call at a time
- * finds out whether Temporal is back. The limit is never below one.
+ * several failures in a row, all calls pause, for half a second at first and up to five later, and then one
+ * call at a time finds out whether Temporal is back. The limit is never below one.
  */
 export function createCallPace({ random }: CallPaceOptions): CallPace {
   let limit = FIRST_LIMIT;
