@@ -28,9 +28,11 @@ import { createLog, type Log } from './src/process/log.ts';
 import { proxiesToSet } from './src/process/proxies.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
 import { logStrayOutput } from './src/process/strayOutput.ts';
+import { showCalls } from './src/telemetry/callMetrics.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showClock, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
+import { pacedConnection } from './src/temporal/pacedConnection.ts';
 import { sdkLogger, sdkLogging } from './src/temporal/sdkLog.ts';
 import { readTemporalMetrics, temporalMetrics } from './src/temporal/sdkMetrics.ts';
 import { createWorkers } from './src/temporal/workers.ts';
@@ -108,10 +110,10 @@ async function serve(
   showClock(metrics, clock);
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
-  const grpc = Connection.lazy(config.temporalConnection);
-  const client = new Client({ connection: grpc, namespace: config.temporalNamespace });
+  const temporal = openClients(config);
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
-  const workflows = createWorkflowClient({ client, ...queue, retryWindowMs: config.retryWindowMs });
+  const { retryWindowMs } = config;
+  const workflows = createWorkflowClient({ ...temporal, ...queue, retryWindowMs });
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const workers = await createWorkers({
     db,
@@ -119,7 +121,7 @@ async function serve(
     vault: createVault([...config.encryptionKeys]),
     listener,
     connection,
-    client,
+    client: temporal.client,
     workflows,
     namespace: config.temporalNamespace,
     ...queue,
@@ -131,7 +133,7 @@ async function serve(
     version: manifest.version,
     now: clock.now,
     idleAfterMs: config.idleAfterMs,
-    retryWindowMs: config.retryWindowMs,
+    retryWindowMs,
     alertEmails: [...config.alertEmails],
     publicUrl: publicUrl(config),
     ...alertChannels(config, egress, clock.now),
@@ -150,6 +152,7 @@ async function serve(
     'Bytes that are held of entries that are sent',
     () => workers.heldBytes,
   );
+  showCalls(metrics, () => workers.calls);
   await using shown = new AsyncDisposableStack();
   if (config.metricsPort !== null && sdkPort !== null) {
     const onError = (error: unknown): void => log.warn({ err: error }, 'metrics are incomplete');
@@ -171,7 +174,7 @@ async function serve(
     unstored = await workers.run();
   } finally {
     await workflows.settled();
-    await grpc.close();
+    await temporal.close();
     await connection.close();
   }
   if (unstored.size === 0) {
@@ -183,6 +186,21 @@ async function serve(
     { count: unstored.size, consumers: [...unstored].slice(0, 100) },
     'worker has stopped, but Postgres was away: what these consumers sent last is not stored and may be sent again',
   );
+}
+
+/** Temporal's clients, each on a connection of its own that is opened with its first call. */
+function openClients(config: ServiceConfig) {
+  const { temporalConnection, temporalNamespace: namespace } = config;
+  const connection = Connection.lazy(temporalConnection);
+  const paced = pacedConnection(temporalConnection);
+  return {
+    client: new Client({ connection, namespace }),
+    pacedClient: new Client({ connection: paced, namespace }),
+    close: async () => {
+      await paced.close();
+      await connection.close();
+    },
+  };
 }
 
 /** How alerts leave this process: by mail, or into a folder where no mail server is set, and by webhook. */

@@ -70,8 +70,7 @@ export function startDrain(options: DrainOptions): Drain {
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
   const send = (slot: Outgoing): void => sendSlot(slot);
   const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
-  const takesLast = (): boolean => failures.inDoubt;
-  const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast });
+  const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast: () => failures.inDoubt });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
   const common = { ...state, pages, tail, dispatcher, ending, mark, log };
   const recordParking = createRecordParking(common);
@@ -93,6 +92,7 @@ export function startDrain(options: DrainOptions): Drain {
   const reconfigure = createReconfigure({
     ...common,
     reader: { ...reader, fill },
+    stir,
     failures,
     retries,
     redirect: (next) => senders.replace(context.openSender(next, landed, startBy), log),
@@ -101,10 +101,7 @@ export function startDrain(options: DrainOptions): Drain {
     ...common,
     context,
     config,
-    apply: (next, before) => {
-      stir();
-      reconfigure.apply(next, before);
-    },
+    apply: reconfigure.apply,
     stop: () => ending.begin('changed'),
     inForce: fill,
     over: () => ending.concluding,

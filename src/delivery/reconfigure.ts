@@ -28,6 +28,8 @@ export interface ReconfigureOptions {
   redirect: (next: SenderConfig) => void;
   /** Called when there is something to store. */
   mark: () => void;
+  /** Called with each change: the drain no longer rests. */
+  stir: () => void;
 }
 
 /** Puts a newer configuration into force while a drain goes on. */
@@ -44,6 +46,7 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
   let unfollow = tail.follow(reader.fill, filters.syncs);
 
   function apply(next: SenderConfig, before: SenderConfig): void {
+    options.stir();
     if (next.filterVersion !== before.filterVersion) refilter(next);
     if (next.parkedVersion !== before.parkedVersion) void options.retries.reload();
     if (goesTheSameWay(next, before)) return;

@@ -18,14 +18,14 @@ const KEEP_VISITS_MS = 300_000;
 export interface LeaderChoresOptions {
   db: Db;
   client: Client;
-  workflows: Pick<Workflows, 'give' | 'start' | 'startVisits'>;
+  workflows: Pick<Workflows, 'give' | 'start'>;
   alerts: AlertOptions;
   /** Called when a mail may have been put into the outbox. */
   mailWaits: () => void;
   /** Names this process. */
   holder: string;
-  /** How many lanes of visits the region has; 0: there are none. */
-  visitLanes: number;
+  /** Sees to it that the lanes of visits run. */
+  keepVisits: () => Promise<void>;
   /** Whether this process is the leader; in the others the chores rest. */
   leads: () => boolean;
   log: Logger;
@@ -59,7 +59,7 @@ export function startLeaderChores(options: LeaderChoresOptions): {
         everyMs: VISITS_MS,
         run: async () => {
           if (!leads() || keptAt > performance.now() - KEEP_VISITS_MS) return;
-          await workflows.startVisits(options.visitLanes);
+          await options.keepVisits();
           keptAt = performance.now();
         },
       },

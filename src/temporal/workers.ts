@@ -20,11 +20,13 @@ import type { Egress } from '../egress/egress.ts';
 import { createSharedOutlets } from '../egress/sharedOutlets.ts';
 import { createPages } from '../streams/pages.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
+import { createPacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
 import { startWake } from '../wake/wake.ts';
 import { createDrains, type Drains } from './drains.ts';
 import { startLeaderChores } from './leaderChores.ts';
 import { createOpenSender } from './openSender.ts';
-import type { Workflows } from './workflowClient.ts';
+import { startVisits } from './startVisits.ts';
+import { isRefusal, type Workflows } from './workflowClient.ts';
 
 /** How long a worker has to stop, ms: requests end within 15 s, then outcomes are stored. */
 const FORCE_AFTER_MS = 30_000;
@@ -84,6 +86,8 @@ export interface Workers {
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
+  /** The queue of calls of Temporal that have to keep its pace. */
+  readonly calls: QueueReading;
   /** The bytes that are held of entries that are sent. */
   readonly heldBytes: number;
 }
@@ -109,12 +113,13 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     connections: MOST_CONNECTIONS,
     eager: EAGER_CONNECTIONS,
   });
-  const handOver = (consumerId: string, wanted: number): void => {
-    workflows.wake(consumerId, wanted).catch((error: unknown) => {
-      const fields = { err: error, consumer_id: consumerId };
-      log.warn(fields, 'a hand-over did not reach its workflow; the leader will repeat it');
+  const queue = createPacedQueue({ isRefusal, log });
+  const handOver = (consumerId: string, wanted: number): void =>
+    queue.put({
+      key: `hand over ${consumerId}`,
+      isRepetition: false,
+      act: () => workflows.wake(consumerId, wanted),
     });
-  };
   const drains = createDrains({
     ...options,
     holder,
@@ -143,6 +148,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     listener,
     holder,
     signal: workflows.wake,
+    queue,
     pollMs: WAKE_POLL_MS,
     log,
   });
@@ -157,7 +163,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     mailWaits,
     holder,
     leads,
-    visitLanes: options.visitLanes,
+    keepVisits: () => startVisits({ ...options, lanes: options.visitLanes }),
     log,
   });
 
@@ -167,6 +173,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     } finally {
       await chores.close();
       await wake[Symbol.asyncDispose]();
+      await queue.close();
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
       await shared.close();
@@ -182,6 +189,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     },
     get leads() {
       return wake.leads;
+    },
+    get calls() {
+      return queue.reading;
     },
     get heldBytes() {
       return drains.deps.context.budget.bytes.taken;

@@ -12,7 +12,6 @@ import type { HeadReport } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
-import type { visits, VisitsArgs } from '../workflows/visits.ts';
 
 /** Longer than the lease of a lost sender, whose end an answer may have to wait for, ms. */
 const ANSWER_MS = 20_000;
@@ -24,6 +23,8 @@ const UNANSWERED = 'AcceptedUpdateCompletedWorkflow';
 
 export interface WorkflowClientOptions {
   client: Client;
+  /** For calls that wait for their turn in the process's queue; `client` unless given. */
+  pacedClient?: Client;
   taskQueue: string;
   deliveryQueue: string;
   retryWindowMs: number;
@@ -39,13 +40,11 @@ export interface Workflows extends Commands {
   failing(consumerId: string, failing: HeadReport): Promise<void>;
   /** Signals an idle consumer's workflow that an entry waits, and starts the workflow if it does not run. */
   wake(consumerId: string, position: number): Promise<void>;
-  /** Starts the workflow that keeps the region's lanes of visits running, or sets how many there are. */
-  startVisits(lanes: number): Promise<void>;
 }
 
 /** Creates a client. Commands and wakes start a workflow that is missing. */
 export function createWorkflowClient(options: WorkflowClientOptions): Workflows {
-  const { client } = options;
+  const { client, pacedClient = client } = options;
   const pending = new Set<Promise<void>>();
 
   function toStart(consumerId: string) {
@@ -99,8 +98,8 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     }
   }
 
-  function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
-    const call = client.withDeadline(Date.now() + ms, work);
+  function within<T>(ms: number, work: () => Promise<T>, by = client): Promise<T> {
+    const call = by.withDeadline(Date.now() + ms, work);
     const ended = call.then(
       () => undefined,
       () => undefined, // the caller gets the error
@@ -123,29 +122,6 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
         }),
       );
     },
-    startVisits: async (lanes) => {
-      const { taskQueue, deliveryQueue } = options;
-      const workflowId = visitsIdOf(deliveryQueue);
-      if (lanes === 0) {
-        await within(START_MS, () =>
-          client.workflow.getHandle(workflowId).signal<[number]>('lanes', 0),
-        ).catch((error: unknown) => {
-          if (!(error instanceof WorkflowNotFoundError)) throw error;
-        });
-        return;
-      }
-      await within(START_MS, () =>
-        client.workflow.signalWithStart<typeof visits, [number]>('visits', {
-          workflowId,
-          taskQueue,
-          args: [{ deliveryQueue, lanes } satisfies VisitsArgs],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          staticSummary: `Visits of ${deliveryQueue}`,
-          signal: 'lanes',
-          signalArgs: [lanes],
-        }),
-      );
-    },
     failing: async (consumerId, failing) => {
       await within(START_MS, () =>
         client.workflow.getHandle(workflowIdOf(consumerId)).signal<[unknown]>('failing', failing),
@@ -154,8 +130,10 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     wake: async (consumerId, position) => {
       // The workflow nearly always runs, and then a plain signal costs Temporal less.
       const { workflowId } = toStart(consumerId);
-      const signalled = await within(START_MS, () =>
-        client.workflow.getHandle(workflowId).signal<[unknown]>('wake', position),
+      const signalled = await within(
+        START_MS,
+        () => pacedClient.workflow.getHandle(workflowId).signal<[unknown]>('wake', position),
+        pacedClient,
       ).then(
         () => true,
         (error: unknown) => {
@@ -164,20 +142,18 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
         },
       );
       if (signalled) return;
-      await within(START_MS, () =>
-        client.workflow.signalWithStart<typeof consumer, [unknown]>('consumer', {
-          ...toStart(consumerId),
-          signal: 'wake',
-          signalArgs: [position],
-        }),
+      await within(
+        START_MS,
+        () =>
+          pacedClient.workflow.signalWithStart<typeof consumer, [unknown]>('consumer', {
+            ...toStart(consumerId),
+            signal: 'wake',
+            signalArgs: [position],
+          }),
+        pacedClient,
       );
     },
   };
-}
-
-/** The id of the workflow that keeps the lanes of a region running. */
-export function visitsIdOf(deliveryQueue: string): string {
-  return `visits/${deliveryQueue}`;
 }
 
 /** The id of a consumer's workflow. */
@@ -188,9 +164,21 @@ export function workflowIdOf(consumerId: string): string {
 /** Whether an error means that the server is away, overloaded, or did not answer in time. */
 function isAway(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
-  const grpc = isGrpcServiceError(error) ? error : (error as { cause?: unknown } | null)?.cause;
   // CANCELLED 1, DEADLINE_EXCEEDED 4, RESOURCE_EXHAUSTED 8, UNAVAILABLE 14
-  return isGrpcServiceError(grpc) && [1, 4, 8, 14].includes(grpc.code);
+  return [1, 4, 8, 14].includes(codeOf(error) ?? 0);
+}
+
+/** Whether an error is Temporal's answer to this one call, which says nothing of how busy the server is. */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof WorkflowNotFoundError) return true;
+  // INVALID_ARGUMENT 3, NOT_FOUND 5, ALREADY_EXISTS 6, FAILED_PRECONDITION 9, OUT_OF_RANGE 11
+  return [3, 5, 6, 9, 11].includes(codeOf(error) ?? 0);
+}
+
+/** The gRPC status of an error or of its cause; null without one. */
+function codeOf(error: unknown): number | null {
+  const grpc = isGrpcServiceError(error) ? error : (error as { cause?: unknown } | null)?.cause;
+  return isGrpcServiceError(grpc) ? grpc.code : null;
 }
 
 /** Whether a run accepted the command but ended before it was answered; the next run can take it again. */

@@ -5,11 +5,11 @@ import type { Listener } from '../db/listener.ts';
 import { startDrain } from '../delivery/drain.ts';
 import type { Drain, DrainContext } from '../delivery/drainContext.ts';
 import type { DrainEnd } from '../delivery/ending.ts';
+import type { SenderConfig } from '../delivery/senderConfig.ts';
 import { createLoop } from '../process/loop.ts';
-import type { Confirmation } from '../progress/filterRows.ts';
-import type { Release } from '../progress/lease.ts';
-import { isBusy } from './busyness.ts';
-import { together } from './together.ts';
+import type { Lease, Release } from '../progress/lease.ts';
+import { createVisiting } from './visiting.ts';
+import { createVisitProgress } from './visitProgress.ts';
 import type { ToVisit, VisitStore } from './visitStore.ts';
 
 /** How much a lane has done. */
@@ -50,20 +50,9 @@ export interface LaneOptions {
   log: Logger;
 }
 
-interface Visit {
-  drain: Drain;
-  /** Since when its sender has not been quiet, monotonic ms, and how much had settled by then. */
-  busySince: number | null;
-  settledBefore: number;
-}
-
 const CLAIMED_AT_ONCE = 500;
 const LOOK_FOR_LOST_MS = 1_000;
 const TICK_MS = 50;
-/** How long a release or a confirmation waits for others, ms. */
-const TOGETHER_MS = 10;
-const TOGETHER_MOST = 1_000;
-
 /**
  * Opens a lane. It claims consumers that want an entry, and is their sender until they have been caught up
  * for a while. Each is sent to by the engine of a drain, with its lease, fence and promises. One that
@@ -71,7 +60,7 @@ const TOGETHER_MOST = 1_000;
  */
 export function openLane(options: LaneOptions): Lane {
   const { store, listener, holder, region, leaseMs, log } = options;
-  const visits = new Map<string, Visit>();
+  const visiting = createVisiting();
   const leavers = new Set<string>(); // of those visited, the ones that are busy
   const ends = new Set<Promise<void>>();
   let claimed = 0;
@@ -80,26 +69,10 @@ export function openLane(options: LaneOptions): Lane {
   let lookForLostAt = 0;
   let said: string | null = null; // the last interruption, which is logged once
 
-  const release = together({
-    run: (released: Release[]) => store.release(released),
-    waitMs: TOGETHER_MS,
-    most: TOGETHER_MOST,
-  });
-  const confirm = together({
-    run: async (taken: Confirmation[]) => {
-      await store.confirm(taken);
-      return taken.map(() => undefined);
-    },
-    waitMs: TOGETHER_MS,
-    most: TOGETHER_MOST,
-  });
+  const progress = createVisitProgress(options.context.progress, store, wantsOf);
   const context: DrainContext = {
     ...options.context,
-    progress: {
-      ...options.context.progress,
-      confirm,
-      release: (released) => release({ ...released, ...wantsOf(released) }),
-    },
+    progress,
     idleAfterMs: options.lingerMs,
     timeBudgetMs: Infinity,
   };
@@ -112,11 +85,9 @@ export function openLane(options: LaneOptions): Lane {
     },
   });
   // The tails go on reading, so that an entry is in memory when its consumer is claimed.
-  const { records, events } = context.tails;
   const stops = [
     listener.on(CHANNELS.visits, loop.ask),
-    records.follow(() => undefined, []),
-    events.follow(() => undefined, []),
+    ...Object.values(context.tails).map((tail) => tail.follow(() => undefined, [])),
   ];
   const poll = setInterval(loop.ask, options.pollMs);
   const ticks = setInterval(tick, TICK_MS);
@@ -124,9 +95,9 @@ export function openLane(options: LaneOptions): Lane {
 
   async function claimSome(): Promise<void> {
     const now = performance.now();
-    const room = options.most - visits.size;
-    const lost = now >= lookForLostAt;
+    const room = options.most - visiting.size;
     if (closing || room <= 0) return;
+    const lost = now >= lookForLostAt;
     if (lost) lookForLostAt = now + LOOK_FOR_LOST_MS;
     const limit = Math.min(room, CLAIMED_AT_ONCE);
     const leaseUntil = now + leaseMs; // read before, so that it ends here no later than in Postgres
@@ -147,7 +118,7 @@ export function openLane(options: LaneOptions): Lane {
       })
       .finally(() => {
         ends.delete(ended);
-        visits.delete(one.consumerId);
+        visiting.remove(one.consumerId);
         leavers.delete(one.consumerId);
       });
     ends.add(ended);
@@ -156,23 +127,12 @@ export function openLane(options: LaneOptions): Lane {
   /** Is the sender of a claimed consumer until that ends. */
   async function live(one: ToVisit, leaseUntil: number): Promise<void> {
     const { consumerId, lease, config } = one;
-    const drains = lease.head !== null || lease.parked || lease.faulted !== null;
-    if (closing || drains || config === null || config instanceof Error || isNotSentTo(config)) {
+    if (closing || config === null || config instanceof Error || !mayVisit(config, lease)) {
       await giveBack(one);
       return;
     }
-    const drain = startDrain({
-      context,
-      config,
-      lease,
-      leaseUntil,
-      failedAttempts: one.failedAttempts,
-      parkedRows: [],
-      nowMs: context.now,
-      isFresh: true,
-      isConfirmed: isConfirmed(one, config),
-    });
-    visits.set(consumerId, { drain, busySince: performance.now(), settledBefore: 0 });
+    const drain = begin(one, config, context, leaseUntil);
+    visiting.add(consumerId, drain);
     after(consumerId, await drain.ended);
   }
 
@@ -188,51 +148,32 @@ export function openLane(options: LaneOptions): Lane {
   async function giveBack({ consumerId, lease }: ToVisit): Promise<void> {
     const { epoch, position } = lease;
     const wants = closing ? 'visit' : 'drain';
-    const released = await release({ consumerId, epoch, idle: false, head: 'keep', wants });
+    const released = await progress.release({
+      consumerId,
+      epoch,
+      idle: false,
+      head: 'keep',
+      wants,
+    });
     if (!released || closing) return;
     handedOver += 1;
     options.handOver(consumerId, position + 1);
   }
 
   /** By whom a consumer is sent to next. */
-  function wantsOf({ consumerId, idle, head, parked }: Release): Pick<Release, 'wants'> {
+  function wantsOf({ consumerId, idle, head, parked, wants }: Release): Pick<Release, 'wants'> {
+    if (wants !== undefined) return {};
     if (idle && parked !== true) return {};
     const goesOn = closing && head === null && !leavers.has(consumerId) && parked !== true;
     return { wants: goesOn ? 'visit' : 'drain' };
   }
 
   function tick(): void {
-    const now = performance.now();
-    for (const [consumerId, visited] of visits) {
-      const { drain } = visited;
-      if (now < drain.restsUntil) continue; // nearly all of them
-      drain.tick(now);
-      if (!staysBusy(visited, now)) continue;
+    for (const consumerId of visiting.tick(performance.now())) {
       leavers.add(consumerId);
-      drain.stop('yielded');
+      visiting.yieldOne(consumerId);
     }
-    if (visits.size >= options.most) endQuietest();
-  }
-
-  function staysBusy(visited: Visit, now: number): boolean {
-    const { drain } = visited;
-    if (drain.quietSince !== null) {
-      visited.busySince = null;
-      return false;
-    }
-    if (visited.busySince === null) {
-      visited.busySince = now;
-      visited.settledBefore = drain.settledCount;
-    }
-    const settled = drain.settledCount - visited.settledBefore;
-    return isBusy({ settled, busyMs: now - visited.busySince });
-  }
-
-  /** Makes room for those that want an entry. */
-  function endQuietest(): void {
-    const quiet = [...visits.values()].filter(({ drain }) => drain.quietSince !== null);
-    quiet.sort((a, b) => (a.drain.quietSince ?? 0) - (b.drain.quietSince ?? 0));
-    for (const { drain } of quiet.slice(0, CLAIMED_AT_ONCE)) drain.stop('idle');
+    if (visiting.size >= options.most) visiting.endQuietest(CLAIMED_AT_ONCE); // others want an entry
   }
 
   async function close(): Promise<void> {
@@ -240,7 +181,7 @@ export function openLane(options: LaneOptions): Lane {
     clearInterval(poll);
     for (const stop of stops) stop();
     await loop.close();
-    for (const { drain } of visits.values()) drain.stop('yielded');
+    visiting.yieldAll();
     await Promise.all(ends);
     clearInterval(ticks);
   }
@@ -248,20 +189,39 @@ export function openLane(options: LaneOptions): Lane {
   return {
     close,
     get reading() {
-      return { visiting: visits.size, visits: claimed, handedOver };
+      return { visiting: visiting.size, visits: claimed, handedOver };
     },
   };
 }
 
-function isNotSentTo({ deleted, held, status }: Exclude<ToVisit['config'], Error | null>): boolean {
-  return deleted || held || status !== 'active';
+/** Begins to send to a claimed consumer. */
+function begin(
+  one: ToVisit,
+  config: SenderConfig,
+  context: DrainContext,
+  leaseUntil: number,
+): Drain {
+  return startDrain({
+    context,
+    config,
+    lease: one.lease,
+    leaseUntil,
+    failedAttempts: one.failedAttempts,
+    parkedRows: [],
+    nowMs: context.now,
+    isFresh: true,
+    isConfirmed: isConfirmed(one, config),
+  });
+}
+
+/** Whether a lane sends to the consumer: nothing of it fails or is parked, and no command waits. */
+function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease): boolean {
+  const fails = lease.head !== null || lease.parked || lease.faulted !== null;
+  return !fails && !deleted && !held && status === 'active';
 }
 
 /** Whether the last sender has confirmed what this one begins with. */
-function isConfirmed(
-  { confirmed }: ToVisit,
-  { version, target, filters }: Exclude<ToVisit['config'], Error | null>,
-): boolean {
+function isConfirmed({ confirmed }: ToVisit, { version, target, filters }: SenderConfig): boolean {
   return (
     confirmed.version === version &&
     confirmed.targetId === target.id &&

@@ -7,7 +7,9 @@
 export interface Repetitions {
   /** Whether to send the consumer's signal at `now`: it was never sent, or long enough ago. */
   isDue(consumerId: string, now: number): boolean;
-  /** Notes that the signal was sent. */
+  /** Whether Temporal took the last signal, so that the next one is only a repetition. */
+  isRepetition(consumerId: string): boolean;
+  /** Notes that Temporal took the signal. */
   sent(consumerId: string, now: number): void;
   /** Notes that Temporal did not take the signal. */
   notTaken(consumerId: string, now: number): void;
@@ -36,6 +38,11 @@ export function createRepetitions(): Repetitions {
     return sent === undefined || now >= sent.at + sent.waitMs;
   }
 
+  function isRepetition(consumerId: string): boolean {
+    const sent = last.get(consumerId);
+    return sent !== undefined && sent.waitMs !== NOT_TAKEN_MS;
+  }
+
   function sent(consumerId: string, now: number): void {
     const before = last.get(consumerId);
     const waitMs = before === undefined ? FIRST_MS : Math.min(before.waitMs * 2, LAST_MS);
@@ -52,5 +59,12 @@ export function createRepetitions(): Repetitions {
     }
   }
 
-  return { isDue, sent, notTaken, forget: (consumerId) => void last.delete(consumerId), keep };
+  return {
+    isDue,
+    isRepetition,
+    sent,
+    notTaken,
+    forget: (consumerId) => void last.delete(consumerId),
+    keep,
+  };
 }

@@ -7,6 +7,7 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import { createLeadership } from './leadership.ts';
 import type { LeaderStore } from './leaderStore.ts';
+import type { PacedQueue } from './pacedQueue.ts';
 import { createStreamFollower, type StreamFollower } from './streamFollower.ts';
 import { createUnclaimed } from './unclaimed.ts';
 import { createWakeSignals } from './wakeSignals.ts';
@@ -22,6 +23,8 @@ export interface WakeOptions {
   visits: boolean;
   /** Signals the consumer's workflow, and starts it if it does not run. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
+  /** The queue of the process, in which signals have their turns. */
+  queue: PacedQueue;
   /** The pause between two looks without a NOTIFY, ms. */
   pollMs: number;
   log: Logger;
@@ -55,6 +58,7 @@ export function startWake(options: WakeOptions): Wake {
       if (reason !== said)
         log.warn({ err: error }, 'waking idle consumers was interrupted; trying again');
       said = reason;
+      signals.drop();
       leadership.startOver(); // what was half done is read again
     },
   });
@@ -84,14 +88,17 @@ export function startWake(options: WakeOptions): Wake {
   }
 
   async function step(): Promise<void> {
-    if (!(await leadership.lead())) return;
+    if (!(await leadership.lead())) {
+      signals.drop(); // it is for the one that leads to signal them
+      return;
+    }
     if (performance.now() >= lookAgainAt) {
       lookAgainAt = performance.now() + options.pollMs;
       await watchNewlyIdle();
     }
     await followers.records.follow();
     await followers.events.follow();
-    await signals.round();
+    await signals.sweep();
     said = null;
   }
 
@@ -133,6 +140,7 @@ export function startWake(options: WakeOptions): Wake {
       clearInterval(timer);
       for (const stop of stops) stop();
       await loop.close();
+      signals.drop();
       await leadership.resign();
     },
   };

@@ -1,17 +1,17 @@
-import type { Logger } from 'pino';
-
-import { concurrently } from '../process/concurrently.ts';
+import type { PacedQueue } from './pacedQueue.ts';
 import { createRepetitions } from './repetitions.ts';
 
 /** Signals the workflows of consumers that want an entry. */
 export interface WakeSignals {
-  /** Has the next round signal a consumer, for which it is stored that it wants the entry at `position`. */
+  /** Signals a consumer, for which it is stored that it wants the entry at `position`, in its turn. */
   want(consumerId: string, position: number): void;
   /**
-   * Begins to signal what is wanted since the last round and, once a second, what was signalled before
-   * and is still wanted. It does not wait until the signals are sent.
+   * Looks once a second which consumers want an entry: signals those that were signalled before and
+   * those of which this process does not know, and no longer those that want nothing.
    */
-  round(): Promise<void>;
+  sweep(): Promise<void>;
+  /** Signals nothing of what waits: another process leads. What is still wanted is found by a sweep. */
+  drop(): void;
 }
 
 export interface WakeSignalsOptions {
@@ -21,53 +21,64 @@ export interface WakeSignalsOptions {
   };
   /** Signals the consumer's workflow; rejects when Temporal did not take the signal. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
-  log: Pick<Logger, 'warn'>;
+  /** The queue of the process, in which signals have their turns. */
+  queue: Pick<PacedQueue, 'put' | 'has' | 'drop'>;
 }
 
 const SWEEP_MS = 1_000;
 const SWEPT_CONSUMERS = 2_000;
-/** A bound, so that many wakes do not crowd out a single one. */
-const CONCURRENT_SIGNALS = 32;
+const KEY = 'wake ';
 
-/** Creates the signals of a leader. A signal that fails is logged, and repeated by a later round. */
-export function createWakeSignals({ store, signal, log }: WakeSignalsOptions): WakeSignals {
+/** Creates the signals of a leader. A signal that fails is repeated after a later sweep. */
+export function createWakeSignals({ store, signal, queue }: WakeSignalsOptions): WakeSignals {
   const repetitions = createRepetitions();
-  const fresh = new Map<string, number>(); // wanted since the last round
   let sweepAt = 0;
 
-  async function round(): Promise<void> {
+  function want(consumerId: string, position: number): void {
+    repetitions.forget(consumerId);
+    put(consumerId, position);
+  }
+
+  async function sweep(): Promise<void> {
     const now = performance.now();
-    for (const consumerId of fresh.keys()) repetitions.forget(consumerId);
-    const due = new Map(fresh);
-    fresh.clear();
-    if (now >= sweepAt) {
-      sweepAt = now + SWEEP_MS;
-      await sweep(due, now);
-    }
-    void concurrently([...due], CONCURRENT_SIGNALS, send);
-  }
-
-  /** Adds to `due` what is still wanted and whose signal is to be repeated. */
-  async function sweep(due: Map<string, number>, now: number): Promise<void> {
+    if (now < sweepAt) return;
+    sweepAt = now + SWEEP_MS;
     const wanting = await store.wanting(SWEPT_CONSUMERS);
-    repetitions.keep(new Set(wanting.map((one) => one.consumerId)));
+    // Where there may be more, nothing is known of those that were not read.
+    if (wanting.length < SWEPT_CONSUMERS) keep(new Set(wanting.map((one) => one.consumerId)));
     for (const { consumerId, wanted } of wanting) {
-      if (repetitions.isDue(consumerId, now)) due.set(consumerId, wanted);
+      if (queue.has(KEY + consumerId)) continue; // with this `wanted`, or about to be repeated
+      if (repetitions.isDue(consumerId, now)) put(consumerId, wanted);
     }
   }
 
-  async function send([consumerId, wanted]: [string, number]): Promise<void> {
-    repetitions.sent(consumerId, performance.now());
+  /** Forgets the consumers that no longer want anything: they have a sender. */
+  function keep(wanting: ReadonlySet<string>): void {
+    repetitions.keep(wanting);
+    queue.drop((key) => key.startsWith(KEY) && !wanting.has(key.slice(KEY.length)));
+  }
+
+  function put(consumerId: string, wanted: number): void {
+    queue.put({
+      key: KEY + consumerId,
+      isRepetition: repetitions.isRepetition(consumerId),
+      act: () => send(consumerId, wanted),
+    });
+  }
+
+  async function send(consumerId: string, wanted: number): Promise<void> {
     try {
       await signal(consumerId, wanted);
     } catch (error) {
       repetitions.notTaken(consumerId, performance.now());
-      log.warn(
-        { err: error, consumer_id: consumerId },
-        'a wake did not reach its workflow; it will be repeated',
-      );
+      throw error;
     }
+    repetitions.sent(consumerId, performance.now());
   }
 
-  return { want: (consumerId, position) => void fresh.set(consumerId, position), round };
+  return {
+    want,
+    sweep,
+    drop: () => queue.drop((key) => key.startsWith(KEY)),
+  };
 }

@@ -21,9 +21,9 @@ import { type TargetInput, TargetInput as TargetSchema } from '../../src/schema/
 import { createAppender, type Appender } from '../../src/streams/append.ts';
 import type { NewEvent } from '../../src/streams/derive.ts';
 import { createTargets, type Targets } from '../../src/targets/targets.ts';
+import { visitsIdOf } from '../../src/temporal/startVisits.ts';
 import {
   createWorkflowClient,
-  visitsIdOf,
   workflowIdOf,
   type Workflows,
 } from '../../src/temporal/workflowClient.ts';

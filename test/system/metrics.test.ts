@@ -103,6 +103,9 @@ test('what was appended, delivered and refused is counted, and each consumer sho
   expect(find(api, 'millrace_consumer_lag_seconds', { consumer: failing })).toBeGreaterThan(0);
   expect(find(api, 'millrace_all_lag_entries')).toBeGreaterThanOrEqual(50);
   expect(find(sender, 'millrace_in_flight_requests')).toBeGreaterThanOrEqual(0);
+  expect(find(sender, 'millrace_temporal_calls_limit')).toBeGreaterThan(0);
+  expect(find(sender, 'millrace_temporal_calls_waiting')).toBe(0);
+  expect(find(sender, 'millrace_temporal_call_failures_total')).toBe(0);
 });
 
 test('no more consumers than allowed have series of their own, those in trouble first, and sums hold for all', async () => {

@@ -130,7 +130,7 @@ test('a visited consumer is paused, moved, edited and deleted as any other', asy
   expect(await give({ kind: 'resume' })).toMatchObject({ ok: true });
   await until(() => receiver.received.length === 3);
 
-  await until(async () => (await cursorOf(world, id)).idle === false);
+  await until(async () => !(await cursorOf(world, id)).idle);
   expect(await give({ kind: 'seek', to: 'beginning' })).toMatchObject({ ok: true });
   await until(() => receiver.received.length === 6);
   expect(await give({ kind: 'delete' })).toMatchObject({ ok: true });

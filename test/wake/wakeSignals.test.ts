@@ -1,41 +1,50 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
 import { createWakeSignals } from '../../src/wake/wakeSignals.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** Signals to consumers that want until they are `served`, as the leader's rows would say. */
-function someSignals(take: () => Promise<void> = async () => undefined) {
+function someSignals(take: (consumerId: string) => Promise<void> = async () => undefined) {
   const wanting = new Map<string, number>();
   const sent: string[] = [];
   let sweeps = 0;
   let warnings = 0;
+  const queue = createPacedQueue({
+    isRefusal: (error) => error instanceof RangeError,
+    random: () => 1,
+    log: { warn: () => void (warnings += 1), info: () => undefined },
+  });
   const signals = createWakeSignals({
     store: {
-      wanting: async () => {
+      wanting: async (limit) => {
         sweeps += 1;
-        return [...wanting].map(([consumerId, wanted]) => ({ consumerId, wanted }));
+        return [...wanting].slice(0, limit).map(([consumerId, wanted]) => ({ consumerId, wanted }));
       },
     },
     signal: (consumerId, wanted) => {
       sent.push(`${consumerId}@${wanted}`);
-      return take();
+      return take(consumerId);
     },
-    log: { warn: () => void (warnings += 1) },
+    queue,
   });
   return {
+    queue,
+    sent,
     want: (consumerId: string, position: number) => {
       wanting.set(consumerId, position);
       signals.want(consumerId, position);
     },
     wantedBefore: (consumerId: string, position: number) => void wanting.set(consumerId, position),
     served: (consumerId: string) => void wanting.delete(consumerId),
-    round: () => signals.round(),
-    /** A round now and after each `everyMs`, until `ms` have passed; what was signalled meanwhile. */
-    rounds: async (ms: number, everyMs: number) => {
+    drop: () => signals.drop(),
+    sweep: () => signals.sweep(),
+    /** A look now and after each `everyMs`, until `ms` have passed; what was signalled meanwhile. */
+    looks: async (ms: number, everyMs: number) => {
       for (let passed = 0; ; passed += everyMs) {
-        await signals.round();
+        await signals.sweep();
         await vi.advanceTimersByTimeAsync(0); // sends
         if (passed >= ms) return sent.splice(0);
         await vi.advanceTimersByTimeAsync(everyMs);
@@ -45,58 +54,109 @@ function someSignals(take: () => Promise<void> = async () => undefined) {
   };
 }
 
-test('what is wanted is signalled with the next round, once, and again after 5 s', async () => {
-  const { want, rounds } = someSignals();
+test('what is wanted is signalled immediately, once, and again after 5 s', async () => {
+  const { want, looks } = someSignals();
   want('c', 7);
-  expect(await rounds(4_800, 200)).toEqual(['c@7']);
-  expect(await rounds(400, 200)).toEqual(['c@7']);
+  expect(await looks(4_800, 200)).toEqual(['c@7']);
+  expect(await looks(400, 200)).toEqual(['c@7']);
 });
 
 test('one that was served is not signalled again, and anew when it wants anew', async () => {
-  const { want, served, rounds } = someSignals();
+  const { want, served, looks } = someSignals();
   want('c', 7);
-  expect(await rounds(0, 200)).toEqual(['c@7']);
+  expect(await looks(0, 200)).toEqual(['c@7']);
   served('c');
-  expect(await rounds(20_000, 1_000)).toEqual([]);
+  expect(await looks(20_000, 1_000)).toEqual([]);
   want('c', 9);
-  expect(await rounds(0, 200)).toEqual(['c@9']);
+  expect(await looks(0, 200)).toEqual(['c@9']);
 });
 
 test('one that wants something new is signalled immediately, however soon after its last signal', async () => {
-  const { want, rounds } = someSignals();
+  const { want, looks } = someSignals();
   want('c', 7);
-  await rounds(0, 200);
+  await looks(0, 200);
   want('c', 8);
-  expect(await rounds(0, 200)).toEqual(['c@8']);
+  expect(await looks(0, 200)).toEqual(['c@8']);
 });
 
 test('what was wanted before this process led is found by looking, once a second', async () => {
-  const { wantedBefore, rounds, counts } = someSignals();
-  await rounds(0, 100);
+  const { wantedBefore, looks, counts } = someSignals();
+  await looks(0, 100);
   wantedBefore('c', 7);
-  expect(await rounds(800, 100)).toEqual([]);
-  expect(await rounds(200, 100)).toEqual(['c@7']);
+  expect(await looks(800, 100)).toEqual([]);
+  expect(await looks(200, 100)).toEqual(['c@7']);
   expect(counts().sweeps).toBe(2);
 });
 
 test('a signal that its workflow did not take is told of and repeated after a second', async () => {
-  const { want, rounds, counts } = someSignals(() => Promise.reject(new Error('away')));
+  const { want, looks, counts } = someSignals(() => Promise.reject(new Error('away')));
   want('c', 7);
-  expect(await rounds(3_000, 1_000)).toEqual(['c@7', 'c@7', 'c@7', 'c@7']);
-  expect(counts().warnings).toBe(4);
+  expect(await looks(2_000, 1_000)).toEqual(['c@7', 'c@7', 'c@7']);
+  expect(counts().warnings).toBe(1);
 });
 
-test('a round does not wait for signals, and sends 32 at a time', async () => {
-  let underWay = 0;
+test('one whose signal takes long is not signalled beside it, and the next time 5 s after its answer', async () => {
   const taken = Promise.withResolvers<void>();
-  const { want, round } = someSignals(() => {
-    underWay += 1;
-    return taken.promise;
-  });
-  for (let n = 0; n < 100; n += 1) want(`c${n}`, n);
-  await round();
-  expect(underWay).toBe(32);
+  const { want, looks } = someSignals(() => taken.promise);
+  want('c', 7);
+  expect(await looks(20_000, 1_000)).toEqual(['c@7']);
   taken.resolve();
-  await vi.advanceTimersByTimeAsync(0);
-  expect(underWay).toBe(100);
+  expect(await looks(4_000, 1_000)).toEqual([]);
+  expect(await looks(2_000, 1_000)).toEqual(['c@7']);
+});
+
+test('one that waits for its turn and is served meanwhile is not signalled', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { want, served, looks, queue } = someSignals(() => gate.promise);
+  for (let n = 0; n < 20; n += 1) want(`c${n}`, n);
+  expect(await looks(0, 200)).toHaveLength(8);
+  for (let n = 8; n < 19; n += 1) served(`c${n}`);
+  await looks(1_000, 1_000);
+  expect(queue.reading.waiting).toBe(1);
+  gate.resolve();
+  expect(await looks(0, 200)).toEqual(['c19@19']);
+});
+
+test('when another process leads, what waits is not signalled by this one; when it leads again, it is', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { want, looks, drop, queue } = someSignals((id) =>
+    id === 'c9' ? Promise.resolve() : gate.promise,
+  );
+  for (let n = 0; n < 10; n += 1) want(`c${n}`, n);
+  queue.put({ key: 'something else', isRepetition: false, act: () => Promise.resolve() });
+  drop();
+  expect(queue.reading.waiting).toBe(1);
+  gate.resolve();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(queue.has('something else')).toBe(false);
+  expect((await looks(1_000, 1_000)).slice(8).sort()).toEqual(['c8@8', 'c9@9']);
+});
+
+test('one whose signals failed goes before those that are only repeated', async () => {
+  const gate = Promise.withResolvers<void>();
+  const take: Record<string, () => Promise<void>> = {
+    old: () => Promise.resolve(),
+    new: () => Promise.reject(new RangeError('refused')),
+  };
+  const { want, looks } = someSignals((id) => (take[id] ?? (() => gate.promise))());
+  want('old', 1);
+  await looks(4_000, 1_000);
+  want('new', 2);
+  await looks(0, 1_000);
+  for (let n = 0; n < 10; n += 1) want(`busy${n}`, n); // so that the others wait for a turn
+  await looks(2_000, 1_000);
+  gate.resolve();
+  const sent = await looks(0, 1_000);
+  expect(sent.filter((one) => !one.startsWith('busy'))).toEqual(['new@2', 'old@1']);
+});
+
+test('more than are read at a look are signalled once each, too', async () => {
+  const { want, served, looks } = someSignals(async (consumerId) => {
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    setTimeout(() => served(consumerId), 2_500);
+  });
+  for (let n = 0; n < 5_000; n += 1) want(`c${n}`, n);
+  const sent = await looks(7_000, 1_000);
+  expect(new Set(sent).size).toBe(5_000);
+  expect(sent).toHaveLength(5_000);
 });

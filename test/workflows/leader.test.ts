@@ -6,6 +6,7 @@ import { openDb } from '../../src/db/db.ts';
 import { createListener } from '../../src/db/listener.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { createLeaderStore, type LeaderStore } from '../../src/wake/leaderStore.ts';
+import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
 import { startWake, type Wake } from '../../src/wake/wake.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
@@ -23,6 +24,7 @@ function openLeader(url: string, holder: string): Leader {
   const db = openDb({ url, onError: () => undefined });
   const listener = createListener({ url, log });
   const told: string[] = [];
+  const queue = createPacedQueue({ isRefusal: () => false, log });
   const wake = startWake({
     store: createLeaderStore(db, 'drain'),
     pages: createPages(db),
@@ -30,6 +32,7 @@ function openLeader(url: string, holder: string): Leader {
     holder,
     visits: false,
     signal: async (consumerId) => void told.push(consumerId),
+    queue,
     pollMs: 100,
     log,
   });
@@ -38,6 +41,7 @@ function openLeader(url: string, holder: string): Leader {
     told,
     [Symbol.asyncDispose]: async () => {
       await wake[Symbol.asyncDispose]();
+      await queue.close();
       await listener.close();
       await db.close();
     },

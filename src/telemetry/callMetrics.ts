@@ -1,0 +1,31 @@
+import type { Metrics } from './metrics.ts';
+
+/** What the queue of calls of Temporal says of itself. */
+export interface CallsReading {
+  limit: number;
+  waiting: number;
+  failures: number;
+}
+
+/** Adds how many calls of Temporal may be under way, how many wait for that, and how many have failed. */
+export function showCalls(metrics: Metrics, read: () => CallsReading): void {
+  metrics.gauge(
+    'millrace_temporal_calls_limit',
+    'How many calls of Temporal may be under way among those that keep its pace',
+    () => read().limit,
+  );
+  metrics.gauge(
+    'millrace_temporal_calls_waiting',
+    'Calls of Temporal that wait for their turn',
+    () => read().waiting,
+  );
+  const name = 'millrace_temporal_call_failures_total';
+  const help = 'Calls of Temporal that have failed among those that keep its pace';
+  metrics.register({
+    name,
+    get: () => {
+      const values = [{ labels: {}, value: read().failures }];
+      return Promise.resolve({ name, help, type: 'counter', values });
+    },
+  });
+}

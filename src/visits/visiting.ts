@@ -1,0 +1,78 @@
+import type { Drain } from '../delivery/drainContext.ts';
+import { isBusy } from './busyness.ts';
+
+/** The consumers that a lane is the sender of. */
+export interface Visiting {
+  /** Adds the sender of a consumer. */
+  add(consumerId: string, drain: Drain): void;
+  remove(consumerId: string): void;
+  /** Does what is due; returns the consumers that stay busy, and so are worth a drain of their own. */
+  tick(now: number): string[];
+  /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
+  yieldAll(): void;
+  yieldOne(consumerId: string): void;
+  /** Ends those that have been quiet for longest, up to `count`. */
+  endQuietest(count: number): void;
+  readonly size: number;
+}
+
+interface Visit {
+  drain: Drain;
+  /** Since when its sender has not been quiet, monotonic ms, and how much had settled by then. */
+  busySince: number | null;
+  settledBefore: number;
+}
+
+/** Creates an empty set. */
+export function createVisiting(): Visiting {
+  const visits = new Map<string, Visit>();
+
+  function tick(now: number): string[] {
+    const busy: string[] = [];
+    for (const [consumerId, visit] of visits) {
+      if (now < visit.drain.restsUntil) continue; // nearly all of them
+      visit.drain.tick(now);
+      if (staysBusy(visit, now)) busy.push(consumerId);
+    }
+    return busy;
+  }
+
+  function staysBusy(visit: Visit, now: number): boolean {
+    const { drain } = visit;
+    if (drain.quietSince !== null) {
+      visit.busySince = null;
+      return false;
+    }
+    if (visit.busySince === null) {
+      visit.busySince = now;
+      visit.settledBefore = drain.settledCount;
+    }
+    const settled = drain.settledCount - visit.settledBefore;
+    return isBusy({ settled, busyMs: now - visit.busySince });
+  }
+
+  function endQuietest(count: number): void {
+    const quiet: { drain: Drain; since: number }[] = [];
+    for (const { drain } of visits.values()) {
+      if (drain.quietSince !== null) quiet.push({ drain, since: drain.quietSince });
+    }
+    quiet.sort((a, b) => a.since - b.since);
+    for (const { drain } of quiet.slice(0, count)) drain.stop('idle');
+  }
+
+  return {
+    add: (consumerId, drain) => {
+      visits.set(consumerId, { drain, busySince: performance.now(), settledBefore: 0 });
+    },
+    remove: (consumerId) => void visits.delete(consumerId),
+    tick,
+    yieldAll: () => {
+      for (const { drain } of visits.values()) drain.stop('yielded');
+    },
+    yieldOne: (consumerId) => visits.get(consumerId)?.drain.stop('yielded'),
+    endQuietest,
+    get size() {
+      return visits.size;
+    },
+  };
+}
