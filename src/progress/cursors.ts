@@ -51,6 +51,14 @@ export const TAKE_VERSION = `
    where consumer_id = $1 and epoch = $2
   returning consumer_id`;
 
+/** The same for the senders in `i`, each with its own epoch, version and target. */
+export const TAKE_VERSIONS = `
+  update cursors c set seen_version = greatest(c.seen_version, i.version),
+                       seen_target_id = i.target_id, seen_target_version = i.target_version
+    from i
+   where c.consumer_id = i.consumer_id and c.epoch = i.epoch
+  returning c.consumer_id, i.filter_version, i.filter_from`;
+
 /**
  * The part of a statement that ends the epochs of the consumers $1, unless a sender's lease is still running.
  * Those that were visited are visited again.

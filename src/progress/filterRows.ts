@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { Filter } from '../schema/consumer.ts';
-import { END_EPOCH, TAKE_VERSION } from './cursors.ts';
+import { END_EPOCH, TAKE_VERSION, TAKE_VERSIONS } from './cursors.ts';
 
 /** Which versions of its consumer's configuration a sender has taken. */
 export interface Confirmation {
@@ -96,10 +96,7 @@ export async function confirmAll(sql: Sql, taken: Confirmation[]): Promise<void>
         select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[], $5::bigint[], $6::uuid[], $7::bigint[])
           as i(consumer_id, epoch, version, filter_version, filter_from, target_id, target_version)
       ), seen as (
-        update cursors c set seen_version = greatest(c.seen_version, i.version),
-                             seen_target_id = i.target_id, seen_target_version = i.target_version
-          from i where c.consumer_id = i.consumer_id and c.epoch = i.epoch
-        returning c.consumer_id, i.filter_version, i.filter_from
+        ${TAKE_VERSIONS}
       )
       update filter_versions f set filter_from = seen.filter_from
         from seen

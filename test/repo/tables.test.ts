@@ -46,6 +46,11 @@ const NAMED_LATER = '*';
 /** What other files write, and why they may. */
 const BESIDE: { file: string; tables: string; why: string }[] = [
   {
+    file: 'progress/leases.ts',
+    tables: 'cursors',
+    why: 'takes and releases leases, of one cursor or of many',
+  },
+  {
     file: 'streams/rollUp.ts',
     tables: 'syncs streams',
     why: 'counts of events are its own columns, and rolled_up: up to where they are counted',
