@@ -18,13 +18,15 @@ import { MEMORY_VARIABLES, memory } from './memory.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
+import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { wakes } from './wake.ts';
 
 const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|poison|neighbour|memory|consumers|console|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
-  --profile DIR  CPU profiles of the API and the worker go there`;
+  --profile DIR  CPU profiles of the API and the worker go there
+  --rehearsal    on the production set-up that npm run rehearse starts`;
 
 interface Size {
   entries: number;
@@ -63,7 +65,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${USAGE}\n`);
     return 2;
   }
-  const { names, size, profileDir } = asked;
+  const { names, size, profileDir, open } = asked;
   const interrupted = Promise.withResolvers<never>();
   interrupted.promise.catch(() => undefined); // raced below
   stop.signal.addEventListener('abort', () => interrupted.reject(stop.signal.reason as Error));
@@ -81,7 +83,7 @@ async function main(): Promise<number> {
     // Each measurement gets an installation of its own, so that none measures what another has left.
     const variables = name === 'memory' ? MEMORY_VARIABLES : {};
     const { signal } = stop;
-    await using installation = await openInstallation({ profileDir, variables, signal });
+    await using installation = await open({ profileDir, variables, signal });
     ({ settings } = installation);
     const part = PARTS[name] as (typeof PARTS)[string];
     const disk = await probeDisk();
@@ -117,7 +119,14 @@ function startOthers(): () => Figure[] {
   };
 }
 
-function readArguments(): { names: string[]; size: Size; profileDir: string | null } | null {
+interface Asked {
+  names: string[];
+  size: Size;
+  profileDir: string | null;
+  open: typeof openInstallation;
+}
+
+function readArguments(): Asked | null {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
@@ -125,6 +134,7 @@ function readArguments(): { names: string[]; size: Size; profileDir: string | nu
         entries: { type: 'string', default: '100000' },
         runs: { type: 'string', default: '2' },
         profile: { type: 'string' },
+        rehearsal: { type: 'boolean', default: false },
       },
     });
     const all = Object.keys(PARTS);
@@ -134,7 +144,8 @@ function readArguments(): { names: string[]; size: Size; profileDir: string | nu
       names.every((name) => all.includes(name)) && isCount(size.entries) && isCount(size.runs);
     if (!good) return null;
     const profileDir = values.profile === undefined ? null : resolve(values.profile);
-    return { names: names.length === 0 ? USUAL : names, size, profileDir };
+    const open = values.rehearsal ? openRehearsal : openInstallation;
+    return { names: names.length === 0 ? USUAL : names, size, profileDir, open };
   } catch {
     return null; // an option that does not exist
   }
