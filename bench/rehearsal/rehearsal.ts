@@ -98,7 +98,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
       ) as Places['temporalPorts'],
       dynamicConfigFile: join(folder, 'dynamic-config.yaml'),
       schema: programs.schema,
-      temporalConfigFile: join(folder, 'temporal.toml'),
+      temporalConfigFile: join(folder, 'no-temporal.toml'),
       dataDir: await openDataDir(join(folder, 'data')),
     };
     const compose = readCompose(
@@ -155,7 +155,6 @@ async function prepareFolder(folder: string, temporal: string): Promise<void> {
   await noteRunning(folder, null);
   await mkdir(join(folder, 'logs'));
   await mkdir(join(folder, 'bin'));
-  await writeFile(join(folder, 'temporal.toml'), '');
   if (temporal !== 'temporal') await symlink(temporal, join(folder, 'bin', 'temporal'));
 }
 

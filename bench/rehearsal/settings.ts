@@ -10,7 +10,7 @@ export interface Places {
   dynamicConfigFile: string;
   /** The folder of Temporal's schema, which an image has in /etc/temporal/schema. */
   schema: string;
-  /** An empty file in place of the user's own configuration of Temporal's tools. */
+  /** Does not exist, so that the user's own configuration of Temporal's tools is not read. */
   temporalConfigFile: string;
   dataDir: string;
 }

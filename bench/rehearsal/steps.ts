@@ -157,7 +157,10 @@ async function killAndTakeOver(
   appendMany: () => Promise<void>,
 ): Promise<string> {
   receiver.respond = (received, response) => {
-    setTimeout(() => accept(received, response), SLOW_MS);
+    setTimeout(() => {
+      accept(received, response);
+      received.status = response.statusCode;
+    }, SLOW_MS);
   };
   const before = receiver.received.length;
   await appendMany();

@@ -37,7 +37,6 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   child.once('error', (error) => (failure = String(error)));
   child.once('exit', (code, signal) => (failure ??= `it ended with ${signal ?? code}`));
   const { pid } = child;
-  const identity = pid === undefined ? null : identityOf(pid);
   const up = await until(
     async () => failure !== null || signal.aborted || (await answers(address)),
     START_MS,
@@ -47,6 +46,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     child.kill('SIGKILL');
     throw new Error(`it did not start: ${failure ?? `no answer within ${START_MS / 1_000} s`}`);
   }
+  const identity = identityOf(pid);
   const ours = (one: number): boolean => identity !== null && identityOf(one) === identity;
   return {
     pid,

@@ -44,7 +44,7 @@ const places: Places = {
   },
   dynamicConfigFile: '/r/dynamic-config.yaml',
   schema: '/cache/schema',
-  temporalConfigFile: '/r/temporal.toml',
+  temporalConfigFile: '/r/no-temporal.toml',
   dataDir: '/r/data',
 };
 
