@@ -72,15 +72,15 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
   const file = await readFile(new URL('docker-compose.yml', ROOT), 'utf8');
   const version = readCompose(file, {}).temporalVersion;
   const programs = await findPrograms({ version, env, say, signal });
-  const temporal = await findTemporal({ env, say });
-  await ensureConsole(say);
+  const timer = createTimer(say);
+  const temporal = await timer.named('The temporal CLI', null, () => findTemporal({ env, say }));
+  await timer.named('The console', null, () => ensureConsole(say));
   await sweep(say);
 
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), PREFIX));
   let keeps = true; // until everything has started
   started.defer(() => (keeps ? noteStopped(folder) : rm(folder, { recursive: true, force: true })));
-  const timer = createTimer(say, folder);
   const site: Site = { ...options, folder, timer, started, logs: {} };
   try {
     await prepareFolder(folder, temporal);

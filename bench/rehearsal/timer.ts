@@ -7,14 +7,14 @@ export class PartFailed extends Error {
 export interface Timer {
   /** Seconds, by part. */
   seconds: Record<string, number>;
-  /** Says how long `work` took, or throws `PartFailed`. */
+  /** Says how long `work` took, or throws `PartFailed`; `logFile` is null where the error itself names it. */
   time<T>(what: string, logFile: string | null, work: () => Promise<T>): Promise<T>;
   /** The same without a word about the time. */
   named<T>(what: string, logFile: string | null, work: () => Promise<T>): Promise<T>;
 }
 
-/** Creates a timer; parts without a log of their own are in `folder`. */
-export function createTimer(say: (line: string) => void, folder: string): Timer {
+/** Creates a timer that says what it measures. */
+export function createTimer(say: (line: string) => void): Timer {
   const seconds: Record<string, number> = {};
 
   async function named<T>(
@@ -27,9 +27,8 @@ export function createTimer(say: (line: string) => void, folder: string): Timer 
     } catch (cause) {
       if (cause instanceof PartFailed) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new PartFailed(`${what} failed: ${why}. Its log is ${logFile ?? `in ${folder}`}`, {
-        cause,
-      });
+      const log = logFile === null ? '' : `. Its log is ${logFile}`;
+      throw new PartFailed(`${what} failed: ${why}${log}`, { cause });
     }
   }
 
