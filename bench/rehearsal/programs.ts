@@ -50,7 +50,7 @@ export async function findPrograms(options: ProgramsOptions): Promise<Programs> 
   const log = join(cacheDir, `${name}.log`);
   const begun = performance.now();
   options.say(
-    `Building the Temporal server ${options.version} with Go (once, some six minutes on two cores) into ${folder}; log: ${log}`,
+    `Building the Temporal server ${options.version} with Go (once, which takes some minutes) into ${folder}; log: ${log}`,
   );
   const draft = await mkdtemp(join(cacheDir, 'build-'));
   try {
