@@ -19,6 +19,7 @@ import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
 import { quiet } from './quiet.ts';
+import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { wakes } from './wake.ts';
 
 const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|quiet|poison|neighbour|memory|consumers|console|all]…
@@ -27,7 +28,9 @@ const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse
   --runs N       of each side of a ratio (2)
   --consumers N  that \`quiet\` creates (2000)
   --rate N       entries a second that \`quiet\` spreads over them (200)
-  --profile DIR  CPU profiles of the API and the worker go there`;
+  --lanes N      of visits (0)
+  --profile DIR  CPU profiles of the API and the worker go there
+  --rehearsal    on the production set-up that npm run rehearse starts`;
 
 interface Size {
   entries: number;
@@ -69,7 +72,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${USAGE}\n`);
     return 2;
   }
-  const { names, size, profileDir } = asked;
+  const { names, size, lanes, profileDir, open } = asked;
   const interrupted = Promise.withResolvers<never>();
   interrupted.promise.catch(() => undefined); // raced below
   stop.signal.addEventListener('abort', () => interrupted.reject(stop.signal.reason as Error));
@@ -85,9 +88,12 @@ async function main(): Promise<number> {
   let settings: Record<string, string> = {};
   for (const name of names) {
     // Each measurement gets an installation of its own, so that none measures what another has left.
-    const variables = name === 'memory' ? MEMORY_VARIABLES : {};
+    const variables = {
+      MILLRACE_VISIT_LANES: lanes,
+      ...(name === 'memory' ? MEMORY_VARIABLES : {}),
+    };
     const { signal } = stop;
-    await using installation = await openInstallation({ profileDir, variables, signal });
+    await using installation = await open({ profileDir, variables, signal });
     ({ settings } = installation);
     const part = PARTS[name] as (typeof PARTS)[string];
     const disk = await probeDisk();
@@ -123,7 +129,15 @@ function startOthers(): () => Figure[] {
   };
 }
 
-function readArguments(): { names: string[]; size: Size; profileDir: string | null } | null {
+interface Asked {
+  names: string[];
+  size: Size;
+  lanes: string;
+  profileDir: string | null;
+  open: typeof openInstallation;
+}
+
+function readArguments(): Asked | null {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
@@ -132,7 +146,9 @@ function readArguments(): { names: string[]; size: Size; profileDir: string | nu
         runs: { type: 'string', default: '2' },
         consumers: { type: 'string', default: '2000' },
         rate: { type: 'string', default: '200' },
+        lanes: { type: 'string', default: '0' },
         profile: { type: 'string' },
+        rehearsal: { type: 'boolean', default: false },
       },
     });
     const all = Object.keys(PARTS);
@@ -144,9 +160,11 @@ function readArguments(): { names: string[]; size: Size; profileDir: string | nu
       rate: Number(values.rate),
     };
     const good = names.every((name) => all.includes(name)) && Object.values(size).every(isCount);
-    if (!good) return null;
+    if (!good || !/^\d{1,2}$/u.test(values.lanes)) return null;
     const profileDir = values.profile === undefined ? null : resolve(values.profile);
-    return { names: names.length === 0 ? USUAL : names, size, profileDir };
+    const open = values.rehearsal ? openRehearsal : openInstallation;
+    const chosen = names.length === 0 ? USUAL : names;
+    return { names: chosen, size, lanes: values.lanes, profileDir, open };
   } catch {
     return null; // an option that does not exist
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client as Temporal, Connection } from '@temporalio/client';
 import { Client } from 'pg';
 
-import { startStack } from '../../src/embedded/stack.ts';
+import { startStack, type Stack } from '../../src/embedded/stack.ts';
 import type { Consumer, ConsumerInput } from '../../src/schema/consumer.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
@@ -68,6 +68,18 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     say: (line) => process.stderr.write(`  ${line}\n`),
   });
   started.defer(() => stack.stop());
+  return await installationOn(stack, endpoint, started);
+}
+
+/** A Millrace that runs. */
+export type Running = Pick<Stack, 'url' | 'apiKey' | 'databaseUrl' | 'temporal' | 'processes'>;
+
+/** What a bench needs of a Millrace that runs. Disposing of it disposes of all that was started. */
+export async function installationOn(
+  stack: Running,
+  endpoint: Endpoint,
+  started: AsyncDisposableStack,
+): Promise<Installation> {
   const sql = new Client({ connectionString: stack.databaseUrl, application_name: 'bench' });
   await sql.connect();
   started.defer(() => sql.end());
@@ -75,17 +87,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   started.defer(() => connection.close());
   const temporal = new Temporal({ connection, namespace: stack.temporal.namespace });
 
-  async function api<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
-    const response = await fetch(`${stack.url}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${stack.apiKey}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-    return (text === '' ? null : JSON.parse(text)) as Answer;
-  }
-
+  const api = callerOf(stack);
   const target = await api<Target>('POST', '/v1/targets', {
     name: 'bench',
     base_url: endpoint.url,
@@ -135,13 +137,22 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   };
 }
 
+/** Makes requests to an API; they throw unless they are answered 2xx. */
+export function callerOf({ url, apiKey }: Pick<Running, 'url' | 'apiKey'>): Installation['api'] {
+  return async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return (text === '' ? null : JSON.parse(text)) as Answer;
+  };
+}
+
 /** An environment with only what is needed to find programs, so that no setting of the user changes the figures. */
 function environment(folder: string, options: InstallationOptions): NodeJS.ProcessEnv {
-  const { profileDir, variables = {} } = options;
-  const node = [
-    ...(profileDir === null ? [] : [`--cpu-prof --cpu-prof-dir=${JSON.stringify(profileDir)}`]),
-    ...(variables['NODE_OPTIONS'] === undefined ? [] : [variables['NODE_OPTIONS']]),
-  ];
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   return {
     ...(PATH === undefined ? {} : { PATH }),
@@ -151,9 +162,20 @@ function environment(folder: string, options: InstallationOptions): NodeJS.Proce
     MILLRACE_DATA_DIR: join(folder, 'data'),
     MILLRACE_ALERT_EMAIL: 'bench@example.com',
     LOG_LEVEL: 'error',
-    ...variables,
-    ...(node.length === 0 ? {} : { NODE_OPTIONS: node.join(' ') }),
+    ...variablesOf(options),
   };
+}
+
+/** The further variables, with those that make Node write profiles. */
+export function variablesOf({
+  profileDir,
+  variables = {},
+}: InstallationOptions): NodeJS.ProcessEnv {
+  const node = [
+    ...(profileDir === null ? [] : [`--cpu-prof --cpu-prof-dir=${JSON.stringify(profileDir)}`]),
+    ...(variables['NODE_OPTIONS'] === undefined ? [] : [variables['NODE_OPTIONS']]),
+  ];
+  return { ...variables, ...(node.length === 0 ? {} : { NODE_OPTIONS: node.join(' ') }) };
 }
 
 async function readSettings(sql: Client): Promise<Record<string, string>> {

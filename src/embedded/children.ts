@@ -1,4 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -30,6 +31,8 @@ export interface ChildOptions {
   file: URL;
   /** Called at each start. */
   env: () => NodeJS.ProcessEnv;
+  /** Gets stdout and stderr; without it they go to those of this process. */
+  logFile?: string;
   say: (line: string) => void;
 }
 
@@ -65,11 +68,15 @@ export function keepChild(options: ChildOptions): Child {
 
   async function runOnce(): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>();
+    const log = options.logFile === undefined ? null : openSync(options.logFile, 'a', 0o600);
+    const output = log ?? 'inherit';
+    const stdio: StdioOptions = ['ignore', output, output, 'ipc'];
     const child = spawn(
       process.execPath,
       ['--import', FOLLOW_PARENT, fileURLToPath(options.file)],
-      { env: options.env(), detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+      { env: options.env(), detached: true, stdio },
     );
+    if (log !== null) closeSync(log); // the child has its own
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
     current = child;

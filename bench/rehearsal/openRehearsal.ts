@@ -1,0 +1,28 @@
+import { startEndpoint } from '../instruments/endpoint.ts';
+import {
+  installationOn,
+  variablesOf,
+  type Installation,
+  type InstallationOptions,
+} from '../instruments/installation.ts';
+import { startRehearsal } from './rehearsal.ts';
+
+const WORKERS = 2;
+
+/**
+ * Starts the production set-up and an endpoint, in the place of `openInstallation`: Temporal is a server
+ * on Postgres, and there are two APIs, of which `url` is the first, and two workers.
+ */
+export async function openRehearsal(options: InstallationOptions): Promise<Installation> {
+  await using started = new AsyncDisposableStack();
+  const endpoint = started.use(await startEndpoint());
+  const rehearsal = await startRehearsal({
+    env: process.env,
+    workers: WORKERS,
+    variables: variablesOf(options),
+    signal: options.signal,
+    say: (line) => process.stderr.write(`  ${line}\n`),
+  });
+  started.defer(() => rehearsal.stop());
+  return await installationOn(rehearsal, endpoint, started);
+}
