@@ -1,16 +1,15 @@
 import type { Drain } from '../delivery/drainContext.ts';
 import { isBusy } from './busyness.ts';
 
-/** The consumers that a lane is the sender of. */
+/** The senders of a lane, each named by a key. */
 export interface Visiting {
-  /** Adds the sender of a consumer. */
-  add(consumerId: string, drain: Drain): void;
-  remove(consumerId: string): void;
-  /** Does what is due; returns the consumers that stay busy, and so are worth a drain of their own. */
+  add(key: string, drain: Drain): void;
+  remove(key: string): void;
+  /** Does what is due; returns those whose consumers stay busy, and so are worth a drain of their own. */
   tick(now: number): string[];
   /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
   yieldAll(): void;
-  yieldOne(consumerId: string): void;
+  yieldOne(key: string): void;
   /** Ends those that have been quiet for longest, up to `count`. */
   endQuietest(count: number): void;
   readonly size: number;
@@ -29,10 +28,10 @@ export function createVisiting(): Visiting {
 
   function tick(now: number): string[] {
     const busy: string[] = [];
-    for (const [consumerId, visit] of visits) {
+    for (const [key, visit] of visits) {
       if (now < visit.drain.restsUntil) continue; // nearly all of them
       visit.drain.tick(now);
-      if (staysBusy(visit, now)) busy.push(consumerId);
+      if (staysBusy(visit, now)) busy.push(key);
     }
     return busy;
   }
@@ -61,15 +60,15 @@ export function createVisiting(): Visiting {
   }
 
   return {
-    add: (consumerId, drain) => {
-      visits.set(consumerId, { drain, busySince: performance.now(), settledBefore: 0 });
+    add: (key, drain) => {
+      visits.set(key, { drain, busySince: performance.now(), settledBefore: 0 });
     },
-    remove: (consumerId) => void visits.delete(consumerId),
+    remove: (key) => void visits.delete(key),
     tick,
     yieldAll: () => {
       for (const { drain } of visits.values()) drain.stop('yielded');
     },
-    yieldOne: (consumerId) => visits.get(consumerId)?.drain.stop('yielded'),
+    yieldOne: (key) => visits.get(key)?.drain.stop('yielded'),
     endQuietest,
     get size() {
       return visits.size;

@@ -1,0 +1,174 @@
+import type { Logger } from 'pino';
+
+import { startDrain } from '../delivery/drain.ts';
+import type { Drain, DrainContext } from '../delivery/drainContext.ts';
+import type { DrainEnd } from '../delivery/ending.ts';
+import type { SenderConfig } from '../delivery/senderConfig.ts';
+import type { Lease, Release } from '../progress/lease.ts';
+import { createVisiting } from './visiting.ts';
+import { createVisitProgress } from './visitProgress.ts';
+import type { ToVisit, VisitStore } from './visitStore.ts';
+
+/** The visits of a lane: each is the only sender of one claimed consumer, from its claim to its end. */
+export interface Visits {
+  /** Begins to send to a claimed consumer. The lease holds until `leaseUntil` (monotonic ms). */
+  begin(one: ToVisit, leaseUntil: number): void;
+  /** Does what is due. */
+  tick(): void;
+  /** Ends visits whose consumers have been quiet for longest, up to `count`. */
+  endQuietest(count: number): void;
+  /** Ends all of them, so that other lanes may claim; resolves when everything is stored. */
+  close(): Promise<void>;
+  /** How many there are. */
+  readonly size: number;
+  /** How many have ended with a consumer that goes to a drain of its own. */
+  readonly handedOver: number;
+}
+
+export interface VisitsOptions {
+  /** As for the process's drains, with the connections that visits share. */
+  context: DrainContext;
+  store: VisitStore;
+  /** How long a consumer is visited after its last entry, ms. */
+  lingerMs: number;
+  /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
+  handOver: (consumerId: string, wanted: number) => void;
+  log: Pick<Logger, 'error' | 'warn'>;
+}
+
+/** Creates a lane's visits; there are none yet. */
+export function createVisits(options: VisitsOptions): Visits {
+  const { store, log } = options;
+  const visiting = createVisiting();
+  const leavers = new Set<string>(); // the keys of visits whose consumers are busy
+  const ends = new Set<Promise<void>>();
+  let handedOver = 0;
+  let closing = false;
+  const progress = createVisitProgress(options.context.progress, store, wantsOf);
+  const { lingerMs: idleAfterMs } = options;
+  const context = { ...options.context, progress, idleAfterMs, timeBudgetMs: Infinity };
+
+  function begin(one: ToVisit, leaseUntil: number): void {
+    const ended = untilOver(one, leaseUntil).finally(() => {
+      ends.delete(ended);
+      visiting.remove(keyOf(one));
+      leavers.delete(keyOf(one));
+    });
+    ends.add(ended);
+  }
+
+  /** Sends to a claimed consumer. If even giving it back fails, it is claimed again when its lease is over. */
+  async function untilOver(one: ToVisit, leaseUntil: number): Promise<void> {
+    try {
+      await live(one, leaseUntil);
+    } catch (error) {
+      const fields = { err: error, consumer_id: one.consumerId };
+      log.error(fields, 'a visit ended with an error; the consumer goes to a drain of its own');
+      await giveBack(one).catch((again: unknown) => {
+        log.warn({ ...fields, err: again }, 'a visited consumer could not be given back');
+      });
+    }
+  }
+
+  async function live(one: ToVisit, leaseUntil: number): Promise<void> {
+    const { lease, config } = one;
+    if (closing || config === null || config instanceof Error || !mayVisit(config, lease)) {
+      await giveBack(one);
+      return;
+    }
+    const drain = startVisit(one, config, context, leaseUntil);
+    visiting.add(keyOf(one), drain);
+    after(one, await drain.ended);
+  }
+
+  /** Hints what follows when a visit has ended; what is stored is the truth. */
+  function after(one: ToVisit, { reason, position, parkedDueAt }: DrainEnd): void {
+    const isOver = reason === 'fenced' || (reason === 'idle' && parkedDueAt === null);
+    if (isOver || (reason === 'yielded' && !leavers.has(keyOf(one)))) return;
+    handedOver += 1;
+    options.handOver(one.consumerId, position + 1);
+  }
+
+  /** Ends a claim that no sender took, and hands the consumer over unless the lane closes. */
+  async function giveBack({ consumerId, lease }: ToVisit): Promise<void> {
+    const { epoch, position } = lease;
+    const wants = closing ? 'visit' : 'drain';
+    const unsent = { consumerId, epoch, idle: false, head: 'keep', wants } as const;
+    if (!(await progress.release(unsent)) || closing) return;
+    handedOver += 1;
+    options.handOver(consumerId, position + 1);
+  }
+
+  /** By whom a consumer is sent to next. */
+  function wantsOf(released: Release): Pick<Release, 'wants'> {
+    const { idle, head, parked = false, wants } = released;
+    if (wants !== undefined || (idle && !parked)) return {};
+    const isLeaver = leavers.has(`${released.consumerId}/${released.epoch}`);
+    const goesOn = closing && head === null && !isLeaver && !parked;
+    return { wants: goesOn ? 'visit' : 'drain' };
+  }
+
+  function tick(): void {
+    for (const key of visiting.tick(performance.now())) {
+      leavers.add(key);
+      visiting.yieldOne(key);
+    }
+  }
+
+  return {
+    begin,
+    tick,
+    endQuietest: visiting.endQuietest,
+    close: async () => {
+      closing = true;
+      visiting.yieldAll();
+      await Promise.all(ends);
+    },
+    get size() {
+      return visiting.size;
+    },
+    get handedOver() {
+      return handedOver;
+    },
+  };
+}
+
+/** Names one visit: a lane may claim a consumer again before it has noticed that it has lost it. */
+function keyOf({ consumerId, lease }: ToVisit): string {
+  return `${consumerId}/${lease.epoch}`;
+}
+
+function startVisit(
+  one: ToVisit,
+  config: SenderConfig,
+  context: DrainContext,
+  leaseUntil: number,
+): Drain {
+  return startDrain({
+    context,
+    config,
+    lease: one.lease,
+    leaseUntil,
+    failedAttempts: one.failedAttempts,
+    parkedRows: [],
+    nowMs: context.now,
+    isFresh: true,
+    isConfirmed: isConfirmed(one, config),
+  });
+}
+
+/** Whether a lane sends to the consumer: nothing of it fails or is parked, and no command waits. */
+function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease): boolean {
+  const fails = lease.head !== null || lease.parked || lease.faulted !== null;
+  return !fails && !deleted && !held && status === 'active';
+}
+
+/** Whether the last sender has confirmed what this one begins with. */
+function isConfirmed({ confirmed }: ToVisit, { version, target, filters }: SenderConfig): boolean {
+  return (
+    confirmed.version === version &&
+    confirmed.targetId === target.id &&
+    confirmed.targetVersion === target.version &&
+    filters.every(({ filterFrom }) => filterFrom !== null)
+  );
+}

@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+
+import { claim } from '../../src/progress/leases.ts';
+import { createProgress } from '../../src/progress/progress.ts';
+import { compile } from '../../src/rules/filter.ts';
+import { isBusy } from '../../src/visits/busyness.ts';
+import { together } from '../../src/visits/together.ts';
+import { createRecentKeys } from '../../src/wake/recentKeys.ts';
+import { createUnclaimed } from '../../src/wake/unclaimed.ts';
+import { openConsumersApi } from '../support/consumers.ts';
+
+const LEASE = { holder: 'lane', leaseMs: 8_000, region: 'us-west-2', limit: 10 };
+
+/** A consumer that wants the entry at position 1. */
+async function openWanting() {
+  const opened = await openConsumersApi();
+  const { db } = opened.api;
+  const { id } = await opened.create({ start: 'end' });
+  await db.query({
+    text: 'update cursors set wanted = 1, idle = true where consumer_id = $1',
+    values: [id],
+  });
+  return { db, id, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+}
+
+test('what is wanted is claimed once, with a lease; until it is over no drain takes the cursor', async () => {
+  await using wanting = await openWanting();
+  const { db, id } = wanting;
+  const [first] = await claim(db.pipe, { ...LEASE, lost: false });
+  expect(first).toMatchObject({ consumerId: id, lease: { epoch: 1, waitMs: 0 } });
+  expect(await claim(db.pipe, { ...LEASE, lost: false })).toEqual([]);
+  expect(await claim(db.pipe, { ...LEASE, lost: true })).toEqual([]);
+  const progress = createProgress(db);
+  expect(await progress.acquire(id, 'drain', 8_000)).toBeNull();
+  await db.query(`update cursors set lease_until = clock_timestamp() - interval '1 second'`);
+  expect(await claim(db.pipe, { ...LEASE, lost: true })).toMatchObject([{ lease: { epoch: 2 } }]);
+});
+
+test('one that needs a drain, is held, paused or of another region is not claimed', async () => {
+  for (const not of [
+    'update cursors set needs_drain = true',
+    'update consumers set held = true',
+    `update consumers set status = 'paused'`,
+    `update consumers set region = 'elsewhere'`,
+  ]) {
+    await using wanting = await openWanting();
+    const { db } = wanting;
+    await db.query(not);
+    expect(await claim(db.pipe, { ...LEASE, lost: false }), not).toEqual([]);
+  }
+});
+
+test.each([
+  ['the lane again', 'visit', { wanted: 1, needs_drain: false }],
+  ['a drain of its own', 'drain', { wanted: 1, needs_drain: true }],
+  ['the leader', undefined, { wanted: null, needs_drain: false }],
+] as const)('a visit that is over leaves its consumer to %s', async (_to, wants, left) => {
+  await using wanting = await openWanting();
+  const { db, id } = wanting;
+  await claim(db.pipe, { ...LEASE, lost: false });
+  const released = { consumerId: id, epoch: 1, idle: wants === undefined, head: null } as const;
+  const progress = createProgress(db);
+  expect(await progress.release(wants === undefined ? released : { ...released, wants })).toBe(
+    true,
+  );
+  const { rows } = await db.query('select holder, visited, idle, wanted, needs_drain from cursors');
+  expect(rows).toEqual([{ holder: null, visited: false, idle: true, ...left }]);
+});
+
+test('the workflows of consumers that no lane claims are signalled after 20 s; of those that need a drain at once', () => {
+  const unclaimed = createUnclaimed();
+  const visit = { consumerId: 'a', wanted: 1, needsDrain: false };
+  const drain = { consumerId: 'b', wanted: 1, needsDrain: true };
+  const chosen = (now: number, ...wanting: (typeof visit)[]) =>
+    unclaimed.choose(wanting, now).map((one) => one.consumerId);
+  expect(chosen(0, visit, drain)).toEqual(['b']);
+  expect(chosen(19_999, visit)).toEqual([]);
+  expect(chosen(20_000, visit)).toEqual(['a']);
+  expect(chosen(21_000, { ...visit, wanted: 2 })).toEqual([]); // it was served meanwhile
+  expect(chosen(22_000)).toEqual([]);
+  expect(chosen(50_000, { ...visit, wanted: 2 })).toEqual([]);
+});
+
+test('what a leader has matched lately is found in memory, and what it does not know is left to Postgres', () => {
+  const recent = createRecentKeys();
+  const key = (position: number) => ({
+    position,
+    syncId: position % 2 === 0 ? 'even' : 'odd',
+    collectionId: 'c',
+    event: null,
+  });
+  const even = compile({ syncs: ['even'], collections: ['*'], event_types: ['*'] });
+  recent.begin(10);
+  recent.add([11, 12, 13, 14].map(key));
+  expect(recent.first(9, even)).toBeUndefined();
+  expect(recent.first(10, even)).toBe(12);
+  expect(recent.first(12, even)).toBe(14);
+  expect(recent.first(14, even)).toBeNull();
+  recent.add(Array.from({ length: 30_000 }, (_, index) => key(15 + index)));
+  expect(recent.first(10, even)).toBeUndefined();
+  expect(recent.first(30_010, even)).toBe(30_012);
+});
+
+test('a consumer is busy after 500 entries or 5 s without a pause', () => {
+  expect(isBusy({ settled: 499, busyMs: 4_999 })).toBe(false);
+  expect(isBusy({ settled: 500, busyMs: 0 })).toBe(true);
+  expect(isBusy({ settled: 0, busyMs: 5_000 })).toBe(true);
+});
+
+test('what is asked for within a moment is done together; a failure is the failure of all of it', async () => {
+  const batches: number[][] = [];
+  const double = together({
+    run: async (items: number[]) => {
+      batches.push(items);
+      if (items.includes(13)) throw new Error('13');
+      return items.map((item) => 2 * item);
+    },
+    waitMs: 1,
+    most: 3,
+  });
+  expect(await Promise.all([1, 2, 3, 4].map(double))).toEqual([2, 4, 6, 8]);
+  expect(batches).toEqual([[1, 2, 3], [4]]);
+  const failed = await Promise.allSettled([12, 13].map(double));
+  expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+});
