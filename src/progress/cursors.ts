@@ -41,17 +41,7 @@ export function moveCursors(parked: boolean): string {
     returning c.consumer_id`;
 }
 
-/**
- * The part of a statement that notes that the sender of consumer $1 with epoch $2 has taken version $3,
- * and of the target $6 version $7.
- */
-export const TAKE_VERSION = `
-  update cursors set seen_version = greatest(seen_version, $3),
-                     seen_target_id = $6, seen_target_version = $7
-   where consumer_id = $1 and epoch = $2
-  returning consumer_id`;
-
-/** The same for the senders in `i`, each with its own epoch, version and target. */
+/** The part of a statement that notes which version, and which of its target, each sender in `i` has taken. */
 export const TAKE_VERSIONS = `
   update cursors c set seen_version = greatest(c.seen_version, i.version),
                        seen_target_id = i.target_id, seen_target_version = i.target_version

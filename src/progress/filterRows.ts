@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { Filter } from '../schema/consumer.ts';
-import { END_EPOCH, TAKE_VERSION, TAKE_VERSIONS } from './cursors.ts';
+import { END_EPOCH, TAKE_VERSIONS } from './cursors.ts';
 
 /** Which versions of its consumer's configuration a sender has taken. */
 export interface Confirmation {
@@ -66,31 +66,13 @@ export async function keepNewestFilter(
   });
 }
 
-/** Notes what a sender has taken, unless it is fenced; versions new to it apply above `filterFrom` from now on. */
-export async function confirm(sql: Sql, taken: Confirmation): Promise<void> {
+/**
+ * Notes what senders have taken, unless they are fenced, in one statement; versions new to a sender apply
+ * above its `filterFrom` from now on.
+ */
+export async function confirm(sql: Sql, taken: Confirmation[]): Promise<void> {
   await sql.query({
     name: 'confirm',
-    text: `
-      with seen as (${TAKE_VERSION})
-      update filter_versions f set filter_from = $5
-        from seen
-       where f.consumer_id = seen.consumer_id and f.filter_from is null and f.version <= $4`,
-    values: [
-      taken.consumerId,
-      taken.epoch,
-      taken.version,
-      taken.filterVersion,
-      taken.filterFrom,
-      taken.target.id,
-      taken.target.version,
-    ],
-  });
-}
-
-/** The same for many senders, in one statement. */
-export async function confirmAll(sql: Sql, taken: Confirmation[]): Promise<void> {
-  await sql.query({
-    name: 'confirm all',
     text: `
       with i as (
         select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[], $5::bigint[], $6::uuid[], $7::bigint[])

@@ -36,7 +36,7 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
   return {
     acquire: (consumerId, holder, leaseMs) => acquire(db.pipe, consumerId, holder, leaseMs),
     commit: (rows, leaseMs) => commit(db.pipe, rows, leaseMs),
-    confirm: (taken) => confirm(db.pipe, taken),
+    confirm: (taken) => confirm(db.pipe, [taken]),
     release: async (released) => (await release(db.pipe, [released])).has(released.consumerId),
     amendFailure: (amended) => amendFailure(db.pipe, amended),
     versions: (consumerId) => versions(db.pipe, consumerId),

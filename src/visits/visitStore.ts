@@ -1,7 +1,7 @@
 import type { Pipe } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
 import { loadSenderConfigs, type SenderConfig } from '../delivery/senderConfig.ts';
-import { confirmAll, type Confirmation } from '../progress/filterRows.ts';
+import { confirm, type Confirmation } from '../progress/filterRows.ts';
 import type { Release } from '../progress/lease.ts';
 import { claim, release, type Claim, type Claimed } from '../progress/leases.ts';
 import { failedAttemptsOf } from '../progress/progress.ts';
@@ -54,6 +54,6 @@ export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitS
       const done = await release(pipe, released);
       return released.map(({ consumerId }) => done.has(consumerId));
     },
-    confirm: (taken) => confirmAll(pipe, taken),
+    confirm: (taken) => confirm(pipe, taken),
   };
 }
