@@ -5,6 +5,7 @@ import type { Drain, DrainContext } from '../delivery/drainContext.ts';
 import type { DrainEnd } from '../delivery/ending.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Lease, Release } from '../progress/lease.ts';
+import { QuietSender } from './quietSender.ts';
 import { createVisiting } from './visiting.ts';
 import { createVisitProgress } from './visitProgress.ts';
 import type { ToVisit, VisitStore } from './visitStore.ts';
@@ -144,10 +145,12 @@ function startVisit(
   context: DrainContext,
   leaseUntil: number,
 ): Drain {
+  const { lease } = one;
+  if (beginsQuietly(one, config)) return new QuietSender({ context, config, lease, leaseUntil });
   return startDrain({
     context,
     config,
-    lease: one.lease,
+    lease,
     leaseUntil,
     failedAttempts: one.failedAttempts,
     parkedRows: [],
@@ -155,6 +158,13 @@ function startVisit(
     isFresh: true,
     isConfirmed: isConfirmed(one, config),
   });
+}
+
+/** Whether a quiet sender will do at the beginning: nothing is left of earlier failures, edits or limits. */
+function beginsQuietly(one: ToVisit, config: SenderConfig): boolean {
+  const { ahead, ramp } = one.lease;
+  const isClean = ahead.length === 0 && !ramp && one.failedAttempts.size === 0;
+  return isClean && config.target.rateLimit === null && isConfirmed(one, config);
 }
 
 /** Whether a lane sends to the consumer: nothing of it fails or is parked, and no command waits. */
