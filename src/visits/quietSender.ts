@@ -5,33 +5,32 @@ import { createFilterStack, type FilterStack } from '../delivery/filterStack.ts'
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { WebhookSender } from '../egress/webhookSender.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
-import { TIMES } from '../flow/budget.ts';
 import { emptyBatch } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { Batch, Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
-import type { Tail } from '../streams/tail.ts';
 import { Inheritance } from './inheritance.ts';
+import { WaitingEntries } from './waitingEntries.ts';
 
 /** What a quiet sender begins with. */
 export interface QuietSenderOptions {
   context: DrainContext;
-  /** As the last sender has confirmed it. */
   config: SenderConfig;
+  /** Whether the last sender has confirmed the same configuration. */
+  isConfirmed: boolean;
   /** Nothing fails or is parked, and nothing has settled above its position. */
   lease: Lease;
   /** When the lease ends, monotonic ms. */
   leaseUntil: number;
+  /** Called when it no longer rests. */
+  stirred: () => void;
 }
 
-/** More entries than this at once are a drain's to send. */
-const MOST_WAITING = 16;
-/** So many entries are looked at in one go. */
-const PAGE = 1_000;
 const NOTHING: Batch = emptyBatch();
 const NONE: never[] = [];
+const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries again';
 
 /**
  * The sender of one quiet consumer. It sends an entry at a time, and costs little more than its requests:
@@ -42,28 +41,23 @@ const NONE: never[] = [];
 export class QuietSender implements Drain, Committing {
   readonly consumerId: string;
   readonly #context: DrainContext;
+  readonly #stirred: () => void;
   readonly #config: SenderConfig;
   readonly #lease: Lease;
-  readonly #tail: Tail;
   readonly #filters: FilterStack;
   readonly #sender: WebhookSender<Outgoing>;
   readonly #unfollow: () => void;
   readonly #end = Promise.withResolvers<DrainEnd>();
   readonly #again = (): void => this.#look(0);
   #leaseUntil: number;
-  /** Everything up to here has been looked at. */
-  #readTo: number;
-  /** Whether everything that the tail knows has been looked at; what it does not call for does not match. */
-  #caughtUp = false;
-  /** The entries to be sent; the request that is under way is of the first one. */
-  #waiting: Entry[] = [];
+  /** The request that is under way is of the first one. */
+  readonly #waiting: WaitingEntries;
   #slot: Outgoing | null = null;
-  #held = 0; // bytes of the budget
   #successes: Batch = NOTHING;
   #isStoring = false;
-  #lastMatchAt = performance.now();
   #settledCount = 0;
   #reason: EndReason | null = null;
+  #isConfirmed: boolean;
   #isConcluding = false;
   #isOver = false;
   /** Set once a drain is about to take over. */
@@ -71,22 +65,32 @@ export class QuietSender implements Drain, Committing {
   #drain: Drain | null = null;
 
   /** Begins to send. Throws `CannotStart` when the target or the path can't be used. */
-  constructor({ context, config, lease, leaseUntil }: QuietSenderOptions) {
+  constructor(options: QuietSenderOptions) {
+    const { context, config, lease, leaseUntil } = options;
     this.consumerId = config.consumerId;
     this.#context = context;
+    this.#stirred = options.stirred;
+    this.#isConfirmed = options.isConfirmed;
     this.#config = config;
     this.#lease = lease;
     this.#leaseUntil = leaseUntil;
-    this.#readTo = lease.position;
-    this.#tail = context.tails[config.stream];
     this.#filters = createFilterStack(config.filters, lease.position);
     this.#sender = context.openSender(
       config,
       (...ended) => this.#ended(...ended),
       () => this.#startBy(),
     );
+    const tail = context.tails[config.stream];
+    this.#waiting = new WaitingEntries({
+      tail,
+      filters: this.#filters,
+      memory: context.budget.bytes,
+      position: lease.position,
+      again: this.#again,
+    });
     context.committer.join(this);
-    this.#unfollow = this.#tail.follow((before) => this.#look(before), this.#filters.syncs);
+    this.#unfollow = tail.follow((before) => this.#look(before), this.#filters.syncs);
+    if (!options.isConfirmed) void this.#confirm();
     this.#look(0);
   }
 
@@ -100,12 +104,12 @@ export class QuietSender implements Drain, Committing {
 
   get quietSince(): number | null {
     if (this.#drain !== null) return this.#drain.quietSince;
-    return this.#isBusy() ? null : this.#lastMatchAt;
+    return this.#isBusy() ? null : this.#waiting.lastMatchAt;
   }
 
   get restsUntil(): number {
     if (this.#drain !== null) return this.#drain.restsUntil;
-    return this.#isBusy() ? -Infinity : this.#lastMatchAt + this.#context.idleAfterMs;
+    return this.#isBusy() ? -Infinity : this.#waiting.lastMatchAt + this.#context.idleAfterMs;
   }
 
   tick(now: number): void {
@@ -116,8 +120,8 @@ export class QuietSender implements Drain, Committing {
     if (this.#slot !== null) {
       this.#sender.sweep(now);
       if (now > this.#startBy()) this.#sender.cut();
-    } else if (this.#waiting.length > 0) this.#next();
-    else if (!this.#isBusy() && now - this.#lastMatchAt >= this.#context.idleAfterMs) {
+    } else if (this.#waiting.first !== undefined) this.#next();
+    else if (!this.#isBusy() && now - this.#waiting.lastMatchAt >= this.#context.idleAfterMs) {
       this.stop('idle');
     }
   }
@@ -128,17 +132,18 @@ export class QuietSender implements Drain, Committing {
       return;
     }
     this.#reason ??= reason;
+    this.#stirred();
     if (this.#slot === null) void this.#conclude();
   }
 
   toStore(): SenderOutcomes {
     const { consumerId } = this;
-    if (this.#caughtUp) this.#readTo = Math.max(this.#readTo, this.#tail.end ?? 0);
+    this.#waiting.passBy();
     const batch = this.#successes;
     this.#successes = NOTHING;
     this.#isStoring = true;
     const { epoch } = this.#lease;
-    const position = this.#position;
+    const position = this.#waiting.position;
     return { consumerId, epoch, position, ahead: NONE, batch, attempts: NONE, parked: null };
   }
 
@@ -162,15 +167,9 @@ export class QuietSender implements Drain, Committing {
     this.#fail(error);
   }
 
-  /** Everything at or below it is settled. */
-  get #position(): number {
-    const [first] = this.#waiting;
-    return first === undefined ? this.#readTo : first.position - 1;
-  }
-
   #isBusy(): boolean {
     if (this.#reason !== null || this.#inheritance !== null) return true;
-    return this.#waiting.length > 0 || (!this.#caughtUp && this.#tail.end !== null);
+    return !this.#waiting.isDone;
   }
 
   #startBy(): number {
@@ -179,58 +178,28 @@ export class QuietSender implements Drain, Committing {
 
   /** Looks at what the tail has read. It had come to `before` when this sender was last called or not needed. */
   #look(before: number): void {
-    if (this.#reason !== null || this.#inheritance !== null) return;
+    if (this.#reason !== null || this.#inheritance !== null) {
+      this.#waiting.miss(); // the next sender looks at it
+      return;
+    }
     try {
-      if (this.#caughtUp && before > this.#readTo) this.#readTo = before;
-      this.#caughtUp = false;
-      while (this.#readOn());
-      if (this.#inheritance === null) this.#next();
+      if (!this.#waiting.look(before)) this.#becomeDrain();
+      else if (this.#waiting.first !== undefined) {
+        this.#stirred();
+        this.#next();
+      }
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  /** Takes entries of the tail; returns whether there may be more of them. */
-  #readOn(): boolean {
-    const page = this.#tail.since(this.#readTo, PAGE, this.#filters.onlySync);
-    if (page === null) {
-      if (this.#tail.end !== null) this.#becomeDrain(); // it reads pages
-      return false;
-    }
-    const { entries, from, to, scannedTo } = page;
-    for (let index = from; index < to; index += 1) if (!this.#take(entries[index]!)) return false;
-    this.#readTo = Math.max(this.#readTo, scannedTo);
-    this.#caughtUp = scannedTo >= (this.#tail.end ?? 0);
-    return !this.#caughtUp;
-  }
-
-  /** Takes an entry if it is to be sent; returns whether the next one may be looked at. */
-  #take(entry: Entry): boolean {
-    if (!entry.superseded && this.#filters.passes(entry)) {
-      if (this.#waiting.length >= MOST_WAITING) {
-        this.#becomeDrain();
-        return false;
-      }
-      const memory = this.#context.budget.bytes;
-      if (memory.room(this.#held) <= 0) {
-        if (this.#held === 0) memory.wait(this.#again);
-        return false;
-      }
-      this.#hold(TIMES * entry.bytes);
-      this.#waiting.push(entry);
-      this.#lastMatchAt = performance.now();
-    }
-    this.#readTo = entry.position;
-    return true;
   }
 
   /** Sends the next entry, if it may be sent now. */
   #next(): void {
     const { committer, budget } = this.#context;
     while (this.#slot === null && this.#reason === null && this.#inheritance === null) {
-      const [entry] = this.#waiting;
+      const entry = this.#waiting.first;
       if (entry === undefined) return;
-      if (entry.superseded) this.#settle(entry);
+      if (entry.superseded) this.#waiting.settle();
       else if (!committer.healthy || performance.now() >= this.#startBy()) return;
       else if (budget.requests.room(0) < 1) {
         budget.requests.wait(this.#again);
@@ -266,29 +235,38 @@ export class QuietSender implements Drain, Committing {
     startedAt.push(at);
     durationMs.push(ms);
     status.push(outcome.status);
-    this.#settle(slot.entry);
+    this.#waiting.settle();
+    this.#settledCount += 1;
     this.#context.committer.mark(this);
     this.#context.budget.requests.take(-1);
     if (this.#reason !== null) void this.#conclude();
-    else if (this.#caughtUp) this.#next();
-    else this.#look(0);
+    else if (this.#waiting.isBehind) this.#look(0);
+    else this.#next();
   }
 
-  #settle(entry: Entry): void {
-    this.#waiting.shift();
-    this.#settledCount += 1;
-    this.#hold(-TIMES * entry.bytes);
-  }
-
-  #hold(bytes: number): void {
-    this.#held += bytes;
-    this.#context.budget.bytes.take(bytes);
+  /** Confirms the configuration; if that fails, a drain tries again. */
+  async #confirm(): Promise<void> {
+    const { consumerId, version, filterVersion, target } = this.#config;
+    const { filterFrom } = this.#filters;
+    const { epoch } = this.#lease;
+    const taken = { consumerId, epoch, version, filterVersion, filterFrom };
+    try {
+      await this.#context.progress.confirm({
+        ...taken,
+        target: { id: target.id, version: target.version },
+      });
+      this.#isConfirmed = true;
+    } catch (error) {
+      this.#context.log.warn({ err: error, consumer_id: consumerId }, NOT_CONFIRMED);
+      this.#becomeDrain();
+    }
   }
 
   /** Has a drain take over, with the request that is under way. It begins when what has settled is stored. */
   #becomeDrain(): void {
     if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
     this.#inheritance = new Inheritance(this.#sender, this.#slot);
+    this.#stirred();
     void this.#passOn(this.#inheritance);
   }
 
@@ -298,7 +276,7 @@ export class QuietSender implements Drain, Committing {
       if (this.#isOver) return;
       const { openSender } = this.#context;
       let first: Inheritance | null = inheritance;
-      const lease = { ...this.#lease, position: this.#position };
+      const lease = { ...this.#lease, position: this.#waiting.position };
       this.#letGo();
       this.#drain = startDrain({
         context: {
@@ -315,7 +293,8 @@ export class QuietSender implements Drain, Committing {
         failedAttempts: new Map(),
         parkedRows: [],
         nowMs: this.#context.now,
-        isConfirmed: true,
+        isConfirmed: this.#isConfirmed,
+        stirred: this.#stirred,
       });
       this.#end.resolve(this.#drain.ended);
       if (this.#reason !== null) this.stop(this.#reason as 'yielded');
@@ -328,7 +307,6 @@ export class QuietSender implements Drain, Committing {
   async #conclude(): Promise<void> {
     if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
     this.#isConcluding = true;
-    this.#caughtUp = false; // entries that come now are the next sender's
     try {
       await this.#untilStored();
       if (this.#isOver) return;
@@ -349,7 +327,7 @@ export class QuietSender implements Drain, Committing {
   }
 
   #endedAs(reason: EndReason): DrainEnd {
-    return { reason, position: this.#position, head: null, parkedDueAt: null };
+    return { reason, position: this.#waiting.position, head: null, parkedDueAt: null };
   }
 
   #fail(error: unknown): void {
@@ -373,7 +351,7 @@ export class QuietSender implements Drain, Committing {
   #letGo(): void {
     this.#context.committer.leave(this);
     this.#unfollow();
-    this.#hold(-this.#held);
+    this.#waiting.letGo();
     if (this.#slot !== null) this.#context.budget.requests.take(-1);
   }
 }
