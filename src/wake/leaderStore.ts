@@ -123,13 +123,12 @@ async function position(sql: Sql, stream: StreamName): Promise<number> {
 }
 
 /**
- * Joins the active consumers by their keys. `offset 0` keeps the planner from beginning with all consumers,
- * which it would do as long as it takes the few cursors that are looked for to be as many as all.
+ * Joins consumers by their keys. `offset 0` keeps the planner from beginning with all active consumers, which
+ * it would do until it knows how many there are.
  */
-const WITH_ACTIVE = `
-          cross join lateral (
-            select * from consumers
-             where id = c.consumer_id and status = 'active' and deleted_at is null offset 0) k`;
+const WITH_CONSUMERS = `
+          cross join lateral (select * from consumers where id = c.consumer_id offset 0) k`;
+const IS_ACTIVE = `k.status = 'active' and k.deleted_at is null`;
 
 async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
   const { rows } = await sql.query<
@@ -142,9 +141,9 @@ async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
   >({
     text: `
       select c.consumer_id, k.stream, c.position, k.filter_version, f.syncs, f.collections, f.event_types
-        from cursors c ${WITH_ACTIVE}
+        from cursors c ${WITH_CONSUMERS}
         left join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
-       where c.idle and c.wanted is null and c.indexed_epoch is null
+       where c.idle and c.wanted is null and c.indexed_epoch is null and ${IS_ACTIVE}
        limit $1`,
     values: [limit],
   });
@@ -191,13 +190,13 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
   }>({
     text: `
       select * from (
-        select c.consumer_id, c.wanted, c.needs_drain from cursors c ${WITH_ACTIVE}
-         where c.wanted is not null and c.idle
+        select c.consumer_id, c.wanted, c.needs_drain from cursors c ${WITH_CONSUMERS}
+         where c.wanted is not null and c.idle and ${IS_ACTIVE}
            and (c.holder is null or c.lease_until < clock_timestamp())
          union all
         -- those whose lane has died
-        select c.consumer_id, c.position + 1, false from cursors c ${WITH_ACTIVE}
-         where c.visited and c.lease_until < clock_timestamp()
+        select c.consumer_id, c.position + 1, false from cursors c ${WITH_CONSUMERS}
+         where c.visited and c.lease_until < clock_timestamp() and ${IS_ACTIVE}
       ) w order by needs_drain desc, wanted limit $1`,
     values: [limit],
   });
