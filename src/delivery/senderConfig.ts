@@ -1,3 +1,4 @@
+import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
 import { filterOf, isReadable } from '../rules/filter.ts';
@@ -107,7 +108,7 @@ export async function loadSenderConfigs(
   const { rows } = await sql.query<Row>({
     name: 'sender-configs',
     text: `${SELECT} = any($1::uuid[])`,
-    values: [consumerIds],
+    values: [plainArray(consumerIds)],
   });
   const opened = await targets.open([...new Set(rows.map((row) => row.target_id))]);
   return new Map(

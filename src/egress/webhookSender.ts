@@ -46,8 +46,8 @@ export interface WebhookSenderOptions<M extends Message> {
   sign: (id: string, timestamp: number, body: Buffer) => string;
   /** Headers of the target, credentials included, as a flat list. */
   headers: string[];
-  /** Secrets to mask in answers that repeat them. */
-  hidden?: readonly string[];
+  /** Masks secrets in answers that repeat them; nothing is masked unless given, except tokens. */
+  hiding?: Hiding;
   /** Supplies the bearer token; null when the target takes none. */
   tokens?: TokenSource | null;
   consumerId: string;
@@ -83,8 +83,8 @@ export interface OpenRequests {
 export function createWebhookSender<M extends Message>(
   options: WebhookSenderOptions<M>,
 ): WebhookSender<M> {
-  const { tokens = null, hidden = [], requests = { open: 0 } } = options;
-  const hiding = hide(hidden, tokens !== null);
+  const { tokens = null, requests = { open: 0 } } = options;
+  const { hiding = hide([], tokens !== null) } = options;
   const bounds: RequestBounds = {
     outlet: options.outlet,
     timeoutMs: options.timeoutMs,

@@ -50,20 +50,20 @@ export async function commit(
     name: parked ? 'commit with parked' : 'commit',
     text: parked ? COMMIT_WITH_PARKED : COMMIT,
     values: [
-      outcomes.map((one) => one.consumerId),
-      outcomes.map((one) => one.epoch),
-      outcomes.map((one) => one.position),
-      outcomes.map((one) => plainArray(one.ahead)),
-      outcomes.map((one) => plainArray(one.batch.positions)),
-      outcomes.map((one) => plainArray(one.batch.startedAt)),
-      outcomes.map((one) => plainArray(one.batch.durationMs)),
-      outcomes.map((one) => plainArray(one.batch.status)),
+      plainArray(outcomes.map((one) => one.consumerId)),
+      plainArray(outcomes.map((one) => one.epoch)),
+      plainArray(outcomes.map((one) => one.position)),
+      arrays(outcomes, (one) => one.ahead),
+      arrays(outcomes, (one) => one.batch.positions),
+      arrays(outcomes, (one) => one.batch.startedAt),
+      arrays(outcomes, (one) => one.batch.durationMs),
+      arrays(outcomes, (one) => one.batch.status),
       leaseMs,
       JSON.stringify(attempts),
-      outcomes.map((one) => one.batch.positions.length),
-      outcomes.map((one) => least(one.batch.positions)),
-      outcomes.map((one) => greatest(one.batch.positions)),
-      outcomes.map((one) => least(one.batch.startedAt)),
+      plainArray(outcomes.map((one) => one.batch.positions.length)),
+      plainArray(outcomes.map((one) => least(one.batch.positions) ?? 'null')),
+      plainArray(outcomes.map((one) => greatest(one.batch.positions) ?? 'null')),
+      plainArray(outcomes.map((one) => least(one.batch.startedAt) ?? 'null')),
       ...(parked ? parkedValues(outcomes) : []),
     ],
   });
@@ -73,6 +73,11 @@ export async function commit(
       { version: row.version, targetVersion: row.target_version },
     ]),
   );
+}
+
+/** An array of texts, each of which is itself an array literal of numbers. */
+function arrays(outcomes: SenderOutcomes[], of: (one: SenderOutcomes) => number[]): string {
+  return `{${outcomes.map((one) => `"${plainArray(of(one))}"`).join(',')}}`;
 }
 
 function parkedValues(outcomes: SenderOutcomes[]): unknown[] {

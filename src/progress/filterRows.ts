@@ -1,3 +1,4 @@
+import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import type { Filter } from '../schema/consumer.ts';
 import { END_EPOCH, TAKE_VERSIONS } from './cursors.ts';
@@ -85,12 +86,12 @@ export async function confirm(sql: Sql, taken: Confirmation[]): Promise<void> {
        where f.consumer_id = seen.consumer_id and f.filter_from is null
          and f.version <= seen.filter_version`,
     values: [
-      taken.map((one) => one.consumerId),
+      plainArray(taken.map((one) => one.consumerId)),
       taken.map((one) => one.epoch),
       taken.map((one) => one.version),
       taken.map((one) => one.filterVersion),
       taken.map((one) => one.filterFrom),
-      taken.map((one) => one.target.id),
+      plainArray(taken.map((one) => one.target.id)),
       taken.map((one) => one.target.version),
     ],
   });

@@ -1,3 +1,4 @@
+import { plainArray } from '../db/arrayLiteral.ts';
 import type { Db, Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
@@ -69,7 +70,7 @@ export async function failedAttemptsOf(
         from unnest($1::uuid[], $2::bigint[]) i(consumer_id, position)
         join attempts a on a.consumer_id = i.consumer_id and a.position > i.position
        group by 1, 2`,
-    values: [consumerIds, positions],
+    values: [plainArray(consumerIds), plainArray(positions)],
   });
   const all = new Map<string, Map<number, number>>();
   for (const { consumer_id: id, position, attempt } of rows) {

@@ -1,3 +1,4 @@
+import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import type { Vault } from '../db/vault.ts';
@@ -79,7 +80,7 @@ export function createTargetCache(sql: Sql, vault: Vault): TargetCache {
     const { rows } = await sql.query<TargetRow>({
       name: 'open targets',
       text: `${SELECT} = any($1::uuid[])`,
-      values: [ids],
+      values: [plainArray(ids)],
     });
     return new Map(rows.map((row) => [row.id, openRow(row)]));
   }

@@ -1,6 +1,7 @@
 import type { Egress } from '../egress/egress.ts';
+import { hide, type Hiding } from '../egress/hide.ts';
 import type { Tokens } from '../egress/oauth.ts';
-import { createSigner } from '../egress/signing.ts';
+import { createSigner, type Signer } from '../egress/signing.ts';
 import {
   createWebhookSender,
   type OnAttemptEnd,
@@ -13,12 +14,35 @@ import { CannotStart } from '../rules/startFault.ts';
 import { needCertificates } from './certificates.ts';
 import type { OpenTarget } from './openTarget.ts';
 
+/** What all senders to one version of a target have in common. Never log it. */
+export interface WayToTarget {
+  target: OpenTarget;
+  origin: string;
+  sign: Signer;
+  /** A flat list. */
+  headers: string[];
+  hiding: Hiding;
+}
+
+/** Prepares the way to a target. Throws `CannotStart` when the target can't be used. */
+export function wayTo(target: OpenTarget): WayToTarget {
+  requestPath(target.baseUrl, ''); // says what is wrong with the URL
+  needCertificates(target.ca);
+  return {
+    target,
+    origin: new URL(target.baseUrl).origin,
+    sign: createSigner(target.secrets, target.previousUntil),
+    headers: Object.entries(target.headers).flat(),
+    hiding: hide(target.hidden, target.oauth !== null),
+  };
+}
+
 /**
  * Opens the sender that posts webhooks to one target, signed and with its headers and credentials.
- * Throws `CannotStart` when the target or the path can't be used.
+ * Throws `CannotStart` when the path can't be used.
  */
 export function openTargetSender<M extends Message>(
-  target: OpenTarget,
+  { target, origin, ...way }: WayToTarget,
   options: {
     egress: Egress;
     tokens: Tokens;
@@ -41,21 +65,13 @@ export function openTargetSender<M extends Message>(
   },
 ): WebhookSender<M> {
   const { egress, tokens, path, connections, ...rest } = options;
-  const requested = requestPath(target.baseUrl, path);
-  needCertificates(target.ca);
+  const { timeoutMs, ca } = target;
   return createWebhookSender({
-    outlet: egress.open({
-      origin: new URL(target.baseUrl).origin,
-      connections,
-      connectTimeoutMs: target.timeoutMs,
-      ca: target.ca,
-    }),
-    path: requested,
-    sign: createSigner(target.secrets, target.previousUntil),
-    headers: Object.entries(target.headers).flat(),
-    hidden: target.hidden,
+    ...way,
+    path: requestPath(target.baseUrl, path),
+    outlet: egress.open({ origin, connections, connectTimeoutMs: timeoutMs, ca }),
     tokens: target.oauth === null ? null : tokens.of(target, target.oauth),
-    timeoutMs: target.timeoutMs,
+    timeoutMs,
     ...rest,
   });
 }

@@ -7,7 +7,7 @@ import type { LateAnswer, Outcome } from '../rules/outcome.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
 import { idnHostOf } from './idnHosts.ts';
 import type { OpenTarget } from './openTarget.ts';
-import { openTargetSender } from './targetSender.ts';
+import { openTargetSender, wayTo } from './targetSender.ts';
 
 /** Sends a test webhook with that id, so that a test repeated after a crash has the same one. */
 export type TestTarget = (target: OpenTarget, messageId: string) => Promise<TargetTest>;
@@ -33,7 +33,7 @@ export async function testTarget(
   const body = JSON.stringify({ test: { id: messageId, sent_at: new Date(now()).toISOString() } });
   const late = Promise.withResolvers<LateAnswer | null>();
   const { promise, resolve } = Promise.withResolvers<[outcome: Outcome, durationMs: number]>();
-  const sender = openTargetSender<Message>(target, {
+  const sender = openTargetSender<Message>(wayTo(target), {
     egress,
     tokens: createTokens({ egress, userAgent }),
     path: '',

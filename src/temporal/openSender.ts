@@ -8,7 +8,8 @@ import type {
   WebhookSender,
 } from '../egress/webhookSender.ts';
 import type { LateAnswer } from '../rules/outcome.ts';
-import { openTargetSender } from '../targets/targetSender.ts';
+import type { OpenTarget } from '../targets/openTarget.ts';
+import { openTargetSender, wayTo, type WayToTarget } from '../targets/targetSender.ts';
 
 /** Opens a sender that posts a consumer's webhooks to its target, over at most so many `connections`. */
 export type OpenSender = <M extends Message>(
@@ -33,10 +34,18 @@ export function createOpenSender(options: OpenSenderOptions): OpenSender {
   const { egress, userAgent, now, requests } = options;
   const tokens = createTokens({ egress, userAgent });
   const counted = requests === undefined ? {} : { requests };
+  const ways = new WeakMap<OpenTarget, WayToTarget>(); // those of a visited consumer's target are kept
+
+  function wayOf(target: OpenTarget): WayToTarget {
+    const way = ways.get(target) ?? wayTo(target);
+    ways.set(target, way);
+    return way;
+  }
+
   const process = { egress, tokens, userAgent, now, ...counted };
   return ({ target, path, consumerId }, connections, ended, startBy, late) => {
     const own = { path, consumerId, connections, ended, startBy };
-    return openTargetSender(target, {
+    return openTargetSender(wayOf(target), {
       ...process,
       ...own,
       ...(late === undefined ? {} : { late }),
