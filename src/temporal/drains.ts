@@ -15,6 +15,7 @@ import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
+import { laneHolder } from '../rules/laneHolder.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
 import { openLane, type Lane } from '../visits/lane.ts';
@@ -132,7 +133,7 @@ export function createDrains(options: DrainsOptions): Drains {
   // Only a hint that a row has changed: each commit and renewal returns the newest versions as well.
   const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
 
-  function openLaneHere(): Lane {
+  function openLaneHere(lane: number): Lane {
     const { visits } = options;
     if (visits === undefined) throw new Error('this process opens no lanes of visits');
     const { openSender: open, ...rest } = visits;
@@ -143,7 +144,7 @@ export function createDrains(options: DrainsOptions): Drains {
       context: { ...context, openSender: openVisitSender },
       store: visitStore,
       listener,
-      holder: options.holder,
+      holder: laneHolder(options.holder, lane),
       leaseMs: LEASE_MS,
       lingerMs: Math.min(options.idleAfterMs, LINGER_MS),
       pollMs: VISIT_POLL_MS,
@@ -164,7 +165,7 @@ export function createDrains(options: DrainsOptions): Drains {
       openSingle: (config, ended, startBy, late) => openSender(config, 1, ended, startBy, late),
       lateAnswers,
       reportHead: options.reportHead,
-      openLane: () => openLaneHere(),
+      openLane: openLaneHere,
       faults: options.faults,
       mailWaits: options.mailWaits,
     },

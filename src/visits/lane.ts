@@ -25,7 +25,7 @@ export interface Lane {
 /** What a lane works with. */
 export interface LaneOptions extends VisitsOptions {
   listener: Pick<Listener, 'on'>;
-  /** Names this process in the cursor. */
+  /** Names this lane in the cursor. */
   holder: string;
   region: string;
   leaseMs: number;
