@@ -19,6 +19,7 @@ import { laneHolder } from '../rules/laneHolder.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
 import { openLane, type Lane } from '../visits/lane.ts';
+import type { VisitCounts } from '../visits/visitCounts.ts';
 import { createVisitStore } from '../visits/visitStore.ts';
 import type { OpenSender } from './openSender.ts';
 
@@ -53,6 +54,8 @@ export interface DrainsOptions {
     region: string;
     /** Hints a consumer's workflow that it needs a drain. */
     handOver: (consumerId: string, wanted: number) => void;
+    /** Counts visits, for metrics. */
+    counts?: VisitCounts | undefined;
   };
   /** Names this process in cursors. */
   holder: string;
