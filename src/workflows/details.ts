@@ -11,8 +11,8 @@ export interface Beside {
 }
 
 /**
- * The consumer's page in the Temporal UI, as Markdown that can be read at a glance. Lanes of visits deliver for a
- * quiet consumer without a step of its workflow; so what the page says of it then holds whether it is visited or not.
+ * The consumer's page in the Temporal UI, as Markdown that can be read at a glance. A drain or a lane of
+ * visits sends without a step of this workflow; so what the page says of an active consumer holds however far it is.
  */
 export function details(snapshot: ConsumerSnapshot, beside: Beside): string {
   const { filter, fault, note } = beside;
@@ -23,8 +23,8 @@ export function details(snapshot: ConsumerSnapshot, beside: Beside): string {
     `- Target: ${snapshot.targetName} (${snapshot.targetHost}${snapshot.path})`,
     `- Stream: ${snapshot.stream}, ${filter} (filter version ${snapshot.filterVersion})`,
     `- Sender: ${sender(snapshot, beside)}`,
-    snapshot.idle
-      ? '- Position: see the console, the API or `millrace consumers get`, as visits take no step in this workflow'
+    snapshot.status === 'active'
+      ? '- Position: see the console, the API or `millrace consumers get`, as sending takes no step in this workflow'
       : `- Position: ${snapshot.position}, up to ${behind} entries behind when last looked at`,
   ];
   if (snapshot.lastFailure !== null) {
@@ -63,7 +63,7 @@ function sender(snapshot: ConsumerSnapshot, { fault, deliveryQueue }: Beside): s
   if (!idle) return '`drain`, an activity of its own';
   if (parkedDueAt !== null) return '`drain`, once a parked entry is due or another one comes';
   return (
-    `none while nothing comes. What comes is delivered by a lane of workflow \`visits/${deliveryQueue}\`, ` +
-    'or by a drain of its own while that workflow runs no lanes'
+    `a lane of workflow \`visits/${deliveryQueue}\` whenever something comes, ` +
+    'or `drain`, an activity of its own, while that workflow runs no lanes'
   );
 }

@@ -39,12 +39,6 @@ export async function visits(args: VisitsArgs): Promise<void> {
   const ended = { lanes: 0, visits: 0, handedOver: 0 };
   const seen = { failure: null as string | null, note: null as string | null };
   const { runStartTime: since } = workflowInfo();
-  const { visit } = proxyActivities<DeliveryActivities>({
-    taskQueue: args.deliveryQueue,
-    startToCloseTimeout: '2h',
-    heartbeatTimeout: '15s',
-    retry: { initialInterval: '500ms', maximumInterval: '5s' },
-  });
   setHandler(lanesOf, setLanes, {
     description: `Sets how many lanes there are, 0 to ${MOST_LANES}, until the leader sets it again.`,
   });
@@ -67,6 +61,13 @@ export async function visits(args: VisitsArgs): Promise<void> {
   }
 
   async function keep(lane: number): Promise<void> {
+    const { visit } = proxyActivities<DeliveryActivities>({
+      taskQueue: args.deliveryQueue,
+      startToCloseTimeout: '2h',
+      heartbeatTimeout: '15s',
+      retry: { initialInterval: '500ms', maximumInterval: '5s' },
+      summary: `lane ${lane}`,
+    });
     kept.add(lane);
     try {
       while (lane < lanes && !isRunLong()) count(await visit({ lane }));

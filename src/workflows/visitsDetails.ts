@@ -23,8 +23,9 @@ export function visitsDetails(known: LanesKnown): string {
   const lines = [`**${sentence(known)}**`, ''];
   if (known.running > known.lanes) {
     const many = known.running - known.lanes;
-    const run = many === 1 ? 'runs, until its hour is over' : 'run, until the hour of each is over';
-    lines.push(`- ${amount(many, 'lane')} more ${run}`);
+    const run =
+      many === 1 ? 'is not wanted any more, and ends' : 'are not wanted any more, and end';
+    lines.push(`- ${amount(many, 'lane')} ${run} within an hour`);
   }
   if (known.running > 0) lines.push(...ABOUT_LANES);
   if (ended.lanes > 0) {

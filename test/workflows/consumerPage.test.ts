@@ -36,8 +36,8 @@ test.each([
     'is quiet',
     { idle: true },
     null,
-    'none while nothing comes. What comes is delivered by a lane of workflow `visits/queue`, ' +
-      'or by a drain of its own while that workflow runs no lanes',
+    'a lane of workflow `visits/queue` whenever something comes, ' +
+      'or `drain`, an activity of its own, while that workflow runs no lanes',
   ],
   [
     'has parked entries',
@@ -58,9 +58,12 @@ test.each([
   expect(linesOf(given, fault)).toContain(`- Sender: ${by}`);
 });
 
-test('the page of a quiet consumer claims no position, as visits move it without a step of the workflow', () => {
+test('the page of an active consumer claims no position, as senders move it without a step of the workflow', () => {
   const quiet = linesOf({ idle: true }).join('\n');
   expect(quiet).toMatch(/^\*\*Active, quiet\*\*/u);
   expect(quiet).not.toMatch(/caught up|nothing to send|Position: \d/iu);
-  expect(linesOf({})).toContain('- Position: 3, up to 5 entries behind when last looked at');
+  expect(linesOf({}).join('\n')).not.toMatch(/Position: \d/u);
+  expect(linesOf({ status: 'blocked' })).toContain(
+    '- Position: 3, up to 5 entries behind when last looked at',
+  );
 });
