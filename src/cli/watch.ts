@@ -39,7 +39,7 @@ export async function watchConsumer(context: Context, id: string): Promise<numbe
  * Everything except what changes by itself: the age of the oldest entry, the time of `health`, and the end of a
  * lease, which is renewed again and again.
  */
-function whatMatters({ lag, health, sender, ...rest }: Consumer): string {
+export function whatMatters({ lag, health, sender, ...rest }: Consumer): string {
   const { status, notes } = health;
   const { activity, process, lane } = sender ?? {};
   const by = { activity, process, lane };

@@ -52,7 +52,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       <Figure
         title="Sender"
         value={senderOf(consumer)}
-        about={sender?.process ?? 'sends nothing now'}
+        about={sender?.process ?? 'nothing is being sent'}
       />
       <Figure
         title="Target"
