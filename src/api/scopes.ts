@@ -44,7 +44,8 @@ export function needsOf(app: OpenAPIHono<AppEnv>): Needs {
 
 /** Whether a route will answer the request, rather than the handlers of 404 and 405. */
 export function isServed(c: Context<AppEnv>): boolean {
-  return matchedRoutes(c).some(({ method }) => method !== 'ALL');
+  const first = matchedRoutes(c).find(({ path }) => !path.endsWith('*')); // the others are middleware
+  return first !== undefined && first.method !== 'ALL';
 }
 
 /** What the route needs that will answer the request; null when none will. */

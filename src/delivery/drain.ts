@@ -47,6 +47,8 @@ export interface DrainOptions {
   isFresh?: boolean;
   /** Whether the last sender has confirmed the same configuration. */
   isConfirmed?: boolean;
+  /** Called when it no longer rests. */
+  stirred?: () => void;
 }
 
 /**
@@ -56,7 +58,7 @@ export interface DrainOptions {
  */
 export function startDrain(options: DrainOptions): Drain {
   const { context, config, lease } = options;
-  const { committer, budget, log, pages } = context;
+  const { committer, budget, log, pages, progress } = context;
   const tail = context.tails[config.stream];
   let { leaseUntil } = options;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
@@ -125,6 +127,7 @@ export function startDrain(options: DrainOptions): Drain {
     landing,
     intake,
     handOver,
+    stirred: options.stirred,
     startBy,
     yieldsAt: performance.now() + context.timeBudgetMs,
     idleAfterMs: context.idleAfterMs,
@@ -153,7 +156,6 @@ export function startDrain(options: DrainOptions): Drain {
   }
 
   function conclude(): Promise<DrainEnd> {
-    const { progress } = context;
     const flush = (): Promise<void> => committer.flush(handOver);
     const target = (): OpenTarget => liveConfig.config.target;
     return concludeDrain({ ...common, ...options, failures, progress, flush, target });

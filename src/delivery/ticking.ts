@@ -37,6 +37,8 @@ export interface TickingOptions {
   idleAfterMs: number;
   /** Called when there is something to store. */
   mark: () => void;
+  /** Called when the drain no longer rests. */
+  stirred?: (() => void) | undefined;
 }
 
 /** Does what a drain has to do every few tens of ms: deadlines, retries that are due, and becoming idle. */
@@ -112,6 +114,7 @@ export function createTicking(options: TickingOptions): Ticking {
     },
     stir: () => {
       restsUntil = -Infinity;
+      options.stirred?.();
     },
   };
 }

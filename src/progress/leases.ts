@@ -114,9 +114,13 @@ const LOST = 'c.visited and c.lease_until < clock_timestamp()';
 function claimText(which: string, order: string): string {
   return `
     with old as (
-      select c.* from cursors c join consumers k on k.id = c.consumer_id
+      select c.* from cursors c
+       cross join lateral ( -- offset 0: by key, so that the planner does not begin with all consumers
+         select from consumers
+          where id = c.consumer_id and status = 'active' and deleted_at is null and not held
+            and region = $3
+         offset 0) k
        where ${which}
-         and k.status = 'active' and k.deleted_at is null and not k.held and k.region = $3
        order by ${order} limit $4
          for update of c skip locked
     )

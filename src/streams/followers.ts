@@ -1,27 +1,33 @@
 /** The drains that follow a tail. Each is called when entries have been read that it may have to send. */
 export interface Followers {
   /** Adds `call` for entries of these syncs (null: of any sync); the returned function removes it. */
-  add(call: () => void, syncs: readonly string[] | null): () => void;
-  /** Calls each follower that may have to send one of the entries, once. */
-  tell(read: readonly { syncId: string }[]): void;
-  /** Calls every follower, once. */
+  add(call: Call, syncs: readonly string[] | null): () => void;
+  /** Calls each follower that may have to send one of the entries, once; they were read after `before`. */
+  tell(read: readonly { syncId: string }[], before: number): void;
+  /** Calls every follower, once, with 0. */
   tellAll(): void;
   readonly size: number;
   clear(): void;
 }
 
+/**
+ * Called with the position up to which everything had been read before. An entry that a follower was not
+ * called for since it was added is not one that it may have to send.
+ */
+export type Call = (before: number) => void;
+
 /** A follower of more syncs than this is called for entries of any sync, so that its list costs nothing. */
 const MAX_SYNCS = 100;
-const NONE: readonly (() => void)[] = [];
+const NONE: readonly Call[] = [];
 
 /** Creates an empty set of followers. Those of an entry are found by its sync; the others cost nothing. */
 export function createFollowers(): Followers {
-  const all = new Set<() => void>();
-  const ofAny = new Set<() => void>();
-  const bySync = new Map<string, Set<() => void>>();
+  const all = new Set<Call>();
+  const ofAny = new Set<Call>();
+  const bySync = new Map<string, Set<Call>>();
 
-  function add(call: () => void, syncs: readonly string[] | null): () => void {
-    const follower = (): void => call(); // a new one, as the same `call` may be added again before it is removed
+  function add(call: Call, syncs: readonly string[] | null): () => void {
+    const follower: Call = (before) => call(before); // a new one, as the same `call` may be added again before it is removed
     const named = syncs === null || syncs.length > MAX_SYNCS ? null : syncs;
     all.add(follower);
     if (named === null) ofAny.add(follower);
@@ -32,7 +38,7 @@ export function createFollowers(): Followers {
     return () => remove(follower, named ?? []);
   }
 
-  function remove(follower: () => void, syncs: readonly string[]): void {
+  function remove(follower: Call, syncs: readonly string[]): void {
     all.delete(follower);
     ofAny.delete(follower);
     for (const sync of syncs) {
@@ -42,18 +48,18 @@ export function createFollowers(): Followers {
     }
   }
 
-  function tell(read: readonly { syncId: string }[]): void {
-    for (const follower of ofAny) follower();
+  function tell(read: readonly { syncId: string }[], before: number): void {
+    for (const follower of ofAny) follower(before);
     if (bySync.size === 0) return;
-    const told = new Set<() => void>();
+    const told = new Set<Call>();
     for (const { syncId } of read) {
       for (const follower of bySync.get(syncId) ?? NONE) told.add(follower);
     }
-    for (const follower of told) follower();
+    for (const follower of told) follower(before);
   }
 
   function tellAll(): void {
-    for (const follower of all) follower();
+    for (const follower of all) follower(0);
   }
 
   function clear(): void {

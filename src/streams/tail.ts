@@ -6,7 +6,7 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
 import type { StreamName } from '../schema/stream.ts';
-import { createFollowers } from './followers.ts';
+import { createFollowers, type Call } from './followers.ts';
 import type { Pages } from './pages.ts';
 import { createRecentEntries, type Since } from './recentEntries.ts';
 
@@ -23,8 +23,10 @@ export interface Tail {
    * Calls `advanced` when entries have been read that may be of these syncs (null: any sync), until
    * the returned function is called. The tail reads only while it has followers. A follower is not
    * called for entries that cannot match, so it has to look now and then how far the tail has come.
+   * It is called with how far the tail had come before: one that had looked at everything when it was
+   * called last, or began to follow, has missed nothing up to there.
    */
-  follow(advanced: () => void, syncs?: readonly string[] | null): () => void;
+  follow(advanced: Call, syncs?: readonly string[] | null): () => void;
   /**
    * Up to `limit` entries after `after`, of one sync only unless `sync` is null, and how far they reach;
    * null when memory does not go back that far, or when nothing has been read yet.
@@ -86,12 +88,12 @@ export function createTail(options: TailOptions): Tail {
     if (recent.end !== after) return;
     recent.add(read.entries, read.scannedTo);
     if (read.entries.length >= PAGE.limit || read.scannedTo < read.last) loop.ask();
-    if (read.scannedTo > after) followers.tell(read.entries);
+    if (read.scannedTo > after) followers.tell(read.entries, after);
     // At a high rate, reading several appends together saves more than these few ms cost.
     if (read.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
   }
 
-  function follow(advanced: () => void, syncs: readonly string[] | null = null): () => void {
+  function follow(advanced: Call, syncs: readonly string[] | null = null): () => void {
     const leave = followers.add(advanced, syncs);
     hint();
     return () => {

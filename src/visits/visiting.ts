@@ -5,6 +5,8 @@ import { isBusy } from './busyness.ts';
 export interface Visiting {
   add(key: string, drain: Drain): void;
   remove(key: string): void;
+  /** Notes that one no longer rests. */
+  stir(key: string): void;
   /** Does what is due; returns those whose consumers stay busy, and so are worth a drain of their own. */
   tick(now: number): string[];
   /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
@@ -22,18 +24,31 @@ interface Visit {
   settledBefore: number;
 }
 
+/** Nearly all senders rest. So often it is looked up which of them have something to do again, ms. */
+const LOOK_MS = 1_000;
+
 /** Creates an empty set. */
 export function createVisiting(): Visiting {
   const visits = new Map<string, Visit>();
+  const awake = new Set<string>();
+  let lookAt = 0;
 
   function tick(now: number): string[] {
+    if (now >= lookAt) look(now);
     const busy: string[] = [];
-    for (const [key, visit] of visits) {
-      if (now < visit.drain.restsUntil) continue; // nearly all of them
+    for (const key of awake) {
+      const visit = visits.get(key);
+      if (visit === undefined) continue; // it is added in a moment
       visit.drain.tick(now);
       if (staysBusy(visit, now)) busy.push(key);
+      if (now < visit.drain.restsUntil) awake.delete(key);
     }
     return busy;
+  }
+
+  function look(now: number): void {
+    lookAt = now + LOOK_MS;
+    for (const [key, { drain }] of visits) if (now >= drain.restsUntil) awake.add(key);
   }
 
   function staysBusy(visit: Visit, now: number): boolean {
@@ -62,8 +77,13 @@ export function createVisiting(): Visiting {
   return {
     add: (key, drain) => {
       visits.set(key, { drain, busySince: performance.now(), settledBefore: 0 });
+      awake.add(key);
     },
-    remove: (key) => void visits.delete(key),
+    remove: (key) => {
+      visits.delete(key);
+      awake.delete(key);
+    },
+    stir: (key) => void awake.add(key),
     tick,
     yieldAll: () => {
       for (const { drain } of visits.values()) drain.stop('yielded');

@@ -5,6 +5,7 @@ import type { Drain, DrainContext } from '../delivery/drainContext.ts';
 import type { DrainEnd } from '../delivery/ending.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Lease, Release } from '../progress/lease.ts';
+import { QuietSender } from './quietSender.ts';
 import { whyAfter, type HandOverReason } from './visitCounts.ts';
 import { createVisiting } from './visiting.ts';
 import { createVisitProgress } from './visitProgress.ts';
@@ -77,8 +78,15 @@ export function createVisits(options: VisitsOptions): Visits {
       await giveBack(one, whyNotVisited(one));
       return;
     }
-    const drain = startVisit(one, config, context, leaseUntil);
-    visiting.add(keyOf(one), drain);
+    const key = keyOf(one);
+    const drain = startVisit({
+      one,
+      config,
+      context,
+      leaseUntil,
+      stirred: () => visiting.stir(key),
+    });
+    visiting.add(key, drain);
     after(one, await drain.ended);
   }
 
@@ -139,23 +147,30 @@ function keyOf({ consumerId, lease }: ToVisit): string {
   return `${consumerId}/${lease.epoch}`;
 }
 
-function startVisit(
-  one: ToVisit,
-  config: SenderConfig,
-  context: DrainContext,
-  leaseUntil: number,
-): Drain {
+function startVisit(options: {
+  one: ToVisit;
+  config: SenderConfig;
+  context: DrainContext;
+  leaseUntil: number;
+  stirred: () => void;
+}): Drain {
+  const { one, config, context } = options;
+  const { lease, failedAttempts } = one;
+  const common = { ...options, lease, isConfirmed: isConfirmed(one, config) };
+  if (beginsQuietly(one, config)) return new QuietSender(common);
   return startDrain({
-    context,
-    config,
-    lease: one.lease,
-    leaseUntil,
-    failedAttempts: one.failedAttempts,
+    ...common,
+    failedAttempts,
     parkedRows: [],
     nowMs: context.now,
     isFresh: true,
-    isConfirmed: isConfirmed(one, config),
   });
+}
+
+/** Whether a quiet sender will do at the beginning: nothing is left of earlier failures or limits. */
+function beginsQuietly({ lease, failedAttempts }: ToVisit, { target }: SenderConfig): boolean {
+  const { ahead, ramp } = lease;
+  return ahead.length === 0 && !ramp && failedAttempts.size === 0 && target.rateLimit === null;
 }
 
 /** Whether a lane sends to the consumer: nothing of it fails or is parked, and no command waits. */

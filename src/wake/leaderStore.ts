@@ -122,6 +122,15 @@ async function position(sql: Sql, stream: StreamName): Promise<number> {
   return rows[0]?.position ?? 0;
 }
 
+/**
+ * Joins the active consumers by their keys. `offset 0` keeps the planner from beginning with all consumers,
+ * which it would do as long as it takes the few cursors that are looked for to be as many as all.
+ */
+const WITH_ACTIVE = `
+          cross join lateral (
+            select * from consumers
+             where id = c.consumer_id and status = 'active' and deleted_at is null offset 0) k`;
+
 async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
   const { rows } = await sql.query<
     StoredFilter & {
@@ -133,8 +142,7 @@ async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {
   >({
     text: `
       select c.consumer_id, k.stream, c.position, k.filter_version, f.syncs, f.collections, f.event_types
-        from cursors c
-        join consumers k on k.id = c.consumer_id and k.status = 'active' and k.deleted_at is null
+        from cursors c ${WITH_ACTIVE}
         left join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
        where c.idle and c.wanted is null and c.indexed_epoch is null
        limit $1`,
@@ -183,13 +191,12 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
   }>({
     text: `
       select * from (
-        select c.consumer_id, c.wanted, c.needs_drain from cursors c
-          join consumers k on k.id = c.consumer_id and k.status = 'active' and k.deleted_at is null
+        select c.consumer_id, c.wanted, c.needs_drain from cursors c ${WITH_ACTIVE}
          where c.wanted is not null and c.idle
            and (c.holder is null or c.lease_until < clock_timestamp())
          union all
-        select c.consumer_id, c.position + 1, false from cursors c -- whose lane has died
-          join consumers k on k.id = c.consumer_id and k.status = 'active' and k.deleted_at is null
+        -- those whose lane has died
+        select c.consumer_id, c.position + 1, false from cursors c ${WITH_ACTIVE}
          where c.visited and c.lease_until < clock_timestamp()
       ) w order by needs_drain desc, wanted limit $1`,
     values: [limit],

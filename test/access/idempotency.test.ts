@@ -100,6 +100,13 @@ describe('an Idempotency-Key', () => {
     }
   });
 
+  test('changes nothing about a method that a path does not take: it is 405, as without a key', async () => {
+    const headers = { 'idempotency-key': newKey() };
+    await api.request('POST', '/v1/targets', target, headers);
+    const answer = await api.request('PATCH', '/v1/targets/test', {}, headers);
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+  });
+
   test('is not tied to the key after a failure on our side: 503 is not stored', async () => {
     const key = newKey();
     const made = await create(newKey());

@@ -23,7 +23,7 @@ const MAY: Record<string, string> = {
   flow: 'schema rules',
   failure: 'schema rules db streams flow progress',
   delivery: 'schema rules db streams egress targets flow progress failure',
-  visits: 'schema rules db process streams targets progress delivery',
+  visits: 'schema rules db process streams egress targets flow progress failure delivery',
   consumers: 'schema rules db streams alerts retention progress',
   wake: 'schema rules db process streams progress',
   activities: 'schema rules db streams egress flow progress failure delivery visits consumers',

@@ -31,7 +31,7 @@ test.each([
   add('a', ['a']);
   add('both', ['a', 'b']);
   add('any', null);
-  followers.tell(read(...entries));
+  followers.tell(read(...entries), 0);
   expect(called()).toEqual(told);
 });
 
@@ -40,9 +40,9 @@ test('a follower of more than 100 syncs is called for any', () => {
   const syncs = Array.from({ length: 101 }, (_, index) => `s${index}`);
   add('101', syncs);
   add('100', syncs.slice(1));
-  followers.tell(read('another'));
+  followers.tell(read('another'), 0);
   expect(called()).toEqual(['101']);
-  followers.tell(read('s7'));
+  followers.tell(read('s7'), 0);
   expect(called()).toEqual(['100', '101']);
 });
 
@@ -51,13 +51,13 @@ test('a follower that has left is not called any more, and the others are', () =
   const leave = [add('a', ['a']), add('b', ['a', 'b']), add('any', null)];
   leave[0]!();
   expect(followers.size).toBe(2);
-  followers.tell(read('a', 'b'));
+  followers.tell(read('a', 'b'), 0);
   expect(called()).toEqual(['any', 'b']);
   leave[1]!();
   leave[2]!();
   leave[2]!();
   expect(followers.size).toBe(0);
-  followers.tell(read('a', 'b'));
+  followers.tell(read('a', 'b'), 0);
   followers.tellAll();
   expect(called()).toEqual([]);
 });
@@ -69,7 +69,7 @@ test('the same call may follow anew before it leaves: leaving the old does not e
   const leave = followers.add(call, ['a']);
   followers.add(call, ['b']);
   leave();
-  followers.tell(read('a', 'b'));
+  followers.tell(read('a', 'b'), 0);
   expect(calls).toBe(1);
 });
 
@@ -81,6 +81,6 @@ test('all are told what concerns all, and none once they are cleared', () => {
   expect(called()).toEqual(['a', 'any']);
   followers.clear();
   followers.tellAll();
-  followers.tell(read('a'));
+  followers.tell(read('a'), 0);
   expect([followers.size, ...called()]).toEqual([0]);
 });

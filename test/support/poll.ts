@@ -3,8 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 export interface UntilOptions {
   /** How long it may take before this throws. */
   timeoutMs?: number;
-  /** Said when it takes too long. */
-  what?: string;
+  /** Said when it takes too long; a function says it with what was seen last. */
+  what?: string | (() => string);
 }
 
 /** Below the time a test may take, so that what is waited for is named. */
@@ -33,7 +33,9 @@ export async function until<T>(
       cause = error;
     }
     if (performance.now() > deadline) {
-      throw new Error(`not within ${timeoutMs} ms: ${options.what ?? probe.toString()}`, { cause });
+      const { what = probe.toString() } = options;
+      const said = typeof what === 'string' ? what : what();
+      throw new Error(`not within ${timeoutMs} ms: ${said}`, { cause });
     }
     await wait(pauseMs);
   }

@@ -204,13 +204,15 @@ async function killWorkers(
 
 /** Everything is sent or dead; one that stopped, as its window is short, is resumed. */
 async function settle(cluster: Cluster, id: string): Promise<void> {
+  let seen: Consumer | null = null;
   await until(
     async () => {
-      const { status, lag, parked } = await cluster.get(id);
+      seen = await cluster.get(id);
+      const { status, lag, parked } = seen;
       if (status === 'stopped') await cluster.request('POST', `/v1/consumers/${id}/resume`);
       return status === 'active' && lag.entries === 0 && parked === 0;
     },
-    { timeoutMs: 150_000, what: `consumer ${id} has settled everything` },
+    { timeoutMs: 150_000, what: () => `it has settled everything: ${JSON.stringify(seen)}` },
   );
 }
 

@@ -1,0 +1,374 @@
+import { startDrain } from '../delivery/drain.ts';
+import type { Drain, DrainContext } from '../delivery/drainContext.ts';
+import type { DrainEnd, EndReason } from '../delivery/ending.ts';
+import { createFilterStack, type FilterStack } from '../delivery/filterStack.ts';
+import type { SenderConfig } from '../delivery/senderConfig.ts';
+import type { WebhookSender } from '../egress/webhookSender.ts';
+import type { Outgoing } from '../failure/outgoing.ts';
+import { emptyBatch } from '../progress/attemptLog.ts';
+import type { Committing } from '../progress/committer.ts';
+import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
+import type { Batch, Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
+import type { Outcome } from '../rules/outcome.ts';
+import type { Entry } from '../streams/entry.ts';
+import { Inheritance } from './inheritance.ts';
+import { WaitingEntries } from './waitingEntries.ts';
+
+/** What a quiet sender begins with. */
+export interface QuietSenderOptions {
+  context: DrainContext;
+  config: SenderConfig;
+  /** Whether the last sender has confirmed the same configuration. */
+  isConfirmed: boolean;
+  /** Nothing fails or is parked, and nothing has settled above its position. */
+  lease: Lease;
+  /** When the lease ends, monotonic ms. */
+  leaseUntil: number;
+  /** Called when it no longer rests. */
+  stirred: () => void;
+}
+
+const NOTHING: Batch = emptyBatch();
+const NONE: never[] = [];
+const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries again';
+
+/**
+ * The sender of one quiet consumer. It sends an entry at a time, and costs little more than its requests:
+ * there may be ten thousand of them. As long as each request succeeds, it is all that a visit needs. When
+ * anything else happens (a failure, an edit, more entries than a few, entries that are not in memory), the
+ * engine of a drain takes over from it: under the same lease, with the request that it has begun.
+ */
+export class QuietSender implements Drain, Committing {
+  readonly consumerId: string;
+  readonly #context: DrainContext;
+  readonly #stirred: () => void;
+  readonly #config: SenderConfig;
+  readonly #lease: Lease;
+  readonly #filters: FilterStack;
+  readonly #sender: WebhookSender<Outgoing>;
+  readonly #unfollow: () => void;
+  readonly #end = Promise.withResolvers<DrainEnd>();
+  readonly #again = (): void => this.#look(0);
+  #leaseUntil: number;
+  /** The request that is under way is of the first one. */
+  readonly #waiting: WaitingEntries;
+  #slot: Outgoing | null = null;
+  #successes: Batch = NOTHING;
+  #isStoring = false;
+  #settledCount = 0;
+  #reason: EndReason | null = null;
+  #isConfirmed: boolean;
+  #isConcluding = false;
+  #isOver = false;
+  /** Set once a drain is about to take over. */
+  #inheritance: Inheritance | null = null;
+  #drain: Drain | null = null;
+
+  /** Begins to send. Throws `CannotStart` when the target or the path can't be used. */
+  constructor(options: QuietSenderOptions) {
+    const { context, config, lease, leaseUntil } = options;
+    this.consumerId = config.consumerId;
+    this.#context = context;
+    this.#stirred = options.stirred;
+    this.#isConfirmed = options.isConfirmed;
+    this.#config = config;
+    this.#lease = lease;
+    this.#leaseUntil = leaseUntil;
+    this.#filters = createFilterStack(config.filters, lease.position);
+    this.#sender = context.openSender(
+      config,
+      (...ended) => this.#ended(...ended),
+      () => this.#startBy(),
+    );
+    const tail = context.tails[config.stream];
+    this.#waiting = new WaitingEntries({
+      tail,
+      filters: this.#filters,
+      memory: context.budget.bytes,
+      position: lease.position,
+      again: this.#again,
+    });
+    context.committer.join(this);
+    this.#unfollow = tail.follow((before) => this.#look(before), this.#filters.syncs);
+    if (!options.isConfirmed) void this.#confirm();
+    this.#look(0);
+  }
+
+  get ended(): Promise<DrainEnd> {
+    return this.#end.promise;
+  }
+
+  get settledCount(): number {
+    return this.#settledCount + (this.#drain?.settledCount ?? 0);
+  }
+
+  get quietSince(): number | null {
+    if (this.#drain !== null) return this.#drain.quietSince;
+    return this.#isBusy() ? null : this.#waiting.lastMatchAt;
+  }
+
+  get restsUntil(): number {
+    if (this.#drain !== null) return this.#drain.restsUntil;
+    return this.#isBusy() ? -Infinity : this.#waiting.lastMatchAt + this.#context.idleAfterMs;
+  }
+
+  tick(now: number): void {
+    if (this.#drain !== null) {
+      this.#drain.tick(now);
+      return;
+    }
+    if (this.#slot !== null) {
+      this.#sender.sweep(now);
+      if (now > this.#startBy()) this.#sender.cut();
+    } else if (this.#waiting.first !== undefined) this.#next();
+    else if (!this.#isBusy() && now - this.#waiting.lastMatchAt >= this.#context.idleAfterMs) {
+      this.stop('idle');
+    }
+  }
+
+  stop(reason: 'yielded' | 'changed' | 'idle'): void {
+    if (this.#drain !== null) {
+      this.#drain.stop(reason);
+      return;
+    }
+    this.#reason ??= reason;
+    this.#stirred();
+    if (this.#slot === null) void this.#conclude();
+  }
+
+  toStore(): SenderOutcomes {
+    const { consumerId } = this;
+    this.#waiting.passBy();
+    const batch = this.#successes;
+    this.#successes = NOTHING;
+    this.#isStoring = true;
+    const { epoch } = this.#lease;
+    const position = this.#waiting.position;
+    return { consumerId, epoch, position, ahead: NONE, batch, attempts: NONE, parked: null };
+  }
+
+  stored({ version, targetVersion }: Committed, leaseUntil: number): void {
+    this.#isStoring = false;
+    this.#leaseUntil = leaseUntil;
+    if (this.#reason !== null || this.#inheritance !== null) return;
+    const { target, version: taken } = this.#config;
+    if (version > taken || targetVersion !== target.version) this.#becomeDrain();
+    else this.#next();
+  }
+
+  fenced(): void {
+    this.#reason = 'fenced';
+    this.#leave();
+    this.#sender.cut();
+    this.#end.resolve(this.#endedAs('fenced'));
+  }
+
+  broken(error: Error): void {
+    this.#fail(error);
+  }
+
+  #isBusy(): boolean {
+    if (this.#reason !== null || this.#inheritance !== null) return true;
+    return !this.#waiting.isDone;
+  }
+
+  #startBy(): number {
+    return this.#inheritance?.startBy?.() ?? this.#leaseUntil - LEASE_MARGIN_MS;
+  }
+
+  /** Looks at what the tail has read. It had come to `before` when this sender was last called or not needed. */
+  #look(before: number): void {
+    if (this.#reason !== null || this.#inheritance !== null) {
+      this.#waiting.miss(); // the next sender looks at it
+      return;
+    }
+    try {
+      if (!this.#waiting.look(before)) this.#becomeDrain();
+      else if (this.#waiting.first !== undefined) {
+        this.#stirred();
+        this.#next();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Sends the next entry, if it may be sent now. */
+  #next(): void {
+    const { committer, budget } = this.#context;
+    while (this.#slot === null && this.#reason === null && this.#inheritance === null) {
+      const entry = this.#waiting.first;
+      if (entry === undefined) return;
+      if (entry.superseded) this.#waiting.settle();
+      else if (!committer.healthy || performance.now() >= this.#startBy()) return;
+      else if (budget.requests.room(0) < 1) {
+        budget.requests.wait(this.#again);
+        return;
+      } else {
+        budget.requests.take(1);
+        this.#slot = slotOf(entry);
+        this.#sender.send(this.#slot, 1);
+      }
+    }
+  }
+
+  #ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
+    try {
+      if (this.#inheritance !== null) this.#inheritance.ended(slot, outcome, at, ms, mono);
+      else this.#landed(slot, outcome, at, ms, mono);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #landed(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
+    if (this.#isOver) return;
+    if (outcome.kind !== 'delivered') {
+      this.#becomeDrain();
+      this.#inheritance?.ended(slot, outcome, at, ms, mono);
+      return;
+    }
+    this.#slot = null;
+    if (this.#successes === NOTHING) this.#successes = emptyBatch();
+    const { positions, startedAt, durationMs, status } = this.#successes;
+    positions.push(slot.position);
+    startedAt.push(at);
+    durationMs.push(ms);
+    status.push(outcome.status);
+    this.#waiting.settle();
+    this.#settledCount += 1;
+    this.#context.committer.mark(this);
+    this.#context.budget.requests.take(-1);
+    if (this.#reason !== null) void this.#conclude();
+    else if (this.#waiting.isBehind) this.#look(0);
+    else this.#next();
+  }
+
+  /** Confirms the configuration; if that fails, a drain tries again. */
+  async #confirm(): Promise<void> {
+    const { consumerId, version, filterVersion, target } = this.#config;
+    const { filterFrom } = this.#filters;
+    const { epoch } = this.#lease;
+    const taken = { consumerId, epoch, version, filterVersion, filterFrom };
+    try {
+      await this.#context.progress.confirm({
+        ...taken,
+        target: { id: target.id, version: target.version },
+      });
+      this.#isConfirmed = true;
+    } catch (error) {
+      this.#context.log.warn({ err: error, consumer_id: consumerId }, NOT_CONFIRMED);
+      this.#becomeDrain();
+    }
+  }
+
+  /** Has a drain take over, with the request that is under way. It begins when what has settled is stored. */
+  #becomeDrain(): void {
+    if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
+    this.#inheritance = new Inheritance(this.#sender, this.#slot);
+    this.#stirred();
+    void this.#passOn(this.#inheritance);
+  }
+
+  async #passOn(inheritance: Inheritance): Promise<void> {
+    try {
+      await this.#untilStored();
+      if (this.#isOver) return;
+      const { openSender } = this.#context;
+      let first: Inheritance | null = inheritance;
+      const lease = { ...this.#lease, position: this.#waiting.position };
+      this.#letGo();
+      this.#drain = startDrain({
+        context: {
+          ...this.#context,
+          openSender: (config, landed, startBy) => {
+            const taken = first?.takenBy(landed, startBy) ?? openSender(config, landed, startBy);
+            first = null;
+            return taken;
+          },
+        },
+        config: this.#config,
+        lease,
+        leaseUntil: this.#leaseUntil,
+        failedAttempts: new Map(),
+        parkedRows: [],
+        nowMs: this.#context.now,
+        isConfirmed: this.#isConfirmed,
+        stirred: this.#stirred,
+      });
+      this.#end.resolve(this.#drain.ended);
+      if (this.#reason !== null) this.stop(this.#reason as 'yielded');
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Stores what has settled, and releases the lease. */
+  async #conclude(): Promise<void> {
+    if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
+    this.#isConcluding = true;
+    try {
+      await this.#untilStored();
+      if (this.#isOver) return;
+      const { consumerId } = this;
+      const reason = this.#reason ?? 'yielded';
+      const { epoch } = this.#lease;
+      const idle = reason === 'idle';
+      await this.#context.progress.release({ consumerId, epoch, idle, head: null });
+      this.#leave();
+      this.#end.resolve(this.#endedAs(reason));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #untilStored(): Promise<void> {
+    if (this.#successes !== NOTHING || this.#isStoring) await this.#context.committer.flush(this);
+  }
+
+  #endedAs(reason: EndReason): DrainEnd {
+    return { reason, position: this.#waiting.position, head: null, parkedDueAt: null };
+  }
+
+  #fail(error: unknown): void {
+    this.#leave();
+    this.#sender.cut();
+    this.#end.reject(error);
+  }
+
+  #leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reason ??= 'yielded';
+    if (this.#drain !== null) return;
+    this.#letGo();
+    this.#sender.close().catch((error: unknown) => {
+      this.#context.log.warn({ err: error }, 'connections did not close cleanly');
+    });
+  }
+
+  /** Gives back what it holds of the process, apart from its way to the endpoint. */
+  #letGo(): void {
+    this.#context.committer.leave(this);
+    this.#unfollow();
+    this.#waiting.letGo();
+    if (this.#slot !== null) this.#context.budget.requests.take(-1);
+  }
+}
+
+function slotOf(entry: Entry): Outgoing {
+  const { position, messageId, body } = entry;
+  return {
+    position,
+    entry,
+    settled: false,
+    closed: false,
+    sent: true,
+    next: null,
+    lane: '',
+    messageId,
+    body,
+    attempt: 1,
+    parked: null,
+  };
+}

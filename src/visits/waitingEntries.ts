@@ -1,0 +1,127 @@
+import type { FilterStack } from '../delivery/filterStack.ts';
+import { TIMES, type Shared } from '../flow/budget.ts';
+import type { Entry } from '../streams/entry.ts';
+import type { Tail } from '../streams/tail.ts';
+
+/** Where the entries of a quiet sender come from. */
+export interface WaitingEntriesOptions {
+  tail: Pick<Tail, 'since' | 'end'>;
+  filters: Pick<FilterStack, 'passes' | 'onlySync'>;
+  memory: Pick<Shared, 'room' | 'take' | 'wait'>;
+  /** Everything up to here is settled. */
+  position: number;
+  /** Called when there is memory for an entry again. */
+  again: () => void;
+}
+
+/** More entries than this at once are a drain's to send. */
+const MOST_WAITING = 16;
+/** So many entries are looked at in one go. */
+const PAGE = 1_000;
+
+/** The entries that a quiet sender has to send, in order. They come from the tail alone. */
+export class WaitingEntries {
+  readonly #options: WaitingEntriesOptions;
+  /** Everything up to here has been looked at. */
+  #readTo: number;
+  /** Whether everything that the tail knows has been looked at; what it does not call for does not match. */
+  #caughtUp = false;
+  #entries: Entry[] = [];
+  #held = 0; // bytes of the budget
+  #lastMatchAt = performance.now();
+
+  constructor(options: WaitingEntriesOptions) {
+    this.#options = options;
+    this.#readTo = options.position;
+  }
+
+  /** The entry to send next. */
+  get first(): Entry | undefined {
+    return this.#entries[0];
+  }
+
+  /** Whether nothing waits, and nothing is known of that has not been looked at. */
+  get isDone(): boolean {
+    return this.#entries.length === 0 && (this.#caughtUp || this.#options.tail.end === null);
+  }
+
+  /** Whether the tail may hold matching entries that have not been looked at. */
+  get isBehind(): boolean {
+    return !this.#caughtUp;
+  }
+
+  /** Everything at or below it is settled. */
+  get position(): number {
+    const first = this.#entries[0];
+    return first === undefined ? this.#readTo : first.position - 1;
+  }
+
+  /** When the last entry was taken, monotonic ms. */
+  get lastMatchAt(): number {
+    return this.#lastMatchAt;
+  }
+
+  /**
+   * Takes matching entries of the tail, which had come to `before` when this was last called or not needed.
+   * Returns false if a drain has to read instead: there are many, or the tail does not go back that far.
+   */
+  look(before: number): boolean {
+    if (this.#caughtUp && before > this.#readTo) this.#readTo = before;
+    this.#caughtUp = false;
+    const { tail, filters } = this.#options;
+    for (;;) {
+      const page = tail.since(this.#readTo, PAGE, filters.onlySync);
+      if (page === null) return tail.end === null; // it calls once it has begun
+      for (let index = page.from; index < page.to; index += 1) {
+        const taken = this.#take(page.entries[index]!);
+        if (taken !== 'taken') return taken === 'later';
+      }
+      this.#readTo = Math.max(this.#readTo, page.scannedTo);
+      this.#caughtUp = page.scannedTo >= (tail.end ?? 0);
+      if (this.#caughtUp) return true;
+    }
+  }
+
+  #take(entry: Entry): 'taken' | 'later' | 'too many' {
+    const { filters, memory, again } = this.#options;
+    if (!entry.superseded && filters.passes(entry)) {
+      if (this.#entries.length >= MOST_WAITING) return 'too many';
+      if (memory.room(this.#held) <= 0) {
+        if (this.#held === 0) memory.wait(again);
+        return 'later';
+      }
+      this.#hold(TIMES * entry.bytes);
+      this.#entries.push(entry);
+      this.#lastMatchAt = performance.now();
+    }
+    this.#readTo = entry.position;
+    return 'taken';
+  }
+
+  /** Settles the first entry. */
+  settle(): void {
+    const entry = this.#entries.shift();
+    if (entry !== undefined) this.#hold(-TIMES * entry.bytes);
+  }
+
+  /** Notes that the tail has called and nothing was looked at: what it has read may match. */
+  miss(): void {
+    this.#caughtUp = false;
+  }
+
+  /** Moves on over entries that the tail has not called for. */
+  passBy(): void {
+    if (this.#caughtUp) this.#readTo = Math.max(this.#readTo, this.#options.tail.end ?? 0);
+  }
+
+  /** Gives back what is held of the budget; nothing is looked at any more. */
+  letGo(): void {
+    this.#caughtUp = false;
+    this.#hold(-this.#held);
+  }
+
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    this.#options.memory.take(bytes);
+  }
+}

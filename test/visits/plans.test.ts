@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+
+import { openDb } from '../../src/db/db.ts';
+import { claim } from '../../src/progress/leases.ts';
+import { createLeaderStore } from '../../src/wake/leaderStore.ts';
+import { createDatabase } from '../support/database.ts';
+import { plansOf } from '../support/plans.ts';
+
+const MANY = 3_000;
+const CLAIM = { holder: 'lane', leaseMs: 8_000, region: 'r', limit: 500 };
+
+/** Consumers that have just been created: Postgres knows nothing about how many there are. */
+async function openNew(cursors: string) {
+  const database = await createDatabase();
+  const db = openDb({ url: database.url, onError: () => undefined });
+  await db.query('alter table cursors set (autovacuum_enabled = false)');
+  await db.query('alter table consumers set (autovacuum_enabled = false)');
+  await db.query(`
+    insert into targets (id, name, kind, base_url, credentials, headers, signing_secret, timeout_ms, max_in_flight, metadata, created_at, updated_at)
+    values ('00000000-0000-7000-8000-000000000001', 't', 'webhook', 'http://a', '', '{}', '', 15000, 64, '{}', now(), now());
+    insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region, status, filter_version, version, created_at, updated_at)
+    select gen_random_uuid(), 'c', '00000000-0000-7000-8000-000000000001', 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now(), now()
+      from generate_series(1, ${MANY});
+    insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
+    ${cursors}`);
+  const close = async (): Promise<void> => {
+    await db.close();
+    await database[Symbol.asyncDispose]();
+  };
+  return { db, [Symbol.asyncDispose]: close };
+}
+
+const WATCHED =
+  'insert into cursors (consumer_id, position, idle, indexed_epoch) select id, 0, true, 1 from consumers';
+const UNWATCHED =
+  'insert into cursors (consumer_id, position, idle) select id, 0, true from consumers';
+const WANTING =
+  'insert into cursors (consumer_id, position, idle, wanted) select id, 0, true, 1 from consumers';
+const LOST = `
+  insert into cursors (consumer_id, position, visited, holder, lease_until)
+  select id, 0, true, 'lane', now() - interval '1 minute' from consumers`;
+
+type Work = Parameters<typeof plansOf>[1];
+const claimSome: Work = (db) => claim(db.pipe, { ...CLAIM, lost: false });
+const claimLost: Work = (db) => claim(db.pipe, { ...CLAIM, lost: true });
+const lookWhoWants: Work = (db) => createLeaderStore(db, 'visit').wanting(500);
+const lookWhoIsIdle: Work = (db) => createLeaderStore(db, 'visit').unwatched(500);
+
+/** How many rows of consumers a plan has looked at, those that a join left out included. */
+function lookedAt(plans: string): number {
+  let sum = 0;
+  for (const { groups = {} } of plans.matchAll(
+    / on consumers.*actual rows=(?<rows>[\d.]+) loops=(?<loops>\d+)/gu,
+  )) {
+    sum += Number(groups['rows']) * Number(groups['loops']);
+  }
+  return sum;
+}
+
+test.each([
+  ['a lane claims and nothing wants an entry', WATCHED, claimSome, 1],
+  ['a lane claims and all want an entry', WANTING, claimSome, 2 * MANY],
+  ['a lane claims those of a dead one', LOST, claimLost, 2 * MANY],
+  ['a leader looks and nothing wants an entry', WATCHED, lookWhoWants, 1],
+  ['a leader looks and all want an entry', WANTING, lookWhoWants, 2 * MANY],
+  ['a leader looks and all are newly idle', UNWATCHED, lookWhoIsIdle, 2 * MANY],
+])(
+  'where %s, no more consumers are read than those, also before Postgres has counted them',
+  async (_what, cursors, work, most) => {
+    await using many = await openNew(cursors);
+    const plans = await plansOf(many.db, work);
+    expect(lookedAt(plans), plans).toBeLessThanOrEqual(most);
+  },
+);
