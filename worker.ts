@@ -32,6 +32,7 @@ import { showCalls } from './src/telemetry/callMetrics.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showClock, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
+import { countVisits } from './src/telemetry/visitMetrics.ts';
 import { pacedConnection } from './src/temporal/pacedConnection.ts';
 import { sdkLogger, sdkLogging } from './src/temporal/sdkLog.ts';
 import { readTemporalMetrics, temporalMetrics } from './src/temporal/sdkMetrics.ts';
@@ -142,6 +143,7 @@ async function serve(
     slots: SLOTS,
     memoryBytes: config.sendBytes ?? sendMemoryFor(memoryLimits()),
     counts: countDeliveries(metrics),
+    visitCounts: countVisits(metrics, { region: config.region, lanes: config.visitLanes }),
     log,
   });
   metrics.gauge('millrace_leader', 'Whether this process wakes idle consumers', () =>

@@ -4,8 +4,8 @@ import type { Lane } from '../visits/lane.ts';
 import type { VisitInput, Visited } from './contract.ts';
 
 export interface VisitDeps {
-  /** Opens a lane in this process. */
-  openLane: () => Lane;
+  /** Opens the lane of this number in this process. */
+  openLane: (lane: number) => Lane;
 }
 
 const BEAT_MS = 6_000;
@@ -18,7 +18,7 @@ const TIME_BUDGET_MS = 3_600_000;
  */
 export async function visit({ openLane }: VisitDeps, input: VisitInput): Promise<Visited> {
   const activity = Context.current();
-  const lane = openLane();
+  const lane = openLane(input.lane);
   const beat = setInterval(() => activity.heartbeat({ ...input, ...lane.reading }), BEAT_MS);
   try {
     await untilOver(activity.cancellationSignal);

@@ -36,6 +36,7 @@ export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
     ['Waiting', entries === 0 ? 'nothing' : `up to ${entries}, the oldest for ${span(seconds)}`],
     ['Parked', one.parked],
     ['Position', one.position],
+    ['Sender', one.sender === null ? 'none at present' : senderOf(one.sender)],
     ["Can't be sent to", one.cannot_start === null ? null : faultOf(one.cannot_start)],
     ['Failing since', one.failing_since],
     ['Next attempt', one.next_attempt_at],
@@ -56,6 +57,11 @@ export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
     ['Created', one.created_at],
     ['Updated', one.updated_at],
   ];
+}
+
+/** `drain in host/123/ab12`, `lane 0 of visits in …`. */
+function senderOf({ activity, lane, process }: NonNullable<Consumer['sender']>): string {
+  return `${activity === 'visit' ? `lane ${lane} of visits` : activity} in ${process}`;
 }
 
 function faultOf({ since, detail }: NonNullable<Consumer['cannot_start']>): string {

@@ -35,10 +35,15 @@ export async function watchConsumer(context: Context, id: string): Promise<numbe
   }
 }
 
-/** Everything except what changes by itself: the age of the oldest entry and the time of `health`. */
-function whatMatters({ lag, health, ...rest }: Consumer): string {
+/**
+ * Everything except what changes by itself: the age of the oldest entry, the time of `health`, and the end of a
+ * lease, which is renewed again and again.
+ */
+export function whatMatters({ lag, health, sender, ...rest }: Consumer): string {
   const { status, notes } = health;
-  return JSON.stringify({ ...rest, entries: lag.entries, status_of_health: status, notes });
+  const { activity, process, lane } = sender ?? {};
+  const by = { activity, process, lane };
+  return JSON.stringify({ ...rest, by, entries: lag.entries, status_of_health: status, notes });
 }
 
 function draw(lines: string[], before: number): number {
@@ -49,5 +54,5 @@ function draw(lines: string[], before: number): number {
 
 function summary(one: Consumer): string {
   const why = one.status_reason === null ? '' : `  ${one.status_reason}`;
-  return `${new Date().toISOString()}  ${one.status}  position ${one.position}  waiting ${one.lag.entries}  parked ${one.parked}${why}`;
+  return `${new Date().toISOString()}  ${one.status}  position ${one.position}  waiting ${one.lag.entries}  parked ${one.parked}  sender ${one.sender?.activity ?? 'none'}${why}`;
 }

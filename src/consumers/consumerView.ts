@@ -1,6 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { OVER_AT, type Aging } from '../retention/retentionText.ts';
 import { compile, filterOf } from '../rules/filter.ts';
+import { readHolder } from '../rules/laneHolder.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import type { Consumer } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -46,6 +47,8 @@ export interface ConsumerRow {
   seconds: number | null;
   /** The lasting fault that keeps it from being sent to; null: there is none. */
   cannot_start: Consumer['cannot_start'];
+  /** Who holds its lease, by which lane of visits or by an activity of its own; null: nobody does. */
+  sender: { holder: string; visited: boolean; lease_until: string } | null;
 }
 
 /**
@@ -69,7 +72,9 @@ export function selectConsumers(rows: string): string {
            greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds,
            case when sf.consumer_id is not null then json_build_object(
              'code', sf.code, 'detail', sf.detail, 'since', sf.since,
-             'next_try_at', sf.next_try_at) end as cannot_start
+             'next_try_at', sf.next_try_at) end as cannot_start,
+           case when c.lease_until > clock_timestamp() then json_build_object(
+             'holder', c.holder, 'visited', c.visited, 'lease_until', c.lease_until) end as sender
       from page k
       join cursors c on c.consumer_id = k.id
       left join lateral ( -- the one in force: a sender may still go by an older one than the newest
@@ -172,6 +177,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     next_attempt_at: nextAttemptAt,
     failing_since: row.failing_since,
     cannot_start: row.cannot_start === null ? null : cannotStartOf(row.cannot_start),
+    sender: row.sender === null ? null : senderOf(row.sender, row.status),
     filter_version: row.filter_version,
     filter_from: row.filter_from,
     region: row.region,
@@ -205,6 +211,19 @@ function cannotStartOf(fault: NonNullable<Consumer['cannot_start']>): Consumer['
     ...fault,
     since: new Date(since).toISOString(),
     next_try_at: new Date(next_try_at).toISOString(),
+  };
+}
+
+/** A blocked consumer that is not visited is sent to by `deliver`, as the lease itself does not say. */
+function senderOf(
+  { holder, visited, lease_until }: NonNullable<ConsumerRow['sender']>,
+  status: Consumer['status'],
+): Consumer['sender'] {
+  const own = status === 'blocked' ? 'deliver' : 'drain';
+  return {
+    activity: visited ? 'visit' : own,
+    ...readHolder(holder),
+    lease_until: new Date(lease_until).toISOString(),
   };
 }
 

@@ -7,7 +7,7 @@ const NOTHING_FAILS = `head = null, attempt = 0, tries = 0, next_attempt_at = nu
 
 /** The columns of a cursor that the leader does not watch. */
 export const UNWATCHED =
-  'indexed_epoch = null, wanted = null, wanted_version = null, needs_drain = false';
+  'indexed_epoch = null, wanted = null, wanted_at = null, wanted_version = null, needs_drain = false';
 
 /** The wait after the lease of a sender that died, which may have sent until its end: no rate is below 1/s. */
 export const SLOWEST = `interval '1 second'`;
@@ -56,6 +56,7 @@ export const TAKE_VERSIONS = `
 export const END_EPOCH = `
   update cursors set epoch = epoch + 1, holder = null, lease_until = null, visited = false,
                      idle = idle or visited, wanted = case when visited then position + 1 else wanted end,
+                     wanted_at = case when visited then clock_timestamp() else wanted_at end,
                      paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
    where consumer_id = any($1::uuid[]) and (holder is null or lease_until <= clock_timestamp())
   returning consumer_id, position, ahead`;
@@ -167,6 +168,7 @@ export async function watch(
       update cursors c
          set indexed_epoch  = $1,
              wanted         = w.position,
+             wanted_at      = case when w.position is not null then clock_timestamp() end,
              needs_drain    = w.position is not null and $5,
              wanted_version = case when w.position is not null then w.filter_version end
         from unnest($2::uuid[], $3::int[], $4::bigint[]) as w(consumer_id, filter_version, position)
@@ -187,7 +189,7 @@ export async function watch(
 export function setWanted(epoch: number, wanted: Matched[], by: WantedOf): Query {
   return {
     text: `
-      update cursors c set wanted = w.position, wanted_version = w.filter_version, needs_drain = $5
+      update cursors c set wanted = w.position, wanted_at = clock_timestamp(), wanted_version = w.filter_version, needs_drain = $5
         from unnest($1::uuid[], $2::bigint[], $3::int[]) as w(consumer_id, position, filter_version)
        where c.consumer_id = w.consumer_id and c.idle and c.wanted is null
          and c.indexed_epoch = $4 and exists (select from leader where epoch = $4)`,

@@ -89,6 +89,8 @@ export async function acquire(
 export interface Claimed {
   consumerId: string;
   lease: Lease;
+  /** How long it has wanted an entry, ms; null: its lane has died, or it is not known. */
+  waitedMs: number | null;
   /** What its last sender has confirmed; a sender that begins with the same has nothing to confirm. */
   confirmed: { version: number; targetId: string | null; targetVersion: number | null };
 }
@@ -121,7 +123,9 @@ function claimText(which: string, order: string): string {
          for update of c skip locked
     )
     ${TAKE}, visited = true ${FROM_OLD} ${RETURNING},
-            c.consumer_id, c.seen_version, c.seen_target_id, c.seen_target_version`;
+            c.consumer_id, c.seen_version, c.seen_target_id, c.seen_target_version,
+            case when old.wanted_at is not null then
+              greatest(0, extract(epoch from clock_timestamp() - old.wanted_at) * 1000)::float8 end as waited_ms`;
 }
 
 const CLAIM = claimText(WANTING, 'c.wanted');
@@ -135,6 +139,7 @@ export async function claim(sql: Sql, { lost, ...of }: Claim): Promise<Claimed[]
       seen_version: number;
       seen_target_id: string | null;
       seen_target_version: number | null;
+      waited_ms: number | null;
     }
   >({
     name: lost ? 'claim lost' : 'claim',
@@ -144,6 +149,7 @@ export async function claim(sql: Sql, { lost, ...of }: Claim): Promise<Claimed[]
   return rows.map((row) => ({
     consumerId: row.consumer_id,
     lease: leaseOf(row),
+    waitedMs: row.waited_ms,
     confirmed: {
       version: row.seen_version,
       targetId: row.seen_target_id,
@@ -191,6 +197,7 @@ export async function release(sql: Sql, released: Release[]): Promise<Set<string
       update cursors c
          set holder = null, lease_until = null, idle = r.idle, ${UNWATCHED_BUT_WANTED},
              wanted          = case when r.wants is not null then c.position + 1 end,
+             wanted_at       = case when r.wants is not null then clock_timestamp() end,
              needs_drain     = r.wants is not distinct from 'drain',
              head            = case when r.keep then c.head else r.head end,
              attempt         = case when r.keep then c.attempt else r.attempt end,

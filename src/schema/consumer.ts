@@ -135,6 +135,30 @@ export const Consumer = z
         description:
           'A lasting fault, not of the endpoint, that keeps an active or blocked consumer from being sent to; null when there is none',
       }),
+    sender: z
+      .object({
+        activity: z.enum(['visit', 'drain', 'deliver']).meta({
+          description:
+            'visit: a lane that delivers for many quiet consumers; drain: one of its own, which sends many entries ' +
+            'at a time; deliver: one of its own, which tries the failing entry',
+        }),
+        process: z.string().meta({
+          description:
+            'The worker: its host, its process id and a random part. The Temporal UI shows it as the last worker of the activity',
+        }),
+        lane: z.int().nullable().meta({
+          description: 'The number of the lane; null unless the activity is visit',
+        }),
+        lease_until: Timestamp.meta({
+          description:
+            'No request starts later unless the lease is renewed, as it is while the sender runs',
+        }),
+      })
+      .nullable()
+      .meta({
+        description:
+          'Who alone may send for the consumer at present; null while nobody does. How far it is, position and lag say',
+      }),
     filter_version: z.int(),
     filter_from: Position,
     region: z.string(),

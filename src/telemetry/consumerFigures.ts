@@ -28,6 +28,8 @@ export interface AllFigures {
   tailDelay: Record<StreamName, number>;
   /** Mails and alert webhooks that wait to be sent. */
   unsent: number;
+  /** Consumers that want an entry and that a lane of visits has still to claim, and for how long the first has waited, s. */
+  waiting: { visits: number; seconds: number };
   /** How many consumers a lasting fault that is not the endpoint's keeps from being sent to, by its code. */
   cannotStart: Record<string, number>;
 }
@@ -43,6 +45,8 @@ export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllF
       events: number;
       unsent: number;
       faults: Record<string, number> | null;
+      visits: number;
+      visits_seconds: number;
     }>({
       name: 'other figures',
       text: REST,
@@ -50,6 +54,7 @@ export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllF
   ]);
   const first = consumers.rows[0];
   const { records = 0, events = 0, unsent = 0, faults = null } = rest.rows[0] ?? {};
+  const { visits = 0, visits_seconds: seconds = 0 } = rest.rows[0] ?? {};
   return {
     consumers: consumers.rows.slice(0, limit),
     all: {
@@ -64,6 +69,7 @@ export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllF
     },
     tailDelay: { records, events },
     unsent,
+    waiting: { visits, seconds },
     cannotStart: faults ?? {},
   };
 }
@@ -127,4 +133,11 @@ const REST = `
             select f.code, count(*) as many
               from start_faults f join consumers k on k.id = f.consumer_id
              where k.deleted_at is null and k.status in ('active', 'blocked')
-             group by f.code) counted) as faults`;
+             group by f.code) counted) as faults,
+         v.visits, v.seconds as visits_seconds
+    from (select count(*)::float8 as visits,
+                 coalesce(max(greatest(0, extract(epoch from clock_timestamp() - c.wanted_at))), 0)::float8 as seconds
+            from cursors c join consumers k on k.id = c.consumer_id
+           where c.wanted is not null and c.idle and not c.needs_drain
+             and (c.holder is null or c.lease_until < clock_timestamp())
+             and k.status = 'active' and k.deleted_at is null and not k.held) v`;

@@ -117,6 +117,16 @@ export function showConsumerGauges({
         })),
     ),
     all(
+      'millrace_visits_waiting',
+      'Quiet consumers that want an entry and that no lane of visits has claimed yet',
+      ({ waiting }) => waiting.visits,
+    ),
+    all(
+      'millrace_visits_waiting_seconds',
+      'For how long the first of them has wanted it',
+      ({ waiting }) => waiting.seconds,
+    ),
+    all(
       'millrace_outbox_unsent',
       'Mails and alert webhooks that wait to be sent',
       ({ unsent }) => unsent,

@@ -8,18 +8,22 @@ export interface Durations extends Source {
 
 /** Upper bounds of the buckets, in ms, up to the longest timeout of a target. */
 const BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 15_000];
+/** Further ones, for what may have to wait for a process or for Temporal. */
+const LONG_BOUNDS_MS = [...BOUNDS_MS, 30_000, 60_000, 300_000];
 
 /**
  * Creates a histogram in seconds. Adding to it only increments numbers in an array: a call to a client
- * library for each delivery would cost more than the delivery's share of the commit.
+ * library for each delivery would cost more than the delivery's share of the commit. With `long`, there are buckets
+ * up to five minutes.
  */
-export function createDurations(name: string, help: string): Durations {
-  const buckets = new Float64Array(BOUNDS_MS.length + 1);
+export function createDurations(name: string, help: string, { long = false } = {}): Durations {
+  const bounds = long ? LONG_BOUNDS_MS : BOUNDS_MS;
+  const buckets = new Float64Array(bounds.length + 1);
   let sumMs = 0;
 
   function add(ms: number): void {
     let index = 0;
-    while (index < BOUNDS_MS.length && ms > BOUNDS_MS[index]!) index += 1;
+    while (index < bounds.length && ms > bounds[index]!) index += 1;
     buckets[index]! += 1;
     sumMs += ms;
   }
@@ -28,7 +32,7 @@ export function createDurations(name: string, help: string): Durations {
     let below = 0;
     const values = [...buckets].map((count, index) => {
       below += count;
-      const bound = BOUNDS_MS[index];
+      const bound = bounds[index];
       const le = bound === undefined ? '+Inf' : String(bound / 1_000);
       return { metricName: `${name}_bucket`, labels: { le }, value: below };
     });

@@ -15,9 +15,11 @@ import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
+import { laneHolder } from '../rules/laneHolder.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
 import { openLane, type Lane } from '../visits/lane.ts';
+import type { VisitCounts } from '../visits/visitCounts.ts';
 import { createVisitStore } from '../visits/visitStore.ts';
 import type { OpenSender } from './openSender.ts';
 
@@ -52,6 +54,8 @@ export interface DrainsOptions {
     region: string;
     /** Hints a consumer's workflow that it needs a drain. */
     handOver: (consumerId: string, wanted: number) => void;
+    /** Counts visits, for metrics. */
+    counts?: VisitCounts | undefined;
   };
   /** Names this process in cursors. */
   holder: string;
@@ -132,7 +136,7 @@ export function createDrains(options: DrainsOptions): Drains {
   // Only a hint that a row has changed: each commit and renewal returns the newest versions as well.
   const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
 
-  function openLaneHere(): Lane {
+  function openLaneHere(lane: number): Lane {
     const { visits } = options;
     if (visits === undefined) throw new Error('this process opens no lanes of visits');
     const { openSender: open, ...rest } = visits;
@@ -143,7 +147,7 @@ export function createDrains(options: DrainsOptions): Drains {
       context: { ...context, openSender: openVisitSender },
       store: visitStore,
       listener,
-      holder: options.holder,
+      holder: laneHolder(options.holder, lane),
       leaseMs: LEASE_MS,
       lingerMs: Math.min(options.idleAfterMs, LINGER_MS),
       pollMs: VISIT_POLL_MS,
@@ -164,7 +168,7 @@ export function createDrains(options: DrainsOptions): Drains {
       openSingle: (config, ended, startBy, late) => openSender(config, 1, ended, startBy, late),
       lateAnswers,
       reportHead: options.reportHead,
-      openLane: () => openLaneHere(),
+      openLane: openLaneHere,
       faults: options.faults,
       mailWaits: options.mailWaits,
     },

@@ -19,6 +19,7 @@ import type { DeliveryCounts } from '../delivery/drainContext.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createSharedOutlets } from '../egress/sharedOutlets.ts';
 import { createPages } from '../streams/pages.ts';
+import type { VisitCounts } from '../visits/visitCounts.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
 import { createPacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
 import { startWake } from '../wake/wake.ts';
@@ -72,6 +73,7 @@ export interface WorkersOptions {
   /** The memory for entries that are sent, in bytes; 256 MB unless given. */
   memoryBytes?: number;
   counts?: DeliveryCounts;
+  visitCounts?: VisitCounts;
   log: Logger;
 }
 
@@ -130,6 +132,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
       openSender: createOpenSender({ ...out, egress: { ...options.egress, open: shared.open } }),
       region: options.region,
       handOver,
+      counts: options.visitCounts,
     },
     reportHead: workflows.failing,
     counted: options.counts?.counted,

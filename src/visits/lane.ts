@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
+import type { HandOverReason, VisitCounts } from './visitCounts.ts';
 import { createVisits, type VisitsOptions } from './visits.ts';
 
 /** How much a lane has done. */
@@ -23,9 +24,13 @@ export interface Lane {
 }
 
 /** What a lane works with. */
-export interface LaneOptions extends VisitsOptions {
+export interface LaneOptions extends Omit<VisitsOptions, 'handOver'> {
+  /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
+  handOver: (consumerId: string, wanted: number) => void;
+  /** Counts visits, for metrics. */
+  counts?: VisitCounts | undefined;
   listener: Pick<Listener, 'on'>;
-  /** Names this process in the cursor. */
+  /** Names this lane in the cursor. */
   holder: string;
   region: string;
   leaseMs: number;
@@ -46,8 +51,8 @@ const TICK_MS = 50;
  * stays busy, fails, or can't be sent to, goes to a drain of its own.
  */
 export function openLane(options: LaneOptions): Lane {
-  const { context, store, listener, holder, region, leaseMs, log } = options;
-  const visits = createVisits(options);
+  const { context, store, listener, holder, region, leaseMs, counts, log } = options;
+  const visits = createVisits({ ...options, handOver });
   let claimed = 0;
   let closing = false;
   let lookForLostAt = 0;
@@ -80,8 +85,10 @@ export function openLane(options: LaneOptions): Lane {
     const leaseUntil = now + leaseMs; // read before, so that it ends here no later than in Postgres
     const found = await store.claim({ holder, leaseMs, region, limit, lost: false });
     const left = lost ? await store.claim({ holder, leaseMs, region, limit, lost: true }) : [];
-    claimed += found.length + left.length;
-    for (const one of [...found, ...left]) visits.begin(one, leaseUntil);
+    const all = [...found, ...left];
+    claimed += all.length;
+    counts?.begun(all);
+    for (const one of all) visits.begin(one, leaseUntil);
     if (found.length === limit || left.length === limit) loop.ask();
     said = null;
   }
@@ -91,6 +98,11 @@ export function openLane(options: LaneOptions): Lane {
     if (visits.size >= options.most) visits.endQuietest(CLAIMED_AT_ONCE); // others want an entry
   }
 
+  function handOver(consumerId: string, wanted: number, why: HandOverReason): void {
+    counts?.handedOver(why);
+    options.handOver(consumerId, wanted);
+  }
+
   async function close(): Promise<void> {
     closing = true;
     clearInterval(poll);
@@ -98,12 +110,19 @@ export function openLane(options: LaneOptions): Lane {
     await loop.close();
     await visits.close();
     clearInterval(ticks);
+    closed?.();
   }
 
-  return {
+  const lane: Lane = {
     close,
     get reading() {
       return { visiting: visits.size, visits: claimed, handedOver: visits.handedOver };
     },
   };
+  const closed = counts?.opened({
+    get visiting() {
+      return visits.size;
+    },
+  });
+  return lane;
 }

@@ -6,6 +6,7 @@ import type { DrainEnd } from '../delivery/ending.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Lease, Release } from '../progress/lease.ts';
 import { QuietSender } from './quietSender.ts';
+import { whyAfter, type HandOverReason } from './visitCounts.ts';
 import { createVisiting } from './visiting.ts';
 import { createVisitProgress } from './visitProgress.ts';
 import type { ToVisit, VisitStore } from './visitStore.ts';
@@ -33,7 +34,7 @@ export interface VisitsOptions {
   /** How long a consumer is visited after its last entry, ms. */
   lingerMs: number;
   /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
-  handOver: (consumerId: string, wanted: number) => void;
+  handOver: (consumerId: string, wanted: number, why: HandOverReason) => void;
   log: Pick<Logger, 'error' | 'warn'>;
 }
 
@@ -65,7 +66,7 @@ export function createVisits(options: VisitsOptions): Visits {
     } catch (error) {
       const fields = { err: error, consumer_id: one.consumerId };
       log.error(fields, 'a visit ended with an error; the consumer goes to a drain of its own');
-      await giveBack(one).catch((again: unknown) => {
+      await giveBack(one, 'failed').catch((again: unknown) => {
         log.warn({ ...fields, err: again }, 'a visited consumer could not be given back');
       });
     }
@@ -74,7 +75,7 @@ export function createVisits(options: VisitsOptions): Visits {
   async function live(one: ToVisit, leaseUntil: number): Promise<void> {
     const { lease, config } = one;
     if (closing || config === null || config instanceof Error || !mayVisit(config, lease)) {
-      await giveBack(one);
+      await giveBack(one, whyNotVisited(one));
       return;
     }
     const key = keyOf(one);
@@ -94,17 +95,17 @@ export function createVisits(options: VisitsOptions): Visits {
     const isOver = reason === 'fenced' || (reason === 'idle' && parkedDueAt === null);
     if (isOver || (reason === 'yielded' && !leavers.has(keyOf(one)))) return;
     handedOver += 1;
-    options.handOver(one.consumerId, position + 1);
+    options.handOver(one.consumerId, position + 1, whyAfter(reason));
   }
 
   /** Ends a claim that no sender took, and hands the consumer over unless the lane closes. */
-  async function giveBack({ consumerId, lease }: ToVisit): Promise<void> {
+  async function giveBack({ consumerId, lease }: ToVisit, why: HandOverReason): Promise<void> {
     const { epoch, position } = lease;
     const wants = closing ? 'visit' : 'drain';
     const unsent = { consumerId, epoch, idle: false, head: 'keep', wants } as const;
     if (!(await progress.release(unsent)) || closing) return;
     handedOver += 1;
-    options.handOver(consumerId, position + 1);
+    options.handOver(consumerId, position + 1, why);
   }
 
   /** By whom a consumer is sent to next. */
@@ -176,6 +177,13 @@ function beginsQuietly({ lease, failedAttempts }: ToVisit, { target }: SenderCon
 function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease): boolean {
   const fails = lease.head !== null || lease.parked || lease.faulted !== null;
   return !fails && !deleted && !held && status === 'active';
+}
+
+/** Why a claimed consumer can't be visited. */
+function whyNotVisited({ config, lease }: ToVisit): HandOverReason {
+  if (config === null || config instanceof Error || lease.faulted !== null) return 'unstartable';
+  if (lease.head !== null) return 'blocked';
+  return lease.parked ? 'parked' : 'changed';
 }
 
 /** Whether the last sender has confirmed what this one begins with. */

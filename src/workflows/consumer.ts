@@ -85,7 +85,7 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
   const conclude = createConclude({ control, known });
   const sending = createSending({ ...args, control, known, conclude, quietHolds: timed });
   const carryOut = createCarryOut({ control, known, mailbox, sending });
-  const publisher = createPublisher(args.carried?.published ?? '');
+  const publisher = createPublisher(args.deliveryQueue, args.carried?.published ?? '');
   let over = false;
 
   const turns: Turn[] = [

@@ -1,18 +1,30 @@
 import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 
-/** The consumer's page in the Temporal UI, as Markdown that can be read at a glance. */
-export function details(
-  snapshot: ConsumerSnapshot,
-  { filter, fault, note }: { filter: string; fault: string | null; note: string | null },
-): string {
+/** What the page shows beside the consumer's row. */
+export interface Beside {
+  filter: string;
+  /** The lasting fault that keeps it from being sent to; null: there is none. */
+  fault: string | null;
+  note: string | null;
+  /** The task queue of its region, after which the workflow of visits is named. */
+  deliveryQueue: string;
+}
+
+/**
+ * The consumer's page in the Temporal UI, as Markdown that can be read at a glance. A drain or a lane of
+ * visits sends without a step of this workflow; so what the page says of an active consumer holds however far it is.
+ */
+export function details(snapshot: ConsumerSnapshot, beside: Beside): string {
+  const { filter, fault, note } = beside;
   const behind = Math.max(0, snapshot.lastPosition - snapshot.position);
   const lines = [
     `**${fault === null ? sentence(snapshot) : `Can't be sent to: ${fault}`}**`,
     '',
     `- Target: ${snapshot.targetName} (${snapshot.targetHost}${snapshot.path})`,
     `- Stream: ${snapshot.stream}, ${filter} (filter version ${snapshot.filterVersion})`,
-    snapshot.idle
-      ? '- Caught up: woken by the next match'
+    `- Sender: ${sender(snapshot, beside)}`,
+    snapshot.status === 'active'
+      ? '- Position: see the console, the API or `millrace consumers get`, as sending takes no step in this workflow'
       : `- Position: ${snapshot.position}, up to ${behind} entries behind when last looked at`,
   ];
   if (snapshot.lastFailure !== null) {
@@ -32,7 +44,7 @@ export function details(
 function sentence(snapshot: ConsumerSnapshot): string {
   switch (snapshot.status) {
     case 'active':
-      return snapshot.idle ? 'Active, nothing to send' : 'Active, delivering';
+      return snapshot.idle ? 'Active, quiet' : 'Active, delivering';
     case 'paused':
       return `Paused: ${snapshot.statusReason ?? 'on request'}`;
     case 'blocked':
@@ -40,4 +52,18 @@ function sentence(snapshot: ConsumerSnapshot): string {
     case 'stopped':
       return `Stopped: ${snapshot.statusReason ?? 'the retry window has ended'}`;
   }
+}
+
+/** By whom the consumer is sent to. */
+function sender(snapshot: ConsumerSnapshot, { fault, deliveryQueue }: Beside): string {
+  if (fault !== null) return 'none, until the next try';
+  const { status, idle, parkedDueAt } = snapshot;
+  if (status === 'blocked') return '`deliver`, an activity of its own that tries the failing entry';
+  if (status !== 'active') return 'none, as nothing is to be sent';
+  if (!idle) return '`drain`, an activity of its own';
+  if (parkedDueAt !== null) return '`drain`, once a parked entry is due or another one comes';
+  return (
+    `a lane of workflow \`visits/${deliveryQueue}\` whenever something comes, ` +
+    'or `drain`, an activity of its own, while that workflow runs no lanes'
+  );
 }

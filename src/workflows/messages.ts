@@ -21,7 +21,7 @@ export const wake = defineSignal<[unknown]>('wake');
 export const headReport = defineSignal<[unknown]>('failing');
 
 /** Sets how many lanes of visits a region has. */
-export const lanesOf = defineSignal<[number]>('lanes');
+export const lanesOf = defineSignal<[unknown]>('lanes');
 
 /** The update by which the API gives a command; it is answered once the command is recorded and in force. */
 export const command = defineUpdate<CommandAnswer, [CommandRequest]>('ask');

@@ -17,7 +17,7 @@ export interface Publisher {
 }
 
 /** Creates the publisher; `published` is what the run before wrote last, empty when there was none. */
-export function createPublisher(published: string): Publisher {
+export function createPublisher(deliveryQueue: string, published: string): Publisher {
   let written = published;
   return {
     get published() {
@@ -25,7 +25,8 @@ export function createPublisher(published: string): Publisher {
     },
     publish: ({ snapshot, filter, cannotStart }, note) => {
       const fault = isSentTo(snapshot) ? (cannotStart?.reason ?? null) : null;
-      setCurrentDetails(details(snapshot, { filter: describeFilter(filter), fault, note }));
+      const beside = { filter: describeFilter(filter), fault, note, deliveryQueue };
+      setCurrentDetails(details(snapshot, beside));
       const attributes = `${snapshot.status} ${snapshot.targetHost}`;
       if (attributes === written) return;
       written = attributes;

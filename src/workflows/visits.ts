@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
@@ -11,8 +12,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 
-import type { DeliveryActivities } from '../activities/contract.ts';
+import type { DeliveryActivities, Visited } from '../activities/contract.ts';
 import { lanesOf } from './messages.ts';
+import { visitsDetails } from './visitsDetails.ts';
 
 /** The arguments of the workflow that keeps the lanes of a region running. */
 export interface VisitsArgs {
@@ -24,6 +26,7 @@ export interface VisitsArgs {
 
 const DAY_MS = 86_400_000;
 const FAILED_MS = 5_000;
+const MOST_LANES = 99;
 
 /**
  * Keeps the lanes of visits of one region running, for as long as the installation exists. A lane delivers
@@ -32,49 +35,74 @@ const FAILED_MS = 5_000;
  */
 export async function visits(args: VisitsArgs): Promise<void> {
   let { lanes } = args;
-  let running = 0;
   const kept = new Set<number>();
-  setHandler(lanesOf, (next) => {
-    lanes = next;
-  });
-  const { visit } = proxyActivities<DeliveryActivities>({
-    taskQueue: args.deliveryQueue,
-    startToCloseTimeout: '2h',
-    heartbeatTimeout: '15s',
-    retry: { initialInterval: '500ms', maximumInterval: '5s' },
+  const ended = { lanes: 0, visits: 0, handedOver: 0 };
+  const seen = { failure: null as string | null, note: null as string | null };
+  const { runStartTime: since } = workflowInfo();
+  setHandler(lanesOf, setLanes, {
+    description: `Sets how many lanes there are, 0 to ${MOST_LANES}, until the leader sets it again.`,
   });
 
+  function setLanes(next: unknown): void {
+    const isNumber = typeof next === 'number' && Number.isInteger(next);
+    const isLanes = isNumber && next >= 0 && next <= MOST_LANES;
+    if (isLanes) lanes = next;
+    seen.note = isLanes
+      ? null
+      : `The signal lanes had no effect: its argument must be a number from 0 to ${MOST_LANES}`;
+    show();
+  }
+
+  /** Shows what is known; this writes no history. */
+  function show(): void {
+    const { deliveryQueue } = args;
+    const running = kept.size;
+    setCurrentDetails(visitsDetails({ deliveryQueue, lanes, running, since, ended, ...seen }));
+  }
+
   async function keep(lane: number): Promise<void> {
+    const { visit } = proxyActivities<DeliveryActivities>({
+      taskQueue: args.deliveryQueue,
+      startToCloseTimeout: '2h',
+      heartbeatTimeout: '15s',
+      retry: { initialInterval: '500ms', maximumInterval: '5s' },
+      summary: `lane ${lane}`,
+    });
     kept.add(lane);
-    running += 1;
     try {
-      while (lane < lanes && !isRunLong()) await visit({ lane });
+      while (lane < lanes && !isRunLong()) count(await visit({ lane }));
     } catch (error) {
       if (isCancellation(error)) return;
       log.warn('a lane of visits has failed; it is started again', { error, lane });
+      seen.failure = `Lane ${lane} failed at ${new Date().toISOString()} and was started again: ${reasonOf(error)}`;
+      show();
       await sleep(FAILED_MS);
     } finally {
       kept.delete(lane);
-      running -= 1;
+      show();
     }
   }
 
+  function count(done: Visited): void {
+    ended.lanes += 1;
+    ended.visits += done.visits;
+    ended.handedOver += done.handedOver;
+    show();
+  }
+
   while (!isRunLong()) {
-    setCurrentDetails(detailsOf(args.deliveryQueue, lanes));
     for (let lane = 0; lane < lanes; lane += 1) if (!kept.has(lane)) void keep(lane);
+    show();
     await condition(() => isRunLong() || kept.size < lanes);
   }
-  await condition(() => running === 0 && allHandlersFinished());
+  await condition(() => kept.size === 0 && allHandlersFinished());
   await continueAsNew<typeof visits>({ ...args, lanes });
 }
 
-function detailsOf(queue: string, lanes: number): string {
-  return [
-    `**${lanes} ${lanes === 1 ? 'lane delivers' : 'lanes deliver'} for the quiet consumers of ${queue}**`,
-    '',
-    '- Each pending activity is a lane; the details of its heartbeat say how many consumers it visits.',
-    '- A consumer that stays busy or fails is handed over to its own workflow.',
-  ].join('\n');
+/** What a failed activity says of its failure. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? (error.cause ?? error) : error;
+  return cause instanceof Error ? cause.message : 'unknown';
 }
 
 /** Whether the history has become long, or the run is older than a day. */

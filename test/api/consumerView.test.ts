@@ -133,6 +133,29 @@ test('a blocked consumer says why, since when and when it tries again', async ()
   expect((await opened.read(id)).next_attempt_at).toBeNull();
 });
 
+test('a consumer shows who may send for it: a lane of visits, a drain or a deliver, while the lease lasts', async () => {
+  const { id } = await opened.create();
+  const lease = `lease_until = clock_timestamp() + interval '8 s'`;
+  const until = { lease_until: expect.stringMatching(/Z$/u) };
+  await opened.setCursor(id, `holder = 'host/1/ab/lane-3', visited = true, ${lease}`);
+  const visit = { activity: 'visit', process: 'host/1/ab', lane: 3, ...until };
+  expect((await opened.read(id)).sender).toEqual(visit);
+  await opened.setCursor(id, `holder = 'host/1/ab', visited = false`);
+  const own = { process: 'host/1/ab', lane: null, ...until };
+  expect((await opened.read(id)).sender).toEqual({ activity: 'drain', ...own });
+  const { body } = await api.request('GET', '/v1/consumers');
+  expect(body.data.find((one: { id: string }) => one.id === id).sender.activity).toBe('drain');
+  await api.db.query({
+    text: `update consumers set status = 'blocked' where id = $1`,
+    values: [id],
+  });
+  expect((await opened.read(id)).sender).toEqual({ activity: 'deliver', ...own });
+  await opened.setCursor(id, `lease_until = clock_timestamp() - interval '1 ms'`);
+  expect((await opened.read(id)).sender).toBeNull();
+  await opened.setCursor(id, `holder = null, lease_until = null`);
+  expect((await opened.read(id)).sender).toBeNull();
+});
+
 test('a list is newest first, filtered, and its cursor walks over every consumer once', async () => {
   const { body: target } = await api.request('POST', '/v1/targets', {
     name: 'another',

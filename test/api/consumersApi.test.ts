@@ -36,6 +36,7 @@ test('creating answers with every default, starts the workflow and notes who did
     next_attempt_at: null,
     failing_since: null,
     cannot_start: null,
+    sender: null,
     filter_version: 1,
     filter_from: end,
     region: 'us-west-2',

@@ -30,7 +30,7 @@ const MAY: Record<string, string> = {
   workflows: 'schema rules consumers activities', // the last two as types: see .oxlintrc.json
   temporal:
     'rules db process streams egress targets alerts flow progress delivery visits consumers wake activities workflows',
-  telemetry: 'schema rules db process streams progress delivery',
+  telemetry: 'schema rules db process streams progress delivery visits',
   api: 'schema rules db streams targets access alerts attempts consumers telemetry',
   embedded: 'db process',
   cli: 'schema db process streams egress api embedded',

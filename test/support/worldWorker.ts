@@ -5,12 +5,15 @@ import { fileMail, type Send } from '../../src/alerts/mail.ts';
 import { createListener } from '../../src/db/listener.ts';
 import type { Vault } from '../../src/db/vault.ts';
 import { createWorkers, type WorkersOptions } from '../../src/temporal/workers.ts';
+import type { VisitCounts } from '../../src/visits/visitCounts.ts';
 
 export interface WorkerSettings {
   idleAfterMs?: number;
   slots?: number;
   /** None unless given: what wakes gets a drain of its own. */
   visitLanes?: number;
+  /** Counts visits. */
+  visitCounts?: VisitCounts;
   /** Files in `outbox` unless given. */
   sendMail?: Send;
   sendAlertWebhook?: Send;

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { claim } from '../../src/progress/leases.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { compile } from '../../src/rules/filter.ts';
+import { readConsumerFigures } from '../../src/telemetry/consumerFigures.ts';
 import { isBusy } from '../../src/visits/busyness.ts';
 import { together } from '../../src/visits/together.ts';
 import { createRecentKeys } from '../../src/wake/recentKeys.ts';
@@ -36,6 +37,24 @@ test('what is wanted is claimed once, with a lease; until it is over no drain ta
   expect(await claim(db.pipe, { ...LEASE, lost: true })).toMatchObject([{ lease: { epoch: 2 } }]);
 });
 
+test('a claim says how long its consumer has wanted an entry, which is counted until it is claimed', async () => {
+  await using wanting = await openWanting();
+  const { db } = wanting;
+  const waiting = async () => (await readConsumerFigures(db, 0)).waiting;
+  expect(await waiting()).toEqual({ visits: 1, seconds: 0 }); // as an older version has left it
+  await db.query(`update cursors set wanted_at = clock_timestamp() - interval '3 s'`);
+  expect(await waiting()).toEqual({ visits: 1, seconds: expect.closeTo(3, -1) });
+  await db.query('update cursors set needs_drain = true');
+  expect(await waiting()).toEqual({ visits: 0, seconds: 0 });
+  await db.query('update cursors set needs_drain = false');
+  const [first] = await claim(db.pipe, { ...LEASE, lost: false });
+  expect(first?.waitedMs).toBeGreaterThanOrEqual(3_000);
+  expect(await waiting()).toEqual({ visits: 0, seconds: 0 });
+  await db.query(`update cursors set lease_until = clock_timestamp() - interval '1 second'`);
+  const [lost] = await claim(db.pipe, { ...LEASE, lost: true });
+  expect(lost?.waitedMs).toBeNull(); // nobody wanted it to be claimed
+});
+
 test('one that needs a drain, is held, paused or of another region is not claimed', async () => {
   for (const not of [
     'update cursors set needs_drain = true',
@@ -51,9 +70,9 @@ test('one that needs a drain, is held, paused or of another region is not claime
 });
 
 test.each([
-  ['the lane again', 'visit', { wanted: 1, needs_drain: false }],
-  ['a drain of its own', 'drain', { wanted: 1, needs_drain: true }],
-  ['the leader', undefined, { wanted: null, needs_drain: false }],
+  ['the lane again', 'visit', { wanted: 1, since: true, needs_drain: false }],
+  ['a drain of its own', 'drain', { wanted: 1, since: true, needs_drain: true }],
+  ['the leader', undefined, { wanted: null, since: false, needs_drain: false }],
 ] as const)('a visit that is over leaves its consumer to %s', async (_to, wants, left) => {
   await using wanting = await openWanting();
   const { db, id } = wanting;
@@ -63,7 +82,9 @@ test.each([
   expect(await progress.release(wants === undefined ? released : { ...released, wants })).toBe(
     true,
   );
-  const { rows } = await db.query('select holder, visited, idle, wanted, needs_drain from cursors');
+  const { rows } = await db.query(
+    'select holder, visited, idle, wanted, wanted_at is not null as since, needs_drain from cursors',
+  );
   expect(rows).toEqual([{ holder: null, visited: false, idle: true, ...left }]);
 });
 

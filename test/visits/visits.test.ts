@@ -49,6 +49,26 @@ test('a quiet consumer is visited: its entries arrive, its workflow takes no ste
   expect(await cursorOf(world, id)).toMatchObject({ idle: true, visited: false, epoch: 3 });
 });
 
+test('while a consumer is visited the API says by which lane and how far it is, and its page names the lanes', async () => {
+  await using world = await openWorld({ visitLanes: 1 });
+  await using receiver = await openReceiver();
+  const id = await quiet(world, await world.target(receiver.url), 'a');
+  expect((await world.get(id)).sender).toBeNull();
+  await world.append.events(someEvents(3, { syncId: 'a' }));
+  await until(() => receiver.received.length === 3);
+  const shown = await world.caughtUp(id);
+  expect(shown).toMatchObject({ position: 3, sender: { activity: 'visit', lane: 0 } });
+  const { raw } = await world.client.workflow
+    .getHandle(`visits/${world.taskQueue}-deliver`)
+    .describe();
+  const [lane] = raw.pendingActivities ?? [];
+  expect(lane?.lastWorkerIdentity).toBe(shown.sender?.process);
+  const page = await world
+    .handle(id)
+    .query<{ currentDetails: string }>('__temporal_workflow_metadata');
+  expect(page.currentDetails).toContain(`a lane of workflow \`visits/${world.taskQueue}-deliver\``);
+});
+
 test('many quiet consumers get one entry each at once, each once', async () => {
   await using world = await openWorld({ visitLanes: 2, idleAfterMs: 1_000 });
   await using receiver = await openReceiver();

@@ -13,7 +13,7 @@ import { workflowUrl } from './workflowUrl.ts';
 
 /** A consumer's numbers, and links to other places that show it. */
 export function Numbers({ consumer }: { consumer: Consumer }) {
-  const { lag, position, parked, next_attempt_at, failing_since } = consumer;
+  const { lag, position, parked, next_attempt_at, failing_since, sender } = consumer;
   const { data: info } = useInfo();
   const eta = useCatchUp(consumer);
   const target = useQuery({
@@ -22,7 +22,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   });
   const temporal = workflowUrl(info, consumer);
   return (
-    <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-3 lg:grid-cols-6">
+    <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-4 lg:grid-cols-7">
       <Figure
         title="Position"
         value={number(position)}
@@ -50,6 +50,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         }
       />
       <Figure
+        title="Sender"
+        value={senderOf(consumer)}
+        about={sender?.process ?? 'nothing is being sent'}
+      />
+      <Figure
         title="Target"
         value={
           <Link to="/targets/$id" params={{ id: consumer.target_id }} className="hover:underline">
@@ -75,9 +80,17 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   );
 }
 
+/** By what it is being sent to. */
+function senderOf({ sender }: Consumer): string {
+  if (sender === null) return 'none';
+  return sender.activity === 'visit'
+    ? `lane ${sender.lane} of visits`
+    : `its own ${sender.activity}`;
+}
+
 function Figure(props: { title: string; value: ReactNode; about: ReactNode }) {
   return (
-    <div className="min-w-0 bg-panel px-3 py-2">
+    <div className="min-w-0 bg-panel px-3 py-2 last:col-span-2 lg:last:col-span-1">
       <dt className="text-xs text-soft">{props.title}</dt>
       <dd className="foreign truncate text-base font-semibold tabular-nums">{props.value}</dd>
       <dd className="foreign truncate text-xs text-soft">{props.about}</dd>

@@ -1,0 +1,12 @@
+const LANE = /^(.+)\/lane-(\d+)$/u;
+
+/** The name under which a lane of a process holds leases. */
+export function laneHolder(process: string, lane: number): string {
+  return `${process}/lane-${lane}`;
+}
+
+/** The process that a holder of a lease names, and the number of its lane; null: it is no lane. */
+export function readHolder(holder: string): { process: string; lane: number | null } {
+  const [, process = holder, lane] = LANE.exec(holder) ?? [];
+  return { process, lane: lane === undefined ? null : Number(lane) };
+}

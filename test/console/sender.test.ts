@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+
+import { openApp } from '../support/app.ts';
+import { browserOfFile } from '../support/browser.ts';
+import { createDatabase } from '../support/database.ts';
+import { serve } from '../support/serve.ts';
+
+const openTab = browserOfFile();
+
+test("a consumer's page says by which lane of which process it is visited, and when nobody sends to it", async () => {
+  await using database = await createDatabase();
+  await using api = openApp(database.url);
+  await using site = await serve(api);
+  const target = await api.request('POST', '/v1/targets', {
+    name: 'endpoint',
+    base_url: 'http://127.0.0.1:9',
+  });
+  const { body: consumer } = await api.request('POST', '/v1/consumers', {
+    name: 'Orders',
+    target_id: target.body.id,
+    stream: 'events',
+  });
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/consumers/${consumer.id}`);
+  const figure = page.locator('dl > div').filter({ hasText: 'Sender' });
+  await expect.poll(() => figure.allInnerTexts()).toEqual([expect.stringMatching(/none/u)]);
+  await api.db.query(`
+    update cursors set holder = 'host/1/ab/lane-2', visited = true,
+                       lease_until = clock_timestamp() + interval '1 minute'`);
+  await expect
+    .poll(() => figure.allInnerTexts(), { timeout: 15_000 })
+    .toEqual([expect.stringMatching(/lane 2 of visits\s+host\/1\/ab/u)]);
+});

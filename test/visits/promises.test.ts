@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+
+import { emptyBatch } from '../../src/progress/attemptLog.ts';
+import { claim } from '../../src/progress/leases.ts';
+import { createProgress } from '../../src/progress/progress.ts';
+import { openConsumersApi } from '../support/consumers.ts';
+import { until } from '../support/poll.ts';
+import { openReceiver } from '../support/receiver.ts';
+import { openWorld, someEvents, type World } from '../support/world.ts';
+
+const CONSUMERS = 8;
+
+interface Cursor {
+  visited: boolean;
+  released: boolean;
+  watched: boolean;
+}
+
+async function cursorOf(world: World, id: string): Promise<Cursor | undefined> {
+  const { rows } = await world.db.query<Cursor>({
+    text: `
+      select visited, holder is null as released, indexed_epoch is not null as watched
+        from cursors where consumer_id = $1`,
+    values: [id],
+  });
+  return rows[0];
+}
+
+/** A consumer of one sync that is being visited, and has got its first entry. */
+async function visited(world: World, target: string, syncId: string): Promise<string> {
+  const id = await world.consumer(target, { syncs: [syncId], start: 'end' });
+  await until(async () => (await cursorOf(world, id))?.watched);
+  await world.append.events(someEvents(1, { syncId }));
+  await until(async () => (await cursorOf(world, id))?.visited);
+  return id;
+}
+
+test(`an entry that is appended once \`paused\` is read is not sent by a lane, in ${CONSUMERS} pauses by signal`, async () => {
+  await using world = await openWorld({ visitLanes: 1 });
+  await using receiver = await openReceiver();
+  const target = await world.target(receiver.url);
+  const syncs = Array.from({ length: CONSUMERS }, (_, index) => `s-${index}`);
+  const late = await Promise.all(
+    syncs.map(async (syncId) => {
+      const id = await visited(world, target, syncId);
+      await world.handle(id).signal('pause');
+      await world.becomes(id, 'paused');
+      const { position } = await world.append.events(someEvents(1, { syncId }));
+      await until(async () => (await cursorOf(world, id))?.released);
+      return receiver.received.some((one) => one.position === position) ? position : null;
+    }),
+  );
+  expect(late).toEqual(syncs.map(() => null));
+  expect(receiver.received).toHaveLength(CONSUMERS);
+});
+
+test('once an edit of a target is answered, lanes send to visited consumers by the edit', async () => {
+  await using world = await openWorld({ visitLanes: 2 });
+  await using receiver = await openReceiver();
+  const target = await world.target(receiver.url);
+  const syncs = Array.from({ length: CONSUMERS }, (_, index) => `s-${index}`);
+  for (const syncId of syncs) await visited(world, target, syncId);
+  await until(() => receiver.received.length === CONSUMERS);
+  const edit = { base_url: `${receiver.url}/moved` };
+  expect((await world.api.request('PATCH', `/v1/targets/${target}`, edit)).status).toBe(200);
+  await world.append.events(syncs.flatMap((syncId) => someEvents(1, { syncId })));
+  await until(() => receiver.received.length === 2 * CONSUMERS);
+  const paths = receiver.received.map(({ path }) => path.endsWith('/moved'));
+  expect(paths.filter((moved) => moved)).toHaveLength(CONSUMERS);
+  expect(paths.slice(CONSUMERS)).not.toContain(false);
+});
+
+test('a lane that has lost a consumer to another one stores nothing more of it', async () => {
+  await using opened = await openConsumersApi();
+  const { db } = opened.api;
+  const { id: consumerId } = await opened.create({ start: 'end' });
+  await db.query('update cursors set wanted = 1, idle = true');
+  const lane = { leaseMs: 1, region: 'us-west-2', limit: 1 };
+  const [first] = await claim(db.pipe, { ...lane, holder: 'frozen', lost: false });
+  const [second] = await until(async () => {
+    const taken = await claim(db.pipe, { ...lane, holder: 'other', lost: true, leaseMs: 8_000 });
+    return taken.length > 0 && taken;
+  });
+  const outcomes = { consumerId, position: 3, ahead: [], batch: emptyBatch(), attempts: [] };
+  const progress = createProgress(db);
+  const store = async (epoch = 0) => progress.commit([{ ...outcomes, epoch, parked: null }], 8_000);
+  expect([...(await store(first?.lease.epoch)).keys()]).toEqual([]);
+  const { rows } = await db.query('select position, holder from cursors');
+  expect(rows).toEqual([{ position: second?.lease.position, holder: 'other' }]);
+  expect([...(await store(second?.lease.epoch)).keys()]).toEqual([consumerId]);
+  const late = { consumerId, epoch: first?.lease.epoch ?? 0, idle: true, head: null };
+  expect(await progress.release(late)).toBe(false);
+});

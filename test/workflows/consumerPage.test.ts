@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+
+import type { ConsumerSnapshot } from '../../src/consumers/consumerSnapshot.ts';
+import { details, type Beside } from '../../src/workflows/details.ts';
+
+const SNAPSHOT: ConsumerSnapshot = {
+  stream: 'events',
+  status: 'active',
+  statusReason: null,
+  version: 1,
+  filterVersion: 1,
+  name: 'orders',
+  targetName: 'Receiver',
+  targetHost: 'example.com',
+  path: '/hook',
+  position: 3,
+  lastPosition: 8,
+  idle: false,
+  failingSince: null,
+  nextAttemptAt: null,
+  attempt: 0,
+  lastFailure: null,
+  warned: false,
+  parkedDueAt: null,
+  deleted: false,
+};
+
+function linesOf(given: Partial<ConsumerSnapshot>, fault: string | null = null): string[] {
+  const beside: Beside = { filter: 'everything', fault, note: null, deliveryQueue: 'queue' };
+  return details({ ...SNAPSHOT, ...given }, beside).split('\n');
+}
+
+test.each([
+  ['has something to send', {}, null, '`drain`, an activity of its own'],
+  [
+    'is quiet',
+    { idle: true },
+    null,
+    'a lane of workflow `visits/queue` whenever something comes, ' +
+      'or `drain`, an activity of its own, while that workflow runs no lanes',
+  ],
+  [
+    'has parked entries',
+    { idle: true, parkedDueAt: '2026-11-28T00:00:00.000Z' },
+    null,
+    '`drain`, once a parked entry is due or another one comes',
+  ],
+  [
+    'is blocked',
+    { status: 'blocked' },
+    null,
+    '`deliver`, an activity of its own that tries the failing entry',
+  ],
+  ['is paused', { status: 'paused' }, null, 'none, as nothing is to be sent'],
+  ['is stopped', { status: 'stopped' }, null, 'none, as nothing is to be sent'],
+  ["can't be sent to", {}, 'the secret is sealed', 'none, until the next try'],
+] as const)('the page of a consumer that %s says by whom it is sent to', (_, given, fault, by) => {
+  expect(linesOf(given, fault)).toContain(`- Sender: ${by}`);
+});
+
+test('the page of an active consumer claims no position, as senders move it without a step of the workflow', () => {
+  const quiet = linesOf({ idle: true }).join('\n');
+  expect(quiet).toMatch(/^\*\*Active, quiet\*\*/u);
+  expect(quiet).not.toMatch(/caught up|nothing to send|Position: \d/iu);
+  expect(linesOf({}).join('\n')).not.toMatch(/Position: \d/u);
+  expect(linesOf({ status: 'blocked' })).toContain(
+    '- Position: 3, up to 5 entries behind when last looked at',
+  );
+});
