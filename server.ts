@@ -120,7 +120,6 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     appender,
     access,
     commands: temporal.workflows,
-    startWorkflow: temporal.workflows.start,
     notes: () => clockNotes(db),
     checks: readinessOf(config, { sql: db, connection: temporal.connection, now: clock.now }),
     info: infoOf(config, manifest.version),

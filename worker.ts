@@ -112,8 +112,7 @@ async function serve(
   const connection = await NativeConnection.connect(config.temporalConnection);
   const temporal = openClients(config);
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
-  const { retryWindowMs } = config;
-  const workflows = createWorkflowClient({ ...temporal, ...queue, retryWindowMs });
+  const { workflows } = temporal;
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const workers = await createWorkers({
     db,
@@ -133,7 +132,7 @@ async function serve(
     version: manifest.version,
     now: clock.now,
     idleAfterMs: config.idleAfterMs,
-    retryWindowMs,
+    retryWindowMs: config.retryWindowMs,
     alertEmails: [...config.alertEmails],
     publicUrl: publicUrl(config),
     ...alertChannels(config, egress, clock.now),
@@ -173,7 +172,6 @@ async function serve(
   try {
     unstored = await workers.run();
   } finally {
-    await workflows.settled();
     await temporal.close();
     await connection.close();
   }
@@ -188,15 +186,25 @@ async function serve(
   );
 }
 
-/** Temporal's clients, each on a connection of its own that is opened with its first call. */
+/** Temporal's clients, each on a connection of its own that is opened with its first call, and what uses both. */
 function openClients(config: ServiceConfig) {
   const { temporalConnection, temporalNamespace: namespace } = config;
   const connection = Connection.lazy(temporalConnection);
   const paced = pacedConnection(temporalConnection);
-  return {
-    client: new Client({ connection, namespace }),
+  const client = new Client({ connection, namespace });
+  const workflows = createWorkflowClient({
+    client,
     pacedClient: new Client({ connection: paced, namespace }),
+    taskQueue: config.taskQueue,
+    deliveryQueue: deliveryQueue(config),
+    deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
+    retryWindowMs: config.retryWindowMs,
+  });
+  return {
+    client,
+    workflows,
     close: async () => {
+      await workflows.settled();
       await paced.close();
       await connection.close();
     },

@@ -5,6 +5,7 @@ import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
+import type { HeadReport } from '../activities/contract.ts';
 import { createControl, createDelivery } from '../activities/index.ts';
 import type { AlertOptions } from '../alerts/alertItem.ts';
 import type { Send } from '../alerts/mail.ts';
@@ -20,7 +21,7 @@ import type { Egress } from '../egress/egress.ts';
 import { createSharedOutlets } from '../egress/sharedOutlets.ts';
 import { createPages } from '../streams/pages.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
-import { createPacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
+import { createPacedQueue, type PacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
 import { startWake } from '../wake/wake.ts';
 import { createDrains, type Drains } from './drains.ts';
 import { startLeaderChores } from './leaderChores.ts';
@@ -114,12 +115,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     eager: EAGER_CONNECTIONS,
   });
   const queue = createPacedQueue({ isRefusal, log });
-  const handOver = (consumerId: string, wanted: number): void =>
-    queue.put({
-      key: `hand over ${consumerId}`,
-      isRepetition: false,
-      act: () => workflows.wake(consumerId, wanted),
-    });
+  const { handOver, reportHead } = callsOf(queue, options);
   const drains = createDrains({
     ...options,
     holder,
@@ -131,7 +127,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
       region: options.region,
       handOver,
     },
-    reportHead: workflows.failing,
+    reportHead,
     counted: options.counts?.counted,
   });
   const outbox = startOutbox({
@@ -158,7 +154,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   const chores = startLeaderChores({
     db,
     client,
+    listener,
     workflows,
+    queue,
     alerts,
     mailWaits,
     holder,
@@ -197,6 +195,30 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
       return drains.deps.context.budget.bytes.taken;
     },
   };
+}
+
+/** What senders have to say to workflows, each in its turn. */
+function callsOf(queue: PacedQueue, { workflows, now }: Pick<WorkersOptions, 'workflows' | 'now'>) {
+  function handOver(consumerId: string, wanted: number): void {
+    const key = `hand over ${consumerId}`;
+    queue.put({ key, isRepetition: false, act: () => workflows.wake(consumerId, wanted) });
+  }
+
+  /** Only people who look at the page need it: other calls go first, and one that is out of date is left out. */
+  function reportHead(consumerId: string, report: HeadReport): Promise<void> {
+    async function act(): Promise<void> {
+      if (isCurrent(report, now())) await workflows.failing(consumerId, report);
+    }
+    queue.put({ key: `report ${consumerId}`, isRepetition: true, act });
+    return Promise.resolve();
+  }
+
+  return { handOver, reportHead };
+}
+
+/** Whether the attempt after the one that is reported is still to come. */
+function isCurrent({ nextAttemptAt }: HeadReport, now: number): boolean {
+  return nextAttemptAt === null || Date.parse(nextAttemptAt) > now;
 }
 
 interface QueueParts {

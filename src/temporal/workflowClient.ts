@@ -27,13 +27,15 @@ export interface WorkflowClientOptions {
   pacedClient?: Client;
   taskQueue: string;
   deliveryQueue: string;
+  /** The delivery queue of a region; `deliveryQueue` for all of them unless given. */
+  deliveryQueueOf?: (region: string) => string;
   retryWindowMs: number;
 }
 
 /** Reaches consumers' workflows. */
 export interface Workflows extends Commands {
-  /** Starts the consumer's workflow; without effect while it runs. */
-  start(consumerId: string): Promise<void>;
+  /** Starts the consumer's workflow, which sends in `region`; without effect while it runs. */
+  start(consumerId: string, region?: string): Promise<void>;
   /** Resolves when no call is open. Closing the connection earlier would make calls fail with unhandled errors. */
   settled(): Promise<void>;
   /** Reports to a blocked consumer's workflow how an attempt ended. */
@@ -47,10 +49,11 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
   const { client, pacedClient = client } = options;
   const pending = new Set<Promise<void>>();
 
-  function toStart(consumerId: string) {
+  function toStart(consumerId: string, region?: string) {
+    const own = region === undefined ? undefined : options.deliveryQueueOf?.(region);
     const args: ConsumerArgs = {
       consumerId,
-      deliveryQueue: options.deliveryQueue,
+      deliveryQueue: own ?? options.deliveryQueue,
       retryWindowMs: options.retryWindowMs,
     };
     return {
@@ -114,17 +117,23 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     settled: async () => {
       await Promise.all(pending);
     },
-    start: async (consumerId) => {
-      await within(START_MS, () =>
-        client.workflow.start<typeof consumer>('consumer', {
-          ...toStart(consumerId),
-          workflowIdConflictPolicy: 'USE_EXISTING',
-        }),
+    start: async (consumerId, region) => {
+      await within(
+        START_MS,
+        () =>
+          pacedClient.workflow.start<typeof consumer>('consumer', {
+            ...toStart(consumerId, region),
+            workflowIdConflictPolicy: 'USE_EXISTING',
+          }),
+        pacedClient,
       );
     },
     failing: async (consumerId, failing) => {
-      await within(START_MS, () =>
-        client.workflow.getHandle(workflowIdOf(consumerId)).signal<[unknown]>('failing', failing),
+      const { workflowId } = toStart(consumerId);
+      await within(
+        START_MS,
+        () => pacedClient.workflow.getHandle(workflowId).signal<[unknown]>('failing', failing),
+        pacedClient,
       );
     },
     wake: async (consumerId, position) => {
