@@ -208,13 +208,21 @@ export async function startedConsumers(sql: Sql): Promise<OfRegion[]> {
   return rows;
 }
 
+/** A consumer whose workflow has not run yet. It is active, as commands start the workflow. */
+export interface Unstarted extends OfRegion {
+  /** Where its target is. */
+  url: string;
+}
+
 /** The oldest consumers whose workflows have not run yet. */
-export async function unstartedConsumers(sql: Sql, limit: number): Promise<OfRegion[]> {
-  const { rows } = await sql.query<OfRegion>({
+export async function unstartedConsumers(sql: Sql, limit: number): Promise<Unstarted[]> {
+  const { rows } = await sql.query<Unstarted>({
     name: 'unstarted consumers',
     text: `
-      select id, region from consumers where not started and deleted_at is null
-       order by created_at limit $1`,
+      select k.id, k.region, t.base_url as url
+        from consumers k join targets t on t.id = k.target_id
+       where not k.started and k.deleted_at is null
+       order by k.created_at limit $1`,
     values: [limit],
   });
   return rows;

@@ -1,17 +1,19 @@
 import type { Logger } from 'pino';
 
-import { unstartedConsumers, type OfRegion } from '../consumers/consumerRows.ts';
+import { unstartedConsumers, type Unstarted } from '../consumers/consumerRows.ts';
+import { targetHost } from '../consumers/consumerSnapshot.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
 import type { PacedQueue } from '../wake/pacedQueue.ts';
 import { createRepetitions } from '../wake/repetitions.ts';
+import type { Workflows } from './workflowClient.ts';
 
 export interface FirstStartsOptions {
   db: Sql;
   listener: Pick<Listener, 'on'>;
-  start: (consumerId: string, region: string) => Promise<void>;
+  start: Workflows['start'];
   /** The queue of the process, in which starts have their turns. */
   queue: Pick<PacedQueue, 'put' | 'has' | 'drop'>;
   /** Whether this process is the leader. */
@@ -82,7 +84,7 @@ export function startFirstStarts(options: FirstStartsOptions): {
     said = null;
   }
 
-  function startSome(unstarted: readonly OfRegion[], now: number): void {
+  function startSome(unstarted: readonly Unstarted[], now: number): void {
     const ids = new Set(unstarted.map(({ id }) => id));
     repetitions.keep(ids);
     for (const id of begunAt.keys()) if (!ids.has(id)) begunAt.delete(id);
@@ -99,9 +101,9 @@ export function startFirstStarts(options: FirstStartsOptions): {
     return queue.has(startKey(id)) || now - (begunAt.get(id) ?? -Infinity) < OPEN_MS;
   }
 
-  async function start({ id, region }: OfRegion): Promise<void> {
+  async function start({ id, region, url }: Unstarted): Promise<void> {
     try {
-      await options.start(id, region);
+      await options.start(id, { region, activeAt: targetHost(url) });
     } catch (error) {
       repetitions.notTaken(id, performance.now());
       throw error;

@@ -7,12 +7,12 @@ import { startedConsumers } from '../consumers/consumerRows.ts';
 import type { Sql } from '../db/db.ts';
 import type { PacedQueue } from '../wake/pacedQueue.ts';
 import { startKey } from './firstStarts.ts';
-import { workflowIdOf } from './workflowClient.ts';
+import { workflowIdOf, type Workflows } from './workflowClient.ts';
 
 export interface ReconcileOptions {
   db: Sql;
   client: Client;
-  start: (consumerId: string, region: string) => Promise<void>;
+  start: Workflows['start'];
   /** The queue of the process, in which starts have their turns. */
   queue: Pick<PacedQueue, 'put'>;
   log: Logger;
@@ -77,7 +77,7 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
   const missing = consumers.filter(({ id }) => !running.has(workflowIdOf(id)));
   if (missing.length === 0) return 0;
   for (const { id, region } of missing) {
-    const act = (): Promise<void> => options.start(id, region);
+    const act = (): Promise<void> => options.start(id, { region });
     queue.put({ key: startKey(id), isRepetition: true, act });
   }
   log.info({ missing: missing.length }, 'starting workflows of consumers that have none');

@@ -12,6 +12,7 @@ import type { HeadReport } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
+import { publishedText, searchAttributes } from '../workflows/searchAttributes.ts';
 
 /** Longer than the lease of a lost sender, whose end an answer may have to wait for, ms. */
 const ANSWER_MS = 20_000;
@@ -32,10 +33,17 @@ export interface WorkflowClientOptions {
   retryWindowMs: number;
 }
 
+/** What is known of a consumer whose workflow is started. */
+export interface KnownAtStart {
+  region: string;
+  /** Of a consumer that is active, the host of its target; so the workflow need not show it first. */
+  activeAt?: string;
+}
+
 /** Reaches consumers' workflows. */
 export interface Workflows extends Commands {
-  /** Starts the consumer's workflow, which sends in `region`; without effect while it runs. */
-  start(consumerId: string, region?: string): Promise<void>;
+  /** Starts the consumer's workflow, with what is known of the consumer; without effect while it runs. */
+  start(consumerId: string, known?: KnownAtStart): Promise<void>;
   /** Resolves when no call is open. Closing the connection earlier would make calls fail with unhandled errors. */
   settled(): Promise<void>;
   /** Reports to a blocked consumer's workflow how an attempt ended. */
@@ -49,12 +57,16 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
   const { client, pacedClient = client } = options;
   const pending = new Set<Promise<void>>();
 
-  function toStart(consumerId: string, region?: string) {
-    const own = region === undefined ? undefined : options.deliveryQueueOf?.(region);
+  function toStart(consumerId: string, known?: KnownAtStart) {
+    const own = known === undefined ? undefined : options.deliveryQueueOf?.(known.region);
+    const activeAt = known?.activeAt;
     const args: ConsumerArgs = {
       consumerId,
       deliveryQueue: own ?? options.deliveryQueue,
       retryWindowMs: options.retryWindowMs,
+      ...(activeAt === undefined
+        ? {}
+        : { carried: { wanted: 0, note: null, published: publishedText('active', activeAt) } }),
     };
     return {
       workflowId: workflowIdOf(consumerId),
@@ -62,6 +74,9 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
       args: [args] as [ConsumerArgs],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `Consumer ${consumerId}`,
+      ...(activeAt === undefined
+        ? {}
+        : { typedSearchAttributes: searchAttributes('active', activeAt) }),
     } as const;
   }
 
@@ -117,12 +132,12 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     settled: async () => {
       await Promise.all(pending);
     },
-    start: async (consumerId, region) => {
+    start: async (consumerId, known) => {
       await within(
         START_MS,
         () =>
           pacedClient.workflow.start<typeof consumer>('consumer', {
-            ...toStart(consumerId, region),
+            ...toStart(consumerId, known),
             workflowIdConflictPolicy: 'USE_EXISTING',
           }),
         pacedClient,

@@ -1,12 +1,9 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 
 import { describeFilter } from '../rules/filter.ts';
 import { details } from './details.ts';
 import { isSentTo, type Known } from './known.ts';
-
-const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
-const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
+import { publishedText, searchAttributes } from './searchAttributes.ts';
 
 /** Shows a consumer in the Temporal UI. */
 export interface Publisher {
@@ -26,13 +23,11 @@ export function createPublisher(published: string): Publisher {
     publish: ({ snapshot, filter, cannotStart }, note) => {
       const fault = isSentTo(snapshot) ? (cannotStart?.reason ?? null) : null;
       setCurrentDetails(details(snapshot, { filter: describeFilter(filter), fault, note }));
-      const attributes = `${snapshot.status} ${snapshot.targetHost}`;
+      const { status, targetHost } = snapshot;
+      const attributes = publishedText(status, targetHost);
       if (attributes === written) return;
       written = attributes;
-      upsertSearchAttributes([
-        { key: STATUS, value: snapshot.status },
-        { key: HOST, value: snapshot.targetHost },
-      ]);
+      upsertSearchAttributes(searchAttributes(status, targetHost));
     },
   };
 }

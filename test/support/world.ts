@@ -109,9 +109,9 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const append = createAppender({ db, url: databaseUrl, log });
   const outbox = join(tmpdir(), `millrace-outbox-${id}`);
   const actors = createActors({ client, workflows, targets, consumers });
-  const startLater: Workflows['start'] = async (id, region) => {
+  const startLater: Workflows['start'] = async (id, known) => {
     await options.startsAfter;
-    await workflows.start(id, region);
+    await workflows.start(id, known);
   };
   const leaders = { ...workflows, start: startLater };
   const shared = { db, egress, client, workflows: leaders, ...queue, log };

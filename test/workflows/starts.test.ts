@@ -7,7 +7,7 @@ import { openDb } from '../../src/db/db.ts';
 import { createListener } from '../../src/db/listener.ts';
 import { startFirstStarts } from '../../src/temporal/firstStarts.ts';
 import { reconcile } from '../../src/temporal/reconcile.ts';
-import { isRefusal } from '../../src/temporal/workflowClient.ts';
+import { isRefusal, type Workflows } from '../../src/temporal/workflowClient.ts';
 import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { createDatabase } from '../support/database.ts';
@@ -72,7 +72,7 @@ test('with lanes a new consumer is served before its workflow runs, which then r
     ...someEvents(1, { syncId: 'new', from: 9 }),
   ]);
   await until(() => receiver.received.length === 5);
-  for (const id of [first, second]) expect(await activitiesOf(world, id)).toEqual(['load']);
+  for (const id of [first, second]) expect(await activitiesOf(world, id)).toEqual([]);
 });
 
 test('without lanes a new consumer for which entries wait is woken, which starts its workflow', async () => {
@@ -173,9 +173,9 @@ test('workflows are started in the order of creation, a bounded number ahead of 
 
   const calls: string[] = [];
   const first = Promise.withResolvers<void>();
-  const start = async (id: string, region: string): Promise<void> => {
+  const start: Workflows['start'] = async (id, known) => {
     calls.push(id);
-    expect(region).toBe('us-west-2');
+    expect(known).toEqual({ region: 'us-west-2', activeAt: 'example.com' });
     await first.promise;
   };
   let leads = false;
@@ -213,10 +213,10 @@ test('a workflow that is lost is started again, in the region of its consumer', 
   const { db, client } = world;
   const log = pino({ level: 'silent' });
   const queue = createPacedQueue({ isRefusal, log });
-  const asked: [string, string][] = [];
-  const start = async (...given: [string, string]): Promise<void> => void asked.push(given);
+  const asked: unknown[] = [];
+  const start: Workflows['start'] = async (...given) => void asked.push(given);
   await until(async () => (await reconcile({ db, client, start, queue, log })) === 1);
   await until(() => asked.length > 0);
   await queue.close();
-  expect(asked[0]).toEqual([id, 'test']);
+  expect(asked[0]).toEqual([id, { region: 'test' }]);
 });
