@@ -22,7 +22,7 @@ export interface FirstStartsOptions {
 }
 
 /** The pause between two looks while there is something to start, ms. */
-const LOOK_MS = 100;
+const LOOK_MS = 200;
 /** The pause between two looks without a hint, ms. */
 const POLL_MS = 5_000;
 /**
