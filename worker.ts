@@ -10,7 +10,8 @@ import { bundleWorkflowCode, NativeConnection, Runtime } from '@temporalio/worke
 import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
 import { fileMail, smtpMail } from './src/alerts/mail.ts';
-import { openDb } from './src/db/db.ts';
+import { regionOf } from './src/consumers/consumerRows.ts';
+import { openDb, type Sql } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { untilMigrated } from './src/db/migrate.ts';
 import { createVault } from './src/db/vault.ts';
@@ -110,7 +111,7 @@ async function serve(
   showClock(metrics, clock);
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
-  const temporal = openClients(config);
+  const temporal = openClients(config, db);
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
   const { workflows } = temporal;
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
@@ -187,7 +188,7 @@ async function serve(
 }
 
 /** Temporal's clients, each on a connection of its own that is opened with its first call, and what uses both. */
-function openClients(config: ServiceConfig) {
+function openClients(config: ServiceConfig, db: Sql) {
   const { temporalConnection, temporalNamespace: namespace } = config;
   const connection = Connection.lazy(temporalConnection);
   const paced = pacedConnection(temporalConnection);
@@ -198,6 +199,7 @@ function openClients(config: ServiceConfig) {
     taskQueue: config.taskQueue,
     deliveryQueue: deliveryQueue(config),
     deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
+    regionOf: (consumerId) => regionOf(db, consumerId),
     retryWindowMs: config.retryWindowMs,
   });
   return {

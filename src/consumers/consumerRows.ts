@@ -208,6 +208,15 @@ export async function startedConsumers(sql: Sql): Promise<OfRegion[]> {
   return rows;
 }
 
+/** The region of a consumer; null when there is none. */
+export async function regionOf(sql: Sql, consumerId: string): Promise<string | null> {
+  const { rows } = await sql.query<{ region: string }>({
+    text: 'select region from consumers where id = $1',
+    values: [consumerId],
+  });
+  return rows[0]?.region ?? null;
+}
+
 /** A consumer whose workflow has not run yet. It is active, as commands start the workflow. */
 export interface Unstarted extends OfRegion {
   /** Where its target is. */

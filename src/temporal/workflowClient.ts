@@ -30,6 +30,8 @@ export interface WorkflowClientOptions {
   deliveryQueue: string;
   /** The delivery queue of a region; `deliveryQueue` for all of them unless given. */
   deliveryQueueOf?: (region: string) => string;
+  /** Reads a consumer's region, for a workflow that is started for another reason than `start`. */
+  regionOf?: (consumerId: string) => Promise<string | null>;
   retryWindowMs: number;
 }
 
@@ -57,31 +59,11 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
   const { client, pacedClient = client } = options;
   const pending = new Set<Promise<void>>();
 
-  function toStart(consumerId: string, known?: KnownAtStart) {
-    const own = known === undefined ? undefined : options.deliveryQueueOf?.(known.region);
-    const activeAt = known?.activeAt;
-    const args: ConsumerArgs = {
-      consumerId,
-      deliveryQueue: own ?? options.deliveryQueue,
-      retryWindowMs: options.retryWindowMs,
-      ...(activeAt === undefined
-        ? {}
-        : { carried: { wanted: 0, note: null, published: publishedText('active', activeAt) } }),
-    };
-    return {
-      workflowId: workflowIdOf(consumerId),
-      taskQueue: options.taskQueue,
-      args: [args] as [ConsumerArgs],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `Consumer ${consumerId}`,
-      ...(activeAt === undefined
-        ? {}
-        : { typedSearchAttributes: searchAttributes('active', activeAt) }),
-    } as const;
-  }
+  const toStart = (consumerId: string, known?: KnownAtStart) => startOf(options, consumerId, known);
 
   async function give(consumerId: string, request: CommandRequest): Promise<CommandAnswer> {
     await isThere();
+    const toBegin = await toStart(consumerId);
     const updateId = request.editId;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -92,7 +74,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
               updateId,
               args: [request],
               startWorkflowOperation: new WithStartWorkflowOperation<typeof consumer>('consumer', {
-                ...toStart(consumerId),
+                ...toBegin,
                 workflowIdConflictPolicy: 'USE_EXISTING',
               }),
             },
@@ -133,18 +115,19 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
       await Promise.all(pending);
     },
     start: async (consumerId, known) => {
+      const toBegin = await toStart(consumerId, known);
       await within(
         START_MS,
         () =>
           pacedClient.workflow.start<typeof consumer>('consumer', {
-            ...toStart(consumerId, known),
+            ...toBegin,
             workflowIdConflictPolicy: 'USE_EXISTING',
           }),
         pacedClient,
       );
     },
     failing: async (consumerId, failing) => {
-      const { workflowId } = toStart(consumerId);
+      const workflowId = workflowIdOf(consumerId);
       await within(
         START_MS,
         () => pacedClient.workflow.getHandle(workflowId).signal<[unknown]>('failing', failing),
@@ -153,7 +136,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     },
     wake: async (consumerId, position) => {
       // The workflow nearly always runs, and then a plain signal costs Temporal less.
-      const { workflowId } = toStart(consumerId);
+      const workflowId = workflowIdOf(consumerId);
       const signalled = await within(
         START_MS,
         () => pacedClient.workflow.getHandle(workflowId).signal<[unknown]>('wake', position),
@@ -166,11 +149,12 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
         },
       );
       if (signalled) return;
+      const toBegin = await toStart(consumerId);
       await within(
         START_MS,
         () =>
           pacedClient.workflow.signalWithStart<typeof consumer, [unknown]>('consumer', {
-            ...toStart(consumerId),
+            ...toBegin,
             signal: 'wake',
             signalArgs: [position],
           }),
@@ -178,6 +162,31 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
       );
     },
   };
+}
+
+/** What Temporal needs to start a consumer's workflow. */
+async function startOf(options: WorkflowClientOptions, consumerId: string, known?: KnownAtStart) {
+  const region = known?.region ?? (await options.regionOf?.(consumerId)) ?? null;
+  const own = region === null ? undefined : options.deliveryQueueOf?.(region);
+  const activeAt = known?.activeAt;
+  const args: ConsumerArgs = {
+    consumerId,
+    deliveryQueue: own ?? options.deliveryQueue,
+    retryWindowMs: options.retryWindowMs,
+    ...(activeAt === undefined
+      ? {}
+      : { carried: { wanted: 0, note: null, published: publishedText('active', activeAt) } }),
+  };
+  return {
+    workflowId: workflowIdOf(consumerId),
+    taskQueue: options.taskQueue,
+    args: [args] as [ConsumerArgs],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Consumer ${consumerId}`,
+    ...(activeAt === undefined
+      ? {}
+      : { typedSearchAttributes: searchAttributes('active', activeAt) }),
+  } as const;
 }
 
 /** The id of a consumer's workflow. */

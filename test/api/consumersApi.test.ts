@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened[Symbol.asyncDispose]());
 
-test('creating answers with every default, starts the workflow and notes who did it', async () => {
+test('creating answers with every default, as reading does, and notes who did it', async () => {
   const end = await opened.append('s1', 3);
   const input = { name: 'orders', target_id: opened.targetId, stream: 'events' };
   const { status, headers, body } = await api.request('POST', '/v1/consumers', input);

@@ -72,7 +72,12 @@ test('with lanes a new consumer is served before its workflow runs, which then r
     ...someEvents(1, { syncId: 'new', from: 9 }),
   ]);
   await until(() => receiver.received.length === 5);
-  for (const id of [first, second]) expect(await activitiesOf(world, id)).toEqual([]);
+  for (const id of [first, second]) {
+    expect(await activitiesOf(world, id)).toEqual([]);
+    const { searchAttributes } = await world.handle(id).describe();
+    const { host } = new URL(receiver.url);
+    expect(searchAttributes).toMatchObject({ ConsumerStatus: ['active'], TargetHost: [host] });
+  }
 });
 
 test('without lanes a new consumer for which entries wait is woken, which starts its workflow', async () => {
