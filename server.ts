@@ -8,7 +8,8 @@ import { createAccess, type Access } from './src/access/access.ts';
 import { createApp } from './src/api/app.ts';
 import { closeApiServer, createApiServer } from './src/api/server.ts';
 import { createStores, type Stores } from './src/api/stores.ts';
-import { openDb, type Db } from './src/db/db.ts';
+import { regionOf } from './src/consumers/consumerRows.ts';
+import { openDb, type Db, type Sql } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { migrateOnceItIsThere } from './src/db/migrate.ts';
 import { ensurePartitions } from './src/db/partitions.ts';
@@ -80,7 +81,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   });
   await using listener = createListener({ url, log });
   await using clock = startClock({ sql: db, process: `server ${hostname()}/${process.pid}`, log });
-  const temporal = openTemporal(config);
+  const temporal = openTemporal(config, db);
   const metrics = openMetrics(config, db, log);
   const vault = createVault(config.encryptionKeys);
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
@@ -120,7 +121,6 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     appender,
     access,
     commands: temporal.workflows,
-    startWorkflow: temporal.workflows.start,
     notes: () => clockNotes(db),
     checks: readinessOf(config, { sql: db, connection: temporal.connection, now: clock.now }),
     info: infoOf(config, manifest.version),
@@ -180,12 +180,17 @@ async function apiKeyOf(config: ServiceConfig): Promise<string> {
 }
 
 /** Opens a connection that connects at the first call, so that the API serves even while Temporal is away. */
-function openTemporal(config: ServiceConfig): { connection: Connection; workflows: Workflows } {
+function openTemporal(
+  config: ServiceConfig,
+  db: Sql,
+): { connection: Connection; workflows: Workflows } {
   const connection = Connection.lazy(config.temporalConnection);
   const workflows = createWorkflowClient({
     client: new Client({ connection, namespace: config.temporalNamespace }),
     taskQueue: config.taskQueue,
     deliveryQueue: deliveryQueue(config),
+    deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
+    regionOf: (consumerId) => regionOf(db, consumerId),
     retryWindowMs: config.retryWindowMs,
   });
   return { connection, workflows };

@@ -10,7 +10,8 @@ import { bundleWorkflowCode, NativeConnection, Runtime } from '@temporalio/worke
 import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
 import { fileMail, smtpMail } from './src/alerts/mail.ts';
-import { openDb } from './src/db/db.ts';
+import { regionOf } from './src/consumers/consumerRows.ts';
+import { openDb, type Sql } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { untilMigrated } from './src/db/migrate.ts';
 import { createVault } from './src/db/vault.ts';
@@ -111,10 +112,9 @@ async function serve(
   showClock(metrics, clock);
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
-  const temporal = openClients(config);
+  const temporal = openClients(config, db);
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
-  const { retryWindowMs } = config;
-  const workflows = createWorkflowClient({ ...temporal, ...queue, retryWindowMs });
+  const { workflows } = temporal;
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
   const workers = await createWorkers({
     db,
@@ -134,7 +134,7 @@ async function serve(
     version: manifest.version,
     now: clock.now,
     idleAfterMs: config.idleAfterMs,
-    retryWindowMs,
+    retryWindowMs: config.retryWindowMs,
     alertEmails: [...config.alertEmails],
     publicUrl: publicUrl(config),
     ...alertChannels(config, egress, clock.now),
@@ -175,7 +175,6 @@ async function serve(
   try {
     unstored = await workers.run();
   } finally {
-    await workflows.settled();
     await temporal.close();
     await connection.close();
   }
@@ -190,15 +189,26 @@ async function serve(
   );
 }
 
-/** Temporal's clients, each on a connection of its own that is opened with its first call. */
-function openClients(config: ServiceConfig) {
+/** Temporal's clients, each on a connection of its own that is opened with its first call, and what uses both. */
+function openClients(config: ServiceConfig, db: Sql) {
   const { temporalConnection, temporalNamespace: namespace } = config;
   const connection = Connection.lazy(temporalConnection);
   const paced = pacedConnection(temporalConnection);
-  return {
-    client: new Client({ connection, namespace }),
+  const client = new Client({ connection, namespace });
+  const workflows = createWorkflowClient({
+    client,
     pacedClient: new Client({ connection: paced, namespace }),
+    taskQueue: config.taskQueue,
+    deliveryQueue: deliveryQueue(config),
+    deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
+    regionOf: (consumerId) => regionOf(db, consumerId),
+    retryWindowMs: config.retryWindowMs,
+  });
+  return {
+    client,
+    workflows,
     close: async () => {
+      await workflows.settled();
       await paced.close();
       await connection.close();
     },

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { onInterrupt } from '../src/cli/interrupt.ts';
 import { consolePages } from './consolePages.ts';
 import { consumersList } from './consumersList.ts';
+import { create } from './create.ts';
 import { drain } from './drain.ts';
 import { filters, sparse } from './filters.ts';
 import { ingest } from './ingest.ts';
@@ -22,11 +23,11 @@ import { quiet } from './quiet.ts';
 import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|quiet|poison|neighbour|memory|consumers|console|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|quiet|create|poison|neighbour|memory|consumers|console|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
-  --consumers N  that \`quiet\` creates (2000)
+  --consumers N  that \`quiet\` and \`create\` create (2000)
   --rate N       entries a second that \`quiet\` spreads over them (200)
   --lanes N      of visits (0)
   --profile DIR  CPU profiles of the API and the worker go there
@@ -48,6 +49,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   sparse: (installation) => sparse(installation, 1_000_000),
   wake: (installation) => wakes(installation),
   quiet,
+  create,
   poison,
   neighbour: (installation) => neighbour(installation),
   memory: (installation) => memory(installation),

@@ -6,7 +6,10 @@ import type { Filter } from '../schema/consumer.ts';
 
 /** The activities of the control queue, by which a workflow reads and writes its consumer's row. */
 export interface ControlActivities {
-  /** Reads the row and the filter, and ends a hold that no command waits for; null when it does not exist. */
+  /**
+   * Reads the row and the filter, notes that the workflow runs, and ends a hold that no command waits for;
+   * null when it does not exist.
+   */
   load(
     input: Of,
   ): Promise<{ standing: ConsumerSnapshot; filter: Filter; truncated: boolean } | null>;

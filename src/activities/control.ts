@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
 import type { CommandApplier } from '../consumers/applyCommand.ts';
+import { noteStarted } from '../consumers/consumerRows.ts';
 import { loadFilter, loadSnapshot, type ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import type { Lifecycle } from '../consumers/lifecycle.ts';
 import type { Db } from '../db/db.ts';
@@ -53,6 +54,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       await applier.unhold(consumerId);
       const snapshot = await loadSnapshot(db, consumerId);
       if (snapshot === null || snapshot.deleted) return null;
+      await noteStarted(db, consumerId);
       return { standing: { ...snapshot, retryWindowMs }, ...(await loadFilter(db, consumerId)) };
     },
     look: ({ consumerId }) => snapshotOf(consumerId),

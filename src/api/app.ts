@@ -50,7 +50,6 @@ export interface AppDeps {
   appender: Appender;
   access: Access;
   commands: Commands;
-  startWorkflow: (consumerId: string) => Promise<void>;
   /** What `/readyz` waits for, by name. */
   checks: Record<string, Check>;
   /** What needs an operator although it is ready, in sentences. */
@@ -62,8 +61,6 @@ export interface AppDeps {
 
 /** A request to sign in comes from a caller that is not known yet, so it may send little. */
 const SIGN_IN_BYTES = 4 * 1024;
-/** A workflow that takes longer to start is left to the reconciler. */
-const START_MS = 1_000;
 
 /** The whole HTTP interface. Needs no port: `app.request(…)` answers too. */
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
@@ -93,14 +90,13 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.use('/v1/*', createIdempotent(access.idempotency, deps.log));
 
   const give = createGiveCommand({ commands: deps.commands, consumers });
-  const startWorkflow = startSoon(deps);
   app.route('/', createStreamRoutes(stores));
   app.route('/', createListenRoutes(stores));
   app.route('/', createSyncRoutes(stores));
   const untilInForce = (targetId: string): Promise<void> => untilTargetInForce(deps.db, targetId);
   app.route('/', createTargetRoutes({ ...deps, untilInForce }));
   app.route('/', createPreviewRoutes(stores)); // before /v1/consumers/{id}
-  app.route('/', createConsumerRoutes({ consumers, give, startWorkflow }));
+  app.route('/', createConsumerRoutes({ consumers, give }));
   app.route('/', createCommandRoutes({ consumers, give }));
   app.route('/', createDeadLetterRoutes({ ...stores, give }));
   app.route('/', createAttemptRoutes(stores));
@@ -112,17 +108,4 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   serveDocument(app, deps.info.version);
   needed = needsOf(app);
   return app;
-}
-
-/** Creating a consumer does not depend on Temporal: what fails here is noted and made good by the reconciler. */
-function startSoon({ startWorkflow, log }: AppDeps): (consumerId: string) => Promise<void> {
-  return async (consumerId) => {
-    const started = startWorkflow(consumerId).catch((error: unknown) => {
-      log.warn({ consumer: consumerId, err: error }, 'workflow not started yet');
-    });
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, START_MS);
-    await Promise.race([started, late]);
-    clearTimeout(timer);
-  };
 }

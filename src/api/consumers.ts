@@ -24,8 +24,6 @@ import { needs } from './scopes.ts';
 export interface ConsumerRoutesDeps {
   consumers: Consumers;
   give: GiveCommand;
-  /** Starts a new consumer's workflow, or leaves it to the reconciler after a bounded time. Never throws. */
-  startWorkflow: (consumerId: string) => Promise<void>;
 }
 
 /** `/v1/consumers`. Its commands are in `commands.ts`. */
@@ -34,10 +32,8 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   const app = createRoutes();
 
   app.openapi(CREATE, async (c) => {
-    const id = await consumers.create(c.req.valid('json'), c.var.actor, c.var.seed);
-    await deps.startWorkflow(id);
-    const consumer = await freshConsumer(consumers, id);
-    return c.json(consumer, 201, { location: `/v1/consumers/${id}` });
+    const consumer = await consumers.create(c.req.valid('json'), c.var.actor, c.var.seed);
+    return c.json(consumer, 201, { location: `/v1/consumers/${consumer.id}` });
   });
 
   app.openapi(LIST, async (c) => {

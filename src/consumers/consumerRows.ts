@@ -1,42 +1,63 @@
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
-import { createCursor, PLAN_NOTHING, RECOVER } from '../progress/cursors.ts';
+import { CREATE_CURSOR, PLAN_NOTHING, RECOVER } from '../progress/cursors.ts';
 import { createFilter } from '../progress/filterRows.ts';
 import type { ConsumerInput } from '../schema/consumer.ts';
 import { creationNoted } from './changes.ts';
 
-/** A new consumer, whose start has been resolved to a position. */
+/** A consumer that is to be created. */
 export interface NewConsumer {
   id: string;
   input: ConsumerInput;
   region: string;
-  /** The position at which it starts. */
-  position: number;
+  /** Where it starts: an end of its stream as it is in this moment, or a position. */
+  place: 'beginning' | 'end' | number;
   actor: string;
 }
 
+/** A consumer that has just been created. */
+export interface Created {
+  /** The position at which it starts. */
+  position: number;
+  /** The last position of its stream by then. */
+  last_position: number;
+  created_at: string;
+}
+
 /**
- * Creates a consumer with its first filter, its cursor and its row in `changes`, and notifies the
- * workers. Without effect when a repetition of the request has just created it.
+ * Creates a consumer with its first filter, its cursor and its row in `changes`, in one statement, and hints
+ * those that serve it and start its workflow. Null, and without effect, when there is a consumer of this id
+ * already or its target does not exist.
  */
-export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<void> {
-  const { id, input, region, position, actor } = created;
-  const first = { from: '$10', syncs: '$11', collections: '$12', types: '$13' };
-  await sql.query({
+export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Created | null> {
+  const { id, input, region, place, actor } = created;
+  const position = '(select position from place)';
+  const first = { from: position, syncs: '$11', collections: '$12', types: '$13' };
+  const detail = `json_build_object('start', $16::json, 'position', ${position})`;
+  const { rows } = await sql.query<Created>({
+    name: 'create consumer',
     text: `
-      with consumer as (
+      with place as (
+        select case $9 when 'end' then last_position when 'beginning' then first_position - 1
+                       else $10::bigint end as position,
+               last_position
+          from streams where name = $4
+      ), target as (
+        select id from targets where id = $3 for key share -- it exists until this is stored
+      ), consumer as (
         insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata,
-                               region, status, filter_version, version, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', 1, 1, now(), now())
+                               region, status, filter_version, version, started, created_at, updated_at)
+        select $1, $2, target.id, $4, $5, $6, $7, $8, $17, 'active', 1, 1, false, now(), now() from target
             on conflict (id) do nothing
-        returning id
+        returning id, created_at
       ), filter as (${createFilter(first)}
-      ), cursor as (
-        ${createCursor({ position: '$10', idle: '$14' })}
-      ), change as (${creationNoted({ id: '$15', actor: '$16', detail: '$17' })}
+      ), cursor as (${CREATE_CURSOR}
+      ), change as (${creationNoted({ id: '$14', actor: '$15', detail })}
       )
-      select pg_notify('${CHANNELS.consumers}', id::text) from consumer`,
+      select position, last_position, created_at, pg_notify('${CHANNELS.created}', ''),
+             case when wanted is not null then pg_notify('${CHANNELS.visits}', '') end
+        from consumer cross join place cross join cursor`,
     values: [
       id,
       input.name,
@@ -46,17 +67,18 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<vo
       input.ordering,
       input.alert_emails,
       JSON.stringify(input.metadata),
-      region,
-      position,
+      typeof place === 'number' ? 'position' : place,
+      typeof place === 'number' ? place : null,
       input.syncs,
       input.collections,
       input.event_types,
-      input.start === 'end', // nothing to send yet: the leader watches it from the beginning
       newId(),
       actor,
-      JSON.stringify({ start: input.start, position }),
+      JSON.stringify(input.start),
+      region,
     ],
   });
+  return rows[0] ?? null;
 }
 
 /** The columns that a command may set. */
@@ -172,10 +194,54 @@ export const STOP = `
   ), c as (${PLAN_NOTHING}
   )`;
 
-/** The ids of all consumers that are not deleted. */
-export async function consumerIds(sql: Sql): Promise<string[]> {
-  const { rows } = await sql.query<{ id: string }>(
-    'select id from consumers where deleted_at is null',
+/** Which workflow a consumer needs. */
+export interface OfRegion {
+  id: string;
+  region: string;
+}
+
+/** All consumers whose workflows have run before. */
+export async function startedConsumers(sql: Sql): Promise<OfRegion[]> {
+  const { rows } = await sql.query<OfRegion>(
+    'select id, region from consumers where deleted_at is null and started',
   );
-  return rows.map(({ id }) => id);
+  return rows;
+}
+
+/** The region of a consumer; null when there is none. */
+export async function regionOf(sql: Sql, consumerId: string): Promise<string | null> {
+  const { rows } = await sql.query<{ region: string }>({
+    text: 'select region from consumers where id = $1',
+    values: [consumerId],
+  });
+  return rows[0]?.region ?? null;
+}
+
+/** A consumer whose workflow has not run yet. It is active, as commands start the workflow. */
+export interface Unstarted extends OfRegion {
+  /** Where its target is. */
+  url: string;
+}
+
+/** The oldest consumers whose workflows have not run yet. */
+export async function unstartedConsumers(sql: Sql, limit: number): Promise<Unstarted[]> {
+  const { rows } = await sql.query<Unstarted>({
+    name: 'unstarted consumers',
+    text: `
+      select k.id, k.region, t.base_url as url
+        from consumers k join targets t on t.id = k.target_id
+       where not k.started and k.deleted_at is null
+       order by k.created_at limit $1`,
+    values: [limit],
+  });
+  return rows;
+}
+
+/** Notes that a consumer's workflow runs. */
+export async function noteStarted(sql: Sql, consumerId: string): Promise<void> {
+  await sql.query({
+    name: 'note started',
+    text: 'update consumers set started = true where id = $1 and not started',
+    values: [consumerId],
+  });
 }

@@ -63,9 +63,12 @@ export async function loadSnapshot(sql: Sql, consumerId: string): Promise<Consum
   const row = rows[0];
   if (row === undefined) return null;
   const { baseUrl, ...rest } = row;
-  // A stored URL that can't be read is shown as it is.
-  const targetHost = baseUrl === null ? '' : (URL.parse(baseUrl)?.host ?? baseUrl);
-  return { ...rest, targetHost };
+  return { ...rest, targetHost: baseUrl === null ? '' : targetHost(baseUrl) };
+}
+
+/** The host of a target. A stored URL that can't be read is shown as it is. */
+export function targetHost(baseUrl: string): string {
+  return URL.parse(baseUrl)?.host ?? baseUrl;
 }
 
 /**

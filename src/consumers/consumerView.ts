@@ -3,7 +3,7 @@ import { OVER_AT, type Aging } from '../retention/retentionText.ts';
 import { compile, filterOf } from '../rules/filter.ts';
 import { readHolder } from '../rules/laneHolder.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
-import type { Consumer } from '../schema/consumer.ts';
+import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -106,6 +106,41 @@ export function selectConsumers(rows: string): string {
          order by position limit 1
      ) r on true
      order by k.created_at desc, k.id desc`;
+}
+
+/**
+ * The row of a consumer that has just been created, as `selectConsumers` would read it, when no entry follows
+ * its position.
+ */
+export function newConsumerRow(
+  created: { id: string; input: ConsumerInput; region: string },
+  { position, created_at }: { position: number; created_at: string },
+): ConsumerRow {
+  const { id, input, region } = created;
+  return {
+    ...input,
+    id,
+    region,
+    status: 'active',
+    status_reason: null,
+    shown: position,
+    ahead: [],
+    last_position: position,
+    attempt: 0,
+    next_attempt_at: null,
+    last_failure: null,
+    failing_since: null,
+    filter_version: 1,
+    filter_from: position,
+    created_at,
+    updated_at: created_at,
+    parked: 0,
+    dead: 0,
+    aging: false,
+    parked_due_at: null,
+    seconds: null,
+    cannot_start: null,
+  };
 }
 
 /** What waits for a consumer: the number of entries as an upper bound, and the age of the oldest. */

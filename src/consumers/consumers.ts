@@ -12,6 +12,7 @@ import { insertConsumer } from './consumerRows.ts';
 import {
   countLag,
   lagOfRow,
+  newConsumerRow,
   selectConsumers,
   toConsumer,
   type ConsumerRow,
@@ -21,10 +22,11 @@ import {
 /** Consumers as the API creates and shows them. Once one is created, only its workflow writes its row. */
 export interface Consumers {
   /**
-   * Creates a consumer and resolves its start to a position in the same transaction; returns its id. If
-   * the same seed has created it before, it is left as it is; refuses (409) if it was deleted since.
+   * Creates a consumer, whose start is resolved to a position, and returns it. It is served from then on; its
+   * workflow is started by the leader. If the same seed has created it before, it is left as it is; refuses
+   * (409) if it was deleted since.
    */
-  create(input: ConsumerInput, actor: string, making?: Seed): Promise<string>;
+  create(input: ConsumerInput, actor: string, making?: Seed): Promise<Consumer>;
   get(id: string): Promise<Consumer | null>;
   /** A page of the consumers that match, newest first. */
   list(query: ConsumerQuery): Promise<ListPage<Consumer>>;
@@ -67,6 +69,30 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     return row === undefined ? null : toConsumer(row, await countLag(db, pages, row), deps);
   }
 
+  /** Usually one statement, as many are created one after another. */
+  async function create(
+    input: ConsumerInput,
+    actor: string,
+    { id } = newSeed(),
+  ): Promise<Consumer> {
+    const { region } = deps;
+    const { stream, start } = input;
+    // A repetition finds what it created before first, as its start may not exist any more.
+    if (typeof start !== 'string' && (await isMade(db, id))) return created(id);
+    const place = typeof start === 'string' ? start : await positionOf(db, stream, start);
+    const row = await insertConsumer(db, { id, input, region, place, actor });
+    if (row === null && !(await isMade(db, id))) await needTarget(db, input.target_id);
+    if (row === null || row.position < row.last_position) return created(id);
+    const view = newConsumerRow({ id, input, region }, row);
+    return toConsumer(view, lagOfRow(view), deps);
+  }
+
+  async function created(id: string): Promise<Consumer> {
+    const consumer = await get(id);
+    if (consumer === null) throw deletedSince(id);
+    return consumer;
+  }
+
   async function list(query: ConsumerQuery): Promise<ListPage<Consumer>> {
     const { rows } = await db.query<ConsumerRow>(listQuery(query));
     const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
@@ -77,14 +103,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   }
 
   return {
-    create: (input, actor, { id } = newSeed()) =>
-      db.transaction(async (tx) => {
-        if (await isMade(tx, id)) return id;
-        await needTarget(tx, input.target_id);
-        const position = await startPosition(tx, input.stream, input.start);
-        await insertConsumer(tx, { id, input, region: deps.region, position, actor });
-        return id;
-      }),
+    create,
     get,
     list,
     streamOf: (id) => streamOf(db, id),
@@ -124,25 +143,28 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
   };
 }
 
-/** Whether the consumer exists. This is looked up first, as its target or start may not exist any more. */
-async function isMade(tx: Sql, id: string): Promise<boolean> {
-  const { rows } = await tx.query<{ deleted: boolean }>({
+/** Whether the consumer exists; refuses (409) when it has been deleted since. */
+async function isMade(sql: Sql, id: string): Promise<boolean> {
+  const { rows } = await sql.query<{ deleted: boolean }>({
     text: 'select deleted_at is not null as deleted from consumers where id = $1',
     values: [id],
   });
-  if (rows[0]?.deleted === true) {
-    const detail = `This request has created consumer ${id} before, which has been deleted since`;
-    throw new Refusal({ status: 409, code: 'deleted_since', detail });
-  }
+  if (rows[0]?.deleted === true) throw deletedSince(id);
   return rows.length > 0;
 }
 
-async function startPosition(tx: Sql, stream: StreamName, start: Start): Promise<number> {
-  const ends = await endsOf(tx, stream);
-  if (start === 'end') return ends.last;
-  if (start === 'beginning') return ends.first - 1;
-  if ('time' in start) return createPages(tx).positionAtTime(stream, start.time);
-  return openPlace(start.cursor, stream, ends, '/start/cursor');
+function deletedSince(id: string): Refusal {
+  const detail = `This request has created consumer ${id} before, which has been deleted since`;
+  return new Refusal({ status: 409, code: 'deleted_since', detail });
+}
+
+async function positionOf(
+  sql: Sql,
+  stream: StreamName,
+  start: Exclude<Start, string>,
+): Promise<number> {
+  if ('time' in start) return createPages(sql).positionAtTime(stream, start.time);
+  return openPlace(start.cursor, stream, await endsOf(sql, stream), '/start/cursor');
 }
 
 /** The first position that is kept and the last one handed out. */

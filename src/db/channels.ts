@@ -7,6 +7,8 @@ export const CHANNELS = {
   records: 'millrace_records',
   /** The events stream has grown; the payload is its last position. */
   events: 'millrace_events',
+  /** A consumer has been created; there is no payload. */
+  created: 'millrace_created',
   /** A consumer has become idle; there is no payload. */
   idle: 'millrace_idle',
   /** Consumers are to be visited; there is no payload. */

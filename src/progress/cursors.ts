@@ -61,10 +61,16 @@ export const END_EPOCH = `
    where consumer_id = any($1::uuid[]) and (holder is null or lease_until <= clock_timestamp())
   returning consumer_id, position, ahead`;
 
-/** The part of a statement that creates the cursor of the row in `consumer`, at `position`. */
-export function createCursor({ position, idle }: { position: string; idle: string }): string {
-  return `insert into cursors (consumer_id, position, idle) select id, ${position}, ${idle} from consumer`;
-}
+/**
+ * The part of a statement that creates the cursor of the row in `consumer`, at the `position` of the row in
+ * `place`. It is idle from the start, so that it is served before its workflow runs: the leader watches it or,
+ * if entries up to `last_position` wait already, it wants the next one.
+ */
+export const CREATE_CURSOR = `
+  insert into cursors (consumer_id, position, idle, wanted)
+  select id, position, true, case when position < last_position then position + 1 end
+    from consumer cross join place
+  returning wanted`;
 
 /** Sets an idle consumer to `position` and ends the leader's watch over it. */
 export async function leaveLeader(sql: Sql, consumerId: string, position: number): Promise<void> {
@@ -183,6 +189,22 @@ export async function watch(
       by === 'drain',
     ],
   });
+}
+
+/**
+ * Leaves what idle consumers want to their own drains, where no lane of visits sends it; returns those for
+ * which that is new.
+ */
+export async function leaveToDrains(sql: Sql): Promise<{ consumerId: string; wanted: number }[]> {
+  const { rows } = await sql.query<{ consumer_id: string; wanted: number }>({
+    name: 'leave to drains',
+    text: `
+      update cursors set needs_drain = true
+       where wanted is not null and idle and not needs_drain
+         and (holder is null or lease_until < clock_timestamp())
+      returning consumer_id, wanted`,
+  });
+  return rows.map((row) => ({ consumerId: row.consumer_id, wanted: row.wanted }));
 }
 
 /** A statement that notes what watched consumers want, if the leader still leads under `epoch`. */

@@ -6,7 +6,10 @@ import { createDeadLetterDigest } from '../alerts/deadLetterDigest.ts';
 import { mailGraceMs } from '../alerts/writeAlert.ts';
 import { createChangedTargetRetry } from '../consumers/retryChangedTargets.ts';
 import type { Db } from '../db/db.ts';
+import type { Listener } from '../db/listener.ts';
 import { startUpkeep } from '../process/upkeep.ts';
+import type { PacedQueue } from '../wake/pacedQueue.ts';
+import { startFirstStarts } from './firstStarts.ts';
 import { startReconciling } from './reconcile.ts';
 import type { Workflows } from './workflowClient.ts';
 
@@ -18,7 +21,10 @@ const KEEP_VISITS_MS = 300_000;
 export interface LeaderChoresOptions {
   db: Db;
   client: Client;
+  listener: Pick<Listener, 'on'>;
   workflows: Pick<Workflows, 'give' | 'start'>;
+  /** The queue of the process, in which starts of workflows have their turns. */
+  queue: PacedQueue;
   alerts: AlertOptions;
   /** Called when a mail may have been put into the outbox. */
   mailWaits: () => void;
@@ -33,13 +39,13 @@ export interface LeaderChoresOptions {
 
 /**
  * Starts what the leader does on top of waking consumers: it reports dead letters, has changed targets
- * tried, and starts workflows that are missing.
+ * tried, and starts workflows that are new or missing.
  */
 export function startLeaderChores(options: LeaderChoresOptions): {
   /** Stops, and waits for what is being done. */
   close(): Promise<void>;
 } {
-  const { db, client, workflows, holder, leads, log } = options;
+  const { db, workflows, holder, leads, log } = options;
   const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, holder, log });
   const digest = createDeadLetterDigest({ ...options.alerts, db, log });
   let keptAt = -Infinity; // when the workflow of visits was last seen to
@@ -73,10 +79,12 @@ export function startLeaderChores(options: LeaderChoresOptions): {
     ],
     log,
   );
-  const reconciling = startReconciling({ db, client, start: workflows.start, leads, log });
+  const { start } = workflows;
+  const firstStarts = startFirstStarts({ ...options, start });
+  const reconciling = startReconciling({ ...options, start });
   return {
     close: async () => {
-      await Promise.all([upkeep.close(), reconciling.close()]);
+      await Promise.all([upkeep.close(), firstStarts.close(), reconciling.close()]);
     },
   };
 }

@@ -3,21 +3,24 @@ import { setInterval as every } from 'node:timers';
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 
-import { consumerIds } from '../consumers/consumerRows.ts';
+import { startedConsumers } from '../consumers/consumerRows.ts';
 import type { Sql } from '../db/db.ts';
-import { concurrently } from '../process/concurrently.ts';
+import type { PacedQueue } from '../wake/pacedQueue.ts';
+import { startKey } from './firstStarts.ts';
+import { workflowIdOf, type Workflows } from './workflowClient.ts';
 
 export interface ReconcileOptions {
   db: Sql;
   client: Client;
-  start: (consumerId: string) => Promise<void>;
+  start: Workflows['start'];
+  /** The queue of the process, in which starts have their turns. */
+  queue: Pick<PacedQueue, 'put'>;
   log: Logger;
 }
 
 const RECONCILE_MS = 60_000;
 /** The first time comes about when it is known which process leads, ms. */
 const FIRST_MS = 1_000;
-const CONCURRENT_STARTS = 16;
 /** The deadline of the list, ms: without one, the client would try for long while the server is away. */
 const LIST_MS = 15_000;
 
@@ -54,15 +57,16 @@ export function startReconciling(options: ReconcileOptions & { leads: () => bool
 }
 
 /**
- * Starts the workflow of every consumer whose workflow does not run, because Temporal's database was
- * lost or Temporal was away when the consumer was created. It is safe to repeat: a workflow loads its
- * row first and ends when there is none. Returns how many were started.
+ * Has the workflow started of every consumer whose workflow has run before and does not run now, because
+ * Temporal's database was lost. Those that have never run are started as those of new consumers are. It is
+ * safe to repeat: a workflow loads its row first and ends when there is none. Returns how many starts are put
+ * into the queue; one that fails is found missing again.
  */
 export async function reconcile(options: ReconcileOptions): Promise<number> {
-  const { db, client, log } = options;
-  // The rows are read first: the workflow of a consumer created afterwards is started by its request.
-  const ids = await consumerIds(db);
-  if (ids.length === 0) return 0;
+  const { db, client, queue, log } = options;
+  // The rows are read first: a workflow that begins afterwards is none of those that are missing.
+  const consumers = await startedConsumers(db);
+  if (consumers.length === 0) return 0;
   const running = new Set<string>();
   const query = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;
   await client.withDeadline(Date.now() + LIST_MS, async () => {
@@ -70,9 +74,12 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
       running.add(workflowId);
     }
   });
-  const missing = ids.filter((id) => !running.has(`consumer/${id}`));
+  const missing = consumers.filter(({ id }) => !running.has(workflowIdOf(id)));
   if (missing.length === 0) return 0;
-  await concurrently(missing, CONCURRENT_STARTS, (id) => options.start(id));
-  log.info({ started: missing.length }, 'started workflows of consumers that had none');
+  for (const { id, region } of missing) {
+    const act = (): Promise<void> => options.start(id, { region });
+    queue.put({ key: startKey(id), isRepetition: true, act });
+  }
+  log.info({ missing: missing.length }, 'starting workflows of consumers that have none');
   return missing.length;
 }

@@ -5,6 +5,7 @@ import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
+import type { HeadReport } from '../activities/contract.ts';
 import { createControl, createDelivery } from '../activities/index.ts';
 import type { AlertOptions } from '../alerts/alertItem.ts';
 import type { Send } from '../alerts/mail.ts';
@@ -21,7 +22,7 @@ import { createSharedOutlets } from '../egress/sharedOutlets.ts';
 import { createPages } from '../streams/pages.ts';
 import type { VisitCounts } from '../visits/visitCounts.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
-import { createPacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
+import { createPacedQueue, type PacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
 import { startWake } from '../wake/wake.ts';
 import { createDrains, type Drains } from './drains.ts';
 import { startLeaderChores } from './leaderChores.ts';
@@ -116,12 +117,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     eager: EAGER_CONNECTIONS,
   });
   const queue = createPacedQueue({ isRefusal, log });
-  const handOver = (consumerId: string, wanted: number): void =>
-    queue.put({
-      key: `hand over ${consumerId}`,
-      isRepetition: false,
-      act: () => workflows.wake(consumerId, wanted),
-    });
+  const { handOver, reportHead } = callsOf(queue, options);
   const drains = createDrains({
     ...options,
     holder,
@@ -134,7 +130,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
       handOver,
       counts: options.visitCounts,
     },
-    reportHead: workflows.failing,
+    reportHead,
     counted: options.counts?.counted,
   });
   const outbox = startOutbox({
@@ -161,7 +157,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   const chores = startLeaderChores({
     db,
     client,
+    listener,
     workflows,
+    queue,
     alerts,
     mailWaits,
     holder,
@@ -200,6 +198,30 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
       return drains.deps.context.budget.bytes.taken;
     },
   };
+}
+
+/** What senders have to say to workflows, each in its turn. */
+function callsOf(queue: PacedQueue, { workflows, now }: Pick<WorkersOptions, 'workflows' | 'now'>) {
+  function handOver(consumerId: string, wanted: number): void {
+    const key = `hand over ${consumerId}`;
+    queue.put({ key, isRepetition: false, act: () => workflows.wake(consumerId, wanted) });
+  }
+
+  /** Only people who look at the page need it: other calls go first, and one that is out of date is left out. */
+  function reportHead(consumerId: string, report: HeadReport): Promise<void> {
+    async function act(): Promise<void> {
+      if (isCurrent(report, now())) await workflows.failing(consumerId, report);
+    }
+    queue.put({ key: `report ${consumerId}`, isRepetition: true, act });
+    return Promise.resolve();
+  }
+
+  return { handOver, reportHead };
+}
+
+/** Whether the attempt after the one that is reported is still to come. */
+function isCurrent({ nextAttemptAt }: HeadReport, now: number): boolean {
+  return nextAttemptAt === null || Date.parse(nextAttemptAt) > now;
 }
 
 interface QueueParts {

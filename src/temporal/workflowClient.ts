@@ -12,6 +12,7 @@ import type { HeadReport } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
+import { publishedText, searchAttributes } from '../workflows/searchAttributes.ts';
 
 /** Longer than the lease of a lost sender, whose end an answer may have to wait for, ms. */
 const ANSWER_MS = 20_000;
@@ -27,13 +28,24 @@ export interface WorkflowClientOptions {
   pacedClient?: Client;
   taskQueue: string;
   deliveryQueue: string;
+  /** The delivery queue of a region; `deliveryQueue` for all of them unless given. */
+  deliveryQueueOf?: (region: string) => string;
+  /** Reads a consumer's region, for a workflow that is started for another reason than `start`. */
+  regionOf?: (consumerId: string) => Promise<string | null>;
   retryWindowMs: number;
+}
+
+/** What is known of a consumer whose workflow is started. */
+export interface KnownAtStart {
+  region: string;
+  /** Of a consumer that is active, the host of its target; so the workflow need not show it first. */
+  activeAt?: string;
 }
 
 /** Reaches consumers' workflows. */
 export interface Workflows extends Commands {
-  /** Starts the consumer's workflow; without effect while it runs. */
-  start(consumerId: string): Promise<void>;
+  /** Starts the consumer's workflow, with what is known of the consumer; without effect while it runs. */
+  start(consumerId: string, known?: KnownAtStart): Promise<void>;
   /** Resolves when no call is open. Closing the connection earlier would make calls fail with unhandled errors. */
   settled(): Promise<void>;
   /** Reports to a blocked consumer's workflow how an attempt ended. */
@@ -47,23 +59,11 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
   const { client, pacedClient = client } = options;
   const pending = new Set<Promise<void>>();
 
-  function toStart(consumerId: string) {
-    const args: ConsumerArgs = {
-      consumerId,
-      deliveryQueue: options.deliveryQueue,
-      retryWindowMs: options.retryWindowMs,
-    };
-    return {
-      workflowId: workflowIdOf(consumerId),
-      taskQueue: options.taskQueue,
-      args: [args] as [ConsumerArgs],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `Consumer ${consumerId}`,
-    } as const;
-  }
+  const toStart = (consumerId: string, known?: KnownAtStart) => startOf(options, consumerId, known);
 
   async function give(consumerId: string, request: CommandRequest): Promise<CommandAnswer> {
     await isThere();
+    const toBegin = await toStart(consumerId);
     const updateId = request.editId;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -74,7 +74,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
               updateId,
               args: [request],
               startWorkflowOperation: new WithStartWorkflowOperation<typeof consumer>('consumer', {
-                ...toStart(consumerId),
+                ...toBegin,
                 workflowIdConflictPolicy: 'USE_EXISTING',
               }),
             },
@@ -114,22 +114,29 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     settled: async () => {
       await Promise.all(pending);
     },
-    start: async (consumerId) => {
-      await within(START_MS, () =>
-        client.workflow.start<typeof consumer>('consumer', {
-          ...toStart(consumerId),
-          workflowIdConflictPolicy: 'USE_EXISTING',
-        }),
+    start: async (consumerId, known) => {
+      const toBegin = await toStart(consumerId, known);
+      await within(
+        START_MS,
+        () =>
+          pacedClient.workflow.start<typeof consumer>('consumer', {
+            ...toBegin,
+            workflowIdConflictPolicy: 'USE_EXISTING',
+          }),
+        pacedClient,
       );
     },
     failing: async (consumerId, failing) => {
-      await within(START_MS, () =>
-        client.workflow.getHandle(workflowIdOf(consumerId)).signal<[unknown]>('failing', failing),
+      const workflowId = workflowIdOf(consumerId);
+      await within(
+        START_MS,
+        () => pacedClient.workflow.getHandle(workflowId).signal<[unknown]>('failing', failing),
+        pacedClient,
       );
     },
     wake: async (consumerId, position) => {
       // The workflow nearly always runs, and then a plain signal costs Temporal less.
-      const { workflowId } = toStart(consumerId);
+      const workflowId = workflowIdOf(consumerId);
       const signalled = await within(
         START_MS,
         () => pacedClient.workflow.getHandle(workflowId).signal<[unknown]>('wake', position),
@@ -142,11 +149,12 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
         },
       );
       if (signalled) return;
+      const toBegin = await toStart(consumerId);
       await within(
         START_MS,
         () =>
           pacedClient.workflow.signalWithStart<typeof consumer, [unknown]>('consumer', {
-            ...toStart(consumerId),
+            ...toBegin,
             signal: 'wake',
             signalArgs: [position],
           }),
@@ -154,6 +162,31 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
       );
     },
   };
+}
+
+/** What Temporal needs to start a consumer's workflow. */
+async function startOf(options: WorkflowClientOptions, consumerId: string, known?: KnownAtStart) {
+  const region = known?.region ?? (await options.regionOf?.(consumerId)) ?? null;
+  const own = region === null ? undefined : options.deliveryQueueOf?.(region);
+  const activeAt = known?.activeAt;
+  const args: ConsumerArgs = {
+    consumerId,
+    deliveryQueue: own ?? options.deliveryQueue,
+    retryWindowMs: options.retryWindowMs,
+    ...(activeAt === undefined
+      ? {}
+      : { carried: { wanted: 0, note: null, published: publishedText('active', activeAt) } }),
+  };
+  return {
+    workflowId: workflowIdOf(consumerId),
+    taskQueue: options.taskQueue,
+    args: [args] as [ConsumerArgs],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Consumer ${consumerId}`,
+    ...(activeAt === undefined
+      ? {}
+      : { typedSearchAttributes: searchAttributes('active', activeAt) }),
+  } as const;
 }
 
 /** The id of a consumer's workflow. */

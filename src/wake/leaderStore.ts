@@ -1,6 +1,7 @@
 import { CHANNELS } from '../db/channels.ts';
 import type { Pipe, Query, Sql } from '../db/db.ts';
 import {
+  leaveToDrains,
   LEADING,
   setWanted,
   unwatchAll,
@@ -36,6 +37,11 @@ export interface LeaderStore {
   advance(advance: Advance): Promise<boolean>;
   /** Hints the lanes of visits that there is something to claim. */
   hintVisits(): Promise<void>;
+  /**
+   * Leaves what lanes of visits were to send to drains, as there are no lanes; returns those for which that is
+   * new.
+   */
+  leaveToDrains(): Promise<{ consumerId: string; wanted: number }[]>;
   /**
    * Consumers that want something and have no sender, those that need a drain first, then those with the
    * lowest wanted positions.
@@ -83,6 +89,7 @@ export function createLeaderStore(db: LeaderDb, by: WantedOf): LeaderStore {
     watch: (epoch, watched) => watch(db, epoch, watched, by),
     advance: (step) => advance(db, step, by),
     hintVisits: () => hintVisits(db),
+    leaveToDrains: () => leaveToDrains(db),
     wanting: (limit) => wanting(db, limit),
   };
 }

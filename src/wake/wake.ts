@@ -68,6 +68,7 @@ export function startWake(options: WakeOptions): Wake {
   const stops = [
     listener.on(CHANNELS.records, loop.ask),
     listener.on(CHANNELS.events, loop.ask),
+    listener.on(CHANNELS.created, look),
     listener.on(CHANNELS.idle, look),
     listener.on(CHANNELS.consumers, look),
   ];
@@ -95,6 +96,7 @@ export function startWake(options: WakeOptions): Wake {
     if (performance.now() >= lookAgainAt) {
       lookAgainAt = performance.now() + options.pollMs;
       await watchNewlyIdle();
+      if (!options.visits) await leaveToDrains();
     }
     await followers.records.follow();
     await followers.events.follow();
@@ -127,6 +129,12 @@ export function startWake(options: WakeOptions): Wake {
       }
       if (someWanted && options.visits) await store.hintVisits();
     }
+  }
+
+  /** Signals those that lanes of visits were to serve, such as new consumers for which entries wait. */
+  async function leaveToDrains(): Promise<void> {
+    for (const { consumerId, wanted } of await store.leaveToDrains())
+      signals.want(consumerId, wanted);
   }
 
   return {

@@ -49,13 +49,15 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   const mailbox = openMailbox();
   mailbox.wanted = args.carried?.wanted ?? 0;
   mailbox.note = args.carried?.note ?? null;
-  // Histories from before this patch have no timers for warnings and parked entries.
-  const timed = patched('warnings-and-parked');
+  // Histories from before this patch have an activity for the first look at the row.
+  const looksSoon = patched('look-within-task');
+  // Histories from before this one have no timers for warnings and parked entries.
+  const timed = looksSoon || patched('warnings-and-parked');
   let known: Known | null = null;
   setHandler(messages.state, () => stateOf(known));
 
   const control = openControl(args.consumerId);
-  const loaded = await control.load();
+  const loaded = looksSoon ? await control.loadSoon() : await control.load();
   if (loaded === null) return;
   known = {
     snapshot: loaded.standing,

@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 
 import type { ControlActivities } from '../activities/contract.ts';
 import type { StopReason } from '../consumers/lifecycle.ts';
@@ -17,8 +17,23 @@ export function openControl(consumerId: string) {
     startToCloseTimeout: '30s',
     retry: { initialInterval: '250ms', maximumInterval: '5s' },
   });
+  const withinTask = proxyLocalActivities<ControlActivities>({
+    startToCloseTimeout: '5s',
+    retry: { maximumAttempts: 1 },
+  });
+
+  /** Within the workflow task that asks for it, which costs Temporal least; if that fails, as an activity. */
+  async function loadSoon(): ReturnType<ControlActivities['load']> {
+    try {
+      return await withinTask.load({ consumerId });
+    } catch {
+      return activities.load({ consumerId }); // it is repeated until Postgres is back
+    }
+  }
+
   return {
     load: () => activities.load({ consumerId }),
+    loadSoon,
     look: () => activities.look({ consumerId }),
     apply: (request: CommandRequest) => activities.apply({ consumerId, ask: request, at: time() }),
     hold: () => activities.hold({ consumerId }),

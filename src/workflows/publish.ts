@@ -1,12 +1,9 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 
 import { describeFilter } from '../rules/filter.ts';
 import { details } from './details.ts';
 import { isSentTo, type Known } from './known.ts';
-
-const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
-const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
+import { publishedText, searchAttributes } from './searchAttributes.ts';
 
 /** Shows a consumer in the Temporal UI. */
 export interface Publisher {
@@ -27,13 +24,11 @@ export function createPublisher(deliveryQueue: string, published: string): Publi
       const fault = isSentTo(snapshot) ? (cannotStart?.reason ?? null) : null;
       const beside = { filter: describeFilter(filter), fault, note, deliveryQueue };
       setCurrentDetails(details(snapshot, beside));
-      const attributes = `${snapshot.status} ${snapshot.targetHost}`;
+      const { status, targetHost } = snapshot;
+      const attributes = publishedText(status, targetHost);
       if (attributes === written) return;
       written = attributes;
-      upsertSearchAttributes([
-        { key: STATUS, value: snapshot.status },
-        { key: HOST, value: snapshot.targetHost },
-      ]);
+      upsertSearchAttributes(searchAttributes(status, targetHost));
     },
   };
 }

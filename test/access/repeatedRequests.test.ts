@@ -106,7 +106,11 @@ describe('what was made without an answer', () => {
     await using own = openApp(database.url, {
       consumers: {
         ...consumers,
-        get: (id) => (fails ? Promise.reject(new Unavailable('away')) : consumers.get(id)),
+        create: async (...given) => {
+          const made = await consumers.create(...given);
+          if (fails) throw new Unavailable('away');
+          return made;
+        },
       },
     });
     const input = await consumer();
@@ -125,7 +129,7 @@ describe('what was made without an answer', () => {
     const input = ConsumerInput.parse(await consumer());
     const making = newSeed();
     const made = Array.from({ length: 4 }, () => consumers.create(input, 'test', making));
-    expect(new Set(await Promise.all(made))).toEqual(new Set([making.id]));
+    expect(new Set((await Promise.all(made)).map(({ id }) => id))).toEqual(new Set([making.id]));
     const key = ApiKeyInput.parse({ name: 'k', scopes: ['read'] });
     const { apiKeys } = api.access;
     const keys = Array.from({ length: 4 }, () => apiKeys.create(key, 'test', making));

@@ -34,8 +34,6 @@ export interface TestApp extends AsyncDisposable {
   appender: Appender;
   vault: Vault;
   access: Access;
-  /** What would have been started in Temporal. */
-  started: string[];
   /** What was logged, as the text of its lines. */
   logged: string[];
   /** With the key; an object is sent as JSON, a string as it is. */
@@ -54,7 +52,6 @@ export function openApp(
   { allowCidrs = LOOPBACK, ...settings }: Partial<AccessOptions> & { allowCidrs?: string[] } = {},
 ): TestApp {
   const logged: string[] = [];
-  const started: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(line) });
   const db = openDb({ url: databaseUrl, max: 4, onError: (error) => logged.push(error.message) });
   const appender = createAppender({ db, url: databaseUrl, log });
@@ -89,7 +86,6 @@ export function openApp(
       testTarget(target, { egress, userAgent: 'Millrace/test', now: Date.now, messageId }),
     appender,
     commands: { give: () => Promise.reject(new Unavailable('Temporal is away')) },
-    startWorkflow: async (id) => void started.push(id),
     access,
     checks: {},
     notes: () => Promise.resolve([]),
@@ -149,7 +145,6 @@ export function openApp(
     db,
     appender,
     vault,
-    started,
     logged,
     request,
     [Symbol.asyncDispose]: dispose,

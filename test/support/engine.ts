@@ -111,6 +111,13 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
   });
   let asking = 0;
 
+  // As the leader does for a new consumer for which entries wait.
+  const { rows } = await world.db.query<{ wanted: number | null }>({
+    text: 'select wanted from cursors where consumer_id = $1',
+    values: [consumerId],
+  });
+  const wanted = rows[0]?.wanted ?? null;
+  if (wanted !== null) void temporal.tell('wake', wanted);
   await clock.settle();
   return {
     consumerId,
@@ -159,10 +166,11 @@ async function createConsumer({ db, vault }: World, setup: Setup): Promise<strin
     alertsByDefault: true,
     eventRetentionMs: 30 * 86_400_000,
   });
-  return consumers.create(
+  const { id } = await consumers.create(
     ConsumerInput.parse({ name: 'model', target_id: target.id, stream: 'events', ...setup.input }),
     'test',
   );
+  return id;
 }
 
 interface Clock {

@@ -147,6 +147,8 @@ export function proxyActivities(options: ActivityOptions): object {
   );
 }
 
+export const proxyLocalActivities = proxyActivities;
+
 export function setHandler(definition: { name: string }, handler: Handler): void {
   handlers.set(definition.name, handler);
 }

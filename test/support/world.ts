@@ -67,6 +67,8 @@ export interface WorldOptions extends WorkerSettings {
   proxied?: boolean;
   /** False: nothing polls the queues. */
   worker?: boolean;
+  /** The leader starts no workflow before this resolves. */
+  startsAfter?: Promise<void>;
 }
 
 let installed = false;
@@ -103,12 +105,16 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     targets,
     consumers,
     commands: workflows,
-    startWorkflow: workflows.start,
   });
   const append = createAppender({ db, url: databaseUrl, log });
   const outbox = join(tmpdir(), `millrace-outbox-${id}`);
   const actors = createActors({ client, workflows, targets, consumers });
-  const shared = { db, egress, client, workflows, ...queue, log };
+  const startLater: Workflows['start'] = async (id, known) => {
+    await options.startsAfter;
+    await workflows.start(id, known);
+  };
+  const leaders = { ...workflows, start: startLater };
+  const shared = { db, egress, client, workflows: leaders, ...queue, log };
   const worker = createWorldWorker({ ...options, ...shared, databaseUrl, native, outbox });
 
   if (options.worker !== false) await worker.start(retryWindowMs, vault);
@@ -186,7 +192,7 @@ function createActors(given: {
     },
     consumer: async (targetId, more = {}) => {
       const fields = { name: 'test', target_id: targetId, stream: 'events', ...more };
-      const consumerId = await consumers.create(ConsumerSchema.parse(fields), 'test');
+      const { id: consumerId } = await consumers.create(ConsumerSchema.parse(fields), 'test');
       created.push(consumerId);
       await workflows.start(consumerId);
       return consumerId;

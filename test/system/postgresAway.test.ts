@@ -1,7 +1,5 @@
-import pino from 'pino';
 import { expect, test } from 'vitest';
 
-import { reconcile } from '../../src/temporal/reconcile.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFeed, tally } from '../support/feed.ts';
 import { until } from '../support/poll.ts';
@@ -69,11 +67,6 @@ test.concurrent('with Temporal away reads and creating work, commands answer 503
   expect((await world.api.request('GET', `/v1/consumers/${id}`)).body.status).toBe('active');
 
   world.temporal?.setAway(false);
-  const { db, client, workflows } = world;
-  const log = pino({ level: 'silent' });
-  await until(() => reconcile({ db, client, start: workflows.start, log }).then(() => true), {
-    timeoutMs: 20_000,
-  });
   await until(() => receiver.received.length === 3, { timeoutMs: 20_000 });
   const paused = await until(
     async () => {

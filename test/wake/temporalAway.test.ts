@@ -42,7 +42,7 @@ beforeAll(async () => {
     retryWindowMs: 86_400_000,
   });
   scope.defer(() => workflows.settled());
-  await concurrently(consumerIds, 8, workflows.start);
+  await concurrently(consumerIds, 8, (id) => workflows.start(id));
   scope.defer(() =>
     concurrently(consumerIds, 8, async (id) => {
       await direct.workflow.getHandle(workflowIdOf(id)).terminate('the test is over');

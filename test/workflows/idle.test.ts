@@ -2,6 +2,8 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 
 import { reconcile } from '../../src/temporal/reconcile.ts';
+import { isRefusal } from '../../src/temporal/workflowClient.ts';
+import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
@@ -36,9 +38,11 @@ async function idleConsumers(
 /** Starts the workflows of all `total` consumers, as the reconciler does. */
 async function withWorkflows(world: World, total: number): Promise<void> {
   const { db, client, workflows } = world;
+  const log = pino({ level: 'silent' });
+  const queue = createPacedQueue({ isRefusal, log });
   await until(
     async () => {
-      await reconcile({ db, client, start: workflows.start, log: pino({ level: 'silent' }) });
+      await reconcile({ db, client, start: workflows.start, queue, log });
       const { count: running } = await client.workflow.count(
         `TaskQueue = '${world.taskQueue}' and ExecutionStatus = 'Running' and ConsumerStatus = 'active'`,
       );
@@ -46,6 +50,7 @@ async function withWorkflows(world: World, total: number): Promise<void> {
     },
     { timeoutMs: 60_000, what: `${total} workflows run` },
   );
+  await queue.close();
 }
 
 async function watched(world: World, count: number): Promise<void> {

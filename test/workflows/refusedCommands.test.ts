@@ -1,6 +1,7 @@
 // what a command refers to may go while the command waits for its turn
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { unstartedConsumers } from '../../src/consumers/consumerRows.ts';
 import { isRefusedForGood } from '../../src/db/errors.ts';
 import type { Answer } from '../support/app.ts';
 import { until } from '../support/poll.ts';
@@ -41,6 +42,8 @@ async function race(
   let given: Promise<Answer> | undefined;
   let behind: Promise<Answer> | undefined;
   let before = 0;
+  // Its workflow notes in the row that it runs, which would wait for the lock as well.
+  await until(async () => (await unstartedConsumers(world.db, 1)).length === 0);
   await world.db.transaction(async (tx) => {
     await tx.query({ text: 'select from consumers where id = $1 for update', values: [consumer] });
     given = world.api.request('PATCH', path, patch);

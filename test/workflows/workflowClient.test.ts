@@ -64,3 +64,34 @@ test('a refusal is not asked again, whatever its text says', async () => {
   await commands.settled();
   await client.workflow.getHandle(workflowIdOf(consumerId)).terminate();
 });
+
+test('a workflow sends in the region of its consumer, whichever call starts it', async () => {
+  const regions = new Map<string, string>();
+  const workflows = createWorkflowClient({
+    client,
+    taskQueue,
+    deliveryQueue: 'here',
+    deliveryQueueOf: (region) => `in ${region}`,
+    regionOf: async (consumerId) => regions.get(consumerId) ?? null,
+    retryWindowMs: 86_400_000,
+  });
+  const pause = { editId: randomUUID(), actor: 'test', command: { kind: 'pause' } } as const;
+  for (const call of [
+    (id: string) => workflows.start(id, { region: 'far' }),
+    (id: string) => workflows.wake(id, 1),
+    (id: string) => workflows.give(id, pause),
+  ]) {
+    const consumerId = randomUUID();
+    regions.set(consumerId, 'far');
+    await call(consumerId);
+    const handle = client.workflow.getHandle(workflowIdOf(consumerId));
+    const [first] = (await handle.fetchHistory()).events ?? [];
+    const input = first?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data;
+    expect(JSON.parse(Buffer.from(input ?? []).toString())).toMatchObject({
+      consumerId,
+      deliveryQueue: 'in far',
+    });
+    await handle.terminate().catch(() => undefined); // it may have ended
+  }
+  await workflows.settled();
+});

@@ -1,0 +1,129 @@
+import type { Logger } from 'pino';
+
+import { unstartedConsumers, type Unstarted } from '../consumers/consumerRows.ts';
+import { targetHost } from '../consumers/consumerSnapshot.ts';
+import { CHANNELS } from '../db/channels.ts';
+import type { Sql } from '../db/db.ts';
+import type { Listener } from '../db/listener.ts';
+import { createLoop } from '../process/loop.ts';
+import type { PacedQueue } from '../wake/pacedQueue.ts';
+import { createRepetitions } from '../wake/repetitions.ts';
+import type { Workflows } from './workflowClient.ts';
+
+export interface FirstStartsOptions {
+  db: Sql;
+  listener: Pick<Listener, 'on'>;
+  start: Workflows['start'];
+  /** The queue of the process, in which starts have their turns. */
+  queue: Pick<PacedQueue, 'put' | 'has' | 'drop'>;
+  /** Whether this process is the leader. */
+  leads: () => boolean;
+  log: Pick<Logger, 'warn'>;
+}
+
+/** The pause between two looks while there is something to start, ms. */
+const LOOK_MS = 200;
+/** The pause between two looks without a hint, ms. */
+const POLL_MS = 5_000;
+/**
+ * So many workflows may be started that have not begun: more would only wait in Temporal, and delay the
+ * workflows of others.
+ */
+const MOST_OPEN = 64;
+/** A workflow that has not begun after so long no longer counts, as something else keeps it from that, ms. */
+const OPEN_MS = 10_000;
+const READ = 4 * MOST_OPEN;
+
+/**
+ * Starts the workflows of new consumers, the oldest first, while this process leads, at the pace that Temporal
+ * takes and workers keep. A new consumer is served without its workflow, so its start lets wakes and
+ * hand-overs go first. A consumer is new until its workflow has read its row: so what a process that died had
+ * still to start is started by the next leader.
+ */
+export function startFirstStarts(options: FirstStartsOptions): {
+  /** Stops; resolves when the last look has ended. */
+  close(): Promise<void>;
+} {
+  const { db, queue, leads } = options;
+  const repetitions = createRepetitions();
+  const begunAt = new Map<string, number>(); // when each was last started, monotonic ms
+  let lookAt = 0;
+  let isHinted = true;
+  let said: string | null = null; // the last interruption, which is logged once
+  const loop = createLoop({
+    turn: look,
+    failed: (error) => {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      if (reason !== said)
+        options.log.warn({ err: error }, 'starting workflows was interrupted; trying again');
+      said = reason;
+    },
+  });
+  const unlisten = options.listener.on(CHANNELS.created, hint);
+  const timer = setInterval(askIfDue, LOOK_MS);
+
+  function hint(): void {
+    isHinted = true;
+    if (performance.now() >= lookAt) loop.ask();
+  }
+
+  function askIfDue(): void {
+    if (isHinted || performance.now() >= lookAt + POLL_MS) loop.ask();
+  }
+
+  async function look(): Promise<void> {
+    if (!leads()) {
+      queue.drop((key) => key.startsWith(KEY)); // it is for the one that leads to start them
+      return;
+    }
+    isHinted = false;
+    lookAt = performance.now() + LOOK_MS;
+    const unstarted = await unstartedConsumers(db, READ);
+    if (unstarted.length > 0) isHinted = true; // until none is left
+    startSome(unstarted, performance.now());
+    said = null;
+  }
+
+  function startSome(unstarted: readonly Unstarted[], now: number): void {
+    const ids = new Set(unstarted.map(({ id }) => id));
+    repetitions.keep(ids);
+    for (const id of begunAt.keys()) if (!ids.has(id)) begunAt.delete(id);
+    let open = unstarted.filter(({ id }) => isOpen(id, now)).length;
+    for (const one of unstarted) {
+      if (open >= MOST_OPEN) return;
+      if (queue.has(startKey(one.id)) || !repetitions.isDue(one.id, now)) continue;
+      if (!isOpen(one.id, now)) open += 1;
+      queue.put({ key: startKey(one.id), isRepetition: true, act: () => start(one) });
+    }
+  }
+
+  function isOpen(id: string, now: number): boolean {
+    return queue.has(startKey(id)) || now - (begunAt.get(id) ?? -Infinity) < OPEN_MS;
+  }
+
+  async function start({ id, region, url }: Unstarted): Promise<void> {
+    try {
+      await options.start(id, { region, activeAt: targetHost(url) });
+    } catch (error) {
+      repetitions.notTaken(id, performance.now());
+      throw error;
+    }
+    repetitions.sent(id, performance.now());
+    begunAt.set(id, performance.now());
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(timer);
+    unlisten();
+    await loop.close();
+  }
+
+  return { close };
+}
+
+const KEY = 'start ';
+
+/** The key of a consumer's start in the queue. */
+export function startKey(consumerId: string): string {
+  return KEY + consumerId;
+}
