@@ -140,6 +140,7 @@ export function newConsumerRow(
     parked_due_at: null,
     seconds: null,
     cannot_start: null,
+    sender: null,
   };
 }
 
