@@ -1,7 +1,7 @@
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
-import { SLOWEST, UNWATCHED } from './cursors.ts';
+import { HEAD_COLUMNS, headColumns, SET_HEAD, SLOWEST, UNWATCHED } from './cursors.ts';
 import type { Lease, Release } from './lease.ts';
 
 /** The row of a cursor that has just been taken. */
@@ -181,27 +181,19 @@ export async function release(sql: Sql, released: Release[]): Promise<Set<string
     text: `
       with r as (
         select * from jsonb_to_recordset($1::jsonb) as r(
-          consumer_id uuid, epoch bigint, idle boolean, wants text, keep boolean, head bigint, attempt int,
-          tries int, next_attempt_at timestamptz, asked_until timestamptz, schedule_from timestamptz,
-          schedule_again_from timestamptz, failure jsonb, flows boolean, flow int, ramp boolean,
-          tried_target bigint, tried_target_id uuid, pace_ms float8)
+          consumer_id uuid, epoch bigint, idle boolean, wants text, ${HEAD_COLUMNS},
+          flows boolean, flow int, ramp boolean, tried_target bigint, tried_target_id uuid,
+          pace_ms float8)
       ), released as (
       update cursors c
          set holder = null, lease_until = null, idle = r.idle, ${UNWATCHED_BUT_WANTED},
              wanted          = case when r.wants is not null then c.position + 1 end,
              needs_drain     = r.wants is not distinct from 'drain',
-             head            = case when r.keep then c.head else r.head end,
-             attempt         = case when r.keep then c.attempt else r.attempt end,
-             next_attempt_at = case when r.keep then c.next_attempt_at else r.next_attempt_at end,
-             last_failure    = coalesce(r.failure, c.last_failure),
+             ${SET_HEAD},
              flow            = case when r.flows then r.flow else c.flow end,
              ramp            = case when r.flows then r.ramp else c.ramp end,
              tried_target    = coalesce(r.tried_target, c.tried_target),
              tried_target_id = coalesce(r.tried_target_id, c.tried_target_id),
-             tries           = case when r.keep then c.tries else r.tries end,
-             asked_until     = case when r.keep then c.asked_until else r.asked_until end,
-             schedule_from   = case when r.keep then c.schedule_from else r.schedule_from end,
-             schedule_again_from = case when r.keep then c.schedule_again_from else r.schedule_again_from end,
              paced_until     = coalesce(clock_timestamp() + make_interval(secs => r.pace_ms / 1000.0), c.paced_until)
         from r
        where c.consumer_id = r.consumer_id and c.epoch = r.epoch
@@ -220,22 +212,13 @@ export async function release(sql: Sql, released: Release[]): Promise<Set<string
 const UNWATCHED_BUT_WANTED = 'indexed_epoch = null, wanted_version = null, visited = false';
 
 function rowOf(released: Release): Record<string, unknown> {
-  const head = released.head === 'keep' ? null : released.head;
   const { flow, triedTarget, wants } = released;
   return {
     consumer_id: released.consumerId,
     epoch: released.epoch,
     idle: released.idle || wants !== undefined,
     wants: wants ?? null,
-    keep: released.head === 'keep',
-    head: head?.position ?? null,
-    attempt: head?.attempt ?? 0,
-    tries: head?.tries ?? 0,
-    next_attempt_at: toTime(head?.nextAttemptAt),
-    asked_until: toTime(head?.askedUntil),
-    schedule_from: toTime(head?.scheduleFrom),
-    schedule_again_from: toTime(head?.scheduleAgainFrom),
-    failure: head?.failure ?? null,
+    ...headColumns(released.head),
     flows: flow !== undefined,
     flow: flow?.found ?? null,
     ramp: flow?.ramping ?? false,
@@ -243,8 +226,4 @@ function rowOf(released: Release): Record<string, unknown> {
     tried_target_id: triedTarget?.id ?? null,
     pace_ms: released.paceMs ?? null,
   };
-}
-
-function toTime(unixMs: number | null | undefined): string | null {
-  return unixMs == null ? null : new Date(unixMs).toISOString();
 }
