@@ -208,14 +208,15 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Command
   });
 }
 
-/** Has what waits tried immediately; the retry window keeps running. */
+/** Has what waits tried immediately, by a running sender as well; the retry window keeps running. */
 async function retry(tx: Tx): Promise<CommandAnswer> {
   const parked = await hurryParked(tx);
-  if (tx.row.status === 'active') {
-    if (!parked) return { ok: true, version: tx.row.version };
+  const { status, failing, retried, version } = tx.row;
+  if (status === 'active') {
+    if (!parked && !failing) return { ok: true, version };
     await release(tx);
   }
-  return write(tx, 'retried', {});
+  return write(tx, 'retried', failing ? { retried: retried + 1 } : {});
 }
 
 async function seek(tx: Tx, to: SeekTo): Promise<CommandAnswer> {

@@ -72,6 +72,7 @@ const SETTABLE = new Set([
   'failing_since',
   'warned_at',
   'filter_version',
+  'retried',
   'deleted_at',
 ]);
 

@@ -12,6 +12,7 @@ import { idlenessOf } from './idleness.ts';
 import type { Intake } from './intake.ts';
 import type { Landing } from './landing.ts';
 import type { OpenSenders } from './openSenders.ts';
+import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 
 /** The parts of a drain that need to be looked after. */
@@ -20,6 +21,7 @@ export interface TickingOptions {
   dispatcher: Dispatcher<Outgoing>;
   ending: Pick<Ending, 'reason' | 'begin'>;
   failures: Pick<FailureHandler, 'tick'>;
+  outage: Pick<Outage, 'exists' | 'tick' | 'restsUntil'>;
   retries: Pick<ParkedRetries, 'tick' | 'resting'>;
   slidingWindow: SlidingWindow<Entry>;
   tail: Pick<Tail, 'end'>;
@@ -67,6 +69,13 @@ export function createTicking(options: TickingOptions): Ticking {
     if (ending.reason !== null) return;
     if (now > options.yieldsAt) {
       ending.begin('yielded');
+      return;
+    }
+    if (options.outage.exists) {
+      if (dispatcher.empty) options.reader.fill(); // the head has not been read yet, or is not left any more
+      options.outage.tick(now);
+      quietSince = null;
+      restsUntil = Math.min(options.outage.restsUntil, options.yieldsAt);
       return;
     }
     options.failures.tick(now);

@@ -13,6 +13,8 @@ interface Taken {
   head: number | null;
   attempt: number;
   tries: number;
+  next_attempt_at: string | null;
+  asked_until: string | null;
   schedule_from: string | null;
   schedule_again_from: string | null;
   last_failure: Failure | null;
@@ -50,8 +52,8 @@ const FROM_OLD = `
    where c.consumer_id = old.consumer_id`;
 
 const RETURNING = `
-  returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.schedule_from,
-            c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
+  returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries,
+            c.next_attempt_at, c.asked_until, c.schedule_from, c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
             t.id as target_id, t.version as target_version,
             f.code as fault, coalesce(f.is_crash, false) as crashed,
             coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
@@ -160,9 +162,10 @@ function leaseOf(row: Taken): Lease {
     head: row.head,
     attempt: row.attempt,
     tries: row.tries,
-    scheduleFrom: row.schedule_from === null ? null : Date.parse(row.schedule_from),
-    scheduleAgainFrom:
-      row.schedule_again_from === null ? null : Date.parse(row.schedule_again_from),
+    nextAttemptAt: toUnixMs(row.next_attempt_at),
+    askedUntil: toUnixMs(row.asked_until),
+    scheduleFrom: toUnixMs(row.schedule_from),
+    scheduleAgainFrom: toUnixMs(row.schedule_again_from),
     lastFailure: row.last_failure,
     flow: row.flow,
     ramp: row.ramp,
@@ -172,6 +175,10 @@ function leaseOf(row: Taken): Lease {
     faulted: fault === null ? null : crashed ? 'crashed' : 'not started',
     target: id === null || version === null ? null : { id, version },
   };
+}
+
+function toUnixMs(time: string | null): number | null {
+  return time === null ? null : Date.parse(time);
 }
 
 /** Ends senders' leases in one statement, noting how each ended; returns the consumers that are not fenced. */

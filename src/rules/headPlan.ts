@@ -29,6 +29,20 @@ export function planHead({ nowMs, askedMs, ...request }: HeadPlanRequest): HeadP
   return { delayMs, nextAttemptAt, askedUntil: askedMs === null ? null : nextAttemptAt };
 }
 
+/** A sender makes the retries of a failing head itself for this part of the retry window: a minute of 24 hours. */
+export function ownRetriesMs(windowMs: number): number {
+  return windowMs / 1_440;
+}
+
+/** Whether the next attempt of a head is one of its sender's own, which go on for `ownMs` after the first failure. */
+export function isOwnRetry(
+  head: { nextAttemptAt: number | null; scheduleFrom: number | null },
+  ownMs: number,
+): boolean {
+  const { nextAttemptAt, scheduleFrom } = head;
+  return nextAttemptAt !== null && scheduleFrom !== null && nextAttemptAt - scheduleFrom <= ownMs;
+}
+
 /**
  * The longest Retry-After of several failures, in ms from `nowMs`; null when none has one. It holds
  * for the whole consumer, whichever entry was answered with it.

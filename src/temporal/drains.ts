@@ -15,6 +15,7 @@ import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
+import { ownRetriesMs } from '../rules/headPlan.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
 import { openLane, type Lane } from '../visits/lane.ts';
@@ -59,6 +60,8 @@ export interface DrainsOptions {
   /** Unix ms by the clock of Postgres. */
   now: () => number;
   retryWindowMs: number;
+  /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
+  ownRetriesMs?: number | undefined;
   /** How many activities this process may run concurrently. */
   slots: number;
   /** The memory for entries that are sent, shared by all drains; 256 MB unless given. */
@@ -118,6 +121,7 @@ export function createDrains(options: DrainsOptions): Drains {
     now: options.now,
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: options.retryWindowMs,
+    ownRetriesMs: options.ownRetriesMs ?? ownRetriesMs(options.retryWindowMs),
     timeBudgetMs: TIME_BUDGET_MS,
     log,
   };
@@ -125,7 +129,7 @@ export function createDrains(options: DrainsOptions): Drains {
   const timer = setInterval(() => {
     const now = performance.now();
     for (const drain of drains) drain.tick(now);
-    if (drains.size > options.slots - SPARE_SLOTS) quietest(drains)?.stop('idle');
+    if (drains.size > options.slots - SPARE_SLOTS) giveUpOne(drains);
   }, TICK_MS);
   const lateAnswers = createLateAnswers({ progress, log });
   const visitStore = createVisitStore(db, vault);
@@ -182,6 +186,20 @@ export function createDrains(options: DrainsOptions): Drains {
       await committer[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Ends a drain to free its slot: the one that has been quiet for longest, or else one whose endpoint fails. */
+function giveUpOne(drains: Iterable<Drain>): void {
+  const quiet = quietest(drains);
+  if (quiet !== null) {
+    quiet.stop('idle');
+    return;
+  }
+  for (const drain of drains) {
+    if (!drain.isFailing) continue;
+    drain.stop('blocked'); // `deliver` needs a slot only for each attempt
+    return;
+  }
 }
 
 /** The drain that has had nothing to do for the longest time; null when all are busy. */

@@ -10,7 +10,7 @@ export interface Visiting {
   /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
   yieldAll(): void;
   yieldOne(key: string): void;
-  /** Ends those that have been quiet for longest, up to `count`. */
+  /** Ends those that have been quiet for longest, or else those whose endpoints fail, up to `count`. */
   endQuietest(count: number): void;
   readonly size: number;
 }
@@ -38,7 +38,7 @@ export function createVisiting(): Visiting {
 
   function staysBusy(visit: Visit, now: number): boolean {
     const { drain } = visit;
-    if (drain.quietSince !== null) {
+    if (drain.quietSince !== null || drain.isFailing) {
       visit.busySince = null;
       return false;
     }
@@ -57,6 +57,13 @@ export function createVisiting(): Visiting {
     }
     quiet.sort((a, b) => a.since - b.since);
     for (const { drain } of quiet.slice(0, count)) drain.stop('idle');
+    let left = count - quiet.length;
+    for (const { drain } of visits.values()) {
+      if (left <= 0) return;
+      if (!drain.isFailing) continue;
+      drain.stop('blocked');
+      left -= 1;
+    }
   }
 
   return {

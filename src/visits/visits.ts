@@ -5,6 +5,7 @@ import type { Drain, DrainContext } from '../delivery/drainContext.ts';
 import type { DrainEnd } from '../delivery/ending.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Lease, Release } from '../progress/lease.ts';
+import { isOwnRetry } from '../rules/headPlan.ts';
 import { createVisiting } from './visiting.ts';
 import { createVisitProgress } from './visitProgress.ts';
 import type { ToVisit, VisitStore } from './visitStore.ts';
@@ -72,7 +73,9 @@ export function createVisits(options: VisitsOptions): Visits {
 
   async function live(one: ToVisit, leaseUntil: number): Promise<void> {
     const { lease, config } = one;
-    if (closing || config === null || config instanceof Error || !mayVisit(config, lease)) {
+    const { ownRetriesMs } = context;
+    const visitable = config !== null && !(config instanceof Error);
+    if (closing || !visitable || !mayVisit(config, lease, ownRetriesMs)) {
       await giveBack(one);
       return;
     }
@@ -104,7 +107,7 @@ export function createVisits(options: VisitsOptions): Visits {
     const { idle, head, parked = false, wants } = released;
     if (wants !== undefined || (idle && !parked)) return {};
     const isLeaver = leavers.has(`${released.consumerId}/${released.epoch}`);
-    const goesOn = closing && head === null && !isLeaver && !parked;
+    const goesOn = closing && (head === null || head === 'keep') && !isLeaver && !parked;
     return { wants: goesOn ? 'visit' : 'drain' };
   }
 
@@ -157,10 +160,18 @@ function startVisit(
   });
 }
 
-/** Whether a lane sends to the consumer: nothing of it fails or is parked, and no command waits. */
-function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease): boolean {
-  const fails = lease.head !== null || lease.parked || lease.faulted !== null;
+/**
+ * Whether a lane sends to the consumer: nothing of it is parked, no command waits, and what fails is to be
+ * tried by its sender.
+ */
+function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease, ownMs: number): boolean {
+  const isLeft = lease.head !== null && (!isOwnRetry(lease, ownMs) || isGone(lease));
+  const fails = isLeft || lease.parked || lease.faulted !== null;
   return !fails && !deleted && !held && status === 'active';
+}
+
+function isGone({ lastFailure }: Lease): boolean {
+  return lastFailure?.code === 'GONE';
 }
 
 /** Whether the last sender has confirmed what this one begins with. */

@@ -9,6 +9,7 @@ import { createWorkers, type WorkersOptions } from '../../src/temporal/workers.t
 export interface WorkerSettings {
   idleAfterMs?: number;
   slots?: number;
+  ownRetriesMs?: number;
   /** None unless given: what wakes gets a drain of its own. */
   visitLanes?: number;
   /** Files in `outbox` unless given. */
