@@ -34,6 +34,14 @@ export function ownRetriesMs(windowMs: number): number {
   return windowMs / 1_440;
 }
 
+/**
+ * A lane of visits does so for this part of it: a quarter of an hour of 24 hours. It costs a lane nearly
+ * nothing, and what lasts longer reaches the workflows of many consumers at different times.
+ */
+export function visitRetriesMs(windowMs: number): number {
+  return windowMs / 96;
+}
+
 /** Whether the next attempt of a head is one of its sender's own, which go on for `ownMs` after the first failure. */
 export function isOwnRetry(
   head: { nextAttemptAt: number | null; scheduleFrom: number | null },

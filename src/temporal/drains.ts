@@ -15,7 +15,7 @@ import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
-import { ownRetriesMs } from '../rules/headPlan.ts';
+import { ownRetriesMs, visitRetriesMs } from '../rules/headPlan.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
 import { openLane, type Lane } from '../visits/lane.ts';
@@ -62,6 +62,8 @@ export interface DrainsOptions {
   retryWindowMs: number;
   /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
   ownRetriesMs?: number | undefined;
+  /** How long a lane of visits does, ms; a quarter of an hour of 24 hours unless given. */
+  visitRetriesMs?: number | undefined;
   /** How many activities this process may run concurrently. */
   slots: number;
   /** The memory for entries that are sent, shared by all drains; 256 MB unless given. */
@@ -144,7 +146,11 @@ export function createDrains(options: DrainsOptions): Drains {
       open(config, config.target.maxInFlight, ended, startBy);
     return openLane({
       ...rest,
-      context: { ...context, openSender: openVisitSender },
+      context: {
+        ...context,
+        openSender: openVisitSender,
+        ownRetriesMs: options.visitRetriesMs ?? visitRetriesMs(options.retryWindowMs),
+      },
       store: visitStore,
       listener,
       holder: options.holder,

@@ -10,6 +10,7 @@ export interface WorkerSettings {
   idleAfterMs?: number;
   slots?: number;
   ownRetriesMs?: number;
+  visitRetriesMs?: number;
   /** None unless given: what wakes gets a drain of its own. */
   visitLanes?: number;
   /** Files in `outbox` unless given. */
