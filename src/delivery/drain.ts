@@ -75,11 +75,11 @@ export function startDrain(options: DrainOptions): Drain {
   const stir = (): void => ticking.stir();
   const common = { ...state, pages, dispatcher, ending, mark, stir, startBy, log };
   const recordParking = createRecordParking(common);
-  const isOut = (): boolean => outage.trying;
+  const isOut = (): boolean => outage.exists;
   const failures = createFailureHandler({ ...common, recordParking, isOut });
   const outage = createOutage({ ...common, failures });
   const sendSlot = createSendSlot({ ...common, failures, senders });
-  const intake = createIntake({ ...common, recordParking });
+  const intake = createIntake({ ...common, recordParking, seeks: () => outage.seeksOther });
   const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
   const filled = guarded(dispatcher.pump);
   const reader = createReader({ ...common, intake, filled, failed: fail });

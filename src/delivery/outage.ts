@@ -10,6 +10,7 @@ import type { SlidingWindow, Slot } from '../flow/slidingWindow.ts';
 import type { StoredHead } from '../progress/lease.ts';
 import { isOwnRetry } from '../rules/headPlan.ts';
 import { recordOf } from '../rules/ordering.ts';
+import { isOfEndpoint } from '../rules/outcome.ts';
 import type { Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -61,8 +62,8 @@ export interface OutageOptions {
 export interface Outage {
   /** Whether the endpoint is taken to fail. */
   readonly exists: boolean;
-  /** Whether the head is being tried. */
-  readonly trying: boolean;
+  /** Whether an entry of another record is looked for, with which `deliver` could find out who is at fault. */
+  readonly seeksOther: boolean;
   /** Notes that the endpoint is taken to fail. Nothing starts any more; `settle` goes on from there. */
   begin(): void;
   /** Plans the next attempt once nothing is in flight; call it whenever a request has ended. */
@@ -100,6 +101,7 @@ export function createOutage(options: OutageOptions): Outage {
   let head: StoredHead | null = null;
   let changed = false;
   let dueAt = -Infinity; // monotonic ms
+  let doubtful = options.head !== null && !isOfEndpoint(options.head.failure); // whether a message may be at fault
   let hurried = false; // the next attempt is to follow the one under way immediately
   let edited = false; // the filter has changed since the last tick
   const headTry = createHeadTry(options);
@@ -120,10 +122,9 @@ export function createOutage(options: OutageOptions): Outage {
     head = failing;
     changed = true;
     options.mark();
-    const isProbed = (one: StoredHead): boolean =>
-      options.ordering !== 'stream' && hasOther(slidingWindow.unsettled(), one.position);
-    const isOwn = isOwnRetry(failing, options.ownRetriesMs) && options.parked.size === 0;
-    return { stays: isOwn && !(taken.mayBeMessage && isProbed(failing)), slots };
+    doubtful = taken.mayBeMessage;
+    const isOwn = isOwnRetry(failing, options.ownRetriesMs);
+    return { stays: isOwn && !needsDeliver(options, failing, doubtful), slots };
   }
 
   function settle(): void {
@@ -152,8 +153,8 @@ export function createOutage(options: OutageOptions): Outage {
   function tick(now: number): void {
     if (phase === 'ending') settle();
     if (phase !== 'waiting') return;
-    if (options.parked.size > 0) {
-      ending.begin('blocked'); // `deliver` tries parked entries in turns with the head
+    if (head !== null && needsDeliver(options, head, doubtful)) {
+      ending.begin('blocked');
       return;
     }
     if (edited && options.isCaughtUp()) {
@@ -177,17 +178,16 @@ export function createOutage(options: OutageOptions): Outage {
   }
 
   function hurry(): void {
-    if (phase === 'none') return;
     if (phase === 'waiting') dueAt = -Infinity;
-    else hurried = true;
+    else hurried = phase !== 'none';
   }
 
   return {
     get exists() {
       return phase !== 'none';
     },
-    get trying() {
-      return phase === 'trying';
+    get seeksOther() {
+      return phase === 'waiting' && doubtful && options.ordering !== 'stream';
     },
     begin: () => {
       phase = 'ending';
@@ -224,6 +224,16 @@ export function createOutage(options: OutageOptions): Outage {
       return head;
     },
   };
+}
+
+/** Whether `deliver` has to go on: it tries parked entries in turns with the head, and finds out who is at fault. */
+function needsDeliver(
+  { parked, ordering, slidingWindow }: Pick<OutageOptions, 'parked' | 'ordering' | 'slidingWindow'>,
+  head: StoredHead,
+  doubtful: boolean,
+): boolean {
+  if (parked.size > 0) return true;
+  return doubtful && ordering !== 'stream' && hasOther(slidingWindow.unsettled(), head.position);
 }
 
 /** Whether an entry of another record waits, with which `deliver` would find out whether the message is at fault. */

@@ -21,7 +21,9 @@ export interface TickingOptions {
   dispatcher: Dispatcher<Outgoing>;
   ending: Pick<Ending, 'reason' | 'begin'>;
   failures: Pick<FailureHandler, 'tick'>;
-  outage: Pick<Outage, 'exists' | 'tick' | 'restsUntil'>;
+  outage: Pick<Outage, 'exists' | 'seeksOther' | 'tick' | 'restsUntil'>;
+  /** Whether everything in the stream has been read. */
+  isCaughtUp: () => boolean;
   retries: Pick<ParkedRetries, 'tick' | 'resting'>;
   slidingWindow: SlidingWindow<Entry>;
   tail: Pick<Tail, 'end'>;
@@ -72,10 +74,7 @@ export function createTicking(options: TickingOptions): Ticking {
       return;
     }
     if (options.outage.exists) {
-      if (dispatcher.empty) options.reader.fill(); // the head has not been read yet, or is not left any more
-      options.outage.tick(now);
-      quietSince = null;
-      restsUntil = Math.min(options.outage.restsUntil, options.yieldsAt);
+      sitOut(options.outage, now);
       return;
     }
     options.failures.tick(now);
@@ -85,6 +84,15 @@ export function createTicking(options: TickingOptions): Ticking {
     if (behind || slidingWindow.open > 0 || !dispatcher.empty) options.reader.fill();
     options.landing.judge();
     fallIdle(now);
+  }
+
+  /** Looks after an outage; the head may still have to be read, or another entry that is looked for. */
+  function sitOut(outage: TickingOptions['outage'], now: number): void {
+    const seeks = outage.seeksOther && !options.isCaughtUp();
+    if (seeks || dispatcher.empty) options.reader.fill();
+    outage.tick(now);
+    quietSince = null;
+    restsUntil = seeks ? -Infinity : Math.min(outage.restsUntil, options.yieldsAt);
   }
 
   /** Stores a position that moved without deliveries, and ends the drain once it has been quiet long enough. */

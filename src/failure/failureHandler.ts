@@ -99,7 +99,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   // The last failure of each suspect that waits for its next try.
   const unexplained = new Map<Outgoing, { attempt: EndedAttempt; outcome: Failed }>();
   const failing = createFailingEntries(options);
-  let halvedAt = -Infinity;
+  const halve = createHalving(options.limit);
 
   function fail(
     slot: Outgoing,
@@ -109,7 +109,6 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   ): FailureVerdict {
     const own = slot.parked !== null && isItsOwn(slot.parked, outcome);
     const blame = own ? 'message' : blameHere(slot, outcome, startedMono, { newestSuccess, isOut });
-
     if (isOverload(outcome) && !own) halve(startedMono);
     doubt.ended(slot, !own);
     if (slot.parked !== null) {
@@ -122,15 +121,9 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     }
     failedAttempts.set(attempt.position, attempt.attempt);
     if (blame === 'message') return suspect(slot, attempt, outcome, startedMono);
+    forget(slot);
     failing.note(slot, attempt, outcome);
     return blame === 'gone' ? 'gone' : 'blocked';
-  }
-
-  /** Halves what may be in flight, but only once for all requests that were in flight together. */
-  function halve(startedMono: number): void {
-    if (startedMono < halvedAt) return;
-    options.limit.overload();
-    halvedAt = performance.now();
   }
 
   /** Handles a failure that may be the message's or the endpoint's: requests of other records decide. */
@@ -235,9 +228,19 @@ function blameHere(
   known: { newestSuccess: NewestSuccess; isOut: () => boolean },
 ): Blame {
   const blame = blameOf(outcome);
-  if (blame === 'message' && known.isOut()) return 'endpoint';
+  if (blame === 'message' && slot.parked === null && known.isOut()) return 'endpoint';
   const unclear = blame === 'endpoint' || isUnanswered(outcome);
   if (slot.parked === null || !unclear || !mayBeMessage(outcome)) return blame;
   const isContradicted = known.newestSuccess.isOfAnotherAfter(slot.entry, startedMono);
   return isContradicted ? 'message' : 'endpoint';
+}
+
+/** Returns what halves the requests that may be in flight, but only once for all that were in flight together. */
+function createHalving(limit: Pick<InFlightLimit, 'overload'>): (startedMono: number) => void {
+  let halvedAt = -Infinity;
+  return (startedMono) => {
+    if (startedMono < halvedAt) return;
+    limit.overload();
+    halvedAt = performance.now();
+  };
 }

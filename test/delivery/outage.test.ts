@@ -234,6 +234,12 @@ test('a failure that a message can cause is left to deliver while entries of oth
   await alone.start();
   await until(async () => (await alone.cursor()).position === 1);
   expect(sent(alone.receiver)).toEqual(['1#1', '1#2']);
+
+  await using joined = await openFailingConsumer(answer(503), { events: 1 });
+  await joined.start();
+  await joined.tried(1, 2);
+  await joined.api.append('s'); // of another record: `deliver` makes the next attempt, with it as a probe
+  expect(await joined.ended()).toMatchObject({ reason: 'blocked', head: { attempt: 2 } });
 });
 
 test('a drain that has to free its slot hands the failing head over', async () => {
