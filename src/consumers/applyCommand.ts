@@ -1,7 +1,7 @@
 import type { Db, Sql } from '../db/db.ts';
 import { isRefusedForGood } from '../db/errors.ts';
 import { Refusal } from '../db/refusal.ts';
-import { resumeCursor, seekCursor } from '../progress/cursors.ts';
+import { hurryHead, resumeCursor, seekCursor } from '../progress/cursors.ts';
 import { addFilter, keepNewestFilter, pruneFilters } from '../progress/filterRows.ts';
 import {
   type CommandAnswer,
@@ -214,6 +214,7 @@ async function retry(tx: Tx): Promise<CommandAnswer> {
   const { status, failing, retried, version } = tx.row;
   if (status === 'active') {
     if (!parked && !failing) return { ok: true, version };
+    await hurryHead(tx.sql, tx.consumerId); // its sender may be about to let go
     await release(tx);
   }
   return write(tx, 'retried', failing ? { retried: retried + 1 } : {});

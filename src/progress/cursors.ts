@@ -123,6 +123,16 @@ export async function leaveLeader(sql: Sql, consumerId: string, position: number
   });
 }
 
+/** Makes the failing head due immediately, for the sender that comes next. */
+export async function hurryHead(sql: Sql, consumerId: string): Promise<void> {
+  await sql.query({
+    text: `
+      update cursors set next_attempt_at = clock_timestamp()
+       where consumer_id = $1 and head is not null and next_attempt_at > clock_timestamp()`,
+    values: [consumerId],
+  });
+}
+
 /** Prepares a cursor for a resume: nothing fails, nothing counts as parked, and sending starts with one request. */
 export async function resumeCursor(sql: Sql, consumerId: string): Promise<void> {
   await sql.query({

@@ -250,3 +250,12 @@ test('a drain that has to free its slot hands the failing head over', async () =
   expect(await failing.ended()).toMatchObject({ reason: 'blocked', head: { position: 1 } });
   expect(await failing.cursor()).toMatchObject({ holder: null, head: 1 });
 });
+
+test('a retry that comes when the sender has just let go is for the one that comes next', async () => {
+  await using failing = await openFailingConsumer(answer(429));
+  await failing.start({ ownRetriesMs: 2_000 });
+  await failing.ended();
+  const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
+  expect(await failing.command({ kind: 'retry' })).toMatchObject({ ok: true });
+  expect(Date.parse((await failing.cursor()).next_attempt_at ?? '')).toBeLessThan(planned);
+});
