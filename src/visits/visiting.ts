@@ -22,14 +22,27 @@ interface Visit {
   settledBefore: number;
 }
 
+/**
+ * So many consumers whose endpoints fail have their turn in a tick: what broke for thousands at the same time is
+ * not tried for all of them in the same moment.
+ */
+const TRIES_A_TICK = 100;
+
+/** Whether a drain sits out an outage, and the time of its next attempt has come. */
+function isDueAgain({ isFailing, restsUntil }: Drain): boolean {
+  return isFailing && Number.isFinite(restsUntil);
+}
+
 /** Creates an empty set. */
 export function createVisiting(): Visiting {
   const visits = new Map<string, Visit>();
 
   function tick(now: number): string[] {
     const busy: string[] = [];
+    let tries = TRIES_A_TICK;
     for (const [key, visit] of visits) {
       if (now < visit.drain.restsUntil) continue; // nearly all of them
+      if (isDueAgain(visit.drain) && tries-- <= 0) continue; // it has its turn in one of the next ticks
       visit.drain.tick(now);
       if (staysBusy(visit, now)) busy.push(key);
     }
