@@ -252,8 +252,8 @@ test('a drain that has to free its slot hands the failing head over', async () =
 });
 
 test('a retry that comes when the sender has just let go is for the one that comes next', async () => {
-  await using failing = await openFailingConsumer(answer(429));
-  await failing.start({ ownRetriesMs: 2_000 });
+  await using failing = await openFailingConsumer(answer(503, { 'retry-after': '3600' }));
+  await failing.start();
   await failing.ended();
   const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
   expect(await failing.command({ kind: 'retry' })).toMatchObject({ ok: true });
