@@ -195,6 +195,8 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     stream,
     ordering,
     epoch: lease.epoch,
+    recoveries: context.recoveries,
+    targetId: config.target.id,
     nowMs,
     ownRetriesMs,
     idleAfterMs,

@@ -14,6 +14,7 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { DrainEnd } from './ending.ts';
+import type { Recoveries } from './recoveries.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
 /** What the drains of a process share. */
@@ -24,6 +25,7 @@ export interface DrainContext {
   committer: Committer;
   tails: Record<StreamName, Tail>;
   budget: Budget;
+  recoveries: Recoveries;
   loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
   openSender: (
     config: SenderConfig,

@@ -10,13 +10,15 @@ import type { SlidingWindow, Slot } from '../flow/slidingWindow.ts';
 import type { StoredHead } from '../progress/lease.ts';
 import { isOwnRetry } from '../rules/headPlan.ts';
 import { recordOf } from '../rules/ordering.ts';
-import { isOfEndpoint } from '../rules/outcome.ts';
+import { isOfEndpoint, isUnreachable } from '../rules/outcome.ts';
 import type { Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Ending } from './ending.ts';
 import { createHeadTry } from './headTry.ts';
+import { createHeadWait } from './headWait.ts';
+import type { Recoveries } from './recoveries.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
 /** How long the head waits after a fault of this machine, ms. */
@@ -35,6 +37,9 @@ export interface OutageOptions {
   parked: Pick<ParkedEntries, 'size'>;
   failures: Pick<FailureHandler, 'takeFailing'>;
   ending: Pick<Ending, 'reason' | 'begin'>;
+  recoveries: Recoveries;
+  /** The target that is sent to at first. */
+  targetId: string;
   /** The head that the last sender has stored, if this one is to go on trying it; otherwise null. */
   head: StoredHead | null;
   /** How long after the first failure a sender makes the retries itself, ms. */
@@ -100,19 +105,16 @@ export function createOutage(options: OutageOptions): Outage {
   let phase: Phase = 'none';
   let head: StoredHead | null = null;
   let changed = false;
-  let dueAt = -Infinity; // monotonic ms
   let doubtful = options.head !== null && !isOfEndpoint(options.head.failure); // whether a message may be at fault
-  let hurried = false; // the next attempt is to follow the one under way immediately
   let edited = false; // the filter has changed since the last tick
   const headTry = createHeadTry(options);
+  const wait = createHeadWait(options);
   if (options.head !== null) waitFor(options.head);
 
-  /** Waits for the next attempt at a head. */
   function waitFor(next: StoredHead): void {
     head = next;
     phase = 'waiting';
-    dueAt = hurried ? -Infinity : performance.now() + (next.nextAttemptAt ?? 0) - nowMs();
-    hurried = false;
+    wait.begin(next, !doubtful && isUnreachable(next.failure));
   }
 
   function takeFailing(): { stays: boolean; slots: Outgoing[] } {
@@ -144,7 +146,7 @@ export function createOutage(options: OutageOptions): Outage {
     phase = 'none';
     head = null;
     changed = true;
-    hurried = false;
+    wait.close();
     options.limit.recover();
     options.mark();
     options.stir();
@@ -160,26 +162,23 @@ export function createOutage(options: OutageOptions): Outage {
     if (edited && options.isCaughtUp()) {
       edited = false;
       const isNothingLeft = slidingWindow.unsettled().every(({ closed }) => closed);
-      if (isNothingLeft && !isAskedToWait()) dueAt = -Infinity;
+      if (isNothingLeft && !isAskedToWait(head, nowMs())) wait.hurry();
     }
-    if (now >= dueAt && now < options.startBy()) void tryHead();
-  }
-
-  function isAskedToWait(): boolean {
-    return (head?.askedUntil ?? 0) > nowMs();
+    if (now >= wait.dueAt && now < options.startBy()) void tryHead();
   }
 
   async function tryHead(): Promise<void> {
     phase = 'trying';
+    wait.end();
     await headTry.make(() => phase === 'trying' && ending.reason === null);
     if (dispatcher.inFlight > 0 || phase !== 'trying') return;
     if (slidingWindow.open === 0 && options.isCaughtUp()) end();
-    else phase = 'waiting';
+    else rest(0);
   }
 
-  function hurry(): void {
-    if (phase === 'waiting') dueAt = -Infinity;
-    else hurried = phase !== 'none';
+  function rest(ms: number): void {
+    phase = 'waiting';
+    wait.rest(ms);
   }
 
   return {
@@ -196,21 +195,24 @@ export function createOutage(options: OutageOptions): Outage {
     mayStart: (alone) => phase === 'trying' && headTry.mayStart && alone,
     skipped: headTry.skipped,
     delivered: () => {
-      if (phase === 'trying') end();
+      if (phase !== 'trying') return;
+      wait.reached();
+      end();
     },
     untried: () => {
-      if (phase !== 'trying') return;
-      phase = 'waiting';
-      dueAt = performance.now() + REST_MS;
+      if (phase === 'trying') rest(REST_MS);
     },
     reconfigured: (next, before) => {
       if (next.filterVersion !== before.filterVersion) edited = true;
-      const isTried = isElsewhere(next, before) || (isRetargeted(next, before) && !isAskedToWait());
-      if (isTried || next.retried !== before.retried) hurry();
+      const isTried =
+        isElsewhere(next, before) || (isRetargeted(next, before) && !isAskedToWait(head, nowMs()));
+      wait.aim(next.target.id);
+      if (phase === 'none') return;
+      if (isTried || next.retried !== before.retried) wait.hurry();
     },
     tick,
     get restsUntil() {
-      return phase === 'waiting' && !edited ? dueAt : -Infinity;
+      return phase === 'waiting' && !edited ? wait.dueAt : -Infinity;
     },
     toStore: () => {
       if (!changed) return undefined;
@@ -221,6 +223,7 @@ export function createOutage(options: OutageOptions): Outage {
       const { reason } = ending;
       const isBlamed = reason === 'blocked' || reason === 'gone';
       if (isBlamed || phase === 'ending') takeFailing();
+      wait.close();
       return head;
     },
   };
@@ -245,6 +248,10 @@ function hasOther(unsettled: Iterable<Slot<Entry>>, position: number): boolean {
     else if (record === null || recordOf(entry) !== record) return true;
   }
   return false;
+}
+
+function isAskedToWait(head: StoredHead | null, nowMs: number): boolean {
+  return (head?.askedUntil ?? 0) > nowMs;
 }
 
 type Aim = Pick<SenderConfig, 'target'>;

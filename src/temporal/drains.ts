@@ -10,6 +10,7 @@ import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainContext.ts';
 import { createLateAnswers } from '../delivery/lateAnswers.ts';
+import { createRecoveries } from '../delivery/recoveries.ts';
 import { loadSenderConfig } from '../delivery/senderConfig.ts';
 import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
@@ -117,6 +118,7 @@ export function createDrains(options: DrainsOptions): Drains {
       requests: Math.min(MAX_REQUESTS, Math.floor(memoryBytes / REQUEST_BYTES)),
       bytes: memoryBytes - 2 * maxBytes,
     }),
+    recoveries: createRecoveries(),
     loadConfig: (consumerId) => loadSenderConfig(db.pipe, vault, consumerId),
     openSender: (config, ended, startBy) =>
       openSender(config, config.target.maxInFlight, ended, startBy),

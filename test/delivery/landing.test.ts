@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { createEnding } from '../../src/delivery/ending.ts';
 import { createLanding } from '../../src/delivery/landing.ts';
 import { createOutage } from '../../src/delivery/outage.ts';
+import { createRecoveries } from '../../src/delivery/recoveries.ts';
 import { createFailureHandler } from '../../src/failure/failureHandler.ts';
 import type { Outgoing } from '../../src/failure/outgoing.ts';
 import { createParkedEntries } from '../../src/failure/parkedEntries.ts';
@@ -79,6 +80,8 @@ function openStations() {
     ending,
     pages: { entryAt: () => Promise.resolve(null) },
     pace: createPace(null),
+    recoveries: createRecoveries(),
+    targetId: 't',
     head: null,
     ownRetriesMs: 60_000,
     nowMs: Date.now,

@@ -1,6 +1,7 @@
 // a drain sits out the beginning of its endpoint's failure, by the schedule by which `deliver` goes on
 import { expect, test } from 'vitest';
 
+import { createRecoveries } from '../../src/delivery/recoveries.ts';
 import { stretchOf } from '../../src/rules/retry.ts';
 import { openFailingConsumer, type FailingConsumer } from '../support/failingConsumer.ts';
 import { failedHead, sent } from '../support/headResults.ts';
@@ -258,4 +259,45 @@ test('a retry that comes when the sender has just let go is for the one that com
   const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
   expect(await failing.command({ kind: 'retry' })).toMatchObject({ ok: true });
   expect(Date.parse((await failing.cursor()).next_attempt_at ?? '')).toBeLessThan(planned);
+});
+
+test('one whose target can not be reached tries as soon as another sender has reached it', async () => {
+  await using failing = await openFailingConsumer(accept);
+  const { api, targetId } = failing.api;
+  const nobody = await openReceiver();
+  await nobody[Symbol.asyncDispose]();
+  await api.request('PATCH', `/v1/targets/${targetId}`, { base_url: nobody.url });
+  await failing.start();
+  await failing.tried(1, 2); // the next attempt is some seconds off
+  await using back = await openReceiver(accept, Number(new URL(nobody.url).port));
+  const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
+  failing.context.recoveries.reached(targetId);
+  await until(() => back.received.length === 3);
+  expect(Date.now()).toBeLessThan(planned);
+  expect(back.received[0]).toMatchObject({ position: 1, attempt: 3 });
+});
+
+test('an answer of the endpoint is no reason to try when another sender has reached it', async () => {
+  await using failing = await openFailingConsumer(answer(429));
+  await failing.start();
+  await failing.tried(1, 2);
+  const tries = failing.receiver.received.length;
+  const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
+  failing.context.recoveries.reached(failing.api.targetId);
+  await until(() => failing.receiver.received.length > tries);
+  expect(Date.now()).toBeGreaterThanOrEqual(planned - 50);
+});
+
+test('each success wakes two of those that wait for the same target, once', () => {
+  const recoveries = createRecoveries();
+  const woken: string[] = [];
+  const wakes = ['a', 'b', 'c', 'd'].map((name) => () => void woken.push(name));
+  for (const wake of wakes) recoveries.join('target', wake);
+  recoveries.join('other', () => void woken.push('other'));
+  recoveries.leave(wakes[1]!);
+  recoveries.reached('target');
+  expect(woken).toEqual(['a', 'c']);
+  recoveries.reached('target');
+  recoveries.reached('target');
+  expect(woken).toEqual(['a', 'c', 'd']);
 });
