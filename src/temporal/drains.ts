@@ -63,7 +63,7 @@ export interface DrainsOptions {
   retryWindowMs: number;
   /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
   ownRetriesMs?: number | undefined;
-  /** How long a lane of visits does, ms; a quarter of an hour of 24 hours unless given. */
+  /** How long a lane of visits does, ms; 36 minutes of 24 hours unless given. */
   visitRetriesMs?: number | undefined;
   /** How many activities this process may run concurrently. */
   slots: number;

@@ -60,7 +60,7 @@ export interface WorkersOptions {
   retryWindowMs: number;
   /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
   ownRetriesMs?: number | undefined;
-  /** How long a lane of visits does, ms; a quarter of an hour of 24 hours unless given. */
+  /** How long a lane of visits does, ms; 36 minutes of 24 hours unless given. */
   visitRetriesMs?: number | undefined;
   alertEmails: string[];
   publicUrl: string;
