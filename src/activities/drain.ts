@@ -88,7 +88,7 @@ async function untilEnded(
   try {
     const { reason, position, head, parkedDueAt } = await running.ended;
     await works.now();
-    const failure = head === null ? null : `${head.outcome.code}: ${head.outcome.detail}`;
+    const failure = head === null ? null : `${head.failure.code}: ${head.failure.detail}`;
     const dueAt = parkedDueAt === null ? null : new Date(parkedDueAt).toISOString();
     return { reason, position, failure, parkedDueAt: dueAt };
   } finally {

@@ -1,7 +1,7 @@
 import type { Db, Sql } from '../db/db.ts';
 import { isRefusedForGood } from '../db/errors.ts';
 import { Refusal } from '../db/refusal.ts';
-import { resumeCursor, seekCursor } from '../progress/cursors.ts';
+import { hurryHead, resumeCursor, seekCursor } from '../progress/cursors.ts';
 import { addFilter, keepNewestFilter, pruneFilters } from '../progress/filterRows.ts';
 import {
   type CommandAnswer,
@@ -208,14 +208,16 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Command
   });
 }
 
-/** Has what waits tried immediately; the retry window keeps running. */
+/** Has what waits tried immediately, by a running sender as well; the retry window keeps running. */
 async function retry(tx: Tx): Promise<CommandAnswer> {
   const parked = await hurryParked(tx);
-  if (tx.row.status === 'active') {
-    if (!parked) return { ok: true, version: tx.row.version };
+  const { status, failing, retried, version } = tx.row;
+  if (status === 'active') {
+    if (!parked && !failing) return { ok: true, version };
+    await hurryHead(tx.sql, tx.consumerId); // its sender may be about to let go
     await release(tx);
   }
-  return write(tx, 'retried', {});
+  return write(tx, 'retried', failing ? { retried: retried + 1 } : {});
 }
 
 async function seek(tx: Tx, to: SeekTo): Promise<CommandAnswer> {

@@ -94,6 +94,7 @@ const SETTABLE = new Set([
   'failing_since',
   'warned_at',
   'filter_version',
+  'retried',
   'deleted_at',
 ]);
 
@@ -143,7 +144,10 @@ export async function countParkedChange(sql: Sql, consumerId: string): Promise<v
   });
 }
 
-/** Turns a consumer from active to blocked. The first failure since the last success starts the retry window. */
+/**
+ * Turns a consumer from active to blocked. The retry window began with the first failure since the last
+ * success, which its sender has stored.
+ */
 export async function blockConsumer(
   sql: Sql,
   consumerId: string,
@@ -151,10 +155,12 @@ export async function blockConsumer(
 ): Promise<void> {
   await sql.query({
     text: `
-      update consumers
-         set status = 'blocked', status_reason = $2, failing_since = coalesce(failing_since, $3),
-             version = version + 1, updated_at = $3
-       where id = $1 and status = 'active' and deleted_at is null`,
+      update consumers k
+         set status = 'blocked', status_reason = $2,
+             failing_since = coalesce(k.failing_since, least($3, c.schedule_from)),
+             version = k.version + 1, updated_at = $3
+        from cursors c
+       where k.id = $1 and c.consumer_id = k.id and k.status = 'active' and k.deleted_at is null`,
     values: [consumerId, reason, at],
   });
 }

@@ -3,6 +3,7 @@ import { OVER_AT, type Aging } from '../retention/retentionText.ts';
 import { compile, filterOf } from '../rules/filter.ts';
 import { readHolder } from '../rules/laneHolder.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
+import { SHOWN_FAILING_SINCE, SHOWN_REASON, SHOWN_STATUS } from '../rules/statusSql.ts';
 import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
@@ -62,8 +63,9 @@ export function selectConsumers(rows: string): string {
            array_remove(coalesce(f.syncs, '{}'), null) as syncs,
            array_remove(coalesce(f.collections, '{}'), null) as collections,
            array_remove(coalesce(f.event_types, '{}'), null) as event_types,
-           k.ordering, k.alert_emails, k.status, k.status_reason, stand.shown, c.ahead,
-           s.last_position, c.attempt, c.next_attempt_at, c.last_failure, k.failing_since,
+           k.ordering, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
+           stand.shown, c.ahead, s.last_position, c.attempt, c.next_attempt_at, c.last_failure,
+           ${SHOWN_FAILING_SINCE} as failing_since,
            p.parked, p.parked_due_at,
            (select count(*) from dead_letters d where d.consumer_id = k.id) as dead,
            exists (select from aging a where a.consumer_id = k.id and a.warned_at is not null) as aging,

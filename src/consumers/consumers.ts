@@ -131,7 +131,7 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
     if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // other characters occur in no id
     conditions.push(`(${any.join(' or ')})`);
   }
-  if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
+  if (query.status !== undefined) conditions.push(hasStatus(query.status, bind));
   if (query.targetId !== undefined) conditions.push(`target_id = ${bind(query.targetId)}`);
   return {
     text: selectConsumers(`
@@ -141,6 +141,14 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
        limit $1`),
     values,
   };
+}
+
+/** The condition for the status that is shown (`SHOWN_STATUS`), in a form that uses indexes. */
+function hasStatus(status: ConsumerStatus, bind: (value: unknown) => string): string {
+  const stored = `status = ${bind(status)}`;
+  const fails = 'select consumer_id from cursors where head is not null';
+  if (status === 'active') return `${stored} and id not in (${fails})`;
+  return status === 'blocked' ? `(${stored} or (status = 'active' and id in (${fails})))` : stored;
 }
 
 /** Whether the consumer exists; refuses (409) when it has been deleted since. */

@@ -21,6 +21,10 @@ export interface Row {
   wanted_version: number | null;
   indexed_epoch: number | null;
   live: boolean;
+  /** Whether an entry fails for whose endpoint its sender waits. */
+  failing: boolean;
+  /** How often `retry` was given for such an entry. */
+  retried: number;
   syncs: string[];
   collections: string[];
   event_types: string[];
@@ -111,6 +115,7 @@ export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null>
       select k.stream, k.status, k.target_id, k.version, k.filter_version, c.position, c.ahead, c.idle,
              c.wanted, c.wanted_version, c.indexed_epoch,
              c.holder is not null and c.lease_until > clock_timestamp() as live,
+             c.head is not null as failing, k.retried,
              coalesce(f.syncs, '{}') as syncs, coalesce(f.collections, '{}') as collections,
              coalesce(f.event_types, '{}') as event_types
         from consumers k

@@ -1,13 +1,13 @@
-import type { FailureHandler } from '../failure/failureHandler.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Pace } from '../flow/pace.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
-import { toRelease, type FailingHead } from '../progress/attemptLog.ts';
+import type { StoredHead } from '../progress/lease.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
-import type { DrainEnd, Ending } from './ending.ts';
+import type { DrainEnd, Ending, EndReason } from './ending.ts';
 import { SOON_MS } from './idleness.ts';
+import type { Outage } from './outage.ts';
 
 /** What a drain has at its end. */
 export interface ConclusionOptions {
@@ -16,7 +16,7 @@ export interface ConclusionOptions {
   slidingWindow: Pick<SlidingWindow<never>, 'settled'>;
   limit: InFlightLimit;
   pace: Pace;
-  failures: Pick<FailureHandler, 'head'>;
+  outage: Pick<Outage, 'close'>;
   parked: ParkedEntries;
   ending: Pick<Ending, 'reason' | 'failed'>;
   progress: Pick<Progress, 'release'>;
@@ -36,7 +36,7 @@ export interface ConclusionOptions {
  */
 export async function concludeDrain(options: ConclusionOptions): Promise<DrainEnd> {
   const { ending, parked, limit, pace, consumerId, epoch } = options;
-  const head = failingHead(options);
+  const head = options.outage.close(); // stored by the flush
   // Also while it is being stored: a successor may come, and storing may be given up.
   const over = (): boolean => ending.reason === 'fenced' || ending.failed;
   while (!over()) {
@@ -49,20 +49,21 @@ export async function concludeDrain(options: ConclusionOptions): Promise<DrainEn
       epoch,
       idle: ending.reason === 'idle',
       parked: parked.size > 0,
-      head: head === null ? null : toRelease(head),
+      head: head === null ? null : 'keep',
       flow: { found: limit.found, ramping: limit.ramping },
       paceMs: pace.waitMs(performance.now()),
       ...(head === null ? {} : { triedTarget: options.target() }),
     });
   }
   const { position } = options.slidingWindow.settled();
-  const reason = ending.reason ?? 'yielded';
+  const reason = reasonOf(options, head);
   return { reason, position, head, parkedDueAt: parkedDueAt(options) };
 }
 
-function failingHead({ ending, failures, pace, nowMs }: ConclusionOptions): FailingHead | null {
-  if (ending.reason !== 'blocked' && ending.reason !== 'gone') return null;
-  return failures.head(nowMs(), pace.waitMs(performance.now()));
+/** A drain that was to hand over a failing head may have delivered it meanwhile. */
+function reasonOf({ ending }: ConclusionOptions, head: StoredHead | null): EndReason {
+  const reason = ending.reason ?? 'yielded';
+  return reason === 'blocked' && head === null ? 'yielded' : reason;
 }
 
 function parkedDueAt({ parked, clock, nowMs }: ConclusionOptions): number | null {

@@ -9,7 +9,7 @@ import { createLanes } from '../flow/lanes.ts';
 import { createPace } from '../flow/pace.ts';
 import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog } from '../progress/attemptLog.ts';
-import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
+import { headOfLease, LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedHead } from '../progress/parkedRows.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import { stretchOf } from '../rules/retry.ts';
@@ -25,6 +25,7 @@ import { createIntake, MAX_SPAN } from './intake.ts';
 import { createLanding } from './landing.ts';
 import { createLiveConfig } from './liveConfig.ts';
 import { createOpenSenders } from './openSenders.ts';
+import { createOutage } from './outage.ts';
 import { createReader } from './reader.ts';
 import { createReconfigure } from './reconfigure.ts';
 import { mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
@@ -59,7 +60,6 @@ export interface DrainOptions {
 export function startDrain(options: DrainOptions): Drain {
   const { context, config, lease } = options;
   const { committer, budget, log, pages, progress } = context;
-  const tail = context.tails[config.stream];
   let { leaseUntil } = options;
   const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
   const mark = (): void => committer.mark(handOver);
@@ -74,28 +74,24 @@ export function startDrain(options: DrainOptions): Drain {
   const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
   const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast: () => failures.inDoubt });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
-  const common = { ...state, pages, tail, dispatcher, ending, mark, log };
-  const recordParking = createRecordParking(common);
-  const failures = createFailureHandler({ ...common, recordParking });
-  const sendSlot = createSendSlot({ ...common, failures, senders });
   const stir = (): void => ticking.stir();
-  const intake = createIntake({ ...common, memory: budget.bytes, recordParking, stir });
+  const common = { ...state, pages, dispatcher, ending, mark, stir, startBy, log };
+  const recordParking = createRecordParking(common);
+  const isOut = (): boolean => outage.exists;
+  const failures = createFailureHandler({ ...common, recordParking, isOut });
+  const outage = createOutage({ ...common, failures });
+  const sendSlot = createSendSlot({ ...common, failures, senders });
+  const intake = createIntake({ ...common, recordParking, seeks: () => outage.seeksOther });
   const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
-  const reader = createReader({
-    ...common,
-    maxSpan: MAX_SPAN,
-    intake,
-    turns: budget.pages,
-    filled: guarded(dispatcher.pump),
-    failed: fail,
-  });
+  const filled = guarded(dispatcher.pump);
+  const reader = createReader({ ...common, intake, filled, failed: fail });
   const fill = guarded(reader.fill);
-  const landing = createLanding({ ...common, failures, reader, startBy });
+  const landing = createLanding({ ...common, failures, outage, reader });
   const reconfigure = createReconfigure({
     ...common,
     reader: { ...reader, fill },
-    stir,
     failures,
+    outage,
     retries,
     redirect: (next) => senders.replace(context.openSender(next, landed, startBy), log),
   });
@@ -111,6 +107,7 @@ export function startDrain(options: DrainOptions): Drain {
   const handOver = createHandOver({
     ...common,
     lease,
+    outage,
     liveConfig,
     renewed: (until) => {
       leaseUntil = until;
@@ -122,15 +119,13 @@ export function startDrain(options: DrainOptions): Drain {
     ...common,
     senders,
     failures,
+    outage,
     retries,
     reader,
     landing,
     intake,
     handOver,
     stirred: options.stirred,
-    startBy,
-    yieldsAt: performance.now() + context.timeBudgetMs,
-    idleAfterMs: context.idleAfterMs,
   });
   guarded(() => {
     committer.join(handOver);
@@ -143,7 +138,8 @@ export function startDrain(options: DrainOptions): Drain {
 
   function mayStart(now: number): boolean {
     if (ending.reason !== null || !committer.healthy || now >= startBy()) return false;
-    return failures.mayStart(dispatcher.inFlight === 0);
+    const alone = dispatcher.inFlight === 0;
+    return outage.exists ? outage.mayStart(alone) : failures.mayStart(alone);
   }
 
   function landed(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
@@ -158,7 +154,7 @@ export function startDrain(options: DrainOptions): Drain {
   function conclude(): Promise<DrainEnd> {
     const flush = (): Promise<void> => committer.flush(handOver);
     const target = (): OpenTarget => liveConfig.config.target;
-    return concludeDrain({ ...common, ...options, failures, progress, flush, target });
+    return concludeDrain({ ...common, outage, progress, flush, target });
   }
 
   function leave(): void {
@@ -178,6 +174,9 @@ export function startDrain(options: DrainOptions): Drain {
     get restsUntil() {
       return ticking.restsUntil;
     },
+    get isFailing() {
+      return outage.exists;
+    },
     get settledCount() {
       return slidingWindow.settledCount;
     },
@@ -186,7 +185,8 @@ export function startDrain(options: DrainOptions): Drain {
 
 /** What a drain keeps in memory: its place in the stream, its entries, and the limits within which it sends. */
 function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }: DrainOptions) {
-  const { retryWindowMs } = context;
+  const { retryWindowMs, ownRetriesMs, idleAfterMs, budget } = context;
+  const tail = context.tails[config.stream];
   const slidingWindow = createSlidingWindow<Entry>(lease, NO_ENTRY);
   const readBefore = Math.max(lease.position, ...lease.ahead);
   const filters = createFilterStack(config.filters, readBefore);
@@ -197,6 +197,15 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     stream,
     ordering,
     epoch: lease.epoch,
+    recoveries: context.recoveries,
+    targetId: config.target.id,
+    nowMs,
+    ownRetriesMs,
+    idleAfterMs,
+    yieldsAt: performance.now() + context.timeBudgetMs,
+    maxSpan: MAX_SPAN,
+    memory: budget.bytes,
+    turns: budget.pages,
     slidingWindow,
     filters,
     lanes: createLanes<Entry>(config.ordering),
@@ -220,10 +229,13 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
       rows: parkedRows,
       total: lease.parkedTotal,
     }),
+    tail,
     failedAttempts,
+    head: headOfLease(lease),
     clock,
     /** The highest position read: a filter that is taken now applies above it. */
     readTo: (): number => Math.max(slidingWindow.readTo, ...lease.ahead),
+    isCaughtUp: (): boolean => tail.end !== null && slidingWindow.readTo >= tail.end,
     passes: (entry: Entry): boolean => filters.passes(entry),
   };
 }

@@ -14,6 +14,7 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { DrainEnd } from './ending.ts';
+import type { Recoveries } from './recoveries.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
 /** What the drains of a process share. */
@@ -24,6 +25,7 @@ export interface DrainContext {
   committer: Committer;
   tails: Record<StreamName, Tail>;
   budget: Budget;
+  recoveries: Recoveries;
   loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
   openSender: (
     config: SenderConfig,
@@ -34,6 +36,8 @@ export interface DrainContext {
   now: () => number;
   idleAfterMs: number;
   retryWindowMs: number;
+  /** How long after the first failure of its endpoint a drain makes the retries itself, ms. */
+  ownRetriesMs: number;
   /** A drain ends after this long, so that new code and a new run of the workflow get their turn. */
   timeBudgetMs: number;
   log: Logger;
@@ -44,13 +48,15 @@ export interface Drain {
   /** Resolves when the drain has ended and everything is stored; rejects when that was not possible. */
   ended: Promise<DrainEnd>;
   /** Starts no further request; the drain ends when those in flight have ended and are stored. */
-  stop(reason: 'yielded' | 'changed' | 'idle'): void;
+  stop(reason: 'yielded' | 'changed' | 'idle' | 'blocked'): void;
   /** Does what is due at `now` (monotonic ms); the process calls it every few tens of ms. */
   tick(now: number): void;
   /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
   /** Until when `tick` has nothing to do (monotonic ms), unless something comes; -Infinity: it has. */
   readonly restsUntil: number;
+  /** Whether its endpoint is taken to fail, and the drain sits that out; `stop` it as blocked, and `deliver` goes on. */
+  readonly isFailing: boolean;
   /** How many entries have settled. */
   readonly settledCount: number;
 }

@@ -1,5 +1,5 @@
 import type { FailureVerdict } from '../failure/failureHandler.ts';
-import type { FailingHead } from '../progress/attemptLog.ts';
+import type { StoredHead } from '../progress/lease.ts';
 
 /** Why a drain ends. */
 export type EndReason =
@@ -18,7 +18,7 @@ export interface DrainEnd {
   reason: EndReason;
   position: number;
   /** The failing entry if the drain ended as `blocked` or `gone`; otherwise null. */
-  head: FailingHead | null;
+  head: StoredHead | null;
   /** When the next parked entry is due, unix ms; null: none is parked. */
   parkedDueAt: number | null;
 }

@@ -6,6 +6,7 @@ import type { Lease } from '../progress/lease.ts';
 import type { SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Ending } from './ending.ts';
 import type { LiveConfig } from './liveConfig.ts';
+import type { Outage } from './outage.ts';
 
 /** The parts of a drain that hand over outcomes, or act when they are stored. */
 export interface HandOverOptions {
@@ -14,6 +15,7 @@ export interface HandOverOptions {
   slidingWindow: Pick<SlidingWindow<never>, 'settled'>;
   attempts: Pick<AttemptLog, 'toStore'>;
   parked: Pick<ParkedEntries, 'toStore' | 'committed'>;
+  outage: Pick<Outage, 'toStore'>;
   liveConfig: Pick<LiveConfig, 'saw'>;
   ending: Pick<Ending, 'reason' | 'fence' | 'fail' | 'concludeWhenQuiet'>;
   /** Called when the lease has been renewed until then (monotonic ms). */
@@ -43,7 +45,16 @@ export function createHandOver(options: HandOverOptions): HandOver {
     const { position, ahead } = options.slidingWindow.settled();
     handedOver = position;
     at = performance.now();
-    return { consumerId, epoch, position, ahead, ...attempts.toStore(), parked: parked.toStore() };
+    const head = options.outage.toStore();
+    return {
+      consumerId,
+      epoch,
+      position,
+      ahead,
+      ...attempts.toStore(),
+      parked: parked.toStore(),
+      head,
+    };
   }
 
   return {

@@ -27,6 +27,8 @@ export interface IntakeOptions {
   recordParking: Pick<RecordParking, 'parksBehind'>;
   ending: Pick<Ending, 'reason' | 'begin'>;
   parked: Pick<ParkedEntries, 'overflown' | 'bodies'>;
+  /** Whether one more entry is to be read, although nothing settles. */
+  seeks: () => boolean;
   /** Called with each entry: the drain no longer rests. */
   stir: () => void;
 }
@@ -73,7 +75,7 @@ export function createIntake(options: IntakeOptions): Intake {
   function room(wake?: () => void): number {
     account();
     const moves = performance.now() - movedAt < STILL_MS;
-    const found = moves ? memory.room(held) : held === 0 ? memory.least : 0;
+    const found = moves ? memory.room(held) : held === 0 || options.seeks() ? memory.least : 0;
     if (found === 0 && held === 0 && wake !== undefined) memory.wait(wake);
     return found / TIMES;
   }

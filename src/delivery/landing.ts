@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { FailureHandler } from '../failure/failureHandler.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
-import { isOver } from '../failure/parkedEntry.ts';
+import { isOver as isParkedOver } from '../failure/parkedEntry.ts';
 import type { Dispatcher } from '../flow/dispatcher.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
@@ -12,6 +12,7 @@ import type { AttemptLog } from '../progress/attemptLog.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Ending } from './ending.ts';
+import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 
 /** How long sending rests after a fault of this machine, ms. */
@@ -28,6 +29,7 @@ export interface LandingOptions {
   failures: FailureHandler;
   parked: Pick<ParkedEntries, 'delivered'>;
   ending: Ending;
+  outage: Outage;
   reader: Pick<Reader, 'fill'>;
   /** The time until which a request may start, monotonic ms. */
   startBy: () => number;
@@ -52,6 +54,7 @@ export interface Landing {
 /** Creates the landing of one drain. */
 export function createLanding(options: LandingOptions): Landing {
   const { slidingWindow, lanes, dispatcher, limit, attempts, failures, parked, ending } = options;
+  const { outage } = options;
 
   function landed(
     slot: Outgoing,
@@ -69,13 +72,17 @@ export function createLanding(options: LandingOptions): Landing {
       limit.success();
       failures.succeeded(slot, startedMono);
       settle(slot);
+      outage.delivered();
     } else if (outcome.kind === 'failed') {
-      ending.judge(failures.fail(slot, ended, outcome, startedMono));
+      const verdict = failures.fail(slot, ended, outcome, startedMono);
+      if (verdict === 'blocked' && ending.reason === null) outage.begin();
+      else ending.judge(verdict);
     } else {
       notTheEndpoints(slot, outcome.detail);
     }
     dispatcher.passOn();
     judge();
+    outage.settle();
     if (ending.reason === null) options.reader.fill();
     else ending.concludeWhenQuiet();
   }
@@ -97,6 +104,7 @@ export function createLanding(options: LandingOptions): Landing {
   /** Handles a fault of this machine, which blames nothing: the entry is tried again, and sending rests. */
   function notTheEndpoints(slot: Outgoing, reason: string): void {
     failures.tryAgain(slot);
+    outage.untried();
     const now = performance.now();
     if (now >= options.startBy()) return; // it was cut because the lease is over
     dispatcher.rest(now + REST_MS);
@@ -118,18 +126,26 @@ export function createLanding(options: LandingOptions): Landing {
   }
 
   function skips(slot: Outgoing): boolean {
+    const isSkipped = isOver(slot);
+    if (isSkipped) outage.skipped();
+    return isSkipped;
+  }
+
+  /** Whether a slot is not to be sent; it settles if that is because of an edit or of a newer version. */
+  function isOver(slot: Outgoing): boolean {
     if (slot.settled) return true;
     if (slot.closed || slot.entry.superseded) {
       failures.forget(slot);
       settle(slot);
       return true;
     }
-    return slot.parked !== null && isOver(slot.parked); // dropped while it waited for its turn
+    return slot.parked !== null && isParkedOver(slot.parked); // dropped while it waited for its turn
   }
 
   function judge(): void {
-    if (!failures.suspected || ending.reason !== null || dispatcher.inFlight > 0) return;
-    if (failures.blames(dispatcher.empty)) ending.begin('blocked');
+    if (!failures.suspected || outage.exists) return;
+    if (ending.reason !== null || dispatcher.inFlight > 0) return;
+    if (failures.blames(dispatcher.empty)) outage.begin();
   }
 
   return { ended, skips, judge };

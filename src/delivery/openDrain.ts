@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Lease } from '../progress/lease.ts';
+import { isOwnRetry } from '../rules/headPlan.ts';
+import { isOfEndpoint } from '../rules/outcome.ts';
 import { startDrain } from './drain.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
 
@@ -73,7 +75,7 @@ async function openLeased(
     return refuse('changed');
   }
   // The predecessor's verdict did not reach the workflow, and there has been no success since.
-  if (lease.head !== null && lastFailure !== null) {
+  if (lease.head !== null && lastFailure !== null && !goesOn(lease, context.ownRetriesMs)) {
     const { code, detail } = lastFailure;
     return refuse(code === 'GONE' ? 'gone' : 'blocked', `${code}: ${detail}`);
   }
@@ -89,6 +91,12 @@ async function openLeased(
     parkedRows,
     nowMs,
   });
+}
+
+/** Whether a drain makes the next attempt at the head that was left to it: no message could have caused its failure. */
+function goesOn(lease: Lease, ownMs: number): boolean {
+  const { lastFailure } = lease;
+  return isOwnRetry(lease, ownMs) && lastFailure !== null && isOfEndpoint(lastFailure);
 }
 
 /** Waits until the predecessor's lease is over, as it may still be sending until then. */

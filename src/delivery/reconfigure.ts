@@ -8,6 +8,7 @@ import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { FilterStack } from './filterStack.ts';
+import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 import { goesTheSameWay, mostInFlight, type SenderConfig } from './senderConfig.ts';
 
@@ -22,6 +23,7 @@ export interface ReconfigureOptions {
   retries: Pick<ParkedRetries, 'reload'>;
   limit: Pick<InFlightLimit, 'setMax'>;
   pace: Pick<Pace, 'change'>;
+  outage: Pick<Outage, 'reconfigured'>;
   /** The highest position that was read; a filter that is taken now applies above it. */
   readTo: () => number;
   /** Sends to the target of `next` from now on. */
@@ -47,6 +49,7 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
 
   function apply(next: SenderConfig, before: SenderConfig): void {
     options.stir();
+    options.outage.reconfigured(next, before);
     if (next.filterVersion !== before.filterVersion) refilter(next);
     if (next.parkedVersion !== before.parkedVersion) void options.retries.reload();
     if (goesTheSameWay(next, before)) return;

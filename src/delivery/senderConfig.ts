@@ -25,6 +25,8 @@ export interface SenderConfig {
   target: OpenTarget;
   /** Changes whenever a command has changed the consumer's parked entries. */
   parkedVersion: number;
+  /** Changes whenever `retry` was given for an entry that fails. */
+  retried: number;
   /** The consumer's own clock: it showed `ms` at `since` (unix ms), and stands still at `ms` while that is null. */
   clock: { ms: number; since: number | null };
 }
@@ -63,6 +65,7 @@ interface Row {
   filter_version: number;
   target_id: string;
   parked_version: number;
+  retried: number;
   active_ms: number;
   active_since: string | null;
   /** Null: there is none. */
@@ -125,8 +128,8 @@ export async function loadSenderConfigs(
 
 const SELECT = `
       select k.id, k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
-             k.version, k.filter_version, k.target_id, k.parked_version, k.active_ms,
-             k.active_since,
+             k.version, k.filter_version, k.target_id, k.parked_version, k.retried,
+             k.active_ms, k.active_since,
              (select json_agg(json_build_object(
                        'version', f.version, 'filter_from', f.filter_from, 'syncs', f.syncs,
                        'collections', f.collections, 'event_types', f.event_types) order by f.version)
@@ -151,6 +154,7 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
     filters: filtersOf(row),
     target,
     parkedVersion: row.parked_version,
+    retried: row.retried,
     clock: {
       ms: row.active_ms,
       since: row.active_since === null ? null : Date.parse(row.active_since),

@@ -12,6 +12,7 @@ import { idlenessOf } from './idleness.ts';
 import type { Intake } from './intake.ts';
 import type { Landing } from './landing.ts';
 import type { OpenSenders } from './openSenders.ts';
+import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 
 /** The parts of a drain that need to be looked after. */
@@ -20,6 +21,9 @@ export interface TickingOptions {
   dispatcher: Dispatcher<Outgoing>;
   ending: Pick<Ending, 'reason' | 'begin'>;
   failures: Pick<FailureHandler, 'tick'>;
+  outage: Pick<Outage, 'exists' | 'seeksOther' | 'tick' | 'restsUntil'>;
+  /** Whether everything in the stream has been read. */
+  isCaughtUp: () => boolean;
   retries: Pick<ParkedRetries, 'tick' | 'resting'>;
   slidingWindow: SlidingWindow<Entry>;
   tail: Pick<Tail, 'end'>;
@@ -71,6 +75,10 @@ export function createTicking(options: TickingOptions): Ticking {
       ending.begin('yielded');
       return;
     }
+    if (options.outage.exists) {
+      sitOut(options.outage, now);
+      return;
+    }
     options.failures.tick(now);
     options.retries.tick();
     // The tail does not call for entries that cannot match, so its end is compared here.
@@ -78,6 +86,15 @@ export function createTicking(options: TickingOptions): Ticking {
     if (behind || slidingWindow.open > 0 || !dispatcher.empty) options.reader.fill();
     options.landing.judge();
     fallIdle(now);
+  }
+
+  /** Looks after an outage; the head may still have to be read, or another entry that is looked for. */
+  function sitOut(outage: TickingOptions['outage'], now: number): void {
+    const seeks = outage.seeksOther && !options.isCaughtUp();
+    if (seeks || dispatcher.empty) options.reader.fill();
+    outage.tick(now);
+    quietSince = null;
+    restsUntil = seeks ? -Infinity : Math.min(outage.restsUntil, options.yieldsAt);
   }
 
   /** Stores a position that moved without deliveries, and ends the drain once it has been quiet long enough. */

@@ -15,6 +15,8 @@ export interface Doubt<S> {
   ended(slot: S, against: boolean): void;
   /** Whether the endpoint is taken to fail; `nothingElse`: nothing else is left to send. */
   isSettled(nothingElse: boolean): boolean;
+  /** Ends it, as the endpoint is taken to fail. */
+  end(): void;
 }
 
 /** Creates the doubt about one endpoint, which its suspects raise. */
@@ -34,6 +36,10 @@ export function createDoubt<S>(suspects: Pick<Suspects<S>, 'tooMany' | 'exhauste
       if (slot !== deciding) return;
       deciding = null;
       decided ||= against;
+    },
+    end: () => {
+      deciding = null;
+      decided = false;
     },
     isSettled: (nothingElse) => {
       if (suspects.tooMany) return decided || nothingElse;

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Dispatcher } from '../flow/dispatcher.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
-import type { AttemptLog, EndedAttempt, FailingHead } from '../progress/attemptLog.ts';
+import type { AttemptLog, EndedAttempt, HeadSchedule } from '../progress/attemptLog.ts';
 import { recordOf } from '../rules/ordering.ts';
 import {
   blameOf,
@@ -17,7 +17,8 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 import { createDoubt } from './doubt.ts';
-import { createNewestSuccess } from './newestSuccess.ts';
+import { createFailingEntries, type Failing } from './failingEntries.ts';
+import { createNewestSuccess, type NewestSuccess } from './newestSuccess.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { ParkedEntries } from './parkedEntries.ts';
 import { isItsOwn } from './parkedEntry.ts';
@@ -38,6 +39,8 @@ export interface FailureHandlerOptions {
   recordParking: Pick<RecordParking, 'park'>;
   /** By position: how many attempts at an entry have failed, before and during this drain. */
   failedAttempts: Map<number, number>;
+  /** Whether the endpoint is known to fail: each failure then is one more of its. */
+  isOut: () => boolean;
   /** Whether an entry still passes the filter. */
   passes: (entry: Entry) => boolean;
   /** Called when there is something to store. */
@@ -71,8 +74,12 @@ export interface FailureHandler {
   forget(slot: Outgoing): void;
   /** Settles a waiting suspect that an edit of the filter has closed. */
   closed(slot: Outgoing): void;
-  /** The failing head when a failure ends the drain, with its next attempt; null when nothing fails. */
-  head(now: number, paceMs: number): FailingHead | null;
+  /**
+   * Takes what fails when the endpoint is taken to fail and nothing is in flight: the failing head with
+   * its next attempt, planned from `now` (unix ms) by the schedule that goes on from `before`. Nothing is
+   * suspected afterwards.
+   */
+  takeFailing(now: number, paceMs: number, before: HeadSchedule | null): Failing;
   /** Whether there are suspects. */
   readonly suspected: boolean;
   /**
@@ -84,14 +91,15 @@ export interface FailureHandler {
 
 /** Creates the handler of one drain, without suspects. */
 export function createFailureHandler(options: FailureHandlerOptions): FailureHandler {
-  const { attempts, dispatcher, parked, failedAttempts } = options;
+  const { attempts, dispatcher, parked, failedAttempts, isOut } = options;
   const suspects = createSuspects<Outgoing>();
   const doubt = createDoubt(suspects);
   const newestSuccess = createNewestSuccess();
   const again = createSendAgain({ ...options, superseded: forget });
   // The last failure of each suspect that waits for its next try.
   const unexplained = new Map<Outgoing, { attempt: EndedAttempt; outcome: Failed }>();
-  let halvedAt = -Infinity;
+  const failing = createFailingEntries(options);
+  const halve = createHalving(options.limit);
 
   function fail(
     slot: Outgoing,
@@ -100,7 +108,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     startedMono: number,
   ): FailureVerdict {
     const own = slot.parked !== null && isItsOwn(slot.parked, outcome);
-    const blame = own ? 'message' : blameHere(slot, outcome, startedMono);
+    const blame = own ? 'message' : blameHere(slot, outcome, startedMono, { newestSuccess, isOut });
     if (isOverload(outcome) && !own) halve(startedMono);
     doubt.ended(slot, !own);
     if (slot.parked !== null) {
@@ -113,26 +121,9 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     }
     failedAttempts.set(attempt.position, attempt.attempt);
     if (blame === 'message') return suspect(slot, attempt, outcome, startedMono);
-    attempts.failing(attempt, outcome);
+    forget(slot);
+    failing.note(slot, attempt, outcome);
     return blame === 'gone' ? 'gone' : 'blocked';
-  }
-
-  /**
-   * What a failure is blamed on. A parked entry that now gets a gateway's answer, or none, speaks of the
-   * endpoint only if no other request has succeeded meanwhile.
-   */
-  function blameHere(slot: Outgoing, outcome: Failed, startedMono: number): Blame {
-    const blame = blameOf(outcome);
-    const unclear = blame === 'endpoint' || isUnanswered(outcome);
-    if (slot.parked === null || !unclear || !mayBeMessage(outcome)) return blame;
-    return newestSuccess.isOfAnotherAfter(slot.entry, startedMono) ? 'message' : 'endpoint';
-  }
-
-  /** Halves what may be in flight, but only once for all requests that were in flight together. */
-  function halve(startedMono: number): void {
-    if (startedMono < halvedAt) return;
-    options.limit.overload();
-    halvedAt = performance.now();
   }
 
   /** Handles a failure that may be the message's or the endpoint's: requests of other records decide. */
@@ -176,6 +167,16 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     doubt.ended(slot, false);
   }
 
+  function takeFailing(now: number, paceMs: number, before: HeadSchedule | null): Failing {
+    for (const [slot, { attempt, outcome }] of unexplained) {
+      failing.note(slot, attempt, outcome, { handedOver: true, again: suspects.isTried(slot) });
+      suspects.forget(slot);
+    }
+    unexplained.clear();
+    doubt.end();
+    return failing.take(now, paceMs, before);
+  }
+
   function forget(slot: Outgoing): void {
     suspects.forget(slot);
     unexplained.delete(slot);
@@ -205,15 +206,41 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
       forget(slot); // it waits for its next try, so its turn would not come by itself
       dispatcher.putBack(slot);
     },
-    head: (now, paceMs) => {
-      for (const one of unexplained.values()) attempts.failing(one.attempt, one.outcome, true);
-      return attempts.failingHead(now, paceMs);
-    },
+    takeFailing,
     get suspected() {
       return suspects.size > 0;
     },
     get inDoubt() {
       return doubt.exists;
     },
+  };
+}
+
+/**
+ * What a failure is blamed on. While the endpoint is known to fail, that is the endpoint. A parked entry
+ * that now gets a gateway's answer, or none, speaks of the endpoint only if no other request has succeeded
+ * meanwhile.
+ */
+function blameHere(
+  slot: Outgoing,
+  outcome: Failed,
+  startedMono: number,
+  known: { newestSuccess: NewestSuccess; isOut: () => boolean },
+): Blame {
+  const blame = blameOf(outcome);
+  if (blame === 'message' && slot.parked === null && known.isOut()) return 'endpoint';
+  const unclear = blame === 'endpoint' || isUnanswered(outcome);
+  if (slot.parked === null || !unclear || !mayBeMessage(outcome)) return blame;
+  const isContradicted = known.newestSuccess.isOfAnotherAfter(slot.entry, startedMono);
+  return isContradicted ? 'message' : 'endpoint';
+}
+
+/** Returns what halves the requests that may be in flight, but only once for all that were in flight together. */
+function createHalving(limit: Pick<InFlightLimit, 'overload'>): (startedMono: number) => void {
+  let halvedAt = -Infinity;
+  return (startedMono) => {
+    if (startedMono < halvedAt) return;
+    limit.overload();
+    halvedAt = performance.now();
   };
 }

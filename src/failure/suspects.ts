@@ -51,6 +51,8 @@ export interface Suspects<S> {
   succeeded(slot: S, record: string, startedAt: number, now: number): void;
   /** Removes a suspect, as its entry is settled otherwise. */
   forget(slot: S): void;
+  /** Whether a suspect was handed out, and its next attempt has not ended. */
+  isTried(slot: S): boolean;
   /** The suspects that are to be tried now; each is handed out once. */
   due(now: number): S[];
   readonly size: number;
@@ -161,6 +163,7 @@ export function createSuspects<S>(): Suspects<S> {
     failed,
     succeeded,
     forget,
+    isTried: (slot) => suspects.get(slot)?.dueAt === -Infinity,
     due,
     get size() {
       return suspects.size;

@@ -25,6 +25,8 @@ export interface Dispatcher<S extends Queued> {
   push(slot: S): void;
   /** Queues a slot in front of the others, to be tried again. */
   putBack(slot: S): void;
+  /** Queues slots to be tried again; all that wait then go out by position. */
+  putBackAll(slots: readonly S[]): void;
   /** Starts what may start; call it whenever that may have changed. */
   pump(): void;
   /** Counts a request as ended; its share of the budget is kept until `passOn`. */
@@ -34,6 +36,8 @@ export interface Dispatcher<S extends Queued> {
   /** Starts nothing before `until` (monotonic ms). */
   rest(until: number): void;
   readonly inFlight: number;
+  /** The slot that has its turn next, apart from parked ones; undefined: none waits. */
+  readonly front: S | undefined;
   /** Whether no slot waits for its turn. */
   readonly empty: boolean;
 }
@@ -77,6 +81,7 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
   return {
     push: ready.push,
     putBack: ready.putBack,
+    putBackAll: ready.putBackAll,
     pump,
     landed: () => {
       inFlight -= 1;
@@ -90,6 +95,9 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
     },
     get inFlight() {
       return inFlight;
+    },
+    get front() {
+      return ready.front;
     },
     get empty() {
       return ready.empty;

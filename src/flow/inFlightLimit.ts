@@ -16,6 +16,8 @@ export interface InFlightLimit {
   success(): void;
   overload(): void;
   setMax(max: number): void;
+  /** The endpoint has failed: it recovers step by step. */
+  recover(): void;
 }
 
 /** Begins with the limit `found` by an earlier sender, never above `max`; `ramp` recovers step by step. */
@@ -73,6 +75,12 @@ export function createInFlightLimit(from: {
     overload: () => {
       open = Math.max(1, Math.floor(open / 2));
       found = open;
+      grown = 0;
+    },
+    recover: () => {
+      step = 0;
+      left = RAMP[0].successes;
+      open = Math.min(found ?? max, max);
       grown = 0;
     },
     setMax: (next) => {

@@ -3,6 +3,7 @@ const COMPACT_AT = 1_024;
 
 /** The parts of a slot that decide about its turn. */
 export interface Queued {
+  readonly position: number;
   sent: boolean;
   /** Not null for a parked entry, which is not in the sliding window. */
   parked: object | null;
@@ -13,6 +14,10 @@ export interface ReadyQueue<S extends Queued> {
   push(slot: S): void;
   /** Queues a slot in front of the others of its kind, to be tried again. */
   putBack(slot: S): void;
+  /** Puts slots of the sliding window back, to be tried again; all of those then go out by position. */
+  putBackAll(again: readonly S[]): void;
+  /** The slot of the sliding window that has its turn next; undefined: none waits. */
+  readonly front: S | undefined;
   /** Takes the next slot; undefined when there is none. Parked ones get at most every other turn. */
   next(): S | undefined;
   /** Takes the slot that has waited least; a parked one only when there is no other. */
@@ -49,6 +54,14 @@ export function createReadyQueue<S extends Queued>(): ReadyQueue<S> {
       slot.sent = false;
       if (slot.parked === null) slots.splice(first, 0, slot);
       else parked.unshift(slot);
+    },
+    putBackAll: (again) => {
+      for (const slot of again) slot.sent = false;
+      slots = [...slots.slice(first), ...again].sort((a, b) => a.position - b.position);
+      first = 0;
+    },
+    get front() {
+      return slots[first];
     },
     next,
     last: () => (first < slots.length ? slots.pop() : parked.pop()),

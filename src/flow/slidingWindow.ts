@@ -31,7 +31,7 @@ export interface SlidingWindow<E> {
   /** What a successor has to know in order to lose nothing and repeat nothing that is settled. */
   settled(): Settled;
   /** The slots that have not settled, in reading order. */
-  unsettled(): Iterable<Slot<E>>;
+  unsettled(): IteratorObject<Slot<E>>;
   /** The highest position that has been read. */
   readonly readTo: number;
   /** Entries that have not settled. */
@@ -117,7 +117,7 @@ export function createSlidingWindow<E extends { position: number; bytes: number 
     for (const settled of carried) if (settled <= position) carried.delete(settled);
   }
 
-  function* unsettled(): Iterable<Slot<E>> {
+  function* unsettled(): Generator<Slot<E>> {
     for (let index = first; index < slots.length; index += 1) {
       const slot = slots[index];
       if (slot !== undefined && !slot.settled) yield slot;

@@ -13,19 +13,8 @@ export interface EndedAttempt {
   durationMs: number;
 }
 
-/** The entry whose failure has ended a drain, with its next attempt. */
-export interface FailingHead {
-  position: number;
-  attempt: number;
-  /** When its next attempt is due, unix ms; null: none is planned. */
-  nextAttemptAt: number | null;
-  /** Until when the endpoint has asked to wait, unix ms; null: it has not. */
-  askedUntil: number | null;
-  /** When the schedule of its attempts began, unix ms. */
-  scheduleFrom: number;
-  outcome: Failed;
-  startedAt: number;
-}
+/** By what the next attempt of a head is planned that has failed before. */
+export type HeadSchedule = Pick<StoredHead, 'tries' | 'scheduleFrom' | 'scheduleAgainFrom'>;
 
 /** The attempts of a drain that have not been handed to the committer yet. */
 export interface AttemptLog {
@@ -33,16 +22,17 @@ export interface AttemptLog {
   delivered(ended: EndedAttempt, status: number): void;
   /** Logs a failure after which sending goes on; `nextAttemptAt` is unix ms, null: none is planned. */
   failed(ended: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
-  /** Logs a failure that ends the drain; unless it was handed over before, `failingHead` adds it to the rows. */
+  /** Logs a failure of the endpoint; unless it was handed over before, `failingHead` adds it to the rows. */
   failing(ended: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
   /** What has been logged since the last call: successes of first attempts as columns, the rest as rows. */
   toStore(): { batch: Batch; attempts: AttemptRow[] };
   /**
-   * The head among the failing entries: one that was answered 410, or else the lowest. Its next
-   * attempt is planned from `now` (unix ms), not before the end of any wait that the endpoint has
-   * asked for, nor within `paceMs`. Null when no entry fails.
+   * The head among the entries that were logged as failing since the last call: one that was answered 410,
+   * or else the lowest. Its next attempt is planned from `now` (unix ms), not before the end of any wait
+   * that the endpoint has asked for, nor within `paceMs`. The schedule goes on from `before`; null: it
+   * begins. Null when no entry fails.
    */
-  failingHead(now: number, paceMs: number): FailingHead | null;
+  failingHead(now: number, paceMs: number, before: HeadSchedule | null): StoredHead | null;
 }
 
 /** What the attempts of a drain are logged and planned by. */
@@ -73,33 +63,40 @@ export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
     batch.status.push(status);
   }
 
-  function failingHead(now: number, paceMs: number): FailingHead | null {
-    failures.sort((a, b) => a.attempt.position - b.attempt.position);
-    for (const { attempt, handedOver } of failures) if (!handedOver) rows.push(attempt);
-    const head = failures.find(({ outcome }) => outcome.code === 'GONE') ?? failures[0];
+  function failingHead(
+    now: number,
+    paceMs: number,
+    before: HeadSchedule | null,
+  ): StoredHead | null {
+    const failing = failures.splice(0);
+    failing.sort((a, b) => a.attempt.position - b.attempt.position);
+    for (const { attempt, handedOver } of failing) if (!handedOver) rows.push(attempt);
+    const head = failing.find(({ outcome }) => outcome.code === 'GONE') ?? failing[0];
     if (head === undefined) return null;
-    const outcomes = failures.map((one) => one.outcome);
+    const { attempt, outcome } = head;
+    const scheduleFrom = before?.scheduleFrom ?? now; // however often this entry was tried before
+    const scheduleAgainFrom = before?.scheduleAgainFrom ?? null;
+    const outcomes = failing.map((one) => one.outcome);
     const { nextAttemptAt, askedUntil } = planHead({
-      failingMs: 0, // the schedule begins, however often this entry was tried before
-      sinceAskedMs: null,
+      failingMs: now - scheduleFrom,
+      sinceAskedMs: scheduleAgainFrom === null ? null : now - scheduleAgainFrom,
       nowMs: now,
-      remainingMs: retryWindowMs,
+      remainingMs: retryWindowMs - (now - scheduleFrom),
       windowMs: retryWindowMs,
       askedMs: longestRetryAfter(outcomes, options.now()),
       stretch,
       leastMs: paceMs,
     });
-    const { attempt, outcome } = head;
     attempt.nextAttemptAt = nextAttemptAt;
-    const { position, startedAt } = attempt;
     return {
-      position,
+      position: attempt.position,
       attempt: attempt.attempt,
+      tries: (before?.tries ?? 0) + 1,
       nextAttemptAt,
       askedUntil,
-      scheduleFrom: now,
-      outcome,
-      startedAt,
+      scheduleFrom,
+      scheduleAgainFrom: askedUntil ?? scheduleAgainFrom,
+      failure: storedFailure(outcome, attempt.startedAt),
     };
   }
 
@@ -150,13 +147,6 @@ export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
     responseHead: null,
     nextAttemptAt: null,
   };
-}
-
-/** What the cursor stores of the head that ended a drain. It counts as the first failure in a row. */
-export function toRelease(head: FailingHead): StoredHead {
-  const { outcome, startedAt, ...rest } = head;
-  const failure = storedFailure(outcome, startedAt);
-  return { ...rest, tries: 1, scheduleAgainFrom: rest.askedUntil, failure };
 }
 
 /** A batch without attempts. */

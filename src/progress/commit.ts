@@ -1,16 +1,17 @@
 import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
-import { moveCursors } from './cursors.ts';
+import { HEAD_COLUMNS, headColumns, moveCursors, type Moved } from './cursors.ts';
 import { PARKED_CTES } from './parkedRows.ts';
 import type { AttemptRow, Committed, SenderOutcomes } from './senderOutcomes.ts';
 
-/** One statement for all outcomes; `parked` adds the changes of parked entries. */
-function commitText(parked: boolean): string {
+/** One statement for all outcomes, with the changes of parked entries and the failing heads if there are any. */
+function commitText(moved: Moved): string {
+  const { parked, heads } = moved;
   return `
   with input as (
     select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[]${parked ? ', $18::int[]' : ''})
       as i(consumer_id, epoch, position, ahead, positions, started_at, duration_ms, status, entries, low, high, oldest${parked ? ', added' : ''})
-  ), moved as (${moveCursors(parked)}
+  )${heads ? headsCte(parked ? '$19' : '$15') : ''}, moved as (${moveCursors(moved)}
   ), batches as (
     insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
     select i.consumer_id, clock_timestamp(), i.positions::bigint[], i.started_at::bigint[],
@@ -29,8 +30,24 @@ function commitText(parked: boolean): string {
     from moved m join consumers k on k.id = m.consumer_id join targets t on t.id = k.target_id`;
 }
 
-const COMMIT = commitText(false);
-const COMMIT_WITH_PARKED = commitText(true);
+function headsCte(value: string): string {
+  return `, heads as (
+    select * from jsonb_to_recordset(${value}::jsonb) as h(consumer_id uuid, ${HEAD_COLUMNS})
+  )`;
+}
+
+/** The forms of the statement, by name: a name stands for one text. */
+const FORMS = {
+  commit: commitText({ parked: false, heads: false }),
+  'commit with parked': commitText({ parked: true, heads: false }),
+  'commit with heads': commitText({ parked: false, heads: true }),
+  'commit with parked and heads': commitText({ parked: true, heads: true }),
+};
+
+function formOf({ parked, heads }: Moved): keyof typeof FORMS {
+  if (parked) return heads ? 'commit with parked and heads' : 'commit with parked';
+  return heads ? 'commit with heads' : 'commit';
+}
 
 /** Stores the outcomes of several senders and renews their leases; the answer lacks fenced consumers. */
 export async function commit(
@@ -42,13 +59,15 @@ export async function commit(
     one.attempts.map((attempt) => toRow(one.consumerId, attempt)),
   );
   const parked = outcomes.some((one) => one.parked !== null);
+  const heads = outcomes.some((one) => one.head !== undefined);
+  const name = formOf({ parked, heads });
   const { rows } = await sql.query<{
     consumer_id: string;
     version: number;
     target_version: number;
   }>({
-    name: parked ? 'commit with parked' : 'commit',
-    text: parked ? COMMIT_WITH_PARKED : COMMIT,
+    name,
+    text: FORMS[name],
     values: [
       plainArray(outcomes.map((one) => one.consumerId)),
       plainArray(outcomes.map((one) => one.epoch)),
@@ -65,6 +84,7 @@ export async function commit(
       plainArray(outcomes.map((one) => greatest(one.batch.positions) ?? 'null')),
       plainArray(outcomes.map((one) => least(one.batch.startedAt) ?? 'null')),
       ...(parked ? parkedValues(outcomes) : []),
+      ...(heads ? [headValues(outcomes)] : []),
     ],
   });
   return new Map(
@@ -78,6 +98,14 @@ export async function commit(
 /** An array of texts, each of which is itself an array literal of numbers. */
 function arrays(outcomes: SenderOutcomes[], of: (one: SenderOutcomes) => number[]): string {
   return `{${outcomes.map((one) => `"${plainArray(of(one))}"`).join(',')}}`;
+}
+
+function headValues(outcomes: SenderOutcomes[]): string {
+  return JSON.stringify(
+    outcomes.flatMap(({ consumerId, head }) =>
+      head === undefined ? [] : [{ consumer_id: consumerId, ...headColumns(head) }],
+    ),
+  );
 }
 
 function parkedValues(outcomes: SenderOutcomes[]): unknown[] {

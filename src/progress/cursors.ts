@@ -1,9 +1,50 @@
 import type { Query, Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
+import type { StoredHead } from './lease.ts';
 
 /** The columns of a cursor without a failing entry: the next failure begins a new schedule. */
 const NOTHING_FAILS = `head = null, attempt = 0, tries = 0, next_attempt_at = null, asked_until = null,
   schedule_from = null, schedule_again_from = null`;
+
+/** The columns of the failing head in a row of `jsonb_to_recordset`; `keep`: what was stored stays. */
+export const HEAD_COLUMNS = `
+  keep boolean, head bigint, attempt int, tries int, next_attempt_at timestamptz, asked_until timestamptz,
+  schedule_from timestamptz, schedule_again_from timestamptz, failure jsonb`;
+
+/** The part of an update of cursors `c` that stores the failing head of the row `r`; a null `keep` keeps it as well. */
+export const SET_HEAD = `
+  ${[
+    'head',
+    'attempt',
+    'tries',
+    'next_attempt_at',
+    'asked_until',
+    'schedule_from',
+    'schedule_again_from',
+  ]
+    .map((column) => `${column} = case when r.keep is false then r.${column} else c.${column} end`)
+    .join(', ')},
+  last_failure = coalesce(r.failure, c.last_failure)`;
+
+/** The columns of the failing head for `HEAD_COLUMNS`; null: none fails. */
+export function headColumns(head: StoredHead | null | 'keep'): Record<string, unknown> {
+  if (head === 'keep') return { keep: true };
+  return {
+    keep: false,
+    head: head?.position ?? null,
+    attempt: head?.attempt ?? 0,
+    tries: head?.tries ?? 0,
+    next_attempt_at: toTime(head?.nextAttemptAt),
+    asked_until: toTime(head?.askedUntil),
+    schedule_from: toTime(head?.scheduleFrom),
+    schedule_again_from: toTime(head?.scheduleAgainFrom),
+    failure: head?.failure ?? null,
+  };
+}
+
+function toTime(unixMs: number | null | undefined): string | null {
+  return unixMs == null ? null : new Date(unixMs).toISOString();
+}
 
 /** The columns of a cursor that the leader does not watch. */
 export const UNWATCHED =
@@ -25,18 +66,27 @@ export async function amendFailure(
   });
 }
 
+/** What a commit changes of cursors beside what it always changes. */
+export interface Moved {
+  /** Whether it counts newly parked entries. */
+  parked: boolean;
+  /** Whether it stores failing heads, of the rows in `heads`. */
+  heads: boolean;
+}
+
 /**
  * The part of a commit that moves the cursors of the rows in `input` and renews their leases for $9
- * ms; it returns the consumers that are not fenced. With `parked` it also counts newly parked entries.
+ * ms; it returns the consumers that are not fenced. An endpoint that is back gets one request first.
  */
-export function moveCursors(parked: boolean): string {
+export function moveCursors({ parked, heads }: Moved): string {
   return `
     update cursors c
        set position    = i.position,
            ahead       = i.ahead::bigint[],
            lease_until = clock_timestamp() + make_interval(secs => $9 / 1000.0)
            ${parked ? ', parked_total = c.parked_total + i.added' : ''}
-      from input i
+           ${heads ? `, ramp = c.ramp or (r.keep is false and r.head is null), ${SET_HEAD}` : ''}
+      from input i ${heads ? 'left join heads r using (consumer_id)' : ''}
      where c.consumer_id = i.consumer_id and c.epoch = i.epoch
     returning c.consumer_id`;
 }
@@ -77,6 +127,16 @@ export async function leaveLeader(sql: Sql, consumerId: string, position: number
   await sql.query({
     text: `update cursors set position = $2, idle = false, ${UNWATCHED} where consumer_id = $1`,
     values: [consumerId, position],
+  });
+}
+
+/** Makes the failing head due immediately, for the sender that comes next. */
+export async function hurryHead(sql: Sql, consumerId: string): Promise<void> {
+  await sql.query({
+    text: `
+      update cursors set next_attempt_at = clock_timestamp()
+       where consumer_id = $1 and head is not null and next_attempt_at > clock_timestamp()`,
+    values: [consumerId],
   });
 }
 

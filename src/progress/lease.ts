@@ -13,6 +13,10 @@ export interface Lease {
   attempt: number;
   /** Failed attempts since the last success. */
   tries: number;
+  /** When its next attempt is due, unix ms; null: none is planned. */
+  nextAttemptAt: number | null;
+  /** Until when the endpoint has asked to wait, unix ms; null: it has not. */
+  askedUntil: number | null;
   /** When the schedule of the attempts began, unix ms; null: nothing fails, or it was not stored. */
   scheduleFrom: number | null;
   /** When the schedule begins once more: at the end of the last wait that was asked for, unix ms; null: none was. */
@@ -49,6 +53,15 @@ export interface StoredHead {
   /** When it begins once more, unix ms; null: no wait has been asked for. */
   scheduleAgainFrom: number | null;
   failure: Failure;
+}
+
+/** The head that the last sender has stored, as this one may go on with it; null: nothing fails. */
+export function headOfLease(lease: Lease): StoredHead | null {
+  const { head: position, lastFailure: failure, scheduleFrom } = lease;
+  if (position === null || failure === null || scheduleFrom === null) return null;
+  const { attempt, tries, nextAttemptAt, askedUntil, scheduleAgainFrom } = lease;
+  const times = { nextAttemptAt, askedUntil, scheduleFrom, scheduleAgainFrom };
+  return { position, attempt, tries, ...times, failure };
 }
 
 /** What a sender stores in its cursor when it releases it. */

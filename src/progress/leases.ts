@@ -1,7 +1,7 @@
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
-import { SLOWEST, UNWATCHED } from './cursors.ts';
+import { HEAD_COLUMNS, headColumns, SET_HEAD, SLOWEST, UNWATCHED } from './cursors.ts';
 import type { Lease, Release } from './lease.ts';
 
 /** The row of a cursor that has just been taken. */
@@ -13,6 +13,8 @@ interface Taken {
   head: number | null;
   attempt: number;
   tries: number;
+  next_attempt_at: string | null;
+  asked_until: string | null;
   schedule_from: string | null;
   schedule_again_from: string | null;
   last_failure: Failure | null;
@@ -50,8 +52,8 @@ const FROM_OLD = `
    where c.consumer_id = old.consumer_id`;
 
 const RETURNING = `
-  returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries, c.schedule_from,
-            c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
+  returning c.epoch, c.position, c.ahead, c.head, c.attempt, c.tries,
+            c.next_attempt_at, c.asked_until, c.schedule_from, c.schedule_again_from, c.last_failure, c.flow, c.ramp, c.parked_total,
             t.id as target_id, t.version as target_version,
             f.code as fault, coalesce(f.is_crash, false) as crashed,
             coalesce(greatest(0, extract(epoch from c.paced_until - clock_timestamp()) * 1000), 0)::float8
@@ -168,9 +170,10 @@ function leaseOf(row: Taken): Lease {
     head: row.head,
     attempt: row.attempt,
     tries: row.tries,
-    scheduleFrom: row.schedule_from === null ? null : Date.parse(row.schedule_from),
-    scheduleAgainFrom:
-      row.schedule_again_from === null ? null : Date.parse(row.schedule_again_from),
+    nextAttemptAt: toUnixMs(row.next_attempt_at),
+    askedUntil: toUnixMs(row.asked_until),
+    scheduleFrom: toUnixMs(row.schedule_from),
+    scheduleAgainFrom: toUnixMs(row.schedule_again_from),
     lastFailure: row.last_failure,
     flow: row.flow,
     ramp: row.ramp,
@@ -182,6 +185,10 @@ function leaseOf(row: Taken): Lease {
   };
 }
 
+function toUnixMs(time: string | null): number | null {
+  return time === null ? null : Date.parse(time);
+}
+
 /** Ends senders' leases in one statement, noting how each ended; returns the consumers that are not fenced. */
 export async function release(sql: Sql, released: Release[]): Promise<Set<string>> {
   const { rows } = await sql.query<{ consumer_id: string }>({
@@ -189,28 +196,20 @@ export async function release(sql: Sql, released: Release[]): Promise<Set<string
     text: `
       with r as (
         select * from jsonb_to_recordset($1::jsonb) as r(
-          consumer_id uuid, epoch bigint, idle boolean, wants text, keep boolean, head bigint, attempt int,
-          tries int, next_attempt_at timestamptz, asked_until timestamptz, schedule_from timestamptz,
-          schedule_again_from timestamptz, failure jsonb, flows boolean, flow int, ramp boolean,
-          tried_target bigint, tried_target_id uuid, pace_ms float8)
+          consumer_id uuid, epoch bigint, idle boolean, wants text, ${HEAD_COLUMNS},
+          flows boolean, flow int, ramp boolean, tried_target bigint, tried_target_id uuid,
+          pace_ms float8)
       ), released as (
       update cursors c
          set holder = null, lease_until = null, idle = r.idle, ${UNWATCHED_BUT_WANTED},
              wanted          = case when r.wants is not null then c.position + 1 end,
              wanted_at       = case when r.wants is not null then clock_timestamp() end,
              needs_drain     = r.wants is not distinct from 'drain',
-             head            = case when r.keep then c.head else r.head end,
-             attempt         = case when r.keep then c.attempt else r.attempt end,
-             next_attempt_at = case when r.keep then c.next_attempt_at else r.next_attempt_at end,
-             last_failure    = coalesce(r.failure, c.last_failure),
+             ${SET_HEAD},
              flow            = case when r.flows then r.flow else c.flow end,
              ramp            = case when r.flows then r.ramp else c.ramp end,
              tried_target    = coalesce(r.tried_target, c.tried_target),
              tried_target_id = coalesce(r.tried_target_id, c.tried_target_id),
-             tries           = case when r.keep then c.tries else r.tries end,
-             asked_until     = case when r.keep then c.asked_until else r.asked_until end,
-             schedule_from   = case when r.keep then c.schedule_from else r.schedule_from end,
-             schedule_again_from = case when r.keep then c.schedule_again_from else r.schedule_again_from end,
              paced_until     = coalesce(clock_timestamp() + make_interval(secs => r.pace_ms / 1000.0), c.paced_until)
         from r
        where c.consumer_id = r.consumer_id and c.epoch = r.epoch
@@ -229,22 +228,13 @@ export async function release(sql: Sql, released: Release[]): Promise<Set<string
 const UNWATCHED_BUT_WANTED = 'indexed_epoch = null, wanted_version = null, visited = false';
 
 function rowOf(released: Release): Record<string, unknown> {
-  const head = released.head === 'keep' ? null : released.head;
   const { flow, triedTarget, wants } = released;
   return {
     consumer_id: released.consumerId,
     epoch: released.epoch,
     idle: released.idle || wants !== undefined,
     wants: wants ?? null,
-    keep: released.head === 'keep',
-    head: head?.position ?? null,
-    attempt: head?.attempt ?? 0,
-    tries: head?.tries ?? 0,
-    next_attempt_at: toTime(head?.nextAttemptAt),
-    asked_until: toTime(head?.askedUntil),
-    schedule_from: toTime(head?.scheduleFrom),
-    schedule_again_from: toTime(head?.scheduleAgainFrom),
-    failure: head?.failure ?? null,
+    ...headColumns(released.head),
     flows: flow !== undefined,
     flow: flow?.found ?? null,
     ramp: flow?.ramping ?? false,
@@ -252,8 +242,4 @@ function rowOf(released: Release): Record<string, unknown> {
     tried_target_id: triedTarget?.id ?? null,
     pace_ms: released.paceMs ?? null,
   };
-}
-
-function toTime(unixMs: number | null | undefined): string | null {
-  return unixMs == null ? null : new Date(unixMs).toISOString();
 }

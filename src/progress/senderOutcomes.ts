@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../rules/outcome.ts';
+import type { StoredHead } from './lease.ts';
 import type { ParkedOps } from './parkedRows.ts';
 
 /** An attempt that is stored as a row. Times are unix ms. */
@@ -35,6 +36,8 @@ export interface SenderOutcomes {
   attempts: AttemptRow[];
   /** The changes of parked entries; null: none. */
   parked: ParkedOps | null;
+  /** The failing head; null: none fails any more; undefined: what was stored stays. */
+  head?: StoredHead | null | undefined;
 }
 
 /** The newest versions of the rows, which a sender compares with those it has taken. */

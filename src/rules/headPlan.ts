@@ -29,6 +29,30 @@ export function planHead({ nowMs, askedMs, ...request }: HeadPlanRequest): HeadP
   return { delayMs, nextAttemptAt, askedUntil: askedMs === null ? null : nextAttemptAt };
 }
 
+/** A sender makes the retries of a failing head itself for this part of the retry window: a minute of 24 hours. */
+export function ownRetriesMs(windowMs: number): number {
+  return windowMs / 1_440;
+}
+
+/**
+ * A lane of visits does so for this part of it: 36 minutes of 24 hours, so that the last attempt is the one
+ * half an hour after the first failure. It costs a lane next to nothing, while each consumer that is handed
+ * over costs Temporal some twenty events; the stretch of the schedule then spreads these over minutes. A
+ * warning is due later, after a 24th of the window.
+ */
+export function visitRetriesMs(windowMs: number): number {
+  return windowMs / 40;
+}
+
+/** Whether the next attempt of a head is one of its sender's own, which go on for `ownMs` after the first failure. */
+export function isOwnRetry(
+  head: { nextAttemptAt: number | null; scheduleFrom: number | null },
+  ownMs: number,
+): boolean {
+  const { nextAttemptAt, scheduleFrom } = head;
+  return nextAttemptAt !== null && scheduleFrom !== null && nextAttemptAt - scheduleFrom <= ownMs;
+}
+
 /**
  * The longest Retry-After of several failures, in ms from `nowMs`; null when none has one. It holds
  * for the whole consumer, whichever entry was answered with it.

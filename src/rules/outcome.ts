@@ -104,6 +104,27 @@ export function mayBeMessage(failure: Failed): boolean {
   return code !== 'GONE' && code !== 'THROTTLED' && retryAfter === undefined;
 }
 
+const OF_ENDPOINT = new Set<ErrorCode>([
+  'CONNECTION_REFUSED',
+  'DNS_FAILED',
+  'TLS_FAILED',
+  'ADDRESS_REFUSED',
+  'CREDENTIALS_FAILED',
+  'THROTTLED',
+]);
+
+/** Whether a stored failure certainly says nothing of the message: no byte of the request was sent, or it asked to wait. */
+export function isOfEndpoint({ code }: Pick<Failure, 'code'>): boolean {
+  return OF_ENDPOINT.has(code);
+}
+
+const UNREACHABLE = new Set<ErrorCode>(['CONNECTION_REFUSED', 'DNS_FAILED', 'TIMEOUT']);
+
+/** Whether a stored failure, which no message can have caused, means that the endpoint could not be reached at all. */
+export function isUnreachable({ code, status }: Pick<Failure, 'code' | 'status'>): boolean {
+  return status === null && UNREACHABLE.has(code);
+}
+
 /** Whether two failures are of the same kind: the same status or code, or no answer to either. */
 export function isSameFailure(before: FailureKind, now: FailureKind): boolean {
   if (now.status !== null) return before.status === now.status;

@@ -7,6 +7,7 @@ import type { Vault } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { newSigningSecret } from '../egress/signing.ts';
 import { CannotStart } from '../rules/startFault.ts';
+import { SHOWN_STATUS } from '../rules/statusSql.ts';
 import type { Credentials, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
 import { mask, masked, refuseElsewhere, unmasked, UNREADABLE } from './credentials.ts';
@@ -88,8 +89,10 @@ export function createTargets(deps: {
       await db.query({
         text: `
           update targets set version = version + 1
-           where id = $1 and exists (select from consumers
-                                      where target_id = $1 and status = 'blocked' and deleted_at is null)`,
+           where id = $1
+             and exists (select from consumers k join cursors c on c.consumer_id = k.id
+                          where k.target_id = $1 and k.deleted_at is null
+                            and ${SHOWN_STATUS} = 'blocked')`,
         values: [id],
       });
     },
@@ -110,11 +113,12 @@ function selectTargets(rows: string): string {
            used.blocked, used.stopped, used.faulty, used.faults
       from (${rows}) t
       left join lateral (
-        select count(*) filter (where k.status = 'blocked') as blocked,
+        select count(*) filter (where ${SHOWN_STATUS} = 'blocked') as blocked,
                count(*) filter (where k.status = 'stopped') as stopped,
                count(f.consumer_id) as faulty,
                array_agg(distinct f.detail) filter (where f.consumer_id is not null) as faults
           from consumers k
+          join cursors c on c.consumer_id = k.id
           left join start_faults f on f.consumer_id = k.id and k.status in ('active', 'blocked')
          where k.target_id = t.id and k.deleted_at is null
       ) used on true

@@ -1,5 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
+import { SHOWN_STATUS } from '../rules/statusSql.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
@@ -77,7 +78,7 @@ export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllF
 /** Uses the position that the API shows (`SHOWN_POSITION`): an idle consumer is where the leader is. */
 const CONSUMERS = `
   with stands as materialized (
-    select k.id, k.status, k.stream, stand.shown,
+    select k.id, ${SHOWN_STATUS} as status, k.stream, stand.shown,
            greatest(0, s.last_position - stand.shown - cardinality(c.ahead)) as entries
       from consumers k
       join cursors c on c.consumer_id = k.id

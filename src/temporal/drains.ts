@@ -10,11 +10,13 @@ import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
 import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainContext.ts';
 import { createLateAnswers } from '../delivery/lateAnswers.ts';
+import { createRecoveries } from '../delivery/recoveries.ts';
 import { loadSenderConfig } from '../delivery/senderConfig.ts';
 import { createBudget } from '../flow/budget.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
+import { ownRetriesMs, visitRetriesMs } from '../rules/headPlan.ts';
 import { laneHolder } from '../rules/laneHolder.ts';
 import { createPages } from '../streams/pages.ts';
 import { createTail } from '../streams/tail.ts';
@@ -63,6 +65,10 @@ export interface DrainsOptions {
   /** Unix ms by the clock of Postgres. */
   now: () => number;
   retryWindowMs: number;
+  /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
+  ownRetriesMs?: number | undefined;
+  /** How long a lane of visits does, ms; 36 minutes of 24 hours unless given. */
+  visitRetriesMs?: number | undefined;
   /** How many activities this process may run concurrently. */
   slots: number;
   /** The memory for entries that are sent, shared by all drains; 256 MB unless given. */
@@ -116,12 +122,14 @@ export function createDrains(options: DrainsOptions): Drains {
       requests: Math.min(MAX_REQUESTS, Math.floor(memoryBytes / REQUEST_BYTES)),
       bytes: memoryBytes - 2 * maxBytes,
     }),
+    recoveries: createRecoveries(),
     loadConfig: (consumerId) => loadSenderConfig(db.pipe, vault, consumerId),
     openSender: (config, ended, startBy) =>
       openSender(config, config.target.maxInFlight, ended, startBy),
     now: options.now,
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: options.retryWindowMs,
+    ownRetriesMs: options.ownRetriesMs ?? ownRetriesMs(options.retryWindowMs),
     timeBudgetMs: TIME_BUDGET_MS,
     log,
   };
@@ -129,7 +137,7 @@ export function createDrains(options: DrainsOptions): Drains {
   const timer = setInterval(() => {
     const now = performance.now();
     for (const drain of drains) drain.tick(now);
-    if (drains.size > options.slots - SPARE_SLOTS) quietest(drains)?.stop('idle');
+    if (drains.size > options.slots - SPARE_SLOTS) giveUpOne(drains);
   }, TICK_MS);
   const lateAnswers = createLateAnswers({ progress, log });
   const visitStore = createVisitStore(db, vault);
@@ -144,7 +152,11 @@ export function createDrains(options: DrainsOptions): Drains {
       open(config, config.target.maxInFlight, ended, startBy);
     return openLane({
       ...rest,
-      context: { ...context, openSender: openVisitSender },
+      context: {
+        ...context,
+        openSender: openVisitSender,
+        ownRetriesMs: options.visitRetriesMs ?? visitRetriesMs(options.retryWindowMs),
+      },
       store: visitStore,
       listener,
       holder: laneHolder(options.holder, lane),
@@ -186,6 +198,20 @@ export function createDrains(options: DrainsOptions): Drains {
       await committer[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Ends a drain to free its slot: the one that has been quiet for longest, or else one whose endpoint fails. */
+function giveUpOne(drains: Iterable<Drain>): void {
+  const quiet = quietest(drains);
+  if (quiet !== null) {
+    quiet.stop('idle');
+    return;
+  }
+  for (const drain of drains) {
+    if (!drain.isFailing) continue;
+    drain.stop('blocked'); // `deliver` needs a slot only for each attempt
+    return;
+  }
 }
 
 /** The drain that has had nothing to do for the longest time; null when all are busy. */

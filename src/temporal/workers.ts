@@ -60,6 +60,10 @@ export interface WorkersOptions {
   /** Unix ms by the clock of Postgres. */
   now: () => number;
   retryWindowMs: number;
+  /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
+  ownRetriesMs?: number | undefined;
+  /** How long a lane of visits does, ms; 36 minutes of 24 hours unless given. */
+  visitRetriesMs?: number | undefined;
   alertEmails: string[];
   publicUrl: string;
   sendMail: Send;

@@ -107,6 +107,10 @@ export class QuietSender implements Drain, Committing {
     return this.#isBusy() ? null : this.#waiting.lastMatchAt;
   }
 
+  get isFailing(): boolean {
+    return this.#drain?.isFailing ?? false;
+  }
+
   get restsUntil(): number {
     if (this.#drain !== null) return this.#drain.restsUntil;
     return this.#isBusy() ? -Infinity : this.#waiting.lastMatchAt + this.#context.idleAfterMs;

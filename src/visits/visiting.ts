@@ -12,7 +12,7 @@ export interface Visiting {
   /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
   yieldAll(): void;
   yieldOne(key: string): void;
-  /** Ends those that have been quiet for longest, up to `count`. */
+  /** Ends those that have been quiet for longest, or else those whose endpoints fail, up to `count`. */
   endQuietest(count: number): void;
   readonly size: number;
 }
@@ -26,6 +26,16 @@ interface Visit {
 
 /** Nearly all senders rest. So often it is looked up which of them have something to do again, ms. */
 const LOOK_MS = 1_000;
+/**
+ * So many consumers whose endpoints fail have their turn in a tick: what broke for thousands at the same time is
+ * not tried for all of them in the same moment.
+ */
+const TRIES_A_TICK = 100;
+
+/** Whether a drain sits out an outage, and the time of its next attempt has come. */
+function isDueAgain({ isFailing, restsUntil }: Drain): boolean {
+  return isFailing && Number.isFinite(restsUntil);
+}
 
 /** Creates an empty set. */
 export function createVisiting(): Visiting {
@@ -36,9 +46,11 @@ export function createVisiting(): Visiting {
   function tick(now: number): string[] {
     if (now >= lookAt) look(now);
     const busy: string[] = [];
+    let tries = TRIES_A_TICK;
     for (const key of awake) {
       const visit = visits.get(key);
       if (visit === undefined) continue; // it is added in a moment
+      if (isDueAgain(visit.drain) && tries-- <= 0) continue; // it has its turn in one of the next ticks
       visit.drain.tick(now);
       if (staysBusy(visit, now)) busy.push(key);
       if (now < visit.drain.restsUntil) awake.delete(key);
@@ -53,7 +65,7 @@ export function createVisiting(): Visiting {
 
   function staysBusy(visit: Visit, now: number): boolean {
     const { drain } = visit;
-    if (drain.quietSince !== null) {
+    if (drain.quietSince !== null || drain.isFailing) {
       visit.busySince = null;
       return false;
     }
@@ -72,6 +84,13 @@ export function createVisiting(): Visiting {
     }
     quiet.sort((a, b) => a.since - b.since);
     for (const { drain } of quiet.slice(0, count)) drain.stop('idle');
+    let left = count - quiet.length;
+    for (const { drain } of visits.values()) {
+      if (left <= 0) return;
+      if (!drain.isFailing) continue;
+      drain.stop('blocked');
+      left -= 1;
+    }
   }
 
   return {

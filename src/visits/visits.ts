@@ -5,6 +5,7 @@ import type { Drain, DrainContext } from '../delivery/drainContext.ts';
 import type { DrainEnd } from '../delivery/ending.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Lease, Release } from '../progress/lease.ts';
+import { isOwnRetry } from '../rules/headPlan.ts';
 import { QuietSender } from './quietSender.ts';
 import { whyAfter, type HandOverReason } from './visitCounts.ts';
 import { createVisiting } from './visiting.ts';
@@ -74,7 +75,9 @@ export function createVisits(options: VisitsOptions): Visits {
 
   async function live(one: ToVisit, leaseUntil: number): Promise<void> {
     const { lease, config } = one;
-    if (closing || config === null || config instanceof Error || !mayVisit(config, lease)) {
+    const { ownRetriesMs } = context;
+    const visitable = config !== null && !(config instanceof Error);
+    if (closing || !visitable || !mayVisit(config, lease, ownRetriesMs)) {
       await giveBack(one, whyNotVisited(one));
       return;
     }
@@ -113,7 +116,7 @@ export function createVisits(options: VisitsOptions): Visits {
     const { idle, head, parked = false, wants } = released;
     if (wants !== undefined || (idle && !parked)) return {};
     const isLeaver = leavers.has(`${released.consumerId}/${released.epoch}`);
-    const goesOn = closing && head === null && !isLeaver && !parked;
+    const goesOn = closing && (head === null || head === 'keep') && !isLeaver && !parked;
     return { wants: goesOn ? 'visit' : 'drain' };
   }
 
@@ -169,14 +172,23 @@ function startVisit(options: {
 
 /** Whether a quiet sender will do at the beginning: nothing is left of earlier failures or limits. */
 function beginsQuietly({ lease, failedAttempts }: ToVisit, { target }: SenderConfig): boolean {
-  const { ahead, ramp } = lease;
-  return ahead.length === 0 && !ramp && failedAttempts.size === 0 && target.rateLimit === null;
+  const { ahead, head, ramp } = lease;
+  const isClean = head === null && ahead.length === 0 && !ramp && failedAttempts.size === 0;
+  return isClean && target.rateLimit === null;
 }
 
-/** Whether a lane sends to the consumer: nothing of it fails or is parked, and no command waits. */
-function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease): boolean {
-  const fails = lease.head !== null || lease.parked || lease.faulted !== null;
+/**
+ * Whether a lane sends to the consumer: nothing of it is parked, no command waits, and what fails is to be
+ * tried by its sender.
+ */
+function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease, ownMs: number): boolean {
+  const isLeft = lease.head !== null && (!isOwnRetry(lease, ownMs) || isGone(lease));
+  const fails = isLeft || lease.parked || lease.faulted !== null;
   return !fails && !deleted && !held && status === 'active';
+}
+
+function isGone({ lastFailure }: Lease): boolean {
+  return lastFailure?.code === 'GONE';
 }
 
 /** Why a claimed consumer can't be visited. */

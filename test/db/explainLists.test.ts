@@ -74,6 +74,11 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; by: RegExp[] 
     by: [/using consumers_by_status/u],
   },
   {
+    what: 'consumers that are blocked, also as long as only their senders know',
+    work: consumers({ status: 'blocked' }),
+    by: [/(using|on) consumers_(by_status|newest)/u, /(using|on) cursors_failing/u],
+  },
+  {
     what: 'consumers of a target',
     work: consumers({ targetId: id(7) }),
     by: [/using consumers_by_target/u],

@@ -33,7 +33,7 @@ function openConclusion(flush: (parts: { stored: () => void; fail: () => void })
         slidingWindow: { settled: () => ({ position: 5, ahead: [] }) },
         limit: createInFlightLimit({ max: 10, found: null, ramp: false }),
         pace: createPace(null),
-        failures: { head: () => null },
+        outage: { close: () => null },
         parked,
         ending,
         progress: {

@@ -5,13 +5,14 @@ import { createDispatcher, type DispatcherOptions } from '../../src/flow/dispatc
 import { createPace } from '../../src/flow/pace.ts';
 
 interface Slot {
+  position: number;
   name: string;
   parked: object | null;
   sent: boolean;
 }
 
-function slot(name: string, parked = false): Slot {
-  return { name, parked: parked ? {} : null, sent: false };
+function slot(name: string, parked = false, position = 0): Slot {
+  return { name, position, parked: parked ? {} : null, sent: false };
 }
 
 /** A dispatcher that writes down what it sends and how often it has pumped. */

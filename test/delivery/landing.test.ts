@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 
 import { createEnding } from '../../src/delivery/ending.ts';
 import { createLanding } from '../../src/delivery/landing.ts';
+import { createOutage } from '../../src/delivery/outage.ts';
+import { createRecoveries } from '../../src/delivery/recoveries.ts';
 import { createFailureHandler } from '../../src/failure/failureHandler.ts';
 import type { Outgoing } from '../../src/failure/outgoing.ts';
 import { createParkedEntries } from '../../src/failure/parkedEntries.ts';
@@ -68,12 +70,29 @@ function openStations() {
     ...parts,
     failedAttempts,
     pages: { entryAt: () => Promise.resolve(null) },
+    isOut: () => false,
     passes: () => true,
     recordParking: createRecordParking({ ...parts, failedAttempts }),
+  });
+  const outage = createOutage({
+    ...parts,
+    failures,
+    ending,
+    pages: { entryAt: () => Promise.resolve(null) },
+    pace: createPace(null),
+    recoveries: createRecoveries(),
+    targetId: 't',
+    head: null,
+    ownRetriesMs: 60_000,
+    nowMs: Date.now,
+    startBy: () => Infinity,
+    isCaughtUp: () => true,
+    stir: () => undefined,
   });
   const landing = createLanding({
     ...parts,
     failures,
+    outage,
     ending,
     reader: { fill: () => undefined },
     startBy: () => Infinity,

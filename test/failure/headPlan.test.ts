@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { createAttemptLog, toRelease } from '../../src/progress/attemptLog.ts';
+import { createAttemptLog } from '../../src/progress/attemptLog.ts';
 import { longestRetryAfter, planHead, storedFailure } from '../../src/rules/headPlan.ts';
 import { failed, type Failed } from '../../src/rules/outcome.ts';
 
@@ -169,14 +169,14 @@ describe('the head that a drain ends with', () => {
       const ended = { position, messageId: 'm', attempt: 3, startedAt: NOW - 5, durationMs: 5 };
       log.failing(ended, outcome);
     }
-    const found = log.failingHead(NOW, 0);
+    const found = log.failingHead(NOW, 0, null);
     const { attempts } = log.toStore();
     expect(attempts).toHaveLength(failures.length);
     if (found === null || head === null) {
       expect(found).toBe(head);
       return;
     }
-    const stored = toRelease(found);
+    const stored = found;
     expect(stored).toMatchObject({
       position: head.position,
       attempt: 3,

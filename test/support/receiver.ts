@@ -29,8 +29,8 @@ export interface TestReceiver extends AsyncDisposable {
   mostOpen: number;
 }
 
-/** A real HTTP endpoint on a free port that keeps what it is sent. */
-export async function openReceiver(respond: Respond = accept): Promise<TestReceiver> {
+/** A real HTTP endpoint on a free port, unless one is given, that keeps what it is sent. */
+export async function openReceiver(respond: Respond = accept, at = 0): Promise<TestReceiver> {
   const received: Received[] = [];
   let open = 0;
   const server = createServer((request, response) => {
@@ -59,7 +59,7 @@ export async function openReceiver(respond: Respond = accept): Promise<TestRecei
       one.status = response.headersSent ? response.statusCode : 0;
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(at, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const receiver: TestReceiver = {

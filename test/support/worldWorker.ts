@@ -10,6 +10,8 @@ import type { VisitCounts } from '../../src/visits/visitCounts.ts';
 export interface WorkerSettings {
   idleAfterMs?: number;
   slots?: number;
+  ownRetriesMs?: number;
+  visitRetriesMs?: number;
   /** None unless given: what wakes gets a drain of its own. */
   visitLanes?: number;
   /** Counts visits. */

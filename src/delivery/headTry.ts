@@ -1,0 +1,65 @@
+import type { Logger } from 'pino';
+
+import type { Outgoing } from '../failure/outgoing.ts';
+import type { Dispatcher } from '../flow/dispatcher.ts';
+import type { StreamName } from '../schema/stream.ts';
+import type { Pages } from '../streams/pages.ts';
+
+export interface HeadTryOptions {
+  consumerId: string;
+  stream: StreamName;
+  pages: Pick<Pages, 'entryAt'>;
+  dispatcher: Pick<Dispatcher<Outgoing>, 'front' | 'pump' | 'inFlight'>;
+  log: Pick<Logger, 'warn'>;
+}
+
+/** Makes a single attempt at the entry that has its turn next, while nothing else is sent. */
+export interface HeadTry {
+  /**
+   * Starts it, after those that are not to be sent any more have been settled. Resolves when it is under way, or
+   * can't be started now; what it has to look up for that is used only if it `isWanted` still.
+   */
+  make(isWanted: () => boolean): Promise<void>;
+  /** Whether the entry in front may be sent. */
+  readonly mayStart: boolean;
+  /** Notes that an entry whose turn had come was not sent, but settled. */
+  skipped(): void;
+}
+
+/** Creates it; nothing may be sent before `make`. */
+export function createHeadTry(options: HeadTryOptions): HeadTry {
+  const { dispatcher, stream, pages } = options;
+  let permitted = false;
+
+  async function make(isWanted: () => boolean): Promise<void> {
+    try {
+      for (let front = dispatcher.front; front !== undefined; front = dispatcher.front) {
+        if (stream === 'records') await lookUp(front);
+        if (!isWanted()) return;
+        permitted = true;
+        dispatcher.pump();
+        if (dispatcher.inFlight > 0 || permitted) return;
+      }
+    } catch (error) {
+      const fields = { err: error, consumer_id: options.consumerId };
+      options.log.warn(fields, 'a record could not be read again');
+    } finally {
+      permitted = false;
+    }
+  }
+
+  /** A record of which a newer version has been stored meanwhile is not sent any more. */
+  async function lookUp({ entry, position }: Outgoing): Promise<void> {
+    entry.superseded ||= (await pages.entryAt(stream, position)) === null;
+  }
+
+  return {
+    make,
+    get mayStart() {
+      return permitted;
+    },
+    skipped: () => {
+      if (stream === 'records') permitted = false; // the next one has to be looked up first
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { AttemptLog, EndedAttempt, HeadSchedule } from '../progress/attemptLog.ts';
+import type { StoredHead } from '../progress/lease.ts';
+import { mayBeMessage, type Failed } from '../rules/outcome.ts';
+import type { Entry } from '../streams/entry.ts';
+import type { Outgoing } from './outgoing.ts';
+
+/** What fails together with the endpoint. */
+export interface Failing {
+  /** Null: nothing fails. */
+  head: StoredHead | null;
+  /** The entries to be tried again, apart from those that have their next turn already. */
+  slots: Outgoing[];
+  /** Whether a message could have caused one of the failures. */
+  mayBeMessage: boolean;
+}
+
+/** The entries whose failures are blamed on the endpoint, since they were taken last. */
+export interface FailingEntries {
+  /** Notes a failure; `handedOver`: its attempt is in the log already. `again`: the entry has a next turn already. */
+  note(
+    slot: Outgoing,
+    attempt: EndedAttempt,
+    outcome: Failed,
+    has?: { handedOver: boolean; again: boolean },
+  ): void;
+  /** Takes them, with the next attempt of their head: planned from `now` (unix ms) by the schedule of `before`. */
+  take(now: number, paceMs: number, before: HeadSchedule | null): Failing;
+}
+
+/** Creates it without an entry. */
+export function createFailingEntries(options: {
+  attempts: Pick<AttemptLog, 'failing' | 'failingHead'>;
+  /** Whether an entry still passes the filter. */
+  passes: (entry: Entry) => boolean;
+}): FailingEntries {
+  const { attempts, passes } = options;
+  let slots: Outgoing[] = [];
+  let doubtful = false;
+
+  return {
+    note: (slot, attempt, outcome, { handedOver, again } = { handedOver: false, again: false }) => {
+      attempts.failing(attempt, outcome, handedOver);
+      if (slot.parked === null && !again) slots.push(slot);
+      doubtful ||= mayBeMessage(outcome);
+    },
+    take: (now, paceMs, before) => {
+      const head = attempts.failingHead(now, paceMs, before);
+      const taken = { head, slots, mayBeMessage: doubtful };
+      for (const slot of slots) slot.closed ||= !passes(slot.entry); // by an edit while it was in flight
+      slots = [];
+      doubtful = false;
+      return taken;
+    },
+  };
+}

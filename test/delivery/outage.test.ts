@@ -1,0 +1,303 @@
+// a drain sits out the beginning of its endpoint's failure, by the schedule by which `deliver` goes on
+import { expect, test } from 'vitest';
+
+import { createRecoveries } from '../../src/delivery/recoveries.ts';
+import { stretchOf } from '../../src/rules/retry.ts';
+import { openFailingConsumer, type FailingConsumer } from '../support/failingConsumer.ts';
+import { failedHead, sent } from '../support/headResults.ts';
+import { until } from '../support/poll.ts';
+import { accept, answer, openReceiver, type Respond } from '../support/receiver.ts';
+
+/** Fails the first `count` requests of the head with a status, and all other requests meanwhile. */
+function failsUntil(attempt: number, how: Respond): Respond {
+  let up = false;
+  return (one, response) => {
+    up ||= one.position === 1 && one.attempt >= attempt;
+    if (up) accept(one, response);
+    else how(one, response);
+  };
+}
+
+const LATER = 60_000;
+
+/** Milliseconds from the first failure to what is planned, by the consumer's own stretch of the schedule. */
+async function plannedSteps({ cursor, attempts, consumerId }: FailingConsumer): Promise<number[]> {
+  const from = Date.parse((await cursor()).schedule_from ?? '');
+  const factor = 0.9 + 0.2 * stretchOf(consumerId);
+  const made = (await attempts()).filter((one) => one.next_attempt_at !== null);
+  return made.map((one) => (Date.parse(one.next_attempt_at ?? '') - from) / factor);
+}
+
+const near = (ms: number): unknown => expect.closeTo(ms, -1.5);
+
+test('a short failure ends no drain: its head alone is tried by the schedule, each attempt is stored, and the rest follows in order, one request first', async () => {
+  await using failing = await openFailingConsumer(failsUntil(3, answer(429)), { events: 40 });
+  const drain = await failing.start();
+  await failing.tried(1, 2);
+  expect(drain.isFailing).toBe(true);
+  expect(await plannedSteps(failing)).toEqual([near(500), near(5_500)]);
+  const cursor = await failing.cursor();
+  expect(cursor).toMatchObject({ position: 0, holder: 'here', head: 1, attempt: 2, tries: 2 });
+  const { next_attempt_at, last_failure } = cursor;
+  expect(last_failure).toMatchObject({ code: 'THROTTLED', status: 429, detail: 'HTTP 429' });
+  // What people see is what they would see of a blocked consumer.
+  const shown = await failing.api.read(failing.consumerId);
+  expect(shown).toMatchObject({ status: 'blocked', status_reason: 'THROTTLED: HTTP 429' });
+  expect(Date.parse(shown.next_attempt_at)).toBe(Date.parse(next_attempt_at ?? ''));
+  expect(shown.failing_since).toBe(cursor.schedule_from);
+  expect(shown.health.notes[0]).toContain('(attempt 3)');
+
+  await until(async () => (await failing.cursor()).position === 40);
+  expect(await failing.cursor()).toMatchObject({ head: null, attempt: 0, tries: 0 });
+  expect(await failing.api.read(failing.consumerId)).toMatchObject({
+    status: 'active',
+    status_reason: null,
+    failing_since: null,
+    next_attempt_at: null,
+  });
+  const again = failing.receiver.received.filter((one) => one.position === 1);
+  expect(again.map((one) => one.attempt)).toEqual([1, 2, 3]);
+  const others = failing.receiver.received.slice(failing.receiver.received.indexOf(again[1]!));
+  // Once the head was tried again, the others waited for its success.
+  expect(others.slice(0, 2).map((one) => one.position)).toEqual([1, 1]);
+  expect(new Set(others.map((one) => one.position)).size).toBe(40);
+  drain.stop('yielded');
+  expect(await failing.ended()).toMatchObject({ reason: 'yielded', position: 40, head: null });
+});
+
+test('when the next attempt is due later than its own retries go, the drain ends, and deliver goes on with the same schedule', async () => {
+  await using failing = await openFailingConsumer(answer(429));
+  const short = { ownRetriesMs: 2_000 };
+  await failing.start(short);
+  const end = await failing.ended();
+  expect(end).toMatchObject({ reason: 'blocked', position: 0, head: { position: 1, attempt: 2 } });
+  const before = await failing.cursor();
+  expect(before).toMatchObject({ holder: null, head: 1, attempt: 2, tries: 2 });
+  expect(await failing.refuse(short)).toMatchObject({
+    reason: 'blocked',
+    failure: 'THROTTLED: HTTP 429',
+  });
+
+  await failing.api.api.db.query(`update consumers set status = 'blocked'`);
+  const result = failedHead(await failing.attempt());
+  expect(result).toMatchObject({ position: 1, attempt: 3 });
+  expect(await failing.cursor()).toMatchObject({ schedule_from: before.schedule_from, tries: 3 });
+  expect(await plannedSteps(failing)).toEqual([near(500), near(5_500), near(5_500)]);
+});
+
+test('a wait that the endpoint asks for is kept to, and one that is longer ends the drain at once', async () => {
+  const asks = answer(503, { 'retry-after': '2' });
+  await using failing = await openFailingConsumer(failsUntil(2, asks));
+  await failing.start();
+  await failing.tried(1, 1);
+  const { asked_until, next_attempt_at } = await failing.cursor();
+  expect(asked_until).toBe(next_attempt_at);
+  await until(() => sent(failing.receiver).includes('1#2'));
+  const [first, second] = failing.receiver.received.filter((one) => one.position === 1);
+  expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_990);
+
+  await using patient = await openFailingConsumer(answer(503, { 'retry-after': '61' }));
+  await patient.start({ ownRetriesMs: LATER });
+  expect(await patient.ended()).toMatchObject({ reason: 'blocked', head: { attempt: 1 } });
+});
+
+test('410 ends it for good', async () => {
+  await using failing = await openFailingConsumer((one, response) =>
+    answer(one.attempt === 1 ? 429 : 410)(one, response),
+  );
+  await failing.start();
+  expect(await failing.ended()).toMatchObject({
+    reason: 'gone',
+    head: { position: 1, attempt: 2, failure: { code: 'GONE' } },
+  });
+  expect(await failing.cursor()).toMatchObject({ holder: null, head: 1, attempt: 2 });
+  expect(await failing.refuse()).toMatchObject({ reason: 'gone' });
+});
+
+test('retry has the head tried without waiting, and its schedule goes on', async () => {
+  await using failing = await openFailingConsumer(answer(429));
+  await failing.start();
+  await failing.tried(1, 2);
+  const before = await failing.cursor();
+  expect(await failing.command({ kind: 'retry' })).toMatchObject({ ok: true });
+  await failing.tried(1, 3);
+  expect(Date.now()).toBeLessThan(Date.parse(before.next_attempt_at ?? ''));
+  expect(await failing.cursor()).toMatchObject({
+    attempt: 3,
+    next_attempt_at: before.next_attempt_at,
+    schedule_from: before.schedule_from,
+  });
+  failing.receiver.respond = accept;
+  expect(await failing.command({ kind: 'retry' })).toMatchObject({ ok: true });
+  await until(async () => (await failing.cursor()).position === 3);
+});
+
+test('a pause ends the sender, and resume begins anew', async () => {
+  await using failing = await openFailingConsumer(answer(429));
+  await failing.start();
+  await failing.tried(1, 1);
+  expect(await failing.command({ kind: 'pause' })).toMatchObject({ ok: true });
+  expect(await failing.ended()).toMatchObject({ reason: 'changed' });
+  expect(await failing.cursor()).toMatchObject({ holder: null, head: 1 });
+  expect(await failing.api.read(failing.consumerId)).toMatchObject({ status: 'paused' });
+  failing.receiver.respond = accept;
+  expect(await failing.command({ kind: 'resume' })).toMatchObject({ ok: true });
+  expect(await failing.cursor()).toMatchObject({ head: null, schedule_from: null });
+  await failing.start();
+  await until(async () => (await failing.cursor()).position === 3);
+});
+
+test('an edit that closes all that waits ends the failure, and one that leaves something does not', async () => {
+  await using failing = await openFailingConsumer(answer(429), { consumer: { syncs: ['s'] } });
+  await failing.start();
+  await failing.tried(1, 2);
+  const edit = (add: string[], remove: string[]) =>
+    failing.command({ kind: 'filter', delta: { add: { syncs: add }, remove: { syncs: remove } } });
+  expect(await edit(['t'], [])).toMatchObject({ ok: true });
+  expect(await failing.cursor()).toMatchObject({ head: 1, attempt: 2 });
+  const tries = failing.receiver.received.length;
+  expect(await edit([], ['s'])).toMatchObject({ ok: true });
+  await until(async () => (await failing.cursor()).head === null);
+  expect(failing.receiver.received).toHaveLength(tries);
+  expect(await failing.api.read(failing.consumerId)).toMatchObject({ status: 'active' });
+  failing.receiver.respond = accept;
+  await failing.api.append('t');
+  await until(async () => (await failing.cursor()).position === 4);
+  expect(failing.receiver.received).toHaveLength(tries + 1);
+});
+
+test('another place is tried at once, even if the one before has asked to wait', async () => {
+  await using fresh = await openReceiver();
+  await using failing = await openFailingConsumer(answer(503, { 'retry-after': '50' }));
+  await failing.start({ ownRetriesMs: LATER });
+  await failing.tried(1, 1);
+  const { api, targetId } = failing.api;
+  await api.request('PATCH', `/v1/targets/${targetId}`, { timeout_ms: 9_000 });
+  const { status } = await api.request('PATCH', `/v1/targets/${targetId}`, { base_url: fresh.url });
+  expect(status).toBe(200);
+  await until(async () => (await failing.cursor()).position === 3);
+  expect(failing.receiver.received.every((one) => one.attempt === 1)).toBe(true);
+  expect(fresh.received[0]).toMatchObject({ position: 1, attempt: 2 });
+});
+
+test('a sender that comes after one that died goes on with its head, at the same schedule', async () => {
+  await using failing = await openFailingConsumer(answer(429));
+  await failing.start();
+  await failing.tried(1, 2);
+  const before = await failing.cursor();
+  await failing.die();
+  failing.receiver.respond = accept;
+  await failing.start();
+  const tries = failing.receiver.received.length;
+  await until(() => failing.receiver.received.length > tries);
+  expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(before.next_attempt_at ?? '') - 50);
+  expect(failing.receiver.received.at(tries)).toMatchObject({ position: 1, attempt: 3 });
+  await until(async () => (await failing.cursor()).position === 3);
+  expect(await failing.cursor()).toMatchObject({ head: null });
+});
+
+test('a record of which a newer version comes meanwhile is not sent from its old place', async () => {
+  await using failing = await openFailingConsumer(answer(429), {
+    events: 0,
+    consumer: { stream: 'records', start: 'beginning' },
+  });
+  const { appender } = failing.api.api;
+  const put = (n: number) =>
+    appender.records([
+      {
+        syncId: 's',
+        collectionId: 'a:b',
+        upstreamId: 'r',
+        data: `{"n":${n}}`,
+        upstreamUpdatedAt: null,
+        upstreamCreatedAt: null,
+        deleted: false,
+      },
+    ]);
+  await put(1);
+  await failing.start();
+  await failing.tried(1, 1);
+  await put(2);
+  const tries = failing.receiver.received.length;
+  failing.receiver.respond = accept;
+  await until(() => failing.receiver.received.some((one) => one.status === 204));
+  const after = failing.receiver.received.slice(tries);
+  expect(after.map((one) => one.body).some((body) => body.includes('"n":1'))).toBe(false);
+  await until(async () => (await failing.cursor()).head === null);
+});
+
+test('a failure that a message can cause is left to deliver while entries of other records wait', async () => {
+  await using several = await openFailingConsumer(answer(503), { events: 2 });
+  await several.start();
+  expect(await several.ended()).toMatchObject({ reason: 'blocked', head: { attempt: 1 } });
+
+  await using alone = await openFailingConsumer(failsUntil(2, answer(503)), { events: 1 });
+  await alone.start();
+  await until(async () => (await alone.cursor()).position === 1);
+  expect(sent(alone.receiver)).toEqual(['1#1', '1#2']);
+
+  await using joined = await openFailingConsumer(answer(503), { events: 1 });
+  await joined.start();
+  await joined.tried(1, 2);
+  await joined.api.append('s'); // of another record: `deliver` makes the next attempt, with it as a probe
+  expect(await joined.ended()).toMatchObject({ reason: 'blocked', head: { attempt: 2 } });
+});
+
+test('a drain that has to free its slot hands the failing head over', async () => {
+  await using failing = await openFailingConsumer(answer(429), { events: 5 });
+  const drain = await failing.start();
+  await failing.tried(1, 1);
+  drain.stop('blocked');
+  expect(await failing.ended()).toMatchObject({ reason: 'blocked', head: { position: 1 } });
+  expect(await failing.cursor()).toMatchObject({ holder: null, head: 1 });
+});
+
+test('a retry that comes when the sender has just let go is for the one that comes next', async () => {
+  await using failing = await openFailingConsumer(answer(503, { 'retry-after': '3600' }));
+  await failing.start();
+  await failing.ended();
+  const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
+  expect(await failing.command({ kind: 'retry' })).toMatchObject({ ok: true });
+  expect(Date.parse((await failing.cursor()).next_attempt_at ?? '')).toBeLessThan(planned);
+});
+
+test('one whose target can not be reached tries as soon as another sender has reached it', async () => {
+  await using failing = await openFailingConsumer(accept);
+  const { api, targetId } = failing.api;
+  const nobody = await openReceiver();
+  await nobody[Symbol.asyncDispose]();
+  await api.request('PATCH', `/v1/targets/${targetId}`, { base_url: nobody.url });
+  await failing.start();
+  await failing.tried(1, 2); // the next attempt is some seconds off
+  await using back = await openReceiver(accept, Number(new URL(nobody.url).port));
+  const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
+  failing.context.recoveries.reached(targetId);
+  await until(() => back.received.length === 3);
+  expect(Date.now()).toBeLessThan(planned);
+  expect(back.received[0]).toMatchObject({ position: 1, attempt: 3 });
+});
+
+test('an answer of the endpoint is no reason to try when another sender has reached it', async () => {
+  await using failing = await openFailingConsumer(answer(429));
+  await failing.start();
+  await failing.tried(1, 2);
+  const tries = failing.receiver.received.length;
+  const planned = Date.parse((await failing.cursor()).next_attempt_at ?? '');
+  failing.context.recoveries.reached(failing.api.targetId);
+  await until(() => failing.receiver.received.length > tries);
+  expect(Date.now()).toBeGreaterThanOrEqual(planned - 50);
+});
+
+test('each success wakes two of those that wait for the same target, once', () => {
+  const recoveries = createRecoveries();
+  const woken: string[] = [];
+  const wakes = ['a', 'b', 'c', 'd'].map((name) => () => void woken.push(name));
+  for (const wake of wakes) recoveries.join('target', wake);
+  recoveries.join('other', () => void woken.push('other'));
+  recoveries.leave(wakes[1]!);
+  recoveries.reached('target');
+  expect(woken).toEqual(['a', 'c']);
+  recoveries.reached('target');
+  recoveries.reached('target');
+  expect(woken).toEqual(['a', 'c', 'd']);
+});

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+
+import type { Drain } from '../../src/delivery/drainContext.ts';
+import { createVisiting } from '../../src/visits/visiting.ts';
+
+/** A sender that notes its ticks and the reasons for which it was stopped. */
+function openSender(of: Partial<Drain>): Drain & { ticks: number; stopped: string[] } {
+  const sender = {
+    ended: new Promise<never>(() => undefined),
+    ticks: 0,
+    stopped: [] as string[],
+    stop: (reason: string) => void sender.stopped.push(reason),
+    tick: () => {
+      sender.ticks += 1;
+    },
+    quietSince: null,
+    restsUntil: -Infinity,
+    isFailing: false,
+    settledCount: 0,
+    ...of,
+  };
+  return sender;
+}
+
+test('of many whose endpoints fail and whose next attempts are due together, some have their turn in each tick', () => {
+  const visiting = createVisiting();
+  const failing = Array.from({ length: 250 }, () => {
+    const sender = openSender({ isFailing: true, restsUntil: 5 });
+    const tick = (): void => {
+      sender.ticks += 1;
+      Object.assign(sender, { restsUntil: 1_000 }); // its next attempt
+    };
+    return Object.assign(sender, { tick });
+  });
+  const trying = openSender({ isFailing: true });
+  const well = openSender({});
+  for (const [index, one] of [...failing, trying, well].entries()) visiting.add(`${index}`, one);
+  const turns = [10, 20, 30, 40].map((now) => {
+    visiting.tick(now);
+    return failing.reduce((sum, { ticks }) => sum + ticks, 0);
+  });
+  expect(turns).toEqual([100, 200, 250, 250]);
+  expect([trying.ticks, well.ticks]).toEqual([4, 4]);
+});
+
+test('one whose endpoint fails is not busy, however long it takes', () => {
+  const visiting = createVisiting();
+  visiting.add('failing', openSender({ isFailing: true }));
+  visiting.add('busy', openSender({}));
+  visiting.tick(performance.now());
+  expect(visiting.tick(performance.now() + 60_000)).toEqual(['busy']);
+});
+
+test('where there is no room, the quiet ones go first, and then those whose endpoints fail', () => {
+  const visiting = createVisiting();
+  const quiet = openSender({ quietSince: 1 });
+  const failing = [openSender({ isFailing: true }), openSender({ isFailing: true })];
+  const busy = openSender({});
+  for (const [index, one] of [busy, ...failing, quiet].entries()) visiting.add(`${index}`, one);
+  visiting.endQuietest(2);
+  expect(quiet.stopped).toEqual(['idle']);
+  expect(failing.map(({ stopped }) => stopped)).toEqual([['blocked'], []]);
+  expect(busy.stopped).toEqual([]);
+});
