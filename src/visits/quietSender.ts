@@ -8,6 +8,7 @@ import type { Outgoing } from '../failure/outgoing.ts';
 import { emptyBatch } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
+import type { Progress } from '../progress/progress.ts';
 import type { Batch, Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -121,7 +122,8 @@ export class QuietSender implements Drain, Committing {
       this.#sender.sweep(now);
       if (now > this.#startBy()) this.#sender.cut();
     } else if (this.#waiting.first !== undefined) this.#next();
-    else if (!this.#isBusy() && now - this.#waiting.lastMatchAt >= this.#context.idleAfterMs) {
+    else if (this.#isBusy()) this.#look(0); // another may have been told of the memory that is free again
+    else if (now - this.#waiting.lastMatchAt >= this.#context.idleAfterMs) {
       this.stop('idle');
     }
   }
@@ -276,11 +278,16 @@ export class QuietSender implements Drain, Committing {
       if (this.#isOver) return;
       const { openSender } = this.#context;
       let first: Inheritance | null = inheritance;
-      const lease = { ...this.#lease, position: this.#waiting.position };
+      const lease = {
+        ...this.#lease,
+        position: this.#waiting.position,
+        ramp: inheritance.hasFailed, // the drain learns of it before it sends anything else
+      };
       this.#letGo();
       this.#drain = startDrain({
         context: {
           ...this.#context,
+          progress: this.#releasingAfter(inheritance),
           openSender: (config, landed, startBy) => {
             const taken = first?.takenBy(landed, startBy) ?? openSender(config, landed, startBy);
             first = null;
@@ -301,6 +308,18 @@ export class QuietSender implements Drain, Committing {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Progress as the drain has it: it keeps the lease as long as the request is under way. */
+  #releasingAfter(inheritance: Inheritance): Progress {
+    const { progress } = this.#context;
+    return {
+      ...progress,
+      release: async (released) => {
+        await inheritance.over;
+        return progress.release(released);
+      },
+    };
   }
 
   /** Stores what has settled, and releases the lease. */
