@@ -57,6 +57,12 @@ export class Inheritance implements WebhookSender<Outgoing> {
     return this.#over.promise;
   }
 
+  /** Notes that the quiet sender has settled the entry: no request is left to take over. */
+  isSettled(): void {
+    this.#begun = null;
+    this.#over.resolve();
+  }
+
   /** Notes that a request of the sender has ended. */
   ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
     if (slot !== this.#begun) {

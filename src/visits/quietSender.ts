@@ -129,8 +129,10 @@ export class QuietSender implements Drain, Committing {
   }
 
   stop(reason: 'yielded' | 'changed' | 'idle'): void {
-    if (this.#drain !== null) {
-      this.#drain.stop(reason);
+    const drain = this.#drain;
+    if (drain !== null) {
+      // It would end without a request that it does not know yet, whose entry was then sent again.
+      void this.#inheritance?.over.then(() => drain.stop(reason));
       return;
     }
     this.#reason ??= reason;
@@ -216,8 +218,9 @@ export class QuietSender implements Drain, Committing {
 
   #ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
     try {
-      if (this.#inheritance !== null) this.#inheritance.ended(slot, outcome, at, ms, mono);
-      else this.#landed(slot, outcome, at, ms, mono);
+      const isMine = this.#drain === null && outcome.kind === 'delivered';
+      if (this.#inheritance === null || isMine) this.#landed(slot, outcome, at, ms, mono);
+      else this.#inheritance.ended(slot, outcome, at, ms, mono);
     } catch (error) {
       this.#fail(error);
     }
@@ -231,6 +234,7 @@ export class QuietSender implements Drain, Committing {
       return;
     }
     this.#slot = null;
+    this.#inheritance?.isSettled();
     if (this.#successes === NOTHING) this.#successes = emptyBatch();
     const { positions, startedAt, durationMs, status } = this.#successes;
     positions.push(slot.position);
@@ -274,7 +278,10 @@ export class QuietSender implements Drain, Committing {
 
   async #passOn(inheritance: Inheritance): Promise<void> {
     try {
-      await this.#untilStored();
+      do {
+        await this.#untilStored();
+        if (this.#reason !== null) await inheritance.over;
+      } while (!this.#isOver && this.#successes !== NOTHING);
       if (this.#isOver) return;
       const { openSender } = this.#context;
       let first: Inheritance | null = inheritance;

@@ -124,3 +124,21 @@ test('when the lease can’t be renewed, its request is cut before the end, and 
   expect(store.row.attempts).toEqual([]); // the endpoint is not to blame
   await answerAll();
 });
+
+test('a lane that ends while a drain takes over that has to read its entry first repeats nothing', async () => {
+  const { store, model } = await open();
+  visit.host.arrive({});
+  visit.host.append({});
+  visit.host.forget();
+  const closed = visit.host.close();
+  await visit.host.pass(COMMITTED_MS);
+  expect(positions()).toEqual([1]);
+  answer();
+  await visit.host.pass(4 * COMMITTED_MS);
+  answer(); // what was to be sent by then has been sent
+  await visit.host.pass(4 * COMMITTED_MS);
+  await closed;
+  expect(store.row.position).toBeGreaterThanOrEqual(1);
+  expect(store.row.successes).toContain(1);
+  expect(model.sent.filter((position) => position === 1)).toEqual([1]);
+});
