@@ -46,6 +46,8 @@ export interface VisitedStore {
   refilter(filter: Filter): void;
   /** Adds a version of the target. */
   retarget(): void;
+  /** A command waits for the sender to let go, or no longer. */
+  holdSender(isHeld: boolean): void;
 }
 
 export interface VisitedStoreOptions {
@@ -165,6 +167,10 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
         filterVersion: next,
         filters: [...filters, { version: next, filterFrom: null, filter }],
       };
+    },
+    holdSender: (isHeld) => {
+      const { version } = row.config;
+      row.config = { ...row.config, held: isHeld, version: version + 1 };
     },
     retarget: () => {
       const { target } = row.config;

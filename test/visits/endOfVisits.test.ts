@@ -142,3 +142,17 @@ test('a lane that ends while a drain takes over that has to read its entry first
   expect(store.row.successes).toContain(1);
   expect(model.sent.filter((position) => position === 1)).toEqual([1]);
 });
+
+test('a command that has the sender let go lets its request end, and nothing more is sent', async () => {
+  const { store, model, notify } = await open();
+  visit.host.arrive({}, {});
+  store.holdSender(true);
+  notify();
+  await visit.host.pass(4 * COMMITTED_MS);
+  expect(positions()).toContain(1);
+  expect(store.row.held).toBe(true);
+  while (positions().length > 0) answer();
+  await visit.host.pass(4 * COMMITTED_MS);
+  expect(store.row).toMatchObject({ held: false, released: { head: null } });
+  expect(store.row.position).toBe(model.sent.length);
+});

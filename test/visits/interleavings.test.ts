@@ -25,6 +25,7 @@ type Step =
         | 'let through'
         | 'give budget'
         | 'retarget'
+        | 'command'
         | 'forget'
         | 'end quietest'
         | 'stop'
@@ -67,6 +68,7 @@ const step = fc.oneof(
   weighed(2, 'take budget', { of: fc.constantFrom('requests', 'bytes') }),
   weighed(3, 'give budget'),
   weighed(2, 'retarget'),
+  weighed(2, 'command'),
   weighed(2, 'refilter', { without: fc.constantFrom('m:x', 'm:y', 'none') }),
   weighed(1, 'refuse confirmations', { refuses: fc.boolean() }),
   weighed(1, 'forget'),
@@ -97,12 +99,18 @@ async function live({ steps, ...options }: Story): Promise<void> {
     }
   }
 
+  /** The command that had the sender let go is carried out, and the consumer is claimed again. */
+  async function begin(): Promise<void> {
+    if (store.row.config.held) store.holdSender(false);
+    await host.begin();
+  }
+
   async function takeOver(): Promise<void> {
     store.hold();
     await host.pass(LEASE_MS + 50);
     host.replaceLane();
     store.row.held = false;
-    await host.begin();
+    await begin();
   }
 
   async function take(one: Step): Promise<void> {
@@ -121,6 +129,7 @@ async function live({ steps, ...options }: Story): Promise<void> {
     }
     if (one.do === 'give budget') giveBudget();
     if (one.do === 'retarget') store.retarget();
+    if (one.do === 'command') store.holdSender(true);
     if (one.do === 'refilter') {
       const collections = ['m:x', 'm:y'].filter((name) => name !== one.without);
       store.refilter({ ...OF_A, collections });
@@ -135,7 +144,7 @@ async function live({ steps, ...options }: Story): Promise<void> {
     }
     if (one.do === 'take over') await takeOver();
     await host.pass(one.do === 'pass' ? one.ms : 0);
-    if (!store.row.held && store.waiting === 0) await host.begin();
+    if (!store.row.held && store.waiting === 0) await begin();
     expect(model.wrong).toEqual([]);
   }
 
@@ -148,7 +157,7 @@ async function live({ steps, ...options }: Story): Promise<void> {
   for (let round = 0; round < 300; round += 1) {
     host.requests[0]?.answer(DELIVERED);
     await host.pass(100);
-    if (!store.row.held) await host.begin();
+    if (!store.row.held) await begin();
     const { position, config } = store.row;
     if (position === model.end && model.missing(config.filters).length === 0) break;
   }
