@@ -1,3 +1,4 @@
+import { LEASE_ENDED } from '../egress/exchange.ts';
 import type { OnAttemptEnd, WebhookSender } from '../egress/webhookSender.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
 import type { Outcome } from '../rules/outcome.ts';
@@ -12,20 +13,26 @@ interface Ended {
 
 /**
  * What a drain takes over from a quiet sender: its way to the endpoint, and the request that it has begun,
- * which may have ended meanwhile. When the drain sends that entry, it gets the outcome of this request.
+ * which may have ended meanwhile. When the drain sends that entry, it gets the outcome of this request. A
+ * drain that does not send it, because a newer version of its record has come, sends nothing else before the
+ * request has ended.
  */
 export class Inheritance implements WebhookSender<Outgoing> {
   readonly #sender: WebhookSender<Outgoing>;
+  readonly #over = Promise.withResolvers<void>();
   #begun: Outgoing | null;
   #result: Ended | null = null;
   /** The slot of the drain that the request stands for. */
   #slot: Outgoing | null = null;
   #landed: OnAttemptEnd<Outgoing> | null = null;
   #startBy: (() => number) | null = null;
+  /** What the drain sends while it does not know of the request. */
+  #waiting: { slot: Outgoing; attempt: number }[] = [];
 
   constructor(sender: WebhookSender<Outgoing>, begun: Outgoing | null) {
     this.#sender = sender;
     this.#begun = begun;
+    if (begun === null) this.#over.resolve();
   }
 
   /** Gives it to a drain, whose callbacks these are. */
@@ -40,6 +47,22 @@ export class Inheritance implements WebhookSender<Outgoing> {
     return this.#startBy;
   }
 
+  /** Whether the request has failed at the endpoint. */
+  get hasFailed(): boolean {
+    return this.#result?.outcome.kind === 'failed';
+  }
+
+  /** Resolves once the drain waits for the request by itself, or it has ended. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** Notes that the quiet sender has settled the entry: no request is left to take over. */
+  isSettled(): void {
+    this.#begun = null;
+    this.#over.resolve();
+  }
+
   /** Notes that a request of the sender has ended. */
   ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
     if (slot !== this.#begun) {
@@ -47,16 +70,23 @@ export class Inheritance implements WebhookSender<Outgoing> {
       return;
     }
     this.#result = { outcome, at, ms, mono };
+    this.#over.resolve();
     this.#give();
+    for (const one of this.#waiting.splice(0)) this.#sender.send(one.slot, one.attempt);
   }
 
   send(slot: Outgoing, attempt: number): void {
-    if (slot.position !== this.#begun?.position || this.#slot !== null) {
-      this.#sender.send(slot, attempt);
-      return;
-    }
-    this.#slot = slot;
-    if (this.#result !== null) queueMicrotask(() => this.#give());
+    if (this.#slot === null && slot.position === this.#begun?.position) {
+      this.#slot = slot;
+      this.#over.resolve();
+      if (this.#result !== null) queueMicrotask(() => this.#give());
+    } else if (this.#isUnknown) this.#waiting.push({ slot, attempt });
+    else this.#sender.send(slot, attempt);
+  }
+
+  /** Whether the request goes on while the drain does not know of it. */
+  get #isUnknown(): boolean {
+    return this.#begun !== null && this.#slot === null && this.#result === null;
   }
 
   #give(): void {
@@ -68,19 +98,23 @@ export class Inheritance implements WebhookSender<Outgoing> {
 
   sweep(now: number): void {
     this.#sender.sweep(now);
+    if (this.#isUnknown && now > (this.#startBy?.() ?? Infinity)) this.cut();
   }
 
   cut(): void {
+    for (const { slot } of this.#waiting.splice(0)) {
+      this.#landed?.(slot, LEASE_ENDED, Date.now(), 0, performance.now());
+    }
     this.#sender.cut();
   }
 
   get inFlight(): number {
-    return this.#sender.inFlight;
+    return this.#sender.inFlight + this.#waiting.length;
   }
 
   /** Cuts the request if the drain has ended without it. */
   close(): Promise<void> {
-    if (this.#begun !== null && this.#slot === null) this.#sender.cut();
+    if (this.#isUnknown) this.#sender.cut();
     return this.#sender.close();
   }
 }

@@ -8,6 +8,7 @@ import type { Outgoing } from '../failure/outgoing.ts';
 import { emptyBatch } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
+import type { Progress } from '../progress/progress.ts';
 import type { Batch, Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -125,14 +126,17 @@ export class QuietSender implements Drain, Committing {
       this.#sender.sweep(now);
       if (now > this.#startBy()) this.#sender.cut();
     } else if (this.#waiting.first !== undefined) this.#next();
-    else if (!this.#isBusy() && now - this.#waiting.lastMatchAt >= this.#context.idleAfterMs) {
+    else if (this.#isBusy()) this.#look(0); // another may have been told of the memory that is free again
+    else if (now - this.#waiting.lastMatchAt >= this.#context.idleAfterMs) {
       this.stop('idle');
     }
   }
 
   stop(reason: 'yielded' | 'changed' | 'idle'): void {
-    if (this.#drain !== null) {
-      this.#drain.stop(reason);
+    const drain = this.#drain;
+    if (drain !== null) {
+      // It would end without a request that it does not know yet, whose entry was then sent again.
+      void this.#inheritance?.over.then(() => drain.stop(reason));
       return;
     }
     this.#reason ??= reason;
@@ -218,8 +222,9 @@ export class QuietSender implements Drain, Committing {
 
   #ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
     try {
-      if (this.#inheritance !== null) this.#inheritance.ended(slot, outcome, at, ms, mono);
-      else this.#landed(slot, outcome, at, ms, mono);
+      const isMine = this.#drain === null && outcome.kind === 'delivered';
+      if (this.#inheritance === null || isMine) this.#landed(slot, outcome, at, ms, mono);
+      else this.#inheritance.ended(slot, outcome, at, ms, mono);
     } catch (error) {
       this.#fail(error);
     }
@@ -233,6 +238,7 @@ export class QuietSender implements Drain, Committing {
       return;
     }
     this.#slot = null;
+    this.#inheritance?.isSettled();
     if (this.#successes === NOTHING) this.#successes = emptyBatch();
     const { positions, startedAt, durationMs, status } = this.#successes;
     positions.push(slot.position);
@@ -276,15 +282,23 @@ export class QuietSender implements Drain, Committing {
 
   async #passOn(inheritance: Inheritance): Promise<void> {
     try {
-      await this.#untilStored();
+      do {
+        await this.#untilStored();
+        if (this.#reason !== null) await inheritance.over;
+      } while (!this.#isOver && this.#successes !== NOTHING);
       if (this.#isOver) return;
       const { openSender } = this.#context;
       let first: Inheritance | null = inheritance;
-      const lease = { ...this.#lease, position: this.#waiting.position };
+      const lease = {
+        ...this.#lease,
+        position: this.#waiting.position,
+        ramp: inheritance.hasFailed, // the drain learns of it before it sends anything else
+      };
       this.#letGo();
       this.#drain = startDrain({
         context: {
           ...this.#context,
+          progress: this.#releasingAfter(inheritance),
           openSender: (config, landed, startBy) => {
             const taken = first?.takenBy(landed, startBy) ?? openSender(config, landed, startBy);
             first = null;
@@ -305,6 +319,18 @@ export class QuietSender implements Drain, Committing {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Progress as the drain has it: it keeps the lease as long as the request is under way. */
+  #releasingAfter(inheritance: Inheritance): Progress {
+    const { progress } = this.#context;
+    return {
+      ...progress,
+      release: async (released) => {
+        await inheritance.over;
+        return progress.release(released);
+      },
+    };
   }
 
   /** Stores what has settled, and releases the lease. */

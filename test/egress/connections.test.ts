@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { createEgress } from '../../src/egress/egress.ts';
+import type { OutletOptions } from '../../src/egress/outlet.ts';
 import type { Outcome } from '../../src/rules/outcome.ts';
 import { LOOPBACK } from '../support/app.ts';
 import { until } from '../support/poll.ts';
@@ -129,3 +130,39 @@ test.runIf(process.platform === 'linux')(
     expect(await posted).toMatchObject({ kind: 'delivered', status: 200 });
   },
 );
+
+test('beyond the first connections, more are opened only while requests keep waiting', async () => {
+  const answers: (() => void)[] = [];
+  await using server = await openRaw({
+    answer: (socket) => void answers.push(() => socket.write(OK)),
+  });
+  const whole = createEgress({ allowCidrs: LOOPBACK });
+  const egress = { ...whole, open: (to: OutletOptions) => whole.open({ ...to, eager: 2 }) };
+  const origin = `http://127.0.0.1:${server.port}`;
+  await using poster = openPoster({ egress, origin, timeoutMs: TIMEOUT_MS, connections: 100 });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const posted = Array.from({ length: 6 }, () => poster.post());
+    for (const connections of [2, 3, 4]) {
+      await until(() => answers.length === connections);
+      expect(server.connections).toBe(connections);
+      vi.advanceTimersByTime(24);
+      await turns();
+      expect(server.connections).toBe(connections);
+      if (connections < 4) vi.advanceTimersByTime(1);
+    }
+    await until(() => {
+      for (const answer of answers.splice(0)) answer();
+      return server.requests.length === 6;
+    });
+    for (const answer of answers.splice(0)) answer();
+    expect(new Set((await Promise.all(posted)).map(({ kind }) => kind))).toEqual(
+      new Set(['delivered']),
+    );
+    vi.advanceTimersByTime(1_000); // nothing waits any more
+    await turns();
+    expect(server.connections).toBe(4);
+  } finally {
+    vi.useRealTimers();
+  }
+});

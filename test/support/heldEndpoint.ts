@@ -1,0 +1,92 @@
+import type { OnAttemptEnd, WebhookSender } from '../../src/egress/webhookSender.ts';
+import type { Outgoing } from '../../src/failure/outgoing.ts';
+import { failed, type Outcome } from '../../src/rules/outcome.ts';
+
+export const DELIVERED: Outcome = { kind: 'delivered', status: 204, responseHead: null };
+/** An answer that can only be the endpoint's fault. */
+export const UNAVAILABLE: Outcome = {
+  kind: 'failed',
+  code: 'HTTP_5XX',
+  status: 503,
+  detail: '503',
+  responseHead: null,
+  retryAfter: undefined,
+};
+/** A fault of this machine, or a request that was cut. */
+export const CUT: Outcome = { kind: 'ours', detail: 'the lease is over' };
+
+/** A request that the endpoint has not answered. */
+export interface HeldRequest {
+  position: number;
+  attempt: number;
+  /** Ends it. */
+  answer(outcome: Outcome): void;
+}
+
+/** An endpoint that answers when the test says so. */
+export interface HeldEndpoint {
+  open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): WebhookSender<Outgoing>;
+  /** Those that are open, in the order in which they came. */
+  readonly requests: readonly HeldRequest[];
+}
+
+export interface HeldEndpointOptions {
+  timeoutMs: number;
+  /** Called with each request, before it counts as open. */
+  came: (request: HeldRequest, slot: Outgoing) => void;
+  /** Called when a request is over, however it has ended. */
+  over: (request: HeldRequest, outcome: Outcome) => void;
+  /** Called with a request that starts too late. */
+  late: (request: HeldRequest) => void;
+  /** Called with a request that is cut although the lease holds. */
+  early: (request: HeldRequest) => void;
+}
+
+export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
+  const all: HeldRequest[] = [];
+
+  function open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): WebhookSender<Outgoing> {
+    const own = new Map<HeldRequest, number>(); // with the time when it started
+
+    function send(slot: Outgoing, attempt: number): void {
+      const at = Date.now();
+      const mono = performance.now();
+      const request: HeldRequest = {
+        position: slot.position,
+        attempt,
+        answer: (outcome) => {
+          if (!own.delete(request)) return;
+          all.splice(all.indexOf(request), 1);
+          options.over(request, outcome);
+          ended(slot, outcome, at, Math.round(performance.now() - mono), mono);
+        },
+      };
+      if (mono > startBy()) options.late(request);
+      options.came(request, slot);
+      own.set(request, mono);
+      all.push(request);
+    }
+
+    return {
+      send,
+      sweep: (now) => {
+        for (const [request, since] of own) {
+          if (now - since > options.timeoutMs) request.answer(failed('TIMEOUT', 'none', 'answer'));
+        }
+      },
+      cut: () => {
+        const isEarly = performance.now() <= startBy();
+        for (const request of own.keys()) {
+          if (isEarly) options.early(request);
+          request.answer(CUT);
+        }
+      },
+      get inFlight() {
+        return own.size;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  return { open, requests: all };
+}

@@ -1,0 +1,221 @@
+import pino from 'pino';
+import { vi } from 'vitest';
+
+import type { DrainContext } from '../../src/delivery/drainContext.ts';
+import { createBudget, type Budget } from '../../src/flow/budget.ts';
+import { createCommitter } from '../../src/progress/committer.ts';
+import type { ParkedStore } from '../../src/progress/parkedRows.ts';
+import type { Progress } from '../../src/progress/progress.ts';
+import type { Filter, Ordering } from '../../src/schema/consumer.ts';
+import type { StreamName } from '../../src/schema/stream.ts';
+import type { Pages } from '../../src/streams/pages.ts';
+import { createVisits, type Visits } from '../../src/visits/visits.ts';
+import { createHeldEndpoint, type HeldEndpoint, type HeldRequest } from './heldEndpoint.ts';
+import { createHeldTail, pagesOf, type HeldTail } from './heldTail.ts';
+import { createVisitedModel, type Arriving, type VisitedModel } from './visitedModel.ts';
+import { createVisitedStore, type VisitedStore } from './visitedStore.ts';
+
+export const LEASE_MS = 8_000;
+/** The pause before a commit, and some. */
+export const COMMITTED_MS = 30;
+export const LINGER_MS = 20_000;
+const COMMIT_MS = 25;
+const TICK_MS = 50;
+const REQUEST_MS = 60_000;
+const FAKED = [
+  'setTimeout',
+  'clearTimeout',
+  'setInterval',
+  'clearInterval',
+  'Date',
+  'performance',
+] as const;
+
+/** A lane that visits one consumer, by hand: its tail, endpoint, store and clock move as the test says. */
+export interface QuietHost extends Disposable {
+  model: VisitedModel;
+  store: VisitedStore;
+  budget: Budget;
+  /** Those that are open, in the order in which they came. */
+  readonly requests: readonly HeldRequest[];
+  /** Appends entries, and has the tail read them together. Returns their positions. */
+  arrive(...some: Arriving[]): number[];
+  /** As `arrive`, but the tail has not read them yet. */
+  append(...some: Arriving[]): number[];
+  /** The tail forgets what it has, and begins at the end of the stream. */
+  forget(): void;
+  /** Claims the consumer for the newest lane. */
+  begin(): Promise<void>;
+  /** The newest lane. */
+  readonly visits: Visits;
+  /** Ends the lane; resolves when it has let go. */
+  close(): Promise<void>;
+  /** Hints that a row has changed, as NOTIFY does: what is stored is looked at soon. */
+  notify(): void;
+  /** Another sender takes the cursor, though the lease is not over. */
+  fence(): void;
+  /** Opens the next lane, after this one has been told to end. */
+  nextLane(): void;
+  /** Another lane takes the place of this one, which goes on without knowing. */
+  replaceLane(): void;
+  pass(ms: number): Promise<void>;
+  /** Whom lanes have handed over. */
+  handedOver: number[];
+  log: string[];
+}
+
+export interface QuietHostOptions {
+  stream?: StreamName;
+  ordering?: Ordering;
+  maxInFlight?: number;
+  requests?: number;
+  bytes?: number;
+  /** Entries that the tail keeps. */
+  tailEntries?: number;
+}
+
+/** The filter that the consumer begins with. */
+export const OF_A: Filter = { syncs: ['a'], collections: ['*'], event_types: ['*'] };
+
+export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
+  vi.useFakeTimers({ toFake: [...FAKED], fakeNodeBuiltins: true, now: 1_700_000_000_000 });
+  const { stream = 'events', ordering = 'record', maxInFlight = 10 } = options;
+  const model = createVisitedModel({ stream, ordering });
+  const store = createVisitedStore({
+    stream,
+    ordering,
+    maxInFlight,
+    filter: OF_A,
+    storing: (outcomes) => model.storing(outcomes, store.row.config.filters),
+    confirming: (taken) => model.confirming(taken, store.row.config.filters),
+  });
+  const endpoint = createHeldEndpoint({
+    timeoutMs: REQUEST_MS,
+    came: (request) => model.came(request, endpoint.requests, store.row.config.filters),
+    over: (request, outcome) => model.over(request, outcome, store.row.config.filters),
+    late: ({ position }) => model.blame(`${position} is sent after the lease`),
+    early: ({ position }) => {
+      if (store.row.held && !isReplaced) model.blame(`${position} is cut while the lease holds`);
+    },
+  });
+  const said: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line) => void said.push(line) });
+  const budget = createBudget({
+    requests: options.requests ?? 100,
+    bytes: options.bytes ?? 64 * 1024 * 1024,
+  });
+  const tail = createHeldTail(stream, options.tailEntries ?? 20_000);
+  const pages = pagesOf(model);
+  const handedOver: number[] = [];
+  let notify = (): void => undefined;
+
+  function openLane(): Visits {
+    const opened = openLaneOf({ store, endpoint, tail, pages, budget, log, handedOver });
+    ({ notify } = opened);
+    return opened.visits;
+  }
+
+  let isReplaced = false; // the lane that holds the lease, by another one
+  let visits = openLane();
+  tail.tail.follow(() => undefined, []); // as a lane does
+  tail.start(0);
+
+  async function settle(): Promise<void> {
+    for (let round = 0; round < 3; round += 1) await new Promise(setImmediate);
+  }
+
+  function append(...some: Arriving[]): number[] {
+    return some.map((one) => model.append(one).position);
+  }
+
+  return {
+    model,
+    store,
+    budget,
+    requests: endpoint.requests,
+    append,
+    arrive: (...some) => {
+      const positions = append(...some);
+      tail.read(model.entries());
+      return positions;
+    },
+    forget: () => tail.start(model.end),
+    begin: async () => {
+      model.claimed(store.row);
+      isReplaced = false;
+      visits.begin(store.claim(), performance.now() + LEASE_MS);
+      await settle();
+    },
+    get visits() {
+      return visits;
+    },
+    close: () => visits.close(),
+    notify: () => notify(),
+    fence: () => {
+      isReplaced = true;
+      store.row.epoch += 1;
+    },
+    nextLane: () => {
+      visits = openLane();
+    },
+    replaceLane: () => {
+      isReplaced = store.row.held;
+      visits = openLane();
+    },
+    pass: async (ms) => {
+      await vi.advanceTimersByTimeAsync(ms);
+      await settle();
+    },
+    handedOver,
+    log: said,
+    [Symbol.dispose]: () => {
+      vi.clearAllTimers();
+      vi.useRealTimers();
+    },
+  };
+}
+
+/** Opens a lane with a committer of its own; `notify` has all that it sends for looked at. */
+function openLaneOf(parts: {
+  store: VisitedStore;
+  endpoint: HeldEndpoint;
+  tail: HeldTail;
+  pages: Pages;
+  budget: Budget;
+  log: pino.Logger;
+  handedOver: number[];
+}): { visits: Visits; notify: () => void } {
+  const { store, endpoint, budget, pages, log } = parts;
+  const progress = store.progress as Progress; // a lane needs no more of it
+  const committer = createCommitter({
+    progress,
+    intervalMs: COMMIT_MS,
+    leaseMs: LEASE_MS,
+    log: pino({ level: 'silent' }),
+  });
+  const { tail } = parts.tail;
+  const context: DrainContext = {
+    pages,
+    progress,
+    parked: { heads: () => Promise.resolve([]) } as unknown as ParkedStore, // none is parked
+    committer,
+    tails: { records: tail, events: tail },
+    budget,
+    loadConfig: () => Promise.resolve(store.row.config),
+    openSender: (_config, ended, startBy) => endpoint.open(ended, startBy),
+    now: Date.now,
+    idleAfterMs: LINGER_MS,
+    retryWindowMs: 86_400_000,
+    timeBudgetMs: Infinity,
+    log,
+  };
+  const visits = createVisits({
+    context,
+    store: store.visits,
+    lingerMs: LINGER_MS,
+    handOver: (_id, wanted) => void parts.handedOver.push(wanted),
+    log,
+  });
+  setInterval(() => visits.tick(), TICK_MS);
+  return { visits, notify: committer.markAll };
+}

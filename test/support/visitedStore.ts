@@ -1,0 +1,249 @@
+import type { SenderConfig } from '../../src/delivery/senderConfig.ts';
+import type { Confirmation } from '../../src/progress/filterRows.ts';
+import type { Lease, Release } from '../../src/progress/lease.ts';
+import type { Progress } from '../../src/progress/progress.ts';
+import type { AttemptRow, Committed, SenderOutcomes } from '../../src/progress/senderOutcomes.ts';
+import type { Filter } from '../../src/schema/consumer.ts';
+import type { StreamName } from '../../src/schema/stream.ts';
+import type { ToVisit, VisitStore } from '../../src/visits/visitStore.ts';
+
+export const CONSUMER = 'consumer';
+
+/** What is stored of the one consumer. */
+export interface StoredVisit {
+  epoch: number;
+  /** Whether a sender has the lease. */
+  held: boolean;
+  position: number;
+  ahead: number[];
+  /** How the last sender released it; null: it has not. */
+  released: Release | null;
+  /** Positions of the successes of first attempts, in the order in which they were stored. */
+  successes: number[];
+  /** The attempts that are stored as rows. */
+  attempts: AttemptRow[];
+  config: SenderConfig;
+  confirmed: ToVisit['confirmed'];
+}
+
+/** The store of one consumer, in memory: what is asked of it waits while `hold` is in force. */
+export interface VisitedStore {
+  row: StoredVisit;
+  progress: Pick<Progress, 'commit' | 'release' | 'confirm'>;
+  visits: VisitStore;
+  /** What is asked for from now on waits for `letThrough`. */
+  hold(): void;
+  letThrough(): void;
+  /** How many commits and releases wait. */
+  readonly waiting: number;
+  /** Confirmations fail from now on, or no longer. */
+  refuseConfirmations(refuses: boolean): void;
+  /** Commits fail from now on, or no longer, for a reason that does not pass. */
+  refuseCommits(refuses: boolean): void;
+  /** Takes the cursor for its next sender. */
+  claim(): ToVisit;
+  /** Adds a version of the filter, as a command does. */
+  refilter(filter: Filter): void;
+  /** Adds a version of the target. */
+  retarget(): void;
+  /** A command waits for the sender to let go, or no longer. */
+  holdSender(isHeld: boolean): void;
+}
+
+export interface VisitedStoreOptions {
+  stream: StreamName;
+  ordering: SenderConfig['ordering'];
+  filter: Filter;
+  maxInFlight: number;
+  /** Called before outcomes of the sender in force are stored. */
+  storing: (outcomes: SenderOutcomes) => void;
+  /** Called when the sender in force confirms. */
+  confirming: (taken: Confirmation) => void;
+}
+
+export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
+  const row = firstRow(options);
+  const waiting: (() => void)[] = [];
+  let holds = false;
+  let refusesConfirmations = false;
+  let refusesCommits = false;
+
+  /** Resolves at once, or when it is let through. */
+  function turn(): Promise<void> {
+    if (!holds) return Promise.resolve();
+    return new Promise((resolve) => {
+      waiting.push(resolve);
+    });
+  }
+
+  async function commit(rows: SenderOutcomes[]): Promise<Map<string, Committed>> {
+    await turn();
+    if (refusesCommits) throw new Error('value out of range');
+    const answer = new Map<string, Committed>();
+    for (const outcomes of rows) {
+      if (outcomes.epoch !== row.epoch) continue;
+      options.storing(outcomes);
+      row.position = outcomes.position;
+      row.ahead = outcomes.ahead;
+      row.successes.push(...outcomes.batch.positions);
+      row.attempts.push(...outcomes.attempts);
+      const { version, target } = row.config;
+      answer.set(outcomes.consumerId, { version, targetVersion: target.version });
+    }
+    return answer;
+  }
+
+  async function release(released: Release[]): Promise<boolean[]> {
+    await turn();
+    return released.map((one) => {
+      if (one.epoch !== row.epoch) return false;
+      row.held = false;
+      row.released = one;
+      return true;
+    });
+  }
+
+  async function confirm(taken: Confirmation[]): Promise<void> {
+    await turn();
+    if (refusesConfirmations) throw new Error('not now');
+    for (const one of taken) {
+      if (one.epoch !== row.epoch) continue;
+      options.confirming(one);
+      const { version, target, filterVersion, filterFrom } = one;
+      row.confirmed = { version, targetId: target.id, targetVersion: target.version };
+      const filters = row.config.filters.map((known) =>
+        known.filterFrom === null && known.version <= filterVersion
+          ? { ...known, filterFrom }
+          : known,
+      );
+      row.config = { ...row.config, filters };
+    }
+  }
+
+  return {
+    row,
+    progress: {
+      commit,
+      release: async (one) => (await release([one]))[0] === true,
+      confirm: (one) => confirm([one]),
+    },
+    visits: {
+      claim: () => Promise.reject(new Error('claims are made by hand')),
+      release,
+      confirm,
+    },
+    hold: () => {
+      holds = true;
+    },
+    letThrough: () => {
+      holds = false;
+      for (const resolve of waiting.splice(0)) resolve();
+    },
+    get waiting() {
+      return waiting.length;
+    },
+    refuseConfirmations: (refuses) => {
+      refusesConfirmations = refuses;
+    },
+    refuseCommits: (refuses) => {
+      refusesCommits = refuses;
+    },
+    claim: () => {
+      Object.assign(row, { epoch: row.epoch + 1, held: true, released: null });
+      return {
+        consumerId: CONSUMER,
+        lease: leaseOf(row),
+        confirmed: row.confirmed,
+        config: row.config,
+        failedAttempts: failedAttemptsOf(row),
+      };
+    },
+    refilter: (filter) => {
+      const { version, filterVersion, filters } = row.config;
+      const next = filterVersion + 1;
+      row.config = {
+        ...row.config,
+        version: version + 1,
+        filterVersion: next,
+        filters: [...filters, { version: next, filterFrom: null, filter }],
+      };
+    },
+    holdSender: (isHeld) => {
+      const { version } = row.config;
+      row.config = { ...row.config, held: isHeld, version: version + 1 };
+    },
+    retarget: () => {
+      const { target } = row.config;
+      row.config = { ...row.config, target: { ...target, version: target.version + 1 } };
+    },
+  };
+}
+
+function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions): StoredVisit {
+  const target = {
+    id: 'target',
+    version: 1,
+    baseUrl: 'http://endpoint.test/hook',
+    headers: {},
+    hidden: [],
+    oauth: null,
+    ca: null,
+    secrets: [],
+    previousUntil: null,
+    timeoutMs: 15_000,
+    maxInFlight,
+    rateLimit: null,
+  };
+  return {
+    epoch: 0,
+    held: false,
+    position: 0,
+    ahead: [],
+    released: null,
+    successes: [],
+    attempts: [],
+    config: {
+      consumerId: CONSUMER,
+      stream,
+      path: '',
+      ordering,
+      status: 'active',
+      held: false,
+      deleted: false,
+      version: 1,
+      filterVersion: 1,
+      filters: [{ version: 1, filterFrom: 0, filter }],
+      target,
+      parkedVersion: 0,
+      clock: { ms: 0, since: null },
+    },
+    confirmed: { version: 1, targetId: target.id, targetVersion: 1 },
+  };
+}
+
+function leaseOf({ epoch, position, ahead, config }: StoredVisit): Lease {
+  return {
+    epoch,
+    waitMs: 0,
+    position,
+    ahead,
+    head: null,
+    attempt: 0,
+    tries: 0,
+    scheduleFrom: null,
+    scheduleAgainFrom: null,
+    lastFailure: null,
+    flow: null,
+    ramp: false,
+    sendFrom: 0,
+    parked: false,
+    parkedTotal: 0,
+    faulted: null,
+    target: { id: config.target.id, version: config.target.version },
+  };
+}
+
+function failedAttemptsOf({ attempts, position }: StoredVisit): Map<number, number> {
+  const failed = attempts.filter((one) => one.position > position);
+  return new Map(failed.map((one) => [one.position, one.attempt]));
+}

@@ -1,0 +1,271 @@
+import { afterEach, expect, test } from 'vitest';
+
+import type { Outcome } from '../../src/rules/outcome.ts';
+import { UNAVAILABLE } from '../support/heldEndpoint.ts';
+import { COMMITTED_MS, LEASE_MS, LINGER_MS, OF_A } from '../support/quietHost.ts';
+import { createQuietVisit } from '../support/quietVisit.ts';
+
+const REFUSED: Outcome = { ...UNAVAILABLE, status: 400, code: 'HTTP_4XX' } as Outcome;
+const ALL = { requests: 100, bytes: 64 * 1024 * 1024 };
+
+const visit = createQuietVisit();
+const { open, positions, answer, answerAll } = visit;
+afterEach(visit.end);
+
+test('entries are sent one at a time and in order, and stored; after a while without one it lets go', async () => {
+  const { store, handedOver } = await open();
+  visit.host.arrive({}, { sync: 'b' }, {});
+  expect(positions()).toEqual([1]);
+  answer();
+  expect(visit.host.requests).toMatchObject([{ position: 3, attempt: 1 }]);
+  answer();
+  await visit.host.pass(COMMITTED_MS);
+  expect(store.row).toMatchObject({ position: 3, successes: [1, 3], attempts: [], held: true });
+  await visit.host.pass(LINGER_MS + 100);
+  expect(store.row).toMatchObject({ held: false, released: { idle: true, head: null } });
+  expect(store.row.released?.wants).toBeUndefined();
+  expect(handedOver).toEqual([]);
+});
+
+test('the failure of its request is the first attempt of the drain that takes over: it is stored once, and not made twice', async () => {
+  const { store, model, handedOver } = await open();
+  visit.host.arrive({}, {});
+  answer(UNAVAILABLE);
+  await visit.host.pass(2 * COMMITTED_MS);
+  expect(model.sent).toEqual([1]);
+  expect(store.row).toMatchObject({ position: 0, successes: [], held: false });
+  expect(store.row.attempts).toMatchObject([{ position: 1, attempt: 1, outcome: 'failed' }]);
+  expect(store.row.released).toMatchObject({ wants: 'drain', head: { position: 1, attempt: 1 } });
+  expect(handedOver).toEqual([1]);
+});
+
+test('a message that its endpoint refuses is tried again by the drain, as the second attempt', async () => {
+  const { store, model } = await open();
+  visit.host.arrive({});
+  answer(REFUSED);
+  await visit.host.pass(500);
+  expect(visit.host.requests).toMatchObject([{ position: 1, attempt: 2 }]);
+  answer();
+  await visit.host.pass(COMMITTED_MS);
+  expect(store.row).toMatchObject({ position: 1, successes: [] });
+  expect(store.row.attempts).toMatchObject([
+    { attempt: 1, outcome: 'failed', status: 400 },
+    { attempt: 2, outcome: 'delivered', status: 204 },
+  ]);
+  expect(model.sent).toEqual([1, 1]);
+});
+
+test('an edit is taken while a request is under way, which goes on and is stored once', async () => {
+  const { store, model } = await open();
+  visit.host.arrive({ collection: 'm:y' });
+  store.refilter({ ...OF_A, collections: ['m:x'] });
+  visit.host.notify();
+  await visit.host.pass(2 * COMMITTED_MS);
+  expect(store.row.confirmed.version).toBe(2);
+  expect(store.row.config.filters.at(-1)?.filterFrom).toBe(1);
+  visit.host.arrive({ collection: 'm:y' }, {});
+  expect(positions()).toEqual([1]);
+  await answerAll();
+  expect(store.row.successes).toEqual([1, 3]);
+  expect(model.sent).toEqual([1, 3]);
+});
+
+test('an edit that a commit sees when nothing is under way is taken as well', async () => {
+  const { store } = await open();
+  store.refilter({ ...OF_A, syncs: ['a', 'b'] });
+  visit.host.notify();
+  await visit.host.pass(2 * COMMITTED_MS);
+  expect(store.row.confirmed.version).toBe(2);
+  visit.host.arrive({ sync: 'b' });
+  expect(positions()).toEqual([1]);
+  await answerAll();
+});
+
+test.each([
+  ['record', 10],
+  ['stream', 1],
+  ['none', 10],
+] as const)(
+  'more than 16 entries are a drain’s, which keeps the order: %s',
+  async (ordering, count) => {
+    const { model } = await open({ ordering, requests: 1_000 });
+    visit.host.arrive({});
+    visit.host.arrive(...Array.from({ length: 20 }, () => ({})));
+    await visit.host.pass(0);
+    expect(visit.host.requests).toHaveLength(count);
+    await answerAll();
+    expect(model.sent).toHaveLength(21);
+  },
+);
+
+test('16 entries are sent without a drain', async () => {
+  await open();
+  visit.host.arrive(...Array.from({ length: 16 }, () => ({})));
+  for (let position = 1; position <= 16; position += 1) {
+    await visit.host.pass(0);
+    expect(positions()).toEqual([position]);
+    answer();
+  }
+  await answerAll();
+});
+
+test('what is no longer in memory is read by a drain', async () => {
+  const { model } = await open();
+  visit.host.append({}, {}, {});
+  visit.host.forget();
+  await visit.host.pass(COMMITTED_MS);
+  expect(positions()).toEqual([1, 2, 3]);
+  await answerAll();
+  expect(model.sent).toEqual([1, 2, 3]);
+});
+
+test('what comes while a hand-over waits for what has settled is not passed over', async () => {
+  const { store } = await open();
+  visit.host.arrive({});
+  answer();
+  store.hold();
+  await visit.host.pass(COMMITTED_MS); // the commit is under way
+  visit.host.arrive({});
+  answer(UNAVAILABLE);
+  visit.host.arrive({}, { sync: 'b' });
+  await visit.host.pass(COMMITTED_MS);
+  expect(visit.host.requests).toEqual([]);
+  store.letThrough();
+  await visit.host.pass(4 * COMMITTED_MS);
+  expect(store.row).toMatchObject({ position: 1, released: { head: { position: 2 } } });
+  await visit.host.begin();
+  await answerAll();
+});
+
+test('what comes while a release waits for what has settled is not passed over', async () => {
+  const { store } = await open();
+  visit.host.arrive({});
+  answer();
+  store.hold();
+  visit.host.visits.endQuietest(1);
+  await visit.host.pass(0);
+  visit.host.arrive({ sync: 'b' }, {});
+  store.letThrough();
+  await visit.host.pass(COMMITTED_MS);
+  expect(store.row).toMatchObject({ held: false, released: { idle: true } });
+  expect(store.row.position).toBeLessThan(3);
+  await visit.host.begin();
+  await answerAll();
+});
+
+test('what the tail passes without a call is stored as passed, and nothing that it calls for is', async () => {
+  const { store } = await open();
+  visit.host.arrive({});
+  answer();
+  visit.host.arrive({ sync: 'b' }, { sync: 'b' });
+  await visit.host.pass(COMMITTED_MS);
+  expect(store.row.position).toBe(3);
+  visit.host.arrive({ sync: 'b' });
+  visit.host.arrive({});
+  visit.host.arrive({ sync: 'b' });
+  visit.host.notify();
+  await visit.host.pass(COMMITTED_MS);
+  expect(store.row.position).toBe(4);
+  await answerAll();
+});
+
+test('a version that is superseded before its turn is not sent', async () => {
+  const { store, model } = await open({ stream: 'records' });
+  visit.host.arrive({ record: 'x' }, { record: 'y' });
+  visit.host.arrive({ record: 'y' });
+  answer();
+  expect(positions()).toEqual([3]);
+  await answerAll();
+  expect(model.sent).toEqual([1, 3]);
+  expect(store.row.successes).toEqual([1, 3]);
+});
+
+test('a drain that takes over sends no newer version of a record while a request of the older one is under way', async () => {
+  const { store, model } = await open({ stream: 'records' });
+  visit.host.arrive({ record: 'x' });
+  visit.host.arrive({ record: 'x' }, ...Array.from({ length: 17 }, () => ({})));
+  await visit.host.pass(COMMITTED_MS);
+  expect(positions()).toEqual([1]);
+  answer();
+  await visit.host.pass(0);
+  expect(positions()).toContain(2);
+  await answerAll();
+  expect(store.row.position).toBe(19);
+  expect(model.sent.filter((position) => position <= 2)).toEqual([1, 2]);
+});
+
+test('while a request of a superseded version is under way, the lease is kept', async () => {
+  const { store } = await open({ stream: 'records' });
+  visit.host.arrive({ record: 'x' });
+  visit.host.arrive({ record: 'x' });
+  store.retarget();
+  visit.host.notify();
+  await visit.host.pass(2 * COMMITTED_MS);
+  const closed = visit.host.close();
+  await visit.host.pass(500);
+  expect(store.row.held).toBe(true);
+  expect(positions()).toEqual([1]);
+  answer();
+  await visit.host.pass(COMMITTED_MS);
+  answer(); // what was to be sent by then has been sent
+  await visit.host.pass(2 * COMMITTED_MS);
+  await closed;
+  expect(store.row.held).toBe(false);
+});
+
+test.each(['requests', 'bytes'] as const)(
+  'without room in the budget of %s an entry waits until there is some',
+  async (of) => {
+    const { budget } = await open();
+    budget[of].take(ALL[of]);
+    visit.host.arrive({});
+    await visit.host.pass(200);
+    expect(positions()).toEqual([]);
+    budget[of].take(-ALL[of]);
+    expect(positions()).toEqual([1]);
+    await answerAll();
+  },
+);
+
+test.each(['requests', 'bytes'] as const)(
+  'room in the budget of %s is noticed, though another is told of it first',
+  async (of) => {
+    const { budget } = await open();
+    budget[of].take(ALL[of]);
+    budget[of].wait(() => undefined);
+    visit.host.arrive({});
+    budget[of].take(-ALL[of]);
+    await visit.host.pass(200);
+    expect(positions()).toEqual([1]);
+    await answerAll();
+  },
+);
+
+test('a configuration that can’t be confirmed is confirmed by a drain, and entries are sent meanwhile', async () => {
+  const { store, model, begin } = await open({ claimed: false });
+  store.retarget();
+  store.refuseConfirmations(true);
+  await begin();
+  visit.host.arrive({});
+  expect(positions()).toEqual([1]);
+  await visit.host.pass(LEASE_MS);
+  expect(store.row.confirmed.targetVersion).toBe(1);
+  store.refuseConfirmations(false);
+  await visit.host.pass(LEASE_MS);
+  expect(store.row.confirmed.targetVersion).toBe(2);
+  expect(positions()).toEqual([1]);
+  await answerAll();
+  expect(model.sent).toEqual([1]);
+});
+
+test.each(['record', 'stream', 'none'] as const)(
+  'while the endpoint is slow, what comes waits its turn: %s',
+  async (ordering) => {
+    const { model } = await open({ ordering });
+    for (let count = 0; count < 6; count += 1) visit.host.arrive({ record: 'x' }, { sync: 'b' });
+    await visit.host.pass(3_000);
+    expect(positions()).toEqual([1]);
+    await answerAll();
+    expect(model.sent).toEqual([1, 3, 5, 7, 9, 11]);
+  },
+);
