@@ -11,3 +11,21 @@ export interface Outgoing extends Slot<Entry> {
   /** The parked entry that it is a retry of; null for an entry of the sliding window. */
   parked: ParkedEntry | null;
 }
+
+/** The first attempt at an entry that is in no sliding window. */
+export function firstAttempt(entry: Entry): Outgoing {
+  const { position, messageId, body } = entry;
+  return {
+    position,
+    entry,
+    settled: false,
+    closed: false,
+    sent: true,
+    next: null,
+    lane: '',
+    messageId,
+    body,
+    attempt: 1,
+    parked: null,
+  };
+}

@@ -33,7 +33,7 @@ const TIME_BUDGET_MS = 3_600_000;
 /** How long a quiet consumer is visited after its last entry; much longer, and its lease is renewed for nothing. */
 const LINGER_MS = 20_000;
 const VISIT_POLL_MS = 500;
-const MOST_VISITED = 10_000;
+const MOST_VISITED = 20_000;
 const MEMORY_BYTES = 256 * 1024 * 1024;
 /** The part of the memory that each of the two tails gets; the drains share the rest. */
 const TAIL_PART = 1 / 8;

@@ -4,14 +4,13 @@ import type { DrainEnd, EndReason } from '../delivery/ending.ts';
 import { createFilterStack, type FilterStack } from '../delivery/filterStack.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { WebhookSender } from '../egress/webhookSender.ts';
-import type { Outgoing } from '../failure/outgoing.ts';
+import { firstAttempt, type Outgoing } from '../failure/outgoing.ts';
 import { emptyBatch } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { Batch, Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
-import type { Entry } from '../streams/entry.ts';
 import { Inheritance } from './inheritance.ts';
 import { WaitingEntries } from './waitingEntries.ts';
 
@@ -214,7 +213,7 @@ export class QuietSender implements Drain, Committing {
         return;
       } else {
         budget.requests.take(1);
-        this.#slot = slotOf(entry);
+        this.#slot = firstAttempt(entry);
         this.#sender.send(this.#slot, 1);
       }
     }
@@ -384,21 +383,4 @@ export class QuietSender implements Drain, Committing {
     this.#waiting.letGo();
     if (this.#slot !== null) this.#context.budget.requests.take(-1);
   }
-}
-
-function slotOf(entry: Entry): Outgoing {
-  const { position, messageId, body } = entry;
-  return {
-    position,
-    entry,
-    settled: false,
-    closed: false,
-    sent: true,
-    next: null,
-    lane: '',
-    messageId,
-    body,
-    attempt: 1,
-    parked: null,
-  };
 }

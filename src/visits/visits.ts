@@ -44,6 +44,7 @@ export function createVisits(options: VisitsOptions): Visits {
   const { store, log } = options;
   const visiting = createVisiting();
   const leavers = new Set<string>(); // the keys of visits whose consumers are busy
+  const goesOn = new Set<string>(); // the keys of visits with which the next lane goes on
   const ends = new Set<Promise<void>>();
   let handedOver = 0;
   let closing = false;
@@ -96,7 +97,8 @@ export function createVisits(options: VisitsOptions): Visits {
   /** Hints what follows when a visit has ended; what is stored is the truth. */
   function after(one: ToVisit, { reason, position, parkedDueAt }: DrainEnd): void {
     const isOver = reason === 'fenced' || (reason === 'idle' && parkedDueAt === null);
-    if (isOver || (reason === 'yielded' && !leavers.has(keyOf(one)))) return;
+    if (isOver || goesOn.has(keyOf(one))) return;
+    if (reason === 'yielded' && !leavers.has(keyOf(one))) return;
     handedOver += 1;
     options.handOver(one.consumerId, position + 1, whyAfter(reason));
   }
@@ -115,9 +117,10 @@ export function createVisits(options: VisitsOptions): Visits {
   function wantsOf(released: Release): Pick<Release, 'wants'> {
     const { idle, head, parked = false, wants } = released;
     if (wants !== undefined || (idle && !parked)) return {};
-    const isLeaver = leavers.has(`${released.consumerId}/${released.epoch}`);
-    const goesOn = closing && (head === null || head === 'keep') && !isLeaver && !parked;
-    return { wants: goesOn ? 'visit' : 'drain' };
+    const key = `${released.consumerId}/${released.epoch}`;
+    const stays = closing && (head === null || head === 'keep') && !leavers.has(key) && !parked;
+    if (stays) goesOn.add(key);
+    return { wants: stays ? 'visit' : 'drain' };
   }
 
   function tick(): void {

@@ -2,6 +2,7 @@ import pino from 'pino';
 import { vi } from 'vitest';
 
 import type { DrainContext } from '../../src/delivery/drainContext.ts';
+import { createRecoveries } from '../../src/delivery/recoveries.ts';
 import { createBudget, type Budget } from '../../src/flow/budget.ts';
 import { createCommitter } from '../../src/progress/committer.ts';
 import type { ParkedStore } from '../../src/progress/parkedRows.ts';
@@ -205,7 +206,9 @@ function openLaneOf(parts: {
     openSender: (_config, ended, startBy) => endpoint.open(ended, startBy),
     now: Date.now,
     idleAfterMs: LINGER_MS,
+    recoveries: createRecoveries(),
     retryWindowMs: 86_400_000,
+    ownRetriesMs: 0, // what fails is handed over at once
     timeBudgetMs: Infinity,
     log,
   };

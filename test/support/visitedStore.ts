@@ -1,6 +1,6 @@
 import type { SenderConfig } from '../../src/delivery/senderConfig.ts';
 import type { Confirmation } from '../../src/progress/filterRows.ts';
-import type { Lease, Release } from '../../src/progress/lease.ts';
+import type { Lease, StoredHead, Release } from '../../src/progress/lease.ts';
 import type { Progress } from '../../src/progress/progress.ts';
 import type { AttemptRow, Committed, SenderOutcomes } from '../../src/progress/senderOutcomes.ts';
 import type { Filter } from '../../src/schema/consumer.ts';
@@ -16,6 +16,8 @@ export interface StoredVisit {
   held: boolean;
   position: number;
   ahead: number[];
+  /** The failing entry. */
+  head: StoredHead | null;
   /** How the last sender released it; null: it has not. */
   released: Release | null;
   /** Positions of the successes of first attempts, in the order in which they were stored. */
@@ -87,6 +89,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
       row.ahead = outcomes.ahead;
       row.successes.push(...outcomes.batch.positions);
       row.attempts.push(...outcomes.attempts);
+      if (outcomes.head !== undefined) row.head = outcomes.head;
       const { version, target } = row.config;
       answer.set(outcomes.consumerId, { version, targetVersion: target.version });
     }
@@ -99,6 +102,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
       if (one.epoch !== row.epoch) return false;
       row.held = false;
       row.released = one;
+      if (one.head !== 'keep') row.head = one.head;
       return true;
     });
   }
@@ -156,6 +160,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
         confirmed: row.confirmed,
         config: row.config,
         failedAttempts: failedAttemptsOf(row),
+        waitedMs: null,
       };
     },
     refilter: (filter) => {
@@ -199,6 +204,7 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
     held: false,
     position: 0,
     ahead: [],
+    head: null,
     released: null,
     successes: [],
     attempts: [],
@@ -215,6 +221,7 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
       filters: [{ version: 1, filterFrom: 0, filter }],
       target,
       parkedVersion: 0,
+      retried: 0,
       clock: { ms: 0, since: null },
     },
     confirmed: { version: 1, targetId: target.id, targetVersion: 1 },
@@ -230,6 +237,8 @@ function leaseOf({ epoch, position, ahead, config }: StoredVisit): Lease {
     head: null,
     attempt: 0,
     tries: 0,
+    nextAttemptAt: null,
+    askedUntil: null,
     scheduleFrom: null,
     scheduleAgainFrom: null,
     lastFailure: null,

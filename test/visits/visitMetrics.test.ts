@@ -40,7 +40,7 @@ async function quiet(world: World, target: string, sync: string): Promise<string
 
 test('lanes, visits, their waits, and consumers that are handed over are counted by reason', async () => {
   const { visitCounts, read } = openMetrics(2);
-  await using world = await openWorld({ visitLanes: 2, visitCounts });
+  await using world = await openWorld({ visitLanes: 2, visitRetriesMs: 0, visitCounts });
   await using receiver = await openReceiver((one, response) => {
     response.writeHead(one.path.endsWith('/down') ? 503 : 204).end();
   });
@@ -62,7 +62,7 @@ test('lanes, visits, their waits, and consumers that are handed over are counted
   const failing = await quiet(world, down, 'failing');
   await world.append.events(someEvents(1, { syncId: 'failing' }));
   await world.becomes(failing, 'blocked');
-  expect(await read('millrace_visit_handovers_total blocked')).toBe(1);
+  await until(async () => (await read('millrace_visit_handovers_total blocked')) === 1);
 
   await quiet(world, target, 'busy');
   await world.append.events(someEvents(3_000, { syncId: 'busy', records: 50 }));
