@@ -47,6 +47,13 @@ export interface CommitterOptions {
   log: Logger;
 }
 
+/** How often leases are looked at, in each lease's time. */
+const RENEWALS = 32;
+/** A lease of which this part is over is renewed in any case. */
+const LATEST = 0.6;
+/** So many leases may be renewed at the same time without holding up what is to be stored. */
+const FEW = 200;
+
 /**
  * Creates a committer. It stores the outcomes of all marked drains in one statement, every
  * `intervalMs` while there are any. While Postgres is away, it keeps what it has taken and tries
@@ -60,11 +67,20 @@ export function createCommitter(options: CommitterOptions): Committer {
   let running: Promise<void> | null = null;
   const outcomeStore = createOutcomeStore<Committing>({ progress, leaseMs, stored, log });
 
-  const renewal = setInterval(() => {
-    const due = performance.now() - leaseMs / 2;
-    for (const [one, renewedAt] of joined) if (renewedAt < due) dirty.add(one);
+  const renewal = setInterval(renew, leaseMs / RENEWALS);
+
+  /** Leases that are half over are renewed, those that began together not all at once unless they have to be. */
+  function renew(): void {
+    const now = performance.now();
+    let some = Math.max(FEW, joined.size / 4);
+    for (const [one, renewedAt] of joined) {
+      const part = (now - renewedAt) / leaseMs;
+      if (part < 1 / 2 || (part < LATEST && some <= 0)) continue;
+      some -= 1;
+      dirty.add(one);
+    }
     if (dirty.size > 0) schedule();
-  }, leaseMs / 8);
+  }
 
   function schedule(): void {
     if (timer !== null || running !== null) return;

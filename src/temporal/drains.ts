@@ -31,7 +31,7 @@ const LEASE_MS = 8_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
 /** How long a quiet consumer is visited after its last entry; much longer, and its lease is renewed for nothing. */
-const LINGER_MS = 20_000;
+const LINGER_MS = 60_000;
 const VISIT_POLL_MS = 500;
 const MOST_VISITED = 20_000;
 const MEMORY_BYTES = 256 * 1024 * 1024;
