@@ -47,8 +47,8 @@ const TICK_MS = 50;
 
 /**
  * Opens a lane. It claims consumers that want an entry, and is their sender until they have been caught up
- * for a while. Each is sent to by the engine of a drain, with its lease, fence and promises. One that
- * stays busy, fails, or can't be sent to, goes to a drain of its own.
+ * for a while, with the lease, fence and promises of any sender. One that stays busy, fails for long, or can't
+ * be sent to, goes to a drain of its own.
  */
 export function openLane(options: LaneOptions): Lane {
   const { context, store, listener, holder, region, leaseMs, counts, log } = options;

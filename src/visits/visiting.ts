@@ -33,8 +33,8 @@ const LOOK_MS = 1_000;
 const TRIES_A_TICK = 100;
 
 /** Whether a drain sits out an outage, and the time of its next attempt has come. */
-function isDueAgain({ isFailing, restsUntil }: Drain): boolean {
-  return isFailing && Number.isFinite(restsUntil);
+function isDueAgain({ isFailing, restsUntil }: Drain, now: number): boolean {
+  return isFailing && Number.isFinite(restsUntil) && now >= restsUntil;
 }
 
 /** Creates an empty set. */
@@ -50,7 +50,7 @@ export function createVisiting(): Visiting {
     for (const key of awake) {
       const visit = visits.get(key);
       if (visit === undefined) continue; // it is added in a moment
-      if (isDueAgain(visit.drain) && tries-- <= 0) continue; // it has its turn in one of the next ticks
+      if (isDueAgain(visit.drain, now) && tries-- <= 0) continue; // it has its turn in one of the next ticks
       visit.drain.tick(now);
       if (staysBusy(visit, now)) busy.push(key);
       if (now < visit.drain.restsUntil) awake.delete(key);
