@@ -57,10 +57,7 @@ export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
       rows.push({ ...toAttempt(stream, ended), outcome: 'delivered', status });
       return;
     }
-    batch.positions.push(ended.position);
-    batch.startedAt.push(ended.startedAt);
-    batch.durationMs.push(ended.durationMs);
-    batch.status.push(status);
+    addSuccess(batch, ended.position, ended.startedAt, ended.durationMs, status);
   }
 
   function failingHead(
@@ -147,6 +144,20 @@ export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
     responseHead: null,
     nextAttemptAt: null,
   };
+}
+
+/** Adds the success of a first attempt, which started at `startedAt` (unix ms). */
+export function addSuccess(
+  batch: Batch,
+  position: number,
+  startedAt: number,
+  durationMs: number,
+  status: number,
+): void {
+  batch.positions.push(position);
+  batch.startedAt.push(startedAt);
+  batch.durationMs.push(durationMs);
+  batch.status.push(status);
 }
 
 /** A batch without attempts. */

@@ -46,6 +46,13 @@ function toTime(unixMs: number | null | undefined): string | null {
   return unixMs == null ? null : new Date(unixMs).toISOString();
 }
 
+/**
+ * Joins consumers `k` to cursors `c` by their keys. `offset 0` keeps the planner from beginning with all active
+ * consumers, which it would do until it knows how many there are.
+ */
+export const WITH_CONSUMERS =
+  'cross join lateral (select * from consumers where id = c.consumer_id offset 0) k';
+
 /** The columns of a cursor that the leader does not watch. */
 export const UNWATCHED =
   'indexed_epoch = null, wanted = null, wanted_at = null, wanted_version = null, needs_drain = false';

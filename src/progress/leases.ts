@@ -1,7 +1,14 @@
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
-import { HEAD_COLUMNS, headColumns, SET_HEAD, SLOWEST, UNWATCHED } from './cursors.ts';
+import {
+  HEAD_COLUMNS,
+  headColumns,
+  SET_HEAD,
+  SLOWEST,
+  UNWATCHED,
+  WITH_CONSUMERS,
+} from './cursors.ts';
 import type { Lease, Release } from './lease.ts';
 
 /** The row of a cursor that has just been taken. */
@@ -116,9 +123,7 @@ const LOST = 'c.visited and c.lease_until < clock_timestamp()';
 function claimText(which: string, order: string): string {
   return `
     with old as (
-      select c.* from cursors c
-       -- by key, so that the planner does not begin with all active consumers
-       cross join lateral (select * from consumers where id = c.consumer_id offset 0) k
+      select c.* from cursors c ${WITH_CONSUMERS}
        where ${which}
          and k.status = 'active' and k.deleted_at is null and not k.held and k.region = $3
        order by ${order} limit $4

@@ -41,7 +41,10 @@ export function createProgress(db: Pick<Db, 'query' | 'pipe'>): Progress {
     release: async (released) => (await release(db.pipe, [released])).has(released.consumerId),
     amendFailure: (amended) => amendFailure(db.pipe, amended),
     versions: (consumerId) => versions(db.pipe, consumerId),
-    failedAttempts: (consumerId, position) => failedAttempts(db.pipe, consumerId, position),
+    failedAttempts: async (consumerId, position) => {
+      const found = await failedAttemptsOf(db.pipe, [consumerId], [position]);
+      return found.get(consumerId) ?? new Map<number, number>();
+    },
   };
 }
 
@@ -57,7 +60,7 @@ async function versions(sql: Sql, consumerId: string): Promise<Versions | null> 
   return rows[0] ?? null;
 }
 
-/** The same for many consumers, each above its own position. */
+/** By consumer: the number of the last stored attempt at each entry above its own position that has attempt rows. */
 export async function failedAttemptsOf(
   sql: Sql,
   consumerIds: readonly string[],
@@ -78,20 +81,4 @@ export async function failedAttemptsOf(
     all.set(id, known.set(position, attempt));
   }
   return all;
-}
-
-async function failedAttempts(
-  sql: Sql,
-  consumerId: string,
-  position: number,
-): Promise<Map<number, number>> {
-  const { rows } = await sql.query<{ position: number; attempt: number }>({
-    name: 'failed attempts',
-    text: `
-      select position, max(attempt)::int as attempt from attempts
-       where consumer_id = $1 and position > $2
-       group by position`,
-    values: [consumerId, position],
-  });
-  return new Map(rows.map((row) => [row.position, row.attempt]));
 }

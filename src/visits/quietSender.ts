@@ -5,7 +5,7 @@ import { createFilterStack, type FilterStack } from '../delivery/filterStack.ts'
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { WebhookSender } from '../egress/webhookSender.ts';
 import { firstAttempt, type Outgoing } from '../failure/outgoing.ts';
-import { emptyBatch } from '../progress/attemptLog.ts';
+import { addSuccess, emptyBatch } from '../progress/attemptLog.ts';
 import type { Committing } from '../progress/committer.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { Progress } from '../progress/progress.ts';
@@ -239,11 +239,7 @@ export class QuietSender implements Drain, Committing {
     this.#slot = null;
     this.#inheritance?.isSettled();
     if (this.#successes === NOTHING) this.#successes = emptyBatch();
-    const { positions, startedAt, durationMs, status } = this.#successes;
-    positions.push(slot.position);
-    startedAt.push(at);
-    durationMs.push(ms);
-    status.push(outcome.status);
+    addSuccess(this.#successes, slot.position, at, ms, outcome.status);
     this.#waiting.settle();
     this.#settledCount += 1;
     this.#context.committer.mark(this);

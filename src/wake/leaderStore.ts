@@ -6,6 +6,7 @@ import {
   setWanted,
   unwatchAll,
   watch,
+  WITH_CONSUMERS,
   type Matched,
   type WantedOf,
 } from '../progress/cursors.ts';
@@ -129,12 +130,6 @@ async function position(sql: Sql, stream: StreamName): Promise<number> {
   return rows[0]?.position ?? 0;
 }
 
-/**
- * Joins consumers by their keys. `offset 0` keeps the planner from beginning with all active consumers, which
- * it would do until it knows how many there are.
- */
-const WITH_CONSUMERS = `
-          cross join lateral (select * from consumers where id = c.consumer_id offset 0) k`;
 const IS_ACTIVE = `k.status = 'active' and k.deleted_at is null`;
 
 async function unwatched(sql: Sql, limit: number): Promise<Idle[]> {

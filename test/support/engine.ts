@@ -14,6 +14,7 @@ import { createTargets } from '../../src/targets/targets.ts';
 import { consumer } from '../../src/workflows/consumer.ts';
 import { createActivityHost, type ActivityWatcher } from './activityHost.ts';
 import { createDatabase } from './database.ts';
+import { FAKED } from './faked.ts';
 import { counted, createBusy, type Busy } from './gate.ts';
 import { createHints } from './hints.ts';
 import { WINDOW_MS } from './process.ts';
@@ -21,14 +22,6 @@ import * as temporal from './temporal.ts';
 
 /** Steps in a moment of ours. */
 const MANY = 5_000;
-const FAKED = [
-  'setTimeout',
-  'clearTimeout',
-  'setInterval',
-  'clearInterval',
-  'Date',
-  'performance',
-] as const;
 
 /** Who watches one life; what returns a promise is waited for. */
 export interface Watcher extends ActivityWatcher {

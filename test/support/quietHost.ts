@@ -11,6 +11,7 @@ import type { Filter, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import type { Pages } from '../../src/streams/pages.ts';
 import { createVisits, type Visits } from '../../src/visits/visits.ts';
+import { FAKED } from './faked.ts';
 import { createHeldEndpoint, type HeldEndpoint, type HeldRequest } from './heldEndpoint.ts';
 import { createHeldTail, pagesOf, type HeldTail } from './heldTail.ts';
 import { createVisitedModel, type Arriving, type VisitedModel } from './visitedModel.ts';
@@ -23,14 +24,6 @@ export const LINGER_MS = 20_000;
 const COMMIT_MS = 25;
 const TICK_MS = 50;
 const REQUEST_MS = 60_000;
-const FAKED = [
-  'setTimeout',
-  'clearTimeout',
-  'setInterval',
-  'clearInterval',
-  'Date',
-  'performance',
-] as const;
 
 /** A lane that visits one consumer, by hand: its tail, endpoint, store and clock move as the test says. */
 export interface QuietHost extends Disposable {

@@ -2,27 +2,15 @@ import { expect, test } from 'vitest';
 
 import type { ConsumerSnapshot } from '../../src/consumers/consumerSnapshot.ts';
 import { details, type Beside } from '../../src/workflows/details.ts';
+import { ACTIVE } from '../support/snapshot.ts';
 
 const SNAPSHOT: ConsumerSnapshot = {
-  stream: 'events',
-  status: 'active',
-  statusReason: null,
-  version: 1,
-  filterVersion: 1,
+  ...ACTIVE,
   name: 'orders',
   targetName: 'Receiver',
-  targetHost: 'example.com',
   path: '/hook',
   position: 3,
   lastPosition: 8,
-  idle: false,
-  failingSince: null,
-  nextAttemptAt: null,
-  attempt: 0,
-  lastFailure: null,
-  warned: false,
-  parkedDueAt: null,
-  deleted: false,
 };
 
 function linesOf(given: Partial<ConsumerSnapshot>, fault: string | null = null): string[] {

@@ -8,32 +8,12 @@ import {
   untilParked,
   untilWarning,
 } from '../../src/workflows/timing.ts';
+import { ACTIVE } from '../support/snapshot.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const NOW = Date.parse('2026-01-02T03:04:05.678Z');
 
-const ACTIVE: ConsumerSnapshot = {
-  stream: 'events',
-  status: 'active',
-  statusReason: null,
-  version: 1,
-  filterVersion: 1,
-  name: 'test',
-  targetName: 'receiver',
-  targetHost: 'example.com',
-  path: '/',
-  position: 5,
-  lastPosition: 9,
-  idle: false,
-  failingSince: null,
-  nextAttemptAt: null,
-  attempt: 0,
-  lastFailure: null,
-  warned: false,
-  parkedDueAt: null,
-  deleted: false,
-};
 const BLOCKED: ConsumerSnapshot = { ...ACTIVE, status: 'blocked', failingSince: at(-HOUR / 2) };
 
 /** RFC 3339, `ms` from now. */
