@@ -32,11 +32,13 @@ const { values: asked } = parseArgs({
   options: {
     consumers: { type: 'string', default: '10000' },
     lanes: { type: 'string', default: '1' },
+    linger: { type: 'string', default: '3600' }, // seconds
     rates: { type: 'string', default: '200,500' },
     profile: { type: 'string' },
   },
 });
 const MANY = Number(asked.consumers);
+const LINGER_S = Number(asked.linger);
 const CREATED_AT_ONCE = 16;
 const APPENDED_AT_ONCE = 5_000;
 const IDLE_MS = 5_000;
@@ -71,8 +73,10 @@ await measured('idle', IDLE_MS / 1_000, () => wait(IDLE_MS));
 await storm('storm, no consumer is visited yet');
 await storm('storm, all are visited');
 await measured('all are visited, nothing comes', IDLE_MS / 1_000, () => wait(IDLE_MS));
-await until('all are let go of', ({ watched }) => watched >= MANY);
-await storm('storm, no consumer is visited any more');
+if (LINGER_S <= 60) {
+  await until('all are let go of', ({ watched }) => watched >= MANY);
+  await storm('storm, no consumer is visited any more');
+} else await storm('storm, all are visited, once more');
 for (const rate of asked.rates.split(',').map(Number)) await spread(rate);
 
 async function createAll(): Promise<void> {
@@ -95,6 +99,7 @@ function startLanes() {
     databaseUrl: postgres.url,
     key: key.toString('base64'),
     lanes: Number(asked.lanes),
+    lingerMs: LINGER_S * 1_000,
   };
   const profile =
     asked.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${asked.profile}`];

@@ -22,6 +22,8 @@ export interface LaneSettings {
   /** The key of the vault, base64. */
   key: string;
   lanes: number;
+  /** How long a consumer is visited after its last entry. */
+  lingerMs: number;
 }
 
 /** What it reports whenever it is asked by any message. */
@@ -39,7 +41,7 @@ export interface LaneReport {
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 const CONNECTIONS = { connections: 1_000, eager: 64 };
 
-const { databaseUrl: url, key, lanes } = settingsOf() as LaneSettings;
+const { databaseUrl: url, key, lanes, lingerMs } = settingsOf() as LaneSettings;
 const log = pino({ level: 'warn' }, pino.destination(2));
 const db = openDb({ url, onError: (error) => log.warn({ err: error }, 'Postgres') });
 const vault = createVault([{ id: 'bench', key: Buffer.from(key, 'base64') }]);
@@ -70,6 +72,7 @@ const drains = createDrains({
     },
   },
   idleAfterMs: 60_000,
+  lingerMs,
   now: Date.now,
   retryWindowMs: 86_400_000,
   slots: 200,

@@ -112,7 +112,7 @@ export function createCommandApplier(options: {
    */
   async function untilVisitEnds(consumerId: string): Promise<void> {
     const sender = await readSender(db, consumerId);
-    if (sender === null || !sender.visited || !sender.live) return;
+    if (sender === null || !sender.visited) return;
     await setHeld(db, consumerId, true);
     await untilReleased(db, consumerId);
   }

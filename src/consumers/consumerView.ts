@@ -2,6 +2,7 @@ import type { Sql } from '../db/db.ts';
 import { OVER_AT, type Aging } from '../retention/retentionText.ts';
 import { compile, filterOf } from '../rules/filter.ts';
 import { readHolder } from '../rules/laneHolder.ts';
+import { HELD_UNTIL, IS_HELD } from '../rules/leaseSql.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import { SHOWN_FAILING_SINCE, SHOWN_REASON, SHOWN_STATUS } from '../rules/statusSql.ts';
 import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
@@ -75,8 +76,8 @@ export function selectConsumers(rows: string): string {
            case when sf.consumer_id is not null then json_build_object(
              'code', sf.code, 'detail', sf.detail, 'since', sf.since,
              'next_try_at', sf.next_try_at) end as cannot_start,
-           case when c.lease_until > clock_timestamp() then json_build_object(
-             'holder', c.holder, 'visited', c.visited, 'lease_until', c.lease_until) end as sender
+           case when ${IS_HELD} then json_build_object(
+             'holder', c.holder, 'visited', c.visited, 'lease_until', ${HELD_UNTIL}) end as sender
       from page k
       join cursors c on c.consumer_id = k.id
       left join lateral ( -- the one in force: a sender may still go by an older one than the newest

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Db } from '../db/db.ts';
 import { takeForNobody } from '../progress/filterRows.ts';
+import { endLapsedLaneLeases } from '../progress/laneLeases.ts';
+import { IS_HELD } from '../rules/leaseSql.ts';
 import type { Row } from './lockedConsumer.ts';
 
 /** A sender that has found its consumer `blocked` starts its request within this time, ms, or looks again. */
@@ -10,10 +12,11 @@ export const SEND_WITHIN_MS = 250;
 /** Waits until the sender has released its lease, or its lease is over. */
 export async function untilReleased(db: Db, consumerId: string): Promise<void> {
   for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 100)) {
+    await endLapsedLaneLeases(db);
     const { rows } = await db.query<{ live: boolean }>({
       text: `
-        select holder is not null and lease_until > clock_timestamp() as live
-          from cursors where consumer_id = $1`,
+        select ${IS_HELD} as live
+          from cursors c where consumer_id = $1`,
       values: [consumerId],
     });
     if (rows[0]?.live !== true) return;
@@ -41,8 +44,8 @@ export async function untilInForce(
     const { rows } = await db.query<{ seen: boolean; live: boolean }>({
       text: `
         select seen_version >= $2 as seen,
-               holder is not null and lease_until > clock_timestamp() as live
-          from cursors where consumer_id = $1`,
+               ${IS_HELD} as live
+          from cursors c where consumer_id = $1`,
       values: [consumerId, version],
     });
     const state = rows[0];

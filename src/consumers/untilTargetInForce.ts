@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Sql } from '../db/db.ts';
 import { takeForNobody } from '../progress/filterRows.ts';
+import { IS_HELD } from '../rules/leaseSql.ts';
 import { Unavailable } from './commands.ts';
 import { SEND_WITHIN_MS } from './untilInForce.ts';
 
@@ -49,7 +50,7 @@ async function sendersOf(sql: Sql, targetId: string): Promise<Senders> {
              coalesce(bool_or(live and status = 'blocked'), false) as trying,
              coalesce(array_agg(id::text) filter (where not live), '{}') as lost
         from (
-          select k.id, k.status, c.lease_until > clock_timestamp() as live
+          select k.id, k.status, ${IS_HELD} as live
             from consumers k
             join cursors c on c.consumer_id = k.id and c.holder is not null
             join targets t on t.id = k.target_id

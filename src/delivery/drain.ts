@@ -37,7 +37,7 @@ export interface DrainOptions {
   context: DrainContext;
   config: SenderConfig;
   lease: Lease;
-  /** When the lease ends, monotonic ms. */
+  /** When the lease ends, monotonic ms, unless it is that of a lane. */
   leaseUntil: number;
   /** By position: how many attempts at entries above the position have failed. */
   failedAttempts: Map<number, number>;
@@ -59,9 +59,9 @@ export interface DrainOptions {
  */
 export function startDrain(options: DrainOptions): Drain {
   const { context, config, lease } = options;
-  const { committer, budget, log, pages, progress } = context;
-  let { leaseUntil } = options;
-  const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
+  const { committer, budget, log, pages, progress, laneLease } = context;
+  const ownLease = { until: options.leaseUntil };
+  const startBy = (): number => (laneLease ?? ownLease).until - LEASE_MARGIN_MS;
   const mark = (): void => committer.mark(handOver);
   const fail = (error: unknown): void => ending.fail(error);
   const guarded = createGuard(fail);
@@ -109,9 +109,7 @@ export function startDrain(options: DrainOptions): Drain {
     lease,
     outage,
     liveConfig,
-    renewed: (until) => {
-      leaseUntil = until;
-    },
+    renewed: (until) => Object.assign(ownLease, { until }),
     pump: dispatcher.pump,
     cut: senders.cut,
   });
@@ -128,7 +126,7 @@ export function startDrain(options: DrainOptions): Drain {
     stirred: options.stirred,
   });
   guarded(() => {
-    committer.join(handOver);
+    committer.join(handOver, { isOfLane: laneLease !== undefined });
     if (options.isFresh !== true) mark(); // renews the lease, part of which was spent waiting
     liveConfig.begin(options.isConfirmed === true);
     parked.keepOnly((entry) => filters.matches(entry));
@@ -179,6 +177,9 @@ export function startDrain(options: DrainOptions): Drain {
     },
     get settledCount() {
       return slidingWindow.settledCount;
+    },
+    get position() {
+      return slidingWindow.settled().position;
     },
   };
 }

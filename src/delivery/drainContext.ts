@@ -17,6 +17,12 @@ import type { DrainEnd } from './ending.ts';
 import type { Recoveries } from './recoveries.ts';
 import type { SenderConfig } from './senderConfig.ts';
 
+/** The lease of a lane of visits, for all consumers that it visits. */
+export interface LaneLease {
+  /** When it is over unless it is renewed, monotonic ms. */
+  readonly until: number;
+}
+
 /** What the drains of a process share. */
 export interface DrainContext {
   pages: Pages;
@@ -38,6 +44,8 @@ export interface DrainContext {
   retryWindowMs: number;
   /** How long after the first failure of its endpoint a drain makes the retries itself, ms. */
   ownRetriesMs: number;
+  /** The lease of the lane of visits whose consumers these are; without it, each drain has a lease of its own. */
+  laneLease?: LaneLease;
   /** A drain ends after this long, so that new code and a new run of the workflow get their turn. */
   timeBudgetMs: number;
   log: Logger;
@@ -59,6 +67,8 @@ export interface Drain {
   readonly isFailing: boolean;
   /** How many entries have settled. */
   readonly settledCount: number;
+  /** Everything at or below it has settled. */
+  readonly position: number;
 }
 
 /** What is counted of deliveries, for metrics. */

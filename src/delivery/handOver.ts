@@ -61,7 +61,7 @@ export function createHandOver(options: HandOverOptions): HandOver {
     consumerId,
     toStore,
     stored: (committed, until) => {
-      options.renewed(until);
+      if (until !== null) options.renewed(until);
       parked.committed();
       options.liveConfig.saw(committed);
       if (ending.reason === null) options.pump();

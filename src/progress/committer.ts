@@ -9,8 +9,8 @@ export interface Committing {
   readonly consumerId: string;
   /** Hands over what has happened since the last call; called only when that has been stored. */
   toStore(): SenderOutcomes;
-  /** Called once what was handed over is stored. The lease holds until `leaseUntil` (monotonic ms). */
-  stored(committed: Committed, leaseUntil: number): void;
+  /** Called once what was handed over is stored. Its own lease holds until `leaseUntil` (monotonic ms); null: it has none. */
+  stored(committed: Committed, leaseUntil: number | null): void;
   /** Called when a successor has the cursor: nothing that this sender does is stored any more. */
   fenced(): void;
   /** Called when this consumer's outcomes cannot be stored, for a reason that will not pass, or are given up. */
@@ -19,14 +19,16 @@ export interface Committing {
 
 /** Stores the outcomes of all drains of a process. */
 export interface Committer extends AsyncDisposable {
-  /** Keeps the lease of `one` renewed until `leave`. */
-  join(one: Committing): void;
+  /** Keeps the lease of `one` renewed until `leave`, and has its outcomes stored at least so often. */
+  join(one: Committing, how?: Joining): void;
   leave(one: Committing): void;
   /** Has the outcomes of `one` stored within the interval. */
   mark(one: Committing): void;
   /** Stores what there is without waiting; resolves when it is stored, or the sender is fenced or broken. */
   flush(one: Committing): Promise<void>;
-  /** Marks all drains, as the rows of any consumer may have changed; a commit returns their versions. */
+  /** Marks the drains of a consumer, whose row has changed; a commit returns its versions. */
+  markConsumer(consumerId: string): void;
+  /** Marks all drains, as the rows of any consumer may have changed. */
   markAll(): void;
   /** Ends the patience of a process that has to end: outcomes not stored by then (monotonic ms) are given up. */
   endBy(at: number): void;
@@ -36,6 +38,21 @@ export interface Committer extends AsyncDisposable {
   readonly unstored: Set<string>;
   /** False while Postgres is away: nothing may be sent whose outcome could not be stored. */
   readonly healthy: boolean;
+}
+
+/** How a sender joins. */
+export interface Joining {
+  /** Whether it goes by the lease of its lane, and has none of its own that is to be renewed. */
+  isOfLane?: boolean;
+  /** How often its cursor is stored even if it has nothing to store, ms; in the time of a lease unless given. */
+  everyMs?: number;
+}
+
+interface Joined {
+  isOfLane: boolean;
+  everyMs: number;
+  /** When it was last stored, monotonic ms. */
+  storedAt: number;
 }
 
 /** How often outcomes are stored, and where. */
@@ -61,7 +78,7 @@ const FEW = 200;
  */
 export function createCommitter(options: CommitterOptions): Committer {
   const { progress, leaseMs, log } = options;
-  const joined = new Map<Committing, number>(); // with the time when its lease was last renewed
+  const joined = new Map<Committing, Joined>();
   const dirty = new Set<Committing>();
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> | null = null;
@@ -73,8 +90,8 @@ export function createCommitter(options: CommitterOptions): Committer {
   function renew(): void {
     const now = performance.now();
     let some = Math.max(FEW, joined.size / 4);
-    for (const [one, renewedAt] of joined) {
-      const part = (now - renewedAt) / leaseMs;
+    for (const [one, { storedAt, everyMs }] of joined) {
+      const part = (now - storedAt) / everyMs;
       if (part < 1 / 2 || (part < LATEST && some <= 0)) continue;
       some -= 1;
       dirty.add(one);
@@ -118,11 +135,12 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   function stored(one: Committing, committed: Committed | undefined, sentAt: number): void {
+    const own = joined.get(one);
     if (committed === undefined) joined.delete(one);
-    else if (joined.has(one)) joined.set(one, sentAt);
+    else if (own !== undefined) own.storedAt = sentAt;
     try {
       if (committed === undefined) one.fenced();
-      else one.stored(committed, sentAt + leaseMs);
+      else one.stored(committed, own?.isOfLane === true ? null : sentAt + leaseMs);
     } catch (error) {
       one.broken(asError(error)); // the outcomes are stored, and those of the others as well
     }
@@ -137,7 +155,9 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   return {
-    join: (one) => void joined.set(one, performance.now()),
+    join: (one, { isOfLane = false, everyMs = leaseMs } = {}) => {
+      joined.set(one, { isOfLane, everyMs, storedAt: performance.now() });
+    },
     leave: (one) => void joined.delete(one),
     mark: (one) => {
       dirty.add(one);
@@ -149,6 +169,10 @@ export function createCommitter(options: CommitterOptions): Committer {
       return outcomeStore.endsAt;
     },
     unstored: outcomeStore.unstored,
+    markConsumer: (consumerId) => {
+      for (const one of joined.keys()) if (one.consumerId === consumerId) dirty.add(one);
+      if (dirty.size > 0) schedule();
+    },
     markAll: () => {
       for (const one of joined.keys()) dirty.add(one);
       schedule();

@@ -1,4 +1,5 @@
 import type { Query, Sql } from '../db/db.ts';
+import { IS_OF_LANE } from '../rules/leaseSql.ts';
 import type { Failure } from '../rules/outcome.ts';
 import type { StoredHead } from './lease.ts';
 
@@ -53,6 +54,21 @@ function toTime(unixMs: number | null | undefined): string | null {
 export const WITH_CONSUMERS =
   'cross join lateral (select * from consumers where id = c.consumer_id offset 0) k';
 
+/**
+ * The holders of cursors whose lanes no longer have a lease, for a statement `with recursive`. It goes from holder to
+ * holder by the index, as there are few of them and many cursors.
+ */
+export const LOST_LANES = `
+  holders as (
+    (select holder from cursors where visited order by holder limit 1)
+    union all
+    select (select c.holder from cursors c where c.visited and c.holder > h.holder order by c.holder limit 1)
+      from holders h where h.holder is not null
+  ), lost as (
+    select holder from holders h
+     where holder is not null and not exists (select from visit_lanes v where v.id = h.holder)
+  )`;
+
 /** The columns of a cursor that the leader does not watch. */
 export const UNWATCHED =
   'indexed_epoch = null, wanted = null, wanted_at = null, wanted_version = null, needs_drain = false';
@@ -83,14 +99,14 @@ export interface Moved {
 
 /**
  * The part of a commit that moves the cursors of the rows in `input` and renews their leases for $9
- * ms; it returns the consumers that are not fenced. An endpoint that is back gets one request first.
+ * ms, apart from those of lanes; it returns the consumers that are not fenced. An endpoint that is back gets one request first.
  */
 export function moveCursors({ parked, heads }: Moved): string {
   return `
     update cursors c
        set position    = i.position,
            ahead       = i.ahead::bigint[],
-           lease_until = clock_timestamp() + make_interval(secs => $9 / 1000.0)
+           lease_until = case when not c.visited then clock_timestamp() + make_interval(secs => $9 / 1000.0) end
            ${parked ? ', parked_total = c.parked_total + i.added' : ''}
            ${heads ? `, ramp = c.ramp or (r.keep is false and r.head is null), ${SET_HEAD}` : ''}
       from input i ${heads ? 'left join heads r using (consumer_id)' : ''}
@@ -111,11 +127,13 @@ export const TAKE_VERSIONS = `
  * Those that were visited are visited again.
  */
 export const END_EPOCH = `
-  update cursors set epoch = epoch + 1, holder = null, lease_until = null, visited = false,
+  update cursors c set epoch = epoch + 1, holder = null, lease_until = null, visited = false,
                      idle = idle or visited, wanted = case when visited then position + 1 else wanted end,
                      wanted_at = case when visited then clock_timestamp() else wanted_at end,
-                     paced_until = coalesce(lease_until + ${SLOWEST}, paced_until)
-   where consumer_id = any($1::uuid[]) and (holder is null or lease_until <= clock_timestamp())
+                     paced_until = case when visited then clock_timestamp() + ${SLOWEST}
+                                        else coalesce(lease_until + ${SLOWEST}, paced_until) end
+   where consumer_id = any($1::uuid[])
+     and (holder is null or lease_until <= clock_timestamp() or (visited and not (${IS_OF_LANE})))
   returning consumer_id, position, ahead`;
 
 /**
@@ -164,7 +182,8 @@ export async function seekCursor(sql: Sql, consumerId: string, position: number)
   await sql.query({
     text: `
       update cursors
-         set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, visited = false, ${UNWATCHED},
+         set position = $2, ahead = '{}', epoch = epoch + 1, idle = false, visited = false,
+             holder = case when not visited then holder end, ${UNWATCHED},
              ${NOTHING_FAILS}
        where consumer_id = $1`,
     values: [consumerId, position],

@@ -2,6 +2,7 @@ import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import type { Filter } from '../schema/consumer.ts';
 import { END_EPOCH, TAKE_VERSIONS } from './cursors.ts';
+import { endLapsedLaneLeases } from './laneLeases.ts';
 
 /** Which versions of its consumer's configuration a sender has taken. */
 export interface Confirmation {
@@ -103,6 +104,7 @@ export async function confirm(sql: Sql, taken: Confirmation[]): Promise<void> {
  * running.
  */
 export async function takeForNobody(sql: Sql, consumerIds: string[]): Promise<void> {
+  await endLapsedLaneLeases(sql);
   await sql.query({
     text: `
       with fenced as (${END_EPOCH})

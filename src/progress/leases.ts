@@ -1,9 +1,11 @@
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
+import { IS_OF_LANE } from '../rules/leaseSql.ts';
 import type { Failure } from '../rules/outcome.ts';
 import {
   HEAD_COLUMNS,
   headColumns,
+  LOST_LANES,
   SET_HEAD,
   SLOWEST,
   UNWATCHED,
@@ -37,7 +39,7 @@ interface Taken {
 }
 
 /**
- * Takes the cursors `old` for $1, under a lease of $2 ms: each starts its next epoch, which fences every
+ * Takes the cursors `old` for $1: each starts its next epoch, which fences every
  * earlier sender. A woken sender skips to the leader's match if the leader matched with the newest filter
  * version.
  */
@@ -45,10 +47,10 @@ const TAKE = `
   update cursors c
      set epoch       = c.epoch + 1,
          holder      = $1,
-         lease_until = clock_timestamp() + make_interval(secs => $2 / 1000.0),
          position    = case when old.wanted > c.position and old.wanted_version = k.filter_version
                             then old.wanted - 1 else c.position end,
-         paced_until = coalesce(old.lease_until + ${SLOWEST}, old.paced_until),
+         paced_until = case when old.visited then clock_timestamp() + ${SLOWEST}
+                            else coalesce(old.lease_until + ${SLOWEST}, old.paced_until) end,
          idle        = false, ${UNWATCHED}`;
 
 const FROM_OLD = `
@@ -84,10 +86,11 @@ export async function acquire(
     name: 'acquire',
     text: `
       with old as (
-        select * from cursors
-         where consumer_id = $3 and not (visited and lease_until > clock_timestamp()) for update
+        select * from cursors c
+         where consumer_id = $3 and not (${IS_OF_LANE}) for update
       )
-      ${TAKE}, visited = false ${FROM_OLD} ${RETURNING}`,
+      ${TAKE}, visited = false,
+         lease_until = clock_timestamp() + make_interval(secs => $2 / 1000.0) ${FROM_OLD} ${RETURNING}`,
     values: [holder, leaseMs, consumerId],
   });
   const [row] = rows;
@@ -106,8 +109,8 @@ export interface Claimed {
 
 /** Which consumers to claim. */
 export interface Claim {
+  /** The lane, whose lease must be in force. */
   holder: string;
-  leaseMs: number;
   region: string;
   limit: number;
   /** Claims those whose lane has died, instead of those that want an entry. */
@@ -115,28 +118,36 @@ export interface Claim {
 }
 
 /** Those that want an entry and have no sender, those with the lowest wanted positions first. */
-const WANTING = `c.wanted is not null and c.idle and not c.needs_drain
+const WANTING = `c.wanted is not null and c.idle and not c.needs_drain and not c.visited
            and (c.holder is null or c.lease_until < clock_timestamp())`;
-/** Those of a lane that has died: its lease is over. */
-const LOST = 'c.visited and c.lease_until < clock_timestamp()';
 
-function claimText(which: string, order: string): string {
+/** Whether the lane $1 has a lease: it may not end while it claims, or what it claims would be lost by nobody. */
+const BY_LANE = 'lane as (select from visit_lanes where id = $1 for key share)';
+
+function claimText({ withs, from, where, order }: Record<ClaimPart, string>): string {
   return `
-    with old as (
-      select c.* from cursors c ${WITH_CONSUMERS}
-       where ${which}
-         and k.status = 'active' and k.deleted_at is null and not k.held and k.region = $3
-       order by ${order} limit $4
+    with recursive ${withs} ${BY_LANE}, old as (
+      select c.* from ${from} ${WITH_CONSUMERS}
+       where ${where} and exists (select from lane)
+         and k.status = 'active' and k.deleted_at is null and not k.held and k.region = $2
+       order by ${order} limit $3
          for update of c skip locked
     )
-    ${TAKE}, visited = true ${FROM_OLD} ${RETURNING},
+    ${TAKE}, visited = true, lease_until = null ${FROM_OLD} ${RETURNING},
             c.consumer_id, c.seen_version, c.seen_target_id, c.seen_target_version,
             case when old.wanted_at is not null then
               greatest(0, extract(epoch from clock_timestamp() - old.wanted_at) * 1000)::float8 end as waited_ms`;
 }
 
-const CLAIM = claimText(WANTING, 'c.wanted');
-const CLAIM_LOST = claimText(LOST, 'c.consumer_id');
+type ClaimPart = 'withs' | 'from' | 'where' | 'order';
+
+const CLAIM = claimText({ withs: '', from: 'cursors c', where: WANTING, order: 'c.wanted' });
+const CLAIM_LOST = claimText({
+  withs: `${LOST_LANES},`,
+  from: 'lost join cursors c on c.holder = lost.holder',
+  where: 'c.visited',
+  order: 'c.consumer_id',
+});
 
 /** Takes the cursors of up to `limit` consumers that are to be visited, in one statement. */
 export async function claim(sql: Sql, { lost, ...of }: Claim): Promise<Claimed[]> {
@@ -151,7 +162,7 @@ export async function claim(sql: Sql, { lost, ...of }: Claim): Promise<Claimed[]
   >({
     name: lost ? 'claim lost' : 'claim',
     text: lost ? CLAIM_LOST : CLAIM,
-    values: [of.holder, of.leaseMs, of.region, of.limit],
+    values: [of.holder, of.region, of.limit],
   });
   return rows.map((row) => ({
     consumerId: row.consumer_id,

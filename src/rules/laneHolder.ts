@@ -1,8 +1,8 @@
-const LANE = /^(.+)\/lane-(\d+)$/u;
+const LANE = /^(.+)\/lane-(\d+)(?:\.\d+)?$/u;
 
-/** The name under which a lane of a process holds leases. */
-export function laneHolder(process: string, lane: number): string {
-  return `${process}/lane-${lane}`;
+/** The name under which a lane of a process holds one lease; `term` tells its leases apart. */
+export function laneHolder(process: string, lane: number, term: number): string {
+  return `${process}/lane-${lane}.${term}`;
 }
 
 /** The process that a holder of a lease names, and the number of its lane; null: it is no lane. */

@@ -1,12 +1,15 @@
 /**
- * The position that the API shows, for rows `c` (cursors), `t` (tails of its stream) and `l` (leader).
+ * The position that the API shows, for rows `k` (consumers), `c` (cursors), `t` (tails of its stream) and `l` (leader).
  * An idle consumer is where the leader is, which has found nothing for it up to there, or just before
- * the first entry that was found.
+ * the first entry that was found. One that is visited is where all that its lane visits have come to.
  */
 export const SHOWN_POSITION = `
   case when c.idle and c.wanted is null and c.indexed_epoch = l.epoch
        then greatest(c.position, t.position)
        when c.wanted is not null then greatest(c.position, c.wanted - 1)
+       when c.visited and c.head is null
+       then greatest(c.position, (select case k.stream when 'records' then v.records else v.events end
+                                    from visit_lanes v where v.id = c.holder))
        else c.position end`;
 
 /** The joins that `SHOWN_POSITION` needs beside `c`, for rows `k` (consumers). */

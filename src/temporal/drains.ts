@@ -30,8 +30,8 @@ const COMMIT_MS = 25;
 const LEASE_MS = 8_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
-/** How long a quiet consumer is visited after its last entry; much longer, and its lease is renewed for nothing. */
-const LINGER_MS = 60_000;
+/** How long a consumer is visited after its last entry: while it rests, it costs some memory and nothing else. */
+const LINGER_MS = 3_600_000;
 const VISIT_POLL_MS = 500;
 const MOST_VISITED = 20_000;
 const MEMORY_BYTES = 256 * 1024 * 1024;
@@ -62,6 +62,8 @@ export interface DrainsOptions {
   /** Names this process in cursors. */
   holder: string;
   idleAfterMs: number;
+  /** How long a consumer is visited after its last entry, ms; an hour unless given. */
+  lingerMs?: number | undefined;
   /** Unix ms by the clock of Postgres. */
   now: () => number;
   retryWindowMs: number;
@@ -141,8 +143,12 @@ export function createDrains(options: DrainsOptions): Drains {
   }, TICK_MS);
   const lateAnswers = createLateAnswers({ progress, log });
   const visitStore = createVisitStore(db, vault);
+  let terms = 0; // of all lanes that were ever open here
   // Only a hint that a row has changed: each commit and renewal returns the newest versions as well.
-  const unlisten = listener.on(CHANNELS.consumers, () => committer.markAll());
+  const unlisten = listener.on(CHANNELS.consumers, (consumerId) => {
+    if (consumerId === null || consumerId === '') committer.markAll();
+    else committer.markConsumer(consumerId);
+  });
 
   function openLaneHere(lane: number): Lane {
     const { visits } = options;
@@ -159,9 +165,9 @@ export function createDrains(options: DrainsOptions): Drains {
       },
       store: visitStore,
       listener,
-      holder: laneHolder(options.holder, lane),
+      nextHolder: () => laneHolder(options.holder, lane, (terms += 1)),
       leaseMs: LEASE_MS,
-      lingerMs: Math.min(options.idleAfterMs, LINGER_MS),
+      lingerMs: options.lingerMs ?? LINGER_MS,
       pollMs: VISIT_POLL_MS,
       most: MOST_VISITED,
       log,

@@ -57,6 +57,8 @@ export interface WorkersOptions {
   queues: { control: boolean; deliver: boolean };
   version: string;
   idleAfterMs: number;
+  /** How long a consumer is visited after its last entry, ms; an hour unless given. */
+  lingerMs?: number | undefined;
   /** Unix ms by the clock of Postgres. */
   now: () => number;
   retryWindowMs: number;

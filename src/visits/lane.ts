@@ -3,8 +3,10 @@ import type { Logger } from 'pino';
 import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
+import { beginTerm, type Term } from './term.ts';
 import type { HandOverReason, VisitCounts } from './visitCounts.ts';
-import { createVisits, type VisitsOptions } from './visits.ts';
+import { createVisits, type Visits, type VisitsOptions } from './visits.ts';
+import type { VisitStore } from './visitStore.ts';
 
 /** How much a lane has done. */
 export interface LaneReading {
@@ -24,14 +26,15 @@ export interface Lane {
 }
 
 /** What a lane works with. */
-export interface LaneOptions extends Omit<VisitsOptions, 'handOver'> {
+export interface LaneOptions extends Omit<VisitsOptions, 'handOver' | 'lease' | 'store'> {
+  store: VisitStore;
   /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
   handOver: (consumerId: string, wanted: number) => void;
   /** Counts visits, for metrics. */
   counts?: VisitCounts | undefined;
   listener: Pick<Listener, 'on'>;
-  /** Names this lane in the cursor. */
-  holder: string;
+  /** Returns the name of this lane in cursors, another one each time: each lease has its own. */
+  nextHolder: () => string;
   region: string;
   leaseMs: number;
   /** The pause between two looks without a hint, ms. */
@@ -44,28 +47,29 @@ export interface LaneOptions extends Omit<VisitsOptions, 'handOver'> {
 const CLAIMED_AT_ONCE = 500;
 const LOOK_FOR_LOST_MS = 1_000;
 const TICK_MS = 50;
+/** How often the lease is renewed, in its time. */
+const RENEWALS = 4;
 
 /**
  * Opens a lane. It claims consumers that want an entry, and is their sender until they have been caught up
- * for a while, with the lease, fence and promises of any sender. One that stays busy, fails for long, or can't
+ * for a while, with the fence and promises of any sender. One that stays busy, fails for long, or can't
  * be sent to, goes to a drain of its own.
+ *
+ * One lease stands for all its consumers. When it could not be renewed in time, all of them are let go of, and the
+ * lane begins anew under another one.
  */
 export function openLane(options: LaneOptions): Lane {
-  const { context, store, listener, holder, region, leaseMs, counts, log } = options;
-  const visits = createVisits({ ...options, handOver });
+  const { context, store, listener, region, leaseMs, counts, log } = options;
+  const letGo = new Set<Promise<void>>();
+  let current: { term: Term; visits: Visits } | null = null;
   let claimed = 0;
+  let handedOver = 0;
   let closing = false;
+  let isRenewing = false;
   let lookForLostAt = 0;
   let said: string | null = null; // the last interruption, which is logged once
 
-  const loop = createLoop({
-    turn: claimSome,
-    failed: (error) => {
-      const reason = error instanceof Error ? error.message : 'unknown';
-      if (reason !== said) log.warn({ err: error }, 'visits were interrupted; trying again');
-      said = reason;
-    },
-  });
+  const loop = createLoop({ turn: claimSome, failed: interrupted });
   // The tails go on reading, so that an entry is in memory when its consumer is claimed.
   const stops = [
     listener.on(CHANNELS.visits, loop.ask),
@@ -73,32 +77,84 @@ export function openLane(options: LaneOptions): Lane {
   ];
   const poll = setInterval(loop.ask, options.pollMs);
   const ticks = setInterval(tick, TICK_MS);
+  const renewals = setInterval(() => void renew(), leaseMs / RENEWALS);
   loop.ask();
 
   async function claimSome(): Promise<void> {
+    if (closing) return;
+    current ??= await begin();
+    const { term, visits } = current;
     const now = performance.now();
     const room = options.most - visits.size;
-    if (closing || room <= 0) return;
+    if (room <= 0) return;
     const lost = now >= lookForLostAt;
     if (lost) lookForLostAt = now + LOOK_FOR_LOST_MS;
+    if (lost) await store.lease.endLapsed();
     const limit = Math.min(room, CLAIMED_AT_ONCE);
-    const leaseUntil = now + leaseMs; // read before, so that it ends here no later than in Postgres
-    const found = await store.claim({ holder, leaseMs, region, limit, lost: false });
-    const left = lost ? await store.claim({ holder, leaseMs, region, limit, lost: true }) : [];
+    const found = await store.claim({ holder: term.id, region, limit, lost: false });
+    const left = lost ? await store.claim({ holder: term.id, region, limit, lost: true }) : [];
     const all = [...found, ...left];
     claimed += all.length;
     counts?.begun(all);
-    for (const one of all) visits.begin(one, leaseUntil);
+    for (const one of all) visits.begin(one);
     if (found.length === limit || left.length === limit) loop.ask();
     said = null;
   }
 
+  async function begin(): Promise<{ term: Term; visits: Visits }> {
+    const term = await beginTerm(store.lease, options.nextHolder(), leaseMs);
+    return { term, visits: createVisits({ ...options, lease: term, handOver }) };
+  }
+
+  async function renew(): Promise<void> {
+    if (isRenewing || current === null) return;
+    isRenewing = true;
+    try {
+      const { term, visits } = current;
+      if (!(await term.renew(visits.floors()))) lapse();
+    } catch (error) {
+      interrupted(error);
+    } finally {
+      isRenewing = false;
+    }
+  }
+
+  /** The lease is over: what this lane still stores is fenced where others have claimed meanwhile. */
+  function lapse(): void {
+    log.warn('the lease of a lane of visits could not be renewed in time; it begins anew');
+    end();
+    loop.ask();
+  }
+
+  /** Lets go of all consumers, and ends the lease. */
+  function end(): void {
+    const ended = current;
+    current = null;
+    if (ended === null) return;
+    const { term, visits } = ended;
+    const isOver = visits
+      .close()
+      .then(term.end)
+      .catch(interrupted)
+      .finally(() => letGo.delete(isOver));
+    letGo.add(isOver);
+  }
+
+  function interrupted(error: unknown): void {
+    const reason = error instanceof Error ? error.message : 'unknown';
+    if (reason !== said) log.warn({ err: error }, 'visits were interrupted; trying again');
+    said = reason;
+  }
+
   function tick(): void {
+    if (current === null) return;
+    const { visits } = current;
     visits.tick();
     if (visits.size >= options.most) visits.endQuietest(CLAIMED_AT_ONCE); // others want an entry
   }
 
   function handOver(consumerId: string, wanted: number, why: HandOverReason): void {
+    handedOver += 1;
     counts?.handedOver(why);
     options.handOver(consumerId, wanted);
   }
@@ -108,7 +164,9 @@ export function openLane(options: LaneOptions): Lane {
     clearInterval(poll);
     for (const stop of stops) stop();
     await loop.close();
-    await visits.close();
+    end();
+    await Promise.all(letGo);
+    clearInterval(renewals);
     clearInterval(ticks);
     closed?.();
   }
@@ -116,12 +174,12 @@ export function openLane(options: LaneOptions): Lane {
   const lane: Lane = {
     close,
     get reading() {
-      return { visiting: visits.size, visits: claimed, handedOver: visits.handedOver };
+      return { visiting: current?.visits.size ?? 0, visits: claimed, handedOver };
     },
   };
   const closed = counts?.opened({
     get visiting() {
-      return visits.size;
+      return current?.visits.size ?? 0;
     },
   });
   return lane;

@@ -1,5 +1,5 @@
 import { startDrain } from '../delivery/drain.ts';
-import type { Drain, DrainContext } from '../delivery/drainContext.ts';
+import type { Drain, DrainContext, LaneLease } from '../delivery/drainContext.ts';
 import type { DrainEnd, EndReason } from '../delivery/ending.ts';
 import { createFilterStack, type FilterStack } from '../delivery/filterStack.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
@@ -16,18 +16,20 @@ import { WaitingEntries } from './waitingEntries.ts';
 
 /** What a quiet sender begins with. */
 export interface QuietSenderOptions {
-  context: DrainContext;
+  context: DrainContext & { laneLease: LaneLease };
   config: SenderConfig;
   /** Whether the last sender has confirmed the same configuration. */
   isConfirmed: boolean;
   /** Nothing fails or is parked, and nothing has settled above its position. */
   lease: Lease;
-  /** When the lease ends, monotonic ms. */
-  leaseUntil: number;
+  /** How long it goes on after its last entry, ms. */
+  lingerMs: number;
   /** Called when it no longer rests. */
   stirred: () => void;
 }
 
+/** So often its position is stored while nothing comes that matches, ms. */
+const STORED_MS = 60_000;
 const NOTHING: Batch = emptyBatch();
 const NONE: never[] = [];
 const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries again';
@@ -40,7 +42,8 @@ const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries aga
  */
 export class QuietSender implements Drain, Committing {
   readonly consumerId: string;
-  readonly #context: DrainContext;
+  readonly #context: QuietSenderOptions['context'];
+  readonly #lingerMs: number;
   readonly #stirred: () => void;
   readonly #config: SenderConfig;
   readonly #lease: Lease;
@@ -49,12 +52,13 @@ export class QuietSender implements Drain, Committing {
   readonly #unfollow: () => void;
   readonly #end = Promise.withResolvers<DrainEnd>();
   readonly #again = (): void => this.#look(0);
-  #leaseUntil: number;
   /** The request that is under way is of the first one. */
   readonly #waiting: WaitingEntries;
   #slot: Outgoing | null = null;
   #successes: Batch = NOTHING;
   #isStoring = false;
+  /** The position that was stored last. */
+  #handedOver: number;
   #settledCount = 0;
   #reason: EndReason | null = null;
   #isConfirmed: boolean;
@@ -66,14 +70,15 @@ export class QuietSender implements Drain, Committing {
 
   /** Begins to send. Throws `CannotStart` when the target or the path can't be used. */
   constructor(options: QuietSenderOptions) {
-    const { context, config, lease, leaseUntil } = options;
+    const { context, config, lease } = options;
     this.consumerId = config.consumerId;
     this.#context = context;
+    this.#lingerMs = options.lingerMs;
     this.#stirred = options.stirred;
     this.#isConfirmed = options.isConfirmed;
     this.#config = config;
     this.#lease = lease;
-    this.#leaseUntil = leaseUntil;
+    this.#handedOver = lease.position;
     this.#filters = createFilterStack(config.filters, lease.position);
     this.#sender = context.openSender(
       config,
@@ -88,7 +93,7 @@ export class QuietSender implements Drain, Committing {
       position: lease.position,
       again: this.#again,
     });
-    context.committer.join(this);
+    context.committer.join(this, { isOfLane: true, everyMs: STORED_MS });
     this.#unfollow = tail.follow((before) => this.#look(before), this.#filters.syncs);
     if (!options.isConfirmed) void this.#confirm();
     this.#look(0);
@@ -102,6 +107,10 @@ export class QuietSender implements Drain, Committing {
     return this.#settledCount + (this.#drain?.settledCount ?? 0);
   }
 
+  get position(): number {
+    return this.#drain?.position ?? this.#waiting.position;
+  }
+
   get quietSince(): number | null {
     if (this.#drain !== null) return this.#drain.quietSince;
     return this.#isBusy() ? null : this.#waiting.lastMatchAt;
@@ -113,7 +122,7 @@ export class QuietSender implements Drain, Committing {
 
   get restsUntil(): number {
     if (this.#drain !== null) return this.#drain.restsUntil;
-    return this.#isBusy() ? -Infinity : this.#waiting.lastMatchAt + this.#context.idleAfterMs;
+    return this.#isBusy() ? -Infinity : this.#waiting.lastMatchAt + this.#lingerMs;
   }
 
   tick(now: number): void {
@@ -126,7 +135,7 @@ export class QuietSender implements Drain, Committing {
       if (now > this.#startBy()) this.#sender.cut();
     } else if (this.#waiting.first !== undefined) this.#next();
     else if (this.#isBusy()) this.#look(0); // another may have been told of the memory that is free again
-    else if (now - this.#waiting.lastMatchAt >= this.#context.idleAfterMs) {
+    else if (now - this.#waiting.lastMatchAt >= this.#lingerMs) {
       this.stop('idle');
     }
   }
@@ -151,12 +160,12 @@ export class QuietSender implements Drain, Committing {
     this.#isStoring = true;
     const { epoch } = this.#lease;
     const position = this.#waiting.position;
+    this.#handedOver = position;
     return { consumerId, epoch, position, ahead: NONE, batch, attempts: NONE, parked: null };
   }
 
-  stored({ version, targetVersion }: Committed, leaseUntil: number): void {
+  stored({ version, targetVersion }: Committed): void {
     this.#isStoring = false;
-    this.#leaseUntil = leaseUntil;
     if (this.#reason !== null || this.#inheritance !== null) return;
     const { target, version: taken } = this.#config;
     if (version > taken || targetVersion !== target.version) this.#becomeDrain();
@@ -180,7 +189,7 @@ export class QuietSender implements Drain, Committing {
   }
 
   #startBy(): number {
-    return this.#inheritance?.startBy?.() ?? this.#leaseUntil - LEASE_MARGIN_MS;
+    return this.#inheritance?.startBy?.() ?? this.#context.laneLease.until - LEASE_MARGIN_MS;
   }
 
   /** Looks at what the tail has read. It had come to `before` when this sender was last called or not needed. */
@@ -302,7 +311,7 @@ export class QuietSender implements Drain, Committing {
         },
         config: this.#config,
         lease,
-        leaseUntil: this.#leaseUntil,
+        leaseUntil: this.#context.laneLease.until,
         failedAttempts: new Map(),
         parkedRows: [],
         nowMs: this.#context.now,
@@ -333,7 +342,9 @@ export class QuietSender implements Drain, Committing {
     if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
     this.#isConcluding = true;
     try {
-      await this.#untilStored();
+      this.#waiting.passBy();
+      if (this.#waiting.position !== this.#handedOver) await this.#context.committer.flush(this);
+      else await this.#untilStored();
       if (this.#isOver) return;
       const { consumerId } = this;
       const reason = this.#reason ?? 'yielded';

@@ -14,7 +14,7 @@ const MOST = 1_000;
  */
 export function createVisitProgress(
   progress: Progress,
-  store: VisitStore,
+  store: Pick<VisitStore, 'release' | 'confirm'>,
   wantsOf: (released: Release) => Pick<Release, 'wants'>,
 ): Progress {
   return {

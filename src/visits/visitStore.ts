@@ -2,6 +2,13 @@ import type { Pipe } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
 import { loadSenderConfigs, type SenderConfig } from '../delivery/senderConfig.ts';
 import { confirm, type Confirmation } from '../progress/filterRows.ts';
+import {
+  beginLaneLease,
+  endLaneLease,
+  endLapsedLaneLeases,
+  renewLaneLease,
+  type Floors,
+} from '../progress/laneLeases.ts';
 import type { Release } from '../progress/lease.ts';
 import { claim, release, type Claim, type Claimed } from '../progress/leases.ts';
 import { failedAttemptsOf } from '../progress/progress.ts';
@@ -15,6 +22,17 @@ export interface ToVisit extends Claimed {
   failedAttempts: Map<number, number>;
 }
 
+/** The leases of lanes: a lane has one for all consumers that it visits. */
+export interface LaneLeases {
+  /** Begins a lease of `leaseMs`, under an id that has not been used before. */
+  begin(id: string, leaseMs: number): Promise<void>;
+  /** Renews it, and notes up to where everything is settled; false when it is over, which is for good. */
+  renew(id: string, leaseMs: number, floors: Floors): Promise<boolean>;
+  end(id: string): Promise<void>;
+  /** Ends leases of any lane that are over by the clock. */
+  endLapsed(): Promise<void>;
+}
+
 /** Reads and writes the rows of visited consumers, those of many consumers in one statement. */
 export interface VisitStore {
   /**
@@ -22,6 +40,8 @@ export interface VisitStore {
    * stored, so that a command which has changed it since is seen.
    */
   claim(of: Claim): Promise<ToVisit[]>;
+  /** Begins, renews and ends the lease of a lane, and those of lanes that have not renewed theirs in time. */
+  lease: LaneLeases;
   /** Ends leases; returns for each whether it was in force. */
   release(released: Release[]): Promise<boolean[]>;
   /** Notes which versions senders have taken. */
@@ -50,6 +70,12 @@ export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitS
 
   return {
     claim: claimAll,
+    lease: {
+      begin: (id, leaseMs) => beginLaneLease(pipe, id, leaseMs),
+      renew: (id, leaseMs, floors) => renewLaneLease(pipe, { id, leaseMs, floors }),
+      end: (id) => endLaneLease(pipe, id),
+      endLapsed: () => endLapsedLaneLeases(pipe),
+    },
     release: async (released) => {
       const done = await release(pipe, released);
       return released.map(({ consumerId }) => done.has(consumerId));

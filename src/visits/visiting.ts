@@ -1,9 +1,10 @@
 import type { Drain } from '../delivery/drainContext.ts';
+import type { StreamName } from '../schema/stream.ts';
 import { isBusy } from './busyness.ts';
 
 /** The senders of a lane, each named by a key. */
 export interface Visiting {
-  add(key: string, drain: Drain): void;
+  add(key: string, drain: Drain, stream: StreamName): void;
   remove(key: string): void;
   /** Notes that one no longer rests. */
   stir(key: string): void;
@@ -14,11 +15,14 @@ export interface Visiting {
   yieldOne(key: string): void;
   /** Ends those that have been quiet for longest, or else those whose endpoints fail, up to `count`. */
   endQuietest(count: number): void;
+  /** Up to where everything of a stream is settled for those that do not rest; Infinity when all rest. */
+  settledTo(stream: StreamName): number;
   readonly size: number;
 }
 
 interface Visit {
   drain: Drain;
+  stream: StreamName;
   /** Since when its sender has not been quiet, monotonic ms, and how much had settled by then. */
   busySince: number | null;
   settledBefore: number;
@@ -77,6 +81,15 @@ export function createVisiting(): Visiting {
     return isBusy({ settled, busyMs: now - visit.busySince });
   }
 
+  function settledTo(stream: StreamName): number {
+    let least = Infinity;
+    for (const key of awake) {
+      const visit = visits.get(key);
+      if (visit?.stream === stream) least = Math.min(least, visit.drain.position);
+    }
+    return least;
+  }
+
   function endQuietest(count: number): void {
     const quiet: { drain: Drain; since: number }[] = [];
     for (const { drain } of visits.values()) {
@@ -94,8 +107,8 @@ export function createVisiting(): Visiting {
   }
 
   return {
-    add: (key, drain) => {
-      visits.set(key, { drain, busySince: performance.now(), settledBefore: 0 });
+    add: (key, drain, stream) => {
+      visits.set(key, { drain, stream, busySince: performance.now(), settledBefore: 0 });
       awake.add(key);
     },
     remove: (key) => {
@@ -109,6 +122,7 @@ export function createVisiting(): Visiting {
     },
     yieldOne: (key) => visits.get(key)?.drain.stop('yielded'),
     endQuietest,
+    settledTo,
     get size() {
       return visits.size;
     },

@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 
 import { startDrain } from '../delivery/drain.ts';
-import type { Drain, DrainContext } from '../delivery/drainContext.ts';
+import type { Drain, DrainContext, LaneLease } from '../delivery/drainContext.ts';
 import type { DrainEnd } from '../delivery/ending.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
+import type { Floors } from '../progress/laneLeases.ts';
 import type { Lease, Release } from '../progress/lease.ts';
 import { isOwnRetry } from '../rules/headPlan.ts';
+import type { StreamName } from '../schema/stream.ts';
 import { QuietSender } from './quietSender.ts';
 import { whyAfter, type HandOverReason } from './visitCounts.ts';
 import { createVisiting } from './visiting.ts';
@@ -14,14 +16,16 @@ import type { ToVisit, VisitStore } from './visitStore.ts';
 
 /** The visits of a lane: each is the only sender of one claimed consumer, from its claim to its end. */
 export interface Visits {
-  /** Begins to send to a claimed consumer. The lease holds until `leaseUntil` (monotonic ms). */
-  begin(one: ToVisit, leaseUntil: number): void;
+  /** Begins to send to a claimed consumer. */
+  begin(one: ToVisit): void;
   /** Does what is due. */
   tick(): void;
   /** Ends visits whose consumers have been quiet for longest, up to `count`. */
   endQuietest(count: number): void;
   /** Ends all of them, so that other lanes may claim; resolves when everything is stored. */
   close(): Promise<void>;
+  /** Up to where everything is settled for those that do not fail, as far as this process has read. */
+  floors(): Floors;
   /** How many there are. */
   readonly size: number;
   /** How many have ended with a consumer that goes to a drain of its own. */
@@ -31,8 +35,10 @@ export interface Visits {
 export interface VisitsOptions {
   /** As for the process's drains, with the connections that visits share. */
   context: DrainContext;
-  store: VisitStore;
-  /** How long a consumer is visited after its last entry, ms. */
+  /** The lease under which consumers are claimed. */
+  lease: LaneLease;
+  store: Pick<VisitStore, 'release' | 'confirm'>;
+  /** How long a consumer is visited after its last entry, ms, unless it needed the engine of a drain. */
   lingerMs: number;
   /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
   handOver: (consumerId: string, wanted: number, why: HandOverReason) => void;
@@ -49,11 +55,11 @@ export function createVisits(options: VisitsOptions): Visits {
   let handedOver = 0;
   let closing = false;
   const progress = createVisitProgress(options.context.progress, store, wantsOf);
-  const { lingerMs: idleAfterMs } = options;
-  const context = { ...options.context, progress, idleAfterMs, timeBudgetMs: Infinity };
+  const { lingerMs, lease: laneLease } = options;
+  const context = { ...options.context, progress, laneLease, timeBudgetMs: Infinity };
 
-  function begin(one: ToVisit, leaseUntil: number): void {
-    const ended = untilOver(one, leaseUntil).finally(() => {
+  function begin(one: ToVisit): void {
+    const ended = untilOver(one).finally(() => {
       ends.delete(ended);
       visiting.remove(keyOf(one));
       leavers.delete(keyOf(one));
@@ -62,9 +68,9 @@ export function createVisits(options: VisitsOptions): Visits {
   }
 
   /** Sends to a claimed consumer. If even giving it back fails, it is claimed again when its lease is over. */
-  async function untilOver(one: ToVisit, leaseUntil: number): Promise<void> {
+  async function untilOver(one: ToVisit): Promise<void> {
     try {
-      await live(one, leaseUntil);
+      await live(one);
     } catch (error) {
       const fields = { err: error, consumer_id: one.consumerId };
       log.error(fields, 'a visit ended with an error; the consumer goes to a drain of its own');
@@ -74,7 +80,7 @@ export function createVisits(options: VisitsOptions): Visits {
     }
   }
 
-  async function live(one: ToVisit, leaseUntil: number): Promise<void> {
+  async function live(one: ToVisit): Promise<void> {
     const { lease, config } = one;
     const { ownRetriesMs } = context;
     const visitable = config !== null && !(config instanceof Error);
@@ -87,10 +93,10 @@ export function createVisits(options: VisitsOptions): Visits {
       one,
       config,
       context,
-      leaseUntil,
+      lingerMs,
       stirred: () => visiting.stir(key),
     });
-    visiting.add(key, drain);
+    visiting.add(key, drain, config.stream);
     after(one, await drain.ended);
   }
 
@@ -130,9 +136,19 @@ export function createVisits(options: VisitsOptions): Visits {
     }
   }
 
+  function floors(): Floors {
+    const { tails } = context;
+    const floorOf = (stream: StreamName): number | null => {
+      const { end } = tails[stream];
+      return end === null ? null : Math.min(end, visiting.settledTo(stream));
+    };
+    return { records: floorOf('records'), events: floorOf('events') };
+  }
+
   return {
     begin,
     tick,
+    floors,
     endQuietest: visiting.endQuietest,
     close: async () => {
       closing = true;
@@ -156,8 +172,8 @@ function keyOf({ consumerId, lease }: ToVisit): string {
 function startVisit(options: {
   one: ToVisit;
   config: SenderConfig;
-  context: DrainContext;
-  leaseUntil: number;
+  context: DrainContext & { laneLease: LaneLease };
+  lingerMs: number;
   stirred: () => void;
 }): Drain {
   const { one, config, context } = options;
@@ -166,6 +182,7 @@ function startVisit(options: {
   if (beginsQuietly(one, config)) return new QuietSender(common);
   return startDrain({
     ...common,
+    leaseUntil: context.laneLease.until,
     failedAttempts,
     parkedRows: [],
     nowMs: context.now,

@@ -3,6 +3,7 @@ import type { Pipe, Query, Sql } from '../db/db.ts';
 import {
   leaveToDrains,
   LEADING,
+  LOST_LANES,
   setWanted,
   unwatchAll,
   watch,
@@ -191,14 +192,16 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
     needs_drain: boolean;
   }>({
     text: `
+      with recursive ${LOST_LANES}
       select * from (
         select c.consumer_id, c.wanted, c.needs_drain from cursors c ${WITH_CONSUMERS}
          where c.wanted is not null and c.idle and ${IS_ACTIVE}
            and (c.holder is null or c.lease_until < clock_timestamp())
          union all
         -- those whose lane has died
-        select c.consumer_id, c.position + 1, false from cursors c ${WITH_CONSUMERS}
-         where c.visited and c.lease_until < clock_timestamp() and ${IS_ACTIVE}
+        select c.consumer_id, c.position + 1, false
+          from lost join cursors c on c.visited and c.holder = lost.holder ${WITH_CONSUMERS}
+         where ${IS_ACTIVE}
       ) w order by needs_drain desc, wanted limit $1`,
     values: [limit],
   });

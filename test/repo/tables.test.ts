@@ -21,6 +21,7 @@ const OWNERS: Record<string, string> = {
   stored_edits: 'consumers/consumers.ts',
   start_faults: 'consumers/startFaults.ts',
   cursors: 'progress/cursors.ts',
+  visit_lanes: 'progress/laneLeases.ts',
   filter_versions: 'progress/filterRows.ts',
   parked: 'progress/parkedRows.ts',
   dead_letters: 'progress/deadLetterRows.ts',

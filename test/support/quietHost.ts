@@ -104,11 +104,20 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   let notify = (): void => undefined;
 
   function openLane(): Visits {
-    const opened = openLaneOf({ store, endpoint, tail, pages, budget, log, handedOver });
+    lanes += 1;
+    const parts = { store, endpoint, tail, pages, budget, log, handedOver };
+    const opened = openLaneOf({ ...parts, id: `lane ${lanes}`, lapsed });
     ({ notify } = opened);
     return opened.visits;
   }
 
+  /** A lane could not renew its lease in time: it lets go, and begins anew. */
+  function lapsed(lane: Visits): void {
+    void lane.close();
+    if (lane === visits) visits = openLane();
+  }
+
+  let lanes = 0;
   let isReplaced = false; // the lane that holds the lease, by another one
   let visits = openLane();
   tail.tail.follow(() => undefined, []); // as a lane does
@@ -137,7 +146,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
     begin: async () => {
       model.claimed(store.row);
       isReplaced = false;
-      visits.begin(store.claim(), performance.now() + LEASE_MS);
+      visits.begin(store.claim());
       await settle();
     },
     get visits() {
@@ -178,6 +187,8 @@ function openLaneOf(parts: {
   budget: Budget;
   log: pino.Logger;
   handedOver: number[];
+  id: string;
+  lapsed: (lane: Visits) => void;
 }): { visits: Visits; notify: () => void } {
   const { store, endpoint, budget, pages, log } = parts;
   const progress = store.progress as Progress; // a lane needs no more of it
@@ -205,13 +216,29 @@ function openLaneOf(parts: {
     timeBudgetMs: Infinity,
     log,
   };
+  const lease = { until: performance.now() + LEASE_MS };
+  void store.visits.lease.begin(parts.id, LEASE_MS);
   const visits = createVisits({
     context,
     store: store.visits,
+    lease,
     lingerMs: LINGER_MS,
     handOver: (_id, wanted) => void parts.handedOver.push(wanted),
     log,
   });
   setInterval(() => visits.tick(), TICK_MS);
+  let isRenewing = false;
+  async function renew(): Promise<void> {
+    if (isRenewing) return;
+    isRenewing = true;
+    const until = performance.now() + LEASE_MS;
+    if (await store.visits.lease.renew(parts.id, LEASE_MS, visits.floors())) lease.until = until;
+    else {
+      clearInterval(renewals);
+      parts.lapsed(visits);
+    }
+    isRenewing = false;
+  }
+  const renewals = setInterval(() => void renew(), LEASE_MS / 4);
   return { visits, notify: committer.markAll };
 }

@@ -133,6 +133,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
     },
     visits: {
       claim: () => Promise.reject(new Error('claims are made by hand')),
+      lease: laneLeases(turn),
       release,
       confirm,
     },
@@ -255,4 +256,27 @@ function leaseOf({ epoch, position, ahead, config }: StoredVisit): Lease {
 function failedAttemptsOf({ attempts, position }: StoredVisit): Map<number, number> {
   const failed = attempts.filter((one) => one.position > position);
   return new Map(failed.map((one) => [one.position, one.attempt]));
+}
+
+/** The leases of lanes, as Postgres has them; what is asked for waits for `turn`, apart from a lease that begins. */
+function laneLeases(turn: () => Promise<void>): VisitStore['lease'] {
+  const ends = new Map<string, number>();
+  return {
+    begin: (id, leaseMs) => {
+      ends.set(id, performance.now() + leaseMs);
+      return Promise.resolve();
+    },
+    renew: async (id, leaseMs) => {
+      await turn();
+      const now = performance.now();
+      if ((ends.get(id) ?? 0) < now) return false;
+      ends.set(id, now + leaseMs);
+      return true;
+    },
+    end: async (id) => {
+      await turn();
+      ends.delete(id);
+    },
+    endLapsed: () => Promise.resolve(),
+  };
 }

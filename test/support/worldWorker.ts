@@ -48,6 +48,7 @@ export function createWorldWorker(options: WorldWorkerOptions): {
       version: 'test',
       now: Date.now,
       idleAfterMs: options.idleAfterMs ?? 60_000,
+      lingerMs: options.idleAfterMs,
       retryWindowMs,
       alertEmails: ['ops@example.com'],
       publicUrl: 'http://127.0.0.1:4600',

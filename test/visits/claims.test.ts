@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 
+import type { Sql } from '../../src/db/db.ts';
+import { beginLaneLease, endLapsedLaneLeases } from '../../src/progress/laneLeases.ts';
 import { claim } from '../../src/progress/leases.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { compile } from '../../src/rules/filter.ts';
@@ -10,7 +12,14 @@ import { createRecentKeys } from '../../src/wake/recentKeys.ts';
 import { createUnclaimed } from '../../src/wake/unclaimed.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 
-const LEASE = { holder: 'lane', leaseMs: 8_000, region: 'us-west-2', limit: 10 };
+const LEASE = { holder: 'lane', region: 'us-west-2', limit: 10 };
+
+/** The lane is over, and another one has a lease. */
+async function loseLane(db: Sql): Promise<void> {
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 second'`);
+  await endLapsedLaneLeases(db);
+  await beginLaneLease(db, 'next', 8_000);
+}
 
 /** A consumer that wants the entry at position 1. */
 async function openWanting() {
@@ -21,6 +30,7 @@ async function openWanting() {
     text: 'update cursors set wanted = 1, idle = true where consumer_id = $1',
     values: [id],
   });
+  await beginLaneLease(db, 'lane', 8_000);
   return { db, id, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
 
@@ -33,8 +43,10 @@ test('what is wanted is claimed once, with a lease; until it is over no drain ta
   expect(await claim(db.pipe, { ...LEASE, lost: true })).toEqual([]);
   const progress = createProgress(db);
   expect(await progress.acquire(id, 'drain', 8_000)).toBeNull();
-  await db.query(`update cursors set lease_until = clock_timestamp() - interval '1 second'`);
-  expect(await claim(db.pipe, { ...LEASE, lost: true })).toMatchObject([{ lease: { epoch: 2 } }]);
+  await loseLane(db);
+  expect(await claim(db.pipe, { ...LEASE, holder: 'next', lost: true })).toMatchObject([
+    { lease: { epoch: 2 } },
+  ]);
 });
 
 test('a claim says how long its consumer has wanted an entry, which is counted until it is claimed', async () => {
@@ -50,8 +62,8 @@ test('a claim says how long its consumer has wanted an entry, which is counted u
   const [first] = await claim(db.pipe, { ...LEASE, lost: false });
   expect(first?.waitedMs).toBeGreaterThanOrEqual(3_000);
   expect(await waiting()).toEqual({ visits: 0, seconds: 0 });
-  await db.query(`update cursors set lease_until = clock_timestamp() - interval '1 second'`);
-  const [lost] = await claim(db.pipe, { ...LEASE, lost: true });
+  await loseLane(db);
+  const [lost] = await claim(db.pipe, { ...LEASE, holder: 'next', lost: true });
   expect(lost?.waitedMs).toBeNull(); // nobody wanted it to be claimed
 });
 

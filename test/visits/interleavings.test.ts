@@ -156,7 +156,7 @@ async function live({ steps, ...options }: Story): Promise<void> {
   host.arrive();
   for (let round = 0; round < 300; round += 1) {
     host.requests[0]?.answer(DELIVERED);
-    await host.pass(100);
+    await host.pass(300);
     if (!store.row.held) await begin();
     const { position, config } = store.row;
     if (position === model.end && model.missing(config.filters).length === 0) break;

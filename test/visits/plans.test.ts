@@ -7,7 +7,7 @@ import { createDatabase } from '../support/database.ts';
 import { plansOf } from '../support/plans.ts';
 
 const MANY = 3_000;
-const CLAIM = { holder: 'lane', leaseMs: 8_000, region: 'r', limit: 500 };
+const CLAIM = { holder: 'lane', region: 'r', limit: 500 };
 
 /** Consumers that have just been created: Postgres knows nothing about how many there are. */
 async function openNew(cursors: string) {
@@ -22,6 +22,7 @@ async function openNew(cursors: string) {
     select gen_random_uuid(), 'c', '00000000-0000-7000-8000-000000000001', 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now(), now()
       from generate_series(1, ${MANY});
     insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
+    insert into visit_lanes (id, lease_until) values ('lane', now() + interval '1 minute');
     ${cursors}`);
   const close = async (): Promise<void> => {
     await db.close();
@@ -30,6 +31,7 @@ async function openNew(cursors: string) {
   return { db, [Symbol.asyncDispose]: close };
 }
 
+const VISITED = `insert into cursors (consumer_id, position, visited, holder) select id, 0, true, 'lane' from consumers`;
 const WATCHED =
   'insert into cursors (consumer_id, position, idle, indexed_epoch) select id, 0, true, 1 from consumers';
 const UNWATCHED =
@@ -37,8 +39,7 @@ const UNWATCHED =
 const WANTING =
   'insert into cursors (consumer_id, position, idle, wanted) select id, 0, true, 1 from consumers';
 const LOST = `
-  insert into cursors (consumer_id, position, visited, holder, lease_until)
-  select id, 0, true, 'lane', now() - interval '1 minute' from consumers`;
+  insert into cursors (consumer_id, position, visited, holder) select id, 0, true, 'lost' from consumers`;
 
 type Work = Parameters<typeof plansOf>[1];
 const claimSome: Work = (db) => claim(db.pipe, { ...CLAIM, lost: false });
@@ -61,6 +62,8 @@ test.each([
   ['a lane claims and nothing wants an entry', WATCHED, claimSome, 1],
   ['a lane claims and all want an entry', WANTING, claimSome, 2 * MANY],
   ['a lane claims those of a dead one', LOST, claimLost, 2 * MANY],
+  ['a lane looks for those of a dead one and there is none', VISITED, claimLost, 1],
+  ['a leader looks and all are visited', VISITED, lookWhoWants, 1],
   ['a leader looks and nothing wants an entry', WATCHED, lookWhoWants, 1],
   ['a leader looks and all want an entry', WANTING, lookWhoWants, 2 * MANY],
   ['a leader looks and all are newly idle', UNWATCHED, lookWhoIsIdle, 2 * MANY],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { emptyBatch } from '../../src/progress/attemptLog.ts';
+import { beginLaneLease, endLapsedLaneLeases } from '../../src/progress/laneLeases.ts';
 import { claim } from '../../src/progress/leases.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { openConsumersApi } from '../support/consumers.ts';
@@ -75,10 +76,13 @@ test('a lane that has lost a consumer to another one stores nothing more of it',
   const { db } = opened.api;
   const { id: consumerId } = await opened.create({ start: 'end' });
   await db.query('update cursors set wanted = 1, idle = true');
-  const lane = { leaseMs: 1, region: 'us-west-2', limit: 1 };
+  const lane = { region: 'us-west-2', limit: 1 };
+  await beginLaneLease(db, 'frozen', 1);
+  await beginLaneLease(db, 'other', 8_000);
   const [first] = await claim(db.pipe, { ...lane, holder: 'frozen', lost: false });
   const [second] = await until(async () => {
-    const taken = await claim(db.pipe, { ...lane, holder: 'other', lost: true, leaseMs: 8_000 });
+    await endLapsedLaneLeases(db);
+    const taken = await claim(db.pipe, { ...lane, holder: 'other', lost: true });
     return taken.length > 0 && taken;
   });
   const outcomes = { consumerId, position: 3, ahead: [], batch: emptyBatch(), attempts: [] };

@@ -17,6 +17,7 @@ function openSender(of: Partial<Drain>): Drain & { ticks: number; stopped: strin
     restsUntil: -Infinity,
     isFailing: false,
     settledCount: 0,
+    position: 0,
     ...of,
   };
   return sender;
@@ -34,7 +35,8 @@ test('of many whose endpoints fail and whose next attempts are due together, som
   });
   const trying = openSender({ isFailing: true });
   const well = openSender({});
-  for (const [index, one] of [...failing, trying, well].entries()) visiting.add(`${index}`, one);
+  for (const [index, one] of [...failing, trying, well].entries())
+    visiting.add(`${index}`, one, 'events');
   const turns = [10, 20, 30, 40].map((now) => {
     visiting.tick(now);
     return failing.reduce((sum, { ticks }) => sum + ticks, 0);
@@ -45,8 +47,8 @@ test('of many whose endpoints fail and whose next attempts are due together, som
 
 test('one whose endpoint fails is not busy, however long it takes', () => {
   const visiting = createVisiting();
-  visiting.add('failing', openSender({ isFailing: true }));
-  visiting.add('busy', openSender({}));
+  visiting.add('failing', openSender({ isFailing: true }), 'events');
+  visiting.add('busy', openSender({}), 'events');
   visiting.tick(performance.now());
   expect(visiting.tick(performance.now() + 60_000)).toEqual(['busy']);
 });
@@ -56,7 +58,8 @@ test('where there is no room, the quiet ones go first, and then those whose endp
   const quiet = openSender({ quietSince: 1 });
   const failing = [openSender({ isFailing: true }), openSender({ isFailing: true })];
   const busy = openSender({});
-  for (const [index, one] of [busy, ...failing, quiet].entries()) visiting.add(`${index}`, one);
+  for (const [index, one] of [busy, ...failing, quiet].entries())
+    visiting.add(`${index}`, one, 'events');
   visiting.endQuietest(2);
   expect(quiet.stopped).toEqual(['idle']);
   expect(failing.map(({ stopped }) => stopped)).toEqual([['blocked'], []]);

@@ -1,0 +1,32 @@
+import type { LaneLease } from '../delivery/drainContext.ts';
+import type { Floors } from '../progress/laneLeases.ts';
+import type { LaneLeases } from './visitStore.ts';
+
+/** The time for which a lane holds one lease. */
+export interface Term extends LaneLease {
+  /** Names the lane in cursors; no other term has the same. */
+  readonly id: string;
+  /** Renews the lease; false when it is over. Rejects while Postgres is away; nothing is sent once it is over. */
+  renew(floors: Floors): Promise<boolean>;
+  /** Ends the lease. */
+  end(): Promise<void>;
+}
+
+/** Begins a term of `leaseMs`. */
+export async function beginTerm(leases: LaneLeases, id: string, leaseMs: number): Promise<Term> {
+  let until = performance.now() + leaseMs; // read before, so that it ends here no later than in Postgres
+  await leases.begin(id, leaseMs);
+  return {
+    id,
+    get until() {
+      return until;
+    },
+    renew: async (floors) => {
+      const next = performance.now() + leaseMs;
+      const isInForce = await leases.renew(id, leaseMs, floors);
+      if (isInForce) until = next;
+      return isInForce;
+    },
+    end: () => leases.end(id),
+  };
+}
