@@ -28,7 +28,7 @@ const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
   --consumers N  that \`quiet\` and \`create\` create (2000)
-  --rate N       entries a second that \`quiet\` spreads over them (200)
+  --rates N,N    entries a second that \`quiet\` spreads over them, one rate after another (200,500)
   --lanes N      of visits (0)
   --profile DIR  CPU profiles of the API and the worker go there
   --rehearsal    on the production set-up that npm run rehearse starts`;
@@ -37,7 +37,7 @@ interface Size {
   entries: number;
   runs: number;
   consumers: number;
-  rate: number;
+  rates: number[];
 }
 
 const PARTS: Record<string, (installation: Installation, size: Size) => Promise<Figure[]>> = {
@@ -147,7 +147,7 @@ function readArguments(): Asked | null {
         entries: { type: 'string', default: '100000' },
         runs: { type: 'string', default: '2' },
         consumers: { type: 'string', default: '2000' },
-        rate: { type: 'string', default: '200' },
+        rates: { type: 'string', default: '200,500' },
         lanes: { type: 'string', default: '0' },
         profile: { type: 'string' },
         rehearsal: { type: 'boolean', default: false },
@@ -159,9 +159,10 @@ function readArguments(): Asked | null {
       entries: Number(values.entries),
       runs: Number(values.runs),
       consumers: Number(values.consumers),
-      rate: Number(values.rate),
+      rates: values.rates.split(',').map(Number),
     };
-    const good = names.every((name) => all.includes(name)) && Object.values(size).every(isCount);
+    const good =
+      names.every((name) => all.includes(name)) && Object.values(size).flat().every(isCount);
     if (!good || !/^\d{1,2}$/u.test(values.lanes)) return null;
     const profileDir = values.profile === undefined ? null : resolve(values.profile);
     const open = values.rehearsal ? openRehearsal : openInstallation;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { listQuery } from '../../src/consumers/consumers.ts';
+import { beginLaneLease } from '../../src/progress/laneLeases.ts';
 import { cursorOf } from '../../src/streams/cursor.ts';
 import { openApp, type TestApp } from '../support/app.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
@@ -137,10 +138,13 @@ test('a consumer shows who may send for it: a lane of visits, a drain or a deliv
   const { id } = await opened.create();
   const lease = `lease_until = clock_timestamp() + interval '8 s'`;
   const until = { lease_until: expect.stringMatching(/Z$/u) };
-  await opened.setCursor(id, `holder = 'host/1/ab/lane-3', visited = true, ${lease}`);
+  await beginLaneLease(api.db, 'host/1/ab/lane-3.7', 8_000);
+  await opened.setCursor(id, `holder = 'host/1/ab/lane-3.7', visited = true, lease_until = null`);
   const visit = { activity: 'visit', process: 'host/1/ab', lane: 3, ...until };
   expect((await opened.read(id)).sender).toEqual(visit);
-  await opened.setCursor(id, `holder = 'host/1/ab', visited = false`);
+  await api.db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 ms'`);
+  expect((await opened.read(id)).sender).toBeNull();
+  await opened.setCursor(id, `holder = 'host/1/ab', visited = false, ${lease}`);
   const own = { process: 'host/1/ab', lane: null, ...until };
   expect((await opened.read(id)).sender).toEqual({ activity: 'drain', ...own });
   const { body } = await api.request('GET', '/v1/consumers');

@@ -61,6 +61,11 @@ export interface Cluster extends AsyncDisposable {
 }
 
 /** On a database of the caller's and the run's Temporal, with task queues and a data folder of its own. */
+/** When a sender has last stored something of its consumer, by its lease or, as a lane has one for all, its attempts. */
+const STORED_AT = `
+  case when visited then (select max(b.committed_at) from attempt_batches b where b.consumer_id = cursors.consumer_id)
+       else lease_until - interval '${DRAIN_LEASE_MS} ms' end`;
+
 export async function openCluster(
   databaseUrl: string,
   more: Record<string, string> = {},
@@ -176,8 +181,8 @@ export async function openCluster(
       return { position: Number(row.position), ahead: new Set(row.ahead.map(Number)) };
     },
     storedAt: async (id) => {
-      const row = await cursor<{ until: Date | null }>(id, 'lease_until as until');
-      return (row.until?.getTime() ?? Infinity) - DRAIN_LEASE_MS - performance.timeOrigin;
+      const { at } = await cursor<{ at: Date | null }>(id, `${STORED_AT} as at`);
+      return (at?.getTime() ?? Infinity) - performance.timeOrigin;
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(running.map((run) => run.stop()));

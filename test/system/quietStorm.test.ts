@@ -97,8 +97,8 @@ async function busiest({ cursors }: Quiet): Promise<number | null> {
 
 /** Positions that were received, and that no cursor has passed. */
 async function unstored({ cursors }: Quiet, { received }: TestReceiver): Promise<Set<number>> {
-  const before = received.slice();
   const stored = new Map((await cursors()).map((one) => [one.consumer_id, one.position]));
+  const before = received.slice(); // what was on its way has come by now
   const isStored = (one: Received): boolean => one.position <= (stored.get(consumerOf(one)) ?? 0);
   return new Set(before.filter((one) => !isStored(one)).map(({ position }) => position));
 }
