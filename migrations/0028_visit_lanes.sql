@@ -2,6 +2,7 @@
 create table visit_lanes (
   id          text primary key,      -- the holder of its cursors
   lease_until timestamptz not null,
+  visiting    int not null default 0, -- of how many consumers it is the sender
   records     bigint,                -- everything up to here is settled for those of its consumers that do not fail
   events      bigint
 );

@@ -15,21 +15,38 @@ export async function beginLaneLease(sql: Sql, id: string, leaseMs: number): Pro
   });
 }
 
-/** Renews the lease of a lane; false when it is over, which is for good. */
+/** What a lane notes of itself when it renews its lease. */
+export interface LaneNote {
+  floors: Floors;
+  /** Of how many consumers it is the sender. */
+  visiting: number;
+}
+
+/** How many lanes have a lease, and of how many consumers they are the senders. */
+export interface AllLanes {
+  lanes: number;
+  visiting: number;
+}
+
+/** Renews the lease of a lane, and returns what there is of lanes; null when its lease is over, which is for good. */
 export async function renewLaneLease(
   sql: Sql,
-  { id, leaseMs, floors }: { id: string; leaseMs: number; floors: Floors },
-): Promise<boolean> {
-  const { rows } = await sql.query({
+  id: string,
+  leaseMs: number,
+  { floors, visiting }: LaneNote,
+): Promise<AllLanes | null> {
+  const { rows } = await sql.query<AllLanes>({
     name: 'renew lane',
     text: `
       update visit_lanes
-         set lease_until = clock_timestamp() + make_interval(secs => $2 / 1000.0), records = $3, events = $4
+         set lease_until = clock_timestamp() + make_interval(secs => $2 / 1000.0), records = $3, events = $4,
+             visiting = $5
        where id = $1 and lease_until > clock_timestamp()
-      returning id`,
-    values: [id, leaseMs, floors.records, floors.events],
+      returning (select count(*) from visit_lanes) as lanes,
+                (select coalesce(sum(visiting), 0) from visit_lanes where id <> $1) + $5 as visiting`,
+    values: [id, leaseMs, floors.records, floors.events, visiting],
   });
-  return rows.length > 0;
+  return rows[0] ?? null;
 }
 
 /** Ends the lease of a lane. What it still visits counts as lost. */

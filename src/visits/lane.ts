@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
+import { surplusOf, type Shares } from './share.ts';
 import { beginTerm, type Term } from './term.ts';
 import type { HandOverReason, VisitCounts } from './visitCounts.ts';
 import { createVisits, type Visits, type VisitsOptions } from './visits.ts';
@@ -111,12 +112,20 @@ export function openLane(options: LaneOptions): Lane {
     isRenewing = true;
     try {
       const { term, visits } = current;
-      if (!(await term.renew(visits.floors()))) lapse();
+      const mine = visits.size;
+      const all = await term.renew({ floors: visits.floors(), visiting: mine });
+      if (all === null) lapse();
+      else share(visits, { mine, all: all.visiting, lanes: all.lanes });
     } catch (error) {
       interrupted(error);
     } finally {
       isRenewing = false;
     }
+  }
+
+  /** Leaves some to lanes that visit fewer, as those of a worker that has just started. */
+  function share(visits: Visits, shares: Shares): void {
+    visits.endQuietest(Math.min(CLAIMED_AT_ONCE, surplusOf(shares)));
   }
 
   /** The lease is over: what this lane still stores is fenced where others have claimed meanwhile. */
@@ -150,7 +159,9 @@ export function openLane(options: LaneOptions): Lane {
     if (current === null) return;
     const { visits } = current;
     visits.tick();
-    if (visits.size >= options.most) visits.endQuietest(CLAIMED_AT_ONCE); // others want an entry
+    if (visits.size < options.most) return;
+    // Others want an entry.
+    visits.endFailing(CLAIMED_AT_ONCE - visits.endQuietest(CLAIMED_AT_ONCE));
   }
 
   function handOver(consumerId: string, wanted: number, why: HandOverReason): void {

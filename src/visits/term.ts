@@ -1,13 +1,13 @@
 import type { LaneLease } from '../delivery/drainContext.ts';
-import type { Floors } from '../progress/laneLeases.ts';
+import type { AllLanes, LaneNote } from '../progress/laneLeases.ts';
 import type { LaneLeases } from './visitStore.ts';
 
 /** The time for which a lane holds one lease. */
 export interface Term extends LaneLease {
   /** Names the lane in cursors; no other term has the same. */
   readonly id: string;
-  /** Renews the lease; false when it is over. Rejects while Postgres is away; nothing is sent once it is over. */
-  renew(floors: Floors): Promise<boolean>;
+  /** Renews the lease; null when it is over. Rejects while Postgres is away; nothing is sent once it is over. */
+  renew(note: LaneNote): Promise<AllLanes | null>;
   /** Ends the lease. */
   end(): Promise<void>;
 }
@@ -21,11 +21,11 @@ export async function beginTerm(leases: LaneLeases, id: string, leaseMs: number)
     get until() {
       return until;
     },
-    renew: async (floors) => {
+    renew: async (note) => {
       const next = performance.now() + leaseMs;
-      const isInForce = await leases.renew(id, leaseMs, floors);
-      if (isInForce) until = next;
-      return isInForce;
+      const all = await leases.renew(id, leaseMs, note);
+      if (all !== null) until = next;
+      return all;
     },
     end: () => leases.end(id),
   };

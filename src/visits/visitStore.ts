@@ -7,7 +7,8 @@ import {
   endLaneLease,
   endLapsedLaneLeases,
   renewLaneLease,
-  type Floors,
+  type AllLanes,
+  type LaneNote,
 } from '../progress/laneLeases.ts';
 import type { Release } from '../progress/lease.ts';
 import { claim, release, type Claim, type Claimed } from '../progress/leases.ts';
@@ -26,8 +27,8 @@ export interface ToVisit extends Claimed {
 export interface LaneLeases {
   /** Begins a lease of `leaseMs`, under an id that has not been used before. */
   begin(id: string, leaseMs: number): Promise<void>;
-  /** Renews it, and notes up to where everything is settled; false when it is over, which is for good. */
-  renew(id: string, leaseMs: number, floors: Floors): Promise<boolean>;
+  /** Renews it, and returns what there is of lanes; null when it is over, which is for good. */
+  renew(id: string, leaseMs: number, note: LaneNote): Promise<AllLanes | null>;
   end(id: string): Promise<void>;
   /** Ends leases of any lane that are over by the clock. */
   endLapsed(): Promise<void>;
@@ -72,7 +73,7 @@ export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitS
     claim: claimAll,
     lease: {
       begin: (id, leaseMs) => beginLaneLease(pipe, id, leaseMs),
-      renew: (id, leaseMs, floors) => renewLaneLease(pipe, { id, leaseMs, floors }),
+      renew: (id, leaseMs, note) => renewLaneLease(pipe, id, leaseMs, note),
       end: (id) => endLaneLease(pipe, id),
       endLapsed: () => endLapsedLaneLeases(pipe),
     },

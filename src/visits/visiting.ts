@@ -13,8 +13,10 @@ export interface Visiting {
   /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
   yieldAll(): void;
   yieldOne(key: string): void;
-  /** Ends those that have been quiet for longest, or else those whose endpoints fail, up to `count`. */
-  endQuietest(count: number): void;
+  /** Ends those that have been quiet for longest, up to `count`; returns how many. */
+  endQuietest(count: number): number;
+  /** Ends some whose endpoints fail, up to `count`: their drains are to go on. */
+  endFailing(count: number): void;
   /** Up to where everything of a stream is settled for those that do not rest; Infinity when all rest. */
   settledTo(stream: StreamName): number;
   readonly size: number;
@@ -90,14 +92,19 @@ export function createVisiting(): Visiting {
     return least;
   }
 
-  function endQuietest(count: number): void {
+  function endQuietest(count: number): number {
     const quiet: { drain: Drain; since: number }[] = [];
     for (const { drain } of visits.values()) {
       if (drain.quietSince !== null) quiet.push({ drain, since: drain.quietSince });
     }
     quiet.sort((a, b) => a.since - b.since);
-    for (const { drain } of quiet.slice(0, count)) drain.stop('idle');
-    let left = count - quiet.length;
+    const ended = quiet.slice(0, count);
+    for (const { drain } of ended) drain.stop('idle');
+    return ended.length;
+  }
+
+  function endFailing(count: number): void {
+    let left = count;
     for (const { drain } of visits.values()) {
       if (left <= 0) return;
       if (!drain.isFailing) continue;
@@ -122,6 +129,7 @@ export function createVisiting(): Visiting {
     },
     yieldOne: (key) => visits.get(key)?.drain.stop('yielded'),
     endQuietest,
+    endFailing,
     settledTo,
     get size() {
       return visits.size;

@@ -20,8 +20,10 @@ export interface Visits {
   begin(one: ToVisit): void;
   /** Does what is due. */
   tick(): void;
-  /** Ends visits whose consumers have been quiet for longest, up to `count`. */
-  endQuietest(count: number): void;
+  /** Ends visits whose consumers have been quiet for longest, up to `count`; returns how many. */
+  endQuietest(count: number): number;
+  /** Ends visits whose endpoints fail, up to `count`; drains of their own go on. */
+  endFailing(count: number): void;
   /** Ends all of them, so that other lanes may claim; resolves when everything is stored. */
   close(): Promise<void>;
   /** Up to where everything is settled for those that do not fail, as far as this process has read. */
@@ -150,6 +152,7 @@ export function createVisits(options: VisitsOptions): Visits {
     tick,
     floors,
     endQuietest: visiting.endQuietest,
+    endFailing: visiting.endFailing,
     close: async () => {
       closing = true;
       visiting.yieldAll();

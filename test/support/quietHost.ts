@@ -232,7 +232,8 @@ function openLaneOf(parts: {
     if (isRenewing) return;
     isRenewing = true;
     const until = performance.now() + LEASE_MS;
-    if (await store.visits.lease.renew(parts.id, LEASE_MS, visits.floors())) lease.until = until;
+    const note = { floors: visits.floors(), visiting: visits.size };
+    if ((await store.visits.lease.renew(parts.id, LEASE_MS, note)) !== null) lease.until = until;
     else {
       clearInterval(renewals);
       parts.lapsed(visits);

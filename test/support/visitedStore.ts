@@ -269,9 +269,9 @@ function laneLeases(turn: () => Promise<void>): VisitStore['lease'] {
     renew: async (id, leaseMs) => {
       await turn();
       const now = performance.now();
-      if ((ends.get(id) ?? 0) < now) return false;
+      if ((ends.get(id) ?? 0) < now) return null;
       ends.set(id, now + leaseMs);
-      return true;
+      return { lanes: 1, visiting: 1 };
     },
     end: async (id) => {
       await turn();

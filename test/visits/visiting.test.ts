@@ -60,7 +60,7 @@ test('where there is no room, the quiet ones go first, and then those whose endp
   const busy = openSender({});
   for (const [index, one] of [busy, ...failing, quiet].entries())
     visiting.add(`${index}`, one, 'events');
-  visiting.endQuietest(2);
+  visiting.endFailing(2 - visiting.endQuietest(2));
   expect(quiet.stopped).toEqual(['idle']);
   expect(failing.map(({ stopped }) => stopped)).toEqual([['blocked'], []]);
   expect(busy.stopped).toEqual([]);

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+
+import type { Sql } from '../../src/db/db.ts';
+import { takeForNobody } from '../../src/progress/filterRows.ts';
+import {
+  beginLaneLease,
+  endLapsedLaneLeases,
+  renewLaneLease,
+  type LaneNote,
+} from '../../src/progress/laneLeases.ts';
+import { claim } from '../../src/progress/leases.ts';
+import { openConsumersApi } from '../support/consumers.ts';
+import { until } from '../support/poll.ts';
+
+const NOTE: LaneNote = { floors: { records: null, events: null }, visiting: 0 };
+const OF_LANE = { holder: 'lane', region: 'us-west-2', limit: 10, lost: false };
+
+async function lapse(db: Sql): Promise<void> {
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 ms'`);
+}
+
+/** A consumer that a lane visits. */
+async function openVisited() {
+  const opened = await openConsumersApi();
+  const { db } = opened.api;
+  const { id } = await opened.create({ start: 'end' });
+  await db.query('update cursors set wanted = position + 1, idle = true');
+  await beginLaneLease(db, 'lane', 60_000);
+  expect(await claim(db.pipe, OF_LANE)).toHaveLength(1);
+  return { opened, db, id, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+}
+
+test('a lease that is over is not renewed, even if nobody has ended it yet', async () => {
+  await using visited = await openVisited();
+  const { db } = visited;
+  const note = { ...NOTE, visiting: 3 };
+  expect(await renewLaneLease(db, 'lane', 8_000, note)).toEqual({ lanes: 1, visiting: 3 });
+  await beginLaneLease(db, 'other', 8_000);
+  expect(await renewLaneLease(db, 'other', 8_000, NOTE)).toEqual({ lanes: 2, visiting: 3 });
+  await lapse(db);
+  expect(await renewLaneLease(db, 'lane', 8_000, NOTE)).toBeNull();
+});
+
+test('a renewal that is under way when a lease is over is waited for, and the lease then stays', async () => {
+  await using visited = await openVisited();
+  const { db } = visited;
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() + interval '200 ms'`);
+  const lookedAt = Promise.withResolvers<void>();
+  const renewed = db.transaction(async (tx) => {
+    expect(await renewLaneLease(tx, 'lane', 8_000, NOTE)).not.toBeNull();
+    await lookedAt.promise;
+  });
+  const isOver = async () => {
+    const { rows } = await db.query<{ over: boolean }>(
+      'select lease_until < clock_timestamp() as over from visit_lanes',
+    );
+    return rows[0]?.over === true;
+  };
+  await until(isOver); // as everyone else sees it
+  const ended = endLapsedLaneLeases(db);
+  await until(async () => {
+    const { rows } = await db.query(
+      `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete from visit_lanes%'
+          and datname = current_database()`,
+    );
+    return rows.length > 0;
+  });
+  lookedAt.resolve();
+  await Promise.all([renewed, ended]);
+  expect(await renewLaneLease(db, 'lane', 8_000, NOTE)).not.toBeNull();
+});
+
+test('a lane whose lease was ended claims nothing', async () => {
+  await using visited = await openVisited();
+  const { db } = visited;
+  await db.query(
+    'update cursors set visited = false, holder = null, idle = true, wanted = position + 1',
+  );
+  await lapse(db);
+  await endLapsedLaneLeases(db);
+  expect(await claim(db.pipe, OF_LANE)).toEqual([]);
+  await beginLaneLease(db, 'next', 8_000);
+  expect(await claim(db.pipe, { ...OF_LANE, holder: 'next' })).toHaveLength(1);
+});
+
+test('edits of a consumer whose lane has died are in force as soon as the lease of the lane is over', async () => {
+  await using visited = await openVisited();
+  const { db, id } = visited;
+  const holder = async () => (await db.query('select visited, holder from cursors')).rows;
+  await takeForNobody(db, [id]);
+  expect(await holder()).toEqual([{ visited: true, holder: 'lane' }]);
+  await lapse(db);
+  await takeForNobody(db, [id]);
+  expect(await holder()).toEqual([{ visited: false, holder: null }]);
+});
+
+test('a consumer that is visited and does not fail is shown where its lane has come to', async () => {
+  await using visited = await openVisited();
+  const { db, id, opened } = visited;
+  const { position: before } = await opened.read(id);
+  const floors = { records: 5, events: before + 7 };
+  expect(await renewLaneLease(db, 'lane', 8_000, { floors, visiting: 1 })).not.toBeNull();
+  expect((await opened.read(id)).position).toBe(before + 7);
+  await db.query('update cursors set head = position + 1, attempt = 1');
+  expect((await opened.read(id)).position).toBe(before);
+});
