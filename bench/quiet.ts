@@ -11,6 +11,7 @@ import type { Installation } from './instruments/installation.ts';
 import { holdsWithin } from './instruments/poll.ts';
 import type { Received } from './instruments/receiver.ts';
 import { produce } from './push.ts';
+import { quietTrials } from './quietTrials.ts';
 
 /** How much is measured. */
 export interface QuietOptions {
@@ -18,6 +19,8 @@ export interface QuietOptions {
   consumers: number;
   /** Entries a second that are spread over all of them, one after another. */
   rates: number[];
+  /** Whether to measure outages, a busy neighbour and a killed worker as well. */
+  trials: boolean;
 }
 
 const PREFIX = 'quiet';
@@ -62,6 +65,10 @@ export async function quiet(installation: Installation, options: QuietOptions): 
   }
   for (const rate of options.rates) {
     figures.push(...(await spread(installation, { ...options, rate })));
+  }
+  if (options.trials) {
+    const syncs = Array.from({ length: options.consumers }, (_, number) => syncOf(number));
+    figures.push(...(await quietTrials(installation, { syncs, prefix: PREFIX })));
   }
   return figures;
 }
@@ -196,6 +203,7 @@ async function spread(
   installation: Installation,
   { consumers, rate }: { consumers: number; rate: number },
 ): Promise<Figure[]> {
+  await becomeQuiet(installation, { consumers }); // counting history keeps Temporal busy as well
   await installation.endpoint.reset({ latency: true, ids: true });
   const { result, cpu } = await installation.usage(async () => {
     const produced = await produce(installation, {
@@ -254,7 +262,7 @@ function faults({ total, distinct }: Received, appended: number): Figure[] {
 /** Waits until no consumer wants anything and the worker and Temporal are calm, for as long as that may take. */
 async function becomeQuiet(
   installation: Installation,
-  options: QuietOptions,
+  options: Pick<QuietOptions, 'consumers'>,
 ): Promise<{ quiet: boolean; seconds: number }> {
   const from = performance.now();
   const quiet = await holdsWithin(
@@ -265,7 +273,10 @@ async function becomeQuiet(
   return { quiet, seconds: (performance.now() - from) / 1_000 };
 }
 
-async function areQuiet(installation: Installation, { consumers }: QuietOptions): Promise<boolean> {
+async function areQuiet(
+  installation: Installation,
+  { consumers }: Pick<QuietOptions, 'consumers'>,
+): Promise<boolean> {
   return (await countRows(installation, 'cursors', QUIET)) === consumers;
 }
 

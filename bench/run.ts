@@ -29,6 +29,7 @@ const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse
   --runs N       of each side of a ratio (2)
   --consumers N  that \`quiet\` and \`create\` create (2000)
   --rates N,N    entries a second that \`quiet\` spreads over them, one rate after another (200,500)
+  --trials       has \`quiet\` go on with a busy neighbour, outages and a killed worker (20 minutes more)
   --lanes N      of visits (0)
   --profile DIR  CPU profiles of the API and the worker go there
   --rehearsal    on the production set-up that npm run rehearse starts`;
@@ -38,6 +39,7 @@ interface Size {
   runs: number;
   consumers: number;
   rates: number[];
+  trials: boolean;
 }
 
 const PARTS: Record<string, (installation: Installation, size: Size) => Promise<Figure[]>> = {
@@ -149,6 +151,7 @@ function readArguments(): Asked | null {
         consumers: { type: 'string', default: '2000' },
         rates: { type: 'string', default: '200,500' },
         lanes: { type: 'string', default: '0' },
+        trials: { type: 'boolean', default: false },
         profile: { type: 'string' },
         rehearsal: { type: 'boolean', default: false },
       },
@@ -161,13 +164,14 @@ function readArguments(): Asked | null {
       consumers: Number(values.consumers),
       rates: values.rates.split(',').map(Number),
     };
+    const { trials } = values;
     const good =
       names.every((name) => all.includes(name)) && Object.values(size).flat().every(isCount);
     if (!good || !/^\d{1,2}$/u.test(values.lanes)) return null;
     const profileDir = values.profile === undefined ? null : resolve(values.profile);
     const open = values.rehearsal ? openRehearsal : openInstallation;
     const chosen = names.length === 0 ? USUAL : names;
-    return { names: chosen, size, lanes: values.lanes, profileDir, open };
+    return { names: chosen, size: { ...size, trials }, lanes: values.lanes, profileDir, open };
   } catch {
     return null; // an option that does not exist
   }

@@ -11,6 +11,8 @@ export interface Endpoint extends AsyncDisposable {
   url: string;
   /** Sets all counts to zero; latencies are measured and message ids kept from now on if asked for. */
   reset(options?: { latency?: boolean; ids?: boolean }): Promise<void>;
+  /** Refuses connections from now on, for `ms`; resolves once that has begun. */
+  refuses(ms: number): Promise<void>;
   /** What has been received since the reset. */
   received(): Promise<Received>;
   /** The times from append to receipt since the reset, ms; throws unless they are measured. */
@@ -67,6 +69,9 @@ export async function startEndpoint(): Promise<Endpoint> {
     reset: async ({ latency = false, ids = false } = {}) => {
       const asked = [...(latency ? ['latency=1'] : []), ...(ids ? ['ids=1'] : [])];
       await ask(`reset?${asked.join('&')}`);
+    },
+    refuses: async (ms) => {
+      await ask(`refuse?ms=${ms}`);
     },
     received: () => ask('received'),
     latency: async () => {

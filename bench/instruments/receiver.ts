@@ -21,8 +21,12 @@ export interface Received {
   latency: Percentiles | null;
   /** How many different message ids those answered with 204 had; 0 unless ids are kept. */
   distinct: number;
+  /** How many first deliveries came after a later one of their consumer; 0 unless ids are kept. */
+  outOfOrder: number;
   /** How many requests /_poison has refused. */
   refused: number;
+  /** How many requests under /_apart were answered with 204; nothing else is counted of them. */
+  apart: number;
   /** The open requests under /_hang. */
   hanging: Hanging;
 }
@@ -37,7 +41,10 @@ let firstAt = 0;
 let lastAt = 0;
 let latencies: number[] | null = null;
 let refused = 0;
+let apart = 0;
 let ids: Set<string> | null = null;
+let outOfOrder = 0;
+let newest = new Map<string, number>(); // by consumer: the highest position that came
 const hanging = createHangingPaths();
 
 const server = createServer((request, response) => {
@@ -61,13 +68,24 @@ function take(request: IncomingMessage, chunks: Buffer[]): void {
   if (firstAt === 0) firstAt = now;
   lastAt = now;
   for (const chunk of chunks) bytes += chunk.length;
-  ids?.add(String(request.headers['webhook-id']));
+  if (ids !== null) note(request, ids);
   if (latencies === null) return;
   const body = joined(chunks).toString();
   const from = body.indexOf(SENT_AT);
   if (from < 0) return;
   const sentAt = Number.parseFloat(body.slice(from + SENT_AT.length, from + SENT_AT.length + 20));
   latencies.push(now - sentAt);
+}
+
+function note({ headers }: IncomingMessage, known: Set<string>): void {
+  const id = String(headers['webhook-id']);
+  if (known.has(id)) return;
+  known.add(id);
+  const consumer = String(headers['millrace-consumer']);
+  const position = Number(headers['millrace-position']);
+  const before = newest.get(consumer) ?? 0;
+  if (position < before) outOfOrder += 1;
+  newest.set(consumer, Math.max(before, position));
 }
 
 function joined(chunks: Buffer[]): Buffer {
@@ -78,7 +96,14 @@ function special(request: IncomingMessage, response: ServerResponse): void {
   const path = request.url ?? '';
   if (path.startsWith('/_hang')) hanging.take(request, response);
   else if (path.startsWith('/_poison')) refuse(request, response);
+  else if (path.startsWith('/_apart')) takeApart(request, response);
   else admin(request, response);
+}
+
+function takeApart(request: IncomingMessage, response: ServerResponse): void {
+  apart += 1;
+  request.resume();
+  request.on('end', () => response.writeHead(204).end());
 }
 
 /** Answers 400 to every poisoned body, and takes the others. */
@@ -96,12 +121,22 @@ function refuse(request: IncomingMessage, response: ServerResponse): void {
   });
 }
 
-/** `/_bench/reset` starts anew, `/_bench/received` answers `Received`; both take `?latency=1`, the first `ids=1` as well. */
+/** Takes no connection for so long, and ends those that are open. */
+function refuseAll(ms: number): void {
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  server.closeAllConnections();
+  setTimeout(() => server.listen(port, '127.0.0.1'), ms);
+}
+
+/** `/_bench/reset` starts anew, `/_bench/refuse` refuses connections for `?ms`, `/_bench/received` answers `Received`; both take `?latency=1`, the first `ids=1` as well. */
 function admin(request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
   request.resume();
   const withLatency = searchParams.has('latency');
   if (pathname === '/_bench/reset') reset(withLatency, searchParams.has('ids'));
+  if (pathname === '/_bench/refuse')
+    response.once('close', () => refuseAll(Number(searchParams.get('ms'))));
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(received(withLatency)));
 }
@@ -113,7 +148,10 @@ function reset(measure: boolean, keepIds: boolean): void {
   lastAt = 0;
   latencies = measure ? [] : null;
   refused = 0;
+  apart = 0;
   ids = keepIds ? new Set() : null;
+  outOfOrder = 0;
+  newest = new Map();
   hanging.reset();
 }
 
@@ -121,5 +159,16 @@ function reset(measure: boolean, keepIds: boolean): void {
 function received(withLatency: boolean): Received {
   const latency = withLatency && latencies !== null ? percentilesOf(latencies) : null;
   const distinct = ids?.size ?? 0;
-  return { total, bytes, firstAt, lastAt, latency, distinct, refused, hanging: hanging.read() };
+  return {
+    total,
+    bytes,
+    firstAt,
+    lastAt,
+    latency,
+    distinct,
+    outOfOrder,
+    refused,
+    apart,
+    hanging: hanging.read(),
+  };
 }

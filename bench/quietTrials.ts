@@ -1,0 +1,238 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { concurrently } from '../src/process/concurrently.ts';
+import type { Consumer } from '../src/schema/consumer.ts';
+import type { Target } from '../src/schema/target.ts';
+import { appendEach } from './instruments/appendEach.ts';
+import { isCalm } from './instruments/calm.ts';
+import { clockMs } from './instruments/clock.ts';
+import { countRows } from './instruments/count.ts';
+import { cpuFigures } from './instruments/cpu.ts';
+import { tableOf, type Figure } from './instruments/figures.ts';
+import type { Installation } from './instruments/installation.ts';
+import { produce } from './push.ts';
+
+/** What there is already: consumers, each of one sync, and their syncs. */
+export interface Quiet {
+  syncs: string[];
+  prefix: string;
+}
+
+const BUSY = 20;
+const REFUSED_MS = 20_000;
+const BACK_S = 60;
+const ARRIVE_MS = 240_000;
+const EXTRA_MS = 2_000;
+const FEED = { connections: 64, records: 100, dataBytes: 200 };
+const NEIGHBOUR_RATE = 5_000;
+const NEIGHBOUR_S = 20;
+const DEAD = 2_000;
+const DEAD_S = 600;
+/** Nothing listens there. */
+const DEAD_URL = 'http://127.0.0.1:9';
+const STARTED_MS = 600_000;
+const AT_ONCE = 32;
+/** A worker is killed when it has sent this part of a storm. */
+const KILLED_AFTER = 0.3;
+
+/** Measures what can go wrong around many quiet consumers, one trial after another, and says each as it ends. */
+export async function quietTrials(installation: Installation, quiet: Quiet): Promise<Figure[]> {
+  const busy = await createBusy(installation);
+  const all: Figure[] = [];
+  for (const [name, trial] of [
+    ['beside', () => beside(installation, quiet, busy)],
+    ['blip', () => blip(installation, quiet)],
+    ['kill', () => kill(installation, quiet)],
+    ['dead host', () => deadHost(installation)],
+  ] as const) {
+    const figures = (await trial()).map((one) => ({ ...one, name: `${name}: ${one.name}` }));
+    process.stderr.write(tableOf(name, figures));
+    all.push(...figures);
+  }
+  return all;
+}
+
+async function createBusy(installation: Installation): Promise<Consumer[]> {
+  const busy = await Promise.all(
+    Array.from({ length: BUSY }, (_, number) =>
+      installation.consumer({ name: `busy ${number}`, syncs: [`busy-${number}`], start: 'end' }),
+    ),
+  );
+  await started(installation);
+  return busy;
+}
+
+async function started(installation: Installation): Promise<void> {
+  const none = async () => (await countRows(installation, 'consumers', 'not started')) === 0;
+  await installation.until('all workflows are started', none, STARTED_MS);
+  await calm(installation);
+}
+
+async function calm(installation: Installation): Promise<void> {
+  await installation.until('Temporal is calm', () => isCalm(installation), STARTED_MS);
+}
+
+/** One consumer gets thousands a second while quiet ones get some. */
+async function beside(
+  installation: Installation,
+  { prefix, syncs }: Quiet,
+  [one]: Consumer[],
+): Promise<Figure[]> {
+  await installation.api('PATCH', `/v1/consumers/${one?.id}`, { path: '/_apart' });
+  await installation.endpoint.reset({ latency: true, ids: true });
+  const load = { ...FEED, seconds: NEIGHBOUR_S };
+  const spread = produce(installation, { ...load, rate: 200, prefix, syncs: syncs.length });
+  const { apart, appended } = await flood(installation);
+  const quiet = await spread;
+  await installation.endpoint.arrived(quiet.appended, ARRIVE_MS);
+  const { p50, p99, max } = await installation.endpoint.latency();
+  await installation.until('the busy one has got all', async () => {
+    return (await installation.endpoint.received()).apart >= appended;
+  });
+  await wait(EXTRA_MS);
+  return [
+    {
+      name: 'the busy one got',
+      value: apart / NEIGHBOUR_S,
+      unit: 'entries/s',
+      note: `${(appended / NEIGHBOUR_S).toFixed(0)} appended a second`,
+    },
+    { name: 'append → received of the quiet ones, p50', value: p50, unit: 'ms' },
+    { name: 'p99', value: p99, unit: 'ms', goal: { most: 300 }, note: `worst ${max.toFixed(0)}` },
+    ...(await faults(installation, quiet.appended)),
+  ];
+}
+
+/** Appends in batches for one sync, at the rate, as fast as the API takes them. */
+async function flood(installation: Installation): Promise<{ apart: number; appended: number }> {
+  const batch = NEIGHBOUR_RATE / 20;
+  const from = performance.now();
+  let appended = 0;
+  while (performance.now() - from < NEIGHBOUR_S * 1_000) {
+    const sentAt = clockMs();
+    const events = Array.from({ length: batch }, (_, number) => ({
+      sync_id: 'busy-0',
+      collection_id: 'bench:item',
+      upstream_id: `r-${(appended + number) % 1_000}`,
+      event: 'updated',
+      data: { at: sentAt, number: appended + number },
+    }));
+    await installation.api('POST', '/v1/events', { events });
+    appended += batch;
+    const due = from + (appended / NEIGHBOUR_RATE) * 1_000;
+    await wait(Math.max(0, due - performance.now())); // paces the appends
+  }
+  return { apart: (await installation.endpoint.received()).apart, appended };
+}
+
+/** Every endpoint refuses for a while, in which each consumer gets something to send. */
+async function blip(installation: Installation, { syncs }: Quiet): Promise<Figure[]> {
+  await calm(installation);
+  const before = await installation.historyEvents();
+  await installation.endpoint.reset({ latency: true, ids: true });
+  const seconds = REFUSED_MS / 1_000 + 20;
+  const feed = { ...FEED, rate: 200, seconds, prefix: 'busy', syncs: BUSY };
+  const fed = produce(installation, feed);
+  await wait(3_000); // the feed runs
+  const refusedAt = performance.now();
+  await installation.endpoint.refuses(REFUSED_MS);
+  const { cpu } = await installation.usage(async () => {
+    await appendEach(installation, syncs);
+    const left = REFUSED_MS - (performance.now() - refusedAt);
+    await wait(left);
+  });
+  const endedAt = clockMs();
+  const { appended } = await fed;
+  const total = appended + syncs.length;
+  const { lastAt } = await installation.endpoint.arrived(total, ARRIVE_MS);
+  await calm(installation);
+  const history = (await installation.historyEvents()) - before;
+  const consumers = syncs.length + BUSY;
+  const cores = Object.values(cpu).reduce((sum, one) => sum + one, 0) / (REFUSED_MS / 1_000);
+  return [
+    {
+      name: 'from its end until everything has come',
+      value: (lastAt - endedAt) / 1_000,
+      unit: 's',
+      goal: { most: BACK_S },
+      note: `${syncs.length} quiet and ${BUSY} busy consumers, refused for ${REFUSED_MS / 1_000} s`,
+    },
+    {
+      name: 'Temporal history',
+      value: history / consumers,
+      unit: 'events a consumer',
+      goal: { most: 2 },
+    },
+    { name: 'CPU while everything is refused', value: cores, unit: 'cores' },
+    ...(await faults(installation, total)),
+  ];
+}
+
+/** kill -9 of the worker that has sent most, in the middle of a storm. Where there is one worker, nothing is measured. */
+async function kill(installation: Installation, { syncs }: Quiet): Promise<Figure[]> {
+  const workers = Object.entries(installation.pids()).filter(([name]) => name.startsWith('worker'));
+  if (workers.length < 2) return [];
+  await installation.endpoint.reset({ ids: true });
+  await appendEach(installation, syncs);
+  await installation.endpoint.arrived(syncs.length * KILLED_AFTER, ARRIVE_MS);
+  const { rows } = await installation.sql.query<{ pid: string }>(
+    `select split_part(holder, '/', 2) as pid from cursors where visited group by 1 order by count(*) desc limit 1`,
+  );
+  const pid = Number(rows[0]?.pid);
+  if (!workers.some(([, one]) => one === pid)) throw new Error('no worker visits');
+  process.kill(pid, 'SIGKILL');
+  const killedAt = clockMs();
+  const { total: before } = await installation.endpoint.received();
+  await installation.until('everything has come', async () => {
+    return (await installation.endpoint.received()).distinct >= syncs.length;
+  });
+  const { lastAt, total, distinct, outOfOrder } = await installation.endpoint.received();
+  return [
+    {
+      name: 'from the kill until everything has come',
+      value: (lastAt - killedAt) / 1_000,
+      unit: 's',
+      goal: { most: 25 },
+      note: `${before} of ${syncs.length} had come`,
+    },
+    { name: 'received twice', value: total - distinct, unit: 'entries' },
+    { name: 'out of order', value: outOfOrder, unit: 'entries', goal: { most: 0 } },
+  ];
+}
+
+/** Many consumers of one host that refuses connections. */
+async function deadHost(installation: Installation): Promise<Figure[]> {
+  const target = await installation.api<Target>('POST', '/v1/targets', {
+    name: 'dead',
+    base_url: DEAD_URL,
+  });
+  const syncs = Array.from({ length: DEAD }, (_, number) => `dead-${number}`);
+  await concurrently(syncs, AT_ONCE, async (sync) => {
+    await installation.consumer({
+      name: sync,
+      target_id: target.id,
+      syncs: [sync],
+      start: 'end',
+      alert_emails: [],
+    });
+  });
+  await started(installation);
+  const before = await installation.historyEvents();
+  await appendEach(installation, syncs);
+  const { cpu } = await installation.usage(() => wait(DEAD_S * 1_000));
+  const history = (await installation.historyEvents()) - before;
+  const cores = cpuFigures(cpu, DEAD_S, { most: 0.2 });
+  return [
+    ...cores.map((one) => ({ ...one, unit: 'cores' })),
+    { name: 'Temporal history', value: history / DEAD, unit: 'events a consumer' },
+  ];
+}
+
+async function faults(installation: Installation, appended: number): Promise<Figure[]> {
+  const { total, distinct, outOfOrder } = await installation.endpoint.received();
+  return [
+    { name: 'missing', value: appended - distinct, unit: 'entries', goal: { most: 0 } },
+    { name: 'received twice', value: total - distinct, unit: 'entries', goal: { most: 0 } },
+    { name: 'out of order', value: outOfOrder, unit: 'entries', goal: { most: 0 } },
+  ];
+}
