@@ -16,6 +16,7 @@ import { reaches, tableOf, type Figure } from './instruments/figures.ts';
 import { openInstallation, type Installation } from './instruments/installation.ts';
 import { latency } from './latency.ts';
 import { MEMORY_VARIABLES, memory } from './memory.ts';
+import { mixed } from './mixed.ts';
 import { neighbour } from './neighbour.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
@@ -23,12 +24,13 @@ import { quiet } from './quiet.ts';
 import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|quiet|create|poison|neighbour|memory|consumers|console|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
   --consumers N  that \`quiet\` and \`create\` create (2000)
   --rates N,N    entries a second that \`quiet\` spreads over them, one rate after another (200,500)
+  --minutes N    that \`mixed\` takes, with --consumers N quiet ones (5)
   --trials       has \`quiet\` go on with a busy neighbour, outages and a killed worker (20 minutes more)
   --lanes N      of visits (0)
   --profile DIR  CPU profiles of the API and the worker go there
@@ -40,6 +42,7 @@ interface Size {
   consumers: number;
   rates: number[];
   trials: boolean;
+  minutes: number;
 }
 
 const PARTS: Record<string, (installation: Installation, size: Size) => Promise<Figure[]>> = {
@@ -52,6 +55,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   wake: (installation) => wakes(installation),
   quiet,
   create,
+  mixed,
   poison,
   neighbour: (installation) => neighbour(installation),
   memory: (installation) => memory(installation),
@@ -152,6 +156,7 @@ function readArguments(): Asked | null {
         rates: { type: 'string', default: '200,500' },
         lanes: { type: 'string', default: '0' },
         trials: { type: 'boolean', default: false },
+        minutes: { type: 'string', default: '5' },
         profile: { type: 'string' },
         rehearsal: { type: 'boolean', default: false },
       },
@@ -163,6 +168,7 @@ function readArguments(): Asked | null {
       runs: Number(values.runs),
       consumers: Number(values.consumers),
       rates: values.rates.split(',').map(Number),
+      minutes: Number(values.minutes),
     };
     const { trials } = values;
     const good =

@@ -97,7 +97,14 @@ function special(request: IncomingMessage, response: ServerResponse): void {
   if (path.startsWith('/_hang')) hanging.take(request, response);
   else if (path.startsWith('/_poison')) refuse(request, response);
   else if (path.startsWith('/_apart')) takeApart(request, response);
+  else if (path.startsWith('/_fail')) fail(request, response);
   else admin(request, response);
+}
+
+/** Answers 503. */
+function fail(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  request.on('end', () => response.writeHead(503).end());
 }
 
 function takeApart(request: IncomingMessage, response: ServerResponse): void {

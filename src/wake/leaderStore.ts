@@ -11,6 +11,7 @@ import {
   type Matched,
   type WantedOf,
 } from '../progress/cursors.ts';
+import { endLapsedLaneLeases } from '../progress/laneLeases.ts';
 import { filterOf, isReadable, type StoredFilter } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -186,6 +187,7 @@ async function hintVisits(sql: Sql): Promise<void> {
 }
 
 async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
+  await endLapsedLaneLeases(sql); // there may be no lane that does
   const { rows } = await sql.query<{
     consumer_id: string;
     wanted: number;
