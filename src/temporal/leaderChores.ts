@@ -14,9 +14,6 @@ import { startReconciling } from './reconcile.ts';
 import type { Workflows } from './workflowClient.ts';
 
 const RETARGET_MS = 500;
-/** Soon after the lead begins, then every few minutes. */
-const VISITS_MS = 500;
-const KEEP_VISITS_MS = 300_000;
 
 export interface LeaderChoresOptions {
   db: Db;
@@ -30,8 +27,6 @@ export interface LeaderChoresOptions {
   mailWaits: () => void;
   /** Names this process. */
   holder: string;
-  /** Sees to it that the lanes of visits run. */
-  keepVisits: () => Promise<void>;
   /** Whether this process is the leader; in the others the chores rest. */
   leads: () => boolean;
   log: Logger;
@@ -48,7 +43,6 @@ export function startLeaderChores(options: LeaderChoresOptions): {
   const { db, workflows, holder, leads, log } = options;
   const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, holder, log });
   const digest = createDeadLetterDigest({ ...options.alerts, db, log });
-  let keptAt = -Infinity; // when the workflow of visits was last seen to
   const upkeep = startUpkeep(
     [
       {
@@ -58,15 +52,6 @@ export function startLeaderChores(options: LeaderChoresOptions): {
           if (!leads()) return;
           await digest();
           options.mailWaits();
-        },
-      },
-      {
-        name: 'keeping visits running',
-        everyMs: VISITS_MS,
-        run: async () => {
-          if (!leads() || keptAt > performance.now() - KEEP_VISITS_MS) return;
-          await options.keepVisits();
-          keptAt = performance.now();
         },
       },
       {

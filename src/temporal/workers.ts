@@ -27,7 +27,7 @@ import { startWake } from '../wake/wake.ts';
 import { createDrains, type Drains } from './drains.ts';
 import { startLeaderChores } from './leaderChores.ts';
 import { createOpenSender } from './openSender.ts';
-import { startVisits } from './startVisits.ts';
+import { startVisitKeeper } from './visitKeeper.ts';
 import { isRefusal, type Workflows } from './workflowClient.ts';
 
 /** How long a worker has to stop, ms: requests end within 15 s, then outcomes are stored. */
@@ -170,15 +170,19 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     mailWaits,
     holder,
     leads,
-    keepVisits: () => startVisits({ ...options, lanes: options.visitLanes }),
     log,
   });
+
+  const visitKeeper = options.queues.deliver
+    ? startVisitKeeper({ ...options, lanes: options.visitLanes })
+    : null;
 
   async function run(): Promise<ReadonlySet<string>> {
     try {
       await Promise.all(workers.map((worker) => worker.run()));
     } finally {
       await chores.close();
+      await visitKeeper?.close();
       await wake[Symbol.asyncDispose]();
       await queue.close();
       await outbox[Symbol.asyncDispose]();

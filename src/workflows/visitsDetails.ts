@@ -36,7 +36,7 @@ export function visitsDetails(known: LanesKnown): string {
   }
   if (failure !== null) lines.push(`- ${failure}`);
   lines.push(
-    '- How many lanes there are is `MILLRACE_VISIT_LANES` of the workers, which the leader sets again every five ' +
+    '- How many lanes there are is `MILLRACE_VISIT_LANES` of the workers, which each of them sets again every five ' +
       'minutes; until then, the signal `lanes` changes it',
   );
   if (note !== null) lines.push(`- ${note}`);
