@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { concurrently } from '../src/process/concurrently.ts';
-import type { Consumer } from '../src/schema/consumer.ts';
 import type { Target } from '../src/schema/target.ts';
 import { appendEach } from './instruments/appendEach.ts';
 import { isCalm } from './instruments/calm.ts';
@@ -19,6 +18,8 @@ export interface Quiet {
 }
 
 const BUSY = 20;
+/** The sync of the consumer that gets thousands a second. */
+const APART = 'apart';
 const REFUSED_MS = 20_000;
 const BACK_S = 60;
 const ARRIVE_MS = 240_000;
@@ -37,10 +38,10 @@ const KILLED_AFTER = 0.3;
 
 /** Measures what can go wrong around many quiet consumers, one trial after another, and says each as it ends. */
 export async function quietTrials(installation: Installation, quiet: Quiet): Promise<Figure[]> {
-  const busy = await createBusy(installation);
+  await createBusy(installation);
   const all: Figure[] = [];
   for (const [name, trial] of [
-    ['beside', () => beside(installation, quiet, busy)],
+    ['beside', () => beside(installation, quiet)],
     ['blip', () => blip(installation, quiet)],
     ['kill', () => kill(installation, quiet)],
     ['dead host', () => deadHost(installation)],
@@ -52,14 +53,14 @@ export async function quietTrials(installation: Installation, quiet: Quiet): Pro
   return all;
 }
 
-async function createBusy(installation: Installation): Promise<Consumer[]> {
-  const busy = await Promise.all(
+async function createBusy(installation: Installation): Promise<void> {
+  await Promise.all(
     Array.from({ length: BUSY }, (_, number) =>
       installation.consumer({ name: `busy ${number}`, syncs: [`busy-${number}`], start: 'end' }),
     ),
   );
+  await installation.consumer({ name: 'apart', path: '/_apart', syncs: [APART], start: 'end' });
   await started(installation);
-  return busy;
 }
 
 async function started(installation: Installation): Promise<void> {
@@ -73,12 +74,7 @@ async function calm(installation: Installation): Promise<void> {
 }
 
 /** One consumer gets thousands a second while quiet ones get some. */
-async function beside(
-  installation: Installation,
-  { prefix, syncs }: Quiet,
-  [one]: Consumer[],
-): Promise<Figure[]> {
-  await installation.api('PATCH', `/v1/consumers/${one?.id}`, { path: '/_apart' });
+async function beside(installation: Installation, { prefix, syncs }: Quiet): Promise<Figure[]> {
   await installation.endpoint.reset({ latency: true, ids: true });
   const load = { ...FEED, seconds: NEIGHBOUR_S };
   const spread = produce(installation, { ...load, rate: 200, prefix, syncs: syncs.length });
@@ -111,7 +107,7 @@ async function flood(installation: Installation): Promise<{ apart: number; appen
   while (performance.now() - from < NEIGHBOUR_S * 1_000) {
     const sentAt = clockMs();
     const events = Array.from({ length: batch }, (_, number) => ({
-      sync_id: 'busy-0',
+      sync_id: APART,
       collection_id: 'bench:item',
       upstream_id: `r-${(appended + number) % 1_000}`,
       event: 'updated',

@@ -21,7 +21,7 @@ export interface Received {
   latency: Percentiles | null;
   /** How many different message ids those answered with 204 had; 0 unless ids are kept. */
   distinct: number;
-  /** How many first deliveries came after a later one of their consumer; 0 unless ids are kept. */
+  /** How many first deliveries came after a later one of their record; 0 unless ids are kept. */
   outOfOrder: number;
   /** How many requests /_poison has refused. */
   refused: number;
@@ -32,6 +32,8 @@ export interface Received {
 }
 
 const SENT_AT = '"sent_at":';
+/** The record that a body is about; one of a bench has no quote in its id. */
+const RECORD = /"upstream_id":"([^"]*)"/u;
 /** The text in a body for which /_poison refuses it. */
 const POISONED = '"poisoned":true';
 
@@ -44,7 +46,7 @@ let refused = 0;
 let apart = 0;
 let ids: Set<string> | null = null;
 let outOfOrder = 0;
-let newest = new Map<string, number>(); // by consumer: the highest position that came
+let newest = new Map<string, number>(); // by consumer and record: the highest position that came
 const hanging = createHangingPaths();
 
 const server = createServer((request, response) => {
@@ -68,7 +70,7 @@ function take(request: IncomingMessage, chunks: Buffer[]): void {
   if (firstAt === 0) firstAt = now;
   lastAt = now;
   for (const chunk of chunks) bytes += chunk.length;
-  if (ids !== null) note(request, ids);
+  if (ids !== null) note(request, joined(chunks).toString(), ids);
   if (latencies === null) return;
   const body = joined(chunks).toString();
   const from = body.indexOf(SENT_AT);
@@ -77,15 +79,16 @@ function take(request: IncomingMessage, chunks: Buffer[]): void {
   latencies.push(now - sentAt);
 }
 
-function note({ headers }: IncomingMessage, known: Set<string>): void {
+function note({ headers }: IncomingMessage, body: string, known: Set<string>): void {
   const id = String(headers['webhook-id']);
   if (known.has(id)) return;
   known.add(id);
-  const consumer = String(headers['millrace-consumer']);
+  const [, record = ''] = RECORD.exec(body) ?? [];
+  const key = `${String(headers['millrace-consumer'])} ${record}`;
   const position = Number(headers['millrace-position']);
-  const before = newest.get(consumer) ?? 0;
+  const before = newest.get(key) ?? 0;
   if (position < before) outOfOrder += 1;
-  newest.set(consumer, Math.max(before, position));
+  newest.set(key, Math.max(before, position));
 }
 
 function joined(chunks: Buffer[]): Buffer {
