@@ -176,6 +176,19 @@ export async function claim(sql: Sql, { lost, ...of }: Claim): Promise<Claimed[]
   }));
 }
 
+/** The consumers that a lane has claimed, with their epochs. */
+export async function claimedBy(
+  sql: Sql,
+  holder: string,
+): Promise<{ consumerId: string; epoch: number }[]> {
+  const { rows } = await sql.query<{ consumer_id: string; epoch: number }>({
+    name: 'claimed by',
+    text: 'select consumer_id, epoch from cursors where visited and holder = $1',
+    values: [holder],
+  });
+  return rows.map((row) => ({ consumerId: row.consumer_id, epoch: row.epoch }));
+}
+
 function leaseOf(row: Taken): Lease {
   const { target_id: id, target_version: version, fault, crashed } = row;
   return {

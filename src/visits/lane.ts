@@ -3,8 +3,9 @@ import type { Logger } from 'pino';
 import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
+import { CLAIMED_AT_ONCE, createClaimer, type Current } from './claimer.ts';
 import { surplusOf, type Shares } from './share.ts';
-import { beginTerm, type Term } from './term.ts';
+import { beginTerm } from './term.ts';
 import type { HandOverReason, VisitCounts } from './visitCounts.ts';
 import { createVisits, type Visits, type VisitsOptions } from './visits.ts';
 import type { VisitStore } from './visitStore.ts';
@@ -27,7 +28,10 @@ export interface Lane {
 }
 
 /** What a lane works with. */
-export interface LaneOptions extends Omit<VisitsOptions, 'handOver' | 'lease' | 'store'> {
+export interface LaneOptions extends Omit<
+  VisitsOptions,
+  'handOver' | 'lease' | 'store' | 'isUnsure'
+> {
   store: VisitStore;
   /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
   handOver: (consumerId: string, wanted: number) => void;
@@ -45,8 +49,6 @@ export interface LaneOptions extends Omit<VisitsOptions, 'handOver' | 'lease' | 
   log: Logger;
 }
 
-const CLAIMED_AT_ONCE = 500;
-const LOOK_FOR_LOST_MS = 1_000;
 const TICK_MS = 50;
 /** How often the lease is renewed, in its time. */
 const RENEWALS = 4;
@@ -60,17 +62,16 @@ const RENEWALS = 4;
  * lane begins anew under another one.
  */
 export function openLane(options: LaneOptions): Lane {
-  const { context, store, listener, region, leaseMs, counts, log } = options;
+  const { context, store, listener, leaseMs, counts, log } = options;
   const letGo = new Set<Promise<void>>();
-  let current: { term: Term; visits: Visits } | null = null;
-  let claimed = 0;
+  let current: Current | null = null;
   let handedOver = 0;
   let closing = false;
   let isRenewing = false;
-  let lookForLostAt = 0;
   let said: string | null = null; // the last interruption, which is logged once
 
   const loop = createLoop({ turn: claimSome, failed: interrupted });
+  const claimer = createClaimer({ ...options, ask: loop.ask, interrupted });
   // The tails go on reading, so that an entry is in memory when its consumer is claimed.
   const stops = [
     listener.on(CHANNELS.visits, loop.ask),
@@ -84,27 +85,16 @@ export function openLane(options: LaneOptions): Lane {
   async function claimSome(): Promise<void> {
     if (closing) return;
     current ??= await begin();
-    const { term, visits } = current;
-    const now = performance.now();
-    const room = options.most - visits.size;
-    if (room <= 0) return;
-    const lost = now >= lookForLostAt;
-    if (lost) lookForLostAt = now + LOOK_FOR_LOST_MS;
-    if (lost) await store.lease.endLapsed();
-    const limit = Math.min(room, CLAIMED_AT_ONCE);
-    const found = await store.claim({ holder: term.id, region, limit, lost: false });
-    const left = lost ? await store.claim({ holder: term.id, region, limit, lost: true }) : [];
-    const all = [...found, ...left];
-    claimed += all.length;
-    counts?.begun(all);
-    for (const one of all) visits.begin(one);
-    if (found.length === limit || left.length === limit) loop.ask();
+    await claimer.claimSome(current);
     said = null;
   }
 
-  async function begin(): Promise<{ term: Term; visits: Visits }> {
+  async function begin(): Promise<Current> {
     const term = await beginTerm(store.lease, options.nextHolder(), leaseMs);
-    return { term, visits: createVisits({ ...options, lease: term, handOver }) };
+    return {
+      term,
+      visits: createVisits({ ...options, lease: term, handOver, isUnsure: claimer.isUnsure }),
+    };
   }
 
   async function renew(): Promise<void> {
@@ -175,6 +165,7 @@ export function openLane(options: LaneOptions): Lane {
     clearInterval(poll);
     for (const stop of stops) stop();
     await loop.close();
+    await claimer.settled();
     end();
     await Promise.all(letGo);
     clearInterval(renewals);
@@ -185,7 +176,7 @@ export function openLane(options: LaneOptions): Lane {
   const lane: Lane = {
     close,
     get reading() {
-      return { visiting: current?.visits.size ?? 0, visits: claimed, handedOver };
+      return { visiting: current?.visits.size ?? 0, visits: claimer.claims, handedOver };
     },
   };
   const closed = counts?.opened({

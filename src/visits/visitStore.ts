@@ -11,7 +11,7 @@ import {
   type LaneNote,
 } from '../progress/laneLeases.ts';
 import type { Release } from '../progress/lease.ts';
-import { claim, release, type Claim, type Claimed } from '../progress/leases.ts';
+import { claim, claimedBy, release, type Claim, type Claimed } from '../progress/leases.ts';
 import { failedAttemptsOf } from '../progress/progress.ts';
 import { createTargetCache } from '../targets/openTarget.ts';
 
@@ -21,6 +21,12 @@ export interface ToVisit extends Claimed {
   config: SenderConfig | Error | null;
   /** By position: how many attempts at entries above the consumer's position have failed. */
   failedAttempts: Map<number, number>;
+}
+
+/** Names one visit: a lane may claim a consumer again before it has noticed that it has lost it. */
+export interface VisitKey {
+  consumerId: string;
+  epoch: number;
 }
 
 /** The leases of lanes: a lane has one for all consumers that it visits. */
@@ -36,11 +42,15 @@ export interface LaneLeases {
 
 /** Reads and writes the rows of visited consumers, those of many consumers in one statement. */
 export interface VisitStore {
+  /** Claims consumers. If it rejects, some may have been claimed all the same. */
+  claim(of: Claim): Promise<Claimed[]>;
   /**
-   * Claims consumers, and reads what their senders need. The configuration is read after the claim is
-   * stored, so that a command which has changed it since is seen.
+   * Reads what the senders of claimed consumers need. As the configuration is read after the claim is stored, a
+   * command which has changed it since is seen.
    */
-  claim(of: Claim): Promise<ToVisit[]>;
+  load(claimed: Claimed[]): Promise<ToVisit[]>;
+  /** Lets go of consumers of this lane that it does not know; returns how many there were. */
+  letGoOfUnknown(holder: string, isKnown: (key: VisitKey) => boolean): Promise<number>;
   /** Begins, renews and ends the lease of a lane, and those of lanes that have not renewed theirs in time. */
   lease: LaneLeases;
   /** Ends leases; returns for each whether it was in force. */
@@ -53,9 +63,7 @@ export interface VisitStore {
 export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitStore {
   const targets = createTargetCache(pipe, vault);
 
-  async function claimAll(of: Claim): Promise<ToVisit[]> {
-    const claimed = await claim(pipe, of);
-    if (claimed.length === 0) return [];
+  async function load(claimed: Claimed[]): Promise<ToVisit[]> {
     const ids = claimed.map(({ consumerId }) => consumerId);
     const positions = claimed.map(({ lease }) => lease.position);
     const [configs, failed] = await Promise.all([
@@ -70,7 +78,19 @@ export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitS
   }
 
   return {
-    claim: claimAll,
+    claim: (of) => claim(pipe, of),
+    load,
+    letGoOfUnknown: async (holder, isKnown) => {
+      const unknown = (await claimedBy(pipe, holder)).filter((key) => !isKnown(key));
+      const left = unknown.map((key): Release => ({
+        ...key,
+        idle: false,
+        head: 'keep',
+        wants: 'visit',
+      }));
+      if (left.length > 0) await release(pipe, left);
+      return left.length;
+    },
     lease: {
       begin: (id, leaseMs) => beginLaneLease(pipe, id, leaseMs),
       renew: (id, leaseMs, note) => renewLaneLease(pipe, id, leaseMs, note),

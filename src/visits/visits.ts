@@ -12,12 +12,14 @@ import { QuietSender } from './quietSender.ts';
 import { whyAfter, type HandOverReason } from './visitCounts.ts';
 import { createVisiting } from './visiting.ts';
 import { createVisitProgress } from './visitProgress.ts';
-import type { ToVisit, VisitStore } from './visitStore.ts';
+import type { ToVisit, VisitKey, VisitStore } from './visitStore.ts';
 
 /** The visits of a lane: each is the only sender of one claimed consumer, from its claim to its end. */
 export interface Visits {
   /** Begins to send to a claimed consumer. */
   begin(one: ToVisit): void;
+  /** Whether this visit has begun and has not ended. */
+  has(key: VisitKey): boolean;
   /** Does what is due. */
   tick(): void;
   /** Ends visits whose consumers have been quiet for longest, up to `count`; returns how many. */
@@ -44,6 +46,8 @@ export interface VisitsOptions {
   lingerMs: number;
   /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
   handOver: (consumerId: string, wanted: number, why: HandOverReason) => void;
+  /** Called when a consumer may still be this lane's that is not visited. */
+  isUnsure: () => void;
   log: Pick<Logger, 'error' | 'warn'>;
 }
 
@@ -54,6 +58,7 @@ export function createVisits(options: VisitsOptions): Visits {
   const leavers = new Set<string>(); // the keys of visits whose consumers are busy
   const goesOn = new Set<string>(); // the keys of visits with which the next lane goes on
   const ends = new Set<Promise<void>>();
+  const begun = new Set<string>();
   let handedOver = 0;
   let closing = false;
   const progress = createVisitProgress(options.context.progress, store, wantsOf);
@@ -61,15 +66,17 @@ export function createVisits(options: VisitsOptions): Visits {
   const context = { ...options.context, progress, laneLease, timeBudgetMs: Infinity };
 
   function begin(one: ToVisit): void {
+    begun.add(keyOf(one));
     const ended = untilOver(one).finally(() => {
       ends.delete(ended);
+      begun.delete(keyOf(one));
       visiting.remove(keyOf(one));
       leavers.delete(keyOf(one));
     });
     ends.add(ended);
   }
 
-  /** Sends to a claimed consumer. If even giving it back fails, it is claimed again when its lease is over. */
+  /** Sends to a claimed consumer. If even giving it back fails, the lane lets go of it later. */
   async function untilOver(one: ToVisit): Promise<void> {
     try {
       await live(one);
@@ -78,6 +85,7 @@ export function createVisits(options: VisitsOptions): Visits {
       log.error(fields, 'a visit ended with an error; the consumer goes to a drain of its own');
       await giveBack(one, 'failed').catch((again: unknown) => {
         log.warn({ ...fields, err: again }, 'a visited consumer could not be given back');
+        options.isUnsure();
       });
     }
   }
@@ -149,6 +157,7 @@ export function createVisits(options: VisitsOptions): Visits {
 
   return {
     begin,
+    has: ({ consumerId, epoch }) => begun.has(`${consumerId}/${epoch}`),
     tick,
     floors,
     endQuietest: visiting.endQuietest,
@@ -167,7 +176,7 @@ export function createVisits(options: VisitsOptions): Visits {
   };
 }
 
-/** Names one visit: a lane may claim a consumer again before it has noticed that it has lost it. */
+/** The text of a `VisitKey`. */
 function keyOf({ consumerId, lease }: ToVisit): string {
   return `${consumerId}/${lease.epoch}`;
 }

@@ -222,6 +222,7 @@ function openLaneOf(parts: {
     context,
     store: store.visits,
     lease,
+    isUnsure: () => undefined,
     lingerMs: LINGER_MS,
     handOver: (_id, wanted) => void parts.handedOver.push(wanted),
     log,

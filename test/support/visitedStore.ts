@@ -133,6 +133,8 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
     },
     visits: {
       claim: () => Promise.reject(new Error('claims are made by hand')),
+      load: () => Promise.reject(new Error('claims are made by hand')),
+      letGoOfUnknown: () => Promise.resolve(0),
       lease: laneLeases(turn),
       release,
       confirm,

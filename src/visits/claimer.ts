@@ -1,0 +1,128 @@
+import type { Logger } from 'pino';
+
+import type { Claim, Claimed } from '../progress/leases.ts';
+import type { Term } from './term.ts';
+import type { VisitCounts } from './visitCounts.ts';
+import type { Visits } from './visits.ts';
+import type { VisitStore } from './visitStore.ts';
+
+/** What a lane has under one lease. */
+export interface Current {
+  term: Term;
+  visits: Visits;
+}
+
+/** Claims consumers for a lane, and begins visits to them. */
+export interface Claimer {
+  /** Claims some of those that want an entry, and asks for another turn if there may be more. */
+  claimSome(current: Current): Promise<void>;
+  /** Notes that consumers may be this lane's that it does not visit; it lets go of them before it claims others. */
+  isUnsure(): void;
+  /** Resolves when a visit has begun for each consumer that was claimed. */
+  settled(): Promise<void>;
+  /** How many consumers have been claimed. */
+  readonly claims: number;
+}
+
+export interface ClaimerOptions {
+  store: Pick<VisitStore, 'claim' | 'load' | 'letGoOfUnknown' | 'lease'>;
+  region: string;
+  /** The most consumers that are visited at the same time. */
+  most: number;
+  counts?: VisitCounts | undefined;
+  /** Asks for another turn of `claimSome`. */
+  ask: () => void;
+  /** Is given the error of what goes on beside the turns. */
+  interrupted: (error: unknown) => void;
+  log: Pick<Logger, 'info'>;
+}
+
+/** How many consumers are claimed at a time. */
+export const CLAIMED_AT_ONCE = 500;
+/** So many claims may wait for what their senders need. */
+const LOADS_AT_ONCE = 2;
+const LOOK_FOR_LOST_MS = 1_000;
+
+/** Creates the claimer of a lane; it does nothing by itself. */
+export function createClaimer(options: ClaimerOptions): Claimer {
+  const { store, region } = options;
+  const loading = new Set<Promise<void>>();
+  let unsure = false;
+  let claims = 0;
+  let lookForLostAt = 0;
+
+  async function claimSome(current: Current): Promise<void> {
+    const { term, visits } = current;
+    if (unsure) await letGoOfUnknown(current);
+    const now = performance.now();
+    const room = options.most - visits.size - loading.size * CLAIMED_AT_ONCE;
+    if (room <= 0 || loading.size >= LOADS_AT_ONCE) return;
+    const lost = now >= lookForLostAt;
+    if (lost) lookForLostAt = now + LOOK_FOR_LOST_MS;
+    if (lost) await store.lease.endLapsed();
+    const limit = Math.min(room, CLAIMED_AT_ONCE);
+    const found = await claim({ holder: term.id, region, limit, lost: false });
+    visit(visits, found);
+    const left = lost ? await claim({ holder: term.id, region, limit, lost: true }) : [];
+    visit(visits, left);
+    if (found.length === limit || left.length === limit) options.ask();
+  }
+
+  async function claim(of: Claim): Promise<Claimed[]> {
+    try {
+      return await store.claim(of);
+    } catch (error) {
+      unsure = true; // the claim may have been stored, and its answer lost
+      throw error;
+    }
+  }
+
+  /** Begins visits once what their senders need has been read; others are claimed meanwhile. */
+  function visit(visits: Visits, claimed: Claimed[]): void {
+    if (claimed.length === 0) return;
+    claims += claimed.length;
+    options.counts?.begun(claimed);
+    const loaded = begin(visits, claimed)
+      .catch((error: unknown) => {
+        unsure = true;
+        options.interrupted(error);
+      })
+      .finally(() => {
+        loading.delete(loaded);
+        options.ask();
+      });
+    loading.add(loaded);
+  }
+
+  async function begin(visits: Visits, claimed: Claimed[]): Promise<void> {
+    for (const one of await store.load(claimed)) visits.begin(one);
+  }
+
+  /** Lets go of what this lane has claimed and does not visit, because it did not get to know of it. */
+  async function letGoOfUnknown({ term, visits }: Current): Promise<void> {
+    await Promise.all(loading);
+    unsure = false;
+    try {
+      const consumers = await store.letGoOfUnknown(term.id, visits.has);
+      if (consumers > 0) options.log.info({ consumers }, LET_GO);
+    } catch (error) {
+      unsure = true;
+      throw error;
+    }
+  }
+
+  return {
+    claimSome,
+    isUnsure: () => {
+      unsure = true;
+    },
+    settled: async () => {
+      await Promise.all(loading);
+    },
+    get claims() {
+      return claims;
+    },
+  };
+}
+
+const LET_GO = 'consumers that a lane had claimed and did not visit were let go of';
