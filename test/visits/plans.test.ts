@@ -1,5 +1,7 @@
+import pino from 'pino';
 import { expect, test } from 'vitest';
 
+import { createChangedTargetRetry } from '../../src/consumers/retryChangedTargets.ts';
 import { openDb } from '../../src/db/db.ts';
 import { claim } from '../../src/progress/leases.ts';
 import { createLeaderStore } from '../../src/wake/leaderStore.ts';
@@ -45,6 +47,13 @@ type Work = Parameters<typeof plansOf>[1];
 const claimSome: Work = (db) => claim(db.pipe, { ...CLAIM, lost: false });
 const claimLost: Work = (db) => claim(db.pipe, { ...CLAIM, lost: true });
 const lookWhoWants: Work = (db) => createLeaderStore(db, 'visit').wanting(500);
+const retryChanged: Work = (db) =>
+  createChangedTargetRetry({
+    sql: db,
+    give: () => Promise.reject(new Error('none has changed')),
+    holder: 'leader',
+    log: pino({ level: 'silent' }),
+  })();
 const lookWhoIsIdle: Work = (db) => createLeaderStore(db, 'visit').unwatched(500);
 
 /** How many rows of consumers a plan has looked at, those that a join left out included. */
@@ -66,6 +75,7 @@ test.each([
   ['a leader looks and all are visited', VISITED, lookWhoWants, 1],
   ['a leader looks and nothing wants an entry', WATCHED, lookWhoWants, 1],
   ['a leader looks and all want an entry', WANTING, lookWhoWants, 2 * MANY],
+  ['a leader looks for changed targets and none fails', WATCHED, retryChanged, 1],
   ['a leader looks and all are newly idle', UNWATCHED, lookWhoIsIdle, 2 * MANY],
 ])(
   'where %s, no more consumers are read than those, also before Postgres has counted them',
