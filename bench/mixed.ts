@@ -22,6 +22,8 @@ const RATES = { quiet: 200, busy: 400, failing: 5 };
 const FEED = { connections: 32, records: 50, dataBytes: 200 };
 const AT_ONCE = 32;
 const EDIT_EACH_MS = 2_000;
+/** The pause before an edit that was answered 503 is repeated. */
+const UNAVAILABLE_MS = 2_000;
 const DEPLOY_EACH_MS = 600_000;
 /** The first deploy comes soon, so that a short run has one as well. */
 const FIRST_DEPLOY_MS = 60_000;
@@ -40,7 +42,7 @@ export async function mixed(installation: Installation, options: MixedOptions): 
   const quiet = await createAll(installation, options.consumers);
   await installation.endpoint.reset({ latency: true, ids: true });
   const over = performance.now() + options.minutes * 60_000;
-  const counts = { edits: 0, pauses: 0, deploys: 0 };
+  const counts = { edits: 0, unavailable: 0, pauses: 0, deploys: 0 };
   const { result, cpu } = await installation.usage(async () => {
     const [appended] = await Promise.all([
       feed(installation, options),
@@ -61,7 +63,7 @@ export async function mixed(installation: Installation, options: MixedOptions): 
       name: 'appended for those that do not fail',
       value: appended,
       unit: 'entries',
-      note: `in ${options.minutes} minutes; ${counts.edits} edits, ${counts.pauses} of them pauses and resumes, ${counts.deploys} workers replaced`,
+      note: `in ${options.minutes} minutes; ${counts.edits} edits, ${counts.pauses} of them pauses and resumes, ${counts.unavailable} repeated after a 503, ${counts.deploys} workers replaced`,
     },
     { name: 'missing', value: appended - distinct, unit: 'entries', goal: { most: 0 } },
     { name: 'out of order', value: outOfOrder, unit: 'entries', goal: { most: 0 } },
@@ -134,7 +136,7 @@ async function feed(
 interface Work {
   /** When to end, monotonic ms. */
   over: number;
-  counts: { edits: number; pauses: number; deploys: number };
+  counts: { edits: number; unavailable: number; pauses: number; deploys: number };
 }
 
 /** Edits one quiet consumer after another: its filter, its target's headers, or a pause and a resume. */
@@ -142,17 +144,31 @@ async function edit(
   installation: Installation,
   { quiet, over, counts }: Work & { quiet: Consumer[] },
 ): Promise<void> {
+  /** Repeats a command for which Temporal or the workers had no time, as its answer says that one may. */
+  async function again(method: string, path: string, body?: unknown): Promise<void> {
+    for (;;) {
+      try {
+        await installation.api(method, path, body);
+        return;
+      } catch (error) {
+        if (!String(error).includes('answered 503')) throw error;
+        counts.unavailable += 1;
+        await wait(UNAVAILABLE_MS);
+      }
+    }
+  }
+
   for (let number = 0; performance.now() < over; number += 1) {
     const one = quiet[(number * STRIDE) % quiet.length] as Consumer;
     const path = `/v1/consumers/${one.id}`;
     if (number % 3 === 0) {
-      await installation.api('PATCH', path, { syncs: [...one.syncs, `more-${number}`] });
+      await again('PATCH', path, { syncs: [...one.syncs, `more-${number}`] });
     } else if (number % 3 === 1) {
       const headers = { 'x-edited': String(number) };
-      await installation.api('PATCH', `/v1/targets/${one.target_id}`, { headers });
+      await again('PATCH', `/v1/targets/${one.target_id}`, { headers });
     } else {
-      await installation.api('POST', `${path}/pause`);
-      await installation.api('POST', `${path}/resume`);
+      await again('POST', `${path}/pause`);
+      await again('POST', `${path}/resume`);
       counts.pauses += 1;
     }
     counts.edits += 1;
