@@ -31,7 +31,9 @@ const STARTED_MS = 180_000;
 /** After this time a storm, or the wait for quiet, is given up. */
 const GIVE_UP_MS = 180_000;
 const LOOK_MS = 250;
-const IDLE_MS = 10_000;
+/** What creating leaves behind (checkpoints, vacuum) is over after this time. */
+const SETTLED_MS = 30_000;
+const IDLE_MS = 30_000;
 const SPREAD_SECONDS = 20;
 /** An entry that was sent twice would follow within this time. */
 const EXTRA_MS = 2_000;
@@ -132,6 +134,7 @@ async function create(installation: Installation, options: QuietOptions): Promis
 }
 
 async function idle(installation: Installation): Promise<Figure[]> {
+  await wait(SETTLED_MS);
   const { cpu } = await installation.usage(() => wait(IDLE_MS));
   const figures = cpuFigures(cpu, IDLE_MS / 1_000, { most: IDLE_CORES });
   return named(

@@ -94,7 +94,13 @@ async function beside(installation: Installation, { prefix, syncs }: Quiet): Pro
       note: `${(appended / NEIGHBOUR_S).toFixed(0)} appended a second`,
     },
     { name: 'append → received of the quiet ones, p50', value: p50, unit: 'ms' },
-    { name: 'p99', value: p99, unit: 'ms', goal: { most: 300 }, note: `worst ${max.toFixed(0)}` },
+    {
+      name: 'p99',
+      value: p99,
+      unit: 'ms',
+      goal: { most: 300 },
+      note: `worst ${max.toFixed(0)}; append → answer p50 ${quiet.answer.p50.toFixed(0)}, p99 ${quiet.answer.p99.toFixed(0)}`,
+    },
     ...(await faults(installation, quiet.appended)),
   ];
 }
