@@ -1,6 +1,7 @@
 -- A lane of visits holds one lease for all consumers that it visits, and renews it in one statement.
 create table visit_lanes (
   id          text primary key,      -- the holder of its cursors
+  region      text not null,         -- whose consumers it visits
   lease_until timestamptz not null,
   visiting    int not null default 0, -- of how many consumers it is the sender
   records     bigint,                -- everything up to here is settled for those of its consumers that do not fail

@@ -4,14 +4,25 @@ import type { StreamName } from '../schema/stream.ts';
 /** Everything up to here is settled for those consumers of a lane that do not fail; null: it visits none of the stream. */
 export type Floors = Record<StreamName, number | null>;
 
-/** Begins the lease of a lane, for `leaseMs` from now. The id must not have been used before. */
-export async function beginLaneLease(sql: Sql, id: string, leaseMs: number): Promise<void> {
+/** A lane of visits, which visits consumers of one region. */
+export interface LaneId {
+  /** Must not have been used before. */
+  id: string;
+  region: string;
+}
+
+/** Begins the lease of a lane, for `leaseMs` from now. */
+export async function beginLaneLease(
+  sql: Sql,
+  { id, region }: LaneId,
+  leaseMs: number,
+): Promise<void> {
   await sql.query({
     name: 'begin lane',
     text: `
-      insert into visit_lanes (id, lease_until)
-      values ($1, clock_timestamp() + make_interval(secs => $2 / 1000.0))`,
-    values: [id, leaseMs],
+      insert into visit_lanes (id, region, lease_until)
+      values ($1, $2, clock_timestamp() + make_interval(secs => $3 / 1000.0))`,
+    values: [id, region, leaseMs],
   });
 }
 
@@ -22,7 +33,7 @@ export interface LaneNote {
   visiting: number;
 }
 
-/** How many lanes have a lease, and of how many consumers they are the senders. */
+/** How many lanes of the region have a lease, and of how many consumers they are the senders. */
 export interface AllLanes {
   lanes: number;
   visiting: number;
@@ -38,12 +49,13 @@ export async function renewLaneLease(
   const { rows } = await sql.query<AllLanes>({
     name: 'renew lane',
     text: `
-      update visit_lanes
+      update visit_lanes l
          set lease_until = clock_timestamp() + make_interval(secs => $2 / 1000.0), records = $3, events = $4,
              visiting = $5
        where id = $1 and lease_until > clock_timestamp()
-      returning (select count(*) from visit_lanes) as lanes,
-                (select coalesce(sum(visiting), 0) from visit_lanes where id <> $1) + $5 as visiting`,
+      returning (select count(*) from visit_lanes v where v.region = l.region) as lanes,
+                (select coalesce(sum(v.visiting), 0) from visit_lanes v
+                  where v.region = l.region and v.id <> $1) + $5 as visiting`,
     values: [id, leaseMs, floors.records, floors.events, visiting],
   });
   return rows[0] ?? null;

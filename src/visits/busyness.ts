@@ -8,10 +8,14 @@ export interface VisitSoFar {
 
 /** A consumer that gets more than this without a pause is worth a drain of its own. */
 const MANY = 500;
-/** One that never comes to an end for so long is so as well, ms. */
+/** One that never comes to an end for so long is so as well, ms, if it has got this much in that time. */
 const LONG_MS = 5_000;
+const SOME = 100;
 
-/** Whether a visited consumer is handed over to a drain of its own, which is never far from its next entry. */
+/**
+ * Whether a visited consumer is handed over to a drain of its own, which is never far from its next entry. One that
+ * waits for long and gets little is not: its endpoint is slow, or this process is, which more work would make worse.
+ */
 export function isBusy({ settled, busyMs }: VisitSoFar): boolean {
-  return settled >= MANY || busyMs >= LONG_MS;
+  return settled >= MANY || (busyMs >= LONG_MS && settled >= SOME);
 }

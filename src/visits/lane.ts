@@ -63,6 +63,7 @@ const RENEWALS = 4;
  */
 export function openLane(options: LaneOptions): Lane {
   const { context, store, listener, leaseMs, counts, log } = options;
+  const held = new Set<Current>(); // the current one, and those that are being let go of
   const letGo = new Set<Promise<void>>();
   let current: Current | null = null;
   let handedOver = 0;
@@ -79,7 +80,7 @@ export function openLane(options: LaneOptions): Lane {
   ];
   const poll = setInterval(loop.ask, options.pollMs);
   const ticks = setInterval(tick, TICK_MS);
-  const renewals = setInterval(() => void renew(), leaseMs / RENEWALS);
+  const renewals = setInterval(() => void renewAll(), leaseMs / RENEWALS);
   loop.ask();
 
   async function claimSome(): Promise<void> {
@@ -90,26 +91,31 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   async function begin(): Promise<Current> {
-    const term = await beginTerm(store.lease, options.nextHolder(), leaseMs);
-    return {
-      term,
-      visits: createVisits({ ...options, lease: term, handOver, isUnsure: claimer.isUnsure }),
-    };
+    const lane = { id: options.nextHolder(), region: options.region };
+    const term = await beginTerm(store.lease, lane, leaseMs);
+    const visits = createVisits({ ...options, lease: term, handOver, isUnsure: claimer.isUnsure });
+    const begun = { term, visits };
+    held.add(begun);
+    return begun;
   }
 
-  async function renew(): Promise<void> {
-    if (isRenewing || current === null) return;
+  /** Renews the leases, also of what is being let go of, as its requests may take longer than a lease. */
+  async function renewAll(): Promise<void> {
+    if (isRenewing) return;
     isRenewing = true;
+    await Promise.all([...held].map(renew));
+    isRenewing = false;
+  }
+
+  async function renew(one: Current): Promise<void> {
+    const { term, visits } = one;
     try {
-      const { term, visits } = current;
       const mine = visits.size;
       const all = await term.renew({ floors: visits.floors(), visiting: mine });
-      if (all === null) lapse();
-      else share(visits, { mine, all: all.visiting, lanes: all.lanes });
+      if (all === null) lapse(one);
+      else if (one === current) share(visits, { mine, all: all.visiting, lanes: all.lanes });
     } catch (error) {
       interrupted(error);
-    } finally {
-      isRenewing = false;
     }
   }
 
@@ -119,24 +125,31 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   /** The lease is over: what this lane still stores is fenced where others have claimed meanwhile. */
-  function lapse(): void {
+  function lapse(one: Current): void {
+    if (one !== current) return; // it is let go of already
     log.warn('the lease of a lane of visits could not be renewed in time; it begins anew');
     end();
     loop.ask();
   }
 
-  /** Lets go of all consumers, and ends the lease. */
+  /** Lets go of all consumers, and then ends the lease. */
   function end(): void {
     const ended = current;
     current = null;
     if (ended === null) return;
-    const { term, visits } = ended;
-    const isOver = visits
-      .close()
-      .then(term.end)
+    const isOver = letGoOf(ended)
       .catch(interrupted)
       .finally(() => letGo.delete(isOver));
     letGo.add(isOver);
+  }
+
+  async function letGoOf(one: Current): Promise<void> {
+    try {
+      await one.visits.close();
+    } finally {
+      held.delete(one);
+    }
+    await one.term.end();
   }
 
   function interrupted(error: unknown): void {
@@ -146,11 +159,10 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   function tick(): void {
-    if (current === null) return;
-    const { visits } = current;
-    visits.tick();
-    if (visits.size < options.most) return;
+    for (const { visits } of held) visits.tick();
+    if (current === null || current.visits.size < options.most) return;
     // Others want an entry.
+    const { visits } = current;
     visits.endFailing(CLAIMED_AT_ONCE - visits.endQuietest(CLAIMED_AT_ONCE));
   }
 

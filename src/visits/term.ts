@@ -1,5 +1,5 @@
 import type { LaneLease } from '../delivery/drainContext.ts';
-import type { AllLanes, LaneNote } from '../progress/laneLeases.ts';
+import type { AllLanes, LaneId, LaneNote } from '../progress/laneLeases.ts';
 import type { LaneLeases } from './visitStore.ts';
 
 /** The time for which a lane holds one lease. */
@@ -13,9 +13,10 @@ export interface Term extends LaneLease {
 }
 
 /** Begins a term of `leaseMs`. */
-export async function beginTerm(leases: LaneLeases, id: string, leaseMs: number): Promise<Term> {
+export async function beginTerm(leases: LaneLeases, lane: LaneId, leaseMs: number): Promise<Term> {
+  const { id } = lane;
   let until = performance.now() + leaseMs; // read before, so that it ends here no later than in Postgres
-  await leases.begin(id, leaseMs);
+  await leases.begin(lane, leaseMs);
   return {
     id,
     get until() {

@@ -8,6 +8,7 @@ import {
   endLapsedLaneLeases,
   renewLaneLease,
   type AllLanes,
+  type LaneId,
   type LaneNote,
 } from '../progress/laneLeases.ts';
 import type { Release } from '../progress/lease.ts';
@@ -32,7 +33,7 @@ export interface VisitKey {
 /** The leases of lanes: a lane has one for all consumers that it visits. */
 export interface LaneLeases {
   /** Begins a lease of `leaseMs`, under an id that has not been used before. */
-  begin(id: string, leaseMs: number): Promise<void>;
+  begin(lane: LaneId, leaseMs: number): Promise<void>;
   /** Renews it, and returns what there is of lanes; null when it is over, which is for good. */
   renew(id: string, leaseMs: number, note: LaneNote): Promise<AllLanes | null>;
   end(id: string): Promise<void>;
@@ -92,7 +93,7 @@ export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitS
       return left.length;
     },
     lease: {
-      begin: (id, leaseMs) => beginLaneLease(pipe, id, leaseMs),
+      begin: (lane, leaseMs) => beginLaneLease(pipe, lane, leaseMs),
       renew: (id, leaseMs, note) => renewLaneLease(pipe, id, leaseMs, note),
       end: (id) => endLaneLease(pipe, id),
       endLapsed: () => endLapsedLaneLeases(pipe),

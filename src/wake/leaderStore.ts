@@ -58,6 +58,8 @@ export interface Wanting {
   wanted: number;
   /** Whether no lane of visits may claim it. */
   needsDrain: boolean;
+  /** Whether its region has lanes. */
+  hasLanes: boolean;
 }
 
 /** An idle consumer with its newest filter. */
@@ -192,16 +194,17 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
     consumer_id: string;
     wanted: number;
     needs_drain: boolean;
+    has_lanes: boolean;
   }>({
     text: `
       with recursive ${LOST_LANES}
-      select * from (
-        select c.consumer_id, c.wanted, c.needs_drain from cursors c ${WITH_CONSUMERS}
+      select w.*, exists (select from visit_lanes v where v.region = w.region) as has_lanes from (
+        select c.consumer_id, c.wanted, c.needs_drain, k.region from cursors c ${WITH_CONSUMERS}
          where c.wanted is not null and c.idle and ${IS_ACTIVE}
            and (c.holder is null or c.lease_until < clock_timestamp())
          union all
         -- those whose lane has died
-        select c.consumer_id, c.position + 1, false
+        select c.consumer_id, c.position + 1, false, k.region
           from lost join cursors c on c.visited and c.holder = lost.holder ${WITH_CONSUMERS}
          where ${IS_ACTIVE}
       ) w order by needs_drain desc, wanted limit $1`,
@@ -211,5 +214,6 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
     consumerId: row.consumer_id,
     wanted: row.wanted,
     needsDrain: row.needs_drain,
+    hasLanes: row.has_lanes,
   }));
 }

@@ -138,7 +138,7 @@ test('a consumer shows who may send for it: a lane of visits, a drain or a deliv
   const { id } = await opened.create();
   const lease = `lease_until = clock_timestamp() + interval '8 s'`;
   const until = { lease_until: expect.stringMatching(/Z$/u) };
-  await beginLaneLease(api.db, 'host/1/ab/lane-3.7', 8_000);
+  await beginLaneLease(api.db, { id: 'host/1/ab/lane-3.7', region: 'us-west-2' }, 8_000);
   await opened.setCursor(id, `holder = 'host/1/ab/lane-3.7', visited = true, lease_until = null`);
   const visit = { activity: 'visit', process: 'host/1/ab', lane: 3, ...until };
   expect((await opened.read(id)).sender).toEqual(visit);

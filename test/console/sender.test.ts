@@ -27,7 +27,7 @@ test("a consumer's page says by which lane of which process it is visited, and w
   const figure = page.locator('dl > div').filter({ hasText: 'Sender' });
   await expect.poll(() => figure.allInnerTexts()).toEqual([expect.stringMatching(/none/u)]);
   await api.db.query(`
-    insert into visit_lanes (id, lease_until) values ('host/1/ab/lane-2.1', clock_timestamp() + interval '1 minute');
+    insert into visit_lanes (id, region, lease_until) values ('host/1/ab/lane-2.1', 'us-west-2', clock_timestamp() + interval '1 minute');
     update cursors set holder = 'host/1/ab/lane-2.1', visited = true, lease_until = null`);
   await expect
     .poll(() => figure.allInnerTexts(), { timeout: 15_000 })

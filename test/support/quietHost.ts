@@ -217,7 +217,7 @@ function openLaneOf(parts: {
     log,
   };
   const lease = { until: performance.now() + LEASE_MS };
-  void store.visits.lease.begin(parts.id, LEASE_MS);
+  void store.visits.lease.begin({ id: parts.id, region: 'test' }, LEASE_MS);
   const visits = createVisits({
     context,
     store: store.visits,

@@ -264,7 +264,7 @@ function failedAttemptsOf({ attempts, position }: StoredVisit): Map<number, numb
 function laneLeases(turn: () => Promise<void>): VisitStore['lease'] {
   const ends = new Map<string, number>();
   return {
-    begin: (id, leaseMs) => {
+    begin: ({ id }, leaseMs) => {
       ends.set(id, performance.now() + leaseMs);
       return Promise.resolve();
     },

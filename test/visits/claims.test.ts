@@ -18,7 +18,7 @@ const LEASE = { holder: 'lane', region: 'us-west-2', limit: 10 };
 async function loseLane(db: Sql): Promise<void> {
   await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 second'`);
   await endLapsedLaneLeases(db);
-  await beginLaneLease(db, 'next', 8_000);
+  await beginLaneLease(db, { id: 'next', region: 'us-west-2' }, 8_000);
 }
 
 /** A consumer that wants the entry at position 1. */
@@ -30,7 +30,7 @@ async function openWanting() {
     text: 'update cursors set wanted = 1, idle = true where consumer_id = $1',
     values: [id],
   });
-  await beginLaneLease(db, 'lane', 8_000);
+  await beginLaneLease(db, { id: 'lane', region: 'us-west-2' }, 8_000);
   return { db, id, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
 
@@ -100,10 +100,10 @@ test.each([
   expect(rows).toEqual([{ holder: null, visited: false, idle: true, ...left }]);
 });
 
-test('the workflows of consumers that no lane claims are signalled after 20 s; of those that need a drain at once', () => {
+test('the workflows of consumers that no lane claims are signalled after 20 s, or 3 minutes where there are lanes; of those that need a drain at once', () => {
   const unclaimed = createUnclaimed();
-  const visit = { consumerId: 'a', wanted: 1, needsDrain: false };
-  const drain = { consumerId: 'b', wanted: 1, needsDrain: true };
+  const visit = { consumerId: 'a', wanted: 1, needsDrain: false, hasLanes: false };
+  const drain = { consumerId: 'b', wanted: 1, needsDrain: true, hasLanes: false };
   const chosen = (now: number, ...wanting: (typeof visit)[]) =>
     unclaimed.choose(wanting, now).map((one) => one.consumerId);
   expect(chosen(0, visit, drain)).toEqual(['b']);
@@ -112,6 +112,11 @@ test('the workflows of consumers that no lane claims are signalled after 20 s; o
   expect(chosen(21_000, { ...visit, wanted: 2 })).toEqual([]); // it was served meanwhile
   expect(chosen(22_000)).toEqual([]);
   expect(chosen(50_000, { ...visit, wanted: 2 })).toEqual([]);
+  const slow = { ...visit, hasLanes: true };
+  expect(chosen(60_000)).toEqual([]);
+  expect(chosen(100_000, slow)).toEqual([]);
+  expect(chosen(279_999, slow)).toEqual([]);
+  expect(chosen(280_000, slow)).toEqual(['a']);
 });
 
 test('what a leader has matched lately is found in memory, and what it does not know is left to Postgres', () => {
@@ -134,10 +139,11 @@ test('what a leader has matched lately is found in memory, and what it does not 
   expect(recent.first(30_010, even)).toBe(30_012);
 });
 
-test('a consumer is busy after 500 entries or 5 s without a pause', () => {
+test('a consumer is busy after 500 entries, or 5 s and 100 entries, without a pause; one that is slow is not', () => {
   expect(isBusy({ settled: 499, busyMs: 4_999 })).toBe(false);
   expect(isBusy({ settled: 500, busyMs: 0 })).toBe(true);
-  expect(isBusy({ settled: 0, busyMs: 5_000 })).toBe(true);
+  expect(isBusy({ settled: 100, busyMs: 5_000 })).toBe(true);
+  expect(isBusy({ settled: 99, busyMs: 60_000 })).toBe(false);
 });
 
 test('what is asked for within a moment is done together; a failure is the failure of all of it', async () => {

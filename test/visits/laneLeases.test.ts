@@ -25,7 +25,7 @@ async function openVisited() {
   const { db } = opened.api;
   const { id } = await opened.create({ start: 'end' });
   await db.query('update cursors set wanted = position + 1, idle = true');
-  await beginLaneLease(db, 'lane', 60_000);
+  await beginLaneLease(db, { id: 'lane', region: 'us-west-2' }, 60_000);
   expect(await claim(db.pipe, OF_LANE)).toHaveLength(1);
   return { opened, db, id, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
@@ -35,7 +35,7 @@ test('a lease that is over is not renewed, even if nobody has ended it yet', asy
   const { db } = visited;
   const note = { ...NOTE, visiting: 3 };
   expect(await renewLaneLease(db, 'lane', 8_000, note)).toEqual({ lanes: 1, visiting: 3 });
-  await beginLaneLease(db, 'other', 8_000);
+  await beginLaneLease(db, { id: 'other', region: 'us-west-2' }, 8_000);
   expect(await renewLaneLease(db, 'other', 8_000, NOTE)).toEqual({ lanes: 2, visiting: 3 });
   await lapse(db);
   expect(await renewLaneLease(db, 'lane', 8_000, NOTE)).toBeNull();
@@ -79,7 +79,7 @@ test('a lane whose lease was ended claims nothing', async () => {
   await lapse(db);
   await endLapsedLaneLeases(db);
   expect(await claim(db.pipe, OF_LANE)).toEqual([]);
-  await beginLaneLease(db, 'next', 8_000);
+  await beginLaneLease(db, { id: 'next', region: 'us-west-2' }, 8_000);
   expect(await claim(db.pipe, { ...OF_LANE, holder: 'next' })).toHaveLength(1);
 });
 

@@ -24,7 +24,7 @@ async function openNew(cursors: string) {
     select gen_random_uuid(), 'c', '00000000-0000-7000-8000-000000000001', 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now(), now()
       from generate_series(1, ${MANY});
     insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
-    insert into visit_lanes (id, lease_until) values ('lane', now() + interval '1 minute');
+    insert into visit_lanes (id, region, lease_until) values ('lane', 'r', now() + interval '1 minute');
     ${cursors}`);
   const close = async (): Promise<void> => {
     await db.close();

@@ -77,8 +77,8 @@ test('a lane that has lost a consumer to another one stores nothing more of it',
   const { id: consumerId } = await opened.create({ start: 'end' });
   await db.query('update cursors set wanted = 1, idle = true');
   const lane = { region: 'us-west-2', limit: 1 };
-  await beginLaneLease(db, 'frozen', 1);
-  await beginLaneLease(db, 'other', 8_000);
+  await beginLaneLease(db, { id: 'frozen', region: 'us-west-2' }, 1);
+  await beginLaneLease(db, { id: 'other', region: 'us-west-2' }, 8_000);
   const [first] = await claim(db.pipe, { ...lane, holder: 'frozen', lost: false });
   const [second] = await until(async () => {
     await endLapsedLaneLeases(db);

@@ -80,7 +80,7 @@ test('what a lane has claimed and does not know is let go of, and may be claimed
   await opened.create({ start: 'end' });
   await opened.create({ start: 'end' });
   await db.query('update cursors set wanted = position + 1, idle = true');
-  await beginLaneLease(db, 'lane', 60_000);
+  await beginLaneLease(db, { id: 'lane', region: 'us-west-2' }, 60_000);
   const of = { holder: 'lane', region: REGION, limit: 10, lost: false };
   const [known] = await claim(db.pipe, of);
   const store = createVisitStore(db, createVault([{ id: 'test', key: randomBytes(32) }]));

@@ -45,11 +45,16 @@ test('of many whose endpoints fail and whose next attempts are due together, som
   expect([trying.ticks, well.ticks]).toEqual([4, 4]);
 });
 
-test('one whose endpoint fails is not busy, however long it takes', () => {
+test('one whose endpoint fails or is slow is not busy, however long it takes', () => {
   const visiting = createVisiting();
-  visiting.add('failing', openSender({ isFailing: true }), 'events');
-  visiting.add('busy', openSender({}), 'events');
+  const failing = openSender({ isFailing: true });
+  const busy = openSender({});
+  const slow = openSender({});
+  for (const [key, one] of Object.entries({ failing, busy, slow }))
+    visiting.add(key, one, 'events');
   visiting.tick(performance.now());
+  Object.assign(busy, { settledCount: 200 });
+  Object.assign(slow, { settledCount: 1 });
   expect(visiting.tick(performance.now() + 60_000)).toEqual(['busy']);
 });
 
