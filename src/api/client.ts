@@ -77,6 +77,7 @@ export interface ClientOptions {
   apiKey: string | null;
   /** Aborts every request. */
   signal?: AbortSignal | undefined;
+  /** May reject with a `ClientError`, which is passed on. */
   fetch?: typeof fetch;
   /** `JSON.parse` by default; `parseJson` of exactJson.ts where numbers must not be rounded. */
   parse?: (text: string) => unknown;
@@ -106,7 +107,7 @@ export function createClient(options: ClientOptions) {
         ...bodyOf(more),
       });
     } catch (cause) {
-      if (signal?.aborted === true) throw cause;
+      if (signal?.aborted === true || cause instanceof ClientError) throw cause;
       throw unreachable(base, cause);
     }
     if (response.ok) return response;
