@@ -5,6 +5,9 @@ import { setGlobalProxyFromEnv } from 'node:http';
 import { Command, CommanderError } from 'commander';
 
 import { addApiKeyCommands } from './src/cli/apiKeys.ts';
+import { addExamples } from './src/cli/commandExamples.ts';
+import { addCompletion } from './src/cli/completion.ts';
+import { addConsole } from './src/cli/consoleLink.ts';
 import { addConsumerCommands } from './src/cli/consumers.ts';
 import {
   openContext,
@@ -13,13 +16,14 @@ import {
   type RunCommand,
 } from './src/cli/context.ts';
 import { addDoctor } from './src/cli/doctorCommand.ts';
-import { describe, EXIT, exitCodeOf } from './src/cli/exit.ts';
+import { describe, EXIT, exitCodeOf, exitHelp } from './src/cli/exit.ts';
 import type { Flags } from './src/cli/flagNames.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
 import { addImport } from './src/cli/importCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
 import { isMillrace, notOurs } from './src/cli/ours.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
+import { addStatus } from './src/cli/status.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
 import { addTargetCommands } from './src/cli/targets.ts';
 import { examples } from './src/cli/values.ts';
@@ -64,9 +68,12 @@ async function main(argv: string[]): Promise<number> {
         ['millrace demo --once', 'deliver a real data set and check every webhook'],
         ['millrace listen --forward-to http://localhost:3000/hook', 'webhooks to your machine'],
         ['millrace consumers list', 'who is sent what, and how far it is'],
-        ['millrace doctor', 'what is wrong here'],
+        ['millrace status', 'what runs, and what is wrong'],
+        ['millrace console', 'open the console, signed in'],
+        ['millrace doctor', 'what is wrong on this machine, and how to mend it'],
       ),
     )
+    .addHelpText('after', exitHelp())
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride()
@@ -122,8 +129,12 @@ async function main(argv: string[]): Promise<number> {
       const { runKeysRotate } = await import('./src/cli/keys.ts');
       code = await runKeysRotate({ env: process.env });
     });
+  addStatus(program, run);
+  addConsole(program, run);
+  addCompletion(program);
   addSignatureCommands(program, (given) => (code = given));
   addDoctor(program, (given) => (code = given));
+  addExamples(program);
 
   try {
     await program.parseAsync(argv);

@@ -14,6 +14,8 @@ import type { Info } from '../schema/info.ts';
 import type { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Problem } from '../schema/problem.ts';
 import type { ConsumerMetrics } from '../schema/series.ts';
+import type { SignInLink } from '../schema/session.ts';
+import type { Status } from '../schema/status.ts';
 import type {
   Collection,
   EventInput,
@@ -138,6 +140,8 @@ export function createClient(options: ClientOptions) {
     open,
     request,
     info: () => get<Info>('/v1/info'),
+    status: () => get<Status>('/v1/status'),
+    signInLink: () => post<SignInLink>('/v1/session/links'),
     syncs: (query?: PageQuery) => get<Page<Sync>>('/v1/syncs', query),
     collections: (query?: PageQuery & { sync_id?: string | undefined }) =>
       get<Page<Collection>>('/v1/collections', query),

@@ -12,6 +12,25 @@ export const EXIT = {
   unavailable: 69,
   interrupted: 130,
 } as const;
+/** What each exit code means, as `--help` and docs/cli.md say it. */
+export const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
+  ok: 'done',
+  failed: 'failed: the API refused it, or what was tried did not succeed',
+  usage: "a flag or an argument can't be used; nothing was done",
+  notFound: 'there is no such thing',
+  auth: 'the API key is missing, not known, or may not do this',
+  conflict: 'it conflicts with the state of things',
+  unavailable: 'Millrace, or what it needs, does not answer',
+  interrupted: 'interrupted, by Ctrl-C for example',
+};
+
+/** The list of exit codes at the end of `millrace --help`. */
+export function exitHelp(): string {
+  const names = Object.keys(EXIT) as (keyof typeof EXIT)[];
+  const lines = names.map((name) => `  ${String(EXIT[name]).padEnd(3)}  ${EXIT_MEANINGS[name]}`);
+  return `\nExit codes:\n${lines.join('\n')}`;
+}
+
 /** One of the exit codes. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
