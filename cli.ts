@@ -5,14 +5,25 @@ import { setGlobalProxyFromEnv } from 'node:http';
 import { Command, CommanderError } from 'commander';
 
 import { addApiKeyCommands } from './src/cli/apiKeys.ts';
+import { addExamples } from './src/cli/commandExamples.ts';
+import { addCompletion } from './src/cli/completion.ts';
+import { addConsole } from './src/cli/consoleLink.ts';
 import { addConsumerCommands } from './src/cli/consumers.ts';
-import { openContext, type GlobalOptions, type RunCommand } from './src/cli/context.ts';
+import {
+  openContext,
+  type Context,
+  type GlobalOptions,
+  type RunCommand,
+} from './src/cli/context.ts';
 import { addDoctor } from './src/cli/doctorCommand.ts';
-import { describe, EXIT, exitCodeOf } from './src/cli/exit.ts';
+import { describe, EXIT, exitCodeOf, exitHelp } from './src/cli/exit.ts';
+import type { Flags } from './src/cli/flagNames.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
 import { addImport } from './src/cli/importCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
+import { isMillrace, notOurs } from './src/cli/ours.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
+import { addStatus } from './src/cli/status.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
 import { addTargetCommands } from './src/cli/targets.ts';
 import { examples } from './src/cli/values.ts';
@@ -31,10 +42,15 @@ for (const stream of [process.stdout, process.stderr]) {
     process.exit(EXIT.ok);
   });
 }
+/** How long an API may take to say what it is. */
+const ANSWER_MS = 3_000;
+
 process.exitCode = await main(process.argv);
 
 async function main(argv: string[]): Promise<number> {
   let code: number = EXIT.ok;
+  let given: Flags = { flags: [], args: [] };
+  let asked: Context | null = null;
   const interrupted = new AbortController();
   const program = new Command('millrace')
     .description(
@@ -52,18 +68,24 @@ async function main(argv: string[]): Promise<number> {
         ['millrace demo --once', 'deliver a real data set and check every webhook'],
         ['millrace listen --forward-to http://localhost:3000/hook', 'webhooks to your machine'],
         ['millrace consumers list', 'who is sent what, and how far it is'],
-        ['millrace doctor', 'what is wrong here'],
+        ['millrace status', 'what runs, and what is wrong'],
+        ['millrace console', 'open the console, signed in'],
+        ['millrace doctor', 'what is wrong on this machine, and how to mend it'],
       ),
     )
+    .addHelpText('after', exitHelp())
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(--help shows what there is)')
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_program, command) => {
+      given = flagsOf(command);
+    });
 
   const run: RunCommand = async (work) => {
     onInterrupt({ first: () => interrupted.abort(), again: () => process.exit(EXIT.interrupted) });
     const options = program.opts<GlobalOptions>();
-    const context = await openContext(options, process.env, interrupted.signal);
-    code = (await work(context)) ?? EXIT.ok;
+    asked = await openContext(options, process.env, interrupted.signal);
+    code = (await work(asked)) ?? EXIT.ok;
   };
 
   program
@@ -107,8 +129,12 @@ async function main(argv: string[]): Promise<number> {
       const { runKeysRotate } = await import('./src/cli/keys.ts');
       code = await runKeysRotate({ env: process.env });
     });
+  addStatus(program, run);
+  addConsole(program, run);
+  addCompletion(program);
   addSignatureCommands(program, (given) => (code = given));
   addDoctor(program, (given) => (code = given));
+  addExamples(program);
 
   try {
     await program.parseAsync(argv);
@@ -116,7 +142,23 @@ async function main(argv: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (interrupted.signal.aborted) return EXIT.interrupted;
-    process.stderr.write(`${describe(error)}\n`);
-    return exitCodeOf(error);
+    const told = await explained(error, asked);
+    process.stderr.write(`${describe(told, given)}\n`);
+    return exitCodeOf(told);
   }
+}
+
+/** The flags and arguments of a command, by which errors name what was given. */
+function flagsOf(command: Command): Flags {
+  return {
+    flags: command.options.flatMap(({ long }) => long ?? []),
+    args: command.registeredArguments.map((one) => `<${one.name()}>`),
+  };
+}
+
+/** An answer of another program may look like one of Millrace until it is read; then it is the reason. */
+async function explained(error: unknown, asked: Context | null): Promise<unknown> {
+  if (!(error instanceof TypeError) || asked === null) return error;
+  const { url } = asked.client;
+  return (await isMillrace(url, AbortSignal.timeout(ANSWER_MS))) ? error : notOurs(url);
 }

@@ -40,6 +40,7 @@ import { sealClearHeaders } from './src/targets/sealClearHeaders.ts';
 import { createTargets } from './src/targets/targets.ts';
 import { testTarget } from './src/targets/testTarget.ts';
 import { countAppends } from './src/telemetry/appendMetrics.ts';
+import { readConsumerFigures } from './src/telemetry/consumerFigures.ts';
 import { showConsumerGauges } from './src/telemetry/consumerGauges.ts';
 import { sampleLag } from './src/telemetry/lagSamples.ts';
 import { createMetrics, showClock, showPool, type Metrics } from './src/telemetry/metrics.ts';
@@ -49,6 +50,8 @@ import { createWorkflowClient, type Workflows } from './src/temporal/workflowCli
 
 const MINUTE = 60_000;
 const METRICS_KEPT_MS = 10_000;
+/** How many consumers /v1/status names one by one. */
+const WORST = 20;
 
 keepHeapSmall();
 await main();
@@ -107,6 +110,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     now: clock.now,
   });
 
+  const asked = { sql: db, connection: temporal.connection, now: clock.now };
   const app = createApp({
     db,
     stores,
@@ -122,7 +126,9 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     access,
     commands: temporal.workflows,
     notes: () => clockNotes(db),
-    checks: readinessOf(config, { sql: db, connection: temporal.connection, now: clock.now }),
+    checks: readinessOf(config, asked, config.supervised),
+    parts: readinessOf(config, asked, true),
+    figures: () => readConsumerFigures(db, WORST),
     info: infoOf(config, manifest.version),
     metrics,
     log,
@@ -196,15 +202,19 @@ function openTemporal(
   return { connection, workflows };
 }
 
-/** The checks of `/readyz`; they include the workers only where `npm start` runs those as well. */
+/**
+ * The checks of `/v1/status`, and those of `/readyz`, which include the workers only where `npm start` runs those
+ * as well.
+ */
 function readinessOf(
   config: ServiceConfig,
   given: { sql: Db; connection: Connection; now: () => number },
+  withWorkers: boolean,
 ): Readiness {
   return createReadiness({
     ...given,
     namespace: config.temporalNamespace,
-    queues: config.supervised
+    queues: withWorkers
       ? [
           { name: config.taskQueue, kind: 'workflow' },
           { name: deliveryQueue(config), kind: 'activity' },

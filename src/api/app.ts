@@ -37,6 +37,7 @@ import { readBody, refuseOversized } from './requests.ts';
 import { createRoutes } from './route.ts';
 import { needsOf, type Needs } from './scopes.ts';
 import { createSessionRoutes } from './session.ts';
+import { createStatusRoutes, type StatusRouteDeps } from './status.ts';
 import type { Stores } from './stores.ts';
 import { createStreamRoutes } from './streams.ts';
 import { createSyncRoutes } from './syncs.ts';
@@ -54,6 +55,9 @@ export interface AppDeps {
   checks: Record<string, Check>;
   /** What needs an operator although it is ready, in sentences. */
   notes: () => Promise<string[]>;
+  /** What `/v1/status` looks at, by name. */
+  parts: StatusRouteDeps['parts'];
+  figures: StatusRouteDeps['figures'];
   info: Info;
   metrics: { text: () => Promise<string> };
   log: ErrorLog;
@@ -103,6 +107,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createAlertRoutes(stores));
   app.route('/', createConsumerMetricsRoutes({ consumers, db }));
   app.route('/', createInfoRoutes({ info: deps.info, changes: stores.changes }));
+  app.route('/', createStatusRoutes(deps));
   app.route('/', createApiKeyRoutes(access));
   app.route('/', createSessionRoutes(access));
   serveDocument(app, deps.info.version);

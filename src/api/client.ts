@@ -14,6 +14,8 @@ import type { Info } from '../schema/info.ts';
 import type { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Problem } from '../schema/problem.ts';
 import type { ConsumerMetrics } from '../schema/series.ts';
+import type { SignInLink } from '../schema/session.ts';
+import type { Status } from '../schema/status.ts';
 import type {
   Collection,
   EventInput,
@@ -77,6 +79,7 @@ export interface ClientOptions {
   apiKey: string | null;
   /** Aborts every request. */
   signal?: AbortSignal | undefined;
+  /** May reject with a `ClientError`, which is passed on. */
   fetch?: typeof fetch;
   /** `JSON.parse` by default; `parseJson` of exactJson.ts where numbers must not be rounded. */
   parse?: (text: string) => unknown;
@@ -106,7 +109,7 @@ export function createClient(options: ClientOptions) {
         ...bodyOf(more),
       });
     } catch (cause) {
-      if (signal?.aborted === true) throw cause;
+      if (signal?.aborted === true || cause instanceof ClientError) throw cause;
       throw unreachable(base, cause);
     }
     if (response.ok) return response;
@@ -137,6 +140,8 @@ export function createClient(options: ClientOptions) {
     open,
     request,
     info: () => get<Info>('/v1/info'),
+    status: () => get<Status>('/v1/status'),
+    signInLink: () => post<SignInLink>('/v1/session/links'),
     syncs: (query?: PageQuery) => get<Page<Sync>>('/v1/syncs', query),
     collections: (query?: PageQuery & { sync_id?: string | undefined }) =>
       get<Page<Collection>>('/v1/collections', query),

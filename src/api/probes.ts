@@ -42,7 +42,8 @@ export function createProbeRoutes(deps: {
   return app;
 }
 
-async function holds(check: Check): Promise<boolean> {
+/** Whether a check passes, and in time. */
+export async function holds(check: Check): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(resolve, CHECK_MS, false);
   try {

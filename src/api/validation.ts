@@ -79,9 +79,55 @@ function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[
   return entered.length === 1 ? entered[0]! : null;
 }
 
+/** What is wrong with a value, as the rest of a sentence that begins with its name. */
 function toDetail(issue: Issue): string {
-  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return 'is required';
+  if (issue.code === 'invalid_type') {
+    if (issue.message.endsWith('received undefined')) return 'is required';
+    return TYPES[issue.expected] ?? issue.message;
   }
-  return issue.message;
+  const values = valuesOf(issue);
+  if (values.length > 0) return `must be ${oneOf(values)}`;
+  if (issue.code === 'too_small' && issue.message.startsWith('Too small')) {
+    if (issue.origin !== 'number' && issue.origin !== 'int' && Number(issue.minimum) === 1) {
+      return 'must not be empty';
+    }
+    return `must ${amountOf(issue.origin, 'at least', issue.minimum)}`;
+  }
+  if (issue.code === 'too_big' && issue.message.startsWith('Too big')) {
+    return `must ${amountOf(issue.origin, 'at most', issue.maximum)}`;
+  }
+  if (issue.code === 'invalid_format') return FORMATS[issue.format] ?? issue.message;
+  return issue.message === 'Invalid input' ? 'is not a value that is allowed here' : issue.message;
+}
+
+/** The values of which an issue wants one; none when it wants something else, or something else will do. */
+function valuesOf(issue: Issue): string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  if (issue.code !== 'invalid_union') return [];
+  const branches = issue.errors.map(([only]) => (only === undefined ? [] : valuesOf(only)));
+  return branches.every((values) => values.length > 0) ? branches.flat() : [];
+}
+
+function oneOf(values: string[]): string {
+  return values.length === 1 ? values[0]! : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+}
+
+const TYPES: Record<string, string> = {
+  string: 'must be a string',
+  number: 'must be a number',
+  int: 'must be a whole number',
+  boolean: 'must be true or false',
+  array: 'must be a list',
+  object: 'must be a JSON object',
+};
+
+const FORMATS: Record<string, string> = {
+  email: 'must be an email address',
+  uuid: 'must be a UUID',
+};
+
+function amountOf(origin: string, bound: string, limit: number | bigint): string {
+  if (origin === 'string') return `have ${bound} ${limit} characters`;
+  if (origin === 'array') return `have ${bound} ${limit} values`;
+  return `be ${bound} ${limit}`;
 }

@@ -1,8 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 import type { ApiKey, Scope } from '../schema/apiKey.ts';
+import { confirm, withYes, type YesFlag } from './confirm.ts';
 import type { RunCommand } from './context.ts';
-import { collectOf, examples, given, limit } from './values.ts';
+import { findApiKey } from './find.ts';
+import { collectOf, examples, given, limit, time } from './values.ts';
 
 const SCOPES: readonly Scope[] = ['ingest', 'read', 'manage'];
 
@@ -33,7 +35,7 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
     .description('create an API key, which is shown only once')
     .requiredOption('--name <name>', 'who uses it')
     .requiredOption('--scope <scope>', 'ingest, read or manage; repeatable', collectOf(SCOPES))
-    .option('--expires-at <time>', 'when it expires, RFC 3339')
+    .option('--expires-at <time>', 'when it expires: a time such as 2027-01-31T00:00:00Z', moment)
     .action((options: { name: string; scope: Scope[]; expiresAt?: string }) =>
       run(async ({ client, out }) => {
         const { name, scope: scopes, expiresAt } = options;
@@ -47,20 +49,31 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
       }),
     );
 
-  group
-    .command('delete <id>')
-    .description('revoke an API key, which is refused from then on')
-    .action((id: string) =>
-      run(async ({ client, out }) => {
+  withYes(group.command('delete <key>'))
+    .description('revoke an API key, by its id, its name, or the beginning of either')
+    .action((key: string, flags: YesFlag) =>
+      run(async ({ client, out, signal }) => {
+        const id = await findApiKey(client, key);
+        await confirm(`Revoke API key ${id}? Whoever uses it is refused from then on.`, {
+          flags,
+          signal,
+        });
         await client.apiKeys.delete(id);
         out.note(`Deleted API key ${id}`);
       }),
     );
 }
 
+/** Parses a time that may be to come. */
+function moment(text: string): string {
+  if (/^\d{4}-/u.test(text)) return time(text);
+  throw new InvalidArgumentError('It takes a time such as 2027-01-31T00:00:00Z.');
+}
+
 const COLUMNS = [
   { title: 'NAME', of: (one: ApiKey) => one.name },
   { title: 'SCOPES', of: (one: ApiKey) => one.scopes.join(', ') },
   { title: 'EXPIRES', of: (one: ApiKey) => one.expires_at },
+  { title: 'REVOKED', of: (one: ApiKey) => one.revoked_at },
   { title: 'ID', of: (one: ApiKey) => one.id },
 ];

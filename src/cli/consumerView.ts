@@ -1,12 +1,17 @@
 import type { Consumer } from '../schema/consumer.ts';
-import type { Output } from './output.ts';
+import type { Context } from './context.ts';
+import { nameOfTarget, type NameOf } from './names.ts';
+import type { Column } from './table.ts';
 
 const SHOWN = 10;
+/** A field that the API's sentences name, and that a flag sets here. */
+const FIELD = /\balert_emails\b/u;
 
-/** The columns of a list of consumers. */
-export const CONSUMER_COLUMNS = [
+/** The columns of a list of consumers; `nameOf` names their targets. */
+export const consumerColumns = (nameOf: NameOf): Column<Consumer>[] => [
   { title: 'NAME', of: (one: Consumer) => one.name },
   { title: 'STATUS', of: (one: Consumer) => one.status },
+  { title: 'TARGET', of: (one: Consumer) => nameOf(one.target_id) },
   { title: 'STREAM', of: (one: Consumer) => one.stream },
   { title: 'POSITION', of: (one: Consumer) => one.position, right: true },
   { title: 'WAITING', of: (one: Consumer) => one.lag.entries, right: true },
@@ -15,20 +20,33 @@ export const CONSUMER_COLUMNS = [
   { title: 'WHY', of: (one: Consumer) => one.cannot_start?.detail ?? one.status_reason ?? '' },
 ];
 
-/** Prints a consumer and, if it is blocked or stopped, the command that gets it going again. */
-export function showConsumer(out: Output, one: Consumer): void {
-  out.thing(one, consumerFields(one));
-  if (!out.isJson && one.cannot_start !== null) {
-    out.note(`When it is mended: millrace retry ${one.id}`);
+/** Prints a consumer with the name of its target and, if it is in trouble, the command that gets it going again. */
+export async function showConsumer(
+  { client, out }: Pick<Context, 'client' | 'out'>,
+  one: Consumer,
+): Promise<void> {
+  if (out.isJson) {
+    out.json(one);
     return;
   }
-  if (out.isJson || (one.status !== 'stopped' && one.status !== 'blocked')) return;
-  const next = one.status === 'stopped' ? `consumers resume ${one.id}` : `retry ${one.id}`;
-  out.note(`When the endpoint is well again: millrace ${next}`);
+  out.thing(one, consumerFields(one, await nameOfTarget(client, one.target_id)));
+  const next = nextStep(one);
+  if (next !== null) out.note(next);
 }
 
-/** All fields of a consumer, with what people want to know at the beginning. */
-export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
+/** The command that gets a consumer going again, and when to give it; null when nothing has to be done. */
+export function nextStep(one: Consumer): string | null {
+  if (one.cannot_start !== null) return `When it is mended: millrace retry ${one.id}`;
+  if (one.status !== 'stopped' && one.status !== 'blocked') return null;
+  const command = one.status === 'stopped' ? `consumers resume ${one.id}` : `retry ${one.id}`;
+  return `When the endpoint works again: millrace ${command}`;
+}
+
+/** All fields of a consumer, with what people want to know at the beginning. `target` is the name of its target. */
+export function consumerFields(
+  one: Consumer,
+  target: string | null = null,
+): (readonly [string, unknown])[] {
   const { entries, seconds } = one.lag;
   return [
     ['Name', one.name],
@@ -40,9 +58,10 @@ export function consumerFields(one: Consumer): (readonly [string, unknown])[] {
     ["Can't be sent to", one.cannot_start === null ? null : faultOf(one.cannot_start)],
     ['Failing since', one.failing_since],
     ['Next attempt', one.next_attempt_at],
-    ['Health', [one.health.status, ...one.health.notes].join('; ')],
+    ['Health', [one.health.status, ...one.health.notes].join('; ').replace(FIELD, '--alert-email')],
     ['ID', one.id],
-    ['Target', `${one.target_id}${one.path === '' ? '' : ` ${one.path}`}`],
+    ['Target', target === null ? one.target_id : `${target} (${one.target_id})`],
+    ['Path', one.path === '' ? null : one.path],
     ['Stream', one.stream],
     ['Syncs', listed(one.syncs)],
     ['Collections', listed(one.collections)],

@@ -1,24 +1,34 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 
-import type { ConsumerVerb } from '../api/client.ts';
-import type { ConsumerInput } from '../schema/consumer.ts';
+import type { ConsumerInput, ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
-import { CONSUMER_COLUMNS, showConsumer } from './consumerView.ts';
+import { confirm, withYes, type YesFlag } from './confirm.ts';
+import { consumerColumns, showConsumer } from './consumerView.ts';
 import type { Context, RunCommand } from './context.ts';
 import { usage } from './exit.ts';
 import { findConsumer, findTarget } from './find.ts';
+import { getGoing, withWait, type WaitFlags } from './getGoing.ts';
+import { namesOfTargets } from './names.ts';
+import { printable } from './table.ts';
 import {
   collect,
+  collectOf,
   collectPair,
+  EVENTS,
   examples,
   given,
   limit,
+  needFlags,
   placeOf,
   streamOption,
   wholeNumber,
   withInput,
 } from './values.ts';
 import { watchConsumer } from './watch.ts';
+
+const STATUSES: readonly ConsumerStatus[] = ['active', 'paused', 'blocked', 'stopped'];
+const ORDERINGS = ['record', 'stream', 'none'];
+const EVENTS_OR_ALL = [...EVENTS, '*'] as const;
 
 interface ConsumerFlags {
   name?: string;
@@ -71,7 +81,7 @@ function addReads(group: Command, run: RunCommand): void {
     .command('list')
     .description('newest first')
     .option('--q <text>', 'part of its name, its id or the name of its target')
-    .option('--status <status>', 'active, paused, blocked or stopped')
+    .addOption(new Option('--status <status>', 'only these').choices(STATUSES))
     .option('--target <target>', 'only those of this target')
     .option('--limit <n>', 'how many', limit)
     .option('--cursor <cursor>', 'continue after a page')
@@ -79,19 +89,21 @@ function addReads(group: Command, run: RunCommand): void {
       run(async ({ client, out }) => {
         const { target, ...query } = options;
         const of = target === undefined ? {} : { target_id: await findTarget(client, target) };
-        out.page(await client.consumers.list({ ...query, ...of }), CONSUMER_COLUMNS, 'consumers');
+        const page = await client.consumers.list({ ...query, ...of });
+        const nameOf = out.isJson || page.data.length === 0 ? String : await namesOfTargets(client);
+        out.page(page, consumerColumns(nameOf), 'consumers');
       }),
     );
 
   group
     .command('get <consumer>')
-    .description('show one, by its id, the beginning of its id, or its name')
+    .description('show one, by its id, its name, or the beginning of either')
     .option('--watch', 'follow its status until Ctrl-C')
     .action((consumer: string, options: { watch?: boolean }) =>
       run(async (context) => {
         const id = await findConsumer(context.client, consumer);
         if (options.watch === true) return watchConsumer(context, id);
-        showConsumer(context.out, await context.client.consumers.get(id));
+        await showConsumer(context, await context.client.consumers.get(id));
       }),
     );
 }
@@ -104,11 +116,12 @@ function addChanges(group: Command, run: RunCommand): void {
     .action((options: ConsumerFlags) =>
       run(async (context) => {
         const { stream, start } = options;
+        needFlags(options, ['name', 'target', 'stream']);
         const input = await inputOf(context, options, {
           stream,
-          start: start === undefined ? undefined : placeOf(start),
+          start: start === undefined ? undefined : placeOf('--start', start),
         });
-        showConsumer(context.out, await context.client.consumers.create(input));
+        await showConsumer(context, await context.client.consumers.create(input));
       }),
     );
 
@@ -118,40 +131,49 @@ function addChanges(group: Command, run: RunCommand): void {
       run(async (context) => {
         const id = await findConsumer(context.client, consumer);
         const patch = await inputOf(context, options, {});
-        showConsumer(context.out, await context.client.consumers.update(id, patch));
+        await showConsumer(context, await context.client.consumers.update(id, patch));
       }),
     );
 
-  group
-    .command('delete <consumer>')
-    .description('stop and delete a consumer; its target stays')
-    .action((consumer: string) =>
-      run(async ({ client, out }) => {
+  withYes(group.command('delete <consumer>'))
+    .description('stop and delete a consumer, its position and its dead letters; its target stays')
+    .action((consumer: string, flags: YesFlag) =>
+      run(async ({ client, out, signal }) => {
         const id = await findConsumer(client, consumer);
+        const { name } = await client.consumers.get(id);
+        const which = `consumer ${JSON.stringify(printable(name))} (${id})`;
+        await confirm(`Delete ${which}, its position and its dead letters?`, { flags, signal });
         await client.consumers.delete(id);
-        out.note(`Deleted consumer ${id}`);
+        out.note(`Deleted ${which}`);
       }),
     );
 }
 
 function addCommands(group: Command, run: RunCommand): void {
-  for (const [verb, does] of [
-    ['pause', 'no request starts after the answer; nothing is lost'],
-    ['resume', 'continue at the position, with a new retry window'],
-  ] as const) {
-    group
-      .command(`${verb} <consumer>`)
-      .description(does)
-      .action((consumer: string) => run((context) => commandConsumer(context, consumer, verb)));
-  }
+  group
+    .command('pause <consumer>')
+    .description('send nothing more until it is resumed; nothing is lost')
+    .action((consumer: string) =>
+      run(async (context) => {
+        const id = await findConsumer(context.client, consumer);
+        await showConsumer(context, await context.client.consumers.command(id, 'pause'));
+      }),
+    );
+
+  withWait(group.command('resume <consumer>'))
+    .description('continue where it stopped, with a new retry window, and say what came of it')
+    .action((consumer: string, flags: WaitFlags) =>
+      run((context) => getGoing(context, consumer, 'resume', flags)),
+    );
 
   group
     .command('seek <consumer> <place>')
     .description('move the position: beginning, end, a time, 2h before now, or a cursor')
     .action((consumer: string, place: string) =>
-      run(async ({ client, out }) => {
-        const id = await findConsumer(client, consumer);
-        showConsumer(out, await client.consumers.seek(id, placeOf(place)));
+      run(async (context) => {
+        const to = placeOf('<place>', place);
+        const id = await findConsumer(context.client, consumer);
+        await showConsumer(context, await context.client.consumers.seek(id, to));
       }),
     );
 }
@@ -162,12 +184,13 @@ function addFilter(group: Command, run: RunCommand): void {
     .description('add to and remove from the filter while it runs')
     .option('--add-sync <sync>', 'repeatable', collect)
     .option('--add-collection <collection>', 'repeatable', collect)
-    .option('--add-event <event>', 'repeatable', collect)
+    .option('--add-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
     .option('--remove-sync <sync>', 'repeatable', collect)
     .option('--remove-collection <collection>', 'repeatable', collect)
-    .option('--remove-event <event>', 'repeatable', collect)
+    .option('--remove-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
     .action((consumer: string, flags: Record<string, string[]>) =>
-      run(async ({ client, out }) => {
+      run(async (context) => {
+        const { client, out } = context;
         if (Object.keys(flags).length === 0) {
           throw usage('Say what changes: --add-sync, --add-collection, --add-event, --remove-…');
         }
@@ -180,8 +203,9 @@ function addFilter(group: Command, run: RunCommand): void {
         const id = await findConsumer(client, consumer);
         const delta = { add: part('add'), remove: part('remove') };
         const changed = await client.consumers.filter(id, delta);
-        showConsumer(out, changed);
-        out.note(`In force above position ${changed.filter_from}`);
+        await showConsumer(context, changed);
+        const { filter_version: version, filter_from: from } = changed;
+        out.note(`In force as version ${version}, for what comes after position ${from}`);
       }),
     );
 }
@@ -193,7 +217,7 @@ function addPreview(group: Command, run: RunCommand): void {
     .addOption(streamOption().makeOptionMandatory())
     .option('--sync <sync>', 'repeatable', collect)
     .option('--collection <collection>', 'repeatable', collect)
-    .option('--event <event>', 'repeatable', collect)
+    .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
     .option('--last <n>', 'how many entries to look at (1000)', wholeNumber(1, 1_000_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
@@ -213,28 +237,25 @@ function addPreview(group: Command, run: RunCommand): void {
     );
 }
 
-/** Gives a command to a consumer and prints the result; also used by `millrace retry`. */
-export async function commandConsumer(
-  { client, out }: Context,
-  consumer: string,
-  verb: ConsumerVerb,
-): Promise<void> {
-  const id = await findConsumer(client, consumer);
-  showConsumer(out, await client.consumers.command(id, verb));
-}
-
 function withFlags(command: Command): Command {
   return command
     .option('--name <name>', 'a name for people')
-    .option('--target <target>', 'its id, the beginning of its id, or its name')
+    .option('--target <target>', 'its id, its name, or the beginning of either')
     .option('--path <path>', "joined to the target's URL")
     .option('--sync <sync>', 'in its filter; repeatable (*)', collect)
     .option('--collection <collection>', 'in its filter; repeatable (*)', collect)
-    .option('--event <event>', 'created, updated or deleted; repeatable (*)', collect)
-    .option('--ordering <ordering>', 'record, stream or none (record)')
+    .option(
+      '--event <event>',
+      'created, updated or deleted; repeatable (*)',
+      collectOf(EVENTS_OR_ALL),
+    )
+    .addOption(new Option('--ordering <ordering>', '(record)').choices(ORDERINGS))
     .option('--alert-email <address>', 'who gets alerts; repeatable', collect)
     .option('--metadata <name=value>', 'data of yours; repeatable', collectPair)
-    .option('--input <file>', 'a JSON object with the fields, - for stdin; flags win');
+    .option(
+      '--input <file>',
+      'a JSON object with the fields of the API, - for stdin; flags override it',
+    );
 }
 
 async function inputOf(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createClient, type Client } from '../api/client.ts';
 import { parseJson } from '../streams/exactJson.ts';
 import { CliError, EXIT, usage } from './exit.ts';
+import { fetchOurs } from './ours.ts';
 import { createOutput, type Output } from './output.ts';
 
 /** What every command that uses the API gets. */
@@ -41,7 +42,7 @@ export async function openContext(
       'An API key is needed: --api-key, MILLRACE_API_KEY, or a folder with .millrace/api-key (millrace dev creates it)',
     );
   }
-  const client = createClient({ url, apiKey, signal, parse: parseJson });
+  const client = createClient({ url, apiKey, signal, parse: parseJson, fetch: fetchOurs });
   return { client, out: createOutput({ isJson: options.json === true }), signal, env };
 }
 

@@ -1,4 +1,5 @@
 import { ClientError, createClient } from '../api/client.ts';
+import { findRunning } from '../embedded/lock.ts';
 import { keptPostgresUrl } from '../embedded/postgres.ts';
 import { keptTemporalAddress } from '../embedded/temporal.ts';
 import { ConfigError, loadConfig, type Config } from '../process/config.ts';
@@ -8,6 +9,7 @@ import { examineHere, hostsOf } from './doctorHere.ts';
 import { examinePostgres, examineTemporal } from './doctorServers.ts';
 import { CliError, describe, EXIT } from './exit.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
+import { fetchOurs, isReadiness } from './ours.ts';
 
 /** The environment and flags to examine. */
 export interface Patient {
@@ -30,8 +32,9 @@ export async function examine(patient: Patient): Promise<Finding[]> {
   const databaseUrl = config.databaseUrl ?? (await keptPostgresUrl(config.dataDir));
   const temporal = config.temporalAddress ?? (await keptTemporalAddress(config.dataDir));
   const api = await examineApi(patient);
+  const port = (await runningPort(config)) ?? config.port;
   const parts = await Promise.all([
-    examineHere({ config, env: patient.env, hosts: api.hosts }),
+    examineHere({ config: { ...config, port }, env: patient.env, hosts: api.hosts }),
     examinePostgres({ url: databaseUrl, isOurs: config.databaseUrl === null }),
     examineTemporal({
       address: temporal,
@@ -41,6 +44,13 @@ export async function examine(patient: Patient): Promise<Finding[]> {
     }),
   ]);
   return [ok('Configuration', 'every variable can be used'), ...parts.flat(), ...api.findings];
+}
+
+/** The port of what `millrace dev` runs on this data folder; null when nothing does. */
+async function runningPort({ dataDir }: Config): Promise<number | null> {
+  const running = await findRunning(dataDir).catch(() => null); // not readable: like a folder without one
+  if (running?.isAlive !== true) return null;
+  return Number(new URL(running.address).port);
 }
 
 async function examineApi(patient: Patient): Promise<{ findings: Finding[]; hosts: string[] }> {
@@ -66,13 +76,20 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     const fix = 'millrace dev starts everything here, node server.ts the API alone';
     return { findings: [warn('API', `does not answer at ${url}`, fix)], hosts };
   }
+  const answer = await ready.text().catch(() => ''); // cut off: like one of another program
+  if (ready.status < 500 && !isReadiness(answer)) {
+    const fix = 'Name the API with --url or MILLRACE_URL';
+    findings.push(fail('API', `${url} answers, but is not Millrace`, fix));
+    return { findings, hosts };
+  }
   if (ready.ok) {
-    const { notes = [] } = (await ready.json().catch(() => ({}))) as { notes?: string[] };
+    const { notes = [] } = JSON.parse(answer) as { notes?: string[] };
     findings.push(ok('API', `ready at ${url}`));
     for (const note of notes) findings.push(warn('API', note, 'Run a time service on its machine'));
   } else {
-    const { detail = `status ${ready.status}` } = (await ready.json().catch(() => ({}))) as {
-      detail?: string; // a proxy's page has none
+    const isProblem = isReadiness(answer); // a proxy's page is none
+    const { detail = `status ${ready.status}` } = (isProblem ? JSON.parse(answer) : {}) as {
+      detail?: string;
     };
     findings.push(fail('API', `${url}: ${detail}`, 'See the lines of what it names, and its log'));
   }
@@ -82,7 +99,12 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     findings.push(warn('API key', 'none here', 'Set --api-key or MILLRACE_API_KEY'));
     return { findings, hosts };
   }
-  const client = createClient({ url, apiKey: key, signal: AbortSignal.timeout(2 * ANSWER_MS) });
+  const client = createClient({
+    url,
+    apiKey: key,
+    signal: AbortSignal.timeout(2 * ANSWER_MS),
+    fetch: fetchOurs,
+  });
   try {
     const info = await client.info();
     findings.push(ok('API key', `taken by Millrace ${info.version}, region ${info.region}`));

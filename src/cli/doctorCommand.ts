@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { GlobalOptions } from './context.ts';
 import { EXIT } from './exit.ts';
+import { showFindings } from './findings.ts';
 import { createOutput } from './output.ts';
 import { examples } from './values.ts';
 
@@ -24,11 +25,7 @@ export function addDoctor(program: Command, exit: (code: number) => void): void 
       const findings = await examine({ ...options, env: process.env });
       const worst = findings.some(({ status }) => status === 'fail') ? 'fail' : 'ok';
       if (out.isJson) out.json({ status: worst, checks: findings });
-      const colour = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
-      for (const { name, status, detail, fix } of out.isJson ? [] : findings) {
-        out.line(`${out.style(colour[status], status.padEnd(4))}  ${name}: ${detail}`);
-        if (fix !== null) out.line(`      ${fix}`);
-      }
+      else showFindings(out, findings);
       exit(worst === 'fail' ? EXIT.failed : EXIT.ok);
     });
 }

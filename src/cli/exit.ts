@@ -1,4 +1,5 @@
 import { ClientError } from '../api/client.ts';
+import { nameOf, type Flags } from './flagNames.ts';
 
 /** The exit codes of the CLI. Scripts rely on them, so they must not change. */
 export const EXIT = {
@@ -11,6 +12,25 @@ export const EXIT = {
   unavailable: 69,
   interrupted: 130,
 } as const;
+/** What each exit code means, as `--help` and docs/cli.md say it. */
+export const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
+  ok: 'done',
+  failed: 'failed: the API refused it, or what was tried did not succeed',
+  usage: "a flag or an argument can't be used; nothing was done",
+  notFound: 'there is no such thing',
+  auth: 'the API key is missing, not known, or may not do this',
+  conflict: 'it conflicts with the state of things',
+  unavailable: 'Millrace, or what it needs, does not answer',
+  interrupted: 'interrupted, by Ctrl-C for example',
+};
+
+/** The list of exit codes at the end of `millrace --help`. */
+export function exitHelp(): string {
+  const names = Object.keys(EXIT) as (keyof typeof EXIT)[];
+  const lines = names.map((name) => `  ${String(EXIT[name]).padEnd(3)}  ${EXIT_MEANINGS[name]}`);
+  return `\nExit codes:\n${lines.join('\n')}`;
+}
+
 /** One of the exit codes. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
@@ -43,15 +63,19 @@ export function exitCodeOf(error: unknown): ExitCode {
   return status === 0 || [502, 503, 504].includes(status) ? EXIT.unavailable : EXIT.failed;
 }
 
-/** Describes an error for people in a few lines, with a stack only for a bug of ours. */
-export function describe(error: unknown): string {
+/**
+ * Describes an error for people in a few lines, with a stack only for a bug of ours. What the API says of
+ * fields is said of the flags and arguments of the command.
+ */
+export function describe(error: unknown, flags: Flags = { flags: [], args: [] }): string {
   if (error instanceof CliError) return lines(error.message, error.hint);
   if (error instanceof ClientError) {
-    const faults = (error.problem.errors ?? [])
-      .slice(1)
-      .map((one) => `  ${one.pointer} ${one.detail}`);
+    const [first, ...more] = (error.problem.errors ?? []).map(
+      (one) => `${nameOf(one.pointer, flags)} ${one.detail}`,
+    );
     const id = error.requestId === null ? null : `  (request ${error.requestId})`;
-    return lines(error.detail, ...faults, hintOf(error), error.status >= 500 ? id : null);
+    const faults = more.map((one) => `  ${one}`);
+    return lines(first ?? error.detail, ...faults, hintOf(error), error.status >= 500 ? id : null);
   }
   if (!(error instanceof Error)) return String(error);
   const ours = error instanceof TypeError || error instanceof ReferenceError;

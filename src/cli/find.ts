@@ -12,46 +12,90 @@ interface Named {
   name: string;
 }
 
-/** Finds a consumer by id, beginning of its id, or name. Rejects with a `CliError` listing candidates. */
+/** What is looked for: a word for one of them, and the command that lists them. */
+interface Kind {
+  one: string;
+  list: string;
+}
+
+/**
+ * Finds a consumer by its id, its name, or the beginning of either. Rejects with a `CliError` that lists
+ * candidates when there is none, or more than one.
+ */
 export async function findConsumer(client: Client, text: string): Promise<string> {
   if (UUID.test(text)) return text;
-  return findIn('consumer', text, (cursor) => client.consumers.list({ limit: 1000, cursor }));
+  const kind = { one: 'consumer', list: 'consumers list' };
+  return findIn(kind, text, (cursor) => client.consumers.list({ limit: 1000, cursor }));
 }
 
-/** Finds a target by id, beginning of its id, or name. Rejects with a `CliError` listing candidates. */
+/** Finds a target as `findConsumer` finds a consumer. */
 export async function findTarget(client: Client, text: string): Promise<string> {
   if (UUID.test(text)) return text;
-  return findIn('target', text, (cursor) => client.targets.list({ limit: 1000, cursor }));
+  const kind = { one: 'target', list: 'targets list' };
+  return findIn(kind, text, (cursor) => client.targets.list({ limit: 1000, cursor }));
 }
 
-async function findIn<T extends Named>(
-  kind: string,
+/** Finds an API key that is not revoked as `findConsumer` finds a consumer. */
+export async function findApiKey(client: Client, text: string): Promise<string> {
+  if (UUID.test(text)) return text;
+  const kind = { one: 'API key', list: 'keys list' };
+  return findIn(kind, text, async (cursor) => {
+    const page = await client.apiKeys.list({ limit: 1000, cursor });
+    return { ...page, data: page.data.filter((one) => one.revoked_at === null) };
+  });
+}
+
+/** Finds a dead letter of a consumer by its id or the beginning of its id. */
+export async function findDeadLetter(client: Client, id: string, text: string): Promise<string> {
+  if (UUID.test(text)) return text;
+  const kind = { one: 'dead letter', list: `dead-letters list ${id}` };
+  return findIn(kind, text, async (cursor) => {
+    const page = await client.deadLetters.list(id, { limit: 1000, cursor });
+    const data = page.data.map((one) => ({
+      id: one.id,
+      name: `${one.collection_id} ${one.upstream_id}`,
+    }));
+    return { ...page, data };
+  });
+}
+
+/** An exact name comes before beginnings of names and ids, and those before names with the text in them. */
+async function findIn(
+  kind: Kind,
   text: string,
-  list: (cursor: string | undefined) => Promise<Page<T>>,
+  list: (cursor: string | undefined) => Promise<Page<Named>>,
 ): Promise<string> {
-  const byName: Named[] = [];
-  const byId: Named[] = [];
+  const exact: Named[] = [];
+  const beginning: Named[] = [];
   const near: Named[] = [];
   const wanted = text.toLowerCase();
+  if (wanted.trim() === '') throw usage(`Say which ${kind.one}: its name or its id`);
   let cursor: string | undefined;
   do {
     const page = await list(cursor);
     for (const one of page.data) {
-      if (one.name === text) byName.push(one);
-      else if (PREFIX.test(text) && one.id.startsWith(wanted)) byId.push(one);
-      else if (one.name.toLowerCase().includes(wanted)) near.push(one);
+      const name = one.name.toLowerCase();
+      if (one.name === text) exact.push(one);
+      else if (PREFIX.test(text) && one.id.startsWith(wanted)) beginning.push(one);
+      else if (name.startsWith(wanted)) beginning.push(one);
+      else if (name.includes(wanted)) near.push(one);
     }
     cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);
-  const found = byName.length > 0 ? byName : byId;
+  const found = exact.length > 0 ? exact : beginning;
   if (found.length === 1) return found[0]!.id;
+  const shown = JSON.stringify(printable(text));
   if (found.length > 1) {
-    throw usage(`${found.length} ${kind}s are called ${text}; say which by its id:`, listed(found));
+    const how = exact.length > 0 ? 'are named' : 'begin with';
+    throw usage(
+      `${found.length} ${kind.one}s ${how} ${shown}; say which by its id:`,
+      listed(found),
+    );
   }
   throw new CliError(
     EXIT.notFound,
-    `There is no ${kind} ${text}${near.length > 0 ? '; did you mean:' : ''}`,
-    near.length > 0 ? listed(near) : `  millrace ${kind}s list shows what there is`,
+    `There is no ${kind.one} ${shown}${near.length > 0 ? '; did you mean:' : ''}`,
+    near.length > 0 ? listed(near) : `  millrace ${kind.list} shows what there is`,
   );
 }
 

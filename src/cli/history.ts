@@ -3,18 +3,19 @@ import type { Command } from 'commander';
 import type { Alert } from '../schema/alert.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type { DeadLetter } from '../schema/deadLetter.ts';
-import { commandConsumer } from './consumers.ts';
+import { confirm, withYes, type YesFlag } from './confirm.ts';
 import type { Context, RunCommand } from './context.ts';
 import { EXIT, usage } from './exit.ts';
-import { findConsumer } from './find.ts';
+import { findConsumer, findDeadLetter } from './find.ts';
+import { getGoing, withWait, type WaitFlags } from './getGoing.ts';
 import { formatTable } from './table.ts';
-import { collect, examples, given, limit, time } from './values.ts';
+import { collect, examples, given, limit, time, wholeNumber } from './values.ts';
 
 const FOLLOW_MS = 10_000;
 
 interface AttemptFlags {
   failed?: boolean;
-  status?: string;
+  status?: number;
   since?: string;
   until?: string;
   eventId?: string;
@@ -37,7 +38,7 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
       ),
     )
     .option('--failed', 'only failed attempts')
-    .option('--status <status>', 'only this HTTP status')
+    .option('--status <status>', 'only this HTTP status', wholeNumber(100, 999))
     .option('--since <time>', '90s, 1h, 2d before now or a time', time)
     .option('--until <time>', '90s, 1h, 2d before now or a time', time)
     .option('--event-id <id>', 'only of this event')
@@ -79,10 +80,18 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
       }),
     );
 
-  program
-    .command('retry <consumer>')
-    .description('try what waits now; the retry window keeps running')
-    .action((consumer: string) => run((context) => commandConsumer(context, consumer, 'retry')));
+  withWait(program.command('retry <consumer>'))
+    .description('try what waits now and say what came of it; the retry window keeps running')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace retry orders', 'exit 0: delivered, or nothing waits; 1: it failed'],
+        ['millrace retry orders --no-wait', 'do not wait for what comes of it'],
+      ),
+    )
+    .action((consumer: string, flags: WaitFlags) =>
+      run((context) => getGoing(context, consumer, 'retry', flags)),
+    );
 
   program
     .command('resend <consumer> <position>')
@@ -129,7 +138,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
     .action((consumer: string, letter: string) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
-        const one = await client.deadLetters.get(id, letter);
+        const one = await client.deadLetters.get(id, await findDeadLetter(client, id, letter));
         out.thing(one, [
           ['ID', one.id],
           ['Died', one.died_at],
@@ -157,22 +166,24 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
         if ((all === true) === (ids !== undefined))
           throw usage('Say which: --all, or --id <letter>');
         const id = await findConsumer(client, consumer);
+        const found = await Promise.all((ids ?? []).map((one) => findDeadLetter(client, id, one)));
         const queued = await client.deadLetters.replay(
           id,
-          ids === undefined ? { all: true } : { ids },
+          ids === undefined ? { all: true } : { ids: found },
         );
         out.thing(queued, [['Queued', queued.count]]);
       }),
     );
 
-  group
-    .command('delete <consumer> <letter>')
+  withYes(group.command('delete <consumer> <letter>'))
     .description('delete one, so that it can no longer be sent')
-    .action((consumer: string, letter: string) =>
-      run(async ({ client, out }) => {
+    .action((consumer: string, letter: string, flags: YesFlag) =>
+      run(async ({ client, out, signal }) => {
         const id = await findConsumer(client, consumer);
-        await client.deadLetters.delete(id, letter);
-        out.note(`Deleted dead letter ${letter}`);
+        const one = await findDeadLetter(client, id, letter);
+        await confirm(`Delete dead letter ${one}? It can't be sent any more.`, { flags, signal });
+        await client.deadLetters.delete(id, one);
+        out.note(`Deleted dead letter ${one}`);
       }),
     );
 }
@@ -217,9 +228,22 @@ const ATTEMPTS = [
 const ALERTS = [
   { title: 'KIND', of: (one: Alert) => one.kind },
   { title: 'AT', of: (one: Alert) => one.at },
-  { title: 'CONSUMER', of: (one: Alert) => one.consumer_id },
-  { title: 'ID', of: (one: Alert) => one.id },
+  { title: 'CONSUMER', of: ({ detail, consumer_id: id }: Alert) => textIn(detail, 'name') ?? id },
+  { title: 'CONSUMER ID', of: (one: Alert) => one.consumer_id },
+  { title: 'WHY', of: whyOf },
 ];
+
+/** What an alert is about; one of lost events has counts instead of a reason where it has no mail. */
+function whyOf({ kind, detail }: Alert): string {
+  const { count, first, last } = detail;
+  const lost = `${String(count)} entries, positions ${String(first)} to ${String(last)}, were lost by the retention`;
+  return textIn(detail, 'reason') ?? (kind === 'retention' ? lost : '');
+}
+
+function textIn(detail: Record<string, unknown>, name: string): string | undefined {
+  const value = detail[name];
+  return typeof value === 'string' ? value : undefined;
+}
 
 const LETTERS = [
   { title: 'DIED', of: (one: DeadLetter) => one.died_at },

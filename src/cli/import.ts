@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { CliError, EXIT, usage } from './exit.ts';
 import { beginImport, type Begun, type ImportFlags } from './importBegin.ts';
 import { checkpointPath, exists, removeCheckpoint, writeCheckpoint } from './importCheckpoint.ts';
-import { createLineReader } from './importEntry.ts';
+import { createLineReader, type ImportRules } from './importEntry.ts';
 import type { SourceLine } from './importLines.ts';
 import { sendPart, type Part } from './importPart.ts';
 import { createProgress } from './importProgress.ts';
@@ -47,7 +47,7 @@ export async function runImport(
   }
   if (path !== null) await removeCheckpoint(path);
   progress.end();
-  rejects.end();
+  await rejects.end();
   return report(context, begun, rejects, progress.figures());
 }
 
@@ -66,6 +66,8 @@ async function importAll(options: {
   let committing: Promise<void> = Promise.resolve();
 
   async function commit(part: Part): Promise<void> {
+    const entries = part.entries.length + part.rejected.length;
+    checkpoint.sums['entries'] = (checkpoint.sums['entries'] ?? 0) + entries;
     const { sums, rejected } = await sendPart(context, checkpoint.rules.stream, part);
     for (const [name, count] of Object.entries(sums)) {
       checkpoint.sums[name] = (checkpoint.sums[name] ?? 0) + count;
@@ -89,7 +91,7 @@ async function importAll(options: {
   try {
     const from = { ...checkpoint.place };
     const onHeader = (found: Header): void => {
-      header = checkedHeader(found, checkpoint.rules.key);
+      header = checkedHeader(found, checkpoint.rules);
     };
     for await (const line of readSource({ ...reading, chunks: prefix.chunks, from, onHeader })) {
       context.signal.throwIfAborted();
@@ -112,12 +114,33 @@ async function importAll(options: {
   if (broken !== null) throw broken;
 }
 
-function checkedHeader(header: Header, key: string | null): Header {
-  if (key === null || header.columns.includes(key)) return header;
+/** Refuses a header with which every row would be rejected. */
+function checkedHeader(header: Header, rules: ImportRules): Header {
+  const { key } = rules;
   const columns = header.columns.map((name) => JSON.stringify(name)).join(', ');
+  const flags = missingFlags(header.columns, rules);
+  if (flags.length > 0) {
+    throw usage(
+      `The columns ${columns} do not say of which sync, collection and record a row is; add ${flags.join(' ')}`,
+      'Nothing was sent. millrace import --help has an example.',
+    );
+  }
+  if (key === null || header.columns.includes(key)) return header;
   throw usage(
     `No column is named ${JSON.stringify(key)}, as --key says; the columns are ${columns}`,
   );
+}
+
+/** The flags without which no row of CSV says of which record it is. */
+function missingFlags(columns: string[], { key, sync, collection }: ImportRules): string[] {
+  const has = (name: string): boolean => columns.includes(name) && !isData;
+  const isData = !columns.includes('upstream_id'); // a row is then the data of a record
+  if (key !== null) return [];
+  return [
+    ...(sync === null && !has('sync_id') ? ['--sync SYNC'] : []),
+    ...(collection === null && !has('collection_id') ? ['--collection PROVIDER:NAME'] : []),
+    ...(isData ? ['--key COLUMN'] : []),
+  ];
 }
 
 function emptyPart(): Part {
@@ -142,10 +165,14 @@ function report(
   { seconds, rate }: { seconds: number; rate: number },
 ): number {
   const { sums, rejected, place } = checkpoint;
-  const result = { lines: place.number, ...sums, rejected, seconds, lines_per_second: rate };
+  const { entries = 0, ...others } = sums;
+  const end = { rejected, seconds, lines_per_second: rate };
+  const result = { lines: place.number, entries, ...others, ...end };
   out.thing(result, Object.entries(result));
   if (rejected === 0) return EXIT.ok;
-  out.note(`${rejected} lines were rejected: ${rejects.listPath} says which and why`);
+  const were = rejected === 1 ? '1 line was' : `${rejected} lines were`;
+  out.note(`${were} rejected: ${rejects.listPath} says which and why`);
+  for (const hint of rejects.hints()) out.note(hint);
   if (checkpoint.rejects !== null) {
     out.note(`${checkpoint.rejects} has them as they were, to be mended and imported again`);
   }

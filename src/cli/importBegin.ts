@@ -1,3 +1,4 @@
+import { CollectionId } from '../schema/fields.ts';
 import type { Context } from './context.ts';
 import { usage } from './exit.ts';
 import {
@@ -99,6 +100,9 @@ function rulesOf(flags: ImportFlags): ImportRules {
   };
   if (rules.event !== null && rules.stream === 'records') {
     throw usage('--event is only for events; add --stream events');
+  }
+  if (rules.collection !== null && !CollectionId.safeParse(rules.collection).success) {
+    throw usage('--collection must be provider:name, for example stripe:customer');
   }
   if (rules.key !== null && (rules.sync === null || rules.collection === null)) {
     throw usage('With --key, each line is only data: --sync and --collection are needed as well');

@@ -27,8 +27,10 @@ export interface Rejects {
   listPath: string;
   /** Lists lines, shows the first ones, and writes them as they were; resolves with the new sizes. */
   add(rejected: Rejected[], header: Header | null): Promise<RejectSizes>;
-  /** Says how many were not shown. */
-  end(): void;
+  /** Says how many were not shown; resolves when the list is that of this import. */
+  end(): Promise<void>;
+  /** Says which flags give what rejected lines do not name. */
+  hints(): string[];
 }
 
 const SHOWN_LINES = 10;
@@ -36,8 +38,9 @@ const SHOWN_CHARACTERS = 160;
 
 /**
  * Opens the list of rejected lines (`FILE.rejected.ndjson`: line, reason and text of each) and the file
- * of `--rejects`, which has the lines as they were, with the header of CSV. A fresh import removes those
- * of an earlier one; a resumed one cuts them to their kept sizes. Memory does not grow with a line.
+ * of `--rejects`, which has the lines as they were, with the header of CSV. The lists
+ * of an earlier import stay until the first part is stored: a fresh import then removes them, and a resumed one cuts
+ * them to their kept sizes. Memory does not grow with a line.
  */
 export async function openRejects(options: {
   out: Pick<Output, 'note'>;
@@ -54,14 +57,22 @@ export async function openRejects(options: {
   if (path !== null && (await isSameFile(path, source))) {
     throw usage('--rejects must name another file than the one that is imported');
   }
-  const sizes = {
-    list: await cutTo(listPath, options.kept?.list ?? 0),
-    file: path === null ? 0 : await cutTo(path, options.kept?.file ?? 0),
-  };
+  const sizes = { list: 0, file: 0 };
+  const missing = new Set<string>();
+  let isBegun = false;
   let shown = 0;
   let hidden = 0;
 
+  async function begin(): Promise<void> {
+    if (isBegun) return;
+    isBegun = true;
+    sizes.list = await cutTo(listPath, options.kept?.list ?? 0);
+    sizes.file = path === null ? 0 : await cutTo(path, options.kept?.file ?? 0);
+  }
+
   function show({ line, reason }: Rejected): void {
+    const [, field] = /^\/(sync_id|collection_id|upstream_id) is required/u.exec(reason) ?? [];
+    if (field !== undefined) missing.add(field);
     if (shown++ < SHOWN_LINES) out.note(`${placeOf(line)} ${reason}: ${shortText(line, reading)}`);
     else hidden++;
   }
@@ -85,6 +96,7 @@ export async function openRejects(options: {
   return {
     listPath,
     add: async (rejected, header) => {
+      await begin();
       const lines = rejected.map((one) => `${listed(one, reading)}\n`).join('');
       if (lines !== '') await appendFile(listPath, lines);
       sizes.list += Buffer.byteLength(lines);
@@ -94,11 +106,20 @@ export async function openRejects(options: {
       }
       return { ...sizes };
     },
-    end: () => {
+    hints: () => [...missing].map((field) => `Lines without ${field}: ${GIVEN_BY[field]}`),
+    end: async () => {
+      await begin();
       if (hidden > 0) out.note(`… and ${hidden} more`);
     },
   };
 }
+
+/** The flags that give a field to lines without it. */
+const GIVEN_BY: Record<string, string> = {
+  sync_id: '--sync gives it',
+  collection_id: '--collection gives it',
+  upstream_id: "--key names the field that has the record's id, with --sync and --collection",
+};
 
 function placeOf({ number, lines }: SourceLine): string {
   return lines === 1 ? `Line ${number}` : `Lines ${number} to ${number + lines - 1}`;

@@ -5,6 +5,7 @@ import { followStream, type Entry } from './follow.ts';
 import { createForwarder, type Forwarded } from './forward.ts';
 import { keepListenSecret } from './listenSecret.ts';
 import { printable } from './table.ts';
+import { placeOf } from './values.ts';
 
 /** The flags of `millrace listen`. */
 export interface ListenFlags extends StreamFlags {
@@ -89,6 +90,7 @@ export async function runTail(
 /** The query of `GET /v1/listen` for the flags. */
 export function queryOf(flags: StreamFlags): Query {
   const { since } = flags;
+  if (since !== undefined) placeOf('--since', since); // refuses what is none
   const isPlace = since === undefined || /^(?:beginning|end|\d{1,6}[smhd]|\d{4}-.*)$/u.test(since);
   return {
     stream: flags.stream ?? 'events',

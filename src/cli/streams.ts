@@ -3,7 +3,17 @@ import type { Command } from 'commander';
 import type { EventInput, RecordInput } from '../schema/stream.ts';
 import type { RunCommand } from './context.ts';
 import type { ListenFlags, StreamFlags } from './listen.ts';
-import { collect, examples, given, readJson, streamOption, wholeNumber } from './values.ts';
+import {
+  collect,
+  collectOf,
+  eventOption,
+  EVENTS,
+  examples,
+  given,
+  readJson,
+  streamOption,
+  wholeNumber,
+} from './values.ts';
 
 interface SendFlags {
   stream?: string;
@@ -71,7 +81,7 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
     .option('--sync <sync>', 'its sync', 'sample')
     .option('--collection <collection>', 'its collection', 'sample:customer')
     .option('--id <upstream id>', 'its record', 'cus_1')
-    .option('--event <event>', 'created, updated or deleted', 'created')
+    .addOption(eventOption('what happened to it').default('created'))
     .option('--event-id <id>', 'sent again, the same id is a duplicate')
     .option('--data <json>', 'JSON, @FILE or - for stdin')
     .action((flags: SendFlags) =>
@@ -101,7 +111,7 @@ function withFilter(command: Command): Command {
     .addOption(streamOption())
     .option('--sync <sync>', 'only this sync; repeatable', collect)
     .option('--collection <collection>', 'only this collection; repeatable', collect)
-    .option('--event <event>', 'only created, updated or deleted; repeatable', collect)
+    .option('--event <event>', 'only created, updated or deleted; repeatable', collectOf(EVENTS))
     .option('--since <place>', 'beginning, 1h before now, a time or a cursor (now)');
 }
 

@@ -2,11 +2,21 @@ import type { Command } from 'commander';
 
 import type { TargetInput, Target } from '../schema/target.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
+import { confirm, withYes, type YesFlag } from './confirm.ts';
 import type { RunCommand } from './context.ts';
 import { EXIT, usage } from './exit.ts';
 import { findTarget } from './find.ts';
 import type { Output } from './output.ts';
-import { collectPair, examples, limit, seconds, wholeNumber, withInput } from './values.ts';
+import { printable } from './table.ts';
+import {
+  collectPair,
+  examples,
+  limit,
+  needFlags,
+  seconds,
+  wholeNumber,
+  withInput,
+} from './values.ts';
 
 interface TargetFlags {
   name?: string;
@@ -51,7 +61,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
   group
     .command('get <target>')
-    .description('show one, by its id, the beginning of its id, or its name')
+    .description('show one, by its id, its name, or the beginning of either')
     .action((target: string) =>
       run(async ({ client, out }) => {
         showTarget(out, await client.targets.get(await findTarget(client, target)));
@@ -62,7 +72,9 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
     .description('create a target, whose signing secret is shown only once')
     .action((options: TargetFlags) =>
       run(async ({ client, out }) => {
-        const created = await client.targets.create(await inputOf(options));
+        const input = await inputOf(options);
+        needFlags(options, ['name', 'baseUrl']);
+        const created = await client.targets.create(input);
         showTarget(out, created);
         out.note(`Its signing secret is shown only once: ${created.signing_secret}`);
       }),
@@ -77,14 +89,16 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
       }),
     );
 
-  group
-    .command('delete <target>')
-    .description('delete a target that no consumer uses')
-    .action((target: string) =>
-      run(async ({ client, out }) => {
+  withYes(group.command('delete <target>'))
+    .description('delete a target that no consumer uses, with its credentials and secrets')
+    .action((target: string, flags: YesFlag) =>
+      run(async ({ client, out, signal }) => {
         const id = await findTarget(client, target);
+        const { name } = await client.targets.get(id);
+        const which = `target ${JSON.stringify(printable(name))} (${id})`;
+        await confirm(`Delete ${which}, its credentials and its secrets?`, { flags, signal });
         await client.targets.delete(id);
-        out.note(`Deleted target ${id}`);
+        out.note(`Deleted ${which}`);
       }),
     );
 
@@ -131,7 +145,10 @@ function withFlags(command: Command): Command {
     .option('--rate-limit <n>', 'requests a second, per consumer', wholeNumber(1, 100_000))
     .option('--no-rate-limit', 'no limit')
     .option('--metadata <name=value>', 'data of yours; repeatable', collectPair)
-    .option('--input <file>', 'a JSON object with the fields, - for stdin; flags win');
+    .option(
+      '--input <file>',
+      'a JSON object with the fields of the API, - for stdin; flags override it',
+    );
 }
 
 async function inputOf(flags: TargetFlags): Promise<Partial<TargetInput>> {

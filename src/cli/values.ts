@@ -3,6 +3,7 @@ import { buffer as readAll } from 'node:stream/consumers';
 
 import { InvalidArgumentError, Option } from 'commander';
 
+import { isCursor } from '../streams/cursor.ts';
 import { parseJson } from '../streams/exactJson.ts';
 import { usage } from './exit.ts';
 
@@ -27,14 +28,24 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 /** Parses the option `--limit` of a list. */
 export const limit = wholeNumber(1, 1_000);
 
-/** Turns `beginning`, `end`, a time, `1h` before now, or a cursor into the form of the API. */
+/** What a flag or argument takes that names a place in a stream. */
+const PLACES =
+  'beginning, end, a time such as 2026-11-23T10:00:00Z, 90s, 1h or 2d before now, or a cursor that Millrace has printed';
+
+/**
+ * Turns `beginning`, `end`, a time, `1h` before now, or a cursor into the form of the API. Throws a
+ * `CliError` that begins with `name`, the flag or argument, for any other text.
+ */
 export function placeOf(
+  name: string,
   text: string,
   now = Date.now(),
 ): 'beginning' | 'end' | { time: string } | { cursor: string } {
   if (text === 'beginning' || text === 'end') return text;
   const time = timeOf(text, now);
-  return time === null ? { cursor: text } : { time };
+  if (time !== null) return { time };
+  if (isCursor(text)) return { cursor: text };
+  throw usage(`${name} takes ${PLACES}; not ${JSON.stringify(text)}`);
 }
 
 /** Returns a time, or `1h` before now, as RFC 3339; null for any other text. */
@@ -63,6 +74,14 @@ export function seconds(text: string): number {
 export function streamOption(): Option {
   return new Option('--stream <stream>', 'events or records').choices(['events', 'records']);
 }
+
+/** The option `--event created|updated|deleted`, once. */
+export function eventOption(does: string): Option {
+  return new Option('--event <event>', does).choices(EVENTS);
+}
+
+/** The kinds of events. */
+export const EVENTS = ['created', 'updated', 'deleted'] as const;
 
 /** Parses an option that takes one of `words` and may be given several times. */
 export function collectOf<T extends string>(
@@ -123,6 +142,23 @@ export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),
   ) as never;
+}
+
+/**
+ * Throws a `CliError` that names the flags that are missing, unless `--input` may give what they say. `names` are
+ * those of the options, without dashes.
+ */
+export function needFlags(
+  flags: object & { input?: string | undefined },
+  names: readonly string[],
+): void {
+  if (flags.input !== undefined) return;
+  const missing = names.filter((name) => !(name in flags));
+  if (missing.length === 0) return;
+  const list = missing.map(
+    (name) => `--${name.replaceAll(/[A-Z]/gu, (one) => `-${one.toLowerCase()}`)}`,
+  );
+  throw usage(`${list.join(', ')} ${missing.length === 1 ? 'is' : 'are'} needed (or --input)`);
 }
 
 /** Merges the JSON object of a file with the fields that flags give; flags win. */

@@ -5,6 +5,7 @@ import type { Consumer } from '../schema/consumer.ts';
 import { consumerFields } from './consumerView.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit.ts';
+import { nameOfTarget } from './names.ts';
 
 const EACH_MS = 1_000;
 
@@ -14,13 +15,16 @@ const EACH_MS = 1_000;
  */
 export async function watchConsumer(context: Context, id: string): Promise<number> {
   const { client, out, signal } = context;
+  let target: string | null = null;
   let before = '';
   let drawn = 0;
   for (;;) {
     try {
       const one = await client.consumers.get(id);
+      target ??= await nameOfTarget(client, one.target_id);
       const now = whatMatters(one);
-      if (out.isTerminal && !out.isJson) drawn = draw(out.details(consumerFields(one)), drawn);
+      if (out.isTerminal && !out.isJson)
+        drawn = draw(out.details(consumerFields(one, target)), drawn);
       else if (now !== before && out.isJson) out.jsonLine(one);
       else if (now !== before) out.line(summary(one));
       before = now;

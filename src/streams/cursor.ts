@@ -44,6 +44,17 @@ export function openCursor(cursor: string, stream: StreamName, pointer?: string)
   return position;
 }
 
+/** Whether a text is a cursor of Millrace, of either stream. */
+export function isCursor(text: string): boolean {
+  try {
+    openCursor(text, 'events');
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return error.options.code === 'wrong_stream';
+  }
+}
+
 /** A checksum that detects typing errors. It does not prevent forgery: a position is no secret. */
 function checksum(text: string): string {
   return crc32(text).toString(36);

@@ -115,9 +115,9 @@ test('a name of several is refused with the candidates, one of none with what is
   const several = await cli('consumers', 'get', 'twin');
   expect(several.code).toBe(2);
   for (const one of twins) expect(several.stderr).toContain(one.id);
-  const none = await cli('consumers', 'get', 'twi');
+  const none = await cli('consumers', 'get', 'win');
   expect(none.code).toBe(3);
-  expect(none.stderr).toContain('There is no consumer twi; did you mean:');
+  expect(none.stderr).toContain('There is no consumer "win"; did you mean:');
   expect((await cli('targets', 'get', 'nothing like it')).code).toBe(3);
   expect((await cli('targets', 'get', id.slice(0, 13))).code).toBe(0);
 });
@@ -183,7 +183,7 @@ test.each<[string[], number, RegExp]>([
   [['send', '--data', '{'], 2, /--data takes JSON/u],
   [['send', '--data', '@missing.json'], 2, /missing\.json can't be read/u],
   [['targets', 'list', '--url', 'localhost'], 2, /--url must be an http or https URL/u],
-  [['targets', 'create', '--name', 'x', '--base-url', 'ftp://x'], 1, /\/base_url/u],
+  [['targets', 'create', '--name', 'x', '--base-url', 'ftp://x'], 1, /^--base-url must be/u],
   [['targets', 'list', '--api-key', 'wrong-key-0123456789'], 4, /not known/u],
   [
     ['targets', 'list', '--url', 'http://127.0.0.1:9'],

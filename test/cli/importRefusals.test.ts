@@ -185,3 +185,31 @@ test('a file of --data that is not UTF-8 is refused, not replaced', async () => 
   const sent = await runCli(['send', '--stream', 'records', '--data', `@${path}`], cluster.api);
   expect(sent).toMatchObject({ code: 2, stderr: expect.stringContaining('is not UTF-8') });
 });
+
+test('CSV whose rows say of no record is refused with the flags that say it, and keeps the earlier list', async () => {
+  const path = await file('bare.csv', 'id,name\n1,Ada\n');
+  await file('bare.csv.rejected.ndjson', 'of an earlier import\n');
+  const { code, stderr } = await importing([path]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('add --sync SYNC --collection PROVIDER:NAME --key COLUMN');
+  expect(await readFile(`${path}.rejected.ndjson`, 'utf8')).toBe('of an earlier import\n');
+  const named = await file('named.csv', 'upstream_id,data\n1,Ada\n');
+  expect((await importing([named, '--sync', 's'])).stderr).toMatch(/add --collection [A-Z:]+\n/u);
+  const wrong = await importing([path, '--sync', 's', '--collection', 'x', '--key', 'id']);
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/^--collection must be/u) });
+});
+
+test('entries are those that were accepted and rejected, whatever else is a line', async () => {
+  const path = await file('sums.csv', 'id,name\n1,"Ada\nLovelace"\n\n,Bob\n2,Cy\n');
+  const { code, stdout, stderr } = await importing([path, ...keyed('sums'), '--json']);
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({ lines: 6, entries: 3, accepted: 2, rejected: 1 });
+  expect(stderr).toContain('1 line was rejected');
+});
+
+test('lines that name no sync or collection are listed, with the flags that give it', async () => {
+  const path = await file('nameless.ndjson', '{"upstream_id":"1","data":{}}\n{"data":{}}\n');
+  const { code, stderr } = await importing([path, '--collection', 'a:b']);
+  expect(code).toBe(1);
+  expect(stderr).toContain('Lines without sync_id: --sync gives it');
+});

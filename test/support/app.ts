@@ -15,6 +15,7 @@ import { createEgress } from '../../src/egress/egress.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
+import { readConsumerFigures } from '../../src/telemetry/consumerFigures.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 export const KEY = 'test-key-0123456789';
@@ -88,6 +89,8 @@ export function openApp(
     commands: { give: () => Promise.reject(new Unavailable('Temporal is away')) },
     access,
     checks: {},
+    parts: {},
+    figures: () => readConsumerFigures(db, 20),
     notes: () => Promise.resolve([]),
     info: {
       version: '0.0.0-test',

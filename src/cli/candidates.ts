@@ -1,0 +1,94 @@
+import type { Argument, Command, Option } from 'commander';
+
+/** A word that may stand at a place of the command line. */
+export interface Word {
+  value: string;
+  /** What it does, in a few words. */
+  about: string;
+}
+
+/** What may stand at a place: words, names that the API knows, or files, which the shell completes itself. */
+export type Candidates =
+  | { kind: 'words'; words: Word[] }
+  | { kind: 'names'; of: 'consumers' | 'targets' | 'keys' }
+  | { kind: 'files' };
+
+const NAMES: Record<string, 'consumers' | 'targets' | 'keys'> = {
+  consumer: 'consumers',
+  target: 'targets',
+  key: 'keys',
+};
+
+/** What may stand at the last of `words`, of which those before it are complete. It begins with that word. */
+export function candidates(program: Command, words: readonly string[]): Candidates {
+  const before = words.slice(0, -1);
+  const last = words.at(-1) ?? '';
+  let command = program;
+  let takes: Option | null = null;
+  let place = 0;
+  for (const word of before) {
+    if (takes !== null) takes = null;
+    else if (word.startsWith('-')) takes = valueOf(program, command, word);
+    else {
+      const next = visible(command).find((one) => one.name() === word);
+      if (next === undefined) place += 1;
+      else command = next;
+    }
+  }
+  if (takes !== null) return ofValue(takes, last);
+  if (last.startsWith('-')) return begin(last, flagsOf(program, command));
+  const commands = visible(command).map((one) => word(one.name(), one.description()));
+  if (commands.length > 0) return begin(last, commands);
+  return ofArgument(command.registeredArguments[place], last);
+}
+
+/** The option that a word names if its value is the next word; null otherwise. */
+function valueOf(program: Command, command: Command, given: string): Option | null {
+  const found = [...command.options, ...program.options].find(
+    (one) => one.long === given || one.short === given,
+  );
+  return found !== undefined && (found.required || found.optional) ? found : null;
+}
+
+function ofValue(option: Option, last: string): Candidates {
+  const named = NAMES[option.name()];
+  if (named !== undefined && named !== 'keys') return { kind: 'names', of: named };
+  if (option.argChoices === undefined) return { kind: 'files' };
+  return begin(
+    last,
+    option.argChoices.map((one) => word(one, '')),
+  );
+}
+
+function ofArgument(argument: Argument | undefined, last: string): Candidates {
+  const named = NAMES[argument?.name() ?? ''];
+  if (named !== undefined) return { kind: 'names', of: named };
+  if (argument?.argChoices === undefined) return { kind: 'files' };
+  return begin(
+    last,
+    argument.argChoices.map((one) => word(one, '')),
+  );
+}
+
+function flagsOf(program: Command, command: Command): Word[] {
+  const own = command === program ? [] : command.options;
+  return [...own, ...program.options]
+    .filter((one) => one.long !== undefined && !one.hidden)
+    .map((one) => word(one.long!, one.description))
+    .concat(word('--help', 'what there is'));
+}
+
+function visible(command: Command): Command[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((one) => one.name() !== 'help');
+}
+
+function word(value: string, about: string): Word {
+  return { value, about };
+}
+
+function begin(last: string, words: Word[]): Candidates {
+  return { kind: 'words', words: words.filter(({ value }) => value.startsWith(last)) };
+}

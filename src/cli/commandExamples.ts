@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+
+import { examples } from './values.ts';
+
+/** An example of each command that does not bring its own, by its words. */
+const EXAMPLES: Record<string, [command: string, does: string]> = {
+  dev: ['millrace dev --port 8080', 'everything here, with the API on another port'],
+  demo: ['millrace demo --once', 'deliver a real data set and check every webhook'],
+  'targets list': ['millrace targets list --limit 20', ''],
+  'targets get': ['millrace targets get shop', ''],
+  'targets create': [
+    'millrace targets create --name shop --base-url https://example.com/hooks',
+    '',
+  ],
+  'targets update': ['millrace targets update shop --rate-limit 50', ''],
+  'targets delete': ['millrace targets delete shop --yes', 'without a question'],
+  'targets test': ['millrace targets test shop', 'exit 0: it was accepted; 1: it was not'],
+  'targets rotate-secret': ['millrace targets rotate-secret shop --expires-in 7d', ''],
+  'consumers list': ['millrace consumers list --status blocked', ''],
+  'consumers get': ['millrace consumers get orders --watch', 'its live status'],
+  'consumers create': [
+    'millrace consumers create --name orders --target shop --stream events',
+    'all that comes from now on',
+  ],
+  'consumers update': ['millrace consumers update orders --alert-email ops@example.com', ''],
+  'consumers delete': ['millrace consumers delete orders --yes', 'without a question'],
+  'consumers pause': ['millrace consumers pause orders', ''],
+  'consumers resume': [
+    'millrace consumers resume orders',
+    'exit 0: it is delivered to; 1: it failed again',
+  ],
+  'consumers seek': ['millrace consumers seek orders 2h', 'send the last two hours again'],
+  'consumers filter': ['millrace consumers filter orders --add-collection stripe:customer', ''],
+  'consumers preview': ['millrace consumers preview --stream events --sync crm', ''],
+  alerts: ['millrace alerts orders', 'those of one consumer; without a name, of all'],
+  resend: ['millrace resend orders 1042', 'the entry at this position'],
+  'dead-letters list': ['millrace dead-letters list orders', ''],
+  'dead-letters get': ['millrace dead-letters get orders 0199c1f2', 'the beginning of its id'],
+  'dead-letters replay': ['millrace dead-letters replay orders --all', ''],
+  'dead-letters delete': ['millrace dead-letters delete orders 0199c1f2 --yes', ''],
+  'keys list': ['millrace keys list', ''],
+  'keys create': ['millrace keys create --name importer --scope ingest', ''],
+  'keys delete': ['millrace keys delete importer --yes', 'without a question'],
+  'keys rotate': ['millrace keys rotate', 'with DATABASE_URL and MILLRACE_ENCRYPTION_KEYS set'],
+  'signature verify': [
+    'millrace signature verify --secret whsec_… --header-file headers.txt --body body.json',
+    '',
+  ],
+  'signature explain': [
+    'millrace signature explain --secret whsec_… --header-file headers.txt --body body.json',
+    '',
+  ],
+};
+
+/** Puts an example before the help of each command in the table. Throws for one that there is not. */
+export function addExamples(program: Command): void {
+  for (const [words, example] of Object.entries(EXAMPLES)) {
+    let command: Command | undefined = program;
+    for (const word of words.split(' ')) {
+      command = command?.commands.find((one) => one.name() === word);
+    }
+    if (command === undefined) throw new Error(`There is no command ${words}`);
+    command.addHelpText('before', examples(example));
+  }
+}

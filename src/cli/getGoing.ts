@@ -1,0 +1,80 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+import type { Command } from 'commander';
+
+import type { Attempt } from '../schema/attempt.ts';
+import type { Consumer } from '../schema/consumer.ts';
+import { comeOf, notKnown, type Seen, type Verdict } from './comeOf.ts';
+import { consumerFields, nextStep } from './consumerView.ts';
+import type { Context } from './context.ts';
+import { EXIT } from './exit.ts';
+import { findConsumer } from './find.ts';
+import { nameOfTarget } from './names.ts';
+import { seconds } from './values.ts';
+
+/** The flags of `millrace retry` and `millrace consumers resume`. */
+export interface WaitFlags {
+  wait: boolean;
+  timeout?: number;
+}
+
+/** How long these commands wait by default, s. */
+const TIMEOUT_S = 30;
+const LOOK_MS = 500;
+const MOST_ATTEMPTS = 1_000;
+
+/** Adds the flags that say whether and how long to wait. */
+export function withWait(command: Command): Command {
+  return command
+    .option('--no-wait', 'do not wait for what comes of it; exit 0 once it is recorded')
+    .option('--timeout <duration>', `how long to wait at most (${TIMEOUT_S}s)`, seconds);
+}
+
+/**
+ * Gives a consumer `retry` or `resume`, waits until something was tried, and says what came of it. Returns
+ * exit code 0 when what was tried was delivered or nothing waits, 1 when it failed or nothing was tried in time.
+ */
+export async function getGoing(
+  context: Context,
+  consumer: string,
+  verb: 'retry' | 'resume',
+  flags: WaitFlags,
+): Promise<number> {
+  const { client, out } = context;
+  const id = await findConsumer(client, consumer);
+  const before = await client.consumers.get(id);
+  const answered = await client.consumers.command(id, verb);
+  const name = await nameOfTarget(client, answered.target_id);
+  if (!flags.wait) {
+    out.thing(answered, consumerFields(answered, name));
+    return EXIT.ok;
+  }
+  const { verdict, now } = await follow(context, { before, answered }, flags.timeout ?? TIMEOUT_S);
+  out.endProgress();
+  out.thing(now, consumerFields(now, name));
+  out.note(verdict.text);
+  const next = verdict.ok ? null : nextStep(now);
+  if (next !== null) out.note(next);
+  return verdict.ok ? EXIT.ok : EXIT.failed;
+}
+
+async function follow(
+  { client, out, signal }: Context,
+  { before, answered }: Pick<Seen, 'before' | 'answered'>,
+  timeoutS: number,
+): Promise<{ verdict: Verdict; now: Consumer }> {
+  const deadline = performance.now() + timeoutS * 1_000;
+  const query = { since: before.health.time, limit: MOST_ATTEMPTS };
+  let attempts: readonly Attempt[] = [];
+  for (;;) {
+    const { data } = await client.consumers.attempts(answered.id, query);
+    const now = await client.consumers.get(answered.id);
+    const seen = { before, answered, now, attempts: data, isBusy: data.length > attempts.length };
+    attempts = data;
+    const verdict =
+      comeOf(seen) ?? (performance.now() >= deadline ? notKnown(seen, timeoutS) : null);
+    if (verdict !== null) return { verdict, now };
+    out.progress('Waiting for what comes of it');
+    await wait(LOOK_MS, undefined, { signal });
+  }
+}

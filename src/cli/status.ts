@@ -1,0 +1,138 @@
+import type { Command } from 'commander';
+
+import type { Client } from '../api/client.ts';
+import type { Status } from '../schema/status.ts';
+import type { RunCommand } from './context.ts';
+import { EXIT } from './exit.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+import { showFindings } from './findings.ts';
+import { printable } from './table.ts';
+import { examples } from './values.ts';
+
+type Figures = NonNullable<Status['figures']>;
+type Worst = Figures['worst'][number];
+
+const PARTS: Record<string, string> = {
+  database: 'Postgres',
+  temporal: 'Temporal',
+  worker: 'Worker',
+};
+/** How many consumers a line names. */
+const NAMED = 3;
+
+/** Adds `millrace status`. */
+export function addStatus(program: Command, run: RunCommand): void {
+  program
+    .command('status')
+    .description(
+      'what runs and what is wrong, with the command that shows more; exit 1 if something is',
+    )
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace status', 'exit 0: nothing is wrong; 1: something is; 69: no answer'],
+        ['millrace status --json', 'for a monitor'],
+      ),
+    )
+    .action(() =>
+      run(async ({ client, out }) => {
+        const status = await client.status();
+        const names = await namesOf(client, status.figures?.worst ?? []);
+        const checks = findings(status, client.url, names);
+        const isWrong = checks.some((one) => one.status === 'fail');
+        if (out.isJson) out.json({ status: isWrong ? 'fail' : 'ok', checks, ...status });
+        else showFindings(out, checks);
+        return isWrong ? EXIT.failed : EXIT.ok;
+      }),
+    );
+}
+
+/** Reads the names of a few consumers; one that was deleted meanwhile has none. */
+async function namesOf(client: Client, worst: readonly Worst[]): Promise<Map<string, string>> {
+  const read = await Promise.allSettled(worst.map((one) => client.consumers.get(one.consumer_id)));
+  return new Map(
+    read.flatMap((one) => (one.status === 'fulfilled' ? [[one.value.id, one.value.name]] : [])),
+  );
+}
+
+/** What runs, and what is wrong: `fail` is what someone has to look at. */
+export function findings(
+  { version, region, parts, figures }: Status,
+  url: string,
+  names: ReadonlyMap<string, string>,
+): Finding[] {
+  const found = [ok('Millrace', `${version} answers at ${url}, region ${region}`)];
+  for (const [part, answers] of Object.entries(parts)) {
+    const name = PARTS[part] ?? part;
+    const fix = part === 'worker' ? 'Start one: node worker.ts' : 'millrace doctor';
+    found.push(answers ? ok(name, 'answers') : fail(name, 'does not answer', fix));
+  }
+  if (figures === null) return found;
+  const { consumers, outbox } = figures;
+  const all = consumers.active + consumers.paused + consumers.blocked + consumers.stopped;
+  found.push(
+    outbox === 0
+      ? ok('Outbox', 'no mail or alert webhook waits')
+      : warn('Outbox', `${outbox} mails or alert webhooks wait to be sent`, 'millrace alerts'),
+    ok('Consumers', `${all} in all, ${consumers.active} active, ${consumers.paused} paused`),
+    ...troubles(figures, names),
+  );
+  return found;
+}
+
+function troubles(figures: Figures, names: ReadonlyMap<string, string>): Finding[] {
+  const { consumers, worst } = figures;
+  const found: Finding[] = [];
+  const add = (name: string, many: number, text: string, of: Worst[], next: string): void => {
+    if (many > 0) found.push(fail(name, `${many}${text}${listed(of, names)}`, next));
+  };
+  const stopped = worst.filter(({ status }) => status === 'stopped');
+  const blocked = worst.filter(({ status }) => status === 'blocked');
+  const parked = worst.filter((one) => one.parked > 0);
+  const dead = worst.filter((one) => one.dead_letters > 0);
+  const name = (of: Worst[]): string => of[0]?.consumer_id ?? '<consumer>';
+  add(
+    'Stopped',
+    consumers.stopped,
+    ', sent nothing until someone resumes them',
+    stopped,
+    'millrace consumers list --status stopped',
+  );
+  add(
+    'Blocked',
+    consumers.blocked,
+    ', whose endpoint fails and is tried again',
+    blocked,
+    'millrace consumers list --status blocked',
+  );
+  add(
+    "Can't be sent to",
+    figures.cannot_start,
+    ', for a lasting fault that is not the fault of an endpoint',
+    [],
+    'millrace consumers list',
+  );
+  add(
+    'Parked',
+    figures.parked,
+    ', refused by the endpoint and tried again beside the others',
+    parked,
+    `millrace attempts ${name(parked)} --failed`,
+  );
+  add(
+    'Dead letters',
+    figures.dead_letters,
+    ', refused for the whole retry window',
+    dead,
+    `millrace dead-letters list ${name(dead)}`,
+  );
+  return found;
+}
+
+function listed(of: readonly Worst[], names: ReadonlyMap<string, string>): string {
+  if (of.length === 0) return '';
+  const first = of
+    .slice(0, NAMED)
+    .map((one) => printable(names.get(one.consumer_id) ?? one.consumer_id));
+  return `: ${first.join(', ')}${of.length > NAMED ? ', …' : ''}`;
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+import { ConsumerStatus } from './consumer.ts';
+import { Uuid } from './fields.ts';
+
+export const Status = z
+  .object({
+    version: z.string(),
+    region: z.string(),
+    parts: z.record(z.string(), z.boolean()).meta({
+      description:
+        'Whether each answers: `database`, `temporal` and `worker`, which is one of this region and one that runs workflows; more may follow',
+      example: { database: true, temporal: true, worker: true },
+    }),
+    figures: z
+      .object({
+        consumers: z.object({
+          active: z.int(),
+          paused: z.int(),
+          blocked: z.int(),
+          stopped: z.int(),
+        }),
+        parked: z.int(),
+        dead_letters: z.int(),
+        cannot_start: z.int().meta({ description: "Consumers that can't be sent to" }),
+        outbox: z.int().meta({ description: 'Mails and alert webhooks that wait to be sent' }),
+        worst: z
+          .array(
+            z.object({
+              consumer_id: Uuid,
+              status: ConsumerStatus,
+              parked: z.int(),
+              dead_letters: z.int(),
+            }),
+          )
+          .meta({ description: 'The consumers in the most trouble, at most 20, worst first' }),
+      })
+      .nullable()
+      .meta({ description: 'Null while the database does not answer' }),
+  })
+  .meta({ id: 'Status', description: 'What runs, and what is wrong' });
+export type Status = z.infer<typeof Status>;

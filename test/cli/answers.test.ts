@@ -1,0 +1,203 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { KEY, openApp, type TestApp } from '../support/app.ts';
+import { runCli, type CliResult } from '../support/cli.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { listening } from '../support/listening.ts';
+import { serve, type Served } from '../support/serve.ts';
+
+let database: TestDatabase;
+let api: TestApp;
+let served: Served;
+let folder: string;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  api = openApp(database.url);
+  served = await serve(api);
+  folder = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
+  const target = { name: 'shop', base_url: 'https://example.com' };
+  const { body } = await api.request('POST', '/v1/targets', target);
+  for (const name of ['My first consumer', 'My second consumer', 'other']) {
+    const input = { name, target_id: body.id, stream: 'events' };
+    await api.request('POST', '/v1/consumers', input);
+  }
+});
+afterAll(async () => {
+  await served[Symbol.asyncDispose]();
+  await api[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+const at = (url: string, args: string[]): Promise<CliResult> =>
+  runCli(args, { MILLRACE_URL: url, MILLRACE_API_KEY: KEY }, { cwd: folder });
+const cli = (...args: string[]): Promise<CliResult> => at(served.url, args);
+
+const OTHERS: [string, RequestListener][] = [
+  ['text', (_, response) => void response.end('hello')],
+  ['a page', (_, response) => void response.setHeader('content-type', 'text/html').end('<p>')],
+  [
+    'JSON of its own',
+    (_, response) => {
+      response.setHeader('content-type', 'application/json').setHeader('x-request-id', '1');
+      response.end('{"hello":"world"}');
+    },
+  ],
+  ['404', (_, response) => void response.writeHead(404).end('not here')],
+];
+const COMMANDS = ['consumers list', 'targets get x', 'send', 'tail', 'alerts', 'retry x', 'doctor'];
+
+test.each(OTHERS)(
+  'what answers with %s is not taken for Millrace, by any command',
+  async (kind, answer) => {
+    await using other = await listening(createServer(answer));
+    for (const command of COMMANDS) {
+      if (kind === 'JSON of its own' && command === 'send') continue; // its answer is printed as it is
+      const { code, stdout, stderr } = await at(other.url, command.split(' '));
+      const isDoctor = command === 'doctor';
+      const said = isDoctor ? stdout : stderr;
+      expect({ command, said }).toEqual({
+        command,
+        said: expect.stringContaining(`${other.url} answers, but is not Millrace`),
+      });
+      expect(`${stdout}${stderr}`).not.toMatch(/^ {4}at |Unexpected token/mu);
+      expect({ command, code }).toEqual({ command, code: isDoctor ? 1 : 69 });
+    }
+  },
+);
+
+test.each<[string[], number, RegExp]>([
+  [['consumers', 'create', '--name', 'x', '--target', 'shop'], 2, /^--stream is needed/u],
+  [['consumers', 'create'], 2, /^--name, --target, --stream are needed/u],
+  [['targets', 'create', '--name', 'x'], 2, /^--base-url is needed/u],
+  [
+    ['targets', 'create', '--name', '', '--base-url', 'ftp://x'],
+    1,
+    /^--name must not be empty\n {2}--base-url must be an http/u,
+  ],
+  [
+    [
+      'targets',
+      'create',
+      '--name',
+      'x',
+      '--base-url',
+      'https://x.example',
+      '--header',
+      'webhook-id: 1',
+    ],
+    1,
+    /^--header webhook-id may not be set/u,
+  ],
+  [
+    ['targets', 'rotate-secret', 'shop', '--expires-in', '900d'],
+    1,
+    /^--expires-in must be at most 2592000/u,
+  ],
+  [['consumers', 'list', '--status', 'foo'], 2, /--status.*active, paused, blocked, stopped/u],
+  [['consumers', 'list', '--cursor', 'abc'], 1, /^--cursor is not a cursor of this list/u],
+  [
+    [
+      'consumers',
+      'create',
+      '--name',
+      'x',
+      '--target',
+      'shop',
+      '--stream',
+      'events',
+      '--event',
+      'bad',
+    ],
+    2,
+    /--event.*created, updated, deleted/u,
+  ],
+  [
+    [
+      'consumers',
+      'create',
+      '--name',
+      'x',
+      '--target',
+      'shop',
+      '--stream',
+      'events',
+      '--alert-email',
+      'bad',
+    ],
+    1,
+    /^--alert-email must be an email address/u,
+  ],
+  [
+    [
+      'consumers',
+      'create',
+      '--name',
+      'x',
+      '--target',
+      'shop',
+      '--stream',
+      'events',
+      '--start',
+      'soon',
+    ],
+    2,
+    /^--start takes beginning, end, a time/u,
+  ],
+  [['consumers', 'seek', 'other', 'soon'], 2, /^<place> takes beginning, end, a time.*not "soon"/u],
+  [['consumers', 'update', 'other', '--ordering', 'x'], 2, /--ordering.*record, stream, none/u],
+  [['consumers', 'preview', '--stream', 'records', '--event', 'created'], 1, /^--event must be/u],
+  [['tail', '--since', 'lately'], 2, /^--since takes beginning, end, a time.*not "lately"/u],
+  [['attempts', 'other', '--status', 'lots'], 2, /--status.*a whole number from 100 to 999/u],
+  [['send', '--event', 'bad'], 2, /--event.*created, updated, deleted/u],
+  [['send', '--collection', 'nope'], 1, /^--collection must be provider:name/u],
+  [
+    ['keys', 'create', '--name', 'x', '--scope', 'read', '--expires-at', 'soon'],
+    2,
+    /--expires-at.*It takes a time such as/u,
+  ],
+  [['keys', 'delete', 'abc'], 3, /^There is no API key "abc"/u],
+  [['dead-letters', 'get', 'other', 'abc'], 3, /^There is no dead letter "abc"/u],
+])('%j exits %i and speaks of the flags that were given', async (args, code, words) => {
+  const result = await cli(...args);
+  expect(result.stderr.replace(/^error: /u, '')).toMatch(words);
+  expect(result.stderr).not.toMatch(/^ {4}at |^\/|Invalid (?:input|option)|Too (?:small|big)/mu);
+  expect(result).toMatchObject({ code, stdout: '' });
+});
+
+test('a consumer is found by the beginning of its name, in any case, and several are listed', async () => {
+  expect(await cli('consumers', 'get', 'my first')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^Name +My first consumer$/mu),
+  });
+  const several = await cli('consumers', 'get', 'My');
+  expect(several.code).toBe(2);
+  expect(several.stderr).toMatch(/^2 consumers begin with "My"; say which by its id:$/mu);
+  expect(several.stderr).toMatch(/^ {2}[\da-f-]{36} {2}My first consumer$/mu);
+  const within = await cli('consumers', 'get', 'second');
+  expect(within.code).toBe(3);
+  expect(within.stderr).toContain('There is no consumer "second"; did you mean:');
+});
+
+test('lists and things have names beside ids', async () => {
+  const { stdout } = await cli('consumers', 'list');
+  expect(stdout).toMatch(/^NAME +STATUS +TARGET +STREAM /mu);
+  expect(stdout).toMatch(/^other +active +shop +events /mu);
+  expect((await cli('consumers', 'get', 'other')).stdout).toMatch(
+    /^Target +shop \([\da-f-]{36}\)$/mu,
+  );
+});
+
+test('an API key is revoked by its name', async () => {
+  expect((await cli('keys', 'create', '--name', 'producer', '--scope', 'ingest')).code).toBe(0);
+  expect((await cli('keys', 'delete', 'prod')).code).toBe(0);
+  const { stdout } = await cli('keys', 'list');
+  expect(stdout).toMatch(/^producer +ingest +– +2\S+Z +[\da-f-]{36}$/mu);
+  expect((await cli('keys', 'delete', 'prod')).code).toBe(3); // it is revoked already
+});

@@ -1,0 +1,33 @@
+import { Command } from 'commander';
+import { expect, test } from 'vitest';
+
+import { candidates } from '../../src/cli/candidates.ts';
+import { addConsumerCommands } from '../../src/cli/consumers.ts';
+import type { RunCommand } from '../../src/cli/context.ts';
+import { addTargetCommands } from '../../src/cli/targets.ts';
+
+const noRun: RunCommand = () => Promise.resolve();
+const program = new Command('millrace').option('--url <url>').option('--json');
+addConsumerCommands(program, noRun);
+addTargetCommands(program, noRun);
+
+function offered(...words: string[]): unknown {
+  const found = candidates(program, words);
+  return found.kind === 'words' ? found.words.map(({ value }) => value) : found;
+}
+
+test.each<[string[], unknown]>([
+  [['con'], ['consumers']],
+  [['--url', 'http://x', 'tar'], ['targets']],
+  [['consumers', 're'], ['resume']],
+  [['consumers', 'get', ''], { kind: 'names', of: 'consumers' }],
+  [['--json', 'targets', 'test', 'sh'], { kind: 'names', of: 'targets' }],
+  [['consumers', 'list', '--status', 'b'], ['blocked']],
+  [['consumers', 'list', '--target', ''], { kind: 'names', of: 'targets' }],
+  [['consumers', 'list', '--wat'], []],
+  [['consumers', 'get', 'orders', '--w'], ['--watch']],
+  [['consumers', 'create', '--input', ''], { kind: 'files' }],
+  [['consumers', 'seek', 'orders', ''], { kind: 'files' }],
+])('after %j the shell is offered %j', (words, expected) => {
+  expect(offered(...words)).toEqual(expected);
+});
