@@ -101,7 +101,7 @@ test('a key that may only read is offered no act: each says why, also to who hea
     ['/targets', ['Add new']],
     [
       `/targets/${target.id}`,
-      ['Send test webhook', 'Rotate secret', 'Delete', 'Add new', 'Save changes'],
+      ['Send test webhook', 'Rotate secret', 'Delete', 'Save changes', 'Add new'],
     ],
     ['/consumers', ['Add new']],
     [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],
