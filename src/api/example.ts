@@ -6,6 +6,8 @@ export interface Schema {
   pattern?: string;
   description?: string;
   example?: unknown;
+  /** A secret to be sent, which examples leave out. */
+  writeOnly?: boolean;
   examples?: unknown[];
   const?: unknown;
   enum?: unknown[];
@@ -50,7 +52,9 @@ export function exampleOf(schema: Schema, schemas: Record<string, Schema>): unkn
   switch (type) {
     case 'object':
       return Object.fromEntries(
-        Object.entries(schema.properties ?? {}).map(([name, inner]) => [name, of(inner)]),
+        Object.entries(schema.properties ?? {})
+          .filter(([, inner]) => inner.writeOnly !== true)
+          .map(([name, inner]) => [name, of(inner)]),
       );
     case 'array':
       return schema.items === undefined ? [] : [of(schema.items)];

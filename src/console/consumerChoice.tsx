@@ -23,6 +23,7 @@ export function ConsumerChoice(props: {
   return (
     <Combobox
       label="Consumer"
+      isSearch
       value={value}
       shown={chosen.data?.name}
       placeholder={props.placeholder}

@@ -1,29 +1,38 @@
+import { PLACES } from './places.ts';
 import { Dialog } from './ui/dialog.tsx';
 
 const KEYS = [
-  ['/', 'search'],
-  ['j  k', 'next row, row before'],
-  ['Enter', 'open the row'],
-  ['Esc', 'close what is open'],
-  ['?', 'these keys'],
-];
+  ['/', 'Search this page, or the consumers where it has nothing to search'],
+  ['j  k', 'Next row, previous row'],
+  ['Enter', 'Open the row'],
+  ['Esc', 'Close what is open'],
+  ['?', 'Show these keys'],
+] as const;
 
 /** Explains the keys of the keyboard. */
 export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   return (
-    <Dialog open={open} onClose={onClose} title="Keys">
-      <dl className="grid grid-cols-[max-content_1fr] gap-x-4 gap-y-1">
-        {KEYS.map(([key, what]) => (
-          <div key={key} className="contents">
-            <dt>
-              <kbd className="rounded border border-line-strong bg-sunk px-1.5 font-mono">
-                {key}
-              </kbd>
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
+    <Dialog open={open} onClose={onClose} title="Keyboard shortcuts">
+      <Keys keys={KEYS} />
+      <h3 className="font-semibold">Go to</h3>
+      <Keys keys={PLACES.map(({ key, title }) => [`g  ${key}`, title] as const)} />
     </Dialog>
+  );
+}
+
+function Keys({ keys }: { keys: readonly (readonly [key: string, what: string])[] }) {
+  return (
+    <dl className="grid grid-cols-[4rem_1fr] gap-x-4 gap-y-1">
+      {keys.map(([key, what]) => (
+        <div key={key} className="contents">
+          <dt>
+            <kbd className="rounded border border-line-strong bg-sunk px-1.5 font-mono whitespace-pre">
+              {key}
+            </kbd>
+          </dt>
+          <dd>{what}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }

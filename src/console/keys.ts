@@ -2,18 +2,27 @@ import { useEffect, useRef } from 'react';
 
 export type KeyMap = Record<string, (event: KeyboardEvent) => void>;
 
+/** How long the second key of two may take, ms. */
+const SECOND_KEY_MS = 1_500;
+
 /**
- * Single keys of a page, by `event.key`. Silent while someone types, a modifier is held, or a
- * dialog or menu is open.
+ * Keys of a page, by `event.key`; two after another are written `g c`. Silent while someone types, a
+ * modifier is held, or a dialog or menu is open.
  */
 export function useKeys(map: KeyMap): void {
   const current = useRef(map);
   current.current = map;
   useEffect(() => {
+    let first = { key: '', at: -Infinity };
     const onKey = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (isTyping(event.target) || isCovered()) return;
-      const act = current.current[event.key];
+      const keys = current.current;
+      const isSecond = event.timeStamp - first.at < SECOND_KEY_MS;
+      const pressed = isSecond ? `${first.key} ${event.key}` : event.key;
+      const isFirst = Object.keys(keys).some((one) => one.startsWith(`${event.key} `));
+      first = isFirst ? { key: event.key, at: event.timeStamp } : { key: '', at: -Infinity };
+      const act = keys[pressed];
       if (act === undefined) return;
       event.preventDefault();
       act(event);
@@ -23,9 +32,13 @@ export function useKeys(map: KeyMap): void {
   }, []);
 }
 
-/** Moves to the search box of the page, if it has one. */
-export function focusSearch(): void {
-  document.querySelector<HTMLElement>('[data-search]')?.focus();
+/** Moves to the search box of the page, or to the field that it is searched by; false if it has neither. */
+export function focusSearch(): boolean {
+  const box =
+    document.querySelector<HTMLElement>('[type="search"][data-search]') ??
+    document.querySelector<HTMLElement>('[data-search]');
+  box?.focus();
+  return box !== null;
 }
 
 function isTyping(target: EventTarget | null): boolean {

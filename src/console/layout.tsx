@@ -1,9 +1,10 @@
-import { Link, Outlet, useLocation } from '@tanstack/react-router';
-import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { Link, Outlet } from '@tanstack/react-router';
+import { useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 
 import { useInfo } from './info.ts';
+import { useKeyboard } from './keyboard.ts';
 import { KeyHelp } from './keyHelp.tsx';
-import { focusSearch, useKeys } from './keys.ts';
+import { PLACES } from './places.ts';
 import { connection } from './queries.ts';
 import { refusalOf } from './refusal.ts';
 import { Refused } from './refused.tsx';
@@ -15,30 +16,12 @@ import { Button } from './ui/button.tsx';
 import { Menu } from './ui/menu.tsx';
 import { Failed, Loading } from './ui/notice.tsx';
 
-/** The navigation's entries, in its order. */
-const PLACES = [
-  { to: '/', title: 'Overview' },
-  { to: '/consumers', title: 'Consumers' },
-  { to: '/targets', title: 'Targets' },
-  { to: '/dead-letters', title: 'Dead letters' },
-  { to: '/alerts', title: 'Alerts' },
-  { to: '/streams', title: 'Streams' },
-  { to: '/settings', title: 'Settings' },
-] as const;
-
 /** What is around each page. It first reads the session; `children` are shown instead of the page if given. */
 export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
   const who = useSession();
   const [isHelping, setHelping] = useState(false);
-  const nav = useRef<HTMLElement>(null);
-  const { pathname } = useLocation();
-  useEffect(() => {
-    // On a phone the navigation is wider than the screen, so the current place is scrolled into sight.
-    nav.current
-      ?.querySelector('[aria-current]')
-      ?.scrollIntoView({ inline: 'center', block: 'nearest' });
-  }, [pathname, who.isSuccess]);
-  useKeys({ '/': focusSearch, '?': () => setHelping(true) });
+  const main = useRef<HTMLElement>(null);
+  useKeyboard(main, () => setHelping(true));
   if (who.isPending) return <Loading what="the session" />;
   if (who.data === undefined) {
     return (
@@ -56,7 +39,7 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
       >
         To the content
       </a>
-      <header className="sticky top-0 z-30 border-b border-line bg-panel">
+      <header className="z-30 border-b border-line bg-panel sm:sticky sm:top-0">
         <div className="mx-auto flex max-w-[90rem] flex-wrap items-center gap-x-4 px-3 sm:px-5">
           <Link to="/" className="flex items-center gap-2 py-2 font-semibold">
             <img src={logo} alt="" width={20} height={20} />
@@ -64,16 +47,15 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
           </Link>
           {refusal === null && (
             <nav
-              ref={nav}
               aria-label="Pages"
-              className="order-last -mx-1 flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto"
+              className="order-last -mx-2 flex w-full flex-wrap gap-x-1 lg:order-none lg:mx-0 lg:w-auto"
             >
               {PLACES.map(({ to, title }) => (
                 <Link
                   key={to}
                   to={to}
                   activeOptions={{ exact: to === '/' }}
-                  className="border-b-2 border-transparent px-2 py-2 text-soft whitespace-nowrap hover:text-ink aria-[current=page]:border-accent aria-[current=page]:font-semibold aria-[current=page]:text-ink"
+                  className="border-b-2 border-transparent px-2 py-2 font-medium whitespace-nowrap text-soft hover:text-ink aria-[current=page]:border-accent aria-[current=page]:text-ink"
                 >
                   {title}
                 </Link>
@@ -88,6 +70,8 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
       </header>
       <main
         id="main"
+        ref={main}
+        tabIndex={-1}
         className="mx-auto flex w-full max-w-[90rem] flex-1 flex-col gap-4 px-3 py-4 sm:px-5"
       >
         {refusal === null ? children : <AppendOnly refusal={refusal} />}
@@ -140,7 +124,7 @@ function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
           utc: 'Times in UTC',
           local: 'Times local',
         }),
-        { label: 'Keys  ?', onSelect: onHelp },
+        { label: 'Keyboard shortcuts  ?', onSelect: onHelp },
         { label: `Sign out (${name.slice(0, 40)})`, onSelect: signOut },
       ]}
     />

@@ -72,6 +72,25 @@ const targetFields = {
   metadata: Metadata,
 };
 
+const QUAD = '[A-Za-z0-9+/]{4}';
+const LAST = '[A-Za-z0-9+/]{2}(?:[A-Za-z0-9+/]=|==)';
+/** A secret of Standard Webhooks: 24 to 64 bytes. */
+const newSecret = z
+  .string()
+  .regex(
+    new RegExp(
+      `^whsec_(?:(?:${QUAD}){8}|(?:${QUAD}){8,20}(?:${QUAD}|${LAST})|(?:${QUAD}){21}[A-Za-z0-9+/]{2}==)$`,
+      'u',
+    ),
+    'must be whsec_ and 24–64 bytes in base64',
+  )
+  .meta({
+    description:
+      'What webhooks are signed with: whsec_ and 24–64 bytes in base64. Without it a new one is made, ' +
+      'which the answer shows',
+    writeOnly: true, // no example has one, which people would copy
+  });
+
 export const TargetInput = z
   .strictObject({
     ...targetFields,
@@ -83,6 +102,7 @@ export const TargetInput = z
     max_in_flight: targetFields.max_in_flight.default(64),
     rate_limit: targetFields.rate_limit.default(null),
     metadata: targetFields.metadata.default({}).meta({ default: {} }),
+    signing_secret: newSecret.optional(),
   })
   .meta({ id: 'TargetInput' });
 export type TargetInput = z.infer<typeof TargetInput>;

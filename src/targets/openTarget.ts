@@ -124,7 +124,7 @@ export function openDraft(input: TargetInput): OpenTarget {
     hidden: [...secretsOf(input.credentials), ...secretsOfHeaders(input.headers)],
     oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
     ca: input.ca,
-    secrets: [newSigningSecret()],
+    secrets: [input.signing_secret ?? newSigningSecret()],
     previousUntil: null,
     timeoutMs: input.timeout_ms,
     maxInFlight: input.max_in_flight,

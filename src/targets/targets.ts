@@ -134,7 +134,7 @@ async function find(sql: Sql, id: string): Promise<Row | null> {
 }
 
 async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed): Promise<Target> {
-  const secret = newSigningSecret();
+  const secret = input.signing_secret ?? newSigningSecret();
   const { headers, secret_headers } = sealHeaders(id, input.headers, vault);
   const { rows } = await sql.query<Row>({
     text: `

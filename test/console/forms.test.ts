@@ -27,7 +27,7 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   await page.getByRole('radio', { name: /First/u }).waitFor();
   expect(await kept(page), 'before anything was filled in').toBe('{}');
 
-  await page.getByRole('button', { name: '2. Syncs' }).click();
+  await page.getByRole('button', { name: '2. Select syncs' }).click();
   await page.getByLabel('Only some syncs').check();
   await page.getByLabel('Search syncs').fill('shop');
   await page.getByRole('button', { name: 'Add “shop”' }).click();
@@ -44,7 +44,8 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   await expect.poll(() => name.inputValue(), PATIENT).toBe('Shop to first');
 
   await page.getByRole('link', { name: 'Consumers' }).click();
-  await page.getByRole('link', { name: 'Add new: webhooks' }).first().click();
+  await page.getByRole('button', { name: 'Add new' }).first().click();
+  await page.getByRole('menuitem', { name: 'Webhooks' }).click();
   await page.getByText('This goes on with what you filled in before.').waitFor();
   expect(await page.getByRole('radio', { name: /First/u }).isChecked()).toBe(true);
   await page.getByRole('radio', { name: /Second/u }).check();
@@ -60,7 +61,7 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   await page.getByRole('radio', { name: /Second/u }).check();
   await page.getByRole('button', { name: '6. Save' }).click();
   await name.fill('All to second');
-  await page.getByRole('button', { name: 'Save: start sending' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
   expect(await kept(page)).toBe('{}');
 });

@@ -85,10 +85,8 @@ test('from nothing to a delivery, an edited filter, a failing endpoint and its r
 
 async function createTarget(page: Page, endpoint: string): Promise<void> {
   await page.getByRole('link', { name: 'Targets', exact: true }).click();
-  await page
-    .getByRole('link', { name: /webhook endpoint/iu })
-    .first()
-    .click();
+  await page.getByRole('button', { name: 'Add new' }).first().click();
+  await page.getByRole('menuitem', { name: 'Webhook endpoint' }).click();
   await page.getByLabel('Name', { exact: true }).fill('Our endpoint');
   await page.getByLabel('Base URL').fill(endpoint);
   await page.getByRole('button', { name: 'Send test webhook' }).click();
@@ -102,18 +100,18 @@ async function createTarget(page: Page, endpoint: string): Promise<void> {
 
 /** By the six steps, for the events of one sync from now on. */
 async function createConsumer(page: Page): Promise<string> {
-  await page.getByRole('link', { name: /create a consumer/u }).click();
+  await page.getByRole('link', { name: 'Next: add webhooks' }).click();
   const next = (to: string) => page.getByRole('button', { name: `Next: ${to}` }).click();
-  await next('syncs');
+  await next('select syncs');
   await page.getByLabel('Only some syncs').check();
   await page.getByLabel('Search syncs').fill('shop');
   await page.getByRole('button', { name: 'Add “shop”' }).click();
-  await next('collections');
-  await next('event types');
-  await next('start');
+  await next('select collections');
+  await next('select event types');
+  await next('select start position');
   await next('save');
   await page.getByLabel('Name', { exact: true }).fill('Shop to us');
-  await page.getByRole('button', { name: 'Save: start sending' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
   await heading(page, 'active');
   await page.getByText('Nothing was sent yet').waitFor();

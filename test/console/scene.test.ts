@@ -97,13 +97,13 @@ test('a key that may only read is offered no act: each says why, also to who hea
   const { url, signIn, cluster } = site();
   const { target, healthy, refused, stopped } = scene;
   const acts: [path: string, names: string[]][] = [
-    ['/', ['New consumer']],
-    ['/targets', ['Add new: webhook endpoint']],
+    ['/', ['Add new']],
+    ['/targets', ['Add new']],
     [
       `/targets/${target.id}`,
-      ['New consumer', 'Send test webhook', 'Rotate secret', 'Delete', 'Save changes'],
+      ['Send test webhook', 'Rotate secret', 'Delete', 'Save changes', 'Add new'],
     ],
-    ['/consumers', ['Add new: webhooks']],
+    ['/consumers', ['Add new']],
     [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],
     [
       `/consumers/${stopped.id}?tab=settings`,
@@ -149,7 +149,7 @@ test('the way out of a page that a key may not use leads back to it with another
   await page.getByRole('button', { name: 'Sign in with another key' }).click();
   await page.getByLabel('API key').fill(apiKey);
   await page.getByLabel('API key').press('Enter');
-  await page.getByRole('heading', { name: '1. Target' }).waitFor();
+  await page.getByRole('heading', { name: '1. Select target' }).waitFor();
   expect(page.url()).toBe(`${url}/consumers/new`);
 });
 

@@ -70,7 +70,7 @@ test('the keyboard searches, walks through rows, opens one and tells its keys', 
   await current.filter({ hasText: 'First' }).waitFor();
 
   await page.keyboard.press('?');
-  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 

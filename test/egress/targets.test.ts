@@ -64,6 +64,22 @@ test('creating answers with every default, and the whole signing secret once', a
   });
 });
 
+test('a signing secret of its own is kept as it was sent; one that is not of Standard Webhooks is refused', async () => {
+  for (const bytes of [24, 32, 63, 64]) {
+    const secret = `whsec_${Buffer.alloc(bytes, 0xfb).toString('base64')}`;
+    const { id, signing_secret } = await create({ signing_secret: secret });
+    expect(signing_secret).toBe(secret);
+    const { body } = await api.request('GET', `/v1/targets/${id}`);
+    expect(body.signing_secret).toBe(`••••${secret.slice(-4)}`);
+  }
+  const of = (bytes: number): string => `whsec_${Buffer.alloc(bytes).toString('base64')}`;
+  for (const other of [of(23), of(65), of(32).slice(6), `${of(32)}=`, '••••AAA=', 'whsec_', null]) {
+    const fields = { name: 'one', base_url: 'https://example.com/', signing_secret: other };
+    const { status, body } = await api.request('POST', '/v1/targets', fields);
+    expect([status, body.errors?.[0]?.pointer], String(other)).toEqual([422, '/signing_secret']);
+  }
+});
+
 test.each([
   [basic, { password: '••••aple' }, { authorization: `Basic ${btoa(`ann:${PASSWORD}`)}` }],
   [

@@ -46,6 +46,12 @@ test('a target is tested with a webhook that its own secret verifies; the answer
       response_head: 'not now',
     }),
   ]);
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const own = { name: 'draft', base_url: receiver.url, signing_secret: secret };
+  expect((await api.request('POST', '/v1/targets/test', own)).status).toBe(200);
+  const drafted = receiver.received.at(-1);
+  const signed = drafted?.headers as Record<string, string>;
+  expect(new Webhook(secret).verify(drafted?.body ?? '', signed)).toHaveProperty('test');
   const draft = { name: 'draft', base_url: 'http://127.0.0.1:9' };
   const refused = await api.request('POST', '/v1/targets/test', draft);
   expect(refused.body).toMatchObject({ outcome: 'failed', error_code: 'CONNECTION_REFUSED' });

@@ -44,7 +44,7 @@ export function Charts({ consumerId, range, onRange }: Props) {
               type="button"
               aria-pressed={name === range}
               onClick={() => onRange(name)}
-              className="min-h-7 rounded border border-line px-2 text-xs text-soft aria-pressed:border-accent aria-pressed:bg-accent-soft aria-pressed:font-semibold aria-pressed:text-accent"
+              className="min-h-7 rounded border border-line px-2 text-xs font-medium text-soft aria-pressed:border-accent aria-pressed:bg-accent-soft aria-pressed:text-accent"
             >
               {name}
             </button>

@@ -1,8 +1,12 @@
 import { useMemo, useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
+import type { EventType } from '../../schema/stream.ts';
+import { ActButton } from '../act.tsx';
 import { api, type Attempt } from '../api.ts';
+import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
+import { SampleDialog } from '../streams/sample.tsx';
 import { Button } from '../ui/button.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
@@ -12,6 +16,8 @@ import { TimeText, useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { DeliveryDrawer } from './deliveryDrawer.tsx';
 import { useLiveAttempts, type AttemptFilter } from './liveAttempts.ts';
+/** On a phone so many come first, and then what is below them. */
+const FEW = 8;
 /** How long a retry that is due may take to begin, ms. */
 const GRACE_MS = 10_000;
 
@@ -50,6 +56,9 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
   );
   const rows = useMemo(() => together(fresh, list.rows), [fresh, list.rows]);
   const columns = useMemo(() => columnsOf(onOpen), [onOpen]);
+  const [isSending, setSending] = useState(false);
+  const [isAll, setAll] = useState(false);
+  const isShort = useNarrow() && !isAll && (rows.length > FEW || list.hasMore);
   const chosen = rows.find(({ id }) => id === opened);
   return (
     <>
@@ -93,7 +102,7 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
       <DataTable
         what="deliveries"
         columns={columns}
-        list={{ ...list, rows }}
+        list={isShort ? { ...list, rows: rows.slice(0, FEW), hasMore: false } : { ...list, rows }}
         rowKey={({ id }) => id}
         onOpen={({ id }) => onOpen(id)}
         isFiltered={filter.outcome !== undefined || filter.status !== undefined}
@@ -101,12 +110,34 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
         empty={{
           title: 'Nothing was sent yet',
           text: 'The first entry that matches the filter appears here by itself.',
+          action: (
+            <ActButton needs="ingest" onClick={() => setSending(true)}>
+              Send a sample…
+            </ActButton>
+          ),
         }}
       />
+      {isShort && <Button onClick={() => setAll(true)}>Show older deliveries</Button>}
+      {isSending && <MatchingSample consumer={consumer} onClose={() => setSending(false)} />}
       {chosen !== undefined && (
         <DeliveryDrawer attempt={chosen} consumer={consumer} onClose={() => onOpen(undefined)} />
       )}
     </>
+  );
+}
+
+/** A sample that passes the consumer's filter, as far as the filter names what that is. */
+function MatchingSample({ consumer, onClose }: { consumer: Consumer; onClose: () => void }) {
+  const first = <T extends string>([one]: readonly T[]): T | undefined =>
+    one === '*' ? undefined : one;
+  return (
+    <SampleDialog
+      stream={consumer.stream}
+      sync={first(consumer.syncs)}
+      collection={first(consumer.collections)}
+      event={first(consumer.event_types) as EventType | undefined}
+      onClose={onClose}
+    />
   );
 }
 
@@ -131,7 +162,9 @@ function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
         <span className="block truncate">
           {status ?? ''}{' '}
           {status === null || error_code !== null ? (
-            <span className="text-soft">{error_code}</span>
+            <span className={`text-soft ${status === null ? '' : 'max-sm:hidden'}`}>
+              {error_code}
+            </span>
           ) : (
             ''
           )}

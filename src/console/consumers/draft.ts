@@ -1,4 +1,4 @@
-import type { Filter, Ordering } from '../../schema/consumer.ts';
+import type { ConsumerInput, Filter, Ordering } from '../../schema/consumer.ts';
 import type { StreamName } from '../../schema/stream.ts';
 import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
 
@@ -9,7 +9,9 @@ export interface Draft extends Filter {
   stream: StreamName;
   path: string;
   ordering: Ordering;
-  start: 'beginning' | 'end';
+  start: 'beginning' | 'end' | 'time';
+  /** The point in time, in the browser's zone, as its field has it: `2026-11-22T14:02`. */
+  start_at: string;
 }
 
 export const BLANK: Draft = {
@@ -22,6 +24,7 @@ export const BLANK: Draft = {
   event_types: ['*'],
   ordering: 'record',
   start: 'end',
+  start_at: '',
 };
 
 export const CONSUMER_FORM: Form<Draft> = {
@@ -36,6 +39,32 @@ export const CONSUMER_FORM: Form<Draft> = {
     collections: areTexts,
     event_types: areTexts,
     ordering: oneOf('record', 'stream', 'none'),
-    start: oneOf('beginning', 'end'),
+    start: oneOf('beginning', 'end', 'time'),
+    start_at: isText,
   },
 };
+
+/** The longest name that the API takes. */
+const NAME_LENGTH = 255;
+
+/** A name for the consumer that says what it sends and where to: `Events to CRM of ACME`. */
+export function proposedName({ stream, collections }: Draft, target: string): string {
+  const [first = '*'] = collections;
+  const isOne = collections.length === 1 && first !== '*';
+  const what = isOne ? first : stream === 'events' ? 'Events' : 'Records';
+  return `${what} to ${target}`.slice(0, NAME_LENGTH);
+}
+
+/** The input for the API, which checks it. */
+export function inputOf({ start, start_at, ...draft }: Draft): Partial<ConsumerInput> {
+  return {
+    ...draft,
+    name: draft.name.trim(),
+    start: start === 'time' ? { time: new Date(start_at).toISOString() } : start,
+  };
+}
+
+/** Whether the start is a place, as a point in time is only once it is filled in. */
+export function hasStart({ start, start_at }: Draft): boolean {
+  return start !== 'time' || !Number.isNaN(Date.parse(start_at));
+}

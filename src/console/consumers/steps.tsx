@@ -1,17 +1,17 @@
-import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
+import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useList } from '../queries.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
-import { Button, buttonLook } from '../ui/button.tsx';
+import { Button } from '../ui/button.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { Failed, Loading, Notice } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
-import { listed } from '../words.ts';
+import { listed, local } from '../words.ts';
 import type { Draft } from './draft.ts';
 import { ORDERINGS } from './orderings.ts';
 
@@ -24,11 +24,7 @@ interface StepProps {
 export function TargetStep({ draft, onChange }: StepProps) {
   const list = useList(['targets'], (cursor) => api.targets.list({ cursor }));
   const [text, setText] = useState('');
-  const add = (
-    <Link to="/targets/new" className={buttonLook(list.rows.length === 0 ? 'main' : 'plain')}>
-      New webhook endpoint
-    </Link>
-  );
+  const add = <AddNew kind="target" isPlain={list.rows.length > 0} />;
   if (list.error !== null) return <Failed error={list.error} again={list.again} />;
   if (list.isLoading) return <Loading what="targets" />;
   if (list.rows.length === 0) {
@@ -115,25 +111,53 @@ export function StreamChoice({ draft, onChange }: StepProps) {
 /** Chooses where the consumer starts. */
 export function StartStep({ draft, onChange }: StepProps) {
   return (
-    <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
-      <legend className="sr-only">Start</legend>
-      <Card
-        name="start"
-        title="End"
-        text="Sends what is appended from now on"
-        checked={draft.start === 'end'}
-        onChoose={() => onChange({ start: 'end' })}
-      />
-      <Card
-        name="start"
-        title="Beginning"
-        text="Sends every entry that is kept and matches first, then what comes"
-        checked={draft.start === 'beginning'}
-        onChoose={() => onChange({ start: 'beginning' })}
-      />
-    </fieldset>
+    <>
+      <fieldset className="grid min-w-0 grid-cols-1 gap-2 sm:grid-cols-3">
+        <legend className="sr-only">Start position</legend>
+        <Card
+          name="start"
+          title="End"
+          text="Sends what is appended from now on"
+          checked={draft.start === 'end'}
+          onChoose={() => onChange({ start: 'end' })}
+        />
+        <Card
+          name="start"
+          title="Beginning"
+          text="Sends every entry that is kept and matches first, then what comes"
+          checked={draft.start === 'beginning'}
+          onChoose={() => onChange({ start: 'beginning' })}
+        />
+        <Card
+          name="start"
+          title="A point in time"
+          text="Sends what was appended since then and matches first, then what comes"
+          checked={draft.start === 'time'}
+          onChoose={() =>
+            onChange({ start: 'time', start_at: draft.start_at || hourAgo().slice(0, 16) })
+          }
+        />
+      </fieldset>
+      {draft.start === 'time' && (
+        <TextField
+          label="Time, in your zone"
+          type="datetime-local"
+          required
+          value={draft.start_at}
+          onChange={(event) => onChange({ start_at: event.target.value })}
+          hint="The first entry that was appended then or later is sent first"
+        />
+      )}
+    </>
   );
 }
+
+/** As a field for a date and a time has it. */
+function hourAgo(): string {
+  return local(Date.now() - 3_600_000).replace(' ', 'T');
+}
+
+const STARTS = { end: 'what comes from now on', beginning: 'the first entry kept' };
 
 function Card(props: {
   name: string;
@@ -161,7 +185,7 @@ function Card(props: {
   );
 }
 
-/** Asks for the name, and shows once more what the consumer will do. */
+/** Asks for the name, which is proposed, and shows once more what the consumer will do. */
 export function SaveStep(props: StepProps & { target: Target | undefined; error: unknown }) {
   const { draft, onChange, target } = props;
   const errorAt = errorsOf(props.error);
@@ -171,6 +195,7 @@ export function SaveStep(props: StepProps & { target: Target | undefined; error:
         label="Name"
         required
         autoFocus
+        maxLength={255}
         value={draft.name}
         onChange={(event) => onChange({ name: event.target.value })}
         error={errorAt('/name')}
@@ -200,7 +225,10 @@ export function SaveStep(props: StepProps & { target: Target | undefined; error:
             'Event types',
             draft.stream === 'records' ? 'do not apply' : listed(draft.event_types, 4),
           ],
-          ['Start', draft.start === 'end' ? 'what comes from now on' : 'the first entry kept'],
+          [
+            'Start position',
+            draft.start === 'time' ? draft.start_at.replace('T', ' ') : STARTS[draft.start],
+          ],
         ]}
       />
     </>

@@ -13,6 +13,7 @@ import { FilterPanel } from '../consumers/filterPanel.tsx';
 import { Numbers } from '../consumers/numbers.tsx';
 import { furtherNotes, sentenceOf } from '../consumers/sentence.ts';
 import { ConsumerSettings, type SettingsDraft } from '../consumers/settings.tsx';
+import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
 import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -82,6 +83,10 @@ function Loaded({ consumer }: { consumer: Consumer }) {
     [navigate, id],
   );
   const onOpen = useOpened((delivery, replace) => set({ delivery }, replace));
+  const isNarrow = useNarrow();
+  const charts = (
+    <Charts consumerId={id} range={search.range ?? '1h'} onRange={(range) => set({ range })} />
+  );
   return (
     <>
       <PageHead
@@ -105,7 +110,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
           {note}
         </Hint>
       ))}
-      <Numbers consumer={consumer} />
+      {!isNarrow && <Numbers consumer={consumer} />}
       <Tabs
         label="Parts of the consumer"
         chosen={search.tab ?? 'deliveries'}
@@ -116,11 +121,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
             title: 'Deliveries',
             content: (
               <>
-                <Charts
-                  consumerId={id}
-                  range={search.range ?? '1h'}
-                  onRange={(range) => set({ range })}
-                />
+                {!isNarrow && charts}
                 <Deliveries
                   consumer={consumer}
                   filter={{
@@ -131,6 +132,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
                   opened={search.delivery}
                   onOpen={onOpen}
                 />
+                {isNarrow && charts}
               </>
             ),
           },
@@ -147,6 +149,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
           { id: 'changes', title: 'Changes', content: <ChangesList consumerId={id} /> },
         ]}
       />
+      {isNarrow && <Numbers consumer={consumer} />}
     </>
   );
 }

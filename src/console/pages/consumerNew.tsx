@@ -1,9 +1,16 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
 
-import type { ConsumerInput } from '../../schema/consumer.ts';
 import { api, ClientError } from '../api.ts';
-import { BLANK, CONSUMER_FORM, type Draft } from '../consumers/draft.ts';
+import {
+  BLANK,
+  CONSUMER_FORM,
+  hasStart,
+  inputOf,
+  proposedName,
+  type Draft,
+} from '../consumers/draft.ts';
 import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
 import { FilterPreview } from '../consumers/preview.tsx';
 import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
@@ -15,8 +22,15 @@ import { Hint, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 import { useForm } from '../useForm.ts';
 
-const TITLE = 'New consumer: webhooks';
-const STEPS = ['Target', 'Syncs', 'Collections', 'Event types', 'Start', 'Save'] as const;
+const TITLE = 'New consumer: Webhooks';
+const STEPS = [
+  'Select target',
+  'Select syncs',
+  'Select collections',
+  'Select event types',
+  'Select start position',
+  'Save',
+] as const;
 
 export function consumerNewSearch(search: Record<string, unknown>): {
   target?: string;
@@ -50,7 +64,10 @@ function Wizard() {
     const isMeant = search.step === undefined || !kept.target_id;
     return search.target !== undefined && isMeant ? { target_id: search.target } : {};
   });
-  const { values: draft, set } = form;
+  const lone = useLoneTarget();
+  const { set } = form;
+  const draft = { ...form.values, target_id: form.values.target_id || lone };
+  const [isNameless, setNameless] = useState(false);
   const target = useQuery({
     queryKey: ['target', draft.target_id],
     queryFn: () => api.targets.get(draft.target_id),
@@ -60,7 +77,9 @@ function Wizard() {
   const hasTarget = draft.target_id !== '' && !isGone;
   const wanted = Math.min(Math.max(Number(search.step ?? 1) || 1, 1), STEPS.length);
   const step = hasTarget ? wanted : 1;
-  const isBlank = draft.name.trim() === '';
+  const proposed = isNameless ? '' : proposedName(draft, target.data?.name ?? '…');
+  const named = { ...draft, name: draft.name || proposed };
+  const isReady = hasTarget && target.data !== undefined && hasStart(draft) && named.name !== '';
   const go = (to: number): void =>
     void navigate({ to: '/consumers/new', search: { target: draft.target_id, step: String(to) } });
   /** Keeps the address in step, so that a reload continues with what was chosen last. */
@@ -71,11 +90,12 @@ function Wizard() {
   };
   const startOver = (): void => {
     form.startOver();
+    setNameless(false);
     save.reset();
     void navigate({ to: '/consumers/new', search: {} });
   };
   const save = useMutation({
-    mutationFn: () => api.consumers.create(inputOf(draft)),
+    mutationFn: () => api.consumers.create(inputOf(named)),
     onSuccess: async (consumer) => {
       form.drop();
       queries.setQueryData(['consumer', consumer.id], consumer);
@@ -116,7 +136,15 @@ function Wizard() {
             {step === 4 && <EventTypesField {...field} />}
             {step === 5 && <StartStep draft={draft} onChange={set} />}
             {step === 6 && (
-              <SaveStep draft={draft} onChange={set} target={target.data} error={save.error} />
+              <SaveStep
+                draft={named}
+                onChange={(change) => {
+                  if (change.name !== undefined) setNameless(change.name === '');
+                  set(change);
+                }}
+                target={target.data}
+                error={save.error}
+              />
             )}
           </Panel>
           <Unsaved error={save.error} />
@@ -126,11 +154,9 @@ function Wizard() {
               type="submit"
               kind="main"
               busy={save.isPending}
-              disabled={!hasTarget || (step === STEPS.length && isBlank)}
+              disabled={!hasTarget || (step === STEPS.length && !isReady)}
             >
-              {step === STEPS.length
-                ? 'Save: start sending'
-                : `Next: ${STEPS[step]?.toLowerCase()}`}
+              {step === STEPS.length ? 'Save' : `Next: ${STEPS[step]?.toLowerCase()}`}
             </Button>
             <Link to="/consumers" className={buttonLook('quiet')}>
               Cancel
@@ -152,12 +178,17 @@ function Wizard() {
   );
 }
 
-function filterOf({ syncs, collections, event_types }: Draft) {
-  return { syncs, collections, event_types };
+/** The id of the only target there is, which need not be chosen; empty while there are none or several. */
+function useLoneTarget(): string {
+  const { data: page } = useQuery({
+    queryKey: ['targets', 'lone'],
+    queryFn: () => api.targets.list({ limit: 2 }),
+  });
+  return page?.data.length === 1 ? (page.data[0]?.id ?? '') : '';
 }
 
-function inputOf(draft: Draft): Partial<ConsumerInput> {
-  return { ...draft, name: draft.name.trim() };
+function filterOf({ syncs, collections, event_types }: Draft) {
+  return { syncs, collections, event_types };
 }
 
 function Progress(props: { step: number; onGo: (step: number) => void; isReady: boolean }) {
@@ -169,7 +200,7 @@ function Progress(props: { step: number; onGo: (step: number) => void; isReady: 
           const at = index + 1;
           const look =
             at === step
-              ? 'border-accent bg-accent-soft font-semibold text-accent'
+              ? 'border-accent bg-accent-soft text-accent'
               : 'border-line bg-panel text-soft';
           return (
             <li key={title}>
@@ -178,7 +209,7 @@ function Progress(props: { step: number; onGo: (step: number) => void; isReady: 
                 aria-current={at === step ? 'step' : undefined}
                 disabled={!isReady && at > 1}
                 onClick={() => onGo(at)}
-                className={`min-h-8 rounded-md border px-2 disabled:opacity-60 ${look}`}
+                className={`min-h-8 rounded-md border px-2 font-medium disabled:opacity-60 ${look}`}
               >
                 {at}. {title}
               </button>

@@ -2,12 +2,11 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 
 import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
-import { ActLink } from '../act.tsx';
+import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
-import { buttonLook } from '../ui/button.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
@@ -107,16 +106,11 @@ export function ConsumersPage() {
     { everyMs: 3_000 },
   );
   const clear = (): void => void navigate({ to: '/consumers', search: {} });
-  const add = (
-    <ActLink needs="manage" kind="main" title="Add new: webhooks">
-      <Link to="/consumers/new" className={buttonLook('main')}>
-        Add new: webhooks
-      </Link>
-    </ActLink>
-  );
   return (
     <>
-      <PageHead title="Consumers">{add}</PageHead>
+      <PageHead title="Consumers">
+        <AddNew kind="consumer" />
+      </PageHead>
       <div className="flex flex-wrap items-center gap-2">
         <SearchBox label="Search names" value={text} onChange={setText} />
         <StatusFilter chosen={search.status} search={search} />
@@ -132,7 +126,7 @@ export function ConsumersPage() {
         empty={{
           title: 'No consumer yet',
           text: 'A consumer sends what matches its filter to a target, from the moment it is saved.',
-          action: add,
+          action: <AddNew kind="consumer" />,
         }}
       />
     </>
@@ -150,7 +144,7 @@ function StatusFilter(props: { chosen: ConsumerStatus | undefined; search: Consu
           to="/consumers"
           search={status === undefined ? others : { ...others, status }}
           aria-current={status === chosen ? 'true' : undefined}
-          className={`min-h-8 rounded-md border px-2 py-1 ${status === chosen ? 'border-accent bg-accent-soft font-semibold text-accent' : 'border-line bg-panel text-soft hover:bg-sunk'}`}
+          className={`min-h-8 rounded-md border px-2 py-1 font-medium ${status === chosen ? 'border-accent bg-accent-soft text-accent' : 'border-line bg-panel text-soft hover:bg-sunk'}`}
         >
           {status ?? 'all'}
         </Link>

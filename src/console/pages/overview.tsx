@@ -3,11 +3,10 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
-import { ActLink } from '../act.tsx';
+import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { sentenceOf } from '../consumers/sentence.ts';
 import { FirstRun } from '../firstRun.tsx';
-import { buttonLook } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
@@ -41,11 +40,7 @@ export function OverviewPage() {
   return (
     <>
       <PageHead title="Overview">
-        <ActLink needs="manage" kind="main" title="New consumer">
-          <Link to="/consumers/new" className={buttonLook('main')}>
-            New consumer
-          </Link>
-        </ActLink>
+        <AddNew kind="consumer" />
       </PageHead>
       <Needing />
     </>

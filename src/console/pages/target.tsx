@@ -3,7 +3,8 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
-import { ActButton, ActLink, SaveChanges } from '../act.tsx';
+import { ActButton, SaveChanges } from '../act.tsx';
+import { AddNew } from '../addNew.tsx';
 import { api, isGone, messageOf } from '../api.ts';
 import { changedOf, edited } from '../edits.ts';
 import { errorsOf } from '../fieldErrors.ts';
@@ -52,11 +53,6 @@ function Loaded({ target }: { target: Target }) {
         title={target.name}
         below={<p className="foreign line-clamp-2 text-soft">{shownUrl(target)}</p>}
       >
-        <ActLink needs="manage" kind="main" title="New consumer">
-          <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
-            New consumer
-          </Link>
-        </ActLink>
         <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate()}>
           Send test webhook
         </ActButton>
@@ -107,7 +103,7 @@ function UsedBy({ targetId }: { targetId: string }) {
     api.consumers.list({ target_id: targetId, cursor, limit: 50 }),
   );
   return (
-    <Panel title="Consumers that send to it">
+    <Panel title="Consumers that send to it" actions={<AddNew kind="consumer" target={targetId} />}>
       {list.error !== null && <Failed error={list.error} again={list.again} />}
       {!list.isLoading && list.rows.length === 0 && list.error === null && (
         <p className="text-soft">None yet: nothing is sent to it.</p>

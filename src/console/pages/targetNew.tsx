@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
@@ -9,14 +10,14 @@ import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
 import { BLANK, bodyOf, TARGET_FORM } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
-import { WholeSecret } from '../targets/secret.tsx';
+import { newSigningSecret, WholeSecret } from '../targets/secret.tsx';
 import { TestResult } from '../targets/testResult.tsx';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Hint, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 import { useForm } from '../useForm.ts';
 
-const TITLE = 'New webhook endpoint';
+const TITLE = 'New target: Webhook endpoint';
 
 export function targetNewSearch(search: Record<string, unknown>) {
   const url = textOf(search, 'url');
@@ -46,16 +47,21 @@ function NewTarget() {
   }));
   const { values: draft } = form;
   const queries = useQueryClient();
-  const test = useMutation({ mutationFn: () => api.targets.testDraft(testable()) });
+  // Made here, so that a receiver can have it before the first test.
+  const [secret, setSecret] = useState(newSigningSecret);
+  const test = useMutation({ mutationFn: () => api.targets.testDraft(input()) });
   const save = useMutation({
-    mutationFn: () => api.targets.create(bodyOf(draft)),
+    mutationFn: () => api.targets.create(input()),
     onSuccess: () => {
       form.drop();
       return queries.invalidateQueries({ queryKey: ['targets'] });
     },
   });
-  /** The input for a test, which needs no name yet. */
-  const testable = () => ({ ...bodyOf(draft), name: draft.name.trim() || 'Test' });
+  const input = () => ({
+    ...bodyOf(draft),
+    name: draft.name.trim() || hostOf(draft.base_url),
+    signing_secret: secret,
+  });
   const problem = save.error ?? test.error;
 
   if (save.data !== undefined) return <Saved target={save.data} />;
@@ -65,7 +71,7 @@ function NewTarget() {
       {form.isRestored && (
         <Hint>
           This goes on with what you filled in before. Credentials and headers were not kept: fill
-          them in again.
+          them in again. The signing secret is a new one.
         </Hint>
       )}
       <form
@@ -77,9 +83,17 @@ function NewTarget() {
         }}
       >
         <div className="flex min-w-0 flex-col gap-3">
-          <TargetForm draft={draft} onChange={form.set} errorAt={errorsOf(problem)} />
+          <TargetForm
+            draft={draft}
+            proposedName={hostOf(draft.base_url)}
+            onChange={form.set}
+            errorAt={errorsOf(problem)}
+          />
         </div>
         <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
+          <Panel title="Signing secret">
+            <WholeSecret secret={secret} />
+          </Panel>
           <Panel title="Try it before you save it">
             <p className="text-soft">
               Sends one signed webhook with the body {'{"test":{…}}'} and shows what comes back.
@@ -89,7 +103,7 @@ function NewTarget() {
                 busy={test.isPending}
                 onClick={(event) => {
                   save.reset();
-                  if (isTestable(event.currentTarget.form)) test.mutate();
+                  if (event.currentTarget.form?.reportValidity() === true) test.mutate();
                 }}
               >
                 {test.isPending ? 'Sending…' : 'Send test webhook'}
@@ -117,6 +131,7 @@ function NewTarget() {
                 kind="quiet"
                 onClick={() => {
                   form.startOver();
+                  setSecret(newSigningSecret());
                   save.reset();
                   test.reset();
                 }}
@@ -140,7 +155,7 @@ function Saved({ target }: { target: Target }) {
       </Panel>
       <div className="flex flex-wrap gap-2">
         <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
-          Next: create a consumer for it
+          Next: add webhooks
         </Link>
         <Link to="/targets/$id" params={{ id: target.id }} className={buttonLook()}>
           To the target
@@ -150,8 +165,7 @@ function Saved({ target }: { target: Target }) {
   );
 }
 
-/** Whether everything but the name is filled in; otherwise it makes the form show what is missing. */
-function isTestable(form: HTMLFormElement | null): boolean {
-  const inputs = form?.querySelectorAll<HTMLInputElement>('input:not([name="name"])') ?? [];
-  return [...inputs].every((input) => input.reportValidity());
+/** The name that a target has unless it is given another one: the host of its URL. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : '';
 }

@@ -1,12 +1,13 @@
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
-import { ActLink } from '../act.tsx';
+import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
-import { buttonLook } from '../ui/button.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
+import { SearchBox } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';
@@ -57,26 +58,29 @@ const COLUMNS: Column<Target>[] = [
 /** Every endpoint that webhooks go to. */
 export function TargetsPage() {
   const list = useList(['targets'], (cursor) => api.targets.list({ cursor }), { everyMs: 10_000 });
-  const add = (
-    <ActLink needs="manage" kind="main" title="Add new: webhook endpoint">
-      <Link to="/targets/new" className={buttonLook('main')}>
-        Add new: webhook endpoint
-      </Link>
-    </ActLink>
+  const [text, setText] = useState('');
+  const wanted = text.trim().toLowerCase();
+  const rows = list.rows.filter((target) =>
+    `${target.name} ${shownUrl(target)}`.toLowerCase().includes(wanted),
   );
   return (
     <>
-      <PageHead title="Targets">{add}</PageHead>
+      <PageHead title="Targets">
+        <AddNew kind="target" />
+      </PageHead>
+      <SearchBox label="Search names and URLs" value={text} onChange={setText} />
       <DataTable
         what="targets"
         columns={COLUMNS}
-        list={list}
+        list={{ ...list, rows }}
         rowKey={({ id }) => id}
         rowHref={({ id }) => `/targets/${id}`}
+        isFiltered={wanted !== ''}
+        onClearFilters={() => setText('')}
         empty={{
           title: 'No target yet',
           text: 'A target is an HTTP endpoint with its credentials. Consumers send to it.',
-          action: add,
+          action: <AddNew kind="target" />,
         }}
       />
     </>

@@ -31,7 +31,7 @@ export function Filters(props: {
   const seen = useSeen(filter.sync);
   return (
     <div role="search" className="grid grid-cols-2 gap-3 lg:grid-cols-5">
-      {LISTS.map(({ field, label, placeholder, of }) => (
+      {LISTS.map(({ field, label, placeholder, of }, at) => (
         <Combobox
           key={field}
           label={label}
@@ -40,6 +40,7 @@ export function Filters(props: {
           options={seen[of]}
           isLoading={seen.isLoading}
           isOpen
+          isSearch={at === 0}
           onPick={(value) => onChange({ [field]: value })}
         />
       ))}

@@ -24,13 +24,14 @@ export function SampleDialog(props: {
   stream: StreamName;
   sync?: string | undefined;
   collection?: string | undefined;
+  event?: EventType | undefined;
   onClose: () => void;
 }) {
   const [stream, setStream] = useState(props.stream);
   const [sync, setSync] = useState(props.sync ?? 'sample');
   const [collection, setCollection] = useState(props.collection ?? 'stripe:customer');
   const [record, setRecord] = useState('cus_sample_1');
-  const [event, setEvent] = useState<EventType>('updated');
+  const [event, setEvent] = useState<EventType>(props.event ?? 'updated');
   const [data, setData] = useState(DATA);
   const seen = useSeen(undefined);
   const list = useId();

@@ -7,6 +7,8 @@ interface Props {
   draft: TargetDraft;
   onChange: (change: Partial<TargetDraft>) => void;
   errorAt: (pointer: string) => string | undefined;
+  /** The name that it gets if the field stays empty; without one a name must be filled in. */
+  proposedName?: string;
 }
 
 const LIMITS = [
@@ -30,17 +32,22 @@ const LIMITS = [
 ] as const;
 
 /** The form with all fields of a target. */
-export function TargetForm({ draft, onChange: set, errorAt }: Props) {
+export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Props) {
   return (
     <>
       <Panel title="Where to">
         <TextField
           label="Name"
           name="name"
-          required
+          required={proposedName === undefined}
+          placeholder={proposedName}
           value={draft.name}
           onChange={(event) => set({ name: event.target.value })}
-          hint="What people call it, for example: CRM of ACME"
+          hint={
+            proposedName
+              ? `What people call it; ${proposedName} unless you fill it in`
+              : 'What people call it, for example: CRM of ACME'
+          }
           error={errorAt('/name')}
         />
         <TextField

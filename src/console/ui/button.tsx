@@ -1,4 +1,4 @@
-import { useId, type ComponentProps } from 'react';
+import { useId, type ComponentProps, type MouseEvent } from 'react';
 
 import { Tooltip } from './tooltip.tsx';
 
@@ -13,7 +13,7 @@ const KINDS: Record<ButtonKind, string> = {
 
 /** The look of a button, for links that act like one. */
 export function buttonLook(kind: ButtonKind = 'plain'): string {
-  return `inline-flex min-h-8 items-center justify-center gap-1.5 rounded-md border px-2.5 py-1 font-medium whitespace-nowrap disabled:opacity-50 aria-disabled:cursor-default aria-disabled:opacity-50 ${KINDS[kind]}`;
+  return `inline-flex min-h-[2.15rem] items-center justify-center gap-1.5 rounded-md border px-2.5 py-1 font-medium whitespace-nowrap disabled:opacity-50 aria-disabled:cursor-default aria-disabled:opacity-50 ${KINDS[kind]}`;
 }
 
 interface ButtonProps extends ComponentProps<'button'> {
@@ -23,7 +23,7 @@ interface ButtonProps extends ComponentProps<'button'> {
   refusal?: string | null;
 }
 
-/** A button; `busy` keeps it from being pressed twice. */
+/** A button; `busy` keeps it from being pressed twice, but leaves it the focus, which `disabled` would take. */
 export function Button(props: ButtonProps) {
   const { kind = 'plain', busy = false, refusal = null, className = '', ...rest } = props;
   const look = `${buttonLook(kind)} ${className}`;
@@ -33,10 +33,15 @@ export function Button(props: ButtonProps) {
       type="button"
       {...rest}
       aria-busy={busy}
-      disabled={busy || rest.disabled === true}
+      {...(busy ? { 'aria-disabled': true, onClick: prevent } : {})}
       className={look}
     />
   );
+}
+
+/** Neither the press nor the form that it would send has an effect. */
+function prevent(event: MouseEvent): void {
+  event.preventDefault();
 }
 
 /** Keeps the button reachable by Tab, so that its reason is read out; `disabled` would make it unreachable. */
@@ -49,13 +54,7 @@ function RefusedButton({
   const id = useId();
   return (
     <Tooltip text={refusal}>
-      <button
-        {...rest}
-        type="button"
-        aria-disabled
-        aria-describedby={id}
-        onClick={(event) => event.preventDefault()}
-      >
+      <button {...rest} type="button" aria-disabled aria-describedby={id} onClick={prevent}>
         {children}
         <span id={id} hidden>
           {refusal}

@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 
 import { useShownTheme } from '../settings.ts';
 import { local, number, utc } from '../words.ts';
+import { axisLetters, axisTime, axisWidth } from './axes.ts';
 
 export interface Series {
   title: string;
@@ -131,11 +132,12 @@ function optionsOf({
 }): uPlot.Options {
   const colour = (name: string): string =>
     getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const letters = axisLetters();
   const axis = {
     stroke: colour('soft'),
     grid: { stroke: colour('line'), width: 1 },
     ticks: { stroke: colour('line'), width: 1 },
-    font: '11px system-ui, sans-serif',
+    font: `${letters}px system-ui, sans-serif`,
   };
   const bars = uPlot.paths.bars?.({ size: [0.8, 40], align: 1 });
   return {
@@ -143,16 +145,22 @@ function optionsOf({
     height,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    padding: [8, 20, 0, 0],
+    padding: [8, letters * 2, 0, 0],
     scales: {
       x: { time: true, range: wholeSteps },
       y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
-      { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
       {
         ...axis,
-        size: 58,
+        size: Math.ceil(letters * 2.2),
+        space: letters * 4.5,
+        values: (_, ticks) => ticks.map((tick) => axisTime(local(tick * 1_000))),
+      },
+      {
+        ...axis,
+        size: axisWidth,
+        space: letters * 2.5,
         incrs: WHOLE,
         values: (_, ticks) => ticks.map((tick) => print(tick, unit ?? '')),
       },
@@ -184,11 +192,6 @@ const WHOLE = [1, 2, 5]
 function wholeSteps({ data }: uPlot, low: number, high: number): uPlot.Range.MinMax {
   const [first = low, second = first + 60] = data[0];
   return [low, high + second - first];
-}
-
-function clock(seconds: number): string {
-  const date = new Date(seconds * 1_000);
-  return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
 }
 
 function print(value: number | null, unit: string): string {

@@ -27,6 +27,8 @@ interface Props {
   isLoading?: boolean;
   /** Whether a text may be taken that is not among the options. */
   isOpen?: boolean;
+  /** Whether `/` moves here. */
+  isSearch?: boolean;
 }
 
 const SHOWN = 100;
@@ -80,6 +82,7 @@ export function Combobox(props: Props) {
         <div className="relative flex gap-1">
           <input
             {...attributes}
+            {...(props.isSearch === true ? { 'data-search': true } : {})}
             role="combobox"
             aria-autocomplete="list"
             aria-expanded={isTyping}

@@ -1,5 +1,5 @@
 import { Dialog as Radix } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { useRef, type ReactNode } from 'react';
 
 import { Button } from './button.tsx';
 
@@ -14,15 +14,35 @@ interface Props {
   actions?: ReactNode;
 }
 
+/**
+ * Gives the focus back to what had it before the window opened; if that is gone or can't have it, to the
+ * page. radix-ui knows only openers that are its own.
+ */
+function useFocusBack() {
+  const opener = useRef<Element | null>(null);
+  return {
+    onOpenAutoFocus: () => {
+      opener.current = document.activeElement;
+    },
+    onCloseAutoFocus: (event: Event) => {
+      event.preventDefault();
+      if (opener.current instanceof HTMLElement) opener.current.focus();
+      if (document.activeElement === document.body) document.getElementById('main')?.focus();
+    },
+  };
+}
+
 const SHADE = 'fixed inset-0 z-40 bg-black/40';
 
 /** A window over the page; Escape and a click beside it close it. */
 export function Dialog({ open, onClose, title, description, children, actions }: Props) {
+  const focusBack = useFocusBack();
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className={SHADE} />
         <Radix.Content
+          {...focusBack}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
           className="fixed top-1/2 left-1/2 z-50 flex max-h-[90dvh] w-[min(34rem,calc(100vw-1.5rem))] -translate-1/2 flex-col gap-3 overflow-y-auto rounded-lg border border-line bg-panel p-4 shadow-pop"
         >
@@ -42,11 +62,13 @@ export function Dialog({ open, onClose, title, description, children, actions }:
 
 /** A panel from the right with one thing's details. */
 export function Drawer({ open, onClose, title, description, children, actions }: Props) {
+  const focusBack = useFocusBack();
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className={SHADE} />
         <Radix.Content
+          {...focusBack}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
           className="fixed inset-y-0 right-0 z-50 flex w-[min(46rem,100vw)] flex-col border-l border-line bg-panel shadow-pop"
         >

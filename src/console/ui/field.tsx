@@ -1,7 +1,7 @@
 import { useId, type ComponentProps, type ReactNode } from 'react';
 /** The look of a field. */
 export const BOX =
-  'min-h-8 w-full min-w-0 rounded-md border border-line-strong bg-panel px-2 py-1 text-ink disabled:bg-sunk disabled:text-soft aria-invalid:border-bad';
+  'min-h-[2.15rem] w-full min-w-0 rounded-md border border-line-strong bg-panel px-2 py-1 text-ink disabled:bg-sunk disabled:text-soft aria-invalid:border-bad';
 
 interface FieldProps {
   label: string;

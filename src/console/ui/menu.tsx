@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react';
 
-import { Button } from './button.tsx';
+import { Button, type ButtonKind } from './button.tsx';
 
 export interface MenuItem {
   label: string;
@@ -13,9 +13,17 @@ export interface MenuItem {
  * A menu under its button: arrows move, Enter chooses, Escape and a click elsewhere close it. Written
  * by hand, as radix-ui's menu would be a twentieth of all our JavaScript.
  */
-export function Menu({ title, items }: { title: string; items: MenuItem[] }) {
+export function Menu(props: {
+  title: string;
+  items: MenuItem[];
+  kind?: ButtonKind;
+  /** Why it may not be opened. */
+  refusal?: string | null;
+}) {
+  const { title, items, kind = 'quiet', refusal = null } = props;
   const id = useId();
   const [isOpen, setOpen] = useState(false);
+  const [side, setSide] = useState('right-0');
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
@@ -48,12 +56,18 @@ export function Menu({ title, items }: { title: string; items: MenuItem[] }) {
     // oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- keys of the menu inside it
     <div ref={box} className="relative" onKeyDown={onKeyDown}>
       <Button
-        kind="quiet"
+        kind={kind}
+        refusal={refusal}
         ref={button}
         id={id}
         aria-haspopup="menu"
         aria-expanded={isOpen}
-        onClick={() => setOpen(!isOpen)}
+        onClick={({ currentTarget }) => {
+          // It opens to the side that has room.
+          const { right } = currentTarget.getBoundingClientRect();
+          setSide(right > innerWidth / 2 ? 'right-0' : 'left-0');
+          setOpen(!isOpen);
+        }}
       >
         {title} <span aria-hidden>▾</span>
       </Button>
@@ -61,7 +75,7 @@ export function Menu({ title, items }: { title: string; items: MenuItem[] }) {
         <div
           role="menu"
           aria-labelledby={id}
-          className="absolute top-full right-0 z-50 mt-1 min-w-48 rounded-md border border-line bg-panel p-1 shadow-pop"
+          className={`absolute top-full z-50 ${side} mt-1 min-w-48 rounded-md border border-line bg-panel p-1 shadow-pop`}
         >
           {items.map(({ label, onSelect, isChosen }) => (
             <button
@@ -74,11 +88,13 @@ export function Menu({ title, items }: { title: string; items: MenuItem[] }) {
                 close();
                 onSelect();
               }}
-              className="flex min-h-8 w-full items-center gap-2 rounded px-2 text-left whitespace-nowrap hover:bg-sunk focus:bg-sunk focus:outline-none"
+              className="flex min-h-8 w-full items-center gap-2 rounded px-2 text-left whitespace-nowrap hover:bg-sunk focus:bg-sunk"
             >
-              <span aria-hidden className="w-3">
-                {isChosen === true ? '✓' : ''}
-              </span>
+              {items.some((item) => item.isChosen !== undefined) && (
+                <span aria-hidden className="w-3">
+                  {isChosen === true ? '✓' : ''}
+                </span>
+              )}
               {label}
             </button>
           ))}

@@ -24,7 +24,7 @@ export function Tabs<T extends string>(props: {
           <Radix.Trigger
             key={id}
             value={id}
-            className="-mb-px min-h-9 border-b-2 border-transparent px-3 text-soft whitespace-nowrap hover:text-ink data-[state=active]:border-accent data-[state=active]:font-semibold data-[state=active]:text-ink"
+            className="-mb-px min-h-9 border-b-2 border-transparent px-3 text-soft whitespace-nowrap hover:text-ink data-[state=active]:border-accent data-[state=active]:text-ink font-medium"
           >
             {title}
           </Radix.Trigger>

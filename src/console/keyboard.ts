@@ -1,0 +1,38 @@
+import { useNavigate, useRouter } from '@tanstack/react-router';
+import { useEffect, useRef, type RefObject } from 'react';
+
+import { focusSearch, useKeys } from './keys.ts';
+import { PLACES } from './places.ts';
+
+/**
+ * What the keyboard does on every page: `g` and a letter go to a page, `/` searches, `?` explains the keys.
+ * A page that was gone to gets the focus, so that Tab goes on in it and a screen reader begins there,
+ * unless something in the page has taken the focus by then.
+ */
+export function useKeyboard(main: RefObject<HTMLElement | null>, explain: () => void): void {
+  const router = useRouter();
+  const navigate = useNavigate();
+  const isSearching = useRef(false);
+  const goes = PLACES.map(({ to, key }) => [`g ${key}`, () => void navigate({ to })] as const);
+  useKeys({
+    ...Object.fromEntries(goes),
+    '/': () => {
+      if (focusSearch()) return;
+      isSearching.current = true;
+      void navigate({ to: '/consumers' });
+    },
+    '?': explain,
+  });
+  useEffect(
+    () =>
+      router.subscribe('onRendered', ({ pathChanged, fromLocation }) => {
+        if (!pathChanged || fromLocation === undefined) return;
+        const { activeElement: active } = document;
+        const isLeft = active === null || active === document.body || active.closest('header');
+        if (isSearching.current) focusSearch();
+        else if (isLeft) main.current?.focus({ preventScroll: true });
+        isSearching.current = false;
+      }),
+    [router, main],
+  );
+}

@@ -1,0 +1,22 @@
+import { useState } from 'react';
+
+import { Code } from '../ui/copyText.tsx';
+import { Tabs } from '../ui/tabs.tsx';
+import { SNIPPETS, type Language } from './snippets.ts';
+
+/** Code for the receiver that verifies webhooks with an official library of Standard Webhooks. */
+export function VerifySnippet() {
+  const [chosen, setChosen] = useState<Language>('Node');
+  return (
+    <Tabs
+      label="Language"
+      chosen={chosen}
+      onChoose={setChosen}
+      tabs={SNIPPETS.map(({ language, text }) => ({
+        id: language,
+        title: language,
+        content: <Code label={`Verify in ${language}`} text={text} />,
+      }))}
+    />
+  );
+}

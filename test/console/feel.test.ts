@@ -1,0 +1,352 @@
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import type { Consumer } from '../../src/schema/consumer.ts';
+import { browserOfFile } from '../support/browser.ts';
+import { openPage } from '../support/consolePage.ts';
+import { siteOfFile } from '../support/consoleSite.ts';
+import { until } from '../support/poll.ts';
+import { answer, accept, openReceiver, type TestReceiver } from '../support/receiver.ts';
+
+const ENTRIES = [
+  'Overview',
+  'Consumers',
+  'Targets',
+  'Dead letters',
+  'Alerts',
+  'Streams',
+  'Settings',
+];
+
+const openTab = browserOfFile();
+const site = siteOfFile();
+let receiver: TestReceiver;
+let sending: Consumer;
+let failing: Consumer;
+beforeAll(async () => {
+  const { cluster } = site();
+  receiver = await openReceiver((received, response) =>
+    (received.path.endsWith('/down') ? answer(503) : accept)(received, response),
+  );
+  sending = await cluster.consumer(receiver.url, { name: 'Sending' });
+  failing = await cluster.consumer(receiver.url, { name: 'Failing', path: '/down' });
+  const record = { sync_id: 'shop', collection_id: 'shop:order', upstream_id: '1', data: {} };
+  await cluster.request('POST', '/v1/records', { records: [record] });
+  await until(async () => (await cluster.get(failing.id)).status === 'blocked');
+  await until(() => receiver.received.some(({ path }) => !path.endsWith('/down')));
+});
+afterAll(() => receiver[Symbol.asyncDispose]());
+
+const pages = (): string[] => [
+  '/',
+  '/consumers',
+  '/consumers/new',
+  `/consumers/new?target=${sending.target_id}&step=2`,
+  `/consumers/new?target=${sending.target_id}&step=6`,
+  `/consumers/${failing.id}`,
+  `/consumers/${sending.id}?tab=filter`,
+  `/consumers/${sending.id}?tab=settings`,
+  '/targets',
+  '/targets/new',
+  `/targets/${sending.target_id}`,
+  '/dead-letters',
+  '/alerts',
+  '/streams',
+  '/settings',
+  '/settings?tab=keys',
+];
+
+test('what closes gives the focus back to what opened it', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  const openers: [path: string, opener: (page: Page) => Locator][] = [
+    ...['Pause', 'Retry now', 'Seek'].map((name): (typeof openers)[number] => [
+      `/consumers/${sending.id}`,
+      (on) => on.getByRole('button', { name, exact: true }),
+    ]),
+    [`/consumers/${sending.id}`, (on) => on.getByRole('cell').getByRole('button').first()],
+    ...['Rotate secret', 'Delete'].map((name): (typeof openers)[number] => [
+      `/targets/${sending.target_id}`,
+      (on) => on.getByRole('button', { name, exact: true }),
+    ]),
+    ['/streams', (on) => on.getByRole('button', { name: 'Send a sample…' })],
+    ['/streams', (on) => on.getByRole('cell').getByRole('button').first()],
+    ['/settings?tab=keys', (on) => on.getByRole('button', { name: /Create a key/u }).first()],
+  ];
+  for (const [path, find] of openers) {
+    await openPage(page, site().url + path);
+    const opener = find(page);
+    const name = `${path} ${await opener.innerText()}`;
+    await opener.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await expect.poll(() => opener.evaluate(isFocused), { message: name }).toBe(true);
+  }
+  const view = page.getByRole('button', { name: 'View' });
+  await view.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('menuitem', { name: /Keyboard shortcuts/u }).click();
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => view.evaluate(isFocused)).toBe(true);
+});
+
+test('a button keeps the focus while it works, and where it is gone after it the page has it', async () => {
+  const { cluster, url, signIn } = site();
+  const { id } = await cluster.consumer(receiver.url, { name: 'Paused by key' });
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  await openPage(page, `${url}/targets/${sending.target_id}`);
+  const send = page.getByRole('button', { name: 'Send test webhook' });
+  await send.focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('delivered').waitFor();
+  expect(await send.evaluate(isFocused)).toBe(true);
+
+  await openPage(page, `${url}/consumers/${id}`);
+  await page.getByRole('button', { name: 'Pause' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await expect.poll(() => page.evaluate('document.activeElement !== document.body')).toBe(true);
+});
+
+test('a page that was gone to has the focus, so that Tab goes on in it', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  await openPage(page, `${site().url}/consumers`);
+  await page.getByRole('link', { name: 'Alerts' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Alerts' }).waitFor();
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('main');
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(`document.activeElement.closest('main') !== null`)).toBe(true);
+});
+
+test('labels of the axes are whole: long ones are not cut, and days have dates', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  await context.addInitScript({ content: RECORD_TEXTS });
+  await page.route('**/metrics?*', async (route) => {
+    const real = await route.fetch();
+    const answered = (await real.json()) as { data: object[] };
+    const data = answered.data.map((point) => ({ ...point, p99_ms: 29_000, lag: 123_456_789 }));
+    await route.fulfill({ response: real, json: { ...answered, data } });
+  });
+  for (const range of ['1h', '6h', '24h', '7d']) {
+    await openPage(page, `${site().url}/consumers/${sending.id}?range=${range}`);
+    await expect.poll(() => drawn(page).then((all) => all.length)).toBeGreaterThan(10);
+    await expect
+      .poll(async () => (await drawn(page)).map(({ text }) => text), { message: range })
+      .toContain('20,000 ms');
+    const texts = await drawn(page);
+    expect(texts.filter(({ left, right, width }) => left < 0 || right > width)).toEqual([]);
+    expect(texts.filter(({ px }) => px < 12)).toEqual([]);
+    const times = texts.filter(({ text }) => /^\d\d:\d\d$|^\d+ \w{3}$/u.test(text));
+    expect(times.length).toBeGreaterThan(2);
+    expect(times.filter(({ text }) => text === '00:00')).toEqual([]);
+    if (range === '7d') expect(times.some(({ text }) => /^\d+ \w{3}$/u.test(text))).toBe(true);
+  }
+});
+
+test('no text is smaller than 12 px, and all of it follows the font size of the browser', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  const small: string[] = [];
+  for (const path of pages()) {
+    await openPage(page, site().url + path);
+    for (const one of await page.evaluate<string[]>(SMALL_TEXTS)) small.push(`${path}: ${one}`);
+  }
+  expect(small).toEqual([]);
+
+  const usual = await page.evaluate<number[]>(SIZES);
+  const session = await context.newCDPSession(page);
+  await session.send('Page.setFontSizes', { fontSizes: { standard: 24, fixed: 24 } });
+  await expect
+    .poll(() => page.evaluate<number[]>(SIZES))
+    .toEqual(usual.map((size) => expect.closeTo(size * 1.5, 1)));
+});
+
+test('the ring around what has the focus is seen whole, on each page', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  const cut: string[] = [];
+  for (const path of pages()) {
+    await openPage(page, site().url + path);
+    await page.evaluate('document.activeElement?.blur()');
+    for (let step = 0; step < 60; step += 1) {
+      await page.keyboard.press('Tab');
+      const { name, fault, isOut } = await page.evaluate<Ring>(RING);
+      if (isOut) break;
+      if (fault !== '') cut.push(`${path} ${name}: ${fault}`);
+    }
+  }
+  expect(cut).toEqual([]);
+}, 180_000);
+
+test('g and a letter go to each page, and / finds on each', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  await openPage(page, `${site().url}/settings`);
+  for (const [letter, heading] of [
+    ['o', 'Overview'],
+    ['c', 'Consumers'],
+    ['t', 'Targets'],
+    ['d', 'Dead letters'],
+    ['a', 'Alerts'],
+    ['s', 'Streams'],
+    ['e', 'Settings'],
+  ] as const) {
+    await page.keyboard.press('g');
+    await page.keyboard.press(letter);
+    await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+    await page.keyboard.press('?');
+    const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+    await help.getByText(heading, { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await help.waitFor({ state: 'detached' });
+  }
+  for (const path of pages()) {
+    if (/new/u.test(path)) continue; // forms: Tab goes through them
+    await openPage(page, site().url + path);
+    await page.evaluate('document.activeElement?.blur()');
+    await page.keyboard.press('/');
+    await expect
+      .poll(() => page.evaluate(`document.activeElement.matches('[data-search]')`), {
+        message: path,
+      })
+      .toBe(true);
+  }
+  await page.keyboard.type('g');
+  expect(await page.evaluate('document.activeElement.value')).toBe('g');
+});
+
+test('the navigation stays where it is whichever entry is active, and is all in sight at 400 px', async () => {
+  for (const width of [1280, 400]) {
+    await using tab = await openTab({ viewport: { width, height: 800 } });
+    const { page, context } = tab;
+    await site().signIn(context);
+    await openPage(page, `${site().url}/settings`);
+    const places = (): Promise<number[]> => page.evaluate<number[]>(NAV_PLACES);
+    const before = await places();
+    expect(before.length).toBe(ENTRIES.length);
+    expect(before.filter((right) => right > width)).toEqual([]);
+    for (const name of ENTRIES) {
+      await page.getByRole('navigation', { name: 'Pages' }).getByText(name).click();
+      await page.getByRole('heading', { level: 1, name }).waitFor();
+      expect(await places(), name).toEqual(before);
+    }
+  }
+});
+
+test('on a phone a consumer shows status and reason, then deliveries, then charts', async () => {
+  await using tab = await openTab({ viewport: { width: 400, height: 800 } });
+  const { page, context } = tab;
+  await site().signIn(context);
+  await openPage(page, `${site().url}/consumers/${failing.id}`);
+  await page.getByRole('table', { name: 'deliveries' }).waitFor();
+  const top = async (found: Locator): Promise<number> => (await found.boundingBox())?.y ?? NaN;
+  const status = await top(page.getByRole('heading', { level: 1 }).getByText('blocked'));
+  const reason = await top(page.getByText(/Answered HTTP 503/u).first());
+  const deliveries = await top(page.getByRole('table', { name: 'deliveries' }));
+  const charts = await top(page.getByRole('heading', { name: 'Over time' }));
+  expect(status).toBeLessThan(reason);
+  expect(reason).toBeLessThan(deliveries);
+  expect(deliveries).toBeLessThan(charts);
+  expect(deliveries).toBeLessThan(800);
+});
+
+const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
+  element.matches(':focus');
+
+interface Drawn {
+  text: string;
+  /** CSS pixels within the canvas, which is `width` wide. */
+  left: number;
+  right: number;
+  width: number;
+  px: number;
+}
+
+const drawn = (page: Page): Promise<Drawn[]> => page.evaluate<Drawn[]>('window.drawnTexts ?? []');
+
+/** Keeps what was drawn as text on canvases still in the page. */
+const RECORD_TEXTS = `{
+  const drawn = [];
+  const fill = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
+    const scale = devicePixelRatio;
+    const size = this.measureText(text).width;
+    const at = this.getTransform().transformPoint({ x, y }).x;
+    const left = at - (this.textAlign === 'right' ? size : this.textAlign === 'center' ? size / 2 : 0);
+    drawn.push({ canvas: this.canvas, text, left: left / scale, right: (left + size) / scale,
+      width: this.canvas.width / scale, px: parseFloat(/([\\d.]+)px/.exec(this.font)[1]) / scale });
+    return fill.call(this, text, x, y, ...rest);
+  };
+  const clear = CanvasRenderingContext2D.prototype.clearRect;
+  CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+    for (let at = drawn.length - 1; at >= 0; at -= 1) if (drawn[at].canvas === this.canvas) drawn.splice(at, 1);
+    return clear.apply(this, box);
+  };
+  Object.defineProperty(window, 'drawnTexts', { get: () => drawn
+    .filter(({ canvas }) => canvas.isConnected).map(({ canvas, ...one }) => one) });
+}`;
+
+/** What is shown in letters below 12 px. */
+const SMALL_TEXTS = `(() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim();
+    const element = walker.currentNode.parentElement;
+    if (text === '' || element.closest('script') || element.getClientRects().length === 0) continue;
+    const size = parseFloat(getComputedStyle(element).fontSize);
+    if (size < 11.99) found.push(size + ' px: ' + text.slice(0, 40));
+  }
+  return found;
+})()`;
+
+const SIZES = `['h1', 'nav a', 'button', 'main', 'footer'].map((one) =>
+  parseFloat(getComputedStyle(document.querySelector(one)).fontSize))`;
+
+interface Ring {
+  name: string;
+  /** Empty where the ring is seen whole. */
+  fault: string;
+  /** Whether the focus has left the page. */
+  isOut: boolean;
+}
+
+/** Of the focused element: has it a ring, and is that ring inside of all that clips it? */
+const RING = `(() => {
+  const element = document.activeElement;
+  if (element === null || element === document.body) return { name: '', fault: '', isOut: true };
+  const name = element.tagName + ' ' + (element.ariaLabel ?? element.innerText ?? '').slice(0, 30);
+  const style = getComputedStyle(element);
+  if (style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 2) return { name, fault: 'no ring', isOut: false };
+  const reach = Math.max(0, parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth));
+  const box = element.getBoundingClientRect();
+  for (let around = element.parentElement; around !== null && around !== document.documentElement; around = around.parentElement) {
+    const look = getComputedStyle(around);
+    if (look.overflowX === 'visible' && look.overflowY === 'visible') continue;
+    const clip = around.getBoundingClientRect();
+    const over = Math.max(clip.left - box.left + reach, box.right + reach - clip.right,
+      clip.top - box.top + reach, box.bottom + reach - clip.bottom);
+    if (over > 0.5) return { name, fault: 'cut by ' + over + ' px', isOut: false };
+  }
+  return { name, fault: '', isOut: false };
+})()`;
+
+const NAV_PLACES = `[...document.querySelectorAll('nav[aria-label=Pages] a')]
+  .map((entry) => Math.round(entry.getBoundingClientRect().right * 10) / 10)`;
