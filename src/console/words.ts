@@ -53,6 +53,18 @@ export function local(time: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** A time in the form that the reader has chosen; `isMinute` leaves out the seconds. */
+export function printTime(
+  form: 'relative' | 'utc' | 'local',
+  time: number,
+  now: number,
+  isMinute = false,
+): string {
+  if (form === 'relative') return relative(time, now);
+  const text = form === 'utc' ? utc(time) : local(time);
+  return isMinute ? text.replace(/:\d\d(?= UTC$|$)/u, '') : text;
+}
+
 /** A filter's list in a few words: `everything`, `nothing`, `a, b and 12 more`. */
 export function listed(values: readonly string[], shown = 2): string {
   if (values.length === 0) return 'nothing';

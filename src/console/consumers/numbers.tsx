@@ -2,13 +2,16 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
+import { requestUrl } from '../../rules/requestUrl.ts';
 import type { Consumer } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { TimeText } from '../ui/timeText.tsx';
 import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
+import { waitingNumber } from './waits.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
 /** A consumer's numbers, and links to other places that show it. */
@@ -30,7 +33,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       />
       <Figure
         title="Lag"
-        value={number(lag.entries)}
+        value={waitingNumber(lag)}
         about={
           lag.entries === 0 ? 'caught up' : [duration(lag.seconds), eta].filter(Boolean).join(', ')
         }
@@ -61,7 +64,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
             {target.data?.name ?? '…'}
           </Link>
         }
-        about={target.data === undefined ? undefined : shownUrl(target.data)}
+        about={
+          target.data === undefined
+            ? undefined
+            : shownUrl({ ...target.data, base_url: urlOf(target.data, consumer) })
+        }
       />
       <Figure
         title="Workflow"
@@ -78,6 +85,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       />
     </dl>
   );
+}
+
+/** Where its webhooks go; the target's URL when its path can't be read. */
+function urlOf({ base_url }: Target, { path }: Consumer): string {
+  return requestUrl(base_url, path) ?? base_url;
 }
 
 /** By what it is being sent to. */

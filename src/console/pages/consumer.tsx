@@ -18,6 +18,7 @@ import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Hint, Loading } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';
+import { Sentence } from '../ui/sentence.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 
@@ -94,7 +95,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
         }
         below={
           <p data-sentence className="foreign mt-0.5">
-            {sentenceOf(consumer)}
+            <Sentence text={sentenceOf(consumer)} at={consumer.health.time} />
           </p>
         }
       >
@@ -102,7 +103,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
       </PageHead>
       {furtherNotes(consumer).map((note) => (
         <Hint key={note} tone={consumer.health.status === 'error' ? 'bad' : 'warn'}>
-          {note}
+          <Sentence text={note} at={consumer.health.time} />
         </Hint>
       ))}
       <Numbers consumer={consumer} />
@@ -117,7 +118,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
             content: (
               <>
                 <Charts
-                  consumerId={id}
+                  consumer={consumer}
                   range={search.range ?? '1h'}
                   onRange={(range) => set({ range })}
                 />

@@ -45,7 +45,7 @@ export function TargetPage() {
 
 function Loaded({ target }: { target: Target }) {
   const [open, setOpen] = useState<'rotate' | 'delete' | null>(null);
-  const test = useMutation({ mutationFn: () => api.targets.test(target.id) });
+  const test = useMutation({ mutationFn: ({ id }: Target) => api.targets.test(id) });
   return (
     <>
       <PageHead
@@ -57,7 +57,7 @@ function Loaded({ target }: { target: Target }) {
             New consumer
           </Link>
         </ActLink>
-        <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate()}>
+        <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate(target)}>
           Send test webhook
         </ActButton>
         <ActButton needs="manage" onClick={() => setOpen('rotate')}>
@@ -72,7 +72,8 @@ function Loaded({ target }: { target: Target }) {
         <Panel title="Test webhook">
           <TestResult
             test={test.data}
-            headers={Object.entries(target.headers).map(([name, value]) => `${name}: ${value}`)}
+            headers={test.variables.headers}
+            isOlder={test.variables.updated_at !== target.updated_at}
           />
         </Panel>
       )}

@@ -46,7 +46,9 @@ function NewTarget() {
   }));
   const { values: draft } = form;
   const queries = useQueryClient();
-  const test = useMutation({ mutationFn: () => api.targets.testDraft(testable()) });
+  const test = useMutation({
+    mutationFn: (input: ReturnType<typeof testable>) => api.targets.testDraft(input),
+  });
   const save = useMutation({
     mutationFn: () => api.targets.create(bodyOf(draft)),
     onSuccess: () => {
@@ -56,6 +58,7 @@ function NewTarget() {
   });
   /** The input for a test, which needs no name yet. */
   const testable = () => ({ ...bodyOf(draft), name: draft.name.trim() || 'Test' });
+  const isOlder = JSON.stringify(test.variables) !== JSON.stringify(testable());
   const problem = save.error ?? test.error;
 
   if (save.data !== undefined) return <Saved target={save.data} />;
@@ -89,19 +92,14 @@ function NewTarget() {
                 busy={test.isPending}
                 onClick={(event) => {
                   save.reset();
-                  if (isTestable(event.currentTarget.form)) test.mutate();
+                  if (isTestable(event.currentTarget.form)) test.mutate(testable());
                 }}
               >
                 {test.isPending ? 'Sending…' : 'Send test webhook'}
               </Button>
             </div>
             {test.data !== undefined && (
-              <TestResult
-                test={test.data}
-                headers={Object.entries(bodyOf(draft).headers).map(
-                  ([name, value]) => `${name}: ${value}`,
-                )}
-              />
+              <TestResult test={test.data} headers={test.variables.headers} isOlder={isOlder} />
             )}
           </Panel>
           <Unsaved error={problem} />

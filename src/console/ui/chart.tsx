@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 
-import { useShownTheme } from '../settings.ts';
-import { local, number, utc } from '../words.ts';
+import { timeForm, useSetting, useShownTheme } from '../settings.ts';
+import { number, printTime } from '../words.ts';
 
 export interface Series {
   title: string;
@@ -28,6 +28,9 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
   const plot = useRef<uPlot | null>(null);
   const [pointed, setPointed] = useState<number | null>(null);
   const theme = useShownTheme();
+  // A place on an axis has no relative form.
+  const form = useSetting(timeForm) === 'utc' ? 'utc' : 'local';
+  const timeOf = (seconds: number): string => printTime(form, seconds * 1_000, 0, true);
   const data = dataOf(times, series, kind);
   const latest = useRef(data);
   latest.current = data;
@@ -36,7 +39,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
   useEffect(() => {
     const place = host.current;
     if (place === null) return;
-    const options = optionsOf({ series, kind, unit, height, width: place.clientWidth });
+    const options = optionsOf({ series, kind, unit, height, width: place.clientWidth, form });
     options.hooks = { setCursor: [({ cursor }) => setPointed(cursor.idx ?? null)] };
     const made = new uPlot(options, latest.current, place);
     plot.current = made;
@@ -48,7 +51,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
       plot.current = null;
     };
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- `shape` says all that `series` decides here
-  }, [shape, theme]);
+  }, [shape, theme, form]);
   useEffect(() => plot.current?.setData(latest.current), [times, series]);
 
   return (
@@ -71,7 +74,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
           </span>
         ))}
         {pointed !== null && times[pointed] !== undefined && (
-          <span className="text-xs">{local(times[pointed] * 1_000).slice(5, 16)}</span>
+          <span className="text-xs">{timeOf(times[pointed]).slice(5)}</span>
         )}
       </figcaption>
       <div ref={host} aria-hidden style={{ height }} />
@@ -95,7 +98,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
             <tbody>
               {times.map((time, index) => (
                 <tr key={time}>
-                  <td className="text-left">{utc(time * 1_000)}</td>
+                  <td className="text-left">{timeOf(time)}</td>
                   {series.map((one) => (
                     <td key={one.title}>{print(one.values[index] ?? null, unit)}</td>
                   ))}
@@ -125,9 +128,11 @@ function optionsOf({
   unit,
   height,
   width,
+  form,
 }: Pick<ChartProps, 'series' | 'kind' | 'unit'> & {
   height: number;
   width: number;
+  form: 'utc' | 'local';
 }): uPlot.Options {
   const colour = (name: string): string =>
     getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -142,6 +147,10 @@ function optionsOf({
     width: Math.max(width, 50),
     height,
     legend: { show: false },
+    tzDate: (seconds) =>
+      form === 'utc'
+        ? uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC')
+        : new Date(seconds * 1_000),
     cursor: { y: false, drag: { x: false, y: false } },
     padding: [8, 20, 0, 0],
     scales: {
@@ -149,7 +158,7 @@ function optionsOf({
       y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
-      { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
+      { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => clock(tick, form)) },
       {
         ...axis,
         size: 58,
@@ -186,9 +195,8 @@ function wholeSteps({ data }: uPlot, low: number, high: number): uPlot.Range.Min
   return [low, high + second - first];
 }
 
-function clock(seconds: number): string {
-  const date = new Date(seconds * 1_000);
-  return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
+function clock(seconds: number, form: 'utc' | 'local'): string {
+  return printTime(form, seconds * 1_000, 0, true).slice(11, 16);
 }
 
 function print(value: number | null, unit: string): string {
