@@ -19,8 +19,9 @@ export function planOf(
   if (at === null || newest.get(position)?.id !== id) return null;
   const due = Date.parse(at);
   const next = consumer.next_attempt_at === null ? null : Date.parse(consumer.next_attempt_at);
+  if (due <= now) return null;
   if (status === 'blocked') return next === due ? at : null; // its oldest entry alone is tried
-  if (status !== 'active' || due <= now) return null;
+  if (status !== 'active') return null;
   if (parked === 0) return due <= now + QUICK_MS ? at : null;
   return next === null || due >= next ? at : null;
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 
 import { timeForm, useSetting, useShownTheme } from '../settings.ts';
-import { number, printTime } from '../words.ts';
+import { number, printMinute } from '../words.ts';
 
 export interface Series {
   title: string;
@@ -30,7 +30,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
   const theme = useShownTheme();
   // A place on an axis has no relative form.
   const form = useSetting(timeForm) === 'utc' ? 'utc' : 'local';
-  const timeOf = (seconds: number): string => printTime(form, seconds * 1_000, 0, true);
+  const timeOf = (seconds: number): string => printMinute(form, seconds * 1_000, 0);
   const data = dataOf(times, series, kind);
   const latest = useRef(data);
   latest.current = data;
@@ -196,7 +196,7 @@ function wholeSteps({ data }: uPlot, low: number, high: number): uPlot.Range.Min
 }
 
 function clock(seconds: number, form: 'utc' | 'local'): string {
-  return printTime(form, seconds * 1_000, 0, true).slice(11, 16);
+  return printMinute(form, seconds * 1_000, 0).slice(11, 16);
 }
 
 function print(value: number | null, unit: string): string {

@@ -1,8 +1,8 @@
 import { Fragment } from 'react';
 
 import { splitAtTimes } from '../../rules/clockText.ts';
-import { timeForm, useSetting, type TimeForm } from '../settings.ts';
-import { printTime } from '../words.ts';
+import { timeForm, useSetting } from '../settings.ts';
+import { printMinute, type TimeForm } from '../words.ts';
 import { TimeText } from './timeText.tsx';
 
 /** A sentence of the API, written at `at`, whose times are shown in the form that the reader has chosen. */
@@ -23,7 +23,7 @@ function sentenceIn(form: TimeForm, text: string, at: string): string {
   const now = new Date(at);
   return splitAtTimes(text, now)
     .map((part) =>
-      'text' in part ? part.text : printTime(form, Date.parse(part.at), now.getTime(), true),
+      'text' in part ? part.text : printMinute(form, Date.parse(part.at), now.getTime()),
     )
     .join('');
 }

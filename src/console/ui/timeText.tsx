@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 
 import { useNarrow } from '../narrow.ts';
 import { timeForm, useSetting } from '../settings.ts';
-import { local, printTime, relative, utc } from '../words.ts';
+import { local, printMinute, printTime, relative, utc } from '../words.ts';
 import { Tooltip } from './tooltip.tsx';
 
 let now = Date.now();
@@ -29,14 +29,14 @@ export function useNow(): number {
 
 /**
  * A time in the form that the reader has chosen (relative, UTC or local); the other forms are shown on hover.
- * `isMinute`: it is not known to the second.
+ * `isMinute`: it is known to the minute alone, which has no relative form.
  */
 export function TimeText({ at, isMinute = false }: { at: string | null; isMinute?: boolean }) {
   const form = useSetting(timeForm);
   const current = useNow();
   if (at === null) return <span className="text-soft">–</span>;
   const time = Date.parse(at);
-  const text = printTime(form, time, current, isMinute);
+  const text = isMinute ? printMinute(form, time, current) : printTime(form, time, current);
   return (
     <Tooltip
       text={
