@@ -1,3 +1,4 @@
+import { amount } from '../rules/words.ts';
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 
@@ -179,10 +180,14 @@ function sharedFacts({
   return [...facts, ['Last answer', `${code}, ${detail} (${at})`]];
 }
 
-function ownFacts({ waiting, position }: AlertItem, { waits }: Saying): Section['facts'] {
+function ownFacts(
+  { waiting, waiting_exact, position }: AlertItem,
+  { waits }: Saying,
+): Section['facts'] {
   if (waits === null) return [];
-  const from = waiting === 0 ? '' : `, from position ${position + 1}`;
-  return [['Waiting', `up to ${waiting} entries${from}. ${waits}`]];
+  const many = `${waiting_exact === true ? '' : 'up to '}${amount(waiting, 'entry', 'entries')}`;
+  const text = waiting === 0 ? 'nothing' : `${many}, from position ${position + 1}`;
+  return [['Waiting', `${text}. ${waits}`]];
 }
 
 const ENTITIES: Record<string, string> = {

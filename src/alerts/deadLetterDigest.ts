@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import type { Db, Sql } from '../db/db.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import { MARK_TOLD } from '../progress/deadLetterRows.ts';
-import { TROUBLED, type AlertOptions, type Troubled } from './alertItem.ts';
+import type { AlertOptions } from './alertItem.ts';
+import { TROUBLED, type Troubled } from './troubled.ts';
 import { writeAlert } from './writeAlert.ts';
 
 const AT_ONCE = 100;

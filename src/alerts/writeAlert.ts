@@ -1,8 +1,9 @@
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import type { AlertKind } from '../schema/alert.ts';
-import { itemOf, type Alert, type AlertItem, type AlertOptions } from './alertItem.ts';
+import type { AlertItem, AlertOptions } from './alertItem.ts';
 import { joinMail, putMails, putWebhooks, type NewMail } from './outboxRows.ts';
+import { itemsOf, type Alert } from './troubled.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -20,7 +21,8 @@ export function mailGraceMs(retryWindowMs: number): number {
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
   const messageId = `<${kind}.${consumerId}.${alert.key ?? troubled.version}@millrace>`;
-  const item = itemOf(alert, options.publicUrl);
+  const [item] = await itemsOf(sql, [alert], options.publicUrl);
+  if (item === undefined) throw new Error('an alert is about one consumer');
   const told: AlertMail = {
     messageId,
     kind,

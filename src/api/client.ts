@@ -168,8 +168,9 @@ export function createClient(options: ClientOptions) {
         post<Target>(`${target(id)}/rotate-secret`, input),
     },
     consumers: {
-      list: (query?: PageQuery & { q?: string; status?: string; target_id?: string }) =>
-        get<Page<Consumer>>('/v1/consumers', query),
+      list: (
+        query?: PageQuery & { q?: string; status?: string; target_id?: string; has?: string },
+      ) => get<Page<Consumer>>('/v1/consumers', query),
       get: (id: string) => get<Consumer>(consumer(id)),
       create: (input: Partial<ConsumerInput>) => post<Consumer>('/v1/consumers', input),
       update: (id: string, patch: ConsumerPatch) =>

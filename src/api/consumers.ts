@@ -2,7 +2,13 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { Consumers } from '../consumers/consumers.ts';
 import { refuseField } from '../db/refusal.ts';
-import { Consumer, ConsumerInput, ConsumerPatch, ConsumerStatus } from '../schema/consumer.ts';
+import {
+  Consumer,
+  ConsumerInput,
+  ConsumerPatch,
+  ConsumerStatus,
+  ConsumerWith,
+} from '../schema/consumer.ts';
 import { Uuid } from '../schema/fields.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { AppEnv } from './env.ts';
@@ -37,8 +43,8 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   });
 
   app.openapi(LIST, async (c) => {
-    const { q, status, target_id, limit, cursor } = c.req.valid('query');
-    const page = await consumers.list({ q, status, targetId: target_id, limit, after: cursor });
+    const { target_id, cursor, ...query } = c.req.valid('query');
+    const page = await consumers.list({ ...query, targetId: target_id, after: cursor });
     return c.json(toList(page), 200);
   });
 
@@ -111,6 +117,9 @@ const LIST = createRoute({
       }),
       status: ConsumerStatus.optional(),
       target_id: Uuid.optional(),
+      has: ConsumerWith.optional().meta({
+        description: 'Only consumers that have parked entries, or dead letters',
+      }),
       ...listFields,
     }),
   },

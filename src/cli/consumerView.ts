@@ -14,7 +14,7 @@ export const consumerColumns = (nameOf: NameOf): Column<Consumer>[] => [
   { title: 'TARGET', of: (one: Consumer) => nameOf(one.target_id) },
   { title: 'STREAM', of: (one: Consumer) => one.stream },
   { title: 'POSITION', of: (one: Consumer) => one.position, right: true },
-  { title: 'WAITING', of: (one: Consumer) => one.lag.entries, right: true },
+  { title: 'WAITING', of: (one: Consumer) => waitingOf(one.lag), right: true },
   { title: 'PARKED', of: (one: Consumer) => one.parked, right: true },
   { title: 'ID', of: (one: Consumer) => one.id },
   { title: 'WHY', of: (one: Consumer) => one.cannot_start?.detail ?? one.status_reason ?? '' },
@@ -48,15 +48,21 @@ export function consumerFields(
   target: string | null = null,
 ): (readonly [string, unknown])[] {
   const { entries, seconds } = one.lag;
+  const { last_failure: failure } = one;
   return [
     ['Name', one.name],
     ['Status', one.status_reason === null ? one.status : `${one.status}: ${one.status_reason}`],
-    ['Waiting', entries === 0 ? 'nothing' : `up to ${entries}, the oldest for ${span(seconds)}`],
+    [
+      'Waiting',
+      entries === 0 ? 'nothing' : `${waitingOf(one.lag)}, the oldest for ${span(seconds)}`,
+    ],
     ['Parked', one.parked],
+    ['Dead letters', one.dead_letters],
     ['Position', one.position],
     ['Sender', one.sender === null ? 'none at present' : senderOf(one.sender)],
     ["Can't be sent to", one.cannot_start === null ? null : faultOf(one.cannot_start)],
     ['Failing since', one.failing_since],
+    ['Last failure', failure === null ? null : failureOf(failure)],
     ['Next attempt', one.next_attempt_at],
     ['Health', [one.health.status, ...one.health.notes].join('; ').replace(FIELD, '--alert-email')],
     ['ID', one.id],
@@ -76,6 +82,16 @@ export function consumerFields(
     ['Created', one.created_at],
     ['Updated', one.updated_at],
   ];
+}
+
+/** The newest failure, and since when it is this one. */
+function failureOf({ code, detail, since }: NonNullable<Consumer['last_failure']>): string {
+  return `${code}: ${detail}${since === null ? '' : `, since ${since}`}`;
+}
+
+/** `31`, or `up to 806` where not all that follow were looked at. */
+export function waitingOf({ entries, exact }: Consumer['lag']): string {
+  return `${exact ? '' : 'up to '}${entries}`;
 }
 
 /** `drain in host/123/ab12`, `lane 0 of visits in …`. */

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { ClientError } from '../api/client.ts';
 import type { Consumer } from '../schema/consumer.ts';
-import { consumerFields } from './consumerView.ts';
+import { consumerFields, waitingOf } from './consumerView.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit.ts';
 import { nameOfTarget } from './names.ts';
@@ -58,5 +58,5 @@ function draw(lines: string[], before: number): number {
 
 function summary(one: Consumer): string {
   const why = one.status_reason === null ? '' : `  ${one.status_reason}`;
-  return `${new Date().toISOString()}  ${one.status}  position ${one.position}  waiting ${one.lag.entries}  parked ${one.parked}  sender ${one.sender?.activity ?? 'none'}${why}`;
+  return `${new Date().toISOString()}  ${one.status}  position ${one.position}  waiting ${waitingOf(one.lag)}  parked ${one.parked}  sender ${one.sender?.activity ?? 'none'}${why}`;
 }

@@ -1,7 +1,8 @@
 import { useSyncExternalStore } from 'react';
 
+import type { TimeForm } from './words.ts';
+
 export type Theme = 'system' | 'light' | 'dark';
-export type TimeForm = 'relative' | 'utc' | 'local';
 
 /** How this browser shows things. Nothing else is kept in its local storage. */
 export const theme = keep<Theme>('millrace.theme', ['system', 'light', 'dark']);

@@ -53,6 +53,24 @@ export function local(time: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+export type TimeForm = 'relative' | 'utc' | 'local';
+
+/** A time in the form that the reader has chosen. */
+export function printTime(form: TimeForm, time: number, now: number): string {
+  if (form === 'relative') return relative(time, now);
+  return form === 'utc' ? utc(time) : local(time);
+}
+
+/**
+ * The minute of a time, without the date on the day of `now`: for sentences and axes, which have no
+ * relative form, as they don't know the second.
+ */
+export function printMinute(form: TimeForm, time: number, now: number): string {
+  const of = form === 'utc' ? utc : local;
+  const text = of(time).replace(/:\d\d(?= UTC$|$)/u, '');
+  return text.slice(0, 10) === of(now).slice(0, 10) ? text.slice(11) : text;
+}
+
 /** A filter's list in a few words: `everything`, `nothing`, `a, b and 12 more`. */
 export function listed(values: readonly string[], shown = 2): string {
   if (values.length === 0) return 'nothing';

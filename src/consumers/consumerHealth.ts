@@ -1,14 +1,18 @@
 import { agingText, type Aging } from '../retention/retentionText.ts';
+import { clockText } from '../rules/clockText.ts';
 import { aboutSeconds } from '../rules/lateAnswer.ts';
 import type { Failure } from '../rules/outcome.ts';
 import { amount } from '../rules/words.ts';
 import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 import type { Health } from '../schema/fields.ts';
+import type { Waiting } from '../streams/waiting.ts';
 
 /** What is known of the last failure; `late` is the answer that came after a timeout. */
 export interface SeenFailure {
   code: string;
   status: number | null;
+  /** Since when it fails like this; an older version has not stored it. */
+  since?: string;
   late?: Failure['late'];
 }
 
@@ -22,8 +26,8 @@ export interface HealthInput {
   lastFailure: SeenFailure | null;
   /** How many attempts at the failing entry have been made. */
   attempts: number;
-  /** The entries after the position, as an upper bound. */
-  waiting: number;
+  /** How many entries wait; an upper bound unless `exact`. */
+  waiting: Pick<Waiting, 'entries' | 'exact'>;
   parked: number;
   deadLetters: number;
   /** The lasting fault that keeps it from being sent to; null: there is none. */
@@ -65,7 +69,7 @@ function cannotStart(
   { detail, since, next_try_at }: NonNullable<HealthInput['cannotStart']>,
   now: Date,
 ): string {
-  return `Can't be sent to since ${clock(since, now)}: ${lower(detail)}; the next try is at ${clock(next_try_at, now)}`;
+  return `Can't be sent to since ${clockText(since, now)}: ${lower(detail)}; next try ${clockText(next_try_at, now)}`;
 }
 
 /** A sentence as it goes on after a colon. */
@@ -75,24 +79,35 @@ function lower(text: string): string {
 
 function stopped({ statusReason, failingSince, now }: HealthInput): string {
   const why = statusReason === null ? 'Stopped' : `Stopped: ${statusReason}`;
-  const since = failingSince === null ? '' : `, failing since ${clock(failingSince, now)}`;
+  const since = failingSince === null ? '' : `, failing since ${clockText(failingSince, now)}`;
   return `${why}${since}; resume goes on at the position`;
 }
 
 function blocked(input: HealthInput): string {
-  const { lastFailure, failingSince, nextAttemptAt, attempts, waiting, now } = input;
+  const { lastFailure, nextAttemptAt, attempts, now } = input;
   const what = lastFailure === null ? 'Failing' : phrase(lastFailure);
-  const since = failingSince === null ? '' : ` since ${clock(failingSince, now)}`;
-  const next = nextAttemptAt === null ? 'now' : clock(nextAttemptAt, now);
-  return `${what}${since}; next attempt ${next} (attempt ${attempts + 1}); ${amount(waiting, 'entry', 'entries')} ${waiting === 1 ? 'waits' : 'wait'}`;
+  const next = nextAttemptAt === null ? 'now' : clockText(nextAttemptAt, now);
+  return `${what}${sinceOf(input)}; next attempt ${next} (attempt ${attempts + 1}); ${waits(input.waiting)}`;
+}
+
+/** Since when it fails like this, and since when it fails at all where that is longer. */
+function sinceOf({ lastFailure, failingSince, now }: HealthInput): string {
+  const newest = lastFailure?.since === undefined ? null : clockText(lastFailure.since, now);
+  const first = failingSince === null ? null : clockText(failingSince, now);
+  if (first === null || first === newest) return newest === null ? '' : ` since ${newest}`;
+  if (lastFailure === null) return ` since ${first}`;
+  return `${newest === null ? '' : ` since ${newest}`}, failing since ${first}`;
+}
+
+function waits({ entries, exact }: HealthInput['waiting']): string {
+  const upTo = exact ? '' : 'up to ';
+  return `${upTo}${amount(entries, 'entry', 'entries')} ${entries === 1 ? 'waits' : 'wait'}`;
 }
 
 function parked({ status, parked: count, nextAttemptAt, now }: HealthInput): string {
   const many = `${amount(count, 'entry', 'entries')} ${isAre(count)} parked`;
   if (status !== 'active') return `${many} until it is active`;
-  return nextAttemptAt === null
-    ? many
-    : `${many}; the next attempt is at ${clock(nextAttemptAt, now)}`;
+  return nextAttemptAt === null ? many : `${many}; next attempt ${clockText(nextAttemptAt, now)}`;
 }
 
 function capital(text: string): string {
@@ -120,11 +135,4 @@ function phrase({ code, status, late }: SeenFailure): string {
   }
   if (status !== null) return `Answered HTTP ${status}`;
   return PHRASES[code] ?? `Failing (${code})`;
-}
-
-/** The minute in UTC, without the date if it is today: `14:02 UTC`, `2026-11-22 14:02 UTC`. */
-function clock(time: string, now: Date): string {
-  const [day = '', rest = ''] = new Date(time).toISOString().split('T');
-  const minute = `${rest.slice(0, 5)} UTC`;
-  return now.toISOString().startsWith(day) ? minute : `${day} ${minute}`;
 }

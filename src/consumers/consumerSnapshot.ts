@@ -1,5 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { Failure } from '../rules/outcome.ts';
+import { SHOWN_REASON } from '../rules/statusSql.ts';
 import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 
@@ -44,7 +45,8 @@ interface Row extends Omit<ConsumerSnapshot, 'targetHost'> {
 export async function loadSnapshot(sql: Sql, consumerId: string): Promise<ConsumerSnapshot | null> {
   const { rows } = await sql.query<Row>({
     text: `
-      select k.stream, k.status, k.status_reason as "statusReason", k.version,
+      select k.stream, k.status, k.version,
+             case k.status when 'blocked' then ${SHOWN_REASON} else k.status_reason end as "statusReason",
              k.filter_version as "filterVersion", k.name,
              coalesce(t.name, '') as "targetName", t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
              (c.idle and not c.needs_drain or c.visited) as idle, k.failing_since as "failingSince",

@@ -1,6 +1,5 @@
-import type { Sql } from '../db/db.ts';
 import { OVER_AT, type Aging } from '../retention/retentionText.ts';
-import { compile, filterOf } from '../rules/filter.ts';
+import { filterOf } from '../rules/filter.ts';
 import { readHolder } from '../rules/laneHolder.ts';
 import { HELD_UNTIL, IS_HELD } from '../rules/leaseSql.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
@@ -8,7 +7,7 @@ import { SHOWN_FAILING_SINCE, SHOWN_REASON, SHOWN_STATUS } from '../rules/status
 import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
-import type { Pages } from '../streams/pages.ts';
+import type { Reader } from '../streams/waiting.ts';
 import { consumerHealth, type SeenFailure } from './consumerHealth.ts';
 
 /** A consumer's row with everything that its view shows, of one snapshot. */
@@ -31,7 +30,7 @@ export interface ConsumerRow {
   last_position: number;
   attempt: number;
   next_attempt_at: string | null;
-  last_failure: SeenFailure | null;
+  last_failure: (SeenFailure & { detail: string; at: string }) | null;
   failing_since: string | null;
   filter_version: number;
   filter_from: number;
@@ -45,8 +44,6 @@ export interface ConsumerRow {
   aging: boolean;
   /** When the next parked entry is due; null unless the consumer is active. */
   parked_due_at: string | null;
-  /** The age of the first entry after `shown`, whether it matches or not, in seconds. */
-  seconds: number | null;
   /** The lasting fault that keeps it from being sent to; null: there is none. */
   cannot_start: Consumer['cannot_start'];
   /** Who holds its lease, by which lane of visits or by an activity of its own; null: nobody does. */
@@ -72,7 +69,6 @@ export function selectConsumers(rows: string): string {
            exists (select from aging a where a.consumer_id = k.id and a.warned_at is not null) as aging,
            coalesce(f.version, k.filter_version) as filter_version,
            coalesce(f.filter_from, 0) as filter_from, k.region, k.metadata, k.created_at, k.updated_at,
-           greatest(0, extract(epoch from clock_timestamp() - coalesce(e.at, r.at)))::float8 as seconds,
            case when sf.consumer_id is not null then json_build_object(
              'code', sf.code, 'detail', sf.detail, 'since', sf.since,
              'next_try_at', sf.next_try_at) end as cannot_start,
@@ -98,16 +94,6 @@ export function selectConsumers(rows: string): string {
      cross join lateral (
         select ${SHOWN_POSITION} as shown
      ) stand
-      left join lateral (
-        select event_inserted_at as at from events
-         where k.stream = 'events' and stand.shown < s.last_position and position > stand.shown
-         order by position limit 1
-     ) e on true
-      left join lateral (
-        select updated_at as at from records
-         where k.stream = 'records' and stand.shown < s.last_position and position > stand.shown
-         order by position limit 1
-     ) r on true
      order by k.created_at desc, k.id desc`;
 }
 
@@ -141,50 +127,24 @@ export function newConsumerRow(
     dead: 0,
     aging: false,
     parked_due_at: null,
-    seconds: null,
     cannot_start: null,
     sender: null,
   };
 }
 
-/** What waits for a consumer: the number of entries as an upper bound, and the age of the oldest. */
+/** What waits for a consumer. */
 export type Lag = Consumer['lag'];
 
-/** The lag by the row alone, as if every entry after the position matched. */
-export function lagOfRow(row: ConsumerRow): Lag {
-  const entries = Math.max(0, row.last_position - row.shown - row.ahead.length);
-  return { entries, seconds: entries === 0 ? 0 : (row.seconds ?? 0) };
-}
-
-/** How many entries are looked at for the lag of one consumer; those beyond count as if they matched. */
-const COUNTED = 10_000;
-
-/** The lag by the entries that match, exact as long as no more than 10,000 entries follow the position. */
-export async function countLag(sql: Sql, pages: Pages, row: ConsumerRow): Promise<Lag> {
-  if (row.shown >= row.last_position) return { entries: 0, seconds: 0 };
-  const matches = compile(filterOf(row));
-  const settled = new Set(row.ahead);
-  // Entries appended after the row was read do not count, as its end does not include them.
-  const read = await pages.keys(row.stream, row.shown, COUNTED);
-  const keys = read.filter((key) => key.position <= row.last_position);
-  const waiting = keys.filter((key) => !settled.has(key.position) && matches(key));
-  const scannedTo =
-    read.length < COUNTED ? row.last_position : (keys.at(-1)?.position ?? row.shown);
-  const entries = waiting.length + Math.max(0, row.last_position - scannedTo);
-  if (entries === 0) return { entries: 0, seconds: 0 };
-  const oldest = waiting[0]?.position ?? scannedTo + 1;
-  return { entries, seconds: await ageOf(sql, row.stream, oldest) };
-}
-
-async function ageOf(sql: Sql, stream: StreamName, position: number): Promise<number> {
-  const at = stream === 'events' ? 'event_inserted_at' : 'updated_at';
-  const { rows } = await sql.query<{ seconds: number }>({
-    text: `
-      select greatest(0, extract(epoch from clock_timestamp() - ${at}))::float8 as seconds
-        from ${stream} where position >= $1 order by position limit 1`,
-    values: [position],
-  });
-  return rows[0]?.seconds ?? 0; // 0 when the record has moved meanwhile
+/** The consumer of a row as it reads its stream. */
+export function readerOf(row: ConsumerRow): Reader {
+  return {
+    stream: row.stream,
+    position: row.shown,
+    ahead: row.ahead,
+    last: row.last_position,
+    filter: filterOf(row),
+    filterFrom: row.filter_from,
+  };
 }
 
 /** Settings of the installation that a consumer's view depends on. */
@@ -213,8 +173,10 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     cursor: cursorOf(row.stream, row.shown),
     lag,
     parked: row.parked,
+    dead_letters: row.dead,
     next_attempt_at: nextAttemptAt,
     failing_since: row.failing_since,
+    last_failure: lastFailureOf(row),
     cannot_start: row.cannot_start === null ? null : cannotStartOf(row.cannot_start),
     sender: row.sender === null ? null : senderOf(row.sender, row.status),
     filter_version: row.filter_version,
@@ -228,7 +190,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
       nextAttemptAt,
       lastFailure: row.last_failure,
       attempts: row.attempt,
-      waiting: lag.entries,
+      waiting: lag,
       parked: row.parked,
       deadLetters: row.dead,
       cannotStart: row.cannot_start,
@@ -241,6 +203,13 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     created_at: row.created_at,
     updated_at: row.updated_at,
   };
+}
+
+/** The failure of an endpoint that still fails, as far as is known; a stored one may be of an earlier time. */
+function lastFailureOf({ failing_since, last_failure }: ConsumerRow): Consumer['last_failure'] {
+  if (failing_since === null || last_failure === null) return null;
+  const { code, status, detail, at, since } = last_failure;
+  return { code, status, detail, at, since: since ?? null };
 }
 
 /** JSON of Postgres has another form of times. */
@@ -267,8 +236,8 @@ function senderOf(
 }
 
 /** The age of what waits while a warning is in force; null when the consumer has passed it since. */
-function agingOf({ aging }: ConsumerRow, { entries, seconds }: Lag, keptMs: number): Aging | null {
-  const ageMs = seconds * 1_000;
-  if (!aging || entries === 0 || ageMs < keptMs * OVER_AT) return null;
-  return { waiting: entries, ageMs, keptMs };
+function agingOf({ aging }: ConsumerRow, lag: Lag, keptMs: number): Aging | null {
+  const ageMs = lag.seconds * 1_000;
+  if (!aging || lag.entries === 0 || ageMs < keptMs * OVER_AT) return null;
+  return { waiting: lag, ageMs, keptMs };
 }

@@ -4,15 +4,21 @@ import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
 import { newSeed, type Seed } from '../db/seed.ts';
 import type { Command } from '../rules/command.ts';
-import type { Consumer, ConsumerInput, ConsumerStatus, Start } from '../schema/consumer.ts';
+import type {
+  Consumer,
+  ConsumerInput,
+  ConsumerStatus,
+  ConsumerWith,
+  Start,
+} from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { openCursor } from '../streams/cursor.ts';
 import { createPages } from '../streams/pages.ts';
+import { countWaiting, NOTHING_WAITS } from '../streams/waiting.ts';
 import { insertConsumer } from './consumerRows.ts';
 import {
-  countLag,
-  lagOfRow,
   newConsumerRow,
+  readerOf,
   selectConsumers,
   toConsumer,
   type ConsumerRow,
@@ -46,6 +52,8 @@ export interface ConsumerQuery {
   q?: string | undefined;
   status?: ConsumerStatus | undefined;
   targetId?: string | undefined;
+  /** Only those that have parked entries, or dead letters. */
+  has?: ConsumerWith | undefined;
   limit: number;
   after: ListPlace | null;
 }
@@ -58,15 +66,14 @@ export interface ConsumersDeps extends ViewSettings {
 /** Creates the store of consumers. */
 export function createConsumers(deps: ConsumersDeps): Consumers {
   const { db } = deps;
-  const pages = createPages(db);
 
   async function get(id: string): Promise<Consumer | null> {
     const { rows } = await db.query<ConsumerRow>({
       text: selectConsumers('select * from consumers where id = $1 and deleted_at is null'),
       values: [id],
     });
-    const row = rows[0];
-    return row === undefined ? null : toConsumer(row, await countLag(db, pages, row), deps);
+    const [consumer = null] = await toConsumers(rows);
+    return consumer;
   }
 
   /** Usually one statement, as many are created one after another. */
@@ -84,7 +91,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     if (row === null && !(await isMade(db, id))) await needTarget(db, input.target_id);
     if (row === null || row.position < row.last_position) return created(id);
     const view = newConsumerRow({ id, input, region }, row);
-    return toConsumer(view, lagOfRow(view), deps);
+    return toConsumer(view, NOTHING_WAITS, deps);
   }
 
   async function created(id: string): Promise<Consumer> {
@@ -96,10 +103,12 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   async function list(query: ConsumerQuery): Promise<ListPage<Consumer>> {
     const { rows } = await db.query<ConsumerRow>(listQuery(query));
     const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
-    return {
-      ...page,
-      data: page.data.map((row) => toConsumer(row, lagOfRow(row), deps)),
-    };
+    return { ...page, data: await toConsumers(page.data) };
+  }
+
+  async function toConsumers(rows: ConsumerRow[]): Promise<Consumer[]> {
+    const lags = await countWaiting(db, rows.map(readerOf));
+    return rows.map((row, index) => toConsumer(row, lags[index] ?? NOTHING_WAITS, deps));
   }
 
   return {
@@ -133,6 +142,9 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
   }
   if (query.status !== undefined) conditions.push(hasStatus(query.status, bind));
   if (query.targetId !== undefined) conditions.push(`target_id = ${bind(query.targetId)}`);
+  if (query.has !== undefined) {
+    conditions.push(`exists (select from ${query.has} where consumer_id = consumers.id)`);
+  }
   return {
     text: selectConsumers(`
       select * from consumers

@@ -1,4 +1,5 @@
-import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
+import type { AlertOptions } from '../alerts/alertItem.ts';
+import { TROUBLED, type Troubled } from '../alerts/troubled.ts';
 import { writeAlert } from '../alerts/writeAlert.ts';
 import type { Db, Sql } from '../db/db.ts';
 import type { AlertKind } from '../schema/alert.ts';
@@ -53,7 +54,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     await db.transaction(async (sql) => {
       const troubled = await turn(sql, WARN, [consumerId, at]);
       if (troubled === null) return;
-      const reason = troubled.status_reason ?? 'the endpoint fails';
+      const { last_failure: newest, status_reason: first } = troubled;
+      const failing = newest === null ? first : `${newest.code}: ${newest.detail}`;
+      const reason = failing ?? 'the endpoint fails';
       await writeAlert(sql, options, { kind: 'warning', consumerId, reason, at, troubled });
     });
   }

@@ -1,4 +1,5 @@
-import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
+import type { AlertOptions } from '../alerts/alertItem.ts';
+import { TROUBLED, type Troubled } from '../alerts/troubled.ts';
 import { writeAlert } from '../alerts/writeAlert.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { isAlertDue, startAgainInMs, type StartFault } from '../rules/startFault.ts';

@@ -12,6 +12,15 @@ export const HEAD_COLUMNS = `
   keep boolean, head bigint, attempt int, tries int, next_attempt_at timestamptz, asked_until timestamptz,
   schedule_from timestamptz, schedule_again_from timestamptz, failure jsonb`;
 
+/** The failure that the row `r` brings, or the stored one; `since` is that of the first in a row that are the same. */
+const NEWEST_FAILURE = `
+  case when r.failure is null then c.last_failure
+       else r.failure || jsonb_build_object('since',
+         case when c.head is not null and c.last_failure ->> 'code' = r.failure ->> 'code'
+               and c.last_failure -> 'status' is not distinct from r.failure -> 'status'
+              then coalesce(c.last_failure ->> 'since', c.last_failure ->> 'at')
+              else r.failure ->> 'at' end) end`;
+
 /** The part of an update of cursors `c` that stores the failing head of the row `r`; a null `keep` keeps it as well. */
 export const SET_HEAD = `
   ${[
@@ -25,7 +34,7 @@ export const SET_HEAD = `
   ]
     .map((column) => `${column} = case when r.keep is false then r.${column} else c.${column} end`)
     .join(', ')},
-  last_failure = coalesce(r.failure, c.last_failure)`;
+  last_failure = ${NEWEST_FAILURE}`;
 
 /** The columns of the failing head for `HEAD_COLUMNS`; null: none fails. */
 export function headColumns(head: StoredHead | null | 'keep'): Record<string, unknown> {
@@ -83,7 +92,8 @@ export async function amendFailure(
 ): Promise<void> {
   await sql.query({
     text: `
-      update cursors set last_failure = $3::jsonb
+      update cursors set last_failure =
+             $3::jsonb || jsonb_strip_nulls(jsonb_build_object('since', last_failure -> 'since'))
        where consumer_id = $1 and epoch = $2 and head is not null and last_failure ->> 'at' = $4`,
     values: [consumerId, epoch, JSON.stringify(failure), failure.at],
   });

@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 
-import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
+import type { AlertOptions } from '../alerts/alertItem.ts';
+import { TROUBLED, type Troubled } from '../alerts/troubled.ts';
 import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { PASSES_FILTER } from '../rules/filterSql.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';
 import { createPages } from '../streams/pages.ts';
+import { countWaiting, type Waiting } from '../streams/waiting.ts';
 import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
 
@@ -93,9 +95,13 @@ export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWa
           join events e on e.position = due.found`,
       values: [due.map(({ id }) => id), due.map(({ found }) => found)],
     });
-    const told = rows.map(({ id, age_ms: ageMs, told_at, ...troubled }) => ({
+    const waiting = await countWaiting(
+      tx,
+      rows.map(({ reader }) => reader),
+    );
+    const told = rows.map(({ id, age_ms: ageMs, told_at, ...troubled }, index) => ({
       consumerId: id,
-      reason: agingText({ waiting: troubled.waiting, upTo: true, ageMs, keptMs: eventMs }),
+      reason: agingText({ waiting: waiting[index] as Waiting, ageMs, keptMs: eventMs }),
       at: new Date(told_at),
       troubled,
     }));

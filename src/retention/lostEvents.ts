@@ -1,4 +1,5 @@
-import { TROUBLED, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
+import type { AlertOptions } from '../alerts/alertItem.ts';
+import { TROUBLED, type Troubled } from '../alerts/troubled.ts';
 import type { Sql } from '../db/db.ts';
 import { PASSES_FILTER } from '../rules/filterSql.ts';
 import { LEADER_JOINS, SHOWN_POSITION } from '../rules/positionSql.ts';

@@ -1,4 +1,5 @@
-import { type Lost, itemOf, type AlertOptions, type Troubled } from '../alerts/alertItem.ts';
+import type { AlertItem, AlertOptions, Lost } from '../alerts/alertItem.ts';
+import { itemsOf, type Troubled } from '../alerts/troubled.ts';
 import { recipientsOf, writeAlertMails, type AlertMail } from '../alerts/writeAlert.ts';
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
@@ -25,23 +26,23 @@ export async function writeRetentionAlerts(
   options: AlertOptions,
   alerts: RetentionAlert[],
 ): Promise<void> {
-  const groups = [...grouped(alerts, options.alertEmails)];
-  await writeAlertMails(
-    sql,
-    options,
-    groups.flatMap((group) => inMails(group, options.publicUrl)),
-  );
+  const items = await itemsOf(sql, alerts, options.publicUrl);
+  const told = alerts.map((alert, index) => ({ ...alert, item: items[index] as AlertItem }));
+  const groups = [...grouped(told, options.alertEmails)];
+  await writeAlertMails(sql, options, groups.flatMap(inMails));
 }
+
+type Described = RetentionAlert & { item: AlertItem };
 
 /** Alerts that may share mails; there is at least one. */
 interface Group {
   targetId: string;
   recipients: string[];
-  alerts: RetentionAlert[];
+  alerts: Described[];
 }
 
 /** Groups alerts by target and recipients. */
-function grouped(alerts: RetentionAlert[], byDefault: string[]): Iterable<Group> {
+function grouped(alerts: Described[], byDefault: string[]): Iterable<Group> {
   const groups = new Map<string, Group>();
   for (const alert of alerts) {
     const targetId = alert.troubled.target_id;
@@ -54,14 +55,14 @@ function grouped(alerts: RetentionAlert[], byDefault: string[]): Iterable<Group>
   return groups.values();
 }
 
-function inMails({ targetId, recipients, alerts }: Group, publicUrl: string): AlertMail[] {
+function inMails({ targetId, recipients, alerts }: Group): AlertMail[] {
   return Array.from({ length: Math.ceil(alerts.length / A_MAIL) }, (_, index) => {
     const part = alerts.slice(index * A_MAIL, (index + 1) * A_MAIL);
     const told = part.map((alert) => ({
       id: newId(),
       consumerId: alert.consumerId,
       at: alert.at,
-      item: { ...itemOf(alert, publicUrl), ...alert.lost },
+      item: { ...alert.item, ...alert.lost },
     }));
     // Neither position nor version would make it unique: after a seek a consumer may come to the same place again.
     const messageId = `<retention.${told[0]?.consumerId}.${told[0]?.id}@millrace>`;

@@ -1,5 +1,6 @@
 import type { Lost } from '../alerts/alertItem.ts';
 import { amount, inWords } from '../rules/words.ts';
+import type { Waiting } from '../streams/waiting.ts';
 
 /**
  * The part of the retention at which a consumer is warned: when an event that is older waits for it.
@@ -13,20 +14,19 @@ export const OVER_AT = 0.7;
 
 /** How old the events are that wait for a consumer. */
 export interface Aging {
-  /** How many events wait; an upper bound when `upTo` is set. */
-  waiting: number;
-  upTo?: boolean;
+  waiting: Pick<Waiting, 'entries' | 'exact'>;
   /** The age of the oldest of them, and the age at which events are dropped, ms. */
   ageMs: number;
   keptMs: number;
 }
 
 /** The reason why a consumer is about to lose events, for people. */
-export function agingText({ waiting, upTo = false, ageMs, keptMs }: Aging): string {
+export function agingText({ waiting, ageMs, keptMs }: Aging): string {
+  const { entries, exact } = waiting;
   const which =
-    waiting === 1
+    entries === 1
       ? 'the event that waits'
-      : `the oldest of ${upTo ? 'up to ' : ''}${amount(waiting, 'waiting event')}`;
+      : `the oldest of ${exact ? '' : 'up to '}${amount(entries, 'waiting event')}`;
   return `${which} is ${inWords(ageMs)} old; events are dropped after ${inWords(keptMs)}`;
 }
 

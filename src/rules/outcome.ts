@@ -142,6 +142,8 @@ export interface Failure {
   status: number | null;
   detail: string;
   at: string;
+  /** When the first of the failures in a row came that have this code and status; added as it is stored. */
+  since?: string;
   /** The answer that came late, where it is known that one comes. */
   late?: StoredLate;
 }

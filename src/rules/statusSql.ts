@@ -6,9 +6,9 @@
 export const SHOWN_STATUS = `
   case when k.status = 'active' and c.head is not null then 'blocked' else k.status end`;
 
-/** Why, as `status_reason`; the last failure tells it until the workflow has stored a reason. */
+/** Why, as `status_reason`: while its endpoint fails, the newest failure, whatever the first one was. */
 export const SHOWN_REASON = `
-  case when k.status = 'active' and c.head is not null
+  case when k.status in ('active', 'blocked') and c.head is not null
        then concat_ws(': ', c.last_failure ->> 'code', c.last_failure ->> 'detail')
        else k.status_reason end`;
 

@@ -91,6 +91,10 @@ export const FilterDelta = z
   .meta({ id: 'FilterDelta' });
 export type FilterDelta = z.infer<typeof FilterDelta>;
 
+/** What consumers may have, to list those that do: entries that are parked, or dead letters. */
+export const ConsumerWith = z.enum(['parked', 'dead_letters']).meta({ id: 'ConsumerWith' });
+export type ConsumerWith = z.infer<typeof ConsumerWith>;
+
 export const SeekInput = z.strictObject({ to: Start }).meta({ id: 'SeekInput' });
 export type SeekInput = z.infer<typeof SeekInput>;
 
@@ -111,14 +115,34 @@ export const Consumer = z
     position: Position,
     cursor: Cursor,
     lag: z.object({
-      entries: z
-        .int()
-        .meta({ description: 'An upper bound; exactly 0 when the consumer is caught up' }),
+      entries: z.int().meta({
+        description: 'An upper bound unless `exact`; exactly 0 when the consumer is caught up',
+      }),
       seconds: z.number().meta({ description: 'The age of the oldest entry' }),
+      exact: z.boolean().meta({
+        description:
+          'Whether `entries` is the very number; false where so many follow the position that not all were looked at',
+      }),
     }),
     parked: z.int(),
+    dead_letters: z.int(),
     next_attempt_at: Timestamp.nullable(),
     failing_since: Timestamp.nullable(),
+    last_failure: z
+      .object({
+        code: z.string(),
+        status: z.int().nullable().meta({ description: 'Null when there was no answer' }),
+        detail: z.string(),
+        at: Timestamp,
+        since: Timestamp.nullable().meta({
+          description:
+            'When the first of the failures in a row came that have this code and status; null when that is not known',
+        }),
+      })
+      .nullable()
+      .meta({
+        description: 'The newest failure of its endpoint; null unless `failing_since` has a value',
+      }),
     cannot_start: z
       .object({
         code: z.string().meta({

@@ -18,8 +18,8 @@ export interface Pages {
   read(request: PageRequest): Promise<Page>;
   /** The keys of the next `limit` entries after a position, ascending. */
   keys(stream: StreamName, after: number, limit: number): Promise<EntryKey[]>;
-  /** The keys of the newest `limit` entries, newest first. */
-  newestKeys(stream: StreamName, limit: number): Promise<EntryKey[]>;
+  /** The keys of the newest `limit` entries after a position (all unless given), newest first. */
+  newestKeys(stream: StreamName, limit: number, after?: number): Promise<EntryKey[]>;
   /** The position of the first entry in (after, until] that passes the filter; null when there is none. */
   first(stream: StreamName, after: number, filter: Filter, until: number): Promise<number | null>;
   entryAt(stream: StreamName, position: number): Promise<Entry | null>;
@@ -97,9 +97,9 @@ export function createPages(sql: Sql): Pages {
     return rows.map(toKey);
   }
 
-  async function newestKeys(stream: StreamName, limit: number): Promise<EntryKey[]> {
-    const rows = await readRows(null, `${KEYS[stream]} order by position desc limit $1`, [limit]);
-    return rows.map(toKey);
+  async function newestKeys(stream: StreamName, limit: number, after = 0): Promise<EntryKey[]> {
+    const text = `${KEYS[stream]} where position > $1 order by position desc limit $2`;
+    return (await readRows(null, text, [after, limit])).map(toKey);
   }
 
   async function first(

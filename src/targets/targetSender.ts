@@ -10,6 +10,7 @@ import {
   type WebhookSender,
 } from '../egress/webhookSender.ts';
 import type { LateAnswer } from '../rules/outcome.ts';
+import { requestPath } from '../rules/requestUrl.ts';
 import { CannotStart } from '../rules/startFault.ts';
 import { needCertificates } from './certificates.ts';
 import type { OpenTarget } from './openTarget.ts';
@@ -26,7 +27,7 @@ export interface WayToTarget {
 
 /** Prepares the way to a target. Throws `CannotStart` when the target can't be used. */
 export function wayTo(target: OpenTarget): WayToTarget {
-  requestPath(target.baseUrl, ''); // says what is wrong with the URL
+  pathOf(target.baseUrl, ''); // says what is wrong with the URL
   needCertificates(target.ca);
   return {
     target,
@@ -68,7 +69,7 @@ export function openTargetSender<M extends Message>(
   const { timeoutMs, ca } = target;
   return createWebhookSender({
     ...way,
-    path: requestPath(target.baseUrl, path),
+    path: pathOf(target.baseUrl, path),
     outlet: egress.open({ origin, connections, connectTimeoutMs: timeoutMs, ca }),
     tokens: target.oauth === null ? null : tokens.of(target, target.oauth),
     timeoutMs,
@@ -80,21 +81,16 @@ export function openTargetSender<M extends Message>(
  * Path and query of a consumer's webhooks: its path joined to the target's, then both queries. Throws
  * `CannotStart` for a URL or a path that can't be read as such.
  */
-export function requestPath(baseUrl: string, path: string): string {
+export function pathOf(baseUrl: string, path: string): string {
   const url = URL.parse(baseUrl);
   if (url === null || !/^https?:$/u.test(url.protocol)) {
     const detail = "The target's base_url can't be read as an http or https URL: save it again";
     throw new CannotStart('url_unreadable', detail);
   }
-  if (path === '') return `${url.pathname}${url.search}`;
-  const extra = URL.parse(path, url.origin);
-  if (extra === null || extra.origin !== url.origin) {
+  const joined = requestPath(url, path);
+  if (joined === null) {
     const detail = "The consumer's path can't be read as a path of a URL: save another path";
     throw new CannotStart('url_unreadable', detail);
   }
-  const joined = `${url.pathname.replace(/\/$/u, '')}${extra.pathname}`;
-  const query = [url.search.slice(1), extra.search.slice(1)]
-    .filter((part) => part !== '')
-    .join('&');
-  return query === '' ? joined : `${joined}?${query}`;
+  return joined;
 }

@@ -48,7 +48,7 @@ function sentence(snapshot: ConsumerSnapshot): string {
     case 'paused':
       return `Paused: ${snapshot.statusReason ?? 'on request'}`;
     case 'blocked':
-      return `Blocked since ${snapshot.failingSince ?? 'now'}: ${snapshot.statusReason ?? 'the endpoint fails'}`;
+      return `Blocked: ${snapshot.statusReason ?? 'the endpoint fails'}; failing since ${snapshot.failingSince ?? 'now'}`;
     case 'stopped':
       return `Stopped: ${snapshot.statusReason ?? 'the retry window has ended'}`;
   }

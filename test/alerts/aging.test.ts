@@ -110,7 +110,7 @@ test('consumers for which old events wait are told of once, whatever their statu
   expect(mail?.text).toContain('24 days old; events are dropped after 30 days');
   expect(mail?.text).toContain('Nothing is lost yet.');
   const own = smtp.mails.find(({ to }) => to[0] === 'own@example.com');
-  expect(own?.text).toContain('Consumer "stopped" is about to lose events: the oldest of up to 3');
+  expect(own?.text).toContain('Consumer "stopped" is about to lose events: the oldest of 3');
   const kinds = operators.received.map(({ body }) => JSON.parse(body).alert.kind);
   expect(kinds).toEqual(['retention', 'retention', 'retention']);
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { consumerHealth, type HealthInput } from '../../src/consumers/consumerHealth.ts';
+import { clockText, splitAtTimes } from '../../src/rules/clockText.ts';
+
 const well: HealthInput = {
   status: 'active',
   statusReason: null,
@@ -8,7 +10,7 @@ const well: HealthInput = {
   nextAttemptAt: null,
   lastFailure: null,
   attempts: 0,
-  waiting: 0,
+  waiting: { entries: 0, exact: true },
   parked: 0,
   deadLetters: 0,
   cannotStart: null,
@@ -32,9 +34,9 @@ test('a blocked one warns with what fails, since when, and what comes next', () 
     status: 'blocked',
     failingSince: '2026-11-23T14:02:11.5Z',
     nextAttemptAt: '2026-11-23T14:37:00Z',
-    lastFailure: { code: 'CONNECTION_REFUSED', status: null },
+    lastFailure: { code: 'CONNECTION_REFUSED', status: null, since: '2026-11-23T14:02:11.5Z' },
     attempts: 8,
-    waiting: 1_204,
+    waiting: { entries: 1_204, exact: true },
   };
   expect(consumerHealth(blocked)).toMatchObject({
     status: 'warn',
@@ -45,12 +47,49 @@ test('a blocked one warns with what fails, since when, and what comes next', () 
   const yesterday = {
     ...blocked,
     failingSince: '2026-11-22T23:59:00Z',
-    lastFailure: { code: 'HTTP_5XX', status: 503 },
+    lastFailure: { code: 'HTTP_5XX', status: 503, since: '2026-11-22T23:59:00Z' },
     nextAttemptAt: null,
   };
   expect(consumerHealth(yesterday).notes).toEqual([
     'Answered HTTP 503 since 2026-11-22 23:59 UTC; next attempt now (attempt 9); 1,204 entries wait',
   ]);
+});
+
+test('the newest failure and the whole time of failing each have their own beginning', () => {
+  const failing = (lastFailure: HealthInput['lastFailure'], exact = true): string[] =>
+    consumerHealth({
+      ...well,
+      status: 'blocked',
+      failingSince: '2026-11-23T11:52:30Z',
+      nextAttemptAt: '2026-11-23T14:37:00Z',
+      lastFailure,
+      attempts: 2,
+      waiting: { entries: 1, exact },
+    }).notes;
+  const rest = 'next attempt 14:37 UTC (attempt 3)';
+  expect(failing({ code: 'HTTP_4XX', status: 401, since: '2026-11-23T11:54:00Z' })).toEqual([
+    `Answered HTTP 401 since 11:54 UTC, failing since 11:52 UTC; ${rest}; 1 entry waits`,
+  ]);
+  expect(failing({ code: 'HTTP_4XX', status: 401 })).toEqual([
+    `Answered HTTP 401, failing since 11:52 UTC; ${rest}; 1 entry waits`,
+  ]);
+  expect(failing(null, false)).toEqual([`Failing since 11:52 UTC; ${rest}; up to 1 entry waits`]);
+});
+
+test('a page finds the times of a sentence again, and nothing else', () => {
+  const now = new Date('2026-11-23T14:20:00Z');
+  const times = ['2026-11-23T14:02:00Z', '2026-11-22T23:59:00Z', '2027-01-01T00:00:00Z'];
+  for (const at of times) {
+    const sentence = `Failing since ${clockText(at, now)}; next`;
+    expect(splitAtTimes(sentence, now)).toEqual([
+      { text: 'Failing since ' },
+      { at },
+      { text: '; next' },
+    ]);
+  }
+  for (const text of ['', 'In UTC', '12:60 UTC', 'at 114:02 UTC', '14:02']) {
+    expect(splitAtTimes(text, now)).toEqual(text === '' ? [] : [{ text }]);
+  }
 });
 
 test('a stopped one is an error that says how it goes on', () => {
@@ -83,10 +122,7 @@ test('parked entries and dead letters are counted, with the next attempt', () =>
   const parked = { ...well, parked: 1, deadLetters: 2, nextAttemptAt: '2026-11-23T14:37:00Z' };
   expect(consumerHealth(parked)).toMatchObject({
     status: 'warn',
-    notes: [
-      '1 entry is parked; the next attempt is at 14:37 UTC',
-      '2 dead letters: replay or delete them',
-    ],
+    notes: ['1 entry is parked; next attempt 14:37 UTC', '2 dead letters: replay or delete them'],
   });
   expect(consumerHealth({ ...parked, status: 'paused', deadLetters: 0 }).notes).toEqual([
     '1 entry is parked until it is active',
@@ -95,13 +131,20 @@ test('parked entries and dead letters are counted, with the next attempt', () =>
 
 test('events that are old enough to be lost soon are counted, with both ages in whole units', () => {
   const hour = 3_600_000;
-  const aging = { waiting: 1_204, ageMs: 24.3 * 24 * hour, keptMs: 720 * hour };
+  const aging = {
+    waiting: { entries: 1_204, exact: true },
+    ageMs: 24.3 * 24 * hour,
+    keptMs: 720 * hour,
+  };
   expect(consumerHealth({ ...well, status: 'paused', aging })).toMatchObject({
     status: 'warn',
     notes: ['The oldest of 1,204 waiting events is 24 days old; events are dropped after 30 days'],
   });
   const notes = (waiting: number, ageMs: number, keptMs: number): string[] =>
-    consumerHealth({ ...well, aging: { waiting, ageMs, keptMs } }).notes;
+    consumerHealth({
+      ...well,
+      aging: { waiting: { entries: waiting, exact: true }, ageMs, keptMs },
+    }).notes;
   expect(notes(1, 50.6 * hour, 60 * hour)).toEqual([
     'The event that waits is 50 hours old; events are dropped after 60 hours',
   ]);

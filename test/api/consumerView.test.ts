@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listQuery } from '../../src/consumers/consumers.ts';
 import { beginLaneLease } from '../../src/progress/laneLeases.ts';
 import { cursorOf } from '../../src/streams/cursor.ts';
+import { NOTHING_WAITS } from '../../src/streams/waiting.ts';
 import { openApp, type TestApp } from '../support/app.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { createDatabase } from '../support/database.ts';
@@ -21,7 +22,7 @@ test('the lag of one consumer counts what matches and is not settled', async () 
     syncs: ['mine'],
     start: { cursor: cursorOf('events', start) },
   });
-  expect((await opened.read(consumer.id)).lag).toEqual({ entries: 0, seconds: 0 });
+  expect((await opened.read(consumer.id)).lag).toEqual(NOTHING_WAITS);
   await opened.append('other', 5);
   expect((await opened.read(consumer.id)).lag.entries).toBe(0);
   const mine = await opened.append('mine', 4);
@@ -35,36 +36,68 @@ test('the lag of one consumer counts what matches and is not settled', async () 
   expect(part.lag.entries).toBe(2);
   expect(part.filter_from).toBe(start);
   await opened.setCursor(consumer.id, `position = ${mine}, ahead = '{}'`);
-  expect((await opened.read(consumer.id)).lag).toEqual({ entries: 0, seconds: 0 });
+  expect((await opened.read(consumer.id)).lag).toEqual(NOTHING_WAITS);
 });
 
-test('in a list the lag is an upper bound that is 0 when caught up', async () => {
+test('a list counts what waits for each as the consumer itself does, whatever its neighbours are', async () => {
+  const start = await opened.append('s1');
+  const place = { start: { cursor: cursorOf('events', start) } };
+  const one = await opened.create({ ...place, syncs: ['mine'] });
+  const all = await opened.create(place);
+  const later = await opened.append('mine', 2);
+  const late = await opened.create({ start: { cursor: cursorOf('events', later) } });
+  const end = await opened.append('other', 3);
+  await opened.setCursor(all.id, `ahead = '{${end}}'`);
+  const ids = [one.id, all.id, late.id];
+  const lags = async () => {
+    const { body } = await api.request('GET', '/v1/consumers?limit=1000');
+    return ids.map((id) => body.data.find((found: { id: string }) => found.id === id).lag);
+  };
+  const exact = true;
+  expect(await lags()).toMatchObject([
+    { entries: 2, exact },
+    { entries: 4, exact },
+    { entries: 3, exact },
+  ]);
+  const read = await Promise.all(ids.map(async (id) => (await opened.read(id)).lag.entries));
+  expect(read).toEqual([2, 4, 3]);
+  await opened.setCursor(one.id, `position = ${later}`);
+  expect((await lags())[0]).toEqual(NOTHING_WAITS);
+});
+
+test('of more than 10,000 entries the newest are counted, and the others as an upper bound', async () => {
+  const start = await opened.append('s1');
+  const { id } = await opened.create({
+    start: { cursor: cursorOf('events', start) },
+    syncs: ['mine'],
+  });
+  await opened.append('other', 2_000);
+  await opened.append('mine', 2);
+  for (let part = 0; part < 2; part += 1) await opened.append('other', 4_000);
+  expect((await opened.read(id)).lag).toMatchObject({ entries: 2 + 2, exact: false });
+  await opened.append('other', 1_998);
+  expect((await opened.read(id)).lag).toMatchObject({ entries: 2_000 + 2, exact: false });
+  await opened.setCursor(id, `ahead = '{${start + 1}}'`);
+  const { lag } = await opened.read(id);
+  expect(lag).toMatchObject({ entries: 1_999 + 2, exact: false });
+  expect(lag.seconds).toBeGreaterThan(0);
+});
+
+test('what an addition to the filter does not reach back to is counted as an upper bound', async () => {
   const start = await opened.append('s1');
   const { id } = await opened.create({
     start: { cursor: cursorOf('events', start) },
     syncs: ['mine'],
   });
   const end = await opened.append('other', 3);
-  const listed = async () =>
-    (await api.request('GET', '/v1/consumers')).body.data.find(
-      (one: { id: string }) => one.id === id,
-    );
-  expect((await listed()).lag.entries).toBe(3);
-  expect((await listed()).lag.seconds).toBeGreaterThan(0);
-  await opened.setCursor(id, `position = ${end}`);
-  expect((await listed()).lag).toEqual({ entries: 0, seconds: 0 });
-});
-
-test('more than 10,000 entries are counted as an upper bound', async () => {
-  const start = await opened.append('s1');
-  const { id } = await opened.create({
-    start: { cursor: cursorOf('events', start) },
-    syncs: ['mine'],
+  await api.db.query({
+    text: `
+      with newer as (update consumers set filter_version = 2 where id = $1)
+      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+      values ($1, 2, $2, '{*}', '{*}', '{*}')`,
+    values: [id, end],
   });
-  const first = await opened.append('mine');
-  for (let part = 0; part < 3; part += 1) await opened.append('other', 4_000);
-  const { lag } = await opened.read(id);
-  expect(lag.entries).toBe(1 + (first + 12_000 - (start + 10_000)));
+  expect((await opened.read(id)).lag).toMatchObject({ entries: 3, exact: false });
 });
 
 test('an idle consumer stands where the leader has looked, and before what waits for it', async () => {
@@ -106,26 +139,33 @@ test('a blocked consumer says why, since when and when it tries again', async ()
   const { id } = await opened.create();
   await api.db.query({
     text: `
-      update consumers set status = 'blocked', status_reason = 'connection refused',
+      update consumers set status = 'blocked', status_reason = 'HTTP_5XX: HTTP 503',
                            failing_since = '2026-11-23T10:00:00.25Z'
        where id = $1`,
     values: [id],
   });
-  const failure = `{"code":"CONNECTION_REFUSED","status":null,"detail":"x","at":"2026-11-23T10:00:00Z"}`;
+  const failure = `{"code":"CONNECTION_REFUSED","status":null,"detail":"x","at":"2026-11-23T10:30:00Z","since":"2026-11-23T10:20:00Z"}`;
   await opened.setCursor(
     id,
-    `attempt = 8, next_attempt_at = '2026-11-23T11:00:00Z', last_failure = '${failure}'`,
+    `head = 1, attempt = 8, next_attempt_at = '2026-11-23T11:00:00Z', last_failure = '${failure}'`,
   );
   const consumer = await opened.read(id);
   expect(consumer).toMatchObject({
     status: 'blocked',
-    status_reason: 'connection refused',
+    status_reason: 'CONNECTION_REFUSED: x', // of the newest failure, not the first one
+    last_failure: {
+      code: 'CONNECTION_REFUSED',
+      status: null,
+      detail: 'x',
+      at: '2026-11-23T10:30:00Z',
+      since: '2026-11-23T10:20:00Z',
+    },
     failing_since: '2026-11-23T10:00:00.25Z',
     next_attempt_at: '2026-11-23T11:00:00Z',
     health: { status: 'warn' },
   });
   expect(consumer.health.notes[0]).toMatch(
-    /^Refused connections since .*; next attempt .* \(attempt 9\); .* waits?$/u,
+    /^Refused connections since .*10:20 UTC, failing since .*10:00 UTC; next attempt .* \(attempt 9\); .* waits?$/u,
   );
   await api.db.query({
     text: `update consumers set status = 'paused' where id = $1`,

@@ -231,19 +231,23 @@ test('a series that is too long, or of no time, is refused with what is allowed'
 test('the lag is noted each minute, once, of consumers that have something to do', async () => {
   const { id } = await opened.create();
   const { id: idle } = await opened.create();
+  const { id: narrow } = await opened.create({ syncs: ['s2'] });
   const end = await opened.append('s1', 5);
   await sql(`update tails set position = $1 where stream = 'events'`, [end]);
   await opened.setCursor(idle, 'idle = true, indexed_epoch = (select epoch from leader)');
   await opened.setCursor(id, `idle = false, position = ${end - 3}, ahead = '{${end}}'`);
+  await opened.setCursor(narrow, `idle = false, position = ${end - 3}`);
   await sampleLag(opened.api.db);
   await sampleLag(opened.api.db);
   const { rows } = await opened.api.db.query<{ consumer_id: string; entries: number }>({
     text: 'select consumer_id, entries from lag_samples where consumer_id = any ($1)',
-    values: [[id, idle]],
+    values: [[id, idle, narrow]],
   });
   // Two lines when the minute has ended between the two.
   expect(new Set(rows.map((row) => JSON.stringify(row)))).toEqual(
-    new Set([JSON.stringify({ consumer_id: id, entries: 2 })]),
+    new Set(
+      [id, narrow].map((one) => JSON.stringify({ consumer_id: one, entries: one === id ? 2 : 0 })),
+    ),
   );
   const { data } = await get(`/v1/consumers/${id}/metrics`);
   expect(data.at(-1).lag).toBe(3 - 1);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { startFaultOf } from '../../src/delivery/startFault.ts';
 import { CannotStart, isAlertDue, startAgainInMs, WillPass } from '../../src/rules/startFault.ts';
-import { requestPath } from '../../src/targets/targetSender.ts';
+import { pathOf } from '../../src/targets/targetSender.ts';
 
 const coded = (code: string, message = 'planted text of a row') =>
   Object.assign(new Error(message), { code });
@@ -65,12 +65,12 @@ test.each([
   ['//%/x'],
   ['//x:99999/y'],
 ])('a stored path that is read as a host is never sent to: %s', (path) => {
-  expect(() => requestPath('https://example.com/a', path)).toThrow(CannotStart);
+  expect(() => pathOf('https://example.com/a', path)).toThrow(CannotStart);
 });
 
 test.each([['not a url'], ['ftp://example.com'], ['']])(
   'a stored base_url is refused: "%s"',
   (url) => {
-    expect(() => requestPath(url, '')).toThrow(CannotStart);
+    expect(() => pathOf(url, '')).toThrow(CannotStart);
   },
 );

@@ -17,7 +17,7 @@ const MAY: Record<string, string> = {
   egress: 'schema rules',
   targets: 'schema rules db egress',
   access: 'schema rules db process',
-  alerts: 'schema db process progress egress',
+  alerts: 'schema rules db process streams progress egress',
   attempts: 'schema db process progress',
   retention: 'rules db streams alerts',
   flow: 'schema rules',

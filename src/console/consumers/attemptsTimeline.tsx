@@ -3,8 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Attempt } from '../api.ts';
 import { StatusBadge } from '../ui/statusBadge.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { TimeText, useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
+import { newestOf, planOf } from './plan.ts';
 
 /** Every attempt at one entry, oldest first, and the planned next one. */
 export function AttemptsTimeline({ attempt, consumer }: { attempt: Attempt; consumer: Consumer }) {
@@ -15,8 +16,8 @@ export function AttemptsTimeline({ attempt, consumer }: { attempt: Attempt; cons
     retry: false,
   });
   const attempts = (data ?? [attempt]).toSorted((a, b) => a.attempt - b.attempt);
-  const next = attempts.at(-1)?.next_attempt_at ?? null;
-  const isPlanned = next !== null && Date.parse(next) > Date.now() - 60_000;
+  const newest = attempts.at(-1) ?? attempt;
+  const next = planOf(newest, consumer, newestOf([newest]), useNow());
   return (
     <section>
       <h3 className="mb-1 font-medium">Attempts at this entry</h3>
@@ -34,9 +35,9 @@ export function AttemptsTimeline({ attempt, consumer }: { attempt: Attempt; cons
             <span className="text-soft">{number(one.duration_ms)} ms</span>
           </li>
         ))}
-        {isPlanned && (
+        {next !== null && (
           <li className="flex items-center gap-2 rounded border border-dashed border-line-strong px-1 text-soft">
-            <span className="w-6 text-right">{(attempts.at(-1)?.attempt ?? 0) + 1}</span>
+            <span className="w-6 text-right">{newest.attempt + 1}</span>
             planned <TimeText at={next} />
           </li>
         )}

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 
+import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Metrics } from '../api.ts';
 import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
@@ -16,20 +17,26 @@ export const RANGES = {
 export type Range = keyof typeof RANGES;
 export const RANGE_NAMES = Object.keys(RANGES) as Range[];
 
+/** A consumer this young may have delivered what no chart shows yet: its charts are read more often, ms. */
+const YOUNG_MS = 120_000;
+const YOUNG_EVERY_MS = 1_000;
+
 interface Props {
-  consumerId: string;
+  consumer: Pick<Consumer, 'id' | 'created_at'>;
   range: Range;
   onRange: (range: Range) => void;
 }
 
 /** Charts of a consumer over time: outcomes, answer times and lag. */
-export function Charts({ consumerId, range, onRange }: Props) {
+export function Charts({ consumer, range, onRange }: Props) {
+  const { id: consumerId, created_at } = consumer;
   const { since, step, everyMs } = RANGES[range];
+  const isYoung = (): boolean => Date.now() < Date.parse(created_at) + YOUNG_MS;
   const { data, error, refetch } = useQuery({
     queryKey: ['metrics', consumerId, range],
     queryFn: () =>
       api.consumers.metrics(consumerId, { since, step: String(step) }) as Promise<Metrics>,
-    refetchInterval: everyMs,
+    refetchInterval: () => (isYoung() ? YOUNG_EVERY_MS : everyMs),
     placeholderData: keepPreviousData,
     retry: false,
   });
@@ -56,28 +63,31 @@ export function Charts({ consumerId, range, onRange }: Props) {
       {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />
       )}
-      {data !== undefined && <Series metrics={data} />}
+      {data !== undefined && <Series metrics={data} since={Date.parse(created_at)} />}
     </Panel>
   );
 }
 
-function Series({ metrics }: { metrics: Metrics }) {
+/** `since`: when the consumer was created, unix ms. There is nothing to show of the time before. */
+function Series({ metrics, since }: { metrics: Metrics; since: number }) {
   const shown = useMemo(() => {
-    const { data } = metrics;
+    const { data, step } = metrics;
+    const values = (of: (point: Metrics['data'][number]) => number | null): (number | null)[] =>
+      data.map((point) => (Date.parse(point.at) + step * 1_000 <= since ? null : of(point)));
     return {
       times: data.map(({ at }) => Date.parse(at) / 1_000),
       outcomes: [
-        { title: 'delivered', colour: 'ok', values: data.map((point) => point.delivered) },
-        { title: 'failed', colour: 'bad', values: data.map((point) => point.failed) },
+        { title: 'delivered', colour: 'ok', values: values((point) => point.delivered) },
+        { title: 'failed', colour: 'bad', values: values((point) => point.failed) },
       ],
       answers: [
-        { title: 'p50', colour: 'accent', values: data.map((point) => point.p50_ms) },
-        { title: 'p95', colour: 'chart-2', values: data.map((point) => point.p95_ms) },
-        { title: 'p99', colour: 'chart-3', values: data.map((point) => point.p99_ms) },
+        { title: 'p50', colour: 'accent', values: values((point) => point.p50_ms) },
+        { title: 'p95', colour: 'chart-2', values: values((point) => point.p95_ms) },
+        { title: 'p99', colour: 'chart-3', values: values((point) => point.p99_ms) },
       ],
-      lag: [{ title: 'entries', colour: 'accent', values: data.map((point) => point.lag) }],
+      lag: [{ title: 'entries', colour: 'accent', values: values((point) => point.lag) }],
     };
-  }, [metrics]);
+  }, [metrics, since]);
   const { times } = shown;
   return (
     <div className="grid grid-cols-1 gap-4 lg:grid-cols-3">

@@ -1,5 +1,6 @@
 import type { Consumer } from '../../schema/consumer.ts';
 import { amount, number } from '../words.ts';
+import { waits } from './waits.ts';
 
 export type Verb = 'pause' | 'resume' | 'retry';
 
@@ -25,19 +26,19 @@ export const TITLES: Record<Verb, string> = {
 /** What a command will do to this consumer, before it is given. */
 export function planOf(verb: Verb, consumer: Consumer): Plan {
   const { name, lag, parked, position, status } = consumer;
-  const waiting = amount(lag.entries, 'entry waits', 'entries wait');
+  const waiting = waits(lag);
   const parkedText = amount(parked, 'parked entry', 'parked entries');
   if (verb === 'pause') {
     return {
       title: `Pause ${name}?`,
-      text: `No request starts any more; those in flight end. ${waiting} now, and what comes waits too. Nothing is lost: it goes on at position ${number(position)}.${status === 'blocked' ? ' The clock of its retries stops.' : ''}`,
+      text: `No request starts any more; those in flight end. ${capital(waiting)} now, and what comes waits too. Nothing is lost: it goes on at position ${number(position)}.${status === 'blocked' ? ' The clock of its retries stops.' : ''}`,
       button: 'Pause',
     };
   }
   if (verb === 'resume') {
     return {
       title: `Resume ${name}?`,
-      text: `It goes on after position ${number(position)}: at most ${amount(lag.entries, 'entry', 'entries')} now, and ${parkedText} when due. A failing endpoint gets a new retry window.`,
+      text: `It goes on after position ${number(position)}: ${waits(lag, 'entry', 'entries')} now, and ${parkedText} when due. A failing endpoint gets a new retry window.`,
       button: 'Resume',
     };
   }
@@ -56,4 +57,8 @@ export function planOf(verb: Verb, consumer: Consumer): Plan {
         : `${parkedText} ${parked === 1 ? 'is' : 'are'} tried at once; the clock of the retries keeps running.`,
     button: 'Retry now',
   };
+}
+
+function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }

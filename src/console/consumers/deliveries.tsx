@@ -16,10 +16,10 @@ import { TimeText, useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { DeliveryDrawer } from './deliveryDrawer.tsx';
 import { useLiveAttempts, type AttemptFilter } from './liveAttempts.ts';
+import { newestOf, planOf } from './plan.ts';
+
 /** On a phone so many come first, and then what is below them. */
 const FEW = 8;
-/** How long a retry that is due may take to begin, ms. */
-const GRACE_MS = 10_000;
 
 const OUTCOMES = [
   { value: '', text: 'All' },
@@ -55,7 +55,13 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
     list.again,
   );
   const rows = useMemo(() => together(fresh, list.rows), [fresh, list.rows]);
-  const columns = useMemo(() => columnsOf(onOpen), [onOpen]);
+  const { status, next_attempt_at, parked } = consumer;
+  const columns = useMemo(() => {
+    const newest = newestOf(rows);
+    const plan = (attempt: Attempt, now: number): string | null =>
+      planOf(attempt, { status, next_attempt_at, parked }, newest, now);
+    return columnsOf(onOpen, plan);
+  }, [onOpen, rows, status, next_attempt_at, parked]);
   const [isSending, setSending] = useState(false);
   const [isAll, setAll] = useState(false);
   const isShort = useNarrow() && !isAll && (rows.length > FEW || list.hasMore);
@@ -77,7 +83,7 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
             placeholder="503"
             value={filter.status ?? ''}
             onChange={(event) => onFilter({ ...filter, status: event.target.value })}
-            error={isStatus || !filter.status ? undefined : 'Three digits'}
+            error={mayBecomeStatus(filter.status ?? '') ? undefined : 'Three digits, such as 503'}
           />
         </div>
         <Button
@@ -146,7 +152,14 @@ function together(fresh: Attempt[], known: Attempt[]): Attempt[] {
   return [...fresh.filter(({ id }) => !ids.has(id)), ...known];
 }
 
-function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
+/** Whether a text is a status, or the beginning of one that is being typed. */
+function mayBecomeStatus(text: string): boolean {
+  return /^([1-5]\d{0,2})?$/u.test(text);
+}
+
+type Plan = (attempt: Attempt, now: number) => string | null;
+
+function columnsOf(onOpen: (id: string) => void, plan: Plan): Column<Attempt>[] {
   return [
     {
       id: 'outcome',
@@ -198,7 +211,7 @@ function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
       title: 'Next attempt',
       width: 'minmax(5rem,11rem)',
       isExtra: true,
-      cell: ({ next_attempt_at }) => <Planned at={next_attempt_at} />,
+      cell: (attempt) => <Planned attempt={attempt} plan={plan} />,
     },
     {
       id: 'message',
@@ -217,8 +230,7 @@ function columnsOf(onOpen: (id: string) => void): Column<Attempt>[] {
   ];
 }
 
-/** When the next attempt is planned; empty once that is past, as the attempt has been made since. */
-function Planned({ at }: { at: string | null }) {
-  const now = useNow();
-  return <TimeText at={at !== null && Date.parse(at) > now - GRACE_MS ? at : null} />;
+/** When the next attempt is planned, if it still is. */
+function Planned({ attempt, plan }: { attempt: Attempt; plan: Plan }) {
+  return <TimeText at={plan(attempt, useNow())} />;
 }

@@ -1,6 +1,8 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 
+import { requestUrl } from '../../rules/requestUrl.ts';
 import type { Consumer } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf, type Attempt } from '../api.ts';
 import { useInfo } from '../info.ts';
@@ -43,7 +45,7 @@ export function DeliveryDrawer(props: {
     onSuccess: () => toasts.done('The entry is sent again.'),
     onError: (error) => toasts.failed(messageOf(error)),
   });
-  const url = joined(target.data?.base_url ?? '', consumer.path);
+  const url = requestUrl(target.data?.base_url ?? '', consumer.path) ?? '';
   const sent: Sent | null =
     entry.data === undefined
       ? null
@@ -92,15 +94,17 @@ export function DeliveryDrawer(props: {
           attempt.error_code === null ? null : ['Error', attempt.error_code],
           attempt.next_attempt_at === null
             ? null
-            : [
-                Date.parse(attempt.next_attempt_at) > Date.now() ? 'Next attempt' : 'Next was due',
-                <TimeText key="n" at={attempt.next_attempt_at} />,
-              ],
+            : ['Next, as planned then', <TimeText key="n" at={attempt.next_attempt_at} />],
         ]}
       />
       <AttemptsTimeline attempt={attempt} consumer={consumer} />
       {entry.data !== undefined && <ChangedFields text={entry.data} />}
-      {sent !== null && <Code label="Request" text={requestText(sent)} />}
+      {sent !== null && (
+        <>
+          <Code label="Request, rebuilt" text={requestText(sent)} />
+          <Rebuilt isOlder={isOlder(attempt, target.data)} />
+        </>
+      )}
       {entry.error !== null && <Hint tone="warn">{messageOf(entry.error)}</Hint>}
       {attempt.event_id === null && (
         <Hint>
@@ -122,6 +126,21 @@ export function DeliveryDrawer(props: {
   );
 }
 
+/** Says that the request is not a record of what was sent. */
+function Rebuilt({ isOlder }: { isOlder: boolean }) {
+  return (
+    <Hint tone={isOlder ? 'warn' : 'accent'}>
+      {isOlder
+        ? 'The target has been changed since this attempt. The body is what was sent; URL and headers are what would be sent today.'
+        : 'The body is what was sent. URL and headers are those of the target and the consumer as they are today; requests themselves are not kept.'}
+    </Hint>
+  );
+}
+
+function isOlder({ started_at }: Attempt, target: Target | undefined): boolean {
+  return target !== undefined && Date.parse(target.updated_at) > Date.parse(started_at);
+}
+
 async function readEvent(id: string): Promise<string> {
   const response = await api.open('GET', `/v1/events/${encodeURIComponent(id)}`);
   return response.text();
@@ -134,14 +153,4 @@ function endOf({ started_at, duration_ms }: Attempt): string {
 function requestText({ url, headers, messageId, body }: Sent): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', prettyText(body)].join('\n');
-}
-
-/** Joins a URL and a path as deliveries do: the path is appended to the URL's path, whose query is kept. */
-function joined(base: string, path: string): string {
-  const url = URL.parse(base);
-  if (url === null || path === '') return base;
-  const [added = '', query] = path.split('?');
-  url.pathname = url.pathname.replace(/\/$/u, '') + added;
-  if (query !== undefined) url.search = [url.search.slice(1), query].filter(Boolean).join('&');
-  return url.href;
 }

@@ -2,13 +2,16 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
+import { requestUrl } from '../../rules/requestUrl.ts';
 import type { Consumer } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
-import { TimeText } from '../ui/timeText.tsx';
+import { TimeText, useNow } from '../ui/timeText.tsx';
 import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
+import { waitingNumber } from './waits.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
 /** A consumer's numbers, and links to other places that show it. */
@@ -30,7 +33,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       />
       <Figure
         title="Lag"
-        value={number(lag.entries)}
+        value={waitingNumber(lag)}
         about={
           lag.entries === 0 ? 'caught up' : [duration(lag.seconds), eta].filter(Boolean).join(', ')
         }
@@ -38,7 +41,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       <Figure title="Parked" value={number(parked)} about="waiting for a retry" />
       <Figure
         title="Next attempt"
-        value={<TimeText at={next_attempt_at} />}
+        value={<Due at={next_attempt_at} />}
         about={
           failing_since === null ? (
             'not failing'
@@ -61,7 +64,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
             {target.data?.name ?? '…'}
           </Link>
         }
-        about={target.data === undefined ? undefined : shownUrl(target.data)}
+        about={
+          target.data === undefined
+            ? undefined
+            : shownUrl({ ...target.data, base_url: urlOf(target.data, consumer) })
+        }
       />
       <Figure
         title="Workflow"
@@ -80,12 +87,23 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   );
 }
 
+/** Where its webhooks go; the target's URL when its path can't be read. */
+function urlOf({ base_url }: Target, { path }: Consumer): string {
+  return requestUrl(base_url, path) ?? base_url;
+}
+
 /** By what it is being sent to. */
 function senderOf({ sender }: Consumer): string {
   if (sender === null) return 'none';
   return sender.activity === 'visit'
     ? `lane ${sender.lane} of visits`
     : `its own ${sender.activity}`;
+}
+
+/** When something is due; once that time has come, its beginning is all that is left to wait for. */
+function Due({ at }: { at: string | null }) {
+  const now = useNow();
+  return at !== null && Date.parse(at) <= now ? 'now' : <TimeText at={at} />;
 }
 
 function Figure(props: { title: string; value: ReactNode; about: ReactNode }) {

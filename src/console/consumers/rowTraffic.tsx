@@ -5,6 +5,7 @@ import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Attempt, type Metrics } from '../api.ts';
 import { useInSight } from '../inSight.ts';
 import { createTurns } from '../turns.ts';
+import { useSentence } from '../ui/sentence.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { amount, number } from '../words.ts';
@@ -64,17 +65,22 @@ export function LastFailure({ consumer }: { consumer: Consumer }) {
     retry: false,
   });
   if (isFailing) {
-    return (
-      <span className="foreign line-clamp-2 text-xs" title={consumer.health.notes[0]}>
-        {consumer.health.notes[0] ?? consumer.status_reason}
-      </span>
-    );
+    return <Failing text={consumer.health.notes[0] ?? ''} at={consumer.health.time} />;
   }
   const last = failure.data?.data[0];
   if (last === undefined) return <None />;
   return (
     <span className="text-xs">
       {causeOf(last)} <TimeText at={last.started_at} />
+    </span>
+  );
+}
+
+function Failing({ text, at }: { text: string; at: string }) {
+  const whole = useSentence(text, at);
+  return (
+    <span className="foreign line-clamp-2 text-xs" title={whole}>
+      {whole}
     </span>
   );
 }

@@ -9,6 +9,7 @@ import { SelectField, TextField } from '../ui/field.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount, local, number } from '../words.ts';
+import { waits } from './waits.ts';
 
 type To = 'end' | 'beginning' | 'time';
 
@@ -103,7 +104,7 @@ function useConcerned(consumer: Consumer, to: To, at: Date | null, open: boolean
     retry: false,
   });
   if (to === 'end') {
-    const skipped = `At most ${amount(lag.entries, 'entry that waits is', 'entries that wait are')} skipped: never sent.`;
+    const skipped = `Skipped, and never sent: ${waits(lag, 'entry that waits', 'entries that wait')}.`;
     return parked === 0 ? skipped : `${skipped} The ${number(parked)} parked stay.`;
   }
   if (to === 'beginning') {
@@ -118,5 +119,5 @@ function useConcerned(consumer: Consumer, to: To, at: Date | null, open: boolean
     return traffic.error === null ? 'Counting…' : messageOf(traffic.error);
   }
   const sent = traffic.data.data.reduce((sum, point) => sum + point.delivered, 0);
-  return `About ${amount(sent, 'delivery was', 'deliveries were')} made since then and would be made again, if the time lies before the position; at most ${amount(lag.entries, 'entry waits', 'entries wait')} after it.`;
+  return `About ${amount(sent, 'delivery was', 'deliveries were')} made since then and would be made again, if the time lies before the position; ${waits(lag)} after it.`;
 }

@@ -1,20 +1,30 @@
 import type { Consumer } from '../../schema/consumer.ts';
 import { amount, duration } from '../words.ts';
+import { waits } from './waits.ts';
 
 /** A consumer's state in one sentence; what needs an action comes from its health. */
 export function sentenceOf(consumer: Consumer): string {
   const { status, lag, health, status_reason } = consumer;
   const waiting =
-    lag.entries === 0
-      ? 'nothing waits'
-      : `${amount(lag.entries, 'entry waits', 'entries wait')}, the oldest for ${duration(lag.seconds)}`;
+    lag.entries === 0 ? 'nothing waits' : `${waits(lag)}, the oldest for ${duration(lag.seconds)}`;
   if (needsAct(consumer)) return health.notes[0] ?? status_reason ?? status;
   if (status === 'paused') {
     const why = status_reason ?? 'paused';
     return `${why.charAt(0).toUpperCase()}${why.slice(1)}: ${waiting}, and nothing is lost.`;
   }
-  if (lag.entries === 0) return 'Caught up: all that matches has been sent.';
+  if (lag.entries === 0) return caughtUp(consumer);
   return `Sending: ${waiting}.`;
+}
+
+/** What was not sent is said as well: its position is beyond what is parked, or has died. */
+function caughtUp({ parked, dead_letters }: Consumer): string {
+  const apart = [
+    parked === 0 ? null : amount(parked, 'parked entry', 'parked entries'),
+    dead_letters === 0 ? null : amount(dead_letters, 'dead letter'),
+  ].filter((part) => part !== null);
+  return apart.length === 0
+    ? 'Caught up: all that matches has been sent.'
+    : `Caught up: all that matches has been sent, but for ${apart.join(' and ')}.`;
 }
 
 /** The further notes of its health. */

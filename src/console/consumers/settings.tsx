@@ -16,6 +16,7 @@ import { Panel } from '../ui/panel.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount } from '../words.ts';
 import { ORDERINGS } from './orderings.ts';
+import { waits } from './waits.ts';
 
 export interface SettingsDraft {
   name: string;
@@ -134,7 +135,7 @@ function DeleteDialog(props: { consumer: Consumer; open: boolean; onClose: () =>
       open={open}
       onClose={onClose}
       title={`Delete ${name}?`}
-      description={`It stops sending at once. ${amount(lag.entries, 'entry that waits', 'entries that wait')} and ${amount(parked, 'parked one', 'parked ones')} are not sent; its position, dead letters and attempts are gone. The streams keep their entries.`}
+      description={`It stops sending at once; ${waits(lag, 'entry that waits', 'entries that wait')} and ${amount(parked, 'parked one', 'parked ones')} are not sent; its position, dead letters and attempts are gone. The streams keep their entries.`}
       actions={
         <>
           <Button onClick={onClose}>Keep it</Button>

@@ -19,6 +19,7 @@ import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Hint, Loading } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';
+import { Sentence } from '../ui/sentence.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 
@@ -85,7 +86,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const onOpen = useOpened((delivery, replace) => set({ delivery }, replace));
   const isNarrow = useNarrow();
   const charts = (
-    <Charts consumerId={id} range={search.range ?? '1h'} onRange={(range) => set({ range })} />
+    <Charts consumer={consumer} range={search.range ?? '1h'} onRange={(range) => set({ range })} />
   );
   return (
     <>
@@ -99,7 +100,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
         }
         below={
           <p data-sentence className="foreign mt-0.5">
-            {sentenceOf(consumer)}
+            <Sentence text={sentenceOf(consumer)} at={consumer.health.time} />
           </p>
         }
       >
@@ -107,7 +108,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
       </PageHead>
       {furtherNotes(consumer).map((note) => (
         <Hint key={note} tone={consumer.health.status === 'error' ? 'bad' : 'warn'}>
-          {note}
+          <Sentence text={note} at={consumer.health.time} />
         </Hint>
       ))}
       {!isNarrow && <Numbers consumer={consumer} />}

@@ -5,13 +5,14 @@ import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
+import { waitingNumber } from '../consumers/waits.ts';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
-import { duration, number } from '../words.ts';
+import { duration } from '../words.ts';
 
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
@@ -61,7 +62,7 @@ const COLUMNS: Column<Consumer>[] = [
     align: 'right',
     cell: ({ lag }) => (
       <span className={lag.entries === 0 ? 'text-soft' : ''}>
-        {number(lag.entries)}
+        {waitingNumber(lag)}
         {lag.entries > 0 && (
           <span className="block text-xs text-soft">{duration(lag.seconds)}</span>
         )}

@@ -7,9 +7,9 @@ import { ActDialog, type Act } from '../deadLetters/acts.tsx';
 import { LetterBar } from '../deadLetters/bar.tsx';
 import { LetterDrawer } from '../deadLetters/drawer.tsx';
 import { Groups } from '../deadLetters/groups.tsx';
-import { Lately } from '../deadLetters/lately.tsx';
 import { useLetters } from '../deadLetters/letters.ts';
 import { LetterTable } from '../deadLetters/table.tsx';
+import { WithLetters } from '../deadLetters/withLetters.tsx';
 import { useOpened } from '../opened.ts';
 import { textOf } from '../search.ts';
 import { useSettled } from '../settled.ts';
@@ -58,7 +58,7 @@ export function DeadLettersPage() {
           </span>
         )}
       </div>
-      {id === '' && <Lately />}
+      {id === '' && <WithLetters />}
       {id !== '' && consumer.error !== null && consumer.data === undefined && (
         <Failed error={consumer.error} again={() => void consumer.refetch()} />
       )}

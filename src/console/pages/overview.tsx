@@ -2,14 +2,18 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
+import type { Consumer, ConsumerStatus, ConsumerWith } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { sentenceOf } from '../consumers/sentence.ts';
 import { FirstRun } from '../firstRun.tsx';
+import { useList } from '../queries.ts';
+import { Button } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
+import { Sentence } from '../ui/sentence.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
+import { amount, number } from '../words.ts';
 
 const EVERY_MS = 5_000;
 const SHOWN = 20;
@@ -56,7 +60,7 @@ const PARTS: { status: ConsumerStatus; title: string; none: string }[] = [
   {
     status: 'blocked',
     title: 'Blocked: their endpoint fails and is tried again',
-    none: 'No endpoint fails.',
+    none: 'No consumer is blocked.',
   },
   { status: 'paused', title: 'Paused by someone', none: 'No consumer is paused.' },
 ];
@@ -67,6 +71,8 @@ function Needing() {
       {PARTS.map((part) => (
         <Standing key={part.status} {...part} />
       ))}
+      <Apart has="parked" title="Parked entries: refused alone, and retried beside the others" />
+      <Apart has="dead_letters" title="Dead letters: kept until someone sends or deletes them" />
     </div>
   );
 }
@@ -105,6 +111,52 @@ function Standing({ status, title, none }: (typeof PARTS)[number]) {
   );
 }
 
+/** The consumers with entries that were put aside, and how many of them. */
+function Apart({ has, title }: { has: ConsumerWith; title: string }) {
+  const list = useList(
+    ['consumers', 'overview', has],
+    (cursor) => api.consumers.list({ has, limit: SHOWN, cursor }),
+    { everyMs: EVERY_MS },
+  );
+  const isParked = has === 'parked';
+  return (
+    <Panel title={title}>
+      {list.isLoading && <Loading what="consumers" />}
+      {list.error !== null && <Failed error={list.error} again={list.again} />}
+      {!list.isLoading && list.error === null && list.rows.length === 0 && (
+        <p className="text-soft">
+          <span aria-hidden className="text-ok">
+            ✓
+          </span>{' '}
+          {isParked ? 'No entry is parked.' : 'There are no dead letters.'}
+        </p>
+      )}
+      <ul className="flex flex-col gap-2">
+        {list.rows.map(({ id, name, parked, dead_letters }) => (
+          <li key={id} className="flex min-w-0 items-baseline justify-between gap-2">
+            <Link
+              to={isParked ? '/consumers/$id' : '/dead-letters'}
+              params={{ id }}
+              search={isParked ? {} : { consumer: id }}
+              className="foreign truncate font-medium hover:underline"
+            >
+              {name}
+            </Link>
+            <span className="text-xs whitespace-nowrap text-soft">
+              {isParked ? `${number(parked)} parked` : amount(dead_letters, 'dead letter')}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {list.hasMore && (
+        <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
+          Show more
+        </Button>
+      )}
+    </Panel>
+  );
+}
+
 function Line({ consumer }: { consumer: Consumer }) {
   return (
     <li className="flex min-w-0 flex-col gap-0.5">
@@ -118,7 +170,9 @@ function Line({ consumer }: { consumer: Consumer }) {
           {consumer.name}
         </Link>
       </span>
-      <span className="foreign text-xs text-soft">{sentenceOf(consumer)}</span>
+      <span className="foreign text-xs text-soft">
+        <Sentence text={sentenceOf(consumer)} at={consumer.health.time} />
+      </span>
     </li>
   );
 }

@@ -46,14 +46,14 @@ export function TargetPage() {
 
 function Loaded({ target }: { target: Target }) {
   const [open, setOpen] = useState<'rotate' | 'delete' | null>(null);
-  const test = useMutation({ mutationFn: () => api.targets.test(target.id) });
+  const test = useMutation({ mutationFn: ({ id }: Target) => api.targets.test(id) });
   return (
     <>
       <PageHead
         title={target.name}
         below={<p className="foreign line-clamp-2 text-soft">{shownUrl(target)}</p>}
       >
-        <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate()}>
+        <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate(target)}>
           Send test webhook
         </ActButton>
         <ActButton needs="manage" onClick={() => setOpen('rotate')}>
@@ -68,7 +68,8 @@ function Loaded({ target }: { target: Target }) {
         <Panel title="Test webhook">
           <TestResult
             test={test.data}
-            headers={Object.entries(target.headers).map(([name, value]) => `${name}: ${value}`)}
+            headers={test.variables.headers}
+            isOlder={test.variables.updated_at !== target.updated_at}
           />
         </Panel>
       )}

@@ -49,7 +49,9 @@ function NewTarget() {
   const queries = useQueryClient();
   // Made here, so that a receiver can have it before the first test.
   const [secret, setSecret] = useState(newSigningSecret);
-  const test = useMutation({ mutationFn: () => api.targets.testDraft(input()) });
+  const test = useMutation({
+    mutationFn: (draftInput: ReturnType<typeof input>) => api.targets.testDraft(draftInput),
+  });
   const save = useMutation({
     mutationFn: () => api.targets.create(input()),
     onSuccess: () => {
@@ -62,6 +64,7 @@ function NewTarget() {
     name: draft.name.trim() || hostOf(draft.base_url),
     signing_secret: secret,
   });
+  const isOlder = JSON.stringify(test.variables) !== JSON.stringify(input());
   const problem = save.error ?? test.error;
 
   if (save.data !== undefined) return <Saved target={save.data} />;
@@ -103,19 +106,14 @@ function NewTarget() {
                 busy={test.isPending}
                 onClick={(event) => {
                   save.reset();
-                  if (event.currentTarget.form?.reportValidity() === true) test.mutate();
+                  if (isTestable(event.currentTarget.form)) test.mutate(input());
                 }}
               >
                 {test.isPending ? 'Sending…' : 'Send test webhook'}
               </Button>
             </div>
             {test.data !== undefined && (
-              <TestResult
-                test={test.data}
-                headers={Object.entries(bodyOf(draft).headers).map(
-                  ([name, value]) => `${name}: ${value}`,
-                )}
-              />
+              <TestResult test={test.data} headers={test.variables.headers} isOlder={isOlder} />
             )}
           </Panel>
           <Unsaved error={problem} />
@@ -163,6 +161,12 @@ function Saved({ target }: { target: Target }) {
       </div>
     </>
   );
+}
+
+/** Whether everything but the name is filled in; otherwise it makes the form show what is missing. */
+function isTestable(form: HTMLFormElement | null): boolean {
+  const inputs = form?.querySelectorAll<HTMLInputElement>('input:not([name="name"])') ?? [];
+  return [...inputs].every((input) => input.reportValidity());
 }
 
 /** The name that a target has unless it is given another one: the host of its URL. */

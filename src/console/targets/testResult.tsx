@@ -5,11 +5,22 @@ import { Facts } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { number } from '../words.ts';
 
-/** A test webhook: exactly what was sent and what came back. */
-export function TestResult({ test, headers }: { test: TargetTest; headers: string[] }) {
+/** A test webhook: exactly what was sent and what came back. `isOlder`: the target has been changed since. */
+export function TestResult(props: {
+  test: TargetTest;
+  /** The target's own headers as they were then. */
+  headers: Record<string, string>;
+  isOlder: boolean;
+}) {
+  const { test, headers, isOlder } = props;
   const { request } = test;
   return (
     <div className="flex min-w-0 flex-col gap-3" role="status">
+      {isOlder && (
+        <Hint tone="warn">
+          This was sent before the last changes. Send another test webhook to try them.
+        </Hint>
+      )}
       <Facts
         facts={[
           ['Outcome', <StatusBadge key="o" status={test.outcome} />],
@@ -35,14 +46,14 @@ export function TestResult({ test, headers }: { test: TargetTest; headers: strin
   );
 }
 
-function requestText({ request, message_id }: TargetTest, headers: string[]): string {
+function requestText({ request, message_id }: TargetTest, headers: Record<string, string>): string {
   return [
     `${request.method} ${request.url}`,
     'content-type: application/json',
     `webhook-id: ${message_id}`,
     'webhook-timestamp: (unix seconds)',
     'webhook-signature: v1,(of id.timestamp.body)',
-    ...headers,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     '',
     request.body,
   ].join('\n');

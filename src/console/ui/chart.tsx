@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 
-import { useShownTheme } from '../settings.ts';
-import { local, number, utc } from '../words.ts';
+import { timeForm, useSetting, useShownTheme } from '../settings.ts';
+import { number, printMinute } from '../words.ts';
 import { axisLetters, axisTime, axisWidth } from './axes.ts';
 
 export interface Series {
@@ -29,6 +29,9 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
   const plot = useRef<uPlot | null>(null);
   const [pointed, setPointed] = useState<number | null>(null);
   const theme = useShownTheme();
+  // A place on an axis has no relative form.
+  const form = useSetting(timeForm) === 'utc' ? 'utc' : 'local';
+  const timeOf = (seconds: number): string => printMinute(form, seconds * 1_000, 0);
   const data = dataOf(times, series, kind);
   const latest = useRef(data);
   latest.current = data;
@@ -37,7 +40,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
   useEffect(() => {
     const place = host.current;
     if (place === null) return;
-    const options = optionsOf({ series, kind, unit, height, width: place.clientWidth });
+    const options = optionsOf({ series, kind, unit, height, width: place.clientWidth, form });
     options.hooks = { setCursor: [({ cursor }) => setPointed(cursor.idx ?? null)] };
     const made = new uPlot(options, latest.current, place);
     plot.current = made;
@@ -49,7 +52,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
       plot.current = null;
     };
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- `shape` says all that `series` decides here
-  }, [shape, theme]);
+  }, [shape, theme, form]);
   useEffect(() => plot.current?.setData(latest.current), [times, series]);
 
   return (
@@ -72,7 +75,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
           </span>
         ))}
         {pointed !== null && times[pointed] !== undefined && (
-          <span className="text-xs">{local(times[pointed] * 1_000).slice(5, 16)}</span>
+          <span className="text-xs">{timeOf(times[pointed]).slice(5)}</span>
         )}
       </figcaption>
       <div ref={host} aria-hidden style={{ height }} />
@@ -96,7 +99,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
             <tbody>
               {times.map((time, index) => (
                 <tr key={time}>
-                  <td className="text-left">{utc(time * 1_000)}</td>
+                  <td className="text-left">{timeOf(time)}</td>
                   {series.map((one) => (
                     <td key={one.title}>{print(one.values[index] ?? null, unit)}</td>
                   ))}
@@ -126,9 +129,11 @@ function optionsOf({
   unit,
   height,
   width,
+  form,
 }: Pick<ChartProps, 'series' | 'kind' | 'unit'> & {
   height: number;
   width: number;
+  form: 'utc' | 'local';
 }): uPlot.Options {
   const colour = (name: string): string =>
     getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -144,6 +149,10 @@ function optionsOf({
     width: Math.max(width, 50),
     height,
     legend: { show: false },
+    tzDate: (seconds) =>
+      form === 'utc'
+        ? uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC')
+        : new Date(seconds * 1_000),
     cursor: { y: false, drag: { x: false, y: false } },
     padding: [8, letters * 2, 0, 0],
     scales: {
@@ -155,7 +164,7 @@ function optionsOf({
         ...axis,
         size: Math.ceil(letters * 2.2),
         space: letters * 4.5,
-        values: (_, ticks) => ticks.map((tick) => axisTime(local(tick * 1_000))),
+        values: (_, ticks) => ticks.map((tick) => axisTime(printMinute(form, tick * 1_000, 0))),
       },
       {
         ...axis,

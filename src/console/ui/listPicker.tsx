@@ -103,7 +103,8 @@ export function ListPicker(props: Props) {
               </Button>
             )}
           </div>
-          {refusal !== null && <p className="text-bad">{refusal}</p>}
+          {/* While something is found, the text may be a search. */}
+          {refusal !== null && found.length === 0 && <p className="text-bad">{refusal}</p>}
           <Options
             found={found}
             picked={picked}

@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 
 import { useNarrow } from '../narrow.ts';
 import { timeForm, useSetting } from '../settings.ts';
-import { local, relative, utc } from '../words.ts';
+import { local, printMinute, printTime, relative, utc } from '../words.ts';
 import { Tooltip } from './tooltip.tsx';
 
 let now = Date.now();
@@ -27,14 +27,16 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 
-/** A time in the form that the reader has chosen (relative, UTC or local); the other forms are shown on hover. */
-export function TimeText({ at }: { at: string | null }) {
+/**
+ * A time in the form that the reader has chosen (relative, UTC or local); the other forms are shown on hover.
+ * `isMinute`: it is known to the minute alone, which has no relative form.
+ */
+export function TimeText({ at, isMinute = false }: { at: string | null; isMinute?: boolean }) {
   const form = useSetting(timeForm);
   const current = useNow();
   if (at === null) return <span className="text-soft">–</span>;
   const time = Date.parse(at);
-  const text =
-    form === 'relative' ? relative(time, current) : form === 'utc' ? utc(time) : local(time);
+  const text = isMinute ? printMinute(form, time, current) : printTime(form, time, current);
   return (
     <Tooltip
       text={

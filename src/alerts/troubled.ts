@@ -1,0 +1,83 @@
+import type { Sql } from '../db/db.ts';
+import { readerFrom } from '../rules/readerSql.ts';
+import { requestUrl } from '../rules/requestUrl.ts';
+import type { AlertKind } from '../schema/alert.ts';
+import { countWaiting, NOTHING_WAITS, type Reader, type Waiting } from '../streams/waiting.ts';
+import type { AlertItem, CannotStartNote } from './alertItem.ts';
+
+/** A consumer as an alert describes it, read in the transaction that writes the alert. */
+export interface Troubled {
+  name: string;
+  alert_emails: string[];
+  version: number;
+  failing_since: string | null;
+  target_id: string;
+  target_name: string;
+  target_url: string;
+  path: string;
+  position: number;
+  /** As it reads its stream, to count what waits. */
+  reader: Reader;
+  last_failure: AlertItem['last_failure'];
+}
+
+/** The columns of `Troubled` but for `failing_since`, of rows k (consumers), c (cursors), t (targets), s (streams). */
+export const TROUBLED = `
+  k.name, k.alert_emails, k.version, t.id as target_id, t.name as target_name,
+  t.base_url as target_url, k.path, c.position,
+  c.last_failure - 'late' as last_failure, ${readerFrom('c.position')} as reader`;
+
+/** An alert about one consumer that is about to be written. */
+export interface Alert {
+  kind: AlertKind;
+  consumerId: string;
+  reason: string;
+  at: Date;
+  troubled: Troubled;
+  /** Makes the Message-ID unique; the consumer's version unless given. */
+  key?: string;
+  /** Set for a fault that keeps the consumer from being sent to; such mails are shared as those of stops are. */
+  cannotStart?: CannotStartNote;
+}
+
+type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'>;
+
+/** Describes consumers for mails and webhooks, and counts what waits for each. */
+export async function itemsOf(
+  sql: Sql,
+  alerts: readonly Told[],
+  publicUrl: string,
+): Promise<AlertItem[]> {
+  const waiting = await countWaiting(
+    sql,
+    alerts.map(({ troubled }) => troubled.reader),
+  );
+  return alerts.map((alert, index) => itemOf(alert, waiting[index] ?? NOTHING_WAITS, publicUrl));
+}
+
+function itemOf(
+  { consumerId, reason, troubled, cannotStart }: Told,
+  waiting: Waiting,
+  publicUrl: string,
+): AlertItem {
+  return {
+    consumer_id: consumerId,
+    name: troubled.name,
+    reason,
+    target: troubled.target_name,
+    endpoint: endpointOf(troubled),
+    failing_since: troubled.failing_since,
+    last_failure: troubled.last_failure,
+    position: troubled.position,
+    waiting: waiting.entries,
+    waiting_exact: waiting.exact,
+    url: `${publicUrl}/consumers/${consumerId}`,
+    ...(cannotStart === undefined ? {} : { cannot_start: cannotStart }),
+  };
+}
+
+/** Origin and path of its URL, as the rest often carries keys; one that can't be read must not stop alerts. */
+function endpointOf({ target_url, path }: Troubled): string {
+  const url = URL.parse(requestUrl(target_url, path) ?? target_url);
+  return url === null ? "a URL that can't be read" : `${url.origin}${url.pathname}`;
+}

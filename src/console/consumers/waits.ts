@@ -1,0 +1,18 @@
+import type { Consumer } from '../../schema/consumer.ts';
+import { amount, number } from '../words.ts';
+
+type Lag = Consumer['lag'];
+
+/** `31`, or `up to 806` where not all that follow were looked at. */
+export function waitingNumber({ entries, exact }: Lag): string {
+  return `${upTo(exact)}${number(entries)}`;
+}
+
+/** `1 entry waits`, `31 entries wait`, `up to 806 entries wait`, or other words after the number. */
+export function waits({ entries, exact }: Lag, one = 'entry waits', more = 'entries wait'): string {
+  return `${upTo(exact)}${amount(entries, one, more)}`;
+}
+
+function upTo(exact: boolean): string {
+  return exact ? '' : 'up to ';
+}
