@@ -3,9 +3,9 @@ import { Pool } from 'undici';
 import { concurrently } from '../src/process/concurrently.ts';
 import { percentilesOf } from '../test/support/percentiles.ts';
 import { clockMs } from './instruments/clock.ts';
-import { countRows } from './instruments/count.ts';
+import { allStarted, countRows } from './instruments/count.ts';
 import { cpuFigures, sumOf } from './instruments/cpu.ts';
-import type { Figure } from './instruments/figures.ts';
+import { named, type Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 import { holdsWithin } from './instruments/poll.ts';
 
@@ -146,12 +146,4 @@ async function createAll(
   await Promise.all(appends);
   await pool.close();
   return { answers, appended: appends.length };
-}
-
-async function allStarted({ sql }: Installation): Promise<boolean> {
-  return (await countRows({ sql }, 'consumers', 'not started')) === 0;
-}
-
-function named(part: string, figures: readonly Figure[]): Figure[] {
-  return figures.map((figure) => ({ ...figure, name: `${part}: ${figure.name}` }));
 }

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { concurrently } from '../src/process/concurrently.ts';
 import type { Consumer } from '../src/schema/consumer.ts';
 import type { Target } from '../src/schema/target.ts';
-import { countRows } from './instruments/count.ts';
+import { allStarted, countRows } from './instruments/count.ts';
 import { cpuFigures } from './instruments/cpu.ts';
 import type { Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
@@ -102,8 +102,7 @@ async function createAll(installation: Installation, count: number): Promise<Con
     const path = '/_fail';
     await installation.consumer({ name, path, syncs: [`failing-${number}`], start: 'end' });
   }
-  const none = async () => (await countRows(installation, 'consumers', 'not started')) === 0;
-  await installation.until('all workflows are started', none, STARTED_MS);
+  await installation.until('all workflows are started', () => allStarted(installation), STARTED_MS);
   return quiet;
 }
 

@@ -4,9 +4,9 @@ import { concurrently } from '../src/process/concurrently.ts';
 import type { Target } from '../src/schema/target.ts';
 import { appendEach } from './instruments/appendEach.ts';
 import { isCalm } from './instruments/calm.ts';
-import { countRows } from './instruments/count.ts';
+import { allStarted, countRows } from './instruments/count.ts';
 import { cpuFigures, type Cpu } from './instruments/cpu.ts';
-import type { Figure } from './instruments/figures.ts';
+import { named, type Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 import { holdsWithin } from './instruments/poll.ts';
 import type { Received } from './instruments/receiver.ts';
@@ -41,7 +41,6 @@ const EXTRA_MS = 2_000;
 /** A consumer that wants nothing: the leader watches it, or a lane visits it. */
 const QUIET =
   '(idle and indexed_epoch is not null and wanted is null and holder is null) or (visited and head is null)';
-const STARTED = 'started';
 
 /** The goals of a spread depend on how much there is of it. */
 const SPREAD_GOALS = [
@@ -103,9 +102,7 @@ async function create(installation: Installation, options: QuietOptions): Promis
     await installation.until('all consumers are watched by the leader', watched, WATCHED_MS);
     return { created, watched: seconds() };
   });
-  const all = async () =>
-    (await countRows(installation, 'consumers', STARTED)) === options.consumers;
-  await installation.until('all workflows are started', all, WATCHED_MS);
+  await installation.until('all workflows are started', () => allStarted(installation), WATCHED_MS);
   const started = seconds();
   await installation.until('Temporal is calm', () => isCalm(installation), WATCHED_MS);
   const targetsPerSecond = options.consumers / ((from - targetsFrom) / 1_000);
@@ -285,10 +282,6 @@ async function areQuiet(
 
 function syncOf(number: number): string {
   return `${PREFIX}-${number}`;
-}
-
-function named(part: string, figures: readonly Figure[]): Figure[] {
-  return figures.map((figure) => ({ ...figure, name: `${part}: ${figure.name}` }));
 }
 
 function atMost(most: number | undefined): Pick<Figure, 'goal'> {

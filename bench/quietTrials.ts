@@ -5,9 +5,9 @@ import type { Target } from '../src/schema/target.ts';
 import { appendEach } from './instruments/appendEach.ts';
 import { isCalm } from './instruments/calm.ts';
 import { clockMs } from './instruments/clock.ts';
-import { countRows } from './instruments/count.ts';
+import { allStarted } from './instruments/count.ts';
 import { cpuFigures } from './instruments/cpu.ts';
-import { tableOf, type Figure } from './instruments/figures.ts';
+import { named, tableOf, type Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 import { produce } from './push.ts';
 
@@ -46,7 +46,7 @@ export async function quietTrials(installation: Installation, quiet: Quiet): Pro
     ['kill', () => kill(installation, quiet)],
     ['dead host', () => deadHost(installation)],
   ] as const) {
-    const figures = (await trial()).map((one) => ({ ...one, name: `${name}: ${one.name}` }));
+    const figures = named(name, await trial());
     process.stderr.write(tableOf(name, figures));
     all.push(...figures);
   }
@@ -64,8 +64,7 @@ async function createBusy(installation: Installation): Promise<void> {
 }
 
 async function started(installation: Installation): Promise<void> {
-  const none = async () => (await countRows(installation, 'consumers', 'not started')) === 0;
-  await installation.until('all workflows are started', none, STARTED_MS);
+  await installation.until('all workflows are started', () => allStarted(installation), STARTED_MS);
   await calm(installation);
 }
 

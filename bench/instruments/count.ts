@@ -11,3 +11,8 @@ export async function countRows(
   );
   return rows[0]?.count ?? 0;
 }
+
+/** Whether the workflows of all consumers have begun. */
+export async function allStarted(installation: Pick<Installation, 'sql'>): Promise<boolean> {
+  return (await countRows(installation, 'consumers', 'not started')) === 0;
+}

@@ -43,3 +43,8 @@ function show(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 3;
   return value.toLocaleString('en-US', { maximumFractionDigits: digits });
 }
+
+/** The figures of a part of a bench, whose name goes before theirs. */
+export function named(part: string, figures: readonly Figure[]): Figure[] {
+  return figures.map((figure) => ({ ...figure, name: `${part}: ${figure.name}` }));
+}

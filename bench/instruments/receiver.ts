@@ -100,20 +100,19 @@ function special(request: IncomingMessage, response: ServerResponse): void {
   if (path.startsWith('/_hang')) hanging.take(request, response);
   else if (path.startsWith('/_poison')) refuse(request, response);
   else if (path.startsWith('/_apart')) takeApart(request, response);
-  else if (path.startsWith('/_fail')) fail(request, response);
+  else if (path.startsWith('/_fail')) answer(request, response, 503);
   else admin(request, response);
 }
 
-/** Answers 503. */
-function fail(request: IncomingMessage, response: ServerResponse): void {
+/** Reads the body, and answers with this status. */
+function answer(request: IncomingMessage, response: ServerResponse, status: number): void {
   request.resume();
-  request.on('end', () => response.writeHead(503).end());
+  request.on('end', () => response.writeHead(status).end());
 }
 
 function takeApart(request: IncomingMessage, response: ServerResponse): void {
   apart += 1;
-  request.resume();
-  request.on('end', () => response.writeHead(204).end());
+  answer(request, response, 204);
 }
 
 /** Answers 400 to every poisoned body, and takes the others. */

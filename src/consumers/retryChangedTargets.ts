@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Sql } from '../db/db.ts';
+import { withConsumers } from '../progress/cursors.ts';
 import type { Commands } from './commands.ts';
 
 const AT_ONCE = 100;
@@ -70,9 +71,6 @@ function keyOf({ id, edit_id }: Due): string {
   return `${id} ${edit_id}`;
 }
 
-/** Joins the consumer of a fault `f` by its key; `offset 0` keeps the planner from beginning with all consumers. */
-const OF_FAULT = 'cross join lateral (select * from consumers where id = f.consumer_id offset 0) k';
-
 /**
  * While a fault keeps a blocked consumer from being tried, what its attempts have seen says nothing. The two kinds
  * are looked for apart, each by an index of its own: this is asked twice a second, however many consumers are well.
@@ -80,7 +78,7 @@ const OF_FAULT = 'cross join lateral (select * from consumers where id = f.consu
 const CHANGED = `
   select * from (
     select k.id, 'target:' || t.id || ':' || t.version as edit_id
-      from start_faults f ${OF_FAULT}
+      from start_faults f ${withConsumers('f.consumer_id')}
       join targets t on t.id = k.target_id
      where k.deleted_at is null and k.status in ('active', 'blocked')
        and (f.target_version < t.version or f.target_id <> t.id)
@@ -98,7 +96,7 @@ const CHANGED = `
 
 const FAULTY = `
   select k.id, 'start:' || $2::text as edit_id
-    from start_faults f ${OF_FAULT}
+    from start_faults f ${withConsumers('f.consumer_id')}
    where k.deleted_at is null and k.status in ('active', 'blocked')
      and ($1::uuid is null or k.id > $1)
    order by k.id limit ${AT_ONCE}`;

@@ -57,11 +57,15 @@ function toTime(unixMs: number | null | undefined): string | null {
 }
 
 /**
- * Joins consumers `k` to cursors `c` by their keys. `offset 0` keeps the planner from beginning with all active
+ * Joins consumers `k` by the column that holds their ids. `offset 0` keeps the planner from beginning with all active
  * consumers, which it would do until it knows how many there are.
  */
-export const WITH_CONSUMERS =
-  'cross join lateral (select * from consumers where id = c.consumer_id offset 0) k';
+export function withConsumers(id: string): string {
+  return `cross join lateral (select * from consumers where id = ${id} offset 0) k`;
+}
+
+/** Joins consumers `k` to cursors `c`. */
+export const WITH_CONSUMERS = withConsumers('c.consumer_id');
 
 /**
  * The holders of cursors whose lanes no longer have a lease, for a statement `with recursive`. It goes from holder to
@@ -109,7 +113,8 @@ export interface Moved {
 
 /**
  * The part of a commit that moves the cursors of the rows in `input` and renews their leases for $9
- * ms, apart from those of lanes; it returns the consumers that are not fenced. An endpoint that is back gets one request first.
+ * ms, apart from those of lanes; it returns the consumers that are not fenced. An endpoint that is back gets one
+ * request first.
  */
 export function moveCursors({ parked, heads }: Moved): string {
   return `

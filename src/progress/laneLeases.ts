@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import type { StreamName } from '../schema/stream.ts';
 
-/** Everything up to here is settled for those consumers of a lane that do not fail; null: it visits none of the stream. */
+/** Everything up to here is settled for those consumers of a lane that do not fail; null: it is not known yet. */
 export type Floors = Record<StreamName, number | null>;
 
 /** A lane of visits, which visits consumers of one region. */

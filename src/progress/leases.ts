@@ -121,7 +121,7 @@ export interface Claim {
 const WANTING = `c.wanted is not null and c.idle and not c.needs_drain and not c.visited
            and (c.holder is null or c.lease_until < clock_timestamp())`;
 
-/** Whether the lane $1 has a lease: it may not end while it claims, or what it claims would be lost by nobody. */
+/** The lane $1, if it has a lease, which can't end before the claim does: what is claimed later no lane would look for. */
 const BY_LANE = 'lane as (select from visit_lanes where id = $1 for key share)';
 
 function claimText({ withs, from, where, order }: Record<ClaimPart, string>): string {

@@ -30,7 +30,7 @@ const COMMIT_MS = 25;
 const LEASE_MS = 8_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
-/** How long a consumer is visited after its last entry: while it rests, it costs some memory and nothing else. */
+/** How long a consumer is visited after its last entry: while it rests, it costs some memory and a commit a minute. */
 const LINGER_MS = 3_600_000;
 const VISIT_POLL_MS = 500;
 const MOST_VISITED = 20_000;

@@ -121,7 +121,8 @@ export function openLane(options: LaneOptions): Lane {
 
   /** Leaves some to lanes that visit fewer, as those of a worker that has just started. */
   function share(visits: Visits, shares: Shares): void {
-    visits.endQuietest(Math.min(CLAIMED_AT_ONCE, surplusOf(shares)));
+    const surplus = surplusOf(shares);
+    if (surplus > 0) visits.endQuietest(Math.min(CLAIMED_AT_ONCE, surplus));
   }
 
   /** The lease is over: what this lane still stores is fenced where others have claimed meanwhile. */

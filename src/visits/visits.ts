@@ -32,8 +32,6 @@ export interface Visits {
   floors(): Floors;
   /** How many there are. */
   readonly size: number;
-  /** How many have ended with a consumer that goes to a drain of its own. */
-  readonly handedOver: number;
 }
 
 export interface VisitsOptions {
@@ -59,7 +57,6 @@ export function createVisits(options: VisitsOptions): Visits {
   const goesOn = new Set<string>(); // the keys of visits with which the next lane goes on
   const ends = new Set<Promise<void>>();
   const begun = new Set<string>();
-  let handedOver = 0;
   let closing = false;
   const progress = createVisitProgress(options.context.progress, store, wantsOf);
   const { lingerMs, lease: laneLease } = options;
@@ -115,7 +112,6 @@ export function createVisits(options: VisitsOptions): Visits {
     const isOver = reason === 'fenced' || (reason === 'idle' && parkedDueAt === null);
     if (isOver || goesOn.has(keyOf(one))) return;
     if (reason === 'yielded' && !leavers.has(keyOf(one))) return;
-    handedOver += 1;
     options.handOver(one.consumerId, position + 1, whyAfter(reason));
   }
 
@@ -125,7 +121,6 @@ export function createVisits(options: VisitsOptions): Visits {
     const wants = closing ? 'visit' : 'drain';
     const unsent = { consumerId, epoch, idle: false, head: 'keep', wants } as const;
     if (!(await progress.release(unsent)) || closing) return;
-    handedOver += 1;
     options.handOver(consumerId, position + 1, why);
   }
 
@@ -133,7 +128,7 @@ export function createVisits(options: VisitsOptions): Visits {
   function wantsOf(released: Release): Pick<Release, 'wants'> {
     const { idle, head, parked = false, wants } = released;
     if (wants !== undefined || (idle && !parked)) return {};
-    const key = `${released.consumerId}/${released.epoch}`;
+    const key = textOf(released);
     const stays = closing && (head === null || head === 'keep') && !leavers.has(key) && !parked;
     if (stays) goesOn.add(key);
     return { wants: stays ? 'visit' : 'drain' };
@@ -157,7 +152,7 @@ export function createVisits(options: VisitsOptions): Visits {
 
   return {
     begin,
-    has: ({ consumerId, epoch }) => begun.has(`${consumerId}/${epoch}`),
+    has: (key) => begun.has(textOf(key)),
     tick,
     floors,
     endQuietest: visiting.endQuietest,
@@ -170,15 +165,15 @@ export function createVisits(options: VisitsOptions): Visits {
     get size() {
       return visiting.size;
     },
-    get handedOver() {
-      return handedOver;
-    },
   };
 }
 
-/** The text of a `VisitKey`. */
-function keyOf({ consumerId, lease }: ToVisit): string {
-  return `${consumerId}/${lease.epoch}`;
+function keyOf({ consumerId, lease: { epoch } }: ToVisit): string {
+  return textOf({ consumerId, epoch });
+}
+
+function textOf({ consumerId, epoch }: VisitKey): string {
+  return `${consumerId}/${epoch}`;
 }
 
 function startVisit(options: {
