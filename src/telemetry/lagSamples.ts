@@ -11,14 +11,14 @@ export async function sampleLag(sql: Sql): Promise<void> {
   const { rows } = await sql.query<{ id: string; minute: string; idle: boolean; reader: Reader }>({
     name: 'lag to sample',
     text: `
-      select k.id, date_trunc('minute', clock_timestamp()) as minute, c.idle,
+      select k.id, date_trunc('minute', clock_timestamp()) as minute, c.idle or c.visited as idle,
              ${readerFrom('stand.shown')} as reader
         from consumers k
         join cursors c on c.consumer_id = k.id
         join streams s on s.name = k.stream
         ${LEADER_JOINS}
        cross join lateral (select ${SHOWN_POSITION} as shown) stand
-       where k.deleted_at is null and (stand.shown < s.last_position or not c.idle)`,
+       where k.deleted_at is null and (stand.shown < s.last_position or not (c.idle or c.visited))`,
   });
   const waiting = await countWaiting(
     sql,
