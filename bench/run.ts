@@ -32,7 +32,7 @@ const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse
   --rates N,N    entries a second that \`quiet\` spreads over them, one rate after another (200,500)
   --minutes N    that \`mixed\` takes, with --consumers N quiet ones (5)
   --trials       has \`quiet\` go on with a busy neighbour, outages and a killed worker (20 minutes more)
-  --lanes N      of visits (0)
+  --lanes N      of visits (1)
   --profile DIR  CPU profiles of the API and the worker go there
   --rehearsal    on the production set-up that npm run rehearse starts`;
 
@@ -154,7 +154,7 @@ function readArguments(): Asked | null {
         runs: { type: 'string', default: '2' },
         consumers: { type: 'string', default: '2000' },
         rates: { type: 'string', default: '200,500' },
-        lanes: { type: 'string', default: '0' },
+        lanes: { type: 'string', default: '1' },
         trials: { type: 'boolean', default: false },
         minutes: { type: 'string', default: '5' },
         profile: { type: 'string' },

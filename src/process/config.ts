@@ -287,7 +287,7 @@ const Variables = z.object({
     .string()
     .regex(/^\d{1,2}$/u, { error: 'must be a number from 0 to 99' })
     .transform(Number)
-    .default(0),
+    .default(1),
   MILLRACE_ALLOW_CIDRS: list(
     isCidr,
     'must be a comma list of address ranges such as 10.0.0.0/8,::1/128',

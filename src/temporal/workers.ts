@@ -24,6 +24,7 @@ import type { VisitCounts } from '../visits/visitCounts.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
 import { createPacedQueue, type PacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
 import { startWake } from '../wake/wake.ts';
+import { createCurrentTaskInterceptor } from './currentTask.ts';
 import { createDrains, type Drains } from './drains.ts';
 import { startLeaderChores } from './leaderChores.ts';
 import { createOpenSender } from './openSender.ts';
@@ -278,6 +279,7 @@ async function createQueueWorkers(
       ...common,
       taskQueue: options.deliveryQueue,
       activities: createDelivery(drains.deps),
+      interceptors: { activity: [createCurrentTaskInterceptor(options.now)] },
       maxConcurrentActivityTaskExecutions: options.slots,
       // A frozen process gets a task for each long poll it has open, and each such task loses 15 s.
       activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 20 },

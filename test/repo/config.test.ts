@@ -35,7 +35,7 @@ describe('the environment', () => {
       region: 'us-west-2',
       retryWindowMs: 86_400_000,
       idleAfterMs: 60_000,
-      visitLanes: 0,
+      visitLanes: 1,
       allowCidrs: [],
       alertEmails: [],
       publicUrl: null,

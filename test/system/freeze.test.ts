@@ -38,10 +38,11 @@ test.runIf(process.platform === 'linux')(
     await feed.append(0, 3_000);
     const { id } = await cluster.consumer(receiver.url);
 
+    // A lane of visits may have begun, on either worker; it has so much to do that a drain goes on.
+    await until(() => receiver.received.length >= 1_000, { timeoutMs: 60_000 });
     const frozen = await until(() => cluster.senderOf(id), { timeoutMs: 60_000 });
     const other = pids.find((pid) => pid !== frozen) ?? 0;
     expect(pids).toContain(frozen);
-    await until(() => receiver.received.length >= 1_000, { timeoutMs: 60_000 });
     const frozenAt = performance.now();
     process.kill(frozen, 'SIGSTOP');
     let unstored = 0;
@@ -52,7 +53,6 @@ test.runIf(process.platform === 'linux')(
       for (const one of receiver.received)
         if (one.position > position && !ahead.has(one.position)) open.add(one.position);
       expect(sentBy.has(frozen)).toBe(true);
-      expect(sentBy.has(other)).toBe(false);
       const before = receiver.received.length;
       expect(before).toBeLessThan(3_000);
       await feed.append(3_000, 4_000);

@@ -1,0 +1,47 @@
+import type { Context } from '@temporalio/activity';
+import { ActivityNotFoundError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+
+/** A task of this part of the heartbeat timeout's age may have been given up. */
+const OLD = 1 / 2;
+
+/**
+ * Keeps a process from beginning an activity that Temporal has given up already: one that was frozen gets a
+ * task for each long poll that it had open, and begins them all when it wakes. By then another process has
+ * the task, whose lease a sender that begins here would take. Temporal is asked about an old task only.
+ */
+export function createCurrentTaskInterceptor(now: () => number): ActivityInterceptorsFactory {
+  return (context) => ({
+    inbound: {
+      execute: async (input, next) => {
+        if (isOld(context, now()) && (await isGivenUp(context))) {
+          throw ApplicationFailure.create({
+            type: 'GIVEN_UP',
+            message: 'Temporal had given up this attempt before it began here',
+            category: 'BENIGN',
+          });
+        }
+        return next(input);
+      },
+    },
+  });
+}
+
+/** Since when it has been in a queue is known, not when it was given to this process. */
+function isOld({ info }: Context, now: number): boolean {
+  const timeoutMs = info.heartbeatTimeoutMs ?? Infinity;
+  return now - info.currentAttemptScheduledTimestampMs > timeoutMs * OLD;
+}
+
+/** Whether Temporal says so; while it can't be asked, leases and fences keep senders apart. */
+async function isGivenUp({ client, info, log }: Context): Promise<boolean> {
+  try {
+    await client.activity.heartbeat(info.taskToken);
+    return false;
+  } catch (error) {
+    if (error instanceof ActivityNotFoundError) return true;
+    log.debug('Temporal could not be asked whether an attempt is current', { error });
+    return false;
+  }
+}

@@ -1,0 +1,16 @@
+/** A workflow with one activity, which Temporal gives up when it has not beaten for a second. */
+import { proxyActivities } from '@temporalio/workflow';
+
+export interface LateActivities {
+  /** Returns the attempt that has been made. */
+  attempt(): Promise<number>;
+}
+
+export async function late(): Promise<number> {
+  const { attempt } = proxyActivities<LateActivities>({
+    startToCloseTimeout: '1m',
+    heartbeatTimeout: '1s',
+    retry: { initialInterval: '100ms' },
+  });
+  return attempt();
+}
