@@ -79,12 +79,10 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
     c.req.raw.signal.addEventListener('abort', leave, { once: true });
     const signal = AbortSignal.any([gone.signal, permit.signal]);
     const last = (): string => lastFrame(refusalOf(permit), c.var.requestId);
-    return new Response(toStream(frames(request, first, { signal, last }), leave), {
-      headers: {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no', // makes a proxy in front pass each frame on immediately
-      },
+    return c.body(toStream(frames(request, first, { signal, last }), leave), 200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no', // makes a proxy in front pass each frame on immediately
     });
   });
 

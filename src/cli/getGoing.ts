@@ -67,8 +67,9 @@ async function follow(
   const query = { since: before.health.time, limit: MOST_ATTEMPTS };
   let attempts: readonly Attempt[] = [];
   for (;;) {
-    const { data } = await client.consumers.attempts(answered.id, query);
+    // In this order: the attempts of what is settled by now are among those that are read after it.
     const now = await client.consumers.get(answered.id);
+    const { data } = await client.consumers.attempts(answered.id, query);
     const seen = { before, answered, now, attempts: data, isBusy: data.length > attempts.length };
     attempts = data;
     const verdict =
