@@ -123,11 +123,14 @@ test('a warning that is over before its mail goes is not sent, nor is its recove
     await desk.lifecycle.block(id, 'HTTP 503', new Date());
     await desk.lifecycle.warn(id, new Date());
   };
-  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await warn(told);
-  await desk.sendAll(outbox);
+  {
+    await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+    await desk.sendAll(outbox);
+  }
   for (const id of [late, still]) await warn(id);
   for (const id of [late, told]) await desk.lifecycle.unblock(id, new Date(), true);
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.of('warning').map(consumersOf)).toEqual([[told], [still]]);
   expect(smtp.of('recovered').map(consumersOf)).toEqual([[told]]);
