@@ -214,6 +214,14 @@ export async function startedConsumers(sql: Sql): Promise<OfRegion[]> {
   return rows;
 }
 
+/** How many consumers there are whose workflows have run before. */
+export async function countStartedConsumers(sql: Sql): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    'select count(*)::int as count from consumers where deleted_at is null and started',
+  );
+  return rows[0]?.count ?? 0;
+}
+
 /** The region of a consumer; null when there is none. */
 export async function regionOf(sql: Sql, consumerId: string): Promise<string | null> {
   const { rows } = await sql.query<{ region: string }>({

@@ -18,6 +18,8 @@ const RETARGET_MS = 500;
 export interface LeaderChoresOptions {
   db: Db;
   client: Client;
+  /** The task queue of the workflows. */
+  taskQueue: string;
   listener: Pick<Listener, 'on'>;
   workflows: Pick<Workflows, 'give' | 'start'>;
   /** The queue of the process, in which starts of workflows have their turns. */

@@ -3,7 +3,7 @@ import { setInterval as every } from 'node:timers';
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 
-import { startedConsumers } from '../consumers/consumerRows.ts';
+import { countStartedConsumers, startedConsumers } from '../consumers/consumerRows.ts';
 import type { Sql } from '../db/db.ts';
 import type { PacedQueue } from '../wake/pacedQueue.ts';
 import { startKey } from './firstStarts.ts';
@@ -18,33 +18,47 @@ export interface ReconcileOptions {
   log: Logger;
 }
 
-const RECONCILE_MS = 60_000;
+const COUNT_EVERY_MS = 60_000;
+/** A list of 10,000 workflows takes Temporal seconds, a count of them none. */
+const LIST_EVERY_MS = 3_600_000;
 /** The first time comes about when it is known which process leads, ms. */
 const FIRST_MS = 1_000;
-/** The deadline of the list, ms: without one, the client would try for long while the server is away. */
-const LIST_MS = 15_000;
+/** The deadlines, ms: without one, the client would try for long while the server is away. */
+const COUNT_MS = 15_000;
+const LIST_MS = 120_000;
 
-/** Reconciles each minute while this process leads, one run at a time. */
-export function startReconciling(options: ReconcileOptions & { leads: () => boolean }): {
+/**
+ * Reconciles while this process leads, one run at a time: each minute if fewer workflows run than should, and
+ * each hour in any case, as one that runs although its consumer is deleted counts like one that is missing.
+ */
+export function startReconciling(
+  options: ReconcileOptions & CountOptions & { leads: () => boolean },
+): {
   /** Stops, and waits for a run that is under way; its connection may be closed afterwards. */
   close(): Promise<void>;
 } {
   const { log } = options;
   let reconciling: Promise<void> | null = null;
-  const timer = every(look, RECONCILE_MS);
+  let listAt = 0;
+  const timer = every(look, COUNT_EVERY_MS);
   const first = setTimeout(look, FIRST_MS);
 
   function look(): void {
     if (!options.leads() || reconciling !== null) return; // one process is enough
-    reconciling = reconcile(options)
-      .then(
-        () => undefined,
-        (error: unknown) =>
-          log.warn({ err: error }, 'reconciling was interrupted; it will be repeated'),
+    reconciling = reconcileIfDue()
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'reconciling was interrupted; it will be repeated'),
       )
       .finally(() => {
         reconciling = null;
       });
+  }
+
+  async function reconcileIfDue(): Promise<void> {
+    const now = performance.now();
+    if (now < listAt && !(await fewerRun(options))) return;
+    await reconcile(options);
+    listAt = now + LIST_EVERY_MS;
   }
 
   async function close(): Promise<void> {
@@ -54,6 +68,25 @@ export function startReconciling(options: ReconcileOptions & { leads: () => bool
   }
 
   return { close };
+}
+
+const RUNNING = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;
+
+/** What is needed to count workflows. */
+export interface CountOptions extends Pick<ReconcileOptions, 'db' | 'client'> {
+  /** The queue of the workflows of this installation; others may share its namespace. */
+  taskQueue: string;
+}
+
+/** Whether fewer workflows run than there are consumers whose workflows have run before. */
+export async function fewerRun({ db, client, taskQueue }: CountOptions): Promise<boolean> {
+  const consumers = await countStartedConsumers(db); // before the count of those that run
+  if (consumers === 0) return false;
+  const query = `${RUNNING} and TaskQueue = '${taskQueue.replaceAll("'", "''")}'`;
+  const { count } = await client.withDeadline(Date.now() + COUNT_MS, () =>
+    client.workflow.count(query),
+  );
+  return count < consumers;
 }
 
 /**
@@ -68,9 +101,8 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
   const consumers = await startedConsumers(db);
   if (consumers.length === 0) return 0;
   const running = new Set<string>();
-  const query = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;
   await client.withDeadline(Date.now() + LIST_MS, async () => {
-    for await (const { workflowId } of client.workflow.list({ query, pageSize: 1000 })) {
+    for await (const { workflowId } of client.workflow.list({ query: RUNNING, pageSize: 1000 })) {
       running.add(workflowId);
     }
   });

@@ -160,10 +160,11 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   });
   const workers = await createQueueWorkers(options, { holder, drains, alerts, mailWaits });
   const leads = (): boolean => wake.leads;
-  const { client } = options;
+  const { client, taskQueue } = options;
   const chores = startLeaderChores({
     db,
     client,
+    taskQueue,
     listener,
     workflows,
     queue,
