@@ -34,6 +34,7 @@ const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse
   --trials       has \`quiet\` go on with a busy neighbour, outages and a killed worker (20 minutes more)
   --lanes N      of visits (1)
   --profile DIR  CPU profiles of the API and the worker go there
+  --logs DIR     with --rehearsal: the logs of its processes go there at the end
   --rehearsal    on the production set-up that npm run rehearse starts`;
 
 interface Size {
@@ -80,7 +81,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${USAGE}\n`);
     return 2;
   }
-  const { names, size, lanes, profileDir, open } = asked;
+  const { names, size, lanes, profileDir, logsDir, open } = asked;
   const interrupted = Promise.withResolvers<never>();
   interrupted.promise.catch(() => undefined); // raced below
   stop.signal.addEventListener('abort', () => interrupted.reject(stop.signal.reason as Error));
@@ -101,7 +102,7 @@ async function main(): Promise<number> {
       ...(name === 'memory' ? MEMORY_VARIABLES : {}),
     };
     const { signal } = stop;
-    await using installation = await open({ profileDir, variables, signal });
+    await using installation = await open({ profileDir, logsDir, variables, signal });
     ({ settings } = installation);
     const part = PARTS[name] as (typeof PARTS)[string];
     const disk = await probeDisk();
@@ -142,6 +143,7 @@ interface Asked {
   size: Size;
   lanes: string;
   profileDir: string | null;
+  logsDir: string | null;
   open: typeof openInstallation;
 }
 
@@ -158,6 +160,7 @@ function readArguments(): Asked | null {
         trials: { type: 'boolean', default: false },
         minutes: { type: 'string', default: '5' },
         profile: { type: 'string' },
+        logs: { type: 'string' },
         rehearsal: { type: 'boolean', default: false },
       },
     });
@@ -177,7 +180,9 @@ function readArguments(): Asked | null {
     const profileDir = values.profile === undefined ? null : resolve(values.profile);
     const open = values.rehearsal ? openRehearsal : openInstallation;
     const chosen = names.length === 0 ? USUAL : names;
-    return { names: chosen, size: { ...size, trials }, lanes: values.lanes, profileDir, open };
+    const logsDir = values.logs === undefined ? null : resolve(values.logs);
+    const more = { lanes: values.lanes, profileDir, logsDir, open };
+    return { names: chosen, size: { ...size, trials }, ...more };
   } catch {
     return null; // an option that does not exist
   }

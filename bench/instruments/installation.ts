@@ -45,6 +45,8 @@ export interface Installation extends AsyncDisposable {
 export interface InstallationOptions {
   /** A folder into which Node writes CPU profiles of the API and the worker; null: no profiles. */
   profileDir: string | null;
+  /** Where the logs of a rehearsal's processes go at the end; null: nowhere. */
+  logsDir: string | null;
   /** Further variables of the environment. */
   variables?: NodeJS.ProcessEnv;
   /** Aborts the start. */

@@ -1,3 +1,6 @@
+import { cp, mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
 import { startEndpoint } from '../instruments/endpoint.ts';
 import {
   installationOn,
@@ -24,5 +27,15 @@ export async function openRehearsal(options: InstallationOptions): Promise<Insta
     say: (line) => process.stderr.write(`  ${line}\n`),
   });
   started.defer(() => rehearsal.stop());
+  const { logsDir } = options;
+  if (logsDir !== null) started.defer(() => keep(rehearsal.logs, logsDir));
   return await installationOn(rehearsal, endpoint, started);
+}
+
+/** Copies logs, which are removed with everything else. */
+async function keep(logs: Record<string, string>, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const [part, path] of Object.entries(logs)) {
+    await cp(path, join(to, `${part.replaceAll(' ', '-')}-${basename(path)}`), { recursive: true });
+  }
 }
