@@ -182,9 +182,9 @@ async function deploy(installation: Installation, { over, counts }: Work): Promi
     if (performance.now() >= over) return;
     for (const [name, pid] of workersOf(installation)) {
       process.kill(pid, 'SIGTERM');
-      const isBack = () => {
+      const isBack = async () => {
         const next = installation.pids()[name] ?? null;
-        return Promise.resolve(next !== null && next !== pid);
+        return next !== null && next !== pid && (await installation.polls(next));
       };
       await installation.until(`another ${name} runs`, isBack, BACK_MS);
       counts.deploys += 1;

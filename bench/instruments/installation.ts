@@ -6,7 +6,9 @@ import { Client as Temporal, Connection } from '@temporalio/client';
 import { Client } from 'pg';
 
 import { startStack, type Stack } from '../../src/embedded/stack.ts';
+import { deliveryQueue } from '../../src/process/config.ts';
 import type { Consumer, ConsumerInput } from '../../src/schema/consumer.ts';
+import type { Info } from '../../src/schema/info.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
 import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
@@ -31,6 +33,8 @@ export interface Installation extends AsyncDisposable {
   historyLength(consumerId: string): Promise<number>;
   /** The number of activities that Temporal has open for the consumer. */
   pendingActivities(consumerId: string): Promise<number>;
+  /** Whether the worker of this process id asks Temporal for activities. */
+  polls(pid: number): Promise<boolean>;
   /** The number of events in the histories of all workflows, ended ones included. */
   historyEvents(): Promise<number>;
   /** Runs `work`; returns its result and the CPU seconds that each process used meanwhile. */
@@ -54,6 +58,9 @@ export interface InstallationOptions {
 }
 
 const MAX_IN_FLIGHT = 64;
+const TASK_QUEUE = 'millrace';
+/** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal. */
+const ACTIVITIES = 2;
 const UNTIL_MS = 120_000;
 
 /** Starts everything; disposing of it stops it and removes the data folder. */
@@ -127,6 +134,17 @@ export async function installationOn(
     historyLength: async (consumerId) => (await describe(consumerId)).historyLength,
     pendingActivities: async (consumerId) =>
       (await describe(consumerId)).raw.pendingActivities?.length ?? 0,
+    polls: async (pid) => {
+      const { region } = await api<Info>('GET', '/v1/info');
+      const { namespace } = stack.temporal;
+      const name = deliveryQueue({ taskQueue: TASK_QUEUE, region });
+      const { pollers } = await connection.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name },
+        taskQueueType: ACTIVITIES,
+      });
+      return pollers?.some(({ identity }) => identity?.split('/')[1] === String(pid)) ?? false;
+    },
     historyEvents: () => countHistory(temporal),
     usage: async (work) => {
       const before = readCpu(pids());

@@ -81,7 +81,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
           ),
         );
       } catch (error) {
-        if (isAway(error))
+        if (isAway(error) || isHeldUp(error))
           throw new Unavailable('Temporal or its workers do not answer', { cause: error });
         if (attempt < 5 && isUnanswered(error)) continue;
         throw error;
@@ -199,6 +199,14 @@ function isAway(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
   // CANCELLED 1, DEADLINE_EXCEEDED 4, RESOURCE_EXHAUSTED 8, UNAVAILABLE 14
   return [1, 4, 8, 14].includes(codeOf(error) ?? 0);
+}
+
+/**
+ * Whether an error means that the workflow's last task has failed, or was not done in time, so that Temporal takes
+ * no update until the task has been repeated. Only the text tells it from other preconditions (FAILED_PRECONDITION 9).
+ */
+function isHeldUp(error: unknown): boolean {
+  return codeOf(error) === 9 && /workflow task in failed state/iu.test(String(error));
 }
 
 /** Whether an error is Temporal's answer to this one call, which says nothing of how busy the server is. */

@@ -6,7 +6,9 @@ import { Client, Connection, WorkflowUpdateFailedError } from '@temporalio/clien
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 
+import { Unavailable } from '../../src/consumers/commands.ts';
 import { createWorkflowClient, workflowIdOf } from '../../src/temporal/workflowClient.ts';
+import { until } from '../support/poll.ts';
 
 const stack = new AsyncDisposableStack();
 const taskQueue = `test-${randomUUID().slice(0, 8)}`;
@@ -63,6 +65,21 @@ test('a refusal is not asked again, whatever its text says', async () => {
   expect((error as WorkflowUpdateFailedError).cause?.message).toBe('it has completed 1 time');
   await commands.settled();
   await client.workflow.getHandle(workflowIdOf(consumerId)).terminate();
+});
+
+test('a command for a workflow whose task fails is answered that it may be repeated', async () => {
+  const commands = commandsOf();
+  const consumerId = `broken-${randomUUID()}`;
+  await commands.start(consumerId);
+  const handle = client.workflow.getHandle(workflowIdOf(consumerId));
+  // Temporal refuses updates from the third attempt at a task on.
+  await until(async () => ((await handle.describe()).raw.pendingWorkflowTask?.attempt ?? 0) >= 4, {
+    timeoutMs: 60_000,
+  });
+  const request = { editId: randomUUID(), actor: 'test', command: { kind: 'pause' } } as const;
+  await expect(commands.give(consumerId, request)).rejects.toThrow(Unavailable);
+  await commands.settled();
+  await handle.terminate();
 });
 
 test('a workflow sends in the region of its consumer, whichever call starts it', async () => {
