@@ -8,7 +8,7 @@ import { createAccess, type Access } from './src/access/access.ts';
 import { createApp } from './src/api/app.ts';
 import { closeApiServer, createApiServer } from './src/api/server.ts';
 import { createStores, type Stores } from './src/api/stores.ts';
-import { regionOf } from './src/consumers/consumerRows.ts';
+import { consumerToStart } from './src/consumers/consumerRows.ts';
 import { openDb, type Db, type Sql } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { migrateOnceItIsThere } from './src/db/migrate.ts';
@@ -196,8 +196,9 @@ function openTemporal(
     taskQueue: config.taskQueue,
     deliveryQueue: deliveryQueue(config),
     deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
-    regionOf: (consumerId) => regionOf(db, consumerId),
+    consumerOf: (consumerId) => consumerToStart(db, consumerId),
     retryWindowMs: config.retryWindowMs,
+    publicUrl: publicUrl(config),
   });
   return { connection, workflows };
 }

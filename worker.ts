@@ -10,7 +10,7 @@ import { bundleWorkflowCode, NativeConnection, Runtime } from '@temporalio/worke
 import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
 import { fileMail, smtpMail } from './src/alerts/mail.ts';
-import { regionOf } from './src/consumers/consumerRows.ts';
+import { consumerToStart } from './src/consumers/consumerRows.ts';
 import { openDb, type Sql } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { untilMigrated } from './src/db/migrate.ts';
@@ -35,6 +35,7 @@ import { createMetrics, showClock, showPool } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
 import { countVisits } from './src/telemetry/visitMetrics.ts';
 import { pacedConnection } from './src/temporal/pacedConnection.ts';
+import { registerAttributes } from './src/temporal/registerAttributes.ts';
 import { sdkLogger, sdkLogging } from './src/temporal/sdkLog.ts';
 import { readTemporalMetrics, temporalMetrics } from './src/temporal/sdkMetrics.ts';
 import { createWorkers } from './src/temporal/workers.ts';
@@ -112,6 +113,7 @@ async function serve(
   showClock(metrics, clock);
   await using listener = createListener({ url: config.databaseUrl, log });
   const connection = await NativeConnection.connect(config.temporalConnection);
+  await registerAttributes({ connection, namespace: config.temporalNamespace, log });
   const temporal = openClients(config, db);
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
   const { workflows } = temporal;
@@ -201,8 +203,9 @@ function openClients(config: ServiceConfig, db: Sql) {
     taskQueue: config.taskQueue,
     deliveryQueue: deliveryQueue(config),
     deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
-    regionOf: (consumerId) => regionOf(db, consumerId),
+    consumerOf: (consumerId) => consumerToStart(db, consumerId),
     retryWindowMs: config.retryWindowMs,
+    publicUrl: publicUrl(config),
   });
   return {
     client,

@@ -10,9 +10,7 @@ export interface ControlActivities {
    * Reads the row and the filter, notes that the workflow runs, and ends a hold that no command waits for;
    * null when it does not exist.
    */
-  load(
-    input: Of,
-  ): Promise<{ standing: ConsumerSnapshot; filter: Filter; truncated: boolean } | null>;
+  load(input: Of): Promise<Loaded | null>;
   /** Reads the row. */
   look(input: Of): Promise<ConsumerSnapshot>;
   /** Applies a command and answers once it is in force. */
@@ -31,6 +29,16 @@ export interface ControlActivities {
   stop(input: Of & { at: string; why: StopReason }): Promise<ConsumerSnapshot>;
   /** Whether a blocked consumer still has an entry to try, or its endpoint has asked to wait. */
   hasHead(input: Of): Promise<boolean>;
+}
+
+/** What a workflow begins with. */
+export interface Loaded {
+  standing: ConsumerSnapshot;
+  filter: Filter;
+  /** Whether the filter's lists were cut to fit. */
+  truncated: boolean;
+  /** The consumer's page in the console, as a URL; older histories lack it. */
+  consolePage?: string;
 }
 
 /** The activities of the region's delivery queue, which are the only senders. */

@@ -21,6 +21,8 @@ export interface ControlDeps {
   lifecycle: Lifecycle;
   loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
   retryWindowMs: number;
+  /** Where the console is; its URL without a path. */
+  publicUrl: string;
   /** Called when there may be a mail to send. */
   mailWaits: () => void;
 }
@@ -55,7 +57,9 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
       const snapshot = await loadSnapshot(db, consumerId);
       if (snapshot === null || snapshot.deleted) return null;
       await noteStarted(db, consumerId);
-      return { standing: { ...snapshot, retryWindowMs }, ...(await loadFilter(db, consumerId)) };
+      const consolePage = `${deps.publicUrl}/consumers/${consumerId}`;
+      const standing = { ...snapshot, retryWindowMs };
+      return { standing, ...(await loadFilter(db, consumerId)), consolePage };
     },
     look: ({ consumerId }) => snapshotOf(consumerId),
     apply: async ({ consumerId, ask: request, at }) => {

@@ -5,12 +5,12 @@ import { pendingMigrations } from '../db/migrate.ts';
 import { wrongClocks } from '../process/clockNotes.ts';
 import { aheadText } from '../process/clockReadings.ts';
 import { channelArgsFor } from '../process/proxies.ts';
+import { registrationCommand, SEARCH_ATTRIBUTES } from '../rules/searchAttributeNames.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 /** The major version of Postgres that the tests use. */
 const TESTED = 18;
 const ANSWER_MS = 3_000;
-const ATTRIBUTES = ['ConsumerStatus', 'TargetHost'];
 /** `IndexedValueType.KEYWORD` of Temporal (temporal.api.enums.v1). */
 const KEYWORD = 2;
 
@@ -150,15 +150,14 @@ async function hasNamespace(connection: Connection, namespace: string): Promise<
 
 async function hasAttributes(connection: Connection, namespace: string): Promise<Finding> {
   const name = 'Search attributes';
-  const names = ATTRIBUTES.map((one) => `--name ${one} --type Keyword`).join(' ');
-  const fix = `temporal operator search-attribute create --namespace ${namespace} ${names}`;
+  const fix = registrationCommand(namespace, SEARCH_ATTRIBUTES);
   try {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({
       namespace,
     });
-    const missing = ATTRIBUTES.filter((one) => Number(customAttributes?.[one]) !== KEYWORD);
+    const missing = SEARCH_ATTRIBUTES.filter((one) => Number(customAttributes?.[one]) !== KEYWORD);
     return missing.length === 0
-      ? ok(name, ATTRIBUTES.join(', '))
+      ? ok(name, SEARCH_ATTRIBUTES.join(', '))
       : fail(name, `${missing.join(' and ')} missing`, fix);
   } catch (error) {
     return warn(name, `can't be listed: ${whyOf(error)}`, fix);

@@ -207,10 +207,11 @@ export interface OfRegion {
 }
 
 /** All consumers whose workflows have run before. */
-export async function startedConsumers(sql: Sql): Promise<OfRegion[]> {
-  const { rows } = await sql.query<OfRegion>(
-    'select id, region from consumers where deleted_at is null and started',
-  );
+export async function startedConsumers(sql: Sql): Promise<ToStart[]> {
+  const { rows } = await sql.query<ToStart>(`
+    select k.id, k.region, k.name, t.name as "targetName"
+      from consumers k join targets t on t.id = k.target_id
+     where k.deleted_at is null and k.started`);
   return rows;
 }
 
@@ -222,17 +223,27 @@ export async function countStartedConsumers(sql: Sql): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** The region of a consumer; null when there is none. */
-export async function regionOf(sql: Sql, consumerId: string): Promise<string | null> {
-  const { rows } = await sql.query<{ region: string }>({
-    text: 'select region from consumers where id = $1',
+/** What a consumer's workflow is started with. */
+export interface ToStart extends OfRegion {
+  name: string;
+  targetName: string;
+}
+
+/** What a consumer's workflow is started with; null when there is no such consumer. */
+export async function consumerToStart(sql: Sql, consumerId: string): Promise<ToStart | null> {
+  const { rows } = await sql.query<ToStart>({
+    text: `
+      select k.id, k.region, k.name, coalesce(t.name, '') as "targetName"
+        from consumers k left join targets t on t.id = k.target_id
+       where k.id = $1`,
     values: [consumerId],
   });
-  return rows[0]?.region ?? null;
+  return rows[0] ?? null;
 }
 
 /** A consumer whose workflow has not run yet. It is active, as commands start the workflow. */
-export interface Unstarted extends OfRegion {
+export interface Unstarted extends ToStart {
+  targetId: string;
   /** Where its target is. */
   url: string;
 }
@@ -242,7 +253,7 @@ export async function unstartedConsumers(sql: Sql, limit: number): Promise<Unsta
   const { rows } = await sql.query<Unstarted>({
     name: 'unstarted consumers',
     text: `
-      select k.id, k.region, t.base_url as url
+      select k.id, k.region, k.name, t.name as "targetName", t.id as "targetId", t.base_url as url
         from consumers k join targets t on t.id = k.target_id
        where not k.started and k.deleted_at is null
        order by k.created_at limit $1`,

@@ -18,6 +18,8 @@ export interface ConsumerSnapshot {
   filterVersion: number;
   name: string;
   targetName: string;
+  /** Older histories lack it. */
+  targetId?: string;
   targetHost: string;
   path: string;
   position: number;
@@ -48,7 +50,7 @@ export async function loadSnapshot(sql: Sql, consumerId: string): Promise<Consum
       select k.stream, k.status, k.version,
              case k.status when 'blocked' then ${SHOWN_REASON} else k.status_reason end as "statusReason",
              k.filter_version as "filterVersion", k.name,
-             coalesce(t.name, '') as "targetName", t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
+             coalesce(t.name, '') as "targetName", k.target_id as "targetId", t.base_url as "baseUrl", k.path, c.position, s.last_position as "lastPosition",
              (c.idle and not c.needs_drain or c.visited) as idle, k.failing_since as "failingSince",
              c.next_attempt_at as "nextAttemptAt", c.attempt, c.last_failure as "lastFailure",
              k.deleted_at is not null as deleted, k.warned_at is not null as warned,

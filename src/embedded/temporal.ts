@@ -5,6 +5,7 @@ import { Connection } from '@temporalio/client';
 import { z } from 'zod';
 
 import { channelArgsFor } from '../process/proxies.ts';
+import { SEARCH_ATTRIBUTES } from '../rules/searchAttributeNames.ts';
 import type { EmbeddedServer } from './postgres.ts';
 import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
 import { choosePort, openDataDir, readState, writeState } from './state.ts';
@@ -135,8 +136,7 @@ function serverArgs(options: {
     '--ui-disable-news-fetch',
     '--sqlite-pragma=journal_mode=WAL',
     '--sqlite-pragma=synchronous=NORMAL',
-    '--search-attribute=ConsumerStatus=Keyword',
-    '--search-attribute=TargetHost=Keyword',
+    ...SEARCH_ATTRIBUTES.map((name) => `--search-attribute=${name}=Keyword`),
     ...dynamic.map(([key, value]) => `--dynamic-config-value=${key}=${JSON.stringify(value)}`),
   ];
 }

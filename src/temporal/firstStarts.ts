@@ -101,9 +101,11 @@ export function startFirstStarts(options: FirstStartsOptions): {
     return queue.has(startKey(id)) || now - (begunAt.get(id) ?? -Infinity) < OPEN_MS;
   }
 
-  async function start({ id, region, url }: Unstarted): Promise<void> {
+  async function start(one: Unstarted): Promise<void> {
+    const { id, region, name, targetName, targetId, url } = one;
+    const activeAt = { targetHost: targetHost(url), targetId };
     try {
-      await options.start(id, { region, activeAt: targetHost(url) });
+      await options.start(id, { region, name, targetName, activeAt });
     } catch (error) {
       repetitions.notTaken(id, performance.now());
       throw error;

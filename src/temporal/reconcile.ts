@@ -108,8 +108,8 @@ export async function reconcile(options: ReconcileOptions): Promise<number> {
   });
   const missing = consumers.filter(({ id }) => !running.has(workflowIdOf(id)));
   if (missing.length === 0) return 0;
-  for (const { id, region } of missing) {
-    const act = (): Promise<void> => options.start(id, { region });
+  for (const { id, region, name, targetName } of missing) {
+    const act = (): Promise<void> => options.start(id, { region, name, targetName });
     queue.put({ key: startKey(id), isRepetition: true, act });
   }
   log.info({ missing: missing.length }, 'starting workflows of consumers that have none');

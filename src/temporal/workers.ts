@@ -264,6 +264,7 @@ async function createQueueWorkers(
       lifecycle: createLifecycle({ ...alerts, db }),
       loadConfig: drains.deps.context.loadConfig,
       retryWindowMs,
+      publicUrl: options.publicUrl,
       mailWaits,
     });
     const worker = await Worker.create({

@@ -12,6 +12,7 @@ import type { HeadReport } from '../activities/contract.ts';
 import { Unavailable, type Commands } from '../consumers/commands.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
 import type { consumer, ConsumerArgs } from '../workflows/consumer.ts';
+import { memoOf, memoText, summaryOf } from '../workflows/memo.ts';
 import { publishedText, searchAttributes } from '../workflows/searchAttributes.ts';
 
 /** Longer than the lease of a lost sender, whose end an answer may have to wait for, ms. */
@@ -30,16 +31,20 @@ export interface WorkflowClientOptions {
   deliveryQueue: string;
   /** The delivery queue of a region; `deliveryQueue` for all of them unless given. */
   deliveryQueueOf?: (region: string) => string;
-  /** Reads a consumer's region, for a workflow that is started for another reason than `start`. */
-  regionOf?: (consumerId: string) => Promise<string | null>;
+  /** Reads what is known of a consumer, for a workflow that is started for another reason than `start`. */
+  consumerOf?: (consumerId: string) => Promise<KnownAtStart | null>;
   retryWindowMs: number;
+  /** Where the console is; its URL without a path. */
+  publicUrl: string;
 }
 
 /** What is known of a consumer whose workflow is started. */
 export interface KnownAtStart {
   region: string;
-  /** Of a consumer that is active, the host of its target; so the workflow need not show it first. */
-  activeAt?: string;
+  name: string;
+  targetName: string;
+  /** Of a consumer that is active, its target; so the workflow need not show it first. */
+  activeAt?: { targetHost: string; targetId: string };
 }
 
 /** Reaches consumers' workflows. */
@@ -166,16 +171,14 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
 
 /** What Temporal needs to start a consumer's workflow. */
 async function startOf(options: WorkflowClientOptions, consumerId: string, known?: KnownAtStart) {
-  const region = known?.region ?? (await options.regionOf?.(consumerId)) ?? null;
-  const own = region === null ? undefined : options.deliveryQueueOf?.(region);
-  const activeAt = known?.activeAt;
+  const of = known ?? (await options.consumerOf?.(consumerId)) ?? null;
+  const own = of === null ? undefined : options.deliveryQueueOf?.(of.region);
+  const shown = of === null ? null : shownOf(of, `${options.publicUrl}/consumers/${consumerId}`);
   const args: ConsumerArgs = {
     consumerId,
     deliveryQueue: own ?? options.deliveryQueue,
     retryWindowMs: options.retryWindowMs,
-    ...(activeAt === undefined
-      ? {}
-      : { carried: { wanted: 0, note: null, published: publishedText('active', activeAt) } }),
+    ...(shown === null ? {} : { carried: { wanted: 0, note: null, ...shown.written } }),
   };
   return {
     workflowId: workflowIdOf(consumerId),
@@ -183,10 +186,25 @@ async function startOf(options: WorkflowClientOptions, consumerId: string, known
     args: [args] as [ConsumerArgs],
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `Consumer ${consumerId}`,
-    ...(activeAt === undefined
-      ? {}
-      : { typedSearchAttributes: searchAttributes('active', activeAt) }),
+    ...shown?.fields,
   } as const;
+}
+
+/** What the Temporal UI shows of a consumer from the start, and as what the workflow gets to know it. */
+function shownOf({ name, targetName, activeAt }: KnownAtStart, consolePage: string) {
+  const memorized = { name, targetName, consolePage };
+  const attributed = activeAt === undefined ? null : { status: 'active' as const, ...activeAt };
+  return {
+    written: {
+      published: attributed === null ? '' : publishedText(attributed),
+      memo: memoText(memorized),
+    },
+    fields: {
+      staticSummary: summaryOf(memorized),
+      memo: memoOf(memorized),
+      ...(attributed === null ? {} : { typedSearchAttributes: searchAttributes(attributed) }),
+    },
+  };
 }
 
 /** The id of a consumer's workflow. */

@@ -35,6 +35,8 @@ interface Carried {
   note: string | null;
   /** The search attributes that were set last. */
   published: string;
+  /** The memo that was set last; older histories lack it. */
+  memo?: string;
   retryNow?: boolean;
 }
 
@@ -49,8 +51,10 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   const mailbox = openMailbox();
   mailbox.wanted = args.carried?.wanted ?? 0;
   mailbox.note = args.carried?.note ?? null;
-  // Histories from before this patch have an activity for the first look at the row.
-  const looksSoon = patched('look-within-task');
+  // Histories from before this patch have no memo, and no id of the target among the search attributes.
+  const named = patched('memo-and-target');
+  // Histories from before this one have an activity for the first look at the row.
+  const looksSoon = named || patched('look-within-task');
   // Histories from before this one have no timers for warnings and parked entries.
   const timed = looksSoon || patched('warnings-and-parked');
   let known: Known | null = null;
@@ -63,18 +67,20 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     snapshot: loaded.standing,
     filter: loaded.filter,
     truncated: loaded.truncated,
+    ...(loaded.consolePage === undefined ? {} : { consolePage: loaded.consolePage }),
     firstWindowMs: args.retryWindowMs,
     retryNow: args.carried?.retryNow ?? false,
     notBefore: 0,
     cannotStart: null,
   };
-  await live({ args, mailbox, timed, control, known });
+  await live({ args, mailbox, timed, named, control, known });
 }
 
 interface Life {
   args: ConsumerArgs;
   mailbox: Mailbox;
   timed: boolean;
+  named: boolean;
   control: Control;
   known: Known;
 }
@@ -83,11 +89,14 @@ interface Life {
  * Takes the turns of a consumer, one after another, until it is deleted or its workflow continues as
  * new. The next turn is the first in the list that is due; when none is due, it waits for one.
  */
-async function live({ args, mailbox, timed, control, known }: Life): Promise<void> {
+async function live({ args, mailbox, timed, named, control, known }: Life): Promise<void> {
   const conclude = createConclude({ control, known });
   const sending = createSending({ ...args, control, known, conclude, quietHolds: timed });
   const carryOut = createCarryOut({ control, known, mailbox, sending });
-  const publisher = createPublisher(args.deliveryQueue, args.carried?.published ?? '');
+  const { published = '', memo = '' } = args.carried ?? {};
+  const { deliveryQueue } = args;
+  const publisher = createPublisher({ deliveryQueue, before: { published, memo }, named });
+  mailbox.onNote = () => publisher.show(known, mailbox.note);
   let over = false;
 
   const turns: Turn[] = [
@@ -185,8 +194,8 @@ async function live({ args, mailbox, timed, control, known }: Life): Promise<voi
     await condition(() => mailbox.commands.length > 0 || allHandlersFinished());
     if (mailbox.commands.length > 0) return;
     const { wanted, note } = mailbox;
-    const { published } = publisher;
-    const carried = { wanted, note, published, retryNow: known.retryNow };
+    const { published: shown, memo: memorized } = publisher;
+    const carried = { wanted, note, published: shown, memo: memorized, retryNow: known.retryNow };
     await continueAsNew<typeof consumer>({ ...args, retryWindowMs: windowMs(known), carried });
   }
 }

@@ -6,6 +6,8 @@ export interface Beside {
   /** The lasting fault that keeps it from being sent to; null: there is none. */
   fault: string | null;
   note: string | null;
+  /** The consumer's page in the console, as a URL; undefined: it is not known. */
+  consolePage?: string | undefined;
   /** The task queue of its region, after which the workflow of visits is named. */
   deliveryQueue: string;
 }
@@ -20,7 +22,8 @@ export function details(snapshot: ConsumerSnapshot, beside: Beside): string {
   const lines = [
     `**${fault === null ? sentence(snapshot) : `Can't be sent to: ${fault}`}**`,
     '',
-    `- Target: ${snapshot.targetName} (${snapshot.targetHost}${snapshot.path})`,
+    `- Consumer: ${consumer(snapshot, beside)}`,
+    `- Target: ${inLine(snapshot.targetName)} (${snapshot.targetHost}${snapshot.path})`,
     `- Stream: ${snapshot.stream}, ${filter} (filter version ${snapshot.filterVersion})`,
     `- Sender: ${sender(snapshot, beside)}`,
     snapshot.status === 'active'
@@ -39,6 +42,17 @@ export function details(snapshot: ConsumerSnapshot, beside: Beside): string {
   }
   if (note !== null) lines.push(`- ${note}`);
   return lines.join('\n');
+}
+
+/** Its name, with a link to its page in the console. */
+function consumer({ name }: ConsumerSnapshot, { consolePage }: Beside): string {
+  const text = inLine(name);
+  return consolePage === undefined ? text : `[${text}](${consolePage})`;
+}
+
+/** A name that people gave, so that Markdown shows it as it is, in one line. */
+function inLine(name: string): string {
+  return name.replaceAll(/\s+/gu, ' ').replaceAll(/[\\`*_[\]<>]/gu, String.raw`\$&`);
 }
 
 function sentence(snapshot: ConsumerSnapshot): string {

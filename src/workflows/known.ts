@@ -9,6 +9,8 @@ export interface Known {
   filter: Filter;
   /** Whether the filter's lists were cut to fit. */
   truncated: boolean;
+  /** The consumer's page in the console, as a URL; older histories lack it. */
+  consolePage?: string;
   /** The length of the retry window until a worker has reported it, ms. */
   firstWindowMs: number;
   /** Whether a command asks for the failing head to be tried without waiting. */

@@ -23,6 +23,8 @@ export interface Mailbox {
   headReport: HeadReport | null;
   /** A sentence about the last signal that was malformed or refused, for people. */
   note: string | null;
+  /** Called when there is another note, so that it is shown immediately. */
+  onNote: () => void;
 }
 
 type List = 'syncs' | 'collections' | 'event_types';
@@ -32,7 +34,13 @@ const EVENT_TYPES = new Set(['created', 'updated', 'deleted', '*']);
 
 /** Sets every handler synchronously, so call it first. A malformed signal is noted and has no effect. */
 export function openMailbox(): Mailbox {
-  const mailbox: Mailbox = { commands: [], wanted: 0, headReport: null, note: null };
+  const mailbox: Mailbox = {
+    commands: [],
+    wanted: 0,
+    headReport: null,
+    note: null,
+    onNote: () => undefined,
+  };
 
   function put(request: CommandRequest): PendingCommand {
     const pending: PendingCommand = { request, answer: null, error: null };
@@ -45,7 +53,7 @@ export function openMailbox(): Mailbox {
   }
 
   function onList(definition: typeof messages.addSyncs, list: List, verb: 'add' | 'remove'): void {
-    const description = `${verb === 'add' ? 'Lets' : 'No longer lets'} entries of these ${list} through: a JSON array of strings.`;
+    const description = `${verb === 'add' ? 'Lets' : 'No longer lets'} entries of these ${list.replace('_', ' ')} through: a JSON array of strings.`;
     setHandler(
       definition,
       (values) => {
@@ -53,6 +61,7 @@ export function openMailbox(): Mailbox {
         if ('wrong' in read) {
           mailbox.note = `Ignored signal ${definition.name}: ${read.wrong}.`;
           log.warn(mailbox.note);
+          mailbox.onNote();
           return;
         }
         const named: Partial<FilterDelta['add']> = { [list]: [...new Set(read.values)] };
@@ -73,17 +82,25 @@ export function openMailbox(): Mailbox {
     description: 'Sends nothing until resumed; the position is kept.',
   });
   setHandler(messages.resume, () => putSignal({ kind: 'resume' }), {
-    description: 'Goes on at the position.',
+    description: 'Continues at the position, with a new retry window.',
   });
   setHandler(messages.retryNow, () => putSignal({ kind: 'retry' }), {
-    description: 'Tries what waits at once; the 24 hours keep running.',
+    description: 'Tries what waits now; the retry window (24 hours) is not reset.',
   });
-  setHandler(messages.wake, (position) => {
-    if (typeof position === 'number' && position > mailbox.wanted) mailbox.wanted = position;
-  });
-  setHandler(messages.headReport, (report) => {
-    if (isHeadReport(report)) mailbox.headReport = report;
-  });
+  setHandler(
+    messages.wake,
+    (position) => {
+      if (typeof position === 'number' && position > mailbox.wanted) mailbox.wanted = position;
+    },
+    { description: 'Millrace itself sends it: an entry waits at this position.' },
+  );
+  setHandler(
+    messages.headReport,
+    (report) => {
+      if (isHeadReport(report)) mailbox.headReport = report;
+    },
+    { description: 'Millrace itself sends it: how an attempt at the failing entry ended.' },
+  );
   setHandler(
     messages.command,
     async (request) => {

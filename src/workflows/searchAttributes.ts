@@ -4,16 +4,26 @@ import type { ConsumerStatus } from '../schema/consumer.ts';
 
 const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
 const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
+const TARGET = defineSearchAttributeKey('TargetId', 'KEYWORD');
+
+/** What the search attributes of a consumer's workflow are made from. */
+export interface Attributed {
+  status: ConsumerStatus;
+  targetHost: string;
+  /** Tells targets of one host apart; older histories lack it. */
+  targetId?: string;
+}
 
 /** The search attributes of a consumer's workflow. */
-export function searchAttributes(status: ConsumerStatus, targetHost: string) {
+export function searchAttributes({ status, targetHost, targetId }: Attributed) {
   return [
     { key: STATUS, value: status },
     { key: HOST, value: targetHost },
+    ...(targetId === undefined ? [] : [{ key: TARGET, value: targetId }]),
   ];
 }
 
 /** The same as a text, by which the workflow knows what was written last. */
-export function publishedText(status: ConsumerStatus, targetHost: string): string {
-  return `${status} ${targetHost}`;
+export function publishedText({ status, targetHost, targetId }: Attributed): string {
+  return [status, targetHost, targetId].filter((part) => part !== undefined).join(' ');
 }

@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { commandLine } from '../../src/embedded/processes.ts';
 import { startTemporal } from '../../src/embedded/temporal.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/rules/searchAttributeNames.ts';
 import { killHard, runAside } from '../support/aside.ts';
 
 let folder: string;
@@ -230,7 +231,7 @@ describe('the embedded Temporal server', () => {
     const memo = await withTemporal(first.address, async (connection) => {
       const found = await connection.operatorService.listSearchAttributes({ namespace: 'default' });
       expect(Object.keys(found.customAttributes)).toEqual(
-        expect.arrayContaining(['ConsumerStatus', 'TargetHost']),
+        expect.arrayContaining([...SEARCH_ATTRIBUTES]),
       );
       return connection.workflowService.startWorkflowExecution({
         namespace: 'default',

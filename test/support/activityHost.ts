@@ -125,6 +125,7 @@ function createControl(db: Db, vault: Vault): ControlActivities {
     }),
     loadConfig: (id) => loadSenderConfig(db.pipe, vault, id),
     retryWindowMs: WINDOW_MS,
+    publicUrl: 'https://millrace.test',
     mailWaits: () => undefined,
   });
 }

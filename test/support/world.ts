@@ -8,6 +8,7 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { inject } from 'vitest';
 
+import { consumerToStart } from '../../src/consumers/consumerRows.ts';
 import { createConsumers, type Consumers } from '../../src/consumers/consumers.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
 import { createVault, type Vault } from '../../src/db/vault.ts';
@@ -92,7 +93,13 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const grpc = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection: grpc });
-  const workflows = createWorkflowClient({ client, ...queue, retryWindowMs });
+  const workflows = createWorkflowClient({
+    client,
+    ...queue,
+    retryWindowMs,
+    publicUrl: 'http://127.0.0.1:4600',
+    consumerOf: (id) => consumerToStart(db, id),
+  });
   const egress = createEgress({ allowCidrs: LOOPBACK });
   const targets = createTargets({ db, vault, egress });
   const consumers = createConsumers({

@@ -40,6 +40,7 @@ beforeAll(async () => {
     taskQueue,
     deliveryQueue: `${taskQueue}-deliver`,
     retryWindowMs: 86_400_000,
+    publicUrl: 'http://127.0.0.1:4600',
   });
   scope.defer(() => workflows.settled());
   await concurrently(consumerIds, 8, (id) => workflows.start(id));

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import type { ConsumerSnapshot } from '../../src/consumers/consumerSnapshot.ts';
 import { details, type Beside } from '../../src/workflows/details.ts';
+import { summaryOf } from '../../src/workflows/memo.ts';
 import { ACTIVE } from '../support/snapshot.ts';
 
 const SNAPSHOT: ConsumerSnapshot = {
@@ -54,4 +55,23 @@ test('the page of an active consumer claims no position, as senders move it with
   expect(linesOf({ status: 'blocked' })).toContain(
     '- Position: 3, up to 5 entries behind when last looked at',
   );
+});
+
+test('the page begins with the name of the consumer, which links to the console and can break no Markdown', () => {
+  const beside = { filter: 'everything', fault: null, note: null, deliveryQueue: 'queue' };
+  const consolePage = 'https://millrace.test/consumers/1';
+  const named = { ...SNAPSHOT, name: 'a [b](c)\n# d', targetName: '*e*' };
+  const lines = details(named, { ...beside, consolePage }).split('\n');
+  expect(lines[2]).toBe(
+    String.raw`- Consumer: [a \[b\](c) # d](https://millrace.test/consumers/1)`,
+  );
+  expect(lines[3]).toContain(String.raw`- Target: \*e\* (`);
+});
+
+test('a summary fits into what Temporal takes, whatever the names are', () => {
+  expect(summaryOf({ name: 'orders', targetName: 'Receiver' })).toBe('orders → Receiver');
+  const long = '🙂'.repeat(255);
+  expect(
+    Buffer.byteLength(JSON.stringify(summaryOf({ name: long, targetName: long }))),
+  ).toBeLessThan(400);
 });

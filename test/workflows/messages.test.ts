@@ -1,8 +1,9 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
 
+import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
-import { openWorld } from '../support/world.ts';
+import { openWorld, someEvents } from '../support/world.ts';
 
 test('an update with a garbage argument is rejected, and the consumer goes on', async () => {
   await using world = await openWorld();
@@ -44,3 +45,20 @@ test('commands that cross a continue-as-new are all answered', async () => {
   expect(new Set(answers)).toEqual(new Set([200]));
   expect(runs.size).toBe(3);
 }, 240_000);
+
+test('a signal that is ignored is noted on the page of an idle consumer at once, and nothing else comes of it', async () => {
+  await using world = await openWorld({ idleAfterMs: 50 });
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(1));
+  await world.caughtUp(consumer);
+  const handle = world.handle(consumer);
+  const page = async (): Promise<string> =>
+    (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+  await until(async () => (await page()).startsWith('**Active, quiet'));
+  const before = (await handle.describe()).historyLength;
+  await handle.signal('addCollections', 'oops');
+  await until(async () => (await page()).includes('Ignored signal addCollections'));
+  // The signal, and the task in which it was read: no timer, no attribute.
+  await until(async () => (await handle.describe()).historyLength === before + 4);
+});

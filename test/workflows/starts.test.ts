@@ -74,9 +74,18 @@ test('with lanes a new consumer is served before its workflow runs, which then r
   await until(() => receiver.received.length === 5);
   for (const id of [first, second]) {
     expect(await activitiesOf(world, id)).toEqual([]);
-    const { searchAttributes } = await world.handle(id).describe();
+    const { searchAttributes, memo } = await world.handle(id).describe();
     const { host } = new URL(receiver.url);
-    expect(searchAttributes).toMatchObject({ ConsumerStatus: ['active'], TargetHost: [host] });
+    const { target_id: target, name } = await world.get(id);
+    expect(searchAttributes).toMatchObject({
+      ConsumerStatus: ['active'],
+      TargetHost: [host],
+      TargetId: [target],
+    });
+    expect(memo).toMatchObject({
+      consumer: name,
+      console: `http://127.0.0.1:4600/consumers/${id}`,
+    });
   }
 });
 
@@ -180,7 +189,11 @@ test('workflows are started in the order of creation, a bounded number ahead of 
   const first = Promise.withResolvers<void>();
   const start: Workflows['start'] = async (id, known) => {
     calls.push(id);
-    expect(known).toEqual({ region: 'us-west-2', activeAt: 'example.com' });
+    expect(known).toMatchObject({
+      region: 'us-west-2',
+      targetName: expect.any(String),
+      activeAt: { targetHost: 'example.com' },
+    });
     await first.promise;
   };
   let leads = false;
@@ -225,5 +238,5 @@ test('a workflow that is lost is started again, in the region of its consumer', 
   await until(async () => (await reconcile({ db, client, start, queue, log })) === 1);
   await until(() => asked.length > 0);
   await queue.close();
-  expect(asked[0]).toEqual([id, { region: 'test' }]);
+  expect(asked[0]).toMatchObject([id, { region: 'test', targetName: expect.any(String) }]);
 });

@@ -44,6 +44,7 @@ function commandsOf(): ReturnType<typeof createWorkflowClient> {
     taskQueue,
     deliveryQueue: 'none',
     retryWindowMs: 86_400_000,
+    publicUrl: 'https://millrace.test',
   });
 }
 
@@ -82,24 +83,25 @@ test('a command for a workflow whose task fails is answered that it may be repea
   await handle.terminate();
 });
 
-test('a workflow sends in the region of its consumer, whichever call starts it', async () => {
-  const regions = new Map<string, string>();
+test('a workflow sends in the region of its consumer and has its name, whichever call starts it', async () => {
+  const known = { region: 'far', name: 'orders', targetName: 'Receiver' };
   const workflows = createWorkflowClient({
     client,
     taskQueue,
     deliveryQueue: 'here',
     deliveryQueueOf: (region) => `in ${region}`,
-    regionOf: async (consumerId) => regions.get(consumerId) ?? null,
+    consumerOf: () => Promise.resolve(known),
     retryWindowMs: 86_400_000,
+    publicUrl: 'https://millrace.test',
   });
   const pause = { editId: randomUUID(), actor: 'test', command: { kind: 'pause' } } as const;
+  const summaries: (string | undefined)[] = [];
   for (const call of [
-    (id: string) => workflows.start(id, { region: 'far' }),
+    (id: string) => workflows.start(id, known),
     (id: string) => workflows.wake(id, 1),
     (id: string) => workflows.give(id, pause),
   ]) {
     const consumerId = randomUUID();
-    regions.set(consumerId, 'far');
     await call(consumerId);
     const handle = client.workflow.getHandle(workflowIdOf(consumerId));
     const [first] = (await handle.fetchHistory()).events ?? [];
@@ -108,7 +110,13 @@ test('a workflow sends in the region of its consumer, whichever call starts it',
       consumerId,
       deliveryQueue: 'in far',
     });
+    const { memo, staticSummary } = await handle.describe();
+    const consolePage = `https://millrace.test/consumers/${consumerId}`;
+    expect(memo).toEqual({ consumer: 'orders', target: 'Receiver', console: consolePage });
+    summaries.push(await staticSummary());
     await handle.terminate().catch(() => undefined); // it may have ended
   }
+  // Temporal's client sends none with an update that starts a workflow.
+  expect(summaries).toEqual(['orders → Receiver', 'orders → Receiver', undefined]);
   await workflows.settled();
 });

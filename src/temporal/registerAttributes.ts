@@ -1,0 +1,36 @@
+import type { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
+
+import { registrationCommand, SEARCH_ATTRIBUTES } from '../rules/searchAttributeNames.ts';
+
+/** `IndexedValueType.KEYWORD` of Temporal (temporal.api.enums.v1). */
+const KEYWORD = 2;
+const ANSWER_MS = 10_000;
+
+/**
+ * Registers the search attributes that are missing in the namespace, as those that a new version brings. Where
+ * that is not allowed, the log says which command does it; workflows wait for it, and consumers that are
+ * visited do not.
+ */
+export async function registerAttributes(options: {
+  connection: Pick<NativeConnection, 'operatorService' | 'withDeadline'>;
+  namespace: string;
+  log: Pick<Logger, 'info' | 'error'>;
+}): Promise<void> {
+  const { connection, namespace, log } = options;
+  let missing: readonly string[] = SEARCH_ATTRIBUTES;
+  try {
+    await connection.withDeadline(Date.now() + ANSWER_MS, async () => {
+      const { operatorService } = connection;
+      const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+      missing = SEARCH_ATTRIBUTES.filter((name) => customAttributes?.[name] === undefined);
+      if (missing.length === 0) return;
+      const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+      await operatorService.addSearchAttributes({ namespace, searchAttributes });
+      log.info({ namespace, names: missing }, 'search attributes are registered');
+    });
+  } catch (error) {
+    const fields = { err: error, command: registrationCommand(namespace, missing) };
+    log.error(fields, 'search attributes could not be registered; run the command unless it was');
+  }
+}
