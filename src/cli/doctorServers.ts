@@ -5,7 +5,7 @@ import { pendingMigrations } from '../db/migrate.ts';
 import { wrongClocks } from '../process/clockNotes.ts';
 import { aheadText } from '../process/clockReadings.ts';
 import { channelArgsFor } from '../process/proxies.ts';
-import { registrationCommand, SEARCH_ATTRIBUTES } from '../rules/searchAttributeNames.ts';
+import { registrationCommand, SEARCH_ATTRIBUTES } from '../process/searchAttributeNames.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 /** The major version of Postgres that the tests use. */

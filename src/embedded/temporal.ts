@@ -5,7 +5,7 @@ import { Connection } from '@temporalio/client';
 import { z } from 'zod';
 
 import { channelArgsFor } from '../process/proxies.ts';
-import { SEARCH_ATTRIBUTES } from '../rules/searchAttributeNames.ts';
+import { SEARCH_ATTRIBUTES } from '../process/searchAttributeNames.ts';
 import type { EmbeddedServer } from './postgres.ts';
 import { commandLine, spawnDetached, stopProcess, until, whenGone } from './processes.ts';
 import { choosePort, openDataDir, readState, writeState } from './state.ts';

@@ -1,7 +1,7 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
-import { registrationCommand, SEARCH_ATTRIBUTES } from '../rules/searchAttributeNames.ts';
+import { registrationCommand, SEARCH_ATTRIBUTES } from '../process/searchAttributeNames.ts';
 
 /** `IndexedValueType.KEYWORD` of Temporal (temporal.api.enums.v1). */
 const KEYWORD = 2;

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { commandLine } from '../../src/embedded/processes.ts';
 import { startTemporal } from '../../src/embedded/temporal.ts';
-import { SEARCH_ATTRIBUTES } from '../../src/rules/searchAttributeNames.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/process/searchAttributeNames.ts';
 import { killHard, runAside } from '../support/aside.ts';
 
 let folder: string;
