@@ -12,7 +12,7 @@ export interface Mail {
   channel: 'mail' | 'webhook';
   /** The kind of its alerts; null in rows of early versions. */
   kind: AlertKind | null;
-  /** What the mail tells, one item for each consumer; empty for a webhook. */
+  /** What the mail tells, one item for each consumer; empty for a webhook of an early version. */
   items: AlertItem[];
   message_id: string;
   recipients: string[];
