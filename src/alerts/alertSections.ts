@@ -24,7 +24,11 @@ export function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Sectio
     return [
       {
         lead: saying.lead(first),
-        facts: [['Endpoint', first.endpoint], ...sharedFacts(first), ...ownFacts(first, saying)],
+        facts: [
+          ['Endpoint', first.endpoint],
+          ...sharedFacts(first, saying),
+          ...ownFacts(first, saying),
+        ],
         next: [saying.next(items), saying.todo],
         command: saying.command?.(first.consumer_id) ?? null,
         link: first.url,
@@ -36,7 +40,7 @@ export function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Sectio
   const each = items.map((item): Section => {
     const facts: Section['facts'] = [['Consumer', item.name]];
     if (!isOneEndpoint) facts.push(['Endpoint', item.endpoint]);
-    facts.push(...sharedFacts(item));
+    facts.push(...sharedFacts(item, saying));
     if (isUntilApart && item.retries_until !== undefined)
       facts.push(['Retries until', moment(item.retries_until)]);
     if (saying.apart) facts.push(['Events', item.reason]);
@@ -71,10 +75,13 @@ function targetPage({ url, target_id: id }: AlertItem): string {
   return id === undefined ? `${origin}/consumers` : `${origin}/targets/${id}`;
 }
 
-function sharedFacts({ failing_since, last_failure, cannot_start }: AlertItem): Section['facts'] {
+function sharedFacts(
+  { failing_since, last_failure, cannot_start }: AlertItem,
+  { since = 'Failing since' }: Saying,
+): Section['facts'] {
   const facts: Section['facts'] = [];
   if (cannot_start !== undefined) facts.push(['Since', moment(cannot_start.since)]);
-  if (failing_since !== null) facts.push(['Failing since', moment(failing_since)]);
+  if (failing_since !== null) facts.push([since, moment(failing_since)]);
   if (last_failure === null) return facts;
   const { code, detail, at } = last_failure;
   return [...facts, ['Last answer', `${code}, ${detail} (${moment(at)})`]];

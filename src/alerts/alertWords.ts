@@ -10,6 +10,8 @@ export interface Saying {
   apart?: true;
   /** The sentence after the number of waiting entries; null: the number is not given. */
   waits: string | null;
+  /** What the time is called from which the endpoint failed; "Failing since" unless given. */
+  since?: string;
   /** What happens next, and until when. */
   next: (items: readonly AlertItem[]) => string;
   nextAll?: (items: readonly AlertItem[]) => string;
@@ -35,12 +37,11 @@ const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotS
     leadAll: 'are failing',
     waits: 'Nothing is lost.',
     next: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. If none succeeds by then, it stops, keeps its position, and a mail says so.`,
+      `Retries continue automatically until ${untilOf(items)}. If it still fails then, it stops, keeps its position, and a mail says so.`,
     nextAll: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. A consumer that none of them gets going stops then, keeps its position, and a mail says so.`,
-    todo: 'Find out why the endpoint answers like this, and mend it. To retry at once:',
-    todoAll:
-      'Find out why the endpoint answers like this, and mend it. Each command below retries at once.',
+      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops, keeps its position, and a mail says so.`,
+    todo: 'Find out why the endpoint fails, and mend it. To retry at once:',
+    todoAll: 'Find out why the endpoint fails, and mend it. Each command below retries at once.',
     command: retry,
   },
   cannotStart: {
@@ -82,6 +83,7 @@ const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotS
     subject: 'Recovered',
     lead: ({ name, reason }) => `Consumer "${name}" has recovered: ${reason}.`,
     leadAll: 'have recovered',
+    since: 'Failed since',
     waits: 'Nothing is lost.',
     next: () => 'What waits is being sent now.',
     todo: 'There is nothing to do.',
@@ -94,7 +96,7 @@ const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotS
     leadAll: 'have new dead letters',
     waits: 'Nothing is lost.',
     next: () =>
-      'They are kept with their bodies until someone sends them again or deletes them. Other entries go on.',
+      'They are kept with their bodies until someone sends them again or deletes them. Other entries are sent as before.',
     todo: 'Once the endpoint accepts them, send them again, in order:',
     todoAll: 'Once the endpoint accepts them, each command below sends them again, in order.',
     command: (consumerId) => `millrace dead-letters replay ${consumerId} --all`,

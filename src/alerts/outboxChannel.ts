@@ -14,6 +14,7 @@ import {
   rewriteMail,
 } from './outboxRows.ts';
 import { stillTrue } from './stillTrue.ts';
+import { within } from './within.ts';
 import { leaveOutOfMail } from './writeAlert.ts';
 
 /** How many alerts of one channel a process hands over at once. */
@@ -150,21 +151,4 @@ export function startChannel(options: ChannelOptions): Channel {
       clearTimeout(cut);
     },
   };
-}
-
-/** Sends, and rejects at once when a signal is aborted, whatever the sending does then. */
-async function within(send: Send, mail: Mail, late: AbortSignal, end: AbortSignal): Promise<void> {
-  const signal = AbortSignal.any([late, end]);
-  const cut = Promise.withResolvers<never>();
-  const onAbort = (): void =>
-    cut.reject(
-      new Error(end.aborted ? 'the process ended meanwhile' : 'it was not handed over in time'),
-    );
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    await Promise.race([send(mail, signal), cut.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -63,9 +63,9 @@ Endpoint:      https://shop.example/in?a=1&b=2
 Failing since: 2026-11-23 11:52 UTC
 Last answer:   HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
 
-Retries continue automatically until 2026-11-24 11:52 UTC. If none succeeds by then, it stops, keeps its position, and a mail says so.
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, it stops, keeps its position, and a mail says so.
 
-Find out why the endpoint answers like this, and mend it. To retry at once:
+Find out why the endpoint fails, and mend it. To retry at once:
 
   millrace retry c1
   https://millrace.example.com/consumers/c1
@@ -114,8 +114,8 @@ Endpoint: \`https://shop.example/in?a=1&amp;b=2\`
 Failing since: 2026-11-23 11:52 UTC
 Last answer: HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
 Waiting: up to 3 entries, from position 5. Nothing is lost.
-Retries continue automatically until 2026-11-24 11:52 UTC. If none succeeds by then, it stops, keeps its position, and a mail says so.
-Find out why the endpoint answers like this, and mend it. To retry at once:
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, it stops, keeps its position, and a mail says so.
+Find out why the endpoint fails, and mend it. To retry at once:
 \`millrace retry c1\`
 <https://millrace.example.com/consumers/c1|Open it in Millrace>`,
   );
