@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 
 import manifest from './package.json' with { type: 'json' };
 import { createAccess, type Access } from './src/access/access.ts';
+import { createTestAlert } from './src/alerts/testAlert.ts';
 import { createApp } from './src/api/app.ts';
 import { closeApiServer, createApiServer } from './src/api/server.ts';
 import { createStores, type Stores } from './src/api/stores.ts';
@@ -122,6 +123,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
         now: clock.now,
         messageId,
       }),
+    testAlert: createTestAlert({ sql: db }),
     appender,
     access,
     commands: temporal.workflows,

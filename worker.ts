@@ -220,14 +220,15 @@ function openClients(config: ServiceConfig, db: Sql) {
 
 /** How alerts leave this process: by mail, or into a folder where no mail server is set, and by webhook. */
 function alertChannels(config: ServiceConfig, egress: Egress, now: () => number) {
-  const { smtpUrl, mailFrom, dataDir, alertWebhook: url } = config;
+  const { smtpUrl, mailFrom, dataDir, alertWebhook: url, alertWebhookFormat: format } = config;
   const sendMail =
     smtpUrl === null ? fileMail(join(dataDir, 'outbox'), mailFrom) : smtpMail(smtpUrl, mailFrom);
   const secrets = alertSecrets(config.alertWebhookSecret, config.encryptionKeys);
   const userAgent = `Millrace/${manifest.version}`;
   return {
     sendMail,
-    sendAlertWebhook: url === null ? null : alertWebhook({ egress, url, secrets, userAgent, now }),
+    sendAlertWebhook:
+      url === null ? null : alertWebhook({ egress, url, format, secrets, userAgent, now }),
   };
 }
 

@@ -23,6 +23,8 @@ export interface AlertItem extends Partial<Lost> {
   /** The reason for the alert, as a sentence without its full stop. */
   reason: string;
   target: string;
+  /** Missing in items that an older version has written. */
+  target_id?: string;
   /** The URL that its webhooks go to, without the parts that may be secret. */
   endpoint: string;
   failing_since: string | null;
@@ -34,6 +36,8 @@ export interface AlertItem extends Partial<Lost> {
   waiting_exact?: boolean;
   /** The consumer's page in the console. */
   url: string;
+  /** In a warning of a failing endpoint: when the retry window ends, RFC 3339. */
+  retries_until?: string;
   /** Set when a lasting fault that is not the endpoint's keeps the consumer from being sent to. */
   cannot_start?: CannotStartNote;
 }

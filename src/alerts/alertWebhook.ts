@@ -4,24 +4,43 @@ import type { VaultKey } from '../db/vault.ts';
 import type { Egress } from '../egress/egress.ts';
 import { postOnce } from '../egress/postOnce.ts';
 import { createSigner } from '../egress/signing.ts';
-import type { Send } from './mail.ts';
+import type { AlertItem } from './alertItem.ts';
+import { slackOf, slackText } from './alertText.ts';
+import type { Mail, Send } from './mail.ts';
 
 const TIMEOUT_MS = 15_000;
 
+/** The body of alert webhooks: the alert as JSON, or a text as Slack's incoming webhooks take it. */
+export type AlertFormat = 'json' | 'slack';
+
+/** The endpoint has answered, but not with a 2xx. */
+class AlertRefused extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`the alert webhook answered HTTP ${status}`);
+    this.status = status;
+  }
+}
+
 /**
  * POSTs alerts to the operators' own endpoint as Standard Webhooks: `webhook-id` is the alert's id,
- * the same on each attempt. Rejects unless the answer is 2xx within 15 s.
+ * the same on each attempt. Rejects unless the answer is 2xx within 15 s, with its status where there
+ * was one.
  */
 export function alertWebhook(options: {
   egress: Egress;
   url: string;
+  format: AlertFormat;
   secrets: readonly string[];
   userAgent: string;
   /** Unix ms by the clock of Postgres. */
   now: () => number;
 }): Send {
   const sign = createSigner(options.secrets);
-  return async ({ message_id, body }) => {
+  return async (mail) => {
+    const { message_id } = mail;
+    const body = options.format === 'slack' ? slackBody(mail) : mail.body;
     const timestamp = Math.floor(options.now() / 1000);
     const answer = await postOnce(options.egress, options.url, {
       headers: {
@@ -35,9 +54,19 @@ export function alertWebhook(options: {
       timeoutMs: TIMEOUT_MS,
     });
     if (answer.status < 200 || answer.status > 299) {
-      throw new Error(`the alert webhook answered HTTP ${answer.status}`);
+      throw new AlertRefused(answer.status);
     }
+    return { status: answer.status };
   };
+}
+
+/** The message as Slack takes it, in the words of the mail. */
+function slackBody({ kind, items, sections, body }: Mail): string {
+  if (sections !== undefined) return JSON.stringify({ text: slackOf(sections) });
+  if (kind === null) throw new Error('an alert without a kind says nothing');
+  // An early version kept the alert only in the body.
+  const told = items.length > 0 ? items : [(JSON.parse(body) as { alert: AlertItem }).alert];
+  return JSON.stringify({ text: slackText(kind, told) });
 }
 
 /**

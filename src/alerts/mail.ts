@@ -5,6 +5,7 @@ import nodemailer from 'nodemailer';
 
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
+import type { Section } from './alertSections.ts';
 
 /** A row of the outbox. For a webhook, `message_id` is its `webhook-id`. */
 export interface Mail {
@@ -12,7 +13,7 @@ export interface Mail {
   channel: 'mail' | 'webhook';
   /** The kind of its alerts; null in rows of early versions. */
   kind: AlertKind | null;
-  /** What the mail tells, one item for each consumer; empty for a webhook. */
+  /** What the mail tells, one item for each consumer; empty for a webhook of an early version. */
   items: AlertItem[];
   message_id: string;
   recipients: string[];
@@ -22,10 +23,22 @@ export interface Mail {
   headers: Record<string, string>;
   /** The attempts to send it, including the current one. */
   attempts: number;
+  /** What a test says; what alerts say follows from `kind` and `items`. */
+  sections?: Section[];
+}
+
+/** What the other side has said when it took a message. */
+export interface Taken {
+  /** The status of HTTP. */
+  status?: number;
+  /** The recipients that the mail server refused while it accepted others. */
+  refused?: string[];
+  /** Whether a mail was written to a file, as there is no mail server. */
+  isFile?: true;
 }
 
 /** Hands a mail over; resolves once the other side has accepted it. `signal` cuts it off. */
-export type Send = (mail: Mail, signal: AbortSignal) => Promise<void>;
+export type Send = (mail: Mail, signal: AbortSignal) => Promise<Taken | void>;
 
 /** Whether the mail server has refused this one mail, which says nothing about others. */
 export function isRefusal(error: unknown): boolean {
@@ -46,8 +59,9 @@ const SMTP_TIMEOUTS = {
 export function smtpMail(url: string, from: string): Send {
   const transport = nodemailer.createTransport({ url, ...SMTP_TIMEOUTS });
   return async (mail, signal) => {
-    if (mail.recipients.length === 0) return; // there are no recipients: only the alert's row shows it
-    await transport.sendMail({ ...toMessage(mail, from), signal });
+    if (mail.recipients.length === 0) return {}; // there are no recipients: only the alert's row shows it
+    const { rejected } = await transport.sendMail({ ...toMessage(mail, from), signal });
+    return { refused: rejected.map(String) };
   };
 }
 
@@ -64,6 +78,7 @@ export function fileMail(folder: string, from: string): Send {
     const path = join(folder, `${mail.id}.eml`);
     await writeFile(`${path}.new`, built.message as Buffer);
     await rename(`${path}.new`, path);
+    return { isFile: true };
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
-import type { Db } from '../db/db.ts';
+import type { Db, Sql } from '../db/db.ts';
+import { isDatabaseAway } from '../db/errors.ts';
 import { createLoop } from '../process/loop.ts';
 import { createChannelPace } from './channelPace.ts';
 import { isRefusal, type Mail, type Send } from './mail.ts';
@@ -13,6 +14,8 @@ import {
   rewriteMail,
 } from './outboxRows.ts';
 import { stillTrue } from './stillTrue.ts';
+import { within } from './within.ts';
+import { leaveOutOfMail } from './writeAlert.ts';
 
 /** How many alerts of one channel a process hands over at once. */
 const SLOTS = 4;
@@ -53,12 +56,13 @@ export function startChannel(options: ChannelOptions): Channel {
   async function fill(): Promise<void> {
     clearTimeout(soon);
     while (!closing.signal.aborted && underWay.size < pace.slots(performance.now())) {
-      const mail = await claimMail(db, channel);
-      if (mail === null) {
+      const claimed = await claim();
+      if (claimed === null) {
         askIn(await nextMailInMs(db, channel));
         return;
       }
-      const one = handOver(mail)
+      if (claimed.toSend === null) continue;
+      const one = handOver(claimed.toSend)
         .catch(failed)
         .finally(() => {
           underWay.delete(one);
@@ -69,14 +73,29 @@ export function startChannel(options: ChannelOptions): Channel {
     askIn(pace.waitMs(performance.now()) || Infinity); // else one that is under way asks when it ends
   }
 
+  /**
+   * Claims what is due first, and decides in the same transaction what of it is told: whether a recovery
+   * is told of depends on what became of its warning. Null when nothing is due.
+   */
+  async function claim(): Promise<{ toSend: Mail | null } | null> {
+    try {
+      return await db.transaction(async (sql) => {
+        const mail = await claimMail(sql, channel);
+        return mail === null ? null : { toSend: await asItStands(sql, mail) };
+      });
+    } catch (error) {
+      if (isDatabaseAway(error)) throw error;
+      failed(error);
+      return (await claimMail(db, channel)) && { toSend: null }; // so that it holds up no others for now
+    }
+  }
+
   /** Plans an earlier look than the next regular one. */
   function askIn(ms: number): void {
     if (ms < options.pollMs) soon = setTimeout(loop.ask, Math.max(1, ms));
   }
 
-  async function handOver(claimed: Mail): Promise<void> {
-    const mail = await asItStands(claimed);
-    if (mail === null) return;
+  async function handOver(mail: Mail): Promise<void> {
     const { subject, message_id, recipients } = mail;
     try {
       await within(options.send, mail, AbortSignal.timeout(options.attemptMs), closing.signal);
@@ -90,12 +109,18 @@ export function startChannel(options: ChannelOptions): Channel {
   }
 
   /** The mail with what is still true of it; null when nothing is. Webhooks report what happened, and stay. */
-  async function asItStands(mail: Mail): Promise<Mail | null> {
+  async function asItStands(sql: Sql, mail: Mail): Promise<Mail | null> {
     if (channel === 'webhook') return mail;
-    const items = await stillTrue(db, mail);
+    const items = await stillTrue(sql, mail);
     if (items.length === mail.items.length) return mail;
-    if (items.length > 0) return rewriteMail(db, mail, items);
-    await dropMail(db, mail.id);
+    if (items.length > 0) {
+      const stay = new Set(items.map((item) => item.consumer_id));
+      const left = mail.items.map((item) => item.consumer_id).filter((id) => !stay.has(id));
+      // After an attempt it may have told of them.
+      if (mail.attempts === 1) await leaveOutOfMail(sql, mail.message_id, left);
+      return rewriteMail(sql, mail, items);
+    }
+    await dropMail(sql, mail.id);
     const { subject, message_id } = mail;
     log.info({ channel, subject, message_id }, 'an alert is not sent: nothing is left to tell');
     return null;
@@ -126,21 +151,4 @@ export function startChannel(options: ChannelOptions): Channel {
       clearTimeout(cut);
     },
   };
-}
-
-/** Sends, and rejects at once when a signal is aborted, whatever the sending does then. */
-async function within(send: Send, mail: Mail, late: AbortSignal, end: AbortSignal): Promise<void> {
-  const signal = AbortSignal.any([late, end]);
-  const cut = Promise.withResolvers<never>();
-  const onAbort = (): void =>
-    cut.reject(
-      new Error(end.aborted ? 'the process ended meanwhile' : 'it was not handed over in time'),
-    );
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    await Promise.race([send(mail, signal), cut.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -51,11 +51,19 @@ export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
   });
 }
 
+/** How many consumers one mail tells of at most. */
+export const CONSUMERS_IN_A_MAIL = 100;
+
 /**
- * Adds the items of `mail` to a waiting mail of the same kind, reason, target and recipients that has
- * not been tried yet; a consumer that it tells of already is told of once, by its new item. Returns the Message-ID of that mail; null when there is none.
+ * Adds the items of `mail` to a waiting mail of the same kind, target and recipients that has not been
+ * tried yet. They have the same reason as well, unless they are warnings of a failing endpoint, of which
+ * each gives its own. A consumer that the mail tells of already is told of once, by its new item. Returns
+ * the Message-ID of that mail; null when there is none, or it is full.
  */
 export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> {
+  const [first] = mail.items;
+  if (first === undefined) throw new Error('a mail tells of at least one consumer');
+  const isOfEndpoint = first.cannot_start === undefined;
   await sql.query({
     text: `select pg_advisory_xact_lock(hashtextextended('alert mail of ' || $1, 0))`,
     values: [mail.targetId],
@@ -64,10 +72,12 @@ export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> 
     text: `
       select id, message_id, items from outbox
        where target_id = $1 and kind = $2 and recipients = $3 and channel = 'mail'
-         and items->0->>'reason' = $4
+         and (items->0->'cannot_start' is null) = $5
+         and (items->0->>'reason' = $4 or kind = 'warning' and $5)
+         and json_array_length(items) < ${CONSUMERS_IN_A_MAIL}
          and sent_at is null and attempts = 0 and next_try_at > clock_timestamp()
        order by created_at desc limit 1 for update`,
-    values: [mail.targetId, mail.kind, mail.recipients, mail.items[0]?.reason],
+    values: [mail.targetId, mail.kind, mail.recipients, first.reason, isOfEndpoint],
   });
   const [found] = rows;
   if (found === undefined) return null;
@@ -107,17 +117,23 @@ export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<voi
     id: newId(),
     alert_id: alertId,
     kind,
-    body: JSON.stringify({ alert: { id: alertId, kind, at: at.toISOString(), ...item } }),
+    items: [item],
+    body: JSON.stringify({ alert: { id: alertId, kind, at: at.toISOString(), ...shownIn(item) } }),
   }));
   await sql.query({
     text: `
-      insert into outbox (id, message_id, alert_id, recipients, channel, kind, subject, body,
+      insert into outbox (id, message_id, alert_id, recipients, channel, kind, items, subject, body,
                           headers, created_at, next_try_at)
-      select id, alert_id::text, alert_id, '{}', 'webhook', kind, '', body, '{}', clock_timestamp(),
+      select id, alert_id::text, alert_id, '{}', 'webhook', kind, items, '', body, '{}', clock_timestamp(),
              clock_timestamp()
-        from json_to_recordset($1) as w(id uuid, alert_id uuid, kind text, body text)`,
+        from json_to_recordset($1) as w(id uuid, alert_id uuid, kind text, items json, body text)`,
     values: [JSON.stringify(rows)],
   });
+}
+
+/** The item without what only texts for people need: receivers know the fields of the webhook. */
+function shownIn(item: AlertItem): object {
+  return { ...item, target_id: undefined, retries_until: undefined }; // JSON leaves them out
 }
 
 /** Longer than handing one over takes. After this time, another process may try. */

@@ -3,26 +3,35 @@ import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 import type { Mail } from './mail.ts';
 
-/** The newest alert about consumer k of these kinds is told by the mail $2. */
-const newestIsHere = (...kinds: AlertKind[]): string => `
+/** The newest alert about consumer k of which this holds is told by the mail $2. */
+const newestIsHere = (which: string): string => `
   $2 = (select a.message_id from alerts a
-         where a.consumer_id = k.id and a.kind in (${kinds.map((kind) => `'${kind}'`).join(', ')})
+         where a.consumer_id = k.id and ${which}
          order by a.at desc, a.id desc limit 1)`;
 
-const STOPPED = `k.status = 'stopped' and ${newestIsHere('stopped', 'gone')}`;
+const STOPPED = `k.status = 'stopped' and ${newestIsHere("a.kind in ('stopped', 'gone')")}`;
 
-/** Whether the mail of the warning before this recovery has never been handed to a server. */
+/**
+ * Whether the warning before this recovery has never been handed to a server: its mail was not, or had
+ * left the consumer out, so that the alert has no mail any more.
+ */
 const WARNING_NEVER_WENT = `
-  coalesce((select o.sent_at is null and o.attempts <= case when o.dropped_at is null then 0 else 1 end
-              from alerts a join outbox o on o.message_id = a.message_id
+  coalesce((select a.message_id is null
+                or o.sent_at is null and o.attempts <= case when o.dropped_at is null then 0 else 1 end
+              from alerts a left join outbox o on o.message_id = a.message_id
              where a.consumer_id = k.id and a.kind = 'warning'
              order by a.at desc, a.id desc limit 1), false)`;
 
 /** When it still has to be told of consumer k. What was lost stays lost. */
-const HOLDS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost', string> = {
+const HOLDS: Record<Exclude<AlertKind, 'retention'> | 'cannotStart' | 'aging' | 'lost', string> = {
   stopped: STOPPED,
   gone: STOPPED,
-  warning: `k.status = 'blocked' and k.warned_at is not null and ${newestIsHere('warning')}`,
+  warning: `
+    k.status = 'blocked' and k.warned_at is not null
+    and ${newestIsHere("a.kind = 'warning' and not a.detail ? 'cannot_start'")}`,
+  cannotStart: `
+    exists (select from start_faults f where f.consumer_id = k.id)
+    and ${newestIsHere("a.kind = 'warning' and a.detail ? 'cannot_start'")}`,
   recovered: `not ${WARNING_NEVER_WENT}`,
   'dead-letters': 'exists (select from dead_letters d where d.consumer_id = k.id)',
   aging: 'exists (select from aging g where g.consumer_id = k.id and g.warned_at is not null)',
@@ -39,7 +48,7 @@ export async function stillTrue(
   { kind, items, message_id }: Pick<Mail, 'kind' | 'items' | 'message_id'>,
 ): Promise<AlertItem[]> {
   if (kind === null) return items; // written before mails had a kind
-  const what = kind === 'retention' ? (items[0]?.first === undefined ? 'aging' : 'lost') : kind;
+  const what = whatOf(kind, items[0]);
   const byConsumer = new Map(items.map((item) => [item.consumer_id, item]));
   const { rows } = await sql.query<{ id: string }>({
     text: `
@@ -49,4 +58,9 @@ export async function stillTrue(
   });
   const holds = new Set(rows.map(({ id }) => id));
   return [...byConsumer.values()].filter((item) => holds.has(item.consumer_id));
+}
+
+function whatOf(kind: AlertKind, first: AlertItem | undefined): keyof typeof HOLDS {
+  if (kind === 'retention') return first?.first === undefined ? 'aging' : 'lost';
+  return kind === 'warning' && first?.cannot_start !== undefined ? 'cannotStart' : kind;
 }

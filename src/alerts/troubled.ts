@@ -65,6 +65,7 @@ function itemOf(
     name: troubled.name,
     reason,
     target: troubled.target_name,
+    target_id: troubled.target_id,
     endpoint: endpointOf(troubled),
     failing_since: troubled.failing_since,
     last_failure: troubled.last_failure,

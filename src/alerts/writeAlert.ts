@@ -8,21 +8,22 @@ import { itemsOf, type Alert } from './troubled.ts';
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-/** The time within which stops of one target share a mail, ms: a minute, or less if the window is shorter. */
+/** The time within which alerts about one target share a mail, ms: a minute, or less if the window is shorter. */
 export function mailGraceMs(retryWindowMs: number): number {
   return Math.min(MINUTE, Math.round((retryWindowMs * MINUTE) / DAY));
 }
 
 /**
  * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the
- * caller's transaction. Stops of one target within a minute share a mail if they have the same
- * recipients, and so do consumers that the same fault keeps from being sent to.
+ * caller's transaction. Warnings of one target within a minute share a mail if they have the same
+ * recipients, and so do stops and recoveries, and consumers that the same fault keeps from being sent to.
  */
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
   const messageId = `<${kind}.${consumerId}.${alert.key ?? troubled.version}@millrace>`;
-  const [item] = await itemsOf(sql, [alert], options.publicUrl);
-  if (item === undefined) throw new Error('an alert is about one consumer');
+  const [described] = await itemsOf(sql, [alert], options.publicUrl);
+  if (described === undefined) throw new Error('an alert is about one consumer');
+  const item = { ...described, ...retriesOf(alert, options.retryWindowMs) };
   const told: AlertMail = {
     messageId,
     kind,
@@ -31,13 +32,23 @@ export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert):
     alerts: [{ id: newId(), consumerId, at, item }],
   };
   await insertAlerts(sql, [told]);
-  // What keeps one consumer of a target from being sent to often keeps them all.
-  const isShared = kind === 'stopped' || kind === 'gone' || alert.cannotStart !== undefined;
+  // What befalls one consumer of a target often befalls them all.
+  const isShared = kind !== 'dead-letters';
   const mail = toMail(told, isShared ? mailGraceMs(options.retryWindowMs) : 0);
   const joined = isShared ? await joinMail(sql, mail) : null;
   if (joined === null) await putMails(sql, [mail]);
   else await setMessageId(sql, mail.alertId, joined);
   if (options.alertWebhook) await putWebhooks(sql, webhooksOf([told]));
+}
+
+/** Until when a failing endpoint is retried, from the first failure on. */
+function retriesOf(
+  { kind, troubled, cannotStart }: Alert,
+  retryWindowMs: number,
+): Pick<AlertItem, 'retries_until'> {
+  const { failing_since: since } = troubled;
+  if (kind !== 'warning' || cannotStart !== undefined || since === null) return {};
+  return { retries_until: new Date(Date.parse(since) + retryWindowMs).toISOString() };
 }
 
 /** Alerts of one kind and target that share a mail. */
@@ -109,5 +120,17 @@ async function setMessageId(sql: Sql, alertId: string, messageId: string): Promi
   await sql.query({
     text: 'update alerts set message_id = $2 where id = $1',
     values: [alertId, messageId],
+  });
+}
+
+/** Notes that the alerts about these consumers are not told by this mail, nor by any other. */
+export async function leaveOutOfMail(
+  sql: Sql,
+  messageId: string,
+  consumerIds: string[],
+): Promise<void> {
+  await sql.query({
+    text: 'update alerts set message_id = null where consumer_id = any($2) and message_id = $1',
+    values: [messageId, consumerIds],
   });
 }

@@ -1,21 +1,45 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
 import type { AlertsList } from '../alerts/alertsList.ts';
+import type { TestAlert } from '../alerts/testAlert.ts';
 import type { Consumers } from '../consumers/consumers.ts';
 import { Alert, AlertKind } from '../schema/alert.ts';
+import { AlertTest, AlertTestInput } from '../schema/alertTest.ts';
 import { Uuid } from '../schema/fields.ts';
 import { needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
-import { createRoutes, IdParam, json, listFields, pageOf, problems, toList } from './route.ts';
+import { ApiError } from './errors.ts';
+import {
+  createRoutes,
+  IdParam,
+  json,
+  jsonBody,
+  listFields,
+  pageOf,
+  problems,
+  takesOnly,
+  toList,
+} from './route.ts';
 import { needs } from './scopes.ts';
 
 /** `GET /v1/alerts`, and the alerts of one consumer. */
 export function createAlertRoutes(deps: {
   consumers: Pick<Consumers, 'streamOf'>;
   alerts: AlertsList;
+  testAlert: TestAlert;
 }): OpenAPIHono<AppEnv> {
   const { consumers, alerts } = deps;
   const app = createRoutes();
+
+  app.openapi(TEST, async (c) => {
+    const { to } = AlertTestInput.parse(c.req.valid('json')); // no body: {}
+    const asked = { id: c.var.seed.id, recipient: to ?? null, actor: c.var.actor };
+    const tested = await deps.testAlert(asked);
+    if (typeof tested === 'string') throw noWorker(tested);
+    return c.json(tested, 200);
+  });
+
+  takesOnly(app, TEST.path, 'POST');
 
   app.openapi(OF_CONSUMER, async (c) => {
     const { id } = c.req.valid('param');
@@ -31,6 +55,14 @@ export function createAlertRoutes(deps: {
   });
 
   return app;
+}
+
+function noWorker(why: 'not taken' | 'no result'): ApiError {
+  const detail =
+    why === 'not taken'
+      ? 'No worker has taken the test alert, so nothing was sent. Alerts are sent by worker.ts: is one running?'
+      : 'The worker that took the test alert has not said what came of it; its log may';
+  return new ApiError({ status: 503, code: 'worker_unavailable', detail });
 }
 
 const about = { tags: ['Alerts'], security: needs('read'), method: 'get' as const };
@@ -51,4 +83,18 @@ const ALL = createRoute({
   description: 'Includes alerts of consumers that have been deleted since.',
   request: { query: z.strictObject({ consumer_id: Uuid.optional(), ...fields }) },
   responses: { 200: json(pageOf(Alert), 'A page of alerts'), ...problems(400) },
+});
+
+const TEST = createRoute({
+  tags: ['Alerts'],
+  security: needs('manage'),
+  method: 'post',
+  path: '/v1/alerts/test',
+  summary: 'Send a test alert',
+  description:
+    'A worker sends a test mail to the default addresses (MILLRACE_ALERT_EMAIL), or to the one given, and a ' +
+    'test to the alert webhook if there is one, by the settings of that worker. The answer is 200 whatever ' +
+    'comes of it, within 32 s; 503 when no worker takes it.',
+  request: { body: { ...jsonBody(AlertTestInput), required: false } },
+  responses: { 200: json(AlertTest, 'What came of it'), ...problems(400, 413, 415, 422) },
 });

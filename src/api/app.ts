@@ -3,6 +3,7 @@ import { methodNotAllowed as refuseMethods } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 
 import type { Access } from '../access/access.ts';
+import type { TestAlert } from '../alerts/testAlert.ts';
 import type { Commands } from '../consumers/commands.ts';
 import { untilTargetInForce } from '../consumers/untilTargetInForce.ts';
 import type { Db } from '../db/db.ts';
@@ -48,6 +49,7 @@ export interface AppDeps {
   stores: Stores;
   targets: Targets;
   testTarget: TestTarget;
+  testAlert: TestAlert;
   appender: Appender;
   access: Access;
   commands: Commands;
@@ -104,7 +106,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createCommandRoutes({ consumers, give }));
   app.route('/', createDeadLetterRoutes({ ...stores, give }));
   app.route('/', createAttemptRoutes(stores));
-  app.route('/', createAlertRoutes(stores));
+  app.route('/', createAlertRoutes({ ...stores, testAlert: deps.testAlert }));
   app.route('/', createConsumerMetricsRoutes({ consumers, db }));
   app.route('/', createInfoRoutes({ info: deps.info, changes: stores.changes }));
   app.route('/', createStatusRoutes(deps));

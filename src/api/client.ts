@@ -1,4 +1,5 @@
 import type { Alert } from '../schema/alert.ts';
+import type { AlertTest, AlertTestInput } from '../schema/alertTest.ts';
 import type { ApiKey, ApiKeyInput, NewApiKey } from '../schema/apiKey.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type {
@@ -149,6 +150,7 @@ export function createClient(options: ClientOptions) {
       get<Page<Change>>('/v1/changes', query),
     alerts: (query?: PageQuery & { consumer_id?: string | undefined; kind?: string | undefined }) =>
       get<Page<Alert>>('/v1/alerts', query),
+    testAlert: (input: AlertTestInput) => post<AlertTest>('/v1/alerts/test', input),
     append: {
       records: (records: RecordInput[]) => post<RecordsAppended>('/v1/records', { records }),
       events: (events: EventInput[]) => post<EventsAppended>('/v1/events', { events }),

@@ -33,6 +33,10 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   'consumers filter': ['millrace consumers filter orders --add-collection stripe:customer', ''],
   'consumers preview': ['millrace consumers preview --stream events --sync crm', ''],
   alerts: ['millrace alerts orders', 'those of one consumer; without a name, of all'],
+  'alerts test': [
+    'millrace alerts test --to me@example.com',
+    'exit 0: it was accepted; 1: it was not',
+  ],
   resend: ['millrace resend orders 1042', 'the entry at this position'],
   'dead-letters list': ['millrace dead-letters list orders', ''],
   'dead-letters get': ['millrace dead-letters get orders 0199c1f2', 'the beginning of its id'],

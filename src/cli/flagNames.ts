@@ -17,7 +17,7 @@ const SET_BY: Record<string, readonly string[]> = {
   credentials: ['--basic, --bearer-token or --header-key'],
   headers: ['--header'],
   scopes: ['--scope'],
-  to: ['<place>'],
+  to: ['<place>', '--to'],
   position: ['<position>'],
   ids: ['--id'],
   since: ['--since'],

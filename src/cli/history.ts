@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Alert } from '../schema/alert.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type { DeadLetter } from '../schema/deadLetter.ts';
+import { addAlertTest } from './alertTest.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import type { Context, RunCommand } from './context.ts';
 import { EXIT, usage } from './exit.ts';
@@ -65,7 +66,7 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
       }),
     );
 
-  program
+  const alerts = program
     .command('alerts [consumer]')
     .description('list alerts, newest first')
     .option('--limit <n>', 'how many', limit)
@@ -79,6 +80,7 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
         out.page(page, ALERTS, 'alerts');
       }),
     );
+  addAlertTest(alerts, run);
 
   withWait(program.command('retry <consumer>'))
     .description('try what waits now and say what came of it; the retry window keeps running')
@@ -226,12 +228,23 @@ const ATTEMPTS = [
 ];
 
 const ALERTS = [
+  { title: 'AT', of: (one: Alert) => `${one.at.slice(0, 19)}Z` },
   { title: 'KIND', of: (one: Alert) => one.kind },
-  { title: 'AT', of: (one: Alert) => one.at },
   { title: 'CONSUMER', of: ({ detail, consumer_id: id }: Alert) => textIn(detail, 'name') ?? id },
-  { title: 'CONSUMER ID', of: (one: Alert) => one.consumer_id },
+  { title: 'MAIL', of: ({ mail }: Alert) => mailState(mail) },
   { title: 'WHY', of: whyOf },
 ];
+
+/** What became of the mail of an alert. */
+function mailState(mail: Alert['mail']): string {
+  if (mail === null) return 'none';
+  if (mail.recipients === 0) return 'no recipient';
+  if (mail.sent_at !== null) return 'sent';
+  if (mail.dropped_at !== null) return 'not needed';
+  if (mail.given_up_at !== null) return 'given up';
+  if (mail.recipients === null) return '–';
+  return mail.last_error === null ? 'waits' : 'retrying';
+}
 
 /** What an alert is about; one of lost events has counts instead of a reason where it has no mail. */
 function whyOf({ kind, detail }: Alert): string {

@@ -1,3 +1,4 @@
+import { TestAlertPanel } from './alerts/test.tsx';
 import { useInfo } from './info.ts';
 import { useSession } from './session.ts';
 import { theme, timeForm, useSetting } from './settings.ts';
@@ -14,6 +15,7 @@ export function ThisConsole() {
     <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
       <Runs />
       <Doors />
+      <TestAlertPanel />
       <Looks />
       <SignedIn />
     </div>

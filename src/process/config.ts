@@ -49,6 +49,7 @@ export interface Config {
   readonly mailFrom: string;
   readonly alertWebhook: string | null;
   readonly alertWebhookSecret: string | null;
+  readonly alertWebhookFormat: 'json' | 'slack';
   readonly eventRetentionMs: number;
   readonly attemptRetentionMs: number;
   /** The most bytes that both tables of attempts may take, indexes included. */
@@ -127,6 +128,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     mailFrom: values.MILLRACE_MAIL_FROM,
     alertWebhook: values.MILLRACE_ALERT_WEBHOOK ?? null,
     alertWebhookSecret: values.MILLRACE_ALERT_WEBHOOK_SECRET ?? null,
+    alertWebhookFormat: values.MILLRACE_ALERT_WEBHOOK_FORMAT,
     eventRetentionMs: values.MILLRACE_EVENT_RETENTION,
     attemptRetentionMs: values.MILLRACE_ATTEMPT_RETENTION,
     attemptBytes: values.MILLRACE_ATTEMPT_SIZE,
@@ -305,6 +307,7 @@ const Variables = z.object({
     })
     .default('Millrace <millrace@localhost>'),
   MILLRACE_ALERT_WEBHOOK: webUrl.optional(),
+  MILLRACE_ALERT_WEBHOOK_FORMAT: z.enum(['json', 'slack']).default('json'),
   MILLRACE_ALERT_WEBHOOK_SECRET: z
     .string()
     .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/u, {

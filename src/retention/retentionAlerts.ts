@@ -1,4 +1,5 @@
 import type { AlertItem, AlertOptions, Lost } from '../alerts/alertItem.ts';
+import { CONSUMERS_IN_A_MAIL } from '../alerts/outboxRows.ts';
 import { itemsOf, type Troubled } from '../alerts/troubled.ts';
 import { recipientsOf, writeAlertMails, type AlertMail } from '../alerts/writeAlert.ts';
 import type { Sql } from '../db/db.ts';
@@ -12,9 +13,6 @@ export interface RetentionAlert {
   troubled: Troubled;
   lost?: Lost;
 }
-
-/** How many consumers one mail reports at most. */
-const A_MAIL = 100;
 
 /**
  * Writes alerts about retention, and puts their mails and webhooks into the outbox, in the caller's
@@ -56,8 +54,8 @@ function grouped(alerts: Described[], byDefault: string[]): Iterable<Group> {
 }
 
 function inMails({ targetId, recipients, alerts }: Group): AlertMail[] {
-  return Array.from({ length: Math.ceil(alerts.length / A_MAIL) }, (_, index) => {
-    const part = alerts.slice(index * A_MAIL, (index + 1) * A_MAIL);
+  return Array.from({ length: Math.ceil(alerts.length / CONSUMERS_IN_A_MAIL) }, (_, index) => {
+    const part = alerts.slice(index * CONSUMERS_IN_A_MAIL, (index + 1) * CONSUMERS_IN_A_MAIL);
     const told = part.map((alert) => ({
       id: newId(),
       consumerId: alert.consumerId,

@@ -10,6 +10,7 @@ import { createControl, createDelivery } from '../activities/index.ts';
 import type { AlertOptions } from '../alerts/alertItem.ts';
 import type { Send } from '../alerts/mail.ts';
 import { startOutbox } from '../alerts/outbox.ts';
+import { startTestSender } from '../alerts/testSender.ts';
 import { createCommandApplier } from '../consumers/applyCommand.ts';
 import { createLifecycle } from '../consumers/lifecycle.ts';
 import { createStartFaults } from '../consumers/startFaults.ts';
@@ -147,6 +148,13 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     pollMs: OUTBOX_POLL_MS,
     log,
   });
+  const tests = startTestSender({
+    ...options,
+    send: options.sendMail,
+    sendWebhook: options.sendAlertWebhook,
+    holder,
+    pollMs: OUTBOX_POLL_MS,
+  });
   const wake = startWake({
     store: createLeaderStore(db, options.visitLanes > 0 ? 'visit' : 'drain'),
     visits: options.visitLanes > 0,
@@ -187,6 +195,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
       await visitKeeper?.close();
       await wake[Symbol.asyncDispose]();
       await queue.close();
+      await tests[Symbol.asyncDispose]();
       await outbox[Symbol.asyncDispose]();
       await drains[Symbol.asyncDispose]();
       await shared.close();

@@ -89,6 +89,7 @@ test('consumers for which old events wait are told of once, whatever their statu
     db,
     send: smtpMail(smtp.url, 'millrace@example.com'),
     sendWebhook: alertWebhook({
+      format: 'json',
       egress: createEgress({ allowCidrs: LOOPBACK }),
       url: operators.url,
       secrets: [secret],

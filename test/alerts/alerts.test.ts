@@ -160,6 +160,7 @@ test.concurrent('the alert webhook is signed as any webhook, and tried again unt
   await using world = await openWorld({
     sendAlertWebhook: alertWebhook({
       egress: createEgress({ allowCidrs: LOOPBACK }),
+      format: 'json',
       url,
       secrets: [secret],
       now: Date.now,

@@ -77,6 +77,7 @@ test('an alert webhook that hangs holds up no mail, and gets a few alerts at a t
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM), {
     sendWebhook: alertWebhook({
       egress: createEgress({ allowCidrs: LOOPBACK }),
+      format: 'json',
       url: `http://${webhook.url}/alerts`,
       secrets: ['whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3'],
       userAgent: 'Millrace/test',

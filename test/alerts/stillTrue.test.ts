@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createDeadLetterDigest } from '../../src/alerts/deadLetterDigest.ts';
 import { smtpMail, type Send } from '../../src/alerts/mail.ts';
+import { createStartFaults } from '../../src/consumers/startFaults.ts';
 import { createAging } from '../../src/retention/aging.ts';
 import { ALERT_OPTIONS, openAlertDesk, type AlertDesk } from '../support/alertDesk.ts';
 import { openMailServer, type ReceivedMail } from '../support/mailServer.ts';
@@ -21,6 +22,11 @@ async function named({ opened }: AlertDesk, ...names: string[]): Promise<string[
 async function subjects({ opened }: AlertDesk): Promise<string[]> {
   const { rows } = await opened.api.db.query<{ subject: string }>('select subject from outbox');
   return rows.map(({ subject }) => subject);
+}
+
+async function warn({ lifecycle }: AlertDesk, id: string, reason = 'HTTP 503'): Promise<void> {
+  await lifecycle.block(id, reason, new Date());
+  await lifecycle.warn(id, new Date());
 }
 
 const away: Send = () => Promise.reject(new Error('the mail server is away'));
@@ -119,16 +125,12 @@ test('a warning that is over before its mail goes is not sent, nor is its recove
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [late = '', still = '', told = ''] = await named(desk, 'late', 'still', 'told');
-  const warn = async (id: string): Promise<void> => {
-    await desk.lifecycle.block(id, 'HTTP 503', new Date());
-    await desk.lifecycle.warn(id, new Date());
-  };
-  await warn(told);
+  await warn(desk, told);
   {
     await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
     await desk.sendAll(outbox);
   }
-  for (const id of [late, still]) await warn(id);
+  for (const id of [late, still]) await warn(desk, id);
   for (const id of [late, told]) await desk.lifecycle.unblock(id, new Date(), true);
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
@@ -140,13 +142,70 @@ test('a warning that may have been taken is followed by its recovery', async () 
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [tried = ''] = await named(desk, 'tried');
-  await desk.lifecycle.block(tried, 'HTTP 503', new Date());
-  await desk.lifecycle.warn(tried, new Date());
+  await warn(desk, tried);
   await tryInVain(desk);
   await desk.lifecycle.unblock(tried, new Date(), true);
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.mails.map(({ headers }) => headers['x-millrace-alert'])).toEqual(['recovered']);
+});
+
+test('warnings of one target within the minute share a mail, whatever each is answered, and each is told of once', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const ids = await named(desk, 'one', 'two', 'three');
+  const [own = ''] = [(await desk.opened.create({ name: 'own', alert_emails: ['own@x.org'] })).id];
+  const [one = '', two = '', three = ''] = ids;
+  await warn(desk, one, 'HTTP_5XX: HTTP 503');
+  await warn(desk, two, 'TIMEOUT: no answer in 15 s');
+  await warn(desk, three, 'HTTP_5XX: HTTP 503');
+  await warn(desk, own, 'HTTP_5XX: HTTP 503');
+  const { rows } = await desk.opened.api.db.query(
+    "select bool_and(next_try_at - created_at > interval '59 s') as wait from outbox",
+  );
+  expect(rows).toEqual([{ wait: true }]);
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.of('warning')).toHaveLength(2);
+  expect(new Set(smtp.of('warning').map(consumersOf))).toEqual(new Set([ids.toSorted(), [own]]));
+  expect(await subjects(desk)).toContain('Failing: 3 consumers → one');
+  for (const id of ids) {
+    const [alert] = await desk.alerts(id, 'warning');
+    expect(alert?.mail?.sent_at).not.toBeNull();
+  }
+});
+
+test('recoveries of one target share a mail, without those whose warning had been left out', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [late = '', one = '', two = ''] = await named(desk, 'late', 'one', 'two');
+  for (const id of [late, one, two]) await warn(desk, id);
+  await desk.lifecycle.unblock(late, new Date(), true);
+  // Its recovery waits for others, while the warning goes without it.
+  await desk.opened.api.db.query("update outbox set next_try_at = now() where kind = 'warning'");
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  outbox.hint();
+  await until(() => smtp.of('warning').length === 1);
+  expect(smtp.of('warning').map(consumersOf)).toEqual([[one, two].toSorted()]);
+  for (const id of [one, two]) await desk.lifecycle.unblock(id, new Date(), true);
+  await desk.sendAll(outbox);
+  expect(smtp.of('recovered').map(consumersOf)).toEqual([[one, two].toSorted()]);
+  const [alert] = await desk.alerts(late, 'warning');
+  expect(alert?.mail).toBeNull();
+});
+
+test('a mail tells of a hundred consumers at most, and the next of the others', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [first = '', ...rest] = await named(desk, 'first', 'second', 'third');
+  await warn(desk, first);
+  await desk.opened.api.db.query(`
+    update outbox set items = array_to_json(array_fill(items->0, array[100]))`);
+  for (const id of rest) await warn(desk, id);
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.of('warning')).toHaveLength(2);
+  expect(new Set(smtp.of('warning').map(consumersOf))).toEqual(new Set([[first], rest.toSorted()]));
 });
 
 test('dead letters that are gone before their mail goes are not told of', async () => {
@@ -186,4 +245,23 @@ test('a consumer that has passed its old events before the mail goes is left out
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.of('warning').map(consumersOf)).toEqual([[behind]]);
+});
+
+test('a consumer that can not be sent to is told of while that lasts, whatever its status', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [lasting = '', over = ''] = await named(desk, 'lasting', 'over');
+  const { db } = desk.opened.api;
+  const faults = createStartFaults({ ...ALERT_OPTIONS, db });
+  const fault = { code: 'url_unreadable', detail: 'Its URL can not be read' } as const;
+  for (const consumerId of [lasting, over]) {
+    const faulty = { consumerId, fault, isCrash: false, target: null };
+    await faults.note(faulty);
+    await db.query("update start_faults set since = since - interval '1 minute'");
+    await faults.note(faulty);
+  }
+  await faults.clear(over);
+  await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
+  await desk.sendAll(outbox);
+  expect(smtp.mails.map(consumersOf)).toEqual([[lasting]]);
 });

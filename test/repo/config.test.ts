@@ -186,6 +186,7 @@ describe('a wrong value is one sentence that names the variable and what it may 
     ['MILLRACE_ALLOW_CIDRS', 'example.com/8', /a comma list of address ranges/u],
     ['MILLRACE_ALERT_EMAIL', 'a@example.com,b', /a comma list of e-mail addresses/u],
     ['MILLRACE_MAIL_FROM', 'nobody', /an e-mail address/u],
+    ['MILLRACE_ALERT_WEBHOOK_FORMAT', 'teams', /json or slack, not "teams"/u],
     ['MILLRACE_ALERT_WEBHOOK', 'ftp://x', /an http or https URL/u],
     ['MILLRACE_EVENT_RETENTION', 'ever', /a duration/u],
     ['MILLRACE_ATTEMPT_RETENTION', '1w', /a duration/u],

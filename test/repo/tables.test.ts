@@ -31,6 +31,7 @@ const OWNERS: Record<string, string> = {
   tails: 'wake/leaderStore.ts',
   alerts: 'alerts/writeAlert.ts',
   outbox: 'alerts/outboxRows.ts',
+  alert_tests: 'alerts/alertTests.ts',
   aging: 'retention/aging.ts',
   lag_samples: 'telemetry/lagSamples.ts',
   api_keys: 'access/apiKeys.ts',

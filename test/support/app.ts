@@ -4,6 +4,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import pino from 'pino';
 
 import { createAccess, type Access, type AccessOptions } from '../../src/access/access.ts';
+import { createTestAlert } from '../../src/alerts/testAlert.ts';
 import { createApp, type AppDeps } from '../../src/api/app.ts';
 import type { AppEnv } from '../../src/api/env.ts';
 import { createStores, type Stores } from '../../src/api/stores.ts';
@@ -85,6 +86,7 @@ export function openApp(
     targets: createTargets({ db, vault, egress }),
     testTarget: (target, messageId) =>
       testTarget(target, { egress, userAgent: 'Millrace/test', now: Date.now, messageId }),
+    testAlert: createTestAlert({ sql: db, takenWithinMs: 1_000 }),
     appender,
     commands: { give: () => Promise.reject(new Unavailable('Temporal is away')) },
     access,

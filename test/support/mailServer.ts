@@ -20,7 +20,10 @@ export interface MailServer extends AsyncDisposable {
   hanging: Set<string>;
 }
 
-/** A real SMTP server that takes every mail, but does not answer for the recipients that begin with `hang`. */
+/**
+ * A real SMTP server that takes every mail, but refuses the recipients that begin with `refuse`, and does not
+ * answer for those that begin with `hang`.
+ */
 export async function openMailServer(port = 0): Promise<MailServer> {
   const mails: ReceivedMail[] = [];
   const hanging = new Set<string>();
@@ -29,6 +32,10 @@ export async function openMailServer(port = 0): Promise<MailServer> {
     authOptional: true,
     disabledCommands: ['STARTTLS'],
     onRcptTo: ({ address }, session, done) => {
+      if (address.startsWith('refuse')) {
+        done(new Error('no such mailbox'));
+        return;
+      }
       if (!address.startsWith('hang')) {
         done();
         return;

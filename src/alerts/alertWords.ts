@@ -1,0 +1,152 @@
+import type { AlertKind } from '../schema/alert.ts';
+import type { AlertItem } from './alertItem.ts';
+
+/** The words of one kind of alert; those ending in `All` are for several consumers together. */
+export interface Saying {
+  subject: string;
+  lead: (item: AlertItem) => string;
+  leadAll: string;
+  /** Whether each of several consumers has a reason of its own. */
+  apart?: true;
+  /** The sentence after the number of waiting entries; null: the number is not given. */
+  waits: string | null;
+  /** What the time is called from which the endpoint failed; "Failing since" unless given. */
+  since?: string;
+  /** What happens next, and until when. */
+  next: (items: readonly AlertItem[]) => string;
+  nextAll?: (items: readonly AlertItem[]) => string;
+  /** What to do, before the command. */
+  todo: string;
+  todoAll: string;
+  command: ((consumerId: string) => string) | null;
+}
+
+const resume = (consumerId: string): string => `millrace consumers resume ${consumerId}`;
+const show = (consumerId: string): string => `millrace consumers get ${consumerId}`;
+const retry = (consumerId: string): string => `millrace retry ${consumerId}`;
+
+const STAYS =
+  'Nothing more is sent until someone resumes it. It then continues exactly where it stopped. A mail warns you before events that wait get too old to be kept.';
+const ALL_STAY =
+  'Nothing more is sent until someone resumes them. They then continue exactly where they stopped. A mail warns you before events that wait get too old to be kept.';
+
+const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart', Saying> = {
+  warning: {
+    subject: 'Failing',
+    lead: ({ name, reason }) => `Consumer "${name}" is failing: ${reason}.`,
+    leadAll: 'are failing',
+    waits: 'Nothing is lost.',
+    next: (items) =>
+      `Retries continue automatically until ${untilOf(items)}. If it still fails then, it stops, keeps its position, and a mail says so.`,
+    nextAll: (items) =>
+      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops, keeps its position, and a mail says so.`,
+    todo: 'Find out why the endpoint fails, and mend it. To retry at once:',
+    todoAll: 'Find out why the endpoint fails, and mend it. Each command below retries at once.',
+    command: retry,
+  },
+  cannotStart: {
+    subject: 'Cannot be sent to',
+    lead: ({ name, reason }) => `Consumer "${name}" can't be sent to. ${reason}.`,
+    leadAll: "can't be sent to",
+    waits: 'Nothing is lost.',
+    next: () =>
+      'This is not the fault of the endpoint. It is tried again every few minutes until it works, and at once after a change of the consumer or its target.',
+    nextAll: () =>
+      'This is not the fault of the endpoint. They are tried again every few minutes until they work, and at once after a change of the consumer or the target.',
+    todo: 'Once you have mended what is named above, try at once:',
+    todoAll: 'Once you have mended what is named above, each command below tries at once.',
+    command: retry,
+  },
+  stopped: {
+    subject: 'Stopped',
+    lead: ({ name, reason }) => `Consumer "${name}" has stopped: ${reason}.`,
+    leadAll: 'have stopped',
+    waits: 'Nothing is lost.',
+    next: () => STAYS,
+    nextAll: () => ALL_STAY,
+    todo: 'Once the endpoint is healthy:',
+    todoAll: 'Once the endpoint is healthy, resume each by its command below.',
+    command: resume,
+  },
+  gone: {
+    subject: 'Stopped, the endpoint is gone',
+    lead: ({ name, reason }) => `Consumer "${name}" has stopped: ${reason}.`,
+    leadAll: 'have stopped: the endpoint is gone',
+    waits: 'Nothing is lost.',
+    next: () => STAYS,
+    nextAll: () => ALL_STAY,
+    todo: 'Once there is an endpoint again:',
+    todoAll: 'Once there is an endpoint again, resume each by its command below.',
+    command: resume,
+  },
+  recovered: {
+    subject: 'Recovered',
+    lead: ({ name, reason }) => `Consumer "${name}" has recovered: ${reason}.`,
+    leadAll: 'have recovered',
+    since: 'Failed since',
+    waits: 'Nothing is lost.',
+    next: () => 'What waits is being sent now.',
+    todo: 'There is nothing to do.',
+    todoAll: 'There is nothing to do.',
+    command: null,
+  },
+  'dead-letters': {
+    subject: 'Dead letters',
+    lead: ({ name, reason }) => `Consumer "${name}": ${reason}.`,
+    leadAll: 'have new dead letters',
+    waits: 'Nothing is lost.',
+    next: () =>
+      'They are kept with their bodies until someone sends them again or deletes them. Other entries are sent as before.',
+    todo: 'Once the endpoint accepts them, send them again, in order:',
+    todoAll: 'Once the endpoint accepts them, each command below sends them again, in order.',
+    command: (consumerId) => `millrace dead-letters replay ${consumerId} --all`,
+  },
+  aging: {
+    subject: 'Events will be lost',
+    lead: ({ name, reason }) => `Consumer "${name}" is about to lose events: ${reason}.`,
+    leadAll: 'are about to lose events',
+    apart: true,
+    waits: 'Nothing is lost yet.',
+    next: () => 'Events that are still waiting when they reach that age are dropped unsent.',
+    todo: 'Have them sent before that, or set MILLRACE_EVENT_RETENTION higher. To see what holds them up:',
+    todoAll:
+      'Have them sent before that, or set MILLRACE_EVENT_RETENTION higher. Each command below shows what holds them up.',
+    command: show,
+  },
+  lost: {
+    subject: 'Events lost',
+    lead: ({ name, reason }) => `Consumer "${name}" has lost events: ${reason}.`,
+    leadAll: 'have lost events',
+    apart: true,
+    waits: null,
+    next: () => 'They are gone from the stream. What came after them is kept.',
+    todo: 'To see what holds it up:',
+    todoAll: 'Each command below shows what holds a consumer up.',
+    command: show,
+  },
+};
+
+/** The words for an alert of this kind about these consumers. */
+export function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying {
+  if (kind === 'warning' && first?.cannot_start !== undefined) return SAYS.cannotStart;
+  if (kind !== 'retention') return SAYS[kind];
+  return first?.first === undefined ? SAYS.aging : SAYS.lost;
+}
+
+/** Prints an RFC 3339 time for people, to the minute: `2026-11-23 11:52 UTC`. */
+export function moment(time: string): string {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) return time;
+  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Whether each of them is retried until another minute. */
+export function untilApart(items: readonly AlertItem[]): boolean {
+  return new Set(items.map(({ retries_until: until }) => until && moment(until))).size > 1;
+}
+
+function untilOf(items: readonly AlertItem[]): string {
+  if (untilApart(items)) return 'the time given with each';
+  const until = items[0]?.retries_until;
+  return until === undefined ? 'the retry window ends' : moment(until);
+}

@@ -1,0 +1,23 @@
+import type { Mail, Send, Taken } from './mail.ts';
+
+/** Sends, and rejects at once when a signal is aborted, whatever the sending does then. */
+export async function within(
+  send: Send,
+  mail: Mail,
+  late: AbortSignal,
+  end: AbortSignal,
+): Promise<Taken | void> {
+  const signal = AbortSignal.any([late, end]);
+  const cut = Promise.withResolvers<never>();
+  const onAbort = (): void =>
+    cut.reject(
+      new Error(end.aborted ? 'the process ended meanwhile' : 'it was not handed over in time'),
+    );
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([send(mail, signal), cut.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
