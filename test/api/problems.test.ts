@@ -43,6 +43,7 @@ test('every problem has the members of RFC 9457, a stable code and the request i
     detail: `There is no target ${unknown}`,
     code: 'not_found',
     request_id: headers.get('x-request-id'),
+    docs: '/docs/errors#not_found',
   });
 });
 
