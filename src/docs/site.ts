@@ -92,7 +92,10 @@ function addPage(
     body: html,
   });
   files.set(address, { type: HTML, body: whole });
-  files.set(`${address}.md`, { type: MARKDOWN, body: text });
+  const markdown = { type: MARKDOWN, body: text };
+  files.set(`${address}.md`, markdown);
+  // Relative links from one Markdown to another lead here.
+  if (page.file.startsWith('docs/')) files.set(`/${page.file}`, markdown);
   return sections.flatMap((section) => findableOf(section, page.title, address));
 }
 

@@ -50,6 +50,7 @@ function load() {
 async function search() {
   const asked = field.value;
   const words = asked.toLowerCase().split(/\s+/u).filter(Boolean);
+  const phrase = phraseOf(words);
   if (words.length === 0) {
     panel.hidden = true;
     return;
@@ -63,19 +64,25 @@ async function search() {
   }
   if (asked !== field.value) return; // more was typed meanwhile
   const found = sections
-    .map((section) => ({ section, score: scoreOf(section, words) }))
+    .map((section) => ({ section, score: scoreOf(section, words, phrase) }))
     .filter(({ score }) => score > 0)
     .sort((one, other) => other.score - one.score);
   const all = found.length === 1 ? '1 place' : `${found.length} places`;
   const shown = found.length > MOST ? `${all}, the first ${MOST} of them:` : `${all}:`;
   show(
     found.length === 0 ? 'Nothing was found.' : shown,
-    found.slice(0, MOST).map(({ section }) => item(section, words)),
+    found.slice(0, MOST).map(({ section }) => item(section, phrase, words[0])),
   );
 }
 
-/** 0 unless every word is somewhere in the section; more where they are in its heading. */
-function scoreOf({ page, heading, text }, words) {
+/** The words one after another, whatever stands between them: `retry after` finds Retry-After. */
+function phraseOf(words) {
+  const plain = words.map((word) => word.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, '\\$&'));
+  return new RegExp(plain.join('[^\\p{L}\\p{N}]+'), 'iu');
+}
+
+/** 0 unless every word is somewhere in the section; more where they are in its heading or side by side. */
+function scoreOf({ page, heading, text }, words, phrase) {
   const places = [
     [heading.toLowerCase(), 10],
     [page.toLowerCase(), 3],
@@ -87,22 +94,24 @@ function scoreOf({ page, heading, text }, words) {
     if (hits.length === 0) return 0;
     for (const [place, weight] of hits) score += place === word ? 2 * weight : weight;
   }
+  if (words.length > 1 && (phrase.test(heading) || phrase.test(text))) score += 8;
   return score;
 }
 
-function item({ page, heading, url, text }, words) {
+function item({ page, heading, url, text }, phrase, word) {
   const link = document.createElement('a');
   link.href = url;
   const title = document.createElement('strong');
   title.textContent = heading === page ? page : `${page}: ${heading}`;
   const excerpt = document.createElement('span');
-  const at = text.toLowerCase().indexOf(words[0]);
+  const [hit] = phrase.exec(text) ?? [word];
+  const at = text.toLowerCase().indexOf(hit.toLowerCase());
   if (at < 0) excerpt.textContent = cut(text, 0, 2 * AROUND);
   else {
     const mark = document.createElement('mark');
-    mark.textContent = text.slice(at, at + words[0].length);
+    mark.textContent = text.slice(at, at + hit.length);
     const from = Math.max(0, at - AROUND);
-    const end = at + words[0].length;
+    const end = at + hit.length;
     excerpt.append(`${from > 0 ? '…' : ''}${text.slice(from, at)}`, mark, cut(text, end, AROUND));
   }
   link.append(title, excerpt);
