@@ -32,6 +32,7 @@ export function layout(parts: PageParts): string {
 <title>${escape(title)} · Millrace docs</title>
 <link rel="icon" type="image/svg+xml" href="/docs/icon.svg">
 <link rel="stylesheet" href="/docs/site.css">
+<link rel="stylesheet" href="/docs/search.css">
 ${alternate}
 <script src="/docs/site.js" defer></script>
 </head>

@@ -33,6 +33,7 @@ const MARKDOWN = 'text/markdown; charset=utf-8';
 /** Our own files, by the name under `/docs` and the place in `src`. */
 const OWN = [
   ['site.css', 'docs/browser/site.css', 'text/css; charset=utf-8'],
+  ['search.css', 'docs/browser/search.css', 'text/css; charset=utf-8'],
   ['site.js', 'docs/browser/site.js', 'text/javascript; charset=utf-8'],
   ['icon.svg', 'console/icon.svg', 'image/svg+xml'],
 ] as const;
