@@ -16,8 +16,8 @@ export function apiPage(document: Document): string {
   ]);
   return [
     '# The API',
-    'Generated from the OpenAPI document by `npm run docs`. A running server has the document at `/v1/openapi.json`, and a\npage for people at `/docs`. Every path takes `Authorization: Bearer <key>` unless it says otherwise.',
-    'Times are RFC 3339 in UTC, positions are integers, cursors are opaque. Lists answer `{ data, next_cursor }`. Errors are\n`application/problem+json` (RFC 9457) with a stable `code`. Every answer has `x-request-id`.',
+    'Generated from the OpenAPI document by `npm run docs`. A running server has the document at `/v1/openapi.json`, and a\npage to try it at `/docs/reference`. Every path takes `Authorization: Bearer <key>` unless it says otherwise.',
+    'Times are RFC 3339 in UTC, positions are integers, cursors are opaque. Lists answer `{ data, next_cursor }`. Errors are\n`application/problem+json` (RFC 9457) with a stable `code`, which [Errors](errors.md) explains. Every answer has `x-request-id`.',
     ...sections,
     '## Webhooks',
     ...Object.entries(document.webhooks ?? {}).flatMap(([name, methods]) =>

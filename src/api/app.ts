@@ -22,6 +22,7 @@ import { createConsole } from './console.ts';
 import { createConsumerMetricsRoutes } from './consumerMetrics.ts';
 import { createConsumerRoutes } from './consumers.ts';
 import { createDeadLetterRoutes } from './deadLetters.ts';
+import { createDocs } from './docs.ts';
 import type { AppEnv } from './env.ts';
 import { createOnError, methodNotAllowed, notFound, type ErrorLog } from './errors.ts';
 import { createGiveCommand } from './giveCommand.ts';
@@ -80,6 +81,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
 
   app.route('/', createProbeRoutes(deps));
   app.route('/', createReference());
+  app.route('/', createDocs());
 
   let needed: Needs = new Map();
   const gate = createGate(access, () => needed);

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type Server } from 'node:http';
 
+import { docsOf } from '../schema/problem.ts';
+
 /** The most bytes that path, query and headers of a request may have together. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -28,6 +30,7 @@ export function answerClientErrors(server: Server): void {
       detail,
       code,
       request_id: randomUUID(),
+      docs: docsOf(code),
     });
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +

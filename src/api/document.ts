@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 
+import { docsOf, type ProblemCode } from '../schema/problem.ts';
 import { exampleOf, type Schema } from './example.ts';
 
 /** The body of an operation in one media type. */
@@ -127,7 +128,7 @@ function addProblems(operation: Operation, path: string): void {
   }
 }
 
-const PROBLEMS: Record<number, { code: string; detail: string; more?: object }> = {
+const PROBLEMS: Record<number, { code: ProblemCode; detail: string; more?: object }> = {
   400: { code: 'invalid_query', detail: '/limit must be at most 1000' },
   401: { code: 'unauthorized', detail: 'This API key is not known' },
   403: { code: 'forbidden', detail: 'This needs the scope manage; the key importer has ingest' },
@@ -144,6 +145,7 @@ const PROBLEMS: Record<number, { code: string; detail: string; more?: object }> 
     detail: 'Entries after the cursor are older than the retention and gone',
   },
   413: { code: 'too_large', detail: 'This request may have at most 10485760 bytes' },
+  414: { code: 'url_too_long', detail: 'A URL may have at most 8192 characters' },
   415: {
     code: 'unsupported_media_type',
     detail: 'The body must be sent as content-type: application/json',
@@ -165,7 +167,7 @@ const PROBLEMS: Record<number, { code: string; detail: string; more?: object }> 
 };
 
 function problemExample(status: number): unknown {
-  const { code, detail, more } = PROBLEMS[status] ?? { code: 'error', detail: 'What is wrong' };
+  const { code, detail, more } = PROBLEMS[status] ?? { code: 'internal', detail: 'What is wrong' };
   return {
     type: `urn:millrace:problem:${code}`,
     title: STATUS_CODES[status] ?? 'Error',
@@ -173,6 +175,7 @@ function problemExample(status: number): unknown {
     detail,
     code,
     request_id: '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
+    docs: docsOf(code),
     ...more,
   };
 }

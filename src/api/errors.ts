@@ -7,6 +7,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { Unavailable } from '../consumers/commands.ts';
 import { isNotMigrated, mayBeRepeated } from '../db/errors.ts';
 import { Refusal, type RefusalOptions } from '../db/refusal.ts';
+import { docsOf, type ProblemCode } from '../schema/problem.ts';
 import { Overloaded } from '../streams/append.ts';
 import type { AppEnv } from './env.ts';
 
@@ -21,7 +22,7 @@ export interface FieldError {
 export interface ApiErrorOptions {
   status: ContentfulStatusCode;
   /** Stable, as callers switch on it. */
-  code: string;
+  code: ProblemCode;
   /** One sentence that names the thing and what is allowed; never a secret. */
   detail: string;
   title?: string;
@@ -178,6 +179,7 @@ export function problemText(options: ApiErrorOptions, requestId: string): string
     detail: options.detail,
     code: options.code,
     request_id: requestId,
+    docs: docsOf(options.code),
     ...(options.errors === undefined ? {} : { errors: options.errors }),
     ...options.extra,
   });

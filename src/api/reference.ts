@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 
 import { Hono } from 'hono';
 
+import { sendAsset, toAsset, type Asset } from './asset.ts';
 import type { AppEnv } from './env.ts';
 
 /** Swagger UI needs inline styles and data URLs for its arrows, but runs no inline script. */
@@ -26,15 +24,15 @@ const PAGE = `<!doctype html>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width" />
     <title>Millrace API</title>
-    <link rel="icon" type="image/png" href="/docs/favicon-32x32.png" />
-    <link rel="stylesheet" href="/docs/swagger-ui.css" />
-    <link rel="stylesheet" href="/docs/page.css" />
+    <link rel="icon" type="image/png" href="/docs/reference/favicon-32x32.png" />
+    <link rel="stylesheet" href="/docs/reference/swagger-ui.css" />
+    <link rel="stylesheet" href="/docs/reference/page.css" />
   </head>
   <body>
     <div id="reference"></div>
     <noscript>This page needs JavaScript; the document is at <a href="/v1/openapi.json">/v1/openapi.json</a>.</noscript>
-    <script src="/docs/swagger-ui-bundle.js"></script>
-    <script src="/docs/page.js"></script>
+    <script src="/docs/reference/swagger-ui-bundle.js"></script>
+    <script src="/docs/reference/page.js"></script>
   </body>
 </html>
 `;
@@ -63,22 +61,15 @@ const VENDORED = {
   'favicon-32x32.png': 'image/png',
 };
 
-interface Asset {
-  type: string;
-  body: Buffer;
-  zipped: Buffer;
-  etag: string;
-}
-
 /**
- * Serves `/docs`, the OpenAPI document for people, without anything from other servers. It takes no key
+ * Serves `/docs/reference`, the OpenAPI document for people, without anything from other servers. It takes no key
  * and shows no data; to try a request there, one enters a key.
  */
 export function createReference(): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const assets = new Map<string, Promise<Asset>>(); // read once, at the first request
 
-  app.get('/docs', (c) =>
+  app.get('/docs/reference', (c) =>
     c.html(PAGE, 200, {
       'content-security-policy': POLICY,
       'x-content-type-options': 'nosniff',
@@ -86,25 +77,13 @@ export function createReference(): Hono<AppEnv> {
     }),
   );
 
-  app.get('/docs/:file', async (c, next) => {
+  app.get('/docs/reference/:file', async (c, next) => {
     const name = c.req.param('file');
     const load = loaderOf(name);
     if (load === null) return next();
     let loading = assets.get(name);
     if (loading === undefined) assets.set(name, (loading = load()));
-    const { type, body, zipped, etag } = await loading;
-    const headers = {
-      etag,
-      'content-type': type,
-      'cache-control': 'public, max-age=3600',
-      'x-content-type-options': 'nosniff',
-      vary: 'accept-encoding',
-    };
-    if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers);
-    const zips = c.req.header('accept-encoding')?.includes('gzip') === true;
-    return zips
-      ? c.body(new Uint8Array(zipped), 200, { ...headers, 'content-encoding': 'gzip' })
-      : c.body(new Uint8Array(body), 200, headers);
+    return sendAsset(c, await loading, { 'cache-control': 'public, max-age=3600' });
   });
 
   return app;
@@ -118,9 +97,4 @@ function loaderOf(name: string): (() => Promise<Asset>) | null {
     const file = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
     return toAsset(VENDORED[name as keyof typeof VENDORED], await readFile(file));
   };
-}
-
-async function toAsset(type: string, body: Buffer): Promise<Asset> {
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-  return { type, body, zipped: await promisify(gzip)(body), etag };
 }

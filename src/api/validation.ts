@@ -21,11 +21,12 @@ export function refuseInvalid(
       detail: `There is nothing at ${c.req.path}: no such id can exist`,
     });
   }
-  throw invalid(result.target, fieldErrors(result.error.issues));
+  // No route has a schema for another part.
+  throw invalid(result.target as 'json' | 'query' | 'header', fieldErrors(result.error.issues));
 }
 
 /** The problem for a list of faults. `target` is the invalid part: `json`, `query` or `header`. */
-export function invalid(target: string, errors: FieldError[]): ApiError {
+export function invalid(target: 'json' | 'query' | 'header', errors: FieldError[]): ApiError {
   const first = errors[0];
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   const where = first === undefined || first.pointer === '' ? 'The body' : first.pointer;

@@ -147,7 +147,7 @@ function Footer() {
       <span>Millrace {info.version}</span>
       <span>Region {info.region}</span>
       <a className="underline" href="/docs">
-        API
+        Docs
       </a>
       {info.temporal.ui_url !== null && (
         <a className="underline" href={info.temporal.ui_url} target="_blank" rel="noreferrer">

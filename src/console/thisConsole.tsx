@@ -65,7 +65,8 @@ function Doors() {
   return (
     <Panel title="Other doors">
       <ul className="flex flex-col gap-1.5">
-        {link('/docs', 'API reference', 'every route, to read and to try')}
+        {link('/docs', 'Documentation', 'guides, the API, errors, the command line')}
+        {link('/docs/reference', 'API reference', 'every route, to try')}
         {link('/v1/openapi.json', 'OpenAPI document', 'for generators and tools')}
         {link('/metrics', 'Metrics', 'of this process, for Prometheus')}
         {ui !== null && link(ui, 'Temporal UI', 'one workflow a consumer, with its history')}

@@ -7,6 +7,7 @@ import {
 } from '../progress/parkedRows.ts';
 import type { CommandAnswer } from '../rules/command.ts';
 import type { Filter } from '../schema/consumer.ts';
+import type { ProblemCode } from '../schema/problem.ts';
 import { countParkedChange } from './consumerRows.ts';
 import { release, write, type Tx } from './lockedConsumer.ts';
 
@@ -75,7 +76,7 @@ async function sendParked(
   return written.ok ? { ...written, count } : written;
 }
 
-function refuse(status: 404 | 409, code: string, detail: string): CommandAnswer {
+function refuse(status: 404 | 409, code: ProblemCode, detail: string): CommandAnswer {
   return { ok: false, status, code, detail };
 }
 

@@ -1,8 +1,10 @@
+import type { ProblemCode } from '../schema/problem.ts';
+
 /** Why something is refused, as the API answers it. */
 export interface RefusalOptions {
   status: 404 | 409 | 410 | 422;
   /** A stable code, by which callers tell refusals apart. */
-  code: string;
+  code: ProblemCode;
   /** One sentence that names the thing and what is allowed. It never holds a secret. */
   detail: string;
   /** The field at fault, as a JSON Pointer (RFC 6901) into the request's body. */

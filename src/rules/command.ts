@@ -1,4 +1,5 @@
 import type { ConsumerPatch, ConsumerStatus, FilterDelta } from '../schema/consumer.ts';
+import type { ProblemCode } from '../schema/problem.ts';
 
 /** The destination of a seek; a cursor in the request has already been turned into its position. */
 export type SeekTo = 'beginning' | 'end' | { position: number } | { time: string };
@@ -29,7 +30,7 @@ export interface CommandRequest {
 export type CommandAnswer =
   /** `count`: how many entries the command concerned, if it counts them. */
   | { ok: true; version: number; count?: number }
-  | { ok: false; status: 404 | 409 | 422; code: string; detail: string };
+  | { ok: false; status: 404 | 409 | 422; code: ProblemCode; detail: string };
 
 /** Whether a command changes the position or order under a sender, and so waits until it has stopped. */
 export function needsHold(command: Command): boolean {

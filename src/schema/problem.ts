@@ -1,5 +1,54 @@
 import { z } from 'zod';
 
+/** Every `code` that a problem may have. `docs/errors.md` says of each what it means and what to do. */
+export const PROBLEM_CODES = [
+  'address_refused',
+  'command_gone',
+  'conflict',
+  'csrf_refused',
+  'cursor_expired',
+  'database_unavailable',
+  'deleted_since',
+  'filter_conflict',
+  'forbidden',
+  'headers_too_large',
+  'idempotency_mismatch',
+  'idempotency_running',
+  'idempotency_unreadable',
+  'internal',
+  'invalid_cursor',
+  'invalid_header',
+  'invalid_line',
+  'invalid_query',
+  'invalid_request',
+  'invalid_since',
+  'key_expired',
+  'key_revoked',
+  'malformed_json',
+  'malformed_request',
+  'method_not_allowed',
+  'not_found',
+  'not_ready',
+  'not_sent_yet',
+  'overloaded',
+  'parked',
+  'rate_limited',
+  'request_refused',
+  'request_timeout',
+  'target_in_use',
+  'target_unreadable',
+  'temporal_unavailable',
+  'too_large',
+  'too_many_headers',
+  'too_many_points',
+  'unauthorized',
+  'unsupported_media_type',
+  'url_too_long',
+  'wrong_status',
+  'wrong_stream',
+] as const;
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
+
 export const Problem = z
   .object({
     type: z.string(),
@@ -8,7 +57,15 @@ export const Problem = z
     detail: z.string(),
     code: z.string().meta({ description: 'Stable; switch on this' }),
     request_id: z.string(),
+    docs: z.string().optional().meta({
+      description: 'A URL, relative to that of the API, that says what the code means',
+    }),
     errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 export type Problem = z.infer<typeof Problem>;
+
+/** Where the documentation says what a code means; it resolves against the URL of the API. */
+export function docsOf(code: ProblemCode): string {
+  return `/docs/errors#${code}`;
+}

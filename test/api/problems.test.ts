@@ -43,7 +43,10 @@ test('every problem has the members of RFC 9457, a stable code and the request i
     detail: `There is no target ${unknown}`,
     code: 'not_found',
     request_id: headers.get('x-request-id'),
+    docs: '/docs/errors#not_found',
   });
+  const [page = '', anchor] = body.docs.split('#');
+  expect(await (await api.app.request(page)).text()).toContain(`<h3 id="${anchor}">`);
 });
 
 test('a request id that is sent comes back, also with success', async () => {

@@ -6,15 +6,17 @@ import { createDatabase } from '../support/database.ts';
 test('the reference loads nothing from elsewhere and runs no inline script', async () => {
   await using database = await createDatabase();
   await using api = openApp(database.url);
-  const page = await api.app.request('/docs');
+  const page = await api.app.request('/docs/reference');
   expect(page.status).toBe(200);
   const policy = page.headers.get('content-security-policy') ?? '';
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain("script-src 'self';");
   expect(policy).not.toMatch(/script-src[^;]*unsafe|https?:/u);
   const html = await page.text();
-  expect(html).not.toMatch(/<script(?![^>]* src="\/docs\/)|https?:\/\//u);
-  const links = [...html.matchAll(/(?:src|href)="(\/docs\/[^"]+)"/gu)].map(([, link = '']) => link);
+  expect(html).not.toMatch(/<script(?![^>]* src="\/docs\/reference\/)|https?:\/\//u);
+  const links = [...html.matchAll(/(?:src|href)="(\/docs\/reference\/[^"]+)"/gu)].map(
+    ([, link = '']) => link,
+  );
   expect(links).toHaveLength(5);
   for (const link of links) {
     const asset = await api.app.request(link);
@@ -37,9 +39,9 @@ test('only the files of the page are served, and zipped to who takes that', asyn
     '..%2fpackage.json',
     'toString',
   ]) {
-    expect((await api.app.request(`/docs/${file}`)).status).toBe(404);
+    expect((await api.app.request(`/docs/reference/${file}`)).status).toBe(404);
   }
-  const zipped = await api.app.request('/docs/swagger-ui-bundle.js', {
+  const zipped = await api.app.request('/docs/reference/swagger-ui-bundle.js', {
     headers: { 'accept-encoding': 'gzip, br' },
   });
   expect(zipped.headers.get('content-encoding')).toBe('gzip');

@@ -10,7 +10,7 @@ const SRC = resolve(import.meta.dirname, '../../src');
 const MAY: Record<string, string> = {
   schema: '',
   rules: 'schema',
-  db: '',
+  db: 'schema',
   process: 'schema db',
   streams: 'schema rules db process',
   progress: 'schema rules db',
@@ -31,7 +31,8 @@ const MAY: Record<string, string> = {
   temporal:
     'rules db process streams egress targets alerts flow progress delivery visits consumers wake activities workflows',
   telemetry: 'schema rules db process streams progress delivery visits',
-  api: 'schema rules db streams targets access alerts attempts consumers telemetry',
+  docs: '',
+  api: 'schema rules db streams targets access alerts attempts consumers telemetry docs',
   embedded: 'db process',
   cli: 'schema db process streams egress api embedded',
   console: 'schema rules alerts api',

@@ -1,0 +1,101 @@
+// the documentation in a browser: search, and what axe says
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import type { AxeResults } from 'axe-core';
+import { Hono } from 'hono';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { createDocs } from '../../src/api/docs.ts';
+import type { AppEnv } from '../../src/api/env.ts';
+import { createReference } from '../../src/api/reference.ts';
+import { createApiServer } from '../../src/api/server.ts';
+import { browserOfFile } from '../support/browser.ts';
+import { listening, type Listening } from '../support/listening.ts';
+
+const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+const openTab = browserOfFile();
+let server: Listening;
+
+beforeAll(async () => {
+  const app = new Hono<AppEnv>().route('/', createReference()).route('/', createDocs());
+  server = await listening(createApiServer(app.fetch));
+});
+
+afterAll(() => server[Symbol.asyncDispose]());
+
+test('the search finds a word, and its result leads to the place', async () => {
+  await using tab = await openTab();
+  const { page } = tab;
+  await page.goto(`${server.url}/docs`);
+  const field = page.getByRole('searchbox', { name: 'Search the documentation' });
+  await field.fill('idempotency_mismatch');
+  await page.getByRole('link', { name: 'Errors: idempotency_mismatch' }).click();
+  await page.waitForURL('**/docs/errors#idempotency_mismatch');
+  await page.getByRole('heading', { name: 'idempotency_mismatch' }).waitFor();
+
+  await field.fill('nothing has these words qqq');
+  await page.getByText('Nothing was found.').waitFor();
+  await field.press('Escape');
+  await page.getByText('Nothing was found.').waitFor({ state: 'hidden' });
+  await field.fill('nat64');
+  await page.getByText('1 place:').waitFor();
+  await field.press('Enter');
+  await page.waitForURL('**/docs/operating#where-webhooks-may-go');
+  expect(await page.locator('.found').isVisible()).toBe(false);
+});
+
+test('without JavaScript the pages are found in their lists, and no search is shown', async () => {
+  await using tab = await openTab({ javaScriptEnabled: false });
+  const { page } = tab;
+  await page.goto(`${server.url}/docs`);
+  expect(await page.getByRole('searchbox').count()).toBe(0);
+  await page.getByRole('main').getByRole('link', { name: 'Filters' }).click();
+  await page.getByRole('heading', { name: 'Filters', level: 1 }).waitFor();
+});
+
+test('a link into the reference at its old address leads to the new one', async () => {
+  await using tab = await openTab({ expected: [/v1\/openapi\.json/u] });
+  await tab.page.goto(`${server.url}/docs#/Consumers`);
+  await tab.page.waitForURL('**/docs/reference#/Consumers');
+  expect(await tab.page.title()).toBe('Millrace API');
+});
+
+describe.each(['light', 'dark'] as const)('in the %s', (colorScheme) => {
+  test.each([400, 1280])(
+    'axe finds nothing, and nothing is wider than %i pixels',
+    async (width) => {
+      await using tab = await openTab({ colorScheme, viewport: { width, height: 900 } });
+      const { page } = tab;
+      const found: string[] = [];
+      for (const path of ['', '/quick-start', '/failures', '/operating', '/errors', '/nothing']) {
+        await page.goto(`${server.url}/docs${path}`);
+        found.push(...(await axe(page)).map((one) => `${path}: ${one}`));
+        const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
+        if (wide > width) found.push(`${path} is ${wide} pixels wide`);
+        const least = await page.evaluate<number>(SMALLEST);
+        if (least < 12) found.push(`${path} has text of ${least} pixels`);
+      }
+      await page.goto(`${server.url}/docs/errors`);
+      await page.getByRole('searchbox').fill('retry');
+      await page.locator('.found a').first().waitFor();
+      found.push(...(await axe(page)));
+      expect(found).toEqual([]);
+      tab.complaints.splice(0, Infinity, ...tab.complaints.filter((one) => !one.includes('404')));
+    },
+  );
+});
+
+const SMALLEST = `Math.min(...[...document.querySelectorAll('body *')]
+  .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ''))
+  .map((one) => Number.parseFloat(getComputedStyle(one).fontSize)))`;
+
+async function axe(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations, passes } = await page.evaluate<AxeResults>('axe.run(document)');
+  expect(passes.length).toBeGreaterThan(10); // it has looked
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 120)}: ${failureSummary}`),
+  );
+}
