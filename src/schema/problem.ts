@@ -44,6 +44,7 @@ export const PROBLEM_CODES = [
   'unauthorized',
   'unsupported_media_type',
   'url_too_long',
+  'worker_unavailable',
   'wrong_status',
   'wrong_stream',
 ] as const;
