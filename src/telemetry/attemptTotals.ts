@@ -43,13 +43,14 @@ async function countSome(tx: Sql): Promise<boolean> {
 }
 
 /** The position of the last event appended before the end of each minute, in their order. */
-export async function eventEnds(sql: Sql, from: number, to: number): Promise<number[]> {
+export function eventEnds(sql: Sql, from: number, to: number): Promise<number[]> {
   const pages = createPages(sql);
-  const ends: number[] = [];
-  for (let at = from + 60_000; at <= to; at += 60_000) {
-    ends.push(await pages.positionAtTime('events', new Date(at).toISOString()));
-  }
-  return ends;
+  const minutes = Array.from({ length: (to - from) / 60_000 }, (_, index) => index + 1);
+  return Promise.all(
+    minutes.map((minute) =>
+      pages.positionAtTime('events', new Date(from + minute * 60_000).toISOString()),
+    ),
+  );
 }
 
 const COUNT = `

@@ -52,7 +52,8 @@ export async function readTotals(
 function toPoints(rows: Row[]): OverviewPoint[] {
   let before = rows[0]?.events_to ?? null;
   return rows.slice(1).map(({ at, delivered, failed, p50, p95, events_to, lag }) => {
-    const appended = events_to === null || before === null ? null : events_to - before;
+    // A stream that was restored from a backup goes on at an earlier position.
+    const appended = events_to === null || before === null ? null : Math.max(0, events_to - before);
     before = events_to;
     return {
       at,
@@ -74,12 +75,14 @@ const SERIES = `
          where at >= $1::timestamptz and at < $3::timestamptz
         union all
         select at, delivered, failed, steps, counts,
-               ($5::bigint[])[1 + (extract(epoch from at - $3::timestamptz) / 60)::int], lag
+               ($5::bigint[])[1 + (extract(epoch from at - $3::timestamptz) / 60)::int],
+               -- The minute that runs may not have been sampled yet.
+               case when at < $4::timestamptz - interval '1 min' then lag else nullif(lag, 0) end
           from counted
       ) one
   ), summed as (
     select bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
-           max(events_to) as events_to, (array_agg(lag order by at desc))[1] as lag
+           max(events_to) as events_to, (array_agg(lag order by at desc) filter (where lag is not null))[1] as lag
       from minutes group by bin
   ), below as (
     select bin, s.step, sum(sum(s.many)) over (partition by bin order by s.step) as upto,

@@ -219,7 +219,7 @@ test('charts and lists show what all consumers did, and the range stands in the 
   await countAttempts(opened.api.db);
   const { tab, page } = await openOverview();
   await using _ = tab;
-  await page.getByText('In the last 1h: 90 delivered, 10 failed (10 %)').waitFor();
+  await page.getByText('In the last hour: 90 delivered, 10 failed (10 %)').waitFor();
   for (const title of [
     'Attempts a minute',
     'Failure rate',
@@ -239,10 +239,10 @@ test('charts and lists show what all consumers did, and the range stands in the 
   await page.getByRole('list', { name: 'Busiest' }).getByText('90 delivered').waitFor();
   await page.getByRole('list', { name: 'Most failing' }).getByText('10 failed').waitFor();
   await page.getByRole('button', { name: '6h' }).click();
-  await page.getByText('In the last 6h: 100 delivered, 10 failed (9.1 %)').waitFor();
+  await page.getByText('In the last 6 hours: 100 delivered, 10 failed (9.1 %)').waitFor();
   expect(page.url()).toBe(`${site.url}/?range=6h`);
   await page.reload();
-  await page.getByText('In the last 6h: 100 delivered').waitFor();
+  await page.getByText('In the last 6 hours: 100 delivered').waitFor();
 });
 
 test('at 400 pixels the strip and the trouble come first, and nothing is wider than the screen', async () => {

@@ -68,7 +68,7 @@ async function openSigned(path: string, options: { times?: string; zone?: string
   return { tab, page };
 }
 
-test('list and page count the same entries, and the failure is apart from the time of failing', async () => {
+test('overview, list and page count the same entries, and the failure is apart from the time of failing', async () => {
   const id = await blocked('counted');
   await opened.create(); // with one consumer alone, the overview leads to its first delivery
   const { tab, page } = await openSigned('/', { times: 'utc' });

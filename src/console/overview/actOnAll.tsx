@@ -25,13 +25,13 @@ export function TroubleActs({ trouble }: { trouble: Trouble }) {
     <div className="flex flex-wrap gap-2">
       {verbs.slice(0, 1).map((one) => (
         <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
-          {WORDS[one].button}
+          {trouble.consumers === 1 ? WORDS[one].one : WORDS[one].button}
         </ActButton>
       ))}
       <TestButton trouble={trouble} />
       {verbs.slice(1).map((one) => (
         <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
-          {WORDS[one].button}
+          {trouble.consumers === 1 ? WORDS[one].one : WORDS[one].button}
         </ActButton>
       ))}
       {verb !== null && <Asking verb={verb} trouble={trouble} onClose={() => setVerb(null)} />}
@@ -107,7 +107,7 @@ function Asking(props: { verb: EveryVerb; trouble: Trouble; onClose: () => void 
             disabled={concerned.data?.length === 0}
             onClick={() => give.mutate()}
           >
-            {words.button}
+            {trouble.consumers === 1 ? words.one : words.button}
           </Button>
         </>
       }

@@ -75,13 +75,21 @@ function Charts({ overview }: { overview: Overview }) {
   );
 }
 
+const SPANS: Record<Range, string> = {
+  '1h': 'hour',
+  '6h': '6 hours',
+  '24h': '24 hours',
+  '7d': '7 days',
+};
+
 function sumText({ series, range }: Overview): string {
   const sum = (of: 'delivered' | 'failed' | 'appended'): number =>
     series.reduce((total, point) => total + (point[of] ?? 0), 0);
   const [delivered, failed] = [sum('delivered'), sum('failed')];
-  if (delivered + failed === 0) return `No attempts in the last ${range}.`;
+  const span = SPANS[range];
+  if (delivered + failed === 0) return `No attempts in the last ${span}.`;
   const rate = failureRate({ delivered, failed }) ?? 0;
-  return `In the last ${range}: ${number(delivered)} delivered, ${number(failed)} failed (${rate} %), ${amount(sum('appended'), 'event')} appended.`;
+  return `In the last ${span}: ${number(delivered)} delivered, ${number(failed)} failed (${rate} %), ${amount(sum('appended'), 'event')} appended.`;
 }
 
 function eachStep(seconds: number): string {

@@ -36,6 +36,8 @@ export function isIn(trouble: Trouble, consumer: Consumer): boolean {
 
 interface Words {
   button: string;
+  /** For a single consumer. */
+  one: string;
   title: (many: string, target: string) => string;
   text: string;
   /** After it was done. */
@@ -46,18 +48,21 @@ interface Words {
 export const WORDS: Record<EveryVerb, Words> = {
   retry: {
     button: 'Retry all',
+    one: 'Retry',
     title: (many, target) => `Retry ${many} of ${target} now?`,
     text: 'What waits at the head of each is tried at once. The clock of the retries keeps running.',
     done: 'Retried',
   },
   resume: {
     button: 'Resume all',
+    one: 'Resume',
     title: (many, target) => `Resume ${many} of ${target}?`,
     text: 'Each goes on at its position, with a new retry window.',
     done: 'Resumed',
   },
   pause: {
     button: 'Pause all',
+    one: 'Pause all',
     title: (many, target) => `Pause ${many} of ${target}?`,
     text: 'No request to this target starts any more; those in flight end. Nothing is lost: each goes on at its position when it is resumed.',
     done: 'Paused',
