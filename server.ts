@@ -41,11 +41,13 @@ import { sealClearHeaders } from './src/targets/sealClearHeaders.ts';
 import { createTargets } from './src/targets/targets.ts';
 import { testTarget } from './src/targets/testTarget.ts';
 import { countAppends } from './src/telemetry/appendMetrics.ts';
+import { countAttempts } from './src/telemetry/attemptTotals.ts';
 import { readConsumerFigures } from './src/telemetry/consumerFigures.ts';
 import { showConsumerGauges } from './src/telemetry/consumerGauges.ts';
 import { sampleLag } from './src/telemetry/lagSamples.ts';
 import { createMetrics, showClock, showPool, type Metrics } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
+import { createOverviews } from './src/telemetry/overview.ts';
 import { createReadiness, type Readiness } from './src/temporal/readiness.ts';
 import { createWorkflowClient, type Workflows } from './src/temporal/workflowClient.ts';
 
@@ -131,6 +133,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     checks: readinessOf(config, asked, config.supervised),
     parts: readinessOf(config, asked, true),
     figures: () => readConsumerFigures(db, WORST),
+    overviews: createOverviews({ sql: db, retryWindowMs: config.retryWindowMs }),
     info: infoOf(config, manifest.version),
     metrics,
     log,
@@ -277,6 +280,7 @@ function choresOf(config: ServiceConfig, { db, vault, stores, access, log }: Cho
     { name: 'partitions', everyMs: MINUTE, run: () => ensurePartitions(db) },
     { name: 'roll-up', everyMs: MINUTE, run: () => stores.syncs.rollUp() },
     { name: 'lag samples', everyMs: MINUTE, run: () => sampleLag(db) },
+    { name: 'attempt totals', everyMs: MINUTE, run: () => countAttempts(db) },
     ...access.chores,
     { name: 'attempt retention', everyMs: MINUTE, run: () => attempts.run() },
     { name: 'aging events', everyMs: 5 * MINUTE, run: () => aging.run() },

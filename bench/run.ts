@@ -18,6 +18,7 @@ import { latency } from './latency.ts';
 import { MEMORY_VARIABLES, memory } from './memory.ts';
 import { mixed } from './mixed.ts';
 import { neighbour } from './neighbour.ts';
+import { overview } from './overview.ts';
 import { poison } from './poison.ts';
 import { push } from './push.ts';
 import { quiet } from './quiet.ts';
@@ -62,6 +63,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   memory: (installation) => memory(installation),
   consumers: (installation) => consumersList(installation),
   console: (installation) => consolePages(installation),
+  overview: (installation) => overview(installation),
 };
 const USUAL = ['drain', 'push', 'latency', 'ingest'];
 

@@ -12,6 +12,7 @@ import type { Info } from '../schema/info.ts';
 import type { Appender } from '../streams/append.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { TestTarget } from '../targets/testTarget.ts';
+import type { Overviews } from '../telemetry/overview.ts';
 import { createAlertRoutes } from './alerts.ts';
 import { createApiKeyRoutes } from './apiKeys.ts';
 import { createAttemptRoutes } from './attempts.ts';
@@ -32,6 +33,7 @@ import { createIngestRoutes } from './ingest.ts';
 import { createListenRoutes } from './listen.ts';
 import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
+import { createOverviewRoutes } from './overview.ts';
 import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes, type Check } from './probes.ts';
 import { createReference } from './reference.ts';
@@ -61,6 +63,7 @@ export interface AppDeps {
   /** What `/v1/status` looks at, by name. */
   parts: StatusRouteDeps['parts'];
   figures: StatusRouteDeps['figures'];
+  overviews: Overviews;
   info: Info;
   metrics: { text: () => Promise<string> };
   log: ErrorLog;
@@ -112,6 +115,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createConsumerMetricsRoutes({ consumers, db }));
   app.route('/', createInfoRoutes({ info: deps.info, changes: stores.changes }));
   app.route('/', createStatusRoutes(deps));
+  app.route('/', createOverviewRoutes(deps));
   app.route('/', createApiKeyRoutes(access));
   app.route('/', createSessionRoutes(access));
   serveDocument(app, deps.info.version);

@@ -12,6 +12,7 @@ import type {
 } from '../schema/consumer.ts';
 import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
 import type { Info } from '../schema/info.ts';
+import type { Overview, OverviewRange, Troubles } from '../schema/overview.ts';
 import type { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Problem } from '../schema/problem.ts';
 import type { ConsumerMetrics } from '../schema/series.ts';
@@ -142,6 +143,8 @@ export function createClient(options: ClientOptions) {
     request,
     info: () => get<Info>('/v1/info'),
     status: () => get<Status>('/v1/status'),
+    overview: (range: OverviewRange) => get<Overview>('/v1/overview', { range }),
+    troubles: () => get<Troubles>('/v1/troubles'),
     signInLink: () => post<SignInLink>('/v1/session/links'),
     syncs: (query?: PageQuery) => get<Page<Sync>>('/v1/syncs', query),
     collections: (query?: PageQuery & { sync_id?: string | undefined }) =>

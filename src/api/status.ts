@@ -11,7 +11,7 @@ import { needs } from './scopes.ts';
 /** What is counted of all consumers, and of those in the most trouble one by one. */
 export interface Figures {
   consumers: { id: string; status: ConsumerStatus; parked: number; dead: number }[];
-  all: Record<ConsumerStatus | 'parked' | 'dead', number>;
+  all: Record<ConsumerStatus | 'parked' | 'dead' | 'entries' | 'seconds', number>;
   cannotStart: Record<string, number>;
   unsent: number;
 }
@@ -46,6 +46,7 @@ function toFigures({ consumers, all, cannotStart, unsent }: Figures): Status['fi
       blocked: all.blocked,
       stopped: all.stopped,
     },
+    lag: { entries: all.entries, seconds: all.seconds },
     parked: all.parked,
     dead_letters: all.dead,
     cannot_start: Object.values(cannotStart).reduce((sum, many) => sum + many, 0),

@@ -54,7 +54,7 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
                 <Link
                   key={to}
                   to={to}
-                  activeOptions={{ exact: to === '/' }}
+                  activeOptions={{ exact: to === '/', includeSearch: false }}
                   className="border-b-2 border-transparent px-2 py-2 font-medium whitespace-nowrap text-soft hover:text-ink aria-[current=page]:border-accent aria-[current=page]:text-ink"
                 >
                   {title}

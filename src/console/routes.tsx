@@ -7,7 +7,7 @@ import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
 import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
 import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
 import { NotFoundPage } from './pages/notFound.tsx';
-import { OverviewPage } from './pages/overview.tsx';
+import { OverviewPage, overviewSearch } from './pages/overview.tsx';
 import { SettingsPage, settingsSearch } from './pages/settings.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
 import { StreamsPage, streamsSearch } from './pages/streams.tsx';
@@ -29,7 +29,12 @@ const signIn = createRoute({
 const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: Layout });
 const page = () => inside;
 
-const overview = createRoute({ getParentRoute: page, path: '/', component: OverviewPage });
+const overview = createRoute({
+  getParentRoute: page,
+  path: '/',
+  validateSearch: overviewSearch,
+  component: OverviewPage,
+});
 const targets = createRoute({ getParentRoute: page, path: '/targets', component: TargetsPage });
 const targetNew = createRoute({
   getParentRoute: page,

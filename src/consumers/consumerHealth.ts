@@ -1,5 +1,6 @@
 import { agingText, type Aging } from '../retention/retentionText.ts';
 import { clockText } from '../rules/clockText.ts';
+import { failurePhrase } from '../rules/failurePhrase.ts';
 import { aboutSeconds } from '../rules/lateAnswer.ts';
 import type { Failure } from '../rules/outcome.ts';
 import { amount } from '../rules/words.ts';
@@ -118,21 +119,10 @@ function isAre(count: number): string {
   return count === 1 ? 'is' : 'are';
 }
 
-const PHRASES: Record<string, string> = {
-  CONNECTION_REFUSED: 'Refused connections',
-  CONNECTION_RESET: 'Dropped connections',
-  DNS_FAILED: 'Host name not found',
-  TIMEOUT: 'No answer in time',
-  TLS_FAILED: 'TLS failed',
-  PROTOCOL_ERROR: 'Unreadable answers',
-  ADDRESS_REFUSED: 'Address not allowed',
-  CREDENTIALS_FAILED: 'Credentials failed',
-};
-
 function phrase({ code, status, late }: SeenFailure): string {
   if (late !== undefined) {
     return `Answers later than its timeout (${aboutSeconds(late.after_ms)})`;
   }
   if (status !== null) return `Answered HTTP ${status}`;
-  return PHRASES[code] ?? `Failing (${code})`;
+  return failurePhrase(code) ?? `Failing (${code})`;
 }

@@ -10,4 +10,5 @@ export const ADVISORY_LOCKS = {
   dropEvents: 4_600_004,
   dropAttempts: 4_600_005,
   watchAging: 4_600_006,
+  countAttempts: 4_600_007,
 } as const;

@@ -20,6 +20,10 @@ export const Status = z
           blocked: z.int(),
           stopped: z.int(),
         }),
+        lag: z.object({ entries: z.int(), seconds: z.number() }).meta({
+          description:
+            'What waits: an upper bound of the entries, summed over all consumers, and the age of the oldest',
+        }),
         parked: z.int(),
         dead_letters: z.int(),
         cannot_start: z.int().meta({ description: "Consumers that can't be sent to" }),

@@ -97,7 +97,7 @@ test('a key that may only read is offered no act: each says why, also to who hea
   const { url, signIn, cluster } = site();
   const { target, healthy, refused, stopped } = scene;
   const acts: [path: string, names: string[]][] = [
-    ['/', ['Add new']],
+    ['/', ['Add new', 'Resume', 'Test']],
     ['/targets', ['Add new']],
     [
       `/targets/${target.id}`,

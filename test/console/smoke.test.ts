@@ -28,7 +28,7 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
   await until(() => receiver.received.filter(({ path }) => !path.endsWith('/down')).length === 2);
 
   const pages: [address: string, shows: RegExp][] = [
-    ['/', /Stopped: they send nothing/u],
+    ['/', /gives up/u],
     ['/consumers', /Failing/u],
     ['/consumers?status=paused', /No consumers match/u],
     ['/consumers/new', /1\. Select target/u],

@@ -34,6 +34,8 @@ const OWNERS: Record<string, string> = {
   alert_tests: 'alerts/alertTests.ts',
   aging: 'retention/aging.ts',
   lag_samples: 'telemetry/lagSamples.ts',
+  attempt_minutes: 'telemetry/attemptTotals.ts',
+  attempt_hours: 'telemetry/attemptTotals.ts',
   api_keys: 'access/apiKeys.ts',
   sessions: 'access/sessions.ts',
   signin_tokens: 'access/sessions.ts',
@@ -59,7 +61,8 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
   },
   {
     file: 'retention/eventRetention.ts',
-    tables: 'streams event_ids outbox stored_edits lag_samples parked dead_letters',
+    tables:
+      'streams event_ids outbox stored_edits lag_samples attempt_minutes attempt_hours parked dead_letters',
     why: 'what is past its age goes by one rule, whatever table it is in',
   },
   {

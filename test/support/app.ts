@@ -18,10 +18,13 @@ import { createTargets } from '../../src/targets/targets.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
 import { readConsumerFigures } from '../../src/telemetry/consumerFigures.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { createOverviews } from '../../src/telemetry/overview.ts';
 
 export const KEY = 'test-key-0123456789';
 /** Where the receivers of tests listen. */
 export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
+
+const NOT_KEPT = { '1h': 0, '6h': 0, '24h': 0, '7d': 0, troubles: 0 };
 
 export interface Answer {
   status: number;
@@ -47,10 +50,13 @@ export interface TestApp extends AsyncDisposable {
   ): Promise<Answer>;
 }
 
+/** What a test has in the place of parts of the API. */
+export type AppOverrides = Partial<Omit<AppDeps, 'stores'> & Stores>;
+
 /** The API on a database, without a port and without Temporal: commands answer as if it were away. */
 export function openApp(
   databaseUrl: string,
-  overrides: Partial<Omit<AppDeps, 'stores'> & Stores> = {},
+  overrides: AppOverrides = {},
   { allowCidrs = LOOPBACK, ...settings }: Partial<AccessOptions> & { allowCidrs?: string[] } = {},
 ): TestApp {
   const logged: string[] = [];
@@ -93,6 +99,7 @@ export function openApp(
     checks: {},
     parts: {},
     figures: () => readConsumerFigures(db, 20),
+    overviews: createOverviews({ sql: db, retryWindowMs: 86_400_000, keptMs: NOT_KEPT }),
     notes: () => Promise.resolve([]),
     info: {
       version: '0.0.0-test',

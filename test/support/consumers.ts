@@ -1,6 +1,6 @@
 import { newId } from '../../src/db/ids.ts';
 import type { NewEvent } from '../../src/streams/derive.ts';
-import { openApp, type Answer, type TestApp } from './app.ts';
+import { openApp, type Answer, type AppOverrides, type TestApp } from './app.ts';
 import { createDatabase } from './database.ts';
 
 export interface ConsumersApi extends AsyncDisposable {
@@ -17,9 +17,9 @@ export interface ConsumersApi extends AsyncDisposable {
 }
 
 /** The API on a database of its own with one target. */
-export async function openConsumersApi(): Promise<ConsumersApi> {
+export async function openConsumersApi(overrides: AppOverrides = {}): Promise<ConsumersApi> {
   const database = await createDatabase();
-  const api = openApp(database.url);
+  const api = openApp(database.url, overrides);
   const made = await api.request('POST', '/v1/targets', {
     name: 'one',
     base_url: 'https://example.com/hooks',

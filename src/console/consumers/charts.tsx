@@ -3,19 +3,11 @@ import { useMemo } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Metrics } from '../api.ts';
+import { RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
-
-/** How far back a chart goes, and its steps in seconds: never more points than the API answers. */
-export const RANGES = {
-  '1h': { since: '1h', step: 60, everyMs: 5_000 },
-  '6h': { since: '6h', step: 120, everyMs: 15_000 },
-  '24h': { since: '24h', step: 300, everyMs: 30_000 },
-  '7d': { since: '7d', step: 1_800, everyMs: 60_000 },
-} as const;
-export type Range = keyof typeof RANGES;
-export const RANGE_NAMES = Object.keys(RANGES) as Range[];
+import { RangeChoice } from '../ui/rangeChoice.tsx';
 
 /** A consumer this young may have delivered what no chart shows yet: its charts are read more often, ms. */
 const YOUNG_MS = 120_000;
@@ -41,24 +33,7 @@ export function Charts({ consumer, range, onRange }: Props) {
     retry: false,
   });
   return (
-    <Panel
-      title="Over time"
-      actions={
-        <div role="group" aria-label="How far back" className="flex gap-1">
-          {RANGE_NAMES.map((name) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={name === range}
-              onClick={() => onRange(name)}
-              className="min-h-7 rounded border border-line px-2 text-xs font-medium text-soft aria-pressed:border-accent aria-pressed:bg-accent-soft aria-pressed:text-accent"
-            >
-              {name}
-            </button>
-          ))}
-        </div>
-      }
-    >
+    <Panel title="Over time" actions={<RangeChoice value={range} onChange={onRange} />}>
       {data === undefined && error === null && <Loading what="the series" />}
       {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />

@@ -1,7 +1,8 @@
+import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 
-import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
+import type { Consumer, ConsumerStatus, ConsumerWith } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
@@ -19,12 +20,22 @@ const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 export interface ConsumersSearch {
   q?: string;
   status?: ConsumerStatus;
+  /** The id of the target that they send to. */
+  target?: string;
+  has?: ConsumerWith;
 }
 
 export function consumersSearch(search: Record<string, unknown>): ConsumersSearch {
   const q = textOf(search, 'q');
   const status = wordOf(search, 'status', STATUSES);
-  return { ...(q !== undefined && { q }), ...(status !== undefined && { status }) };
+  const target = textOf(search, 'target');
+  const has = wordOf(search, 'has', ['parked', 'dead_letters']);
+  return {
+    ...(q !== undefined && { q }),
+    ...(status !== undefined && { status }),
+    ...(target !== undefined && { target }),
+    ...(has !== undefined && { has }),
+  };
 }
 
 const COLUMNS: Column<Consumer>[] = [
@@ -102,8 +113,15 @@ export function ConsumersPage() {
     return () => clearTimeout(timer);
   }, [text, search, navigate]);
   const list = useList(
-    ['consumers', search.q ?? '', search.status ?? ''],
-    (cursor) => api.consumers.list({ ...search, cursor }),
+    ['consumers', search],
+    (cursor) => {
+      const { target, ...others } = search;
+      return api.consumers.list({
+        ...others,
+        ...(target !== undefined && { target_id: target }),
+        cursor,
+      });
+    },
     { everyMs: 3_000 },
   );
   const clear = (): void => void navigate({ to: '/consumers', search: {} });
@@ -115,6 +133,7 @@ export function ConsumersPage() {
       <div className="flex flex-wrap items-center gap-2">
         <SearchBox label="Search names" value={text} onChange={setText} />
         <StatusFilter chosen={search.status} search={search} />
+        <OnlyThose search={search} />
       </div>
       <DataTable
         what="consumers"
@@ -122,7 +141,7 @@ export function ConsumersPage() {
         list={list}
         rowKey={({ id }) => id}
         rowHref={({ id }) => `/consumers/${id}`}
-        isFiltered={search.q !== undefined || search.status !== undefined}
+        isFiltered={Object.keys(search).length > 0}
         onClearFilters={clear}
         empty={{
           title: 'No consumer yet',
@@ -151,5 +170,44 @@ function StatusFilter(props: { chosen: ConsumerStatus | undefined; search: Consu
         </Link>
       ))}
     </nav>
+  );
+}
+
+/** What else narrows the list, each with the way out of it. */
+function OnlyThose({ search }: { search: ConsumersSearch }) {
+  const { target: targetId, has, ...others } = search;
+  const target = useQuery({
+    queryKey: ['target', targetId],
+    queryFn: () => api.targets.get(targetId ?? ''),
+    enabled: targetId !== undefined,
+  });
+  return (
+    <>
+      {targetId !== undefined && (
+        <Only
+          what={`of ${target.data?.name ?? 'the target'}`}
+          without={{ ...others, ...(has !== undefined && { has }) }}
+        />
+      )}
+      {has !== undefined && (
+        <Only
+          what={has === 'parked' ? 'with parked entries' : 'with dead letters'}
+          without={{ ...others, ...(targetId !== undefined && { target: targetId }) }}
+        />
+      )}
+    </>
+  );
+}
+
+function Only({ what, without }: { what: string; without: ConsumersSearch }) {
+  return (
+    <Link
+      to="/consumers"
+      search={without}
+      aria-label={`Show not only those ${what}`}
+      className="foreign min-h-8 rounded-md border border-accent bg-accent-soft px-2 py-1 font-medium text-accent"
+    >
+      {what} <span aria-hidden>✕</span>
+    </Link>
   );
 }

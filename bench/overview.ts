@@ -1,0 +1,109 @@
+import { performance } from 'node:perf_hooks';
+
+import { openDb, type Db } from '../src/db/db.ts';
+import { countAttempts } from '../src/telemetry/attemptTotals.ts';
+import { createOverviews, type KeptMs } from '../src/telemetry/overview.ts';
+import { percentilesOf } from '../test/support/percentiles.ts';
+import { insertConsumers } from './consumersList.ts';
+import { insertPast, PAST } from './instruments/consolePast.ts';
+import type { Figure } from './instruments/figures.ts';
+import type { Installation } from './instruments/installation.ts';
+
+const READS = 20;
+const GOAL_MS = 300;
+/** How many consumers fail, on one target. */
+const BLOCKED = 2_000;
+const RANGES = ['1h', '6h', '24h', '7d'] as const;
+const NOT_KEPT: KeptMs = { '1h': 0, '6h': 0, '24h': 0, '7d': 0, troubles: 0 };
+
+/**
+ * Measures what the console's overview reads, with 10,000 consumers and a million attempts of the last
+ * six hours, each answer made anew; the API uses one again for some seconds.
+ */
+export async function overview(installation: Installation): Promise<Figure[]> {
+  const { id } = await installation.consumer({ name: 'The busy one' });
+  // The reconciler would start 10,000 workflows meanwhile, but only reading is to be measured.
+  const { worker } = installation.pids();
+  if (worker != null) process.kill(worker, 'SIGSTOP');
+  try {
+    await insertConsumers(installation, id);
+    await insertPast(installation.sql, id);
+    await insertWeek(installation);
+    await using db = openDb({ url: urlOf(installation), max: 4, onError: () => undefined });
+    return await measure(db);
+  } finally {
+    if (worker != null) process.kill(worker, 'SIGCONT');
+  }
+}
+
+async function measure(db: Db): Promise<Figure[]> {
+  const overviews = createOverviews({ sql: db, retryWindowMs: 86_400_000, keptMs: NOT_KEPT });
+  const from = performance.now();
+  await countAttempts(db);
+  const counting = performance.now() - from;
+  await db.query('vacuum analyze attempt_minutes, attempt_hours');
+  const figures: Figure[] = [
+    {
+      name: 'counting the attempts of six hours',
+      value: counting / 1_000,
+      unit: 's',
+      note: `${PAST.failures + PAST.batches * PAST.batchSize} attempts, once`,
+    },
+  ];
+  for (const range of RANGES) {
+    figures.push(await timed(`overview of ${range}`, () => overviews.read(range)));
+  }
+  figures.push(await timed(`troubles of ${BLOCKED} consumers`, () => overviews.troubles()));
+  return figures;
+}
+
+async function timed(name: string, work: () => Promise<unknown>): Promise<Figure> {
+  const times: number[] = [];
+  for (let read = 0; read < READS; read += 1) {
+    const from = performance.now();
+    await work();
+    times.push(performance.now() - from);
+  }
+  const { p50, p95 } = percentilesOf(times);
+  return {
+    name: `${name}, p95`,
+    value: p95,
+    unit: 'ms',
+    goal: { most: GOAL_MS },
+    note: `p50 ${p50.toFixed(1)}`,
+  };
+}
+
+/** A week that is counted already, but for its last six hours, in which every tenth consumer sent each hour. */
+async function insertWeek({ sql }: Installation): Promise<void> {
+  await sql.query(`
+    update attempts set stored_at = started_at + duration_ms * interval '1 ms'`);
+  await sql.query('truncate attempt_minutes, attempt_hours');
+  await sql.query(`
+    insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
+    select date_bin('1 min', now(), 'epoch') - n * interval '1 min', 900, 20,
+           array(select generate_series(20, 45)), array(select 30 from generate_series(20, 45)), 0, 1000
+      from generate_series(360, 10080) n`);
+  await sql.query(`
+    insert into attempt_hours (at, consumer_id, delivered, failed)
+    select date_bin('1 hour', now(), 'epoch') - h * interval '1 hour', id, 50, 1
+      from (select id, row_number() over () as n from consumers) k
+      join generate_series(7, 167) h on n % 10 = h % 10`);
+  await sql.query(
+    `update cursors set head = 1, attempt = 3, schedule_from = now() - interval '1 hour',
+            next_attempt_at = now(), last_failure = '{"code":"HTTP_5XX","status":503,"detail":"","at":""}'
+      where consumer_id in (select id from consumers where status = 'active' limit $1)`,
+    [BLOCKED],
+  );
+  await sql.query('vacuum analyze');
+}
+
+function urlOf({ sql }: Installation): string {
+  const url = new URL('postgres://localhost');
+  url.hostname = sql.host;
+  url.port = String(sql.port);
+  url.username = sql.user ?? '';
+  url.password = typeof sql.password === 'string' ? sql.password : '';
+  url.pathname = sql.database ?? '';
+  return url.href;
+}

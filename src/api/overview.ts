@@ -1,0 +1,41 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+
+import { Overview, OverviewRange, Troubles } from '../schema/overview.ts';
+import type { Overviews } from '../telemetry/overview.ts';
+import type { AppEnv } from './env.ts';
+import { createRoutes, json, problems } from './route.ts';
+import { needs } from './scopes.ts';
+
+/** `/v1/overview` and `/v1/troubles`: all consumers together, whatever their number. */
+export function createOverviewRoutes({ overviews }: { overviews: Overviews }): OpenAPIHono<AppEnv> {
+  const app = createRoutes();
+  app.openapi(OVERVIEW, async (c) => c.json(await overviews.read(c.req.valid('query').range), 200));
+  app.openapi(TROUBLES, async (c) => c.json(await overviews.troubles(), 200));
+  return app;
+}
+
+const about = { tags: ['Process'] };
+
+const OVERVIEW = createRoute({
+  ...about,
+  method: 'get',
+  security: needs('read'),
+  path: '/v1/overview',
+  summary: 'Read what all consumers did together over time',
+  description:
+    'Attempts are counted once, by the minute, and counts are exact. An answer is used again for some ' +
+    'seconds, and for a minute where it spans seven days. The consumers at the top are those of whole ' +
+    'hours, up to `until`, which is some two minutes ago.',
+  request: { query: z.strictObject({ range: OverviewRange.default('1h') }) },
+  responses: { 200: json(Overview, 'The series, and the consumers at the top'), ...problems(400) },
+});
+
+const TROUBLES = createRoute({
+  ...about,
+  method: 'get',
+  security: needs('read'),
+  path: '/v1/troubles',
+  summary: 'List what keeps consumers from sending, by target and cause',
+  description: 'An answer is used again for 2 s.',
+  responses: { 200: json(Troubles, 'The troubles'), ...problems() },
+});

@@ -1,0 +1,54 @@
+import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
+import { api, messageOf } from '../api.ts';
+import { createTurns } from '../turns.ts';
+
+/** Commands that can be given to several consumers. */
+export type EveryVerb = 'retry' | 'resume' | 'pause';
+
+/** How many commands are under way at a time. */
+const AT_ONCE = 3;
+
+/** What became of it: those that took the command, and those that did not, with the reason. */
+export interface Outcome {
+  done: number;
+  failed: { name: string; reason: string }[];
+}
+
+/** All consumers of a target in one of these states. */
+export async function consumersOf(
+  targetId: string,
+  statuses: readonly ConsumerStatus[],
+): Promise<Consumer[]> {
+  const all: Consumer[] = [];
+  for (const status of statuses) {
+    let cursor: string | undefined;
+    do {
+      const page = await api.consumers.list({ target_id: targetId, status, limit: 1000, cursor });
+      all.push(...page.data);
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+  return all;
+}
+
+/** Gives each consumer the command, a few at a time; one that refuses does not keep the others from it. */
+export async function giveToAll(
+  verb: EveryVerb,
+  consumers: readonly Pick<Consumer, 'id' | 'name'>[],
+  onProgress: (tried: number) => void,
+): Promise<Outcome> {
+  const turn = createTurns(AT_ONCE);
+  const { signal } = new AbortController();
+  const outcome: Outcome = { done: 0, failed: [] };
+  const give = async ({ id, name }: Pick<Consumer, 'id' | 'name'>): Promise<void> => {
+    try {
+      await turn(() => api.consumers.command(id, verb), signal);
+      outcome.done += 1;
+    } catch (error) {
+      outcome.failed.push({ name, reason: messageOf(error) });
+    }
+    onProgress(outcome.done + outcome.failed.length);
+  };
+  await Promise.all(consumers.map(give));
+  return outcome;
+}

@@ -1,0 +1,97 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
+
+import type { Overview, OverviewPoint } from '../../schema/overview.ts';
+import { api } from '../api.ts';
+import { RANGES, type Range } from '../ranges.ts';
+import { Chart } from '../ui/chart.tsx';
+import { Failed, Loading } from '../ui/notice.tsx';
+import { Panel } from '../ui/panel.tsx';
+import { RangeChoice } from '../ui/rangeChoice.tsx';
+import { amount, number } from '../words.ts';
+import { failureRate } from './failureRate.ts';
+import { TopConsumers } from './top.tsx';
+
+/** What all consumers did together over time, and which of them did most of it. */
+export function Totals(props: { range: Range; onRange: (range: Range) => void }) {
+  const { range, onRange } = props;
+  const { data, error, refetch } = useQuery({
+    queryKey: ['overview', range],
+    queryFn: () => api.overview(range),
+    refetchInterval: RANGES[range].everyMs,
+    placeholderData: keepPreviousData,
+  });
+  return (
+    <>
+      <Panel title="All deliveries" actions={<RangeChoice value={range} onChange={onRange} />}>
+        {data === undefined && error === null && <Loading what="the series" />}
+        {data === undefined && error !== null && (
+          <Failed error={error} again={() => void refetch()} />
+        )}
+        {data !== undefined && (
+          <>
+            <p className="text-soft">{sumText(data)}</p>
+            <Charts overview={data} />
+          </>
+        )}
+      </Panel>
+      {data !== undefined && <TopConsumers top={data.top} />}
+    </>
+  );
+}
+
+function Charts({ overview }: { overview: Overview }) {
+  const shown = useMemo(() => {
+    const { series } = overview;
+    const values = (of: (point: OverviewPoint) => number | null): (number | null)[] =>
+      series.map(of);
+    return {
+      times: series.map(({ at }) => Date.parse(at) / 1_000),
+      outcomes: [
+        { title: 'delivered', colour: 'ok', values: values(({ delivered }) => delivered) },
+        { title: 'failed', colour: 'bad', values: values(({ failed }) => failed) },
+      ],
+      rate: [{ title: 'of attempts', colour: 'bad', values: values(failureRate) }],
+      answers: [
+        { title: 'p50', colour: 'accent', values: values(({ p50_ms }) => p50_ms) },
+        { title: 'p95', colour: 'chart-2', values: values(({ p95_ms }) => p95_ms) },
+      ],
+      appended: [{ title: 'events', colour: 'accent', values: values((point) => point.appended) }],
+      lag: [{ title: 'entries', colour: 'accent', values: values(({ lag }) => lag) }],
+    };
+  }, [overview]);
+  const { times } = shown;
+  const each = eachStep(overview.step);
+  return (
+    <div className="grid grid-cols-1 gap-4 md:grid-cols-2 xl:grid-cols-3">
+      <div className="md:col-span-2 xl:col-span-2">
+        <Chart title={`Attempts ${each}`} kind="bars" times={times} series={shown.outcomes} />
+      </div>
+      <Chart title="Failure rate" kind="lines" unit="%" times={times} series={shown.rate} />
+      <Chart title="Answer time" kind="lines" unit="ms" times={times} series={shown.answers} />
+      <Chart title={`Appended ${each}`} kind="bars" times={times} series={shown.appended} />
+      <Chart title="Total lag" kind="lines" times={times} series={shown.lag} />
+    </div>
+  );
+}
+
+const SPANS: Record<Range, string> = {
+  '1h': 'hour',
+  '6h': '6 hours',
+  '24h': '24 hours',
+  '7d': '7 days',
+};
+
+function sumText({ series, range }: Overview): string {
+  const sum = (of: 'delivered' | 'failed' | 'appended'): number =>
+    series.reduce((total, point) => total + (point[of] ?? 0), 0);
+  const [delivered, failed] = [sum('delivered'), sum('failed')];
+  const span = SPANS[range];
+  if (delivered + failed === 0) return `No attempts in the last ${span}.`;
+  const rate = failureRate({ delivered, failed }) ?? 0;
+  return `In the last ${span}: ${number(delivered)} delivered, ${number(failed)} failed (${rate} %), ${amount(sum('appended'), 'event')} appended.`;
+}
+
+function eachStep(seconds: number): string {
+  return seconds === 60 ? 'a minute' : `every ${seconds / 60} min`;
+}

@@ -1,0 +1,81 @@
+import { failurePhrase } from '../../rules/failurePhrase.ts';
+import type { Consumer } from '../../schema/consumer.ts';
+import type { Trouble } from '../../schema/overview.ts';
+import { amount, number } from '../words.ts';
+import type { EveryVerb } from './everyOne.ts';
+
+/** What is wrong, in a few words: `HTTP 503`, `No answer in time`, or the reason of the stop. */
+export function causeOf({ http_status, code, reason }: Trouble): string {
+  if (reason !== null) return reason;
+  if (http_status !== null) return `HTTP ${http_status}`;
+  return code === null ? 'Its endpoint fails' : (failurePhrase(code) ?? code);
+}
+
+/** `4 of 6 consumers`, `its only consumer`, `all 6 consumers`. */
+export function manyOf({ consumers, of }: Pick<Trouble, 'consumers' | 'of'>): string {
+  if (of === 1) return 'its only consumer';
+  return consumers === of
+    ? `all ${number(of)} consumers`
+    : `${number(consumers)} of ${number(of)} consumers`;
+}
+
+/** One trouble in contrast to all others. */
+export function keyOf({ target_id, status, code, http_status, reason }: Trouble): string {
+  return JSON.stringify([target_id, status, code, http_status, reason]);
+}
+
+/** Whether the consumer has the trouble. */
+export function isIn(trouble: Trouble, consumer: Consumer): boolean {
+  if (consumer.target_id !== trouble.target_id || consumer.status !== trouble.status) return false;
+  if (trouble.status === 'stopped') return consumer.status_reason === trouble.reason;
+  const { last_failure: failure } = consumer;
+  return (
+    (failure?.code ?? null) === trouble.code && (failure?.status ?? null) === trouble.http_status
+  );
+}
+
+interface Words {
+  button: string;
+  /** For a single consumer. */
+  one: string;
+  title: (many: string, target: string) => string;
+  text: string;
+  /** After it was done. */
+  done: string;
+}
+
+/** The words of a command that is given to several consumers. */
+export const WORDS: Record<EveryVerb, Words> = {
+  retry: {
+    button: 'Retry all',
+    one: 'Retry',
+    title: (many, target) => `Retry ${many} of ${target} now?`,
+    text: 'What waits at the head of each is tried at once. The clock of the retries keeps running.',
+    done: 'Retried',
+  },
+  resume: {
+    button: 'Resume all',
+    one: 'Resume',
+    title: (many, target) => `Resume ${many} of ${target}?`,
+    text: 'Each goes on at its position, with a new retry window.',
+    done: 'Resumed',
+  },
+  pause: {
+    button: 'Pause all',
+    one: 'Pause all',
+    title: (many, target) => `Pause ${many} of ${target}?`,
+    text: 'No request to this target starts any more; those in flight end. Nothing is lost: each goes on at its position when it is resumed.',
+    done: 'Paused',
+  },
+};
+
+/** What became of a command that was given to several consumers. */
+export function outcomeText(
+  verb: EveryVerb,
+  { done, failed }: { done: number; failed: { name: string; reason: string }[] },
+): string {
+  const [first] = failed;
+  const said = `${WORDS[verb].done}: ${amount(done, 'consumer')}.`;
+  if (first === undefined) return said;
+  return `${said} Not ${amount(failed.length, 'consumer')}: ${first.name}: ${first.reason}${failed.length > 1 ? ', and others' : ''}`;
+}

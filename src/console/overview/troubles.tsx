@@ -1,0 +1,142 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+
+import type { Trouble } from '../../schema/overview.ts';
+import type { Status } from '../../schema/status.ts';
+import { api } from '../api.ts';
+import { Failed, Loading } from '../ui/notice.tsx';
+import { Panel } from '../ui/panel.tsx';
+import { Badge, StatusBadge } from '../ui/statusBadge.tsx';
+import { TimeText } from '../ui/timeText.tsx';
+import { number } from '../words.ts';
+import { TroubleActs } from './actOnAll.tsx';
+import { Apart } from './apart.tsx';
+import { causeOf, keyOf, manyOf } from './trouble.ts';
+
+const EVERY_MS = 5_000;
+
+/** What needs someone: endpoints that fail, by target and cause, and entries that were put aside. */
+export function Troubles({ figures }: { figures: Status['figures'] }) {
+  const { data, error, refetch } = useQuery({
+    queryKey: ['troubles'],
+    queryFn: api.troubles,
+    refetchInterval: EVERY_MS,
+  });
+  const hasParked = (figures?.parked ?? 0) > 0;
+  const hasLetters = (figures?.dead_letters ?? 0) > 0;
+  const isWell = data?.data.length === 0;
+  return (
+    <Panel title="Trouble">
+      {data === undefined && error === null && <Loading what="what is in trouble" />}
+      {data === undefined && error !== null && (
+        <Failed error={error} again={() => void refetch()} />
+      )}
+      {isWell && <Well what="No endpoint fails, and no consumer is stopped." />}
+      {data !== undefined && data.data.length > 0 && (
+        <ul aria-label="Troubles" className="flex flex-col divide-y divide-line">
+          {data.data.map((trouble) => (
+            <Group key={keyOf(trouble)} trouble={trouble} />
+          ))}
+        </ul>
+      )}
+      {data !== undefined && data.total > data.data.length && (
+        <p className="text-soft">
+          {number(data.total - data.data.length)} more:{' '}
+          <Link to="/consumers" search={{ status: 'stopped' }} className="underline">
+            stopped
+          </Link>
+          ,{' '}
+          <Link to="/consumers" search={{ status: 'blocked' }} className="underline">
+            blocked
+          </Link>
+        </p>
+      )}
+      {isWell && figures !== null && !hasParked && !hasLetters && (
+        <Well what="No entry is parked, and there are no dead letters." />
+      )}
+      {(hasParked || hasLetters) && (
+        <div className="grid grid-cols-1 gap-4 border-t border-line pt-3 lg:grid-cols-2">
+          {hasParked && <Apart has="parked" title="Parked entries: retried beside the others" />}
+          {hasLetters && <Apart has="dead_letters" title="Dead letters: send or delete them" />}
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function Well({ what }: { what: string }) {
+  return (
+    <p className="text-soft">
+      <span aria-hidden className="text-ok">
+        ✓
+      </span>{' '}
+      {what}
+    </p>
+  );
+}
+
+function Group({ trouble }: { trouble: Trouble }) {
+  const { target_id, target_name, status, since, next_attempt_at, gives_up_at } = trouble;
+  return (
+    <li className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2 py-2 first:pt-0 last:pb-0">
+      <div className="flex min-w-0 flex-1 basis-72 flex-col gap-0.5">
+        <span className="flex min-w-0 items-center gap-2">
+          {status === 'cannot_start' ? (
+            <Badge tone="bad" shape="■" text="can't be sent to" />
+          ) : (
+            <StatusBadge status={status} />
+          )}
+          <Link
+            to="/targets/$id"
+            params={{ id: target_id }}
+            className="foreign truncate font-semibold hover:underline"
+          >
+            {target_name}
+          </Link>
+        </span>
+        <span className="foreign">
+          <Whom trouble={trouble} />: <span className="font-medium">{causeOf(trouble)}</span>
+          {since !== null && (
+            <>
+              {status === 'stopped' ? ', failing since ' : ' since '}
+              <TimeText at={since} isMinute />
+            </>
+          )}
+          {next_attempt_at !== null && (
+            <>
+              , next attempt <TimeText at={next_attempt_at} />
+            </>
+          )}
+          {gives_up_at !== null && (
+            <>
+              , gives up <TimeText at={gives_up_at} isMinute />
+            </>
+          )}
+        </span>
+      </div>
+      <TroubleActs trouble={trouble} />
+    </li>
+  );
+}
+
+/** How many consumers, as a link to them; a single one by its name as well. */
+function Whom({ trouble }: { trouble: Trouble }) {
+  const { target_id, status, consumer_id, consumer_name, of } = trouble;
+  const search = { target: target_id, ...(status !== 'cannot_start' && { status }) };
+  return (
+    <>
+      <Link to="/consumers" search={search} className="underline">
+        {manyOf(trouble)}
+      </Link>
+      {consumer_id !== null && consumer_name !== null && (
+        <>
+          {of === 1 ? ', ' : ' ('}
+          <Link to="/consumers/$id" params={{ id: consumer_id }} className="underline">
+            {consumer_name}
+          </Link>
+          {of === 1 ? '' : ')'}
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,9 @@
+/** How far back a chart goes, and its steps in seconds: never more points than the API answers. */
+export const RANGES = {
+  '1h': { since: '1h', step: 60, everyMs: 5_000 },
+  '6h': { since: '6h', step: 120, everyMs: 15_000 },
+  '24h': { since: '24h', step: 300, everyMs: 30_000 },
+  '7d': { since: '7d', step: 1_800, everyMs: 60_000 },
+} as const;
+export type Range = keyof typeof RANGES;
+export const RANGE_NAMES = Object.keys(RANGES) as Range[];

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+import { Timestamp, Uuid } from './fields.ts';
+
+/** How far back the overview looks. */
+export const OverviewRange = z.enum(['1h', '6h', '24h', '7d']).meta({ id: 'OverviewRange' });
+export type OverviewRange = z.infer<typeof OverviewRange>;
+
+export const OverviewPoint = z
+  .object({
+    at: Timestamp.meta({ description: 'The beginning of the step' }),
+    delivered: z.int().nullable(),
+    failed: z.int().nullable().meta({
+      description: 'Attempts by when they were stored; null for a time of which nothing is counted',
+    }),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable().meta({
+      description:
+        'Answer times of all attempts, to within 5 %; of a sample in minutes with more than 30,000 attempts. Null when there were none',
+    }),
+    appended: z.int().nullable().meta({ description: 'Events that were appended' }),
+    lag: z.int().nullable().meta({
+      description: 'Entries that waited at the end of the step, summed over all consumers',
+    }),
+  })
+  .meta({ id: 'OverviewPoint' });
+export type OverviewPoint = z.infer<typeof OverviewPoint>;
+
+const sent = z.object({
+  consumer_id: Uuid,
+  name: z.string(),
+  delivered: z.int(),
+  failed: z.int(),
+});
+
+export const Overview = z
+  .object({
+    range: OverviewRange,
+    step: z.int().meta({ description: 'Seconds' }),
+    series: z.array(OverviewPoint),
+    top: z
+      .object({
+        since: Timestamp.meta({ description: 'The full hour in which the range begins' }),
+        until: Timestamp.nullable().meta({ description: 'Up to when is counted; null: not yet' }),
+        busiest: z.array(sent).meta({ description: 'Most deliveries first, at most 5' }),
+        failing: z.array(sent).meta({ description: 'Most failed attempts first, at most 5' }),
+        laggiest: z
+          .array(z.object({ consumer_id: Uuid, name: z.string(), entries: z.int() }))
+          .meta({ description: 'As of the last minute: most entries that wait first, at most 5' }),
+      })
+      .meta({ description: 'The consumers at the top of three lists' }),
+  })
+  .meta({ id: 'Overview', description: 'What all consumers did together' });
+export type Overview = z.infer<typeof Overview>;
+
+export const Trouble = z
+  .object({
+    target_id: Uuid,
+    target_name: z.string(),
+    status: z.enum(['stopped', 'cannot_start', 'blocked']).meta({
+      description: 'cannot_start: not sent to by a lasting fault that is not of the endpoint',
+    }),
+    code: z.string().nullable().meta({ description: 'That of their newest failure' }),
+    http_status: z.int().nullable(),
+    reason: z.string().nullable().meta({ description: 'In words' }),
+    consumers: z.int().meta({ description: 'How many consumers of the target have this trouble' }),
+    of: z.int().meta({ description: 'How many consumers the target has' }),
+    consumer_id: Uuid.nullable().meta({ description: 'The consumer, where it is a single one' }),
+    consumer_name: z.string().nullable(),
+    since: Timestamp.nullable().meta({ description: 'When the first of them began to fail so' }),
+    next_attempt_at: Timestamp.nullable(),
+    gives_up_at: Timestamp.nullable().meta({
+      description: 'When the first of them stops if nothing changes; null unless they are blocked',
+    }),
+  })
+  .meta({ id: 'Trouble' });
+export type Trouble = z.infer<typeof Trouble>;
+
+export const Troubles = z
+  .object({
+    data: z.array(Trouble).meta({
+      description:
+        'Stopped ones first, then those that cannot be sent to, then blocked ones; at most 50',
+    }),
+    total: z.int().meta({ description: 'How many there are' }),
+  })
+  .meta({ id: 'Troubles', description: 'Consumers in trouble, by target and cause' });
+export type Troubles = z.infer<typeof Troubles>;

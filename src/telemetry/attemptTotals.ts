@@ -1,0 +1,67 @@
+import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
+import type { Db, Sql } from '../db/db.ts';
+import { createPages } from '../streams/pages.ts';
+import { countMinutes } from './minutesSql.ts';
+
+/** After this long nothing more is stored in a minute: no commit is under way for as long as that. */
+const SETTLED = `interval '60 s'`;
+
+/** The most minutes of one transaction, which matters when no process ran for a while. */
+const MINUTES_AT_ONCE = 60;
+
+/**
+ * Counts the attempts, the appended events and the lag of all consumers, for each minute that is over,
+ * once. Any number of processes may call it. The first call begins with the last whole minute; what was
+ * there before is not counted.
+ */
+export async function countAttempts(db: Pick<Db, 'query' | 'transaction'>): Promise<void> {
+  let mayBeMore = true;
+  while (mayBeMore) mayBeMore = await db.transaction(countSome);
+}
+
+/** Counts some minutes; false when none is left. */
+async function countSome(tx: Sql): Promise<boolean> {
+  await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.countAttempts})`);
+  const { rows } = await tx.query<{ from: string; to: string; over: string; any: boolean }>({
+    text: `
+      select f.at as from, t.at as to, over.at as over, f.at < t.at as any
+        from (select date_bin('1 min', clock_timestamp() - ${SETTLED}, timestamptz 'epoch') as at) over
+       cross join lateral (
+         select coalesce((select max(at) from attempt_minutes), over.at - interval '2 min')
+                  + interval '1 min' as at) f
+       cross join lateral (
+         select least(over.at, f.at + make_interval(mins => $1)) as at) t`,
+    values: [MINUTES_AT_ONCE],
+  });
+  const [span] = rows;
+  if (span === undefined || !span.any) return false;
+  await tx.query({
+    text: COUNT,
+    values: [span.from, span.to, await eventEnds(tx, Date.parse(span.from), Date.parse(span.to))],
+  });
+  return span.to < span.over;
+}
+
+/** The position of the last event appended before the end of each minute, in their order. */
+export function eventEnds(sql: Sql, from: number, to: number): Promise<number[]> {
+  const pages = createPages(sql);
+  const minutes = Array.from({ length: (to - from) / 60_000 }, (_, index) => index + 1);
+  return Promise.all(
+    minutes.map((minute) =>
+      pages.positionAtTime('events', new Date(from + minute * 60_000).toISOString()),
+    ),
+  );
+}
+
+const COUNT = `
+  with ${countMinutes('$1::timestamptz', '$2::timestamptz')}, hours as (
+    insert into attempt_hours as h (at, consumer_id, delivered, failed)
+    select date_bin('1 hour', at, timestamptz 'epoch'), consumer_id, sum(delivered), sum(failed)
+      from by_consumer group by 1, 2
+        on conflict (at, consumer_id) do update
+       set delivered = h.delivered + excluded.delivered, failed = h.failed + excluded.failed
+  )
+  insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
+  select at, delivered, failed, steps, counts,
+         ($3::bigint[])[1 + (extract(epoch from at - $1::timestamptz) / 60)::int], lag
+    from counted`;

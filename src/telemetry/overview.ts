@@ -1,0 +1,66 @@
+import type { Sql } from '../db/db.ts';
+import type { Overview, OverviewRange, Troubles } from '../schema/overview.ts';
+import { readTop } from './topConsumers.ts';
+import { readTotals } from './totalsSeries.ts';
+import { readTroubles } from './troubles.ts';
+
+/** What all consumers do together, for people. */
+export interface Overviews {
+  /** Over the last hours; the answer may be some seconds old, up to a minute for seven days. */
+  read(range: OverviewRange): Promise<Overview>;
+  /** Those in trouble, by target and cause; at most 2 s old. */
+  troubles(): Promise<Troubles>;
+}
+
+/** How long an answer is used again, ms, so that many readers cost no more than one. */
+export type KeptMs = Record<OverviewRange | 'troubles', number>;
+
+const KEPT: KeptMs = { '1h': 4_000, '6h': 10_000, '24h': 20_000, '7d': 60_000, troubles: 2_000 };
+
+const SPANS: Record<OverviewRange, { seconds: number; stepSeconds: number }> = {
+  '1h': { seconds: 3_600, stepSeconds: 60 },
+  '6h': { seconds: 21_600, stepSeconds: 120 },
+  '24h': { seconds: 86_400, stepSeconds: 300 },
+  '7d': { seconds: 604_800, stepSeconds: 1_800 },
+};
+
+/** Creates a reader of overviews. `retryWindowMs`: after which a failing consumer stops. */
+export function createOverviews(options: {
+  sql: Sql;
+  retryWindowMs: number;
+  keptMs?: KeptMs;
+}): Overviews {
+  const { sql, retryWindowMs, keptMs = KEPT } = options;
+  const reads = new Map<OverviewRange, () => Promise<Overview>>(
+    (Object.keys(SPANS) as OverviewRange[]).map((range) => [
+      range,
+      keep(keptMs[range], () => read(sql, range)),
+    ]),
+  );
+  return {
+    read: (range) => reads.get(range)!(),
+    troubles: keep(keptMs.troubles, () => readTroubles(sql, retryWindowMs)),
+  };
+}
+
+async function read(sql: Sql, range: OverviewRange): Promise<Overview> {
+  const span = SPANS[range];
+  const [series, top] = await Promise.all([readTotals(sql, span), readTop(sql, span.seconds)]);
+  return { range, step: span.stepSeconds, series, top };
+}
+
+/** Uses an answer again for `ms` from when it was asked for; one that failed is asked for again at once. */
+function keep<T>(ms: number, work: () => Promise<T>): () => Promise<T> {
+  let last: { at: number; answer: Promise<T> } | null = null;
+  return () => {
+    const now = performance.now();
+    if (last !== null && now - last.at < ms) return last.answer;
+    const answer = work();
+    const asked = { at: now, answer };
+    last = asked;
+    answer.catch(() => {
+      if (last === asked) last = null;
+    });
+    return answer;
+  };
+}

@@ -1,0 +1,101 @@
+import type { Sql } from '../db/db.ts';
+import type { OverviewPoint } from '../schema/overview.ts';
+import { eventEnds } from './attemptTotals.ts';
+import { countMinutes, msOfStep } from './minutesSql.ts';
+
+/** Minutes that are not counted yet are counted for the answer; of more than these the others are left out. */
+const LIVE_MINUTES = 5;
+
+const MINUTE_MS = 60_000;
+
+interface Row {
+  at: string;
+  delivered: number | null;
+  failed: number | null;
+  p50: number | null;
+  p95: number | null;
+  events_to: number | null;
+  lag: number | null;
+}
+
+/** Reads the series of all consumers over the last `seconds`, in steps that are whole minutes aligned to 1970. */
+export async function readTotals(
+  sql: Sql,
+  { seconds, stepSeconds }: { seconds: number; stepSeconds: number },
+): Promise<OverviewPoint[]> {
+  const { rows: edges } = await sql.query<{ now: string; counted: string | null }>(`
+    select date_bin('1 min', now(), timestamptz 'epoch') + interval '1 min' as now,
+           (select max(at) + interval '1 min' from attempt_minutes) as counted`);
+  const now = Date.parse(edges[0]!.now); // the end of the minute that runs
+  const counted = edges[0]!.counted;
+  const live = Math.max(
+    counted === null ? now - 2 * MINUTE_MS : Date.parse(counted),
+    now - LIVE_MINUTES * MINUTE_MS,
+  );
+  const stepMs = stepSeconds * 1_000;
+  // One step earlier, for the position from which the first one's appends are counted.
+  const from = Math.floor((now - seconds * 1_000) / stepMs) * stepMs - stepMs;
+  const { rows } = await sql.query<Row>({
+    text: SERIES,
+    values: [
+      new Date(from).toISOString(),
+      stepSeconds,
+      new Date(live).toISOString(),
+      new Date(now).toISOString(),
+      await eventEnds(sql, live, now),
+    ],
+  });
+  return toPoints(rows);
+}
+
+/** The points but for the first, which only says how far the stream was. */
+function toPoints(rows: Row[]): OverviewPoint[] {
+  let before = rows[0]?.events_to ?? null;
+  return rows.slice(1).map(({ at, delivered, failed, p50, p95, events_to, lag }) => {
+    // A stream that was restored from a backup goes on at an earlier position.
+    const appended = events_to === null || before === null ? null : Math.max(0, events_to - before);
+    before = events_to;
+    return {
+      at,
+      delivered,
+      failed,
+      p50_ms: p50 === null ? null : msOfStep(p50),
+      p95_ms: p95 === null ? null : msOfStep(p95),
+      appended,
+      lag,
+    };
+  });
+}
+
+const SERIES = `
+  with ${countMinutes('$3::timestamptz', '$4::timestamptz')}, minutes as materialized (
+    select date_bin(make_interval(secs => $2), at, timestamptz 'epoch') as bin, *
+      from (
+        select at, delivered, failed, steps, counts, events_to, lag from attempt_minutes
+         where at >= $1::timestamptz and at < $3::timestamptz
+        union all
+        select at, delivered, failed, steps, counts,
+               ($5::bigint[])[1 + (extract(epoch from at - $3::timestamptz) / 60)::int],
+               -- The minute that runs may not have been sampled yet.
+               case when at < $4::timestamptz - interval '1 min' then lag else nullif(lag, 0) end
+          from counted
+      ) one
+  ), summed as (
+    select bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
+           max(events_to) as events_to, (array_agg(lag order by at desc) filter (where lag is not null))[1] as lag
+      from minutes group by bin
+  ), below as (
+    select bin, s.step, sum(sum(s.many)) over (partition by bin order by s.step) as upto,
+           sum(sum(s.many)) over (partition by bin) as total
+      from minutes cross join unnest(steps, counts) as s(step, many)
+     group by bin, s.step
+  ), percentiles as (
+    select bin, min(step) filter (where upto >= 0.5 * total) as p50,
+           min(step) filter (where upto >= 0.95 * total) as p95
+      from below group by bin
+  )
+  select b.at, delivered, failed, p50, p95, events_to, lag
+    from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2)) b(at)
+    left join summed on summed.bin = b.at
+    left join percentiles on percentiles.bin = b.at
+   order by b.at`;

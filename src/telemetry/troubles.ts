@@ -1,0 +1,64 @@
+import type { Sql } from '../db/db.ts';
+import { SHOWN_FAILING_SINCE, SHOWN_STATUS } from '../rules/statusSql.ts';
+import type { Trouble, Troubles } from '../schema/overview.ts';
+
+const SHOWN = 50;
+
+/** Reads which consumers are in trouble, in groups by target and cause. `retryWindowMs`: after which they stop. */
+export async function readTroubles(sql: Sql, retryWindowMs: number): Promise<Troubles> {
+  const { rows } = await sql.query<Trouble & { total: number }>({
+    text: TROUBLES,
+    values: [retryWindowMs, SHOWN],
+  });
+  return {
+    data: rows.map(({ total: _total, ...trouble }) => trouble),
+    total: rows[0]?.total ?? 0,
+  };
+}
+
+const TROUBLES = `
+  with ids as (
+    select id from consumers where status = 'stopped' and deleted_at is null
+    union
+    select id from consumers where status = 'blocked' and deleted_at is null
+    union
+    select consumer_id from cursors where head is not null
+    union
+    select consumer_id from start_faults
+  ), troubled as (
+    select k.id, k.name, k.target_id,
+           case when f.consumer_id is not null then 'cannot_start' else ${SHOWN_STATUS} end as status,
+           case when f.consumer_id is not null then f.code else c.last_failure ->> 'code' end as code,
+           case when f.consumer_id is null then (c.last_failure ->> 'status')::int end as http_status,
+           case when f.consumer_id is not null then f.detail
+                when k.status = 'stopped' then k.status_reason end as reason,
+           case when f.consumer_id is not null then f.since
+                when k.status = 'stopped' then ${SHOWN_FAILING_SINCE}
+                else coalesce((c.last_failure ->> 'since')::timestamptz, ${SHOWN_FAILING_SINCE}) end as since,
+           c.next_attempt_at,
+           coalesce(c.schedule_from, k.failing_since) + $1 * interval '1 ms' as gives_up_at
+      from ids
+      join consumers k on k.id = ids.id and k.deleted_at is null
+      join cursors c on c.consumer_id = k.id
+      left join start_faults f on f.consumer_id = k.id and k.status in ('active', 'blocked')
+  ), grouped as (
+    select target_id, status, code, http_status, reason, count(*) as consumers, min(since) as since,
+           min(next_attempt_at) filter (where status = 'blocked') as next_attempt_at,
+           min(gives_up_at) filter (where status = 'blocked') as gives_up_at,
+           case when count(*) = 1 then (array_agg(id))[1] end as consumer_id,
+           case when count(*) = 1 then min(name) end as consumer_name
+      from troubled
+     where status in ('stopped', 'cannot_start', 'blocked')
+     group by target_id, status, code, http_status, reason
+  ), shown as (
+    select *, count(*) over () as total from grouped
+     order by array_position(array['stopped', 'cannot_start', 'blocked'], status), consumers desc,
+              since, target_id, code, http_status, reason
+     limit $2
+  )
+  select s.target_id, t.name as target_name, s.status, s.code, s.http_status, s.reason, s.consumers,
+         (select count(*) from consumers k where k.target_id = s.target_id and k.deleted_at is null) as of,
+         s.consumer_id, s.consumer_name, s.since, s.next_attempt_at, s.gives_up_at, s.total
+    from shown s join targets t on t.id = s.target_id
+   order by array_position(array['stopped', 'cannot_start', 'blocked'], s.status), s.consumers desc,
+            s.since, s.target_id, s.code, s.http_status, s.reason`;

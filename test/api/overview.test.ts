@@ -1,0 +1,336 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import type { Sql } from '../../src/db/db.ts';
+import { newId } from '../../src/db/ids.ts';
+import type { Overview, OverviewPoint, Troubles } from '../../src/schema/overview.ts';
+import { countAttempts } from '../../src/telemetry/attemptTotals.ts';
+import { readTop } from '../../src/telemetry/topConsumers.ts';
+import { readTotals } from '../../src/telemetry/totalsSeries.ts';
+import { readTroubles } from '../../src/telemetry/troubles.ts';
+import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import { plansOf } from '../support/plans.ts';
+
+const MINUTE_MS = 60_000;
+
+let opened: ConsumersApi;
+/** The beginning of the minute that ran when counting began. */
+let now: number;
+beforeAll(async () => {
+  opened = await openConsumersApi();
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+async function sql(text: string, values: unknown[] = []): Promise<void> {
+  await opened.api.db.query({ text, values });
+}
+
+async function overview(range = '1h'): Promise<Overview> {
+  const answer = await opened.api.request('GET', `/v1/overview?range=${range}`);
+  expect({ status: answer.status, logged: opened.api.logged }).toEqual({ status: 200, logged: [] });
+  return answer.body;
+}
+
+async function troubles(): Promise<Troubles> {
+  const answer = await opened.api.request('GET', '/v1/troubles');
+  expect({ status: answer.status, logged: opened.api.logged }).toEqual({ status: 200, logged: [] });
+  return answer.body;
+}
+
+const minutesAgo = (minutes: number): string =>
+  new Date(now - minutes * MINUTE_MS + 5_000).toISOString();
+
+/** Counting begins with what is `minutes` old: nothing has happened before. */
+async function countFrom(minutes: number): Promise<void> {
+  const { rows } = await opened.api.db.query<{ at: string }>(
+    `select date_trunc('minute', clock_timestamp()) as at`,
+  );
+  now = Date.parse(rows[0]!.at);
+  await sql('truncate attempt_minutes, attempt_hours, attempts, attempt_batches, lag_samples');
+  await sql(
+    `insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
+     values ($1, 0, 0, '{}', '{}', 0, 0)`,
+    [new Date(now - (minutes + 1) * MINUTE_MS).toISOString()],
+  );
+}
+
+async function delivered(consumerId: string, minutes: number, durations: number[]): Promise<void> {
+  await sql(
+    `insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
+     select $1, $2, array_agg(n), array_agg(0), $3::int[], array_agg(200), count(*), 1, count(*), 0
+       from generate_series(1, cardinality($3::int[])) n`,
+    [consumerId, minutesAgo(minutes), durations],
+  );
+}
+
+/** As a commit stores it, but at another time. */
+async function failed(consumerId: string, minutes: number, ms: number): Promise<void> {
+  await sql(
+    `insert into attempts (id, consumer_id, position, message_id, attempt, started_at, duration_ms, outcome, stored_at)
+     values ($1, $2, 1, 'm', 1, $3, $4, 'failed', $3)`,
+    [newId(), consumerId, minutesAgo(minutes), ms],
+  );
+}
+
+function pointAt(points: OverviewPoint[], minutes: number): OverviewPoint {
+  const at = now - minutes * MINUTE_MS;
+  const found = points.find((point) => Date.parse(point.at) === at);
+  if (found === undefined) throw new Error(`There is no point of ${minutes} minutes ago`);
+  return found;
+}
+
+test('attempts of all consumers are counted once, whether their minute is counted already or not', async () => {
+  await countFrom(30);
+  const { id: one } = await opened.create({ name: 'one' });
+  const { id: other } = await opened.create({ name: 'other' });
+  await delivered(one, 20, [10, 10, 10]);
+  await delivered(other, 20, [10, 900]);
+  await failed(other, 20, 15_000);
+  await delivered(one, 1, [4, 4]);
+  await failed(one, 0, 30);
+  const before = await overview();
+  await countAttempts(opened.api.db);
+  await countAttempts(opened.api.db);
+  const { series, step } = await overview();
+  expect(step).toBe(60);
+  expect(pointAt(series, 20)).toMatchObject({ delivered: 5, failed: 1, p50_ms: 10 });
+  expect(Math.abs(pointAt(series, 20).p95_ms! / 15_000 - 1)).toBeLessThan(0.05);
+  expect(pointAt(series, 1)).toMatchObject({ delivered: 2, failed: 0, p50_ms: 4 });
+  expect(pointAt(series, 0)).toMatchObject({ delivered: 0, failed: 1 });
+  expect(series.at(-1)).toMatchObject({ lag: null }); // it may not have been sampled yet
+  expect(pointAt(series, 10)).toMatchObject({ delivered: 0, failed: 0, p50_ms: null });
+  expect(pointAt(series, 40)).toMatchObject({ delivered: null, failed: null, lag: null });
+  // Those of minutes that were not counted are in the answer as well.
+  expect(pointAt(before.series, 1)).toMatchObject({ delivered: 2 });
+});
+
+test('every range sums to the same', async () => {
+  const sums = [];
+  for (const range of ['1h', '6h', '24h', '7d']) {
+    const { series } = await overview(range);
+    sums.push([
+      series.reduce((sum, point) => sum + (point.delivered ?? 0), 0),
+      series.reduce((sum, point) => sum + (point.failed ?? 0), 0),
+    ]);
+  }
+  expect(sums).toEqual([
+    [7, 2],
+    [7, 2],
+    [7, 2],
+    [7, 2],
+  ]);
+  expect((await opened.api.request('GET', '/v1/overview?range=2h')).status).toBe(400);
+});
+
+test('what a sender stores now is stored at a time by which it is counted', async () => {
+  const { id } = await opened.create();
+  await sql(
+    `insert into attempts select * from jsonb_to_recordset($1::jsonb) as a(
+       id uuid, consumer_id uuid, position bigint, message_id text, event_id text, attempt int,
+       started_at timestamptz, duration_ms int, outcome text, status int, error_code text,
+       response_head text, next_attempt_at timestamptz)`,
+    [
+      JSON.stringify([
+        {
+          id: newId(),
+          consumer_id: id,
+          position: 1,
+          message_id: 'm',
+          attempt: 1,
+          started_at: new Date(now - 86_400_000).toISOString(), // Postgres was away meanwhile
+          duration_ms: 5,
+          outcome: 'failed',
+        },
+      ]),
+    ],
+  );
+  const { series } = await overview();
+  const since = series.filter(({ at }) => Date.parse(at) >= now);
+  expect(since.reduce((sum, point) => sum + (point.failed ?? 0), 0)).toBe(2);
+});
+
+test('lag is that of all consumers, and the appended events are those of their minute', async () => {
+  await countFrom(30);
+  const { id: one } = await opened.create({ name: 'lags' });
+  const { id: other } = await opened.create({ name: 'lags most' });
+  await opened.append('s', 3);
+  await sql('update events set event_inserted_at = $1', [minutesAgo(10)]);
+  await opened.append('s', 2);
+  for (const [id, minutes, entries] of [
+    [one, 20, 7],
+    [other, 20, 5],
+    [one, 0, 1],
+    [other, 0, 3],
+  ] as const) {
+    await sql('insert into lag_samples values ($1, $2, $3)', [
+      id,
+      new Date(now - minutes * MINUTE_MS).toISOString(),
+      entries,
+    ]);
+  }
+  await countAttempts(opened.api.db);
+  const { series, top } = await overview();
+  expect(pointAt(series, 20)).toMatchObject({ lag: 12, appended: 0 });
+  expect(pointAt(series, 10)).toMatchObject({ lag: 0, appended: 3 });
+  expect(series.reduce((sum, { appended }) => sum + (appended ?? 0), 0)).toBe(5);
+  expect(pointAt(series, 0).lag).toBe(4);
+  expect(top.laggiest).toEqual([
+    { consumer_id: other, name: 'lags most', entries: 3 },
+    { consumer_id: one, name: 'lags', entries: 1 },
+  ]);
+});
+
+test('the busiest and the most failing consumers are those of whole hours, without deleted ones', async () => {
+  await countFrom(30);
+  const ids = [];
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'gone']) {
+    ids.push((await opened.create({ name })).id as string);
+  }
+  for (const [index, id] of ids.entries()) {
+    await delivered(
+      id,
+      20,
+      Array.from({ length: index + 1 }, () => 5),
+    );
+  }
+  await failed(ids[1]!, 20, 5);
+  await sql('update consumers set deleted_at = now() where id = $1', [ids[6]]);
+  await countAttempts(opened.api.db);
+  const { top } = await overview();
+  expect(top.busiest.map(({ name, delivered: many }) => [name, many])).toEqual([
+    ['f', 6],
+    ['e', 5],
+    ['d', 4],
+    ['c', 3],
+    ['b', 2],
+  ]);
+  expect(top.failing).toEqual([{ consumer_id: ids[1], name: 'b', delivered: 2, failed: 1 }]);
+  expect(Date.parse(top.since) % 3_600_000).toBe(0);
+  expect(Date.parse(top.until!)).toBeLessThanOrEqual(Date.now() - MINUTE_MS);
+  const read = await opened.api.request('GET', '/v1/overview?range=7d');
+  expect(read.body.top.busiest).toEqual(top.busiest);
+});
+
+test('troubles are grouped by target and cause, with when the first consumer gives up', async () => {
+  const made = await opened.api.request('POST', '/v1/targets', {
+    name: 'Warehouse Accra',
+    base_url: 'https://accra.example.com',
+  });
+  const target = made.body.id as string;
+  const ids = [];
+  for (let n = 0; n < 6; n += 1) {
+    ids.push((await opened.create({ name: `accra ${n}`, target_id: target })).id as string);
+  }
+  const fails = (id: string, status: number, since: string): Promise<void> =>
+    opened.setCursor(
+      id,
+      `head = 1, attempt = 2, schedule_from = '${since}', next_attempt_at = '2026-11-23T12:40:00Z',
+       last_failure = '{"code":"HTTP_5XX","status":${status},"detail":"HTTP ${status}","at":"${since}","since":"${since}"}'`,
+    );
+  for (const [n, id] of ids.slice(0, 4).entries()) {
+    await fails(id, 503, `2026-11-23T12:0${3 + n}:00Z`);
+    // The last one's workflow has not been told yet.
+    if (n < 3) await sql(`update consumers set status = 'blocked' where id = $1`, [id]);
+  }
+  await fails(ids[4]!, 500, '2026-11-23T12:10:00Z');
+  await sql(
+    `update consumers set status = 'stopped', status_reason = 'the endpoint answered 410 Gone', failing_since = $2
+      where id = $1`,
+    [ids[5], '2026-11-23T11:00:00Z'],
+  );
+  const group = { target_id: target, target_name: 'Warehouse Accra', of: 6 };
+  expect(await troubles()).toEqual({
+    total: 3,
+    data: [
+      {
+        ...group,
+        status: 'stopped',
+        code: null,
+        http_status: null,
+        reason: 'the endpoint answered 410 Gone',
+        consumers: 1,
+        consumer_id: ids[5],
+        consumer_name: 'accra 5',
+        since: '2026-11-23T11:00:00Z',
+        next_attempt_at: null,
+        gives_up_at: null,
+      },
+      {
+        ...group,
+        status: 'blocked',
+        code: 'HTTP_5XX',
+        http_status: 503,
+        reason: null,
+        consumers: 4,
+        consumer_id: null,
+        consumer_name: null,
+        since: '2026-11-23T12:03:00Z',
+        next_attempt_at: '2026-11-23T12:40:00Z',
+        gives_up_at: '2026-11-24T12:03:00Z',
+      },
+      expect.objectContaining({ ...group, http_status: 500, consumers: 1, consumer_id: ids[4] }),
+    ],
+  });
+  await sql(
+    `insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
+     values ($1, 'credentials_unreadable', 'The credentials cannot be read', now(), now(), false)`,
+    [ids[4]],
+  );
+  const { data } = await troubles();
+  expect(data.map(({ status }) => status)).toEqual(['stopped', 'cannot_start', 'blocked']);
+  expect(data[1]).toMatchObject({
+    code: 'credentials_unreadable',
+    reason: 'The credentials cannot be read',
+    http_status: null,
+    consumer_id: ids[4],
+  });
+});
+
+test('with many consumers and attempts, everything is read by indexes', async () => {
+  await sql(`
+    insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,
+                           status, filter_version, version, created_at, updated_at)
+    select gen_random_uuid(), 'many ' || n, t.id, 'events', '', 'record', '{}', '{}', 'us-west-2', 'active', 1, 1, now(), now()
+      from generate_series(1, 10000) n, (select id from targets limit 1) t`);
+  await sql(`
+    insert into cursors (consumer_id, position)
+    select id, 0 from consumers on conflict do nothing`);
+  await sql('truncate attempt_minutes, attempt_hours, attempts, attempt_batches, lag_samples');
+  await sql(`
+    insert into attempt_minutes
+    select date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}', 0, 5
+      from generate_series(2, 10080) n`);
+  await sql(`
+    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
+    select id, now() - n * interval '1 s', '{1}', '{1}', '{5}', '{200}', 1, 1, 1, 1
+      from (select id, row_number() over () as n from consumers) k
+     cross join generate_series(1, 5)`);
+  await sql(`
+    insert into attempt_hours
+    select date_bin('1 hour', now(), 'epoch') - h * interval '1 hour', id, 10, 1
+      from (select id from consumers limit 500) k cross join generate_series(0, 167) h`);
+  await sql(`
+    insert into lag_samples
+    select id, date_trunc('minute', now()) - m * interval '1 min', m
+      from (select id from consumers limit 500) k cross join generate_series(0, 199) m`);
+  await sql('vacuum analyze');
+  const { db } = opened.api;
+  const troubled = await plansOf(db, (one) => readTroubles(one, 86_400_000));
+  expect(troubled).not.toContain('Seq Scan on consumers');
+  const tops = await plansOf(db, (one) => readTop(one, 3_600));
+  expect(tops).toMatch(/attempt_hours_pkey/u);
+  expect(tops).not.toMatch(/Seq Scan on (attempt_hours|lag_samples|attempts|attempt_batches)/u);
+  const series = await plansOf(db, (one) => readTotals(one, { seconds: 3_600, stepSeconds: 60 }));
+  expect(series).toMatch(/attempt_minutes_pkey/u);
+  expect(series).not.toMatch(/Seq Scan on attempt_minutes/u);
+  await sql(`delete from attempt_minutes where at > now() - interval '5 min'`);
+  let counted = '';
+  const query: Sql['query'] = async (asked) => {
+    const { text, values = [] } = typeof asked === 'string' ? { text: asked } : asked;
+    const plan = await db.query({ text: `explain ${text}`, values });
+    counted += JSON.stringify(plan.rows);
+    return db.query(asked);
+  };
+  await countAttempts({ query, transaction: (work) => work({ query }) });
+  expect(counted).toContain('Insert on attempt_minutes');
+  expect(counted).not.toMatch(/Seq Scan on (attempt_minutes|attempt_batches_\d+)/u);
+});

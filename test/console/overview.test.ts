@@ -1,0 +1,273 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import type { CommandRequest } from '../../src/rules/command.ts';
+import { countAttempts } from '../../src/telemetry/attemptTotals.ts';
+import { browserOfFile } from '../support/browser.ts';
+import { openPage } from '../support/consolePage.ts';
+import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import { openReceiver, type TestReceiver } from '../support/receiver.ts';
+import { serve, type Served } from '../support/serve.ts';
+
+const MINUTE_MS = 60_000;
+const FAILING = 5;
+
+const openTab = browserOfFile();
+let opened: ConsumersApi;
+let site: Served;
+let receiver: TestReceiver;
+/** The consumers that send to the receiver, the failing ones first. */
+const accra: string[] = [];
+/** The commands that were given in the place of Temporal: which one, to whom, and how many at a time at most. */
+const given = { verbs: [] as string[], ids: [] as string[], underWay: 0, most: 0 };
+/** The consumer that refuses commands. */
+let refusing: string | null = null;
+/** Commands wait for it. */
+let gate: Promise<void> = Promise.resolve();
+
+beforeAll(async () => {
+  opened = await openConsumersApi({ commands: { give: take } });
+  site = await serve(opened.api);
+  receiver = await openReceiver();
+  const target = await opened.api.request('POST', '/v1/targets', {
+    name: 'Warehouse Accra',
+    base_url: receiver.url,
+  });
+  for (let n = 0; n < FAILING + 1; n += 1) {
+    const fields = { name: `accra ${n}`, target_id: target.body.id };
+    accra.push((await opened.create(fields)).id as string);
+  }
+  for (const id of accra.slice(0, FAILING)) await block(id, 503);
+  await opened.create({ name: 'another' });
+});
+afterAll(async () => {
+  await receiver[Symbol.asyncDispose]();
+  await site[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
+});
+
+async function take(id: string, { command }: CommandRequest) {
+  given.underWay += 1;
+  given.most = Math.max(given.most, given.underWay);
+  await gate;
+  given.underWay -= 1;
+  if (id === refusing) {
+    return { ok: false, status: 409, code: 'conflict', detail: 'It is busy' } as const;
+  }
+  given.ids.push(id);
+  given.verbs.push(command.kind);
+  return { ok: true, version: 2 } as const;
+}
+
+async function sql(text: string, values: unknown[] = []): Promise<void> {
+  await opened.api.db.query({ text, values });
+}
+
+/** Has it fail since 12:03, as its sender and its workflow would write it. */
+async function block(id: string, status: number): Promise<void> {
+  const since = '2026-11-23T12:03:00Z';
+  const failure = { code: 'HTTP_5XX', status, detail: `HTTP ${status}`, at: since, since };
+  await opened.setCursor(
+    id,
+    `head = 1, attempt = 3, schedule_from = '${since}', next_attempt_at = now() + interval '1 hour',
+     last_failure = '${JSON.stringify(failure)}'`,
+  );
+  await sql(`update consumers set status = 'blocked', failing_since = '${since}' where id = $1`, [
+    id,
+  ]);
+}
+
+async function openOverview(options: { width?: number; path?: string } = {}) {
+  const { width = 1280, path = '/' } = options;
+  const tab = await openTab({
+    viewport: { width, height: 800 },
+    expected: [/409/u], // what a consumer that refuses answers
+  });
+  const { page, context } = tab;
+  await context.addInitScript({ content: `localStorage.setItem('millrace.times', 'utc')` });
+  await site.signIn(context);
+  await openPage(page, `${site.url}${path}`);
+  return { tab, page };
+}
+
+/** The numbers of the strip, by what they count. */
+async function stripOf(page: Page): Promise<Record<string, string>> {
+  const tiles = await page
+    .getByRole('navigation', { name: 'States' })
+    .getByRole('link')
+    .allInnerTexts();
+  return Object.fromEntries(
+    tiles.map((text) => {
+      const [value = '', title = ''] = text.split('\n').map((line) => line.trim());
+      return [title, value];
+    }),
+  );
+}
+
+const groups = (page: Page) => page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
+
+test('each number of the strip is a link to the list that shows as many', async () => {
+  await sql(
+    `update consumers set status = 'paused', status_reason = 'paused by me' where name = 'another'`,
+  );
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  expect(await stripOf(page)).toEqual({
+    consumers: '7',
+    active: '1',
+    blocked: '5',
+    stopped: '0',
+    paused: '1',
+    parked: '0',
+    'dead letters': '0',
+    'oldest lag': 'none',
+  });
+  for (const [title, rows] of [
+    ['consumers', 7],
+    ['blocked', 5],
+    ['paused', 1],
+  ] as const) {
+    await openPage(page, `${site.url}/`);
+    const strip = page.getByRole('navigation', { name: 'States' });
+    await strip.getByRole('link', { name: new RegExp(`\\d ${title}$`, 'u') }).click();
+    await page.getByRole('heading', { name: 'Consumers' }).waitFor();
+    await expect.poll(() => page.getByRole('row').count()).toBe(rows + 1);
+  }
+});
+
+test('consumers that fail alike are one line of their target, with when the first of them gives up', async () => {
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  expect(await groups(page).count()).toBe(1);
+  const text = await groups(page).innerText();
+  expect(text).toContain('Warehouse Accra');
+  expect(text).toContain('5 of 6 consumers: HTTP 503 since 2026-11-23 12:03 UTC');
+  expect(text).toContain('gives up 2026-11-24 12:03 UTC');
+  await groups(page).getByRole('link', { name: '5 of 6 consumers' }).click();
+  await page.getByRole('heading', { name: 'Consumers' }).waitFor();
+  await expect.poll(() => page.getByRole('row').count()).toBe(FAILING + 1);
+  await page.getByRole('link', { name: 'Show not only those of Warehouse Accra' }).click();
+  await expect.poll(() => page.url()).toBe(`${site.url}/consumers?status=blocked`);
+});
+
+test('Retry all retries those of the group, a few at a time, shows how far it is, and names who refused', async () => {
+  const other = accra[FAILING - 1]!;
+  await block(other, 500); // another cause, so another line
+  refusing = accra[1]!;
+  let open = (): void => undefined;
+  gate = new Promise((resolve) => (open = resolve));
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  await expect.poll(() => groups(page).count()).toBe(2);
+  const group = groups(page).filter({ hasText: 'HTTP 503' });
+  await group.getByRole('button', { name: 'Retry all' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Retry 4 consumers of Warehouse Accra now?' });
+  await dialog.getByRole('button', { name: 'Retry all' }).click();
+  await dialog.getByText('0 of 4 consumers done').waitFor();
+  await expect.poll(() => given.underWay).toBe(3);
+  open();
+  await page.getByText('Retried: 3 consumers. Not 1 consumer: accra 1: It is busy').waitFor();
+  expect(given.most).toBe(3);
+  expect(given.verbs).toEqual(['retry', 'retry', 'retry']);
+  expect(new Set(given.ids)).toEqual(new Set([accra[0], accra[2], accra[3]]));
+  expect(given.ids).toHaveLength(3);
+  refusing = null;
+});
+
+test('Pause all is for every consumer that sends to the target, and Test sends it a webhook', async () => {
+  given.ids = [];
+  given.verbs = [];
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const group = groups(page).filter({ hasText: 'HTTP 503' });
+  await group.getByRole('button', { name: 'Test' }).click();
+  await page.getByText(/^Test webhook to Warehouse Accra: delivered, HTTP 20\d, \d/u).waitFor();
+  expect(receiver.received).toHaveLength(1);
+  await group.getByRole('button', { name: 'Pause all' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Pause 6 consumers of Warehouse Accra?' });
+  await dialog.getByRole('button', { name: 'Pause all' }).click();
+  await page.getByText('Paused: 6 consumers.').waitFor();
+  expect(new Set(given.ids)).toEqual(new Set(accra));
+  expect(given.ids).toHaveLength(accra.length);
+  expect(new Set(given.verbs)).toEqual(new Set(['pause']));
+});
+
+test('charts and lists show what all consumers did, and the range stands in the address', async () => {
+  const { rows } = await opened.api.db.query<{ at: string }>(
+    `select date_trunc('minute', now()) as at`,
+  );
+  const at = (minutes: number): string =>
+    new Date(Date.parse(rows[0]!.at) - minutes * MINUTE_MS).toISOString();
+  await sql('truncate attempt_minutes, attempt_hours');
+  await sql(`insert into attempt_minutes values ($1, 0, 0, '{}', '{}', 0, 0)`, [at(200)]);
+  for (const [id, minutes, many] of [
+    [accra[5], 10, 90],
+    [accra[0], 180, 10],
+  ] as const) {
+    await sql(
+      `insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
+       select $1, $2, array_agg(n), array_agg(0), array_agg(12), array_agg(200), $3, 1, $3, 0
+         from generate_series(1, $3::int) n`,
+      [id, at(minutes), many],
+    );
+  }
+  await sql(
+    `insert into attempts (id, consumer_id, position, message_id, attempt, started_at, duration_ms, outcome, stored_at)
+     select gen_random_uuid(), $1, n, 'm', 1, $2, 700, 'failed', $2 from generate_series(1, 10) n`,
+    [accra[0], at(10)],
+  );
+  await countAttempts(opened.api.db);
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  await page.getByText('In the last hour: 90 delivered, 10 failed (10 %)').waitFor();
+  for (const title of [
+    'Attempts a minute',
+    'Failure rate',
+    'Answer time',
+    'Appended a minute',
+    'Total lag',
+  ]) {
+    const chart = page.locator('figure').filter({ hasText: title });
+    expect(await chart.locator('canvas').count(), title).toBe(1);
+  }
+  const rates = page.locator('figure').filter({ hasText: 'Failure rate' });
+  await rates.getByText('As a table').click();
+  await rates.getByRole('cell', { name: '10 %', exact: true }).waitFor();
+  const answers = page.locator('figure').filter({ hasText: 'Answer time' });
+  await answers.getByText('As a table').click();
+  await answers.getByRole('cell', { name: '12 ms', exact: true }).waitFor();
+  await page.getByRole('list', { name: 'Busiest' }).getByText('90 delivered').waitFor();
+  await page.getByRole('list', { name: 'Most failing' }).getByText('10 failed').waitFor();
+  await page.getByRole('button', { name: '6h' }).click();
+  await page.getByText('In the last 6 hours: 100 delivered, 10 failed (9.1 %)').waitFor();
+  expect(page.url()).toBe(`${site.url}/?range=6h`);
+  await page.reload();
+  await page.getByText('In the last 6 hours: 100 delivered').waitFor();
+});
+
+test('at 400 pixels the strip and the trouble come first, and nothing is wider than the screen', async () => {
+  const { tab, page } = await openOverview({ width: 400 });
+  await using _ = tab;
+  await page.getByText(/^In the last|^No attempts/u).waitFor();
+  const top = async (name: string): Promise<number> =>
+    (await page.getByRole('heading', { name }).boundingBox())!.y;
+  const strip = (await page.getByRole('navigation', { name: 'States' }).boundingBox())!.y;
+  expect(strip).toBeLessThan(await top('Trouble'));
+  expect(await top('Trouble')).toBeLessThan(800);
+  expect(await top('Trouble')).toBeLessThan(await top('All deliveries'));
+  expect(await top('All deliveries')).toBeLessThan(await top('Busiest'));
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
+});
+
+test('a healthy installation is told so, and is no blank page', async () => {
+  await sql(`update consumers set status = 'active', failing_since = null`);
+  await sql(`update cursors set head = null, last_failure = null`);
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  await page.getByText('No endpoint fails, and no consumer is stopped.').waitFor();
+  await page.getByText('No entry is parked, and there are no dead letters.').waitFor();
+  await page.getByText('Last alerts').waitFor();
+  await page.getByText('Last changes').waitFor();
+  await page.getByRole('list', { name: 'Parts' }).getByText('Outbox').waitFor();
+  expect(await stripOf(page)).toMatchObject({ active: '7', blocked: '0' });
+});
