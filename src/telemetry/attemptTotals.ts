@@ -8,6 +8,7 @@ const SETTLED = `interval '60 s'`;
 
 /** The most minutes of one transaction, which matters when no process ran for a while. */
 const MINUTES_AT_ONCE = 60;
+const MINUTE_MS = 60_000;
 
 /**
  * Counts the attempts, the appended events and the lag of all consumers, for each minute that is over,
@@ -43,14 +44,13 @@ async function countSome(tx: Sql): Promise<boolean> {
 }
 
 /** The position of the last event appended before the end of each minute, in their order. */
-export function eventEnds(sql: Sql, from: number, to: number): Promise<number[]> {
+export async function eventEnds(sql: Sql, from: number, to: number): Promise<number[]> {
   const pages = createPages(sql);
-  const minutes = Array.from({ length: (to - from) / 60_000 }, (_, index) => index + 1);
-  return Promise.all(
-    minutes.map((minute) =>
-      pages.positionAtTime('events', new Date(from + minute * 60_000).toISOString()),
-    ),
-  );
+  const ends: number[] = [];
+  // One after another, as a transaction has one connection.
+  for (let end = from + MINUTE_MS; end <= to; end += MINUTE_MS)
+    ends.push(await pages.positionAtTime('events', new Date(end).toISOString()));
+  return ends;
 }
 
 const COUNT = `
