@@ -39,7 +39,7 @@ async function skip(
   for (const go of open) go();
 }
 
-const UNSENT = 'select from outbox where sent_at is null';
+const UNSENT = 'select from outbox where sent_at is null and given_up_at is null';
 
 interface Made {
   ended: number;
