@@ -59,8 +59,9 @@ export interface InstallationOptions {
 
 const MAX_IN_FLIGHT = 64;
 const TASK_QUEUE = 'millrace';
-/** `TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY` of Temporal. */
-const ACTIVITIES = 2;
+/** `TASK_QUEUE_TYPE_ACTIVITY` of Temporal (temporal.api.enums.v1). */
+const OF_ACTIVITIES = { taskQueueType: 2 };
+
 const UNTIL_MS = 120_000;
 
 /** Starts everything; disposing of it stops it and removes the data folder. */
@@ -141,7 +142,7 @@ export async function installationOn(
       const { pollers } = await connection.workflowService.describeTaskQueue({
         namespace,
         taskQueue: { name },
-        taskQueueType: ACTIVITIES,
+        ...OF_ACTIVITIES,
       });
       return pollers?.some(({ identity }) => identity?.split('/')[1] === String(pid)) ?? false;
     },

@@ -25,7 +25,7 @@ export function summaryOf({ name, targetName }: Omit<Memorized, 'consolePage'>):
 }
 
 function cut(name: string): string {
-  const characters = [...name.replaceAll(/\s+/gu, ' ')];
+  const characters = Array.from(name.replaceAll(/\s+/gu, ' '));
   if (characters.length <= SUMMARY_CHARACTERS) return characters.join('');
   return `${characters.slice(0, SUMMARY_CHARACTERS - 1).join('')}…`;
 }

@@ -58,7 +58,11 @@ test('a signal that is ignored is noted on the page of an idle consumer at once,
   await until(async () => (await page()).startsWith('**Active, quiet'));
   const before = (await handle.describe()).historyLength;
   await handle.signal('addCollections', 'oops');
-  await until(async () => (await page()).includes('Ignored signal addCollections'));
+  const noted = await until(async () => {
+    const text = await page();
+    return text.includes('Ignored signal') && text;
+  });
+  expect(noted).toContain('addCollections: the argument must be a JSON array of strings.');
   // The signal, and the task in which it was read: no timer, no attribute.
   await until(async () => (await handle.describe()).historyLength === before + 4);
 });
