@@ -6,9 +6,7 @@ import { Client as Temporal, Connection } from '@temporalio/client';
 import { Client } from 'pg';
 
 import { startStack, type Stack } from '../../src/embedded/stack.ts';
-import { deliveryQueue } from '../../src/process/config.ts';
 import type { Consumer, ConsumerInput } from '../../src/schema/consumer.ts';
-import type { Info } from '../../src/schema/info.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
 import { cpuBetween, readCpu, type Cpu } from './cpu.ts';
@@ -33,7 +31,7 @@ export interface Installation extends AsyncDisposable {
   historyLength(consumerId: string): Promise<number>;
   /** The number of activities that Temporal has open for the consumer. */
   pendingActivities(consumerId: string): Promise<number>;
-  /** Whether the worker of this process id asks Temporal for activities. */
+  /** Whether the worker of this process id asks Temporal for tasks of workflows. */
   polls(pid: number): Promise<boolean>;
   /** The number of events in the histories of all workflows, ended ones included. */
   historyEvents(): Promise<number>;
@@ -59,8 +57,6 @@ export interface InstallationOptions {
 
 const MAX_IN_FLIGHT = 64;
 const TASK_QUEUE = 'millrace';
-/** `TASK_QUEUE_TYPE_ACTIVITY` of Temporal (temporal.api.enums.v1). */
-const OF_ACTIVITIES = { taskQueueType: 2 };
 
 const UNTIL_MS = 120_000;
 
@@ -136,13 +132,9 @@ export async function installationOn(
     pendingActivities: async (consumerId) =>
       (await describe(consumerId)).raw.pendingActivities?.length ?? 0,
     polls: async (pid) => {
-      const { region } = await api<Info>('GET', '/v1/info');
-      const { namespace } = stack.temporal;
-      const name = deliveryQueue({ taskQueue: TASK_QUEUE, region });
       const { pollers } = await connection.workflowService.describeTaskQueue({
-        namespace,
-        taskQueue: { name },
-        ...OF_ACTIVITIES,
+        namespace: stack.temporal.namespace,
+        taskQueue: { name: TASK_QUEUE },
       });
       return pollers?.some(({ identity }) => identity?.split('/')[1] === String(pid)) ?? false;
     },
