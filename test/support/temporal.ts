@@ -168,6 +168,7 @@ export const patched = (): boolean => true;
 export const uuid4 = (): string => randomUUID();
 export const setCurrentDetails = (): void => undefined;
 export const upsertSearchAttributes = (): void => undefined;
+export const upsertMemo = (): void => undefined;
 export const log = { info: setCurrentDetails, warn: setCurrentDetails, error: setCurrentDetails };
 export const defineQuery = (name: string): object => ({ name });
 export const defineSignal = defineQuery;
