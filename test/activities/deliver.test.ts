@@ -60,8 +60,10 @@ test('a failure of the endpoint is thrown with when Temporal is to try again, an
   });
   const { next_attempt_at, last_failure } = await blocked.cursor();
   const nextAttemptAt = new Date(next_attempt_at!).toISOString(); // Postgres drops zeros at the end
-  const report = { attempt: 1, nextAttemptAt, lastFailure: last_failure };
-  expect(told).toEqual([[blocked.consumerId, report]]);
+  // `since` is added as it is stored.
+  expect(told).toMatchObject([[blocked.consumerId, { attempt: 1, nextAttemptAt }]]);
+  const [[, report]] = told as [[string, HeadReport]];
+  expect({ ...report.lastFailure, since: report.lastFailure.at }).toEqual(last_failure);
 });
 
 test('an attempt that begins long after Temporal scheduled it, in a process that was frozen, plans from its own time', async () => {
