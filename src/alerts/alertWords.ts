@@ -30,7 +30,10 @@ const STAYS =
 const ALL_STAY =
   'Nothing more is sent until someone resumes them. They then continue exactly where they stopped. A mail warns you before events that wait get too old to be kept.';
 
-const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart', Saying> = {
+/** What an alert is about: its kind, or what tells alerts of one kind apart. */
+export type Matter = Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart';
+
+const SAYS: Record<Matter, Saying> = {
   warning: {
     subject: 'Failing',
     lead: ({ name, reason }) => `Consumer "${name}" is failing: ${reason}.`,
@@ -128,9 +131,13 @@ const SAYS: Record<Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotS
 
 /** The words for an alert of this kind about these consumers. */
 export function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying {
-  if (kind === 'warning' && first?.cannot_start !== undefined) return SAYS.cannotStart;
-  if (kind !== 'retention') return SAYS[kind];
-  return first?.first === undefined ? SAYS.aging : SAYS.lost;
+  return SAYS[matterOf(kind, first)];
+}
+
+/** What an alert of this kind about these consumers is about. */
+export function matterOf(kind: AlertKind, first: AlertItem | undefined): Matter {
+  if (kind === 'retention') return first?.first === undefined ? 'aging' : 'lost';
+  return kind === 'warning' && first?.cannot_start !== undefined ? 'cannotStart' : kind;
 }
 
 /** Prints an RFC 3339 time for people, to the minute: `2026-11-23 11:52 UTC`. */

@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
-import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
+import { matterOf, type Matter } from './alertWords.ts';
 import type { Mail } from './mail.ts';
 
 /** The newest alert about consumer k of which this holds is told by the mail $2. */
@@ -23,7 +23,7 @@ const WARNING_NEVER_WENT = `
              order by a.at desc, a.id desc limit 1), false)`;
 
 /** When it still has to be told of consumer k. What was lost stays lost. */
-const HOLDS: Record<Exclude<AlertKind, 'retention'> | 'cannotStart' | 'aging' | 'lost', string> = {
+const HOLDS: Record<Matter, string> = {
   stopped: STOPPED,
   gone: STOPPED,
   warning: `
@@ -48,19 +48,14 @@ export async function stillTrue(
   { kind, items, message_id }: Pick<Mail, 'kind' | 'items' | 'message_id'>,
 ): Promise<AlertItem[]> {
   if (kind === null) return items; // written before mails had a kind
-  const what = whatOf(kind, items[0]);
+  const matter = matterOf(kind, items[0]);
   const byConsumer = new Map(items.map((item) => [item.consumer_id, item]));
   const { rows } = await sql.query<{ id: string }>({
     text: `
       select k.id from consumers k
-       where k.id = any($1) and k.deleted_at is null and $2::text is not null and ${HOLDS[what]}`,
+       where k.id = any($1) and k.deleted_at is null and $2::text is not null and ${HOLDS[matter]}`,
     values: [[...byConsumer.keys()], message_id],
   });
   const holds = new Set(rows.map(({ id }) => id));
   return [...byConsumer.values()].filter((item) => holds.has(item.consumer_id));
-}
-
-function whatOf(kind: AlertKind, first: AlertItem | undefined): keyof typeof HOLDS {
-  if (kind === 'retention') return first?.first === undefined ? 'aging' : 'lost';
-  return kind === 'warning' && first?.cannot_start !== undefined ? 'cannotStart' : kind;
 }

@@ -5,14 +5,16 @@ import { pendingMigrations } from '../db/migrate.ts';
 import { wrongClocks } from '../process/clockNotes.ts';
 import { aheadText } from '../process/clockReadings.ts';
 import { channelArgsFor } from '../process/proxies.ts';
-import { registrationCommand, SEARCH_ATTRIBUTES } from '../process/searchAttributeNames.ts';
+import {
+  KEYWORD,
+  registrationCommand,
+  SEARCH_ATTRIBUTES,
+} from '../process/searchAttributeNames.ts';
 import { fail, ok, skew, warn, type Finding } from './finding.ts';
 
 /** The major version of Postgres that the tests use. */
 const TESTED = 18;
 const ANSWER_MS = 3_000;
-/** `IndexedValueType.KEYWORD` of Temporal (temporal.api.enums.v1). */
-const KEYWORD = 2;
 
 /** Examines Postgres: whether it answers, its version, writes, migrations and clock. */
 export async function examinePostgres(options: {

@@ -1,10 +1,12 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
-import { registrationCommand, SEARCH_ATTRIBUTES } from '../process/searchAttributeNames.ts';
+import {
+  KEYWORD,
+  registrationCommand,
+  SEARCH_ATTRIBUTES,
+} from '../process/searchAttributeNames.ts';
 
-/** `IndexedValueType.KEYWORD` of Temporal (temporal.api.enums.v1). */
-const KEYWORD = 2;
 const ANSWER_MS = 10_000;
 
 /**
