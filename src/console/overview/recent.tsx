@@ -1,6 +1,8 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 
+import type { Page } from '../../api/client.ts';
 import { gist, KindBadge, nameIn } from '../alerts/kind.tsx';
 import { api } from '../api.ts';
 import { ConsumerName } from '../consumerName.tsx';
@@ -13,38 +15,78 @@ const SHOWN = 5;
 
 /** The last alerts, each with what it said. */
 export function LastAlerts() {
-  const { data, error, refetch } = useQuery({
+  const query = useQuery({
     queryKey: ['alerts', 'overview'],
     queryFn: () => api.alerts({ limit: SHOWN }),
     refetchInterval: EVERY_MS,
   });
+  const all = (
+    <Link to="/alerts" className="text-xs underline">
+      All alerts
+    </Link>
+  );
   return (
-    <Panel
-      title="Last alerts"
-      actions={
-        <Link to="/alerts" className="text-xs underline">
-          All alerts
-        </Link>
-      }
-    >
-      {data === undefined && error === null && <Loading what="alerts" />}
+    <Recent title="Last alerts" all={all} what="alerts" none="No alerts yet." query={query}>
+      {(alert) => (
+        <>
+          <Head at={alert.at} what={<KindBadge kind={alert.kind} />}>
+            <ConsumerName id={alert.consumer_id} known={nameIn(alert)} />
+          </Head>
+          <span className="foreign line-clamp-2 text-xs text-soft">{gist(alert)}</span>
+        </>
+      )}
+    </Recent>
+  );
+}
+
+/** The last changes of consumers: who did what. */
+export function LastChanges() {
+  const query = useQuery({
+    queryKey: ['changes', 'overview'],
+    queryFn: () => api.changes({ limit: SHOWN }),
+    refetchInterval: EVERY_MS,
+  });
+  const all = (
+    <Link to="/settings" search={{ tab: 'changes' }} className="text-xs underline">
+      All changes
+    </Link>
+  );
+  const none = 'Nothing was changed yet.';
+  return (
+    <Recent title="Last changes" all={all} what="changes" none={none} query={query}>
+      {(change) => (
+        <>
+          <Head at={change.at} what={<span className="font-medium">{change.action}</span>}>
+            <ConsumerName id={change.consumer_id} />
+          </Head>
+          <span className="foreign truncate text-xs text-soft">by {change.actor}</span>
+        </>
+      )}
+    </Recent>
+  );
+}
+
+/** A panel with the newest of a list, and the link to all of it. */
+function Recent<One extends { id: string }>(props: {
+  title: string;
+  all: ReactNode;
+  what: string;
+  none: string;
+  query: UseQueryResult<Page<One>>;
+  children: (one: One) => ReactNode;
+}) {
+  const { data, error, refetch } = props.query;
+  return (
+    <Panel title={props.title} actions={props.all}>
+      {data === undefined && error === null && <Loading what={props.what} />}
       {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />
       )}
-      {data?.data.length === 0 && <p className="text-soft">No alerts yet.</p>}
+      {data?.data.length === 0 && <p className="text-soft">{props.none}</p>}
       <ul className="flex flex-col gap-2">
-        {data?.data.map((alert) => (
-          <li key={alert.id} className="flex min-w-0 flex-col gap-0.5">
-            <span className="flex min-w-0 items-baseline gap-2">
-              <KindBadge kind={alert.kind} />
-              <span className="min-w-0 flex-1">
-                <ConsumerName id={alert.consumer_id} known={nameIn(alert)} />
-              </span>
-              <span className="text-xs text-soft">
-                <TimeText at={alert.at} />
-              </span>
-            </span>
-            <span className="foreign line-clamp-2 text-xs text-soft">{gist(alert)}</span>
+        {data?.data.map((one) => (
+          <li key={one.id} className="flex min-w-0 flex-col gap-0.5">
+            {props.children(one)}
           </li>
         ))}
       </ul>
@@ -52,43 +94,14 @@ export function LastAlerts() {
   );
 }
 
-/** The last changes of consumers: who did what. */
-export function LastChanges() {
-  const { data, error, refetch } = useQuery({
-    queryKey: ['changes', 'overview'],
-    queryFn: () => api.changes({ limit: SHOWN }),
-    refetchInterval: EVERY_MS,
-  });
+function Head(props: { what: ReactNode; at: string; children: ReactNode }) {
   return (
-    <Panel
-      title="Last changes"
-      actions={
-        <Link to="/settings" search={{ tab: 'changes' }} className="text-xs underline">
-          All changes
-        </Link>
-      }
-    >
-      {data === undefined && error === null && <Loading what="changes" />}
-      {data === undefined && error !== null && (
-        <Failed error={error} again={() => void refetch()} />
-      )}
-      {data?.data.length === 0 && <p className="text-soft">Nothing was changed yet.</p>}
-      <ul className="flex flex-col gap-2">
-        {data?.data.map((change) => (
-          <li key={change.id} className="flex min-w-0 flex-col gap-0.5">
-            <span className="flex min-w-0 items-baseline gap-2">
-              <span className="font-medium">{change.action}</span>
-              <span className="min-w-0 flex-1">
-                <ConsumerName id={change.consumer_id} />
-              </span>
-              <span className="text-xs text-soft">
-                <TimeText at={change.at} />
-              </span>
-            </span>
-            <span className="foreign truncate text-xs text-soft">by {change.actor}</span>
-          </li>
-        ))}
-      </ul>
-    </Panel>
+    <span className="flex min-w-0 items-baseline gap-2">
+      {props.what}
+      <span className="min-w-0 flex-1">{props.children}</span>
+      <span className="text-xs text-soft">
+        <TimeText at={props.at} />
+      </span>
+    </span>
   );
 }
