@@ -34,6 +34,8 @@ const { values: asked } = parseArgs({
     lanes: { type: 'string', default: '1' },
     linger: { type: 'string', default: '3600' }, // seconds
     rates: { type: 'string', default: '200,500' },
+    backlog: { type: 'string', default: '20' }, // entries for each consumer
+    memory: { type: 'string', default: '256' }, // MB of entries, as MILLRACE_SEND_MEMORY
     profile: { type: 'string' },
   },
 });
@@ -78,6 +80,7 @@ if (LINGER_S <= 60) {
   await storm('storm, no consumer is visited any more');
 } else await storm('storm, all are visited, once more');
 for (const rate of asked.rates.split(',').map(Number)) await spread(rate);
+if (Number(asked.backlog) > 0) await backlog(Number(asked.backlog));
 
 async function createAll(): Promise<void> {
   const vault = createVault([{ id: 'bench', key }]);
@@ -100,6 +103,7 @@ function startLanes() {
     key: key.toString('base64'),
     lanes: Number(asked.lanes),
     lingerMs: LINGER_S * 1_000,
+    memoryBytes: Number(asked.memory) * 2 ** 20,
   };
   const profile =
     asked.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${asked.profile}`];
@@ -210,6 +214,20 @@ async function spread(rate: number): Promise<void> {
     await endpoint.gets(total, GIVE_UP_MS);
   };
   await measured(`spread, ${rate} a second`, total / 1_000, send, latencies);
+}
+
+/** More entries for each consumer at once than a quiet sender takes, so that each gets the engine of a drain. */
+async function backlog(each: number): Promise<void> {
+  await endpoint.reset({ ids: true });
+  const total = MANY * each;
+  const send = async (): Promise<void> => {
+    for (let from = 0; from < total; from += APPENDED_AT_ONCE) {
+      const count = Math.min(APPENDED_AT_ONCE, total - from);
+      await append.events(Array.from({ length: count }, (_, at) => eventOf((from + at) % MANY)));
+    }
+    await endpoint.gets(total, 2 * GIVE_UP_MS);
+  };
+  await measured(`backlog of ${each} entries for each (${total})`, total / 1_000, send);
 }
 
 function eventOf(number: number): NewEvent {

@@ -24,6 +24,7 @@ export interface LaneSettings {
   lanes: number;
   /** How long a consumer is visited after its last entry. */
   lingerMs: number;
+  memoryBytes: number;
 }
 
 /** What it reports whenever it is asked by any message. */
@@ -41,7 +42,7 @@ export interface LaneReport {
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 const CONNECTIONS = { connections: 1_000, eager: 64 };
 
-const { databaseUrl: url, key, lanes, lingerMs } = settingsOf() as LaneSettings;
+const { databaseUrl: url, key, lanes, lingerMs, memoryBytes } = settingsOf() as LaneSettings;
 const log = pino({ level: 'warn' }, pino.destination(2));
 const db = openDb({ url, onError: (error) => log.warn({ err: error }, 'Postgres') });
 const vault = createVault([{ id: 'bench', key: Buffer.from(key, 'base64') }]);
@@ -73,6 +74,7 @@ const drains = createDrains({
   },
   idleAfterMs: 60_000,
   lingerMs,
+  memoryBytes,
   now: Date.now,
   retryWindowMs: 86_400_000,
   slots: 200,

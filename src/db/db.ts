@@ -34,7 +34,7 @@ export interface Sql {
   query<R extends pg.QueryResultRow>(query: Query | string): Promise<pg.QueryResult<R>>;
 }
 
-/** A database, by a pool of connections and one pipelined connection. */
+/** A database, by a pool of connections and pipelined ones. */
 export interface Db extends Sql, AsyncDisposable {
   /**
    * Runs `work` in one transaction; rolls back and rethrows when it throws. After a conflict with another
@@ -43,6 +43,8 @@ export interface Db extends Sql, AsyncDisposable {
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
   /** One shared connection that pipelines single statements (twice a pool's rate). */
   pipe: Pipe;
+  /** Another one, for leases: their renewal must not wait behind statements for thousands of rows. */
+  leases: Pipe;
   /** How many connections of the pool are in use or idle, and how many callers wait for one. */
   connections(): { active: number; idle: number; waiting: number };
   close(): Promise<void>;
@@ -76,7 +78,7 @@ export interface DbOptions {
 const CONFLICTS = 4;
 
 /**
- * Opens a pool and a pipe on one database. Both connect when they are first used, and again after a loss.
+ * Opens a pool and two pipes on one database. Each connects when it is first used, and again after a loss.
  * A connection whose server takes no writes is dropped, and with it those made before: after a failover
  * they lead to a standby, and a new one finds the primary.
  */
@@ -88,6 +90,7 @@ export function openDb(options: DbOptions): Db {
   });
   pool.on('error', options.onError);
   const pipe = openPipe(options);
+  const leases = openPipe(options);
   const open = new Set<pg.PoolClient>();
   const stale = new WeakSet<pg.PoolClient>();
   pool.on('connect', (client) => {
@@ -142,13 +145,14 @@ export function openDb(options: DbOptions): Db {
   }
 
   async function close(): Promise<void> {
-    await Promise.all([pool.end(), pipe.close()]);
+    await Promise.all([pool.end(), pipe.close(), leases.close()]);
   }
 
   return {
     query: (text) => withoutConflicts(() => query(text)),
     transaction: (work) => withoutConflicts(() => transaction(work)),
     pipe,
+    leases,
     connections: () => ({
       active: pool.totalCount - pool.idleCount,
       idle: pool.idleCount,

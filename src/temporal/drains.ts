@@ -28,6 +28,8 @@ import type { OpenSender } from './openSender.ts';
 const TICK_MS = 50;
 const COMMIT_MS = 25;
 const LEASE_MS = 8_000;
+/** That of a lane, which stands for thousands of consumers: longer, as a lane that loses it begins anew with all of them. */
+const LANE_LEASE_MS = 10_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
 /** How long a consumer is visited after its last entry: while it rests, it costs some memory and a commit a minute. */
@@ -166,7 +168,7 @@ export function createDrains(options: DrainsOptions): Drains {
       store: visitStore,
       listener,
       nextHolder: () => laneHolder(options.holder, lane, (terms += 1)),
-      leaseMs: LEASE_MS,
+      leaseMs: LANE_LEASE_MS,
       lingerMs: options.lingerMs ?? LINGER_MS,
       pollMs: VISIT_POLL_MS,
       most: MOST_VISITED,

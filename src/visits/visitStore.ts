@@ -60,8 +60,11 @@ export interface VisitStore {
   confirm(taken: Confirmation[]): Promise<void>;
 }
 
-/** Creates the store, on the pipelined connection. */
-export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitStore {
+/** Creates the store, on the pipelined connections. */
+export function createVisitStore(
+  { pipe, leases }: { pipe: Pipe; leases: Pipe },
+  vault: Vault,
+): VisitStore {
   const targets = createTargetCache(pipe, vault);
 
   async function load(claimed: Claimed[]): Promise<ToVisit[]> {
@@ -93,10 +96,10 @@ export function createVisitStore({ pipe }: { pipe: Pipe }, vault: Vault): VisitS
       return left.length;
     },
     lease: {
-      begin: (lane, leaseMs) => beginLaneLease(pipe, lane, leaseMs),
-      renew: (id, leaseMs, note) => renewLaneLease(pipe, id, leaseMs, note),
-      end: (id) => endLaneLease(pipe, id),
-      endLapsed: () => endLapsedLaneLeases(pipe),
+      begin: (lane, leaseMs) => beginLaneLease(leases, lane, leaseMs),
+      renew: (id, leaseMs, note) => renewLaneLease(leases, id, leaseMs, note),
+      end: (id) => endLaneLease(leases, id),
+      endLapsed: () => endLapsedLaneLeases(leases),
     },
     release: async (released) => {
       const done = await release(pipe, released);

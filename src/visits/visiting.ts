@@ -8,8 +8,11 @@ export interface Visiting {
   remove(key: string): void;
   /** Notes that one no longer rests. */
   stir(key: string): void;
-  /** Does what is due; returns those whose consumers stay busy, and so are worth a drain of their own. */
-  tick(now: number): string[];
+  /**
+   * Does what is due, for some hundreds of those that do not rest, in turns; with `isAll` for each of them. Returns
+   * those whose consumers stay busy, and so are worth a drain of their own.
+   */
+  tick(now: number, isAll?: boolean): string[];
   /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
   yieldAll(): void;
   yieldOne(key: string): void;
@@ -37,6 +40,11 @@ const LOOK_MS = 1_000;
  * not tried for all of them in the same moment.
  */
 const TRIES_A_TICK = 100;
+/**
+ * So many have their turn in a tick. When thousands have something to send, looking after all of them each time
+ * would take the time in which they are served.
+ */
+const TURNS_A_TICK = 250;
 
 /** Whether a drain sits out an outage, and the time of its next attempt has come. */
 function isDueAgain({ isFailing, restsUntil }: Drain, now: number): boolean {
@@ -49,17 +57,25 @@ export function createVisiting(): Visiting {
   const awake = new Set<string>();
   let lookAt = 0;
 
-  function tick(now: number): string[] {
+  function tick(now: number, isAll = false): string[] {
     if (now >= lookAt) look(now);
     const busy: string[] = [];
     let tries = TRIES_A_TICK;
+    let turns = isAll ? Infinity : TURNS_A_TICK;
+    let left = awake.size;
     for (const key of awake) {
+      if (left-- <= 0 || turns <= 0) break;
+      awake.delete(key); // those that go on stand behind the others
       const visit = visits.get(key);
-      if (visit === undefined) continue; // it is added in a moment
-      if (isDueAgain(visit.drain, now) && tries-- <= 0) continue; // it has its turn in one of the next ticks
+      const isLater = visit !== undefined && isDueAgain(visit.drain, now) && tries-- <= 0;
+      if (visit === undefined || isLater) {
+        awake.add(key); // it is added in a moment, or has its turn in one of the next ticks
+        continue;
+      }
+      turns -= 1;
       visit.drain.tick(now);
       if (staysBusy(visit, now)) busy.push(key);
-      if (now < visit.drain.restsUntil) awake.delete(key);
+      if (now >= visit.drain.restsUntil && visits.has(key)) awake.add(key);
     }
     return busy;
   }

@@ -5,7 +5,7 @@ import type { Drain, DrainContext, LaneLease } from '../delivery/drainContext.ts
 import type { DrainEnd } from '../delivery/ending.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Floors } from '../progress/laneLeases.ts';
-import type { Lease, Release } from '../progress/lease.ts';
+import { LEASE_MARGIN_MS, type Lease, type Release } from '../progress/lease.ts';
 import { isOwnRetry } from '../rules/headPlan.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { QuietSender } from './quietSender.ts';
@@ -135,7 +135,9 @@ export function createVisits(options: VisitsOptions): Visits {
   }
 
   function tick(): void {
-    for (const key of visiting.tick(performance.now())) {
+    const now = performance.now();
+    const isOver = now > laneLease.until - LEASE_MARGIN_MS; // each cuts its requests
+    for (const key of visiting.tick(now, isOver)) {
       leavers.add(key);
       visiting.yieldOne(key);
     }

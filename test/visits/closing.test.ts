@@ -5,7 +5,7 @@ import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 /** As in src/temporal/drains.ts. */
-const LEASE_MS = 8_000;
+const LEASE_MS = 10_000;
 
 test('a lane that lets go keeps its lease for as long as a request is under way', async () => {
   await using world = await openWorld({ visitLanes: 1 });

@@ -8,7 +8,7 @@ import { accept, openReceiver, type Received } from '../support/receiver.ts';
 const CONSUMERS = 40;
 /** The endpoint answers one consumer after another: at the kill some have had their answer, and others wait for it. */
 const ANSWER_EACH_MS = 100;
-/** A dead lane is replaced after its heartbeat timeout of 15 s, and its leases last 8 s. */
+/** A dead lane is replaced after its heartbeat timeout of 15 s, and its lease lasts 10 s. */
 const TAKEOVER_MS = 90_000;
 
 async function append(cluster: Cluster, name: string): Promise<void> {

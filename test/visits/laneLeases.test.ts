@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
+
 import { expect, test } from 'vitest';
 
 import type { Sql } from '../../src/db/db.ts';
+import { createVault } from '../../src/db/vault.ts';
 import { takeForNobody } from '../../src/progress/filterRows.ts';
 import {
   beginLaneLease,
@@ -9,6 +12,7 @@ import {
   type LaneNote,
 } from '../../src/progress/laneLeases.ts';
 import { claim } from '../../src/progress/leases.ts';
+import { createVisitStore } from '../../src/visits/visitStore.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
 
@@ -103,4 +107,26 @@ test('a consumer that is visited and does not fail is shown where its lane has c
   expect((await opened.read(id)).position).toBe(before + 7);
   await db.query('update cursors set head = position + 1, attempt = 1');
   expect((await opened.read(id)).position).toBe(before);
+});
+
+test('a renewal does not wait behind what is done for thousands of consumers', async () => {
+  await using visited = await openVisited();
+  const { db } = visited;
+  const store = createVisitStore(db, createVault([{ id: 'test', key: randomBytes(32) }]));
+  const locked = Promise.withResolvers<void>();
+  const letGo = Promise.withResolvers<void>();
+  const lock = `select pg_advisory_xact_lock(77)`;
+  const held = db.transaction(async (tx) => {
+    await tx.query(lock);
+    locked.resolve();
+    await letGo.promise;
+  });
+  await locked.promise;
+  const done: string[] = [];
+  const long = db.pipe.query(lock).then(() => done.push('a long statement'));
+  expect(await store.lease.renew('lane', 8_000, NOTE)).not.toBeNull();
+  done.push('the renewal');
+  letGo.resolve();
+  await Promise.all([held, long]);
+  expect(done).toEqual(['the renewal', 'a long statement']);
 });

@@ -45,6 +45,21 @@ test('of many whose endpoints fail and whose next attempts are due together, som
   expect([trying.ticks, well.ticks]).toEqual([4, 4]);
 });
 
+test('of thousands that have something to do, some hundreds have their turn in each tick, all as often, and all at once when the lease is over', () => {
+  const visiting = createVisiting();
+  const all = Array.from({ length: 1_000 }, () => openSender({}));
+  for (const [index, one] of all.entries()) visiting.add(`${index}`, one, 'events');
+  const ticks = (): number => all.reduce((sum, one) => sum + one.ticks, 0);
+  for (let tick = 1; tick <= 8; tick += 1) {
+    const before = ticks();
+    visiting.tick(tick);
+    expect(ticks() - before).toBeLessThan(500);
+  }
+  expect(new Set(all.map((one) => one.ticks))).toEqual(new Set([2]));
+  visiting.tick(9, true);
+  expect(new Set(all.map((one) => one.ticks))).toEqual(new Set([3]));
+});
+
 test('one whose endpoint fails or is slow is not busy, however long it takes', () => {
   const visiting = createVisiting();
   const failing = openSender({ isFailing: true });
