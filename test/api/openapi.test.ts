@@ -1,7 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 
-import { openApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { openOwnApp } from '../support/app.ts';
 
 interface Operation {
   operationId?: string;
@@ -28,8 +27,7 @@ let document: Document;
 let served: string[];
 
 beforeAll(async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   const response = await api.app.request('/v1/openapi.json');
   document = (await response.json()) as Document;
   served = api.app.routes

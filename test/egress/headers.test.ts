@@ -1,19 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openOwnApp, type OwnApp } from '../support/app.ts';
 import { openRaw } from '../support/rawServer.ts';
 import { openReceiver } from '../support/receiver.ts';
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const save = (fields: object) =>
