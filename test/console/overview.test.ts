@@ -198,7 +198,7 @@ test('charts and lists show what all consumers did, and the range stands in the 
   );
   const at = (minutes: number): string =>
     new Date(Date.parse(rows[0]!.at) - minutes * MINUTE_MS).toISOString();
-  await sql('truncate attempt_minutes, attempt_hours');
+  await sql('truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges');
   await sql(`insert into attempt_minutes values ($1, 0, 0, '{}', '{}', 0, 0)`, [at(200)]);
   for (const [id, minutes, many] of [
     [accra[5], 10, 90],
@@ -238,6 +238,9 @@ test('charts and lists show what all consumers did, and the range stands in the 
   await answers.getByRole('cell', { name: '12 ms', exact: true }).waitFor();
   await page.getByRole('list', { name: 'Busiest' }).getByText('90 delivered').waitFor();
   await page.getByRole('list', { name: 'Most failing' }).getByText('10 failed').waitFor();
+  const slowest = page.getByRole('list', { name: 'Slowest targets' });
+  await slowest.getByText(/^\d+ ms \(1[01]0 attempts\)$/u).waitFor();
+  await slowest.getByRole('link', { name: 'Warehouse Accra' }).waitFor();
   await page.getByRole('button', { name: '6h' }).click();
   await page.getByText('In the last 6 hours: 100 delivered, 10 failed (9.1 %)').waitFor();
   expect(page.url()).toBe(`${site.url}/?range=6h`);
