@@ -315,6 +315,17 @@ test('troubles are grouped by target and cause, with when the first consumer giv
     http_status: null,
     consumer_id: ids[4],
   });
+  const those = async (query: string): Promise<string[]> => {
+    const { status, body } = await opened.api.request('GET', `/v1/consumers?${query}`);
+    expect(status).toBe(200);
+    return body.data.map(({ id }: { id: string }) => id);
+  };
+  expect(await those('has=cannot_start')).toEqual([ids[4]]);
+  expect(await those(`has=cannot_start&target_id=${target}&status=blocked`)).toEqual([ids[4]]);
+  expect(await those('has=cannot_start&status=stopped')).toEqual([]);
+  // Nobody waits for a consumer that is paused.
+  await sql(`update consumers set status = 'paused' where id = $1`, [ids[4]]);
+  expect(await those('has=cannot_start')).toEqual([]);
 });
 
 test('with many consumers and attempts, everything is read by indexes', async () => {

@@ -173,6 +173,7 @@ test.each<[string[], number, RegExp]>([
   [['consumers', 'resum', 'x'], 2, /Did you mean resume\?/u],
   [['targets', 'list', '--limt', '3'], 2, /Did you mean --limit\?/u],
   [['targets', 'list', '--limit', 'many'], 2, /a whole number from 1 to 1000/u],
+  [['consumers', 'list', '--has', 'all'], 2, /parked, dead_letters, cannot_start/u],
   [['consumers'], 2, /Examples:/u],
   [['consumers', 'get'], 2, /missing required argument 'consumer'/u],
   [['consumers', 'filter', 'x'], 2, /Say what changes/u],

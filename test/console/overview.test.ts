@@ -192,6 +192,35 @@ test('Pause all is for every consumer that sends to the target, and Test sends i
   expect(new Set(given.verbs)).toEqual(new Set(['pause']));
 });
 
+test("consumers that can't be sent to are counted, listed, and a trouble of their target", async () => {
+  const other = accra[FAILING]!;
+  await sql(
+    `insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
+     values ($1, 'credentials_unreadable', 'The credentials cannot be read', now(), now(), false)`,
+    [other],
+  );
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const strip = page.getByRole('navigation', { name: 'States' });
+  await strip.getByRole('link', { name: "1 can't be sent to" }).click();
+  await page.getByRole('link', { name: "Show not only those that can't be sent to" }).waitFor();
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+  await page
+    .getByRole('row')
+    .getByRole('link', { name: `accra ${FAILING}` })
+    .waitFor();
+  await openPage(page, `${site.url}/`);
+  const group = groups(page).filter({ hasText: 'The credentials cannot be read' });
+  await group.getByRole('link', { name: '1 of 6 consumers' }).click();
+  await expect.poll(() => new URL(page.url()).searchParams.get('has')).toBe('cannot_start');
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+  await openPage(page, `${site.url}/consumers`);
+  const only = page.getByRole('navigation', { name: 'Only those' });
+  await only.getByRole('link', { name: "that can't be sent to" }).click();
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+  await sql('delete from start_faults');
+});
+
 test('charts and lists show what all consumers did, and the range stands in the address', async () => {
   const { rows } = await opened.api.db.query<{ at: string }>(
     `select date_trunc('minute', now()) as at`,
