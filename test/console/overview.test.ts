@@ -192,6 +192,21 @@ test('Pause all is for every consumer that sends to the target, and Test sends i
   expect(new Set(given.verbs)).toEqual(new Set(['pause']));
 });
 
+test('a trouble of a single consumer is paused for that one alone, and says so', async () => {
+  given.ids = [];
+  given.verbs = [];
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const group = groups(page).filter({ hasText: 'HTTP 500' });
+  await group.getByRole('button', { name: 'Retry', exact: true }).waitFor();
+  await group.getByRole('button', { name: 'Pause', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Pause 1 consumer of Warehouse Accra?' });
+  await dialog.getByText('None of its requests starts any more').waitFor();
+  await dialog.getByRole('button', { name: 'Pause', exact: true }).click();
+  await page.getByText('Paused: 1 consumer.').waitFor();
+  expect(given).toMatchObject({ ids: [accra[FAILING - 1]], verbs: ['pause'] });
+});
+
 test("consumers that can't be sent to are counted, listed, and a trouble of their target", async () => {
   const other = accra[FAILING]!;
   await sql(
