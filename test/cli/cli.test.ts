@@ -199,6 +199,16 @@ test.each<[string[], number, RegExp]>([
   expect(result).toMatchObject({ code, stdout: '' });
 });
 
+test('an error of the API names the page that explains it, in one line after the reason', async () => {
+  const { stdout, stderr } = await cli('targets', 'list', '--api-key', 'wrong-key-0123456789');
+  const [, page = '', code] = /^ {2}See (\S+#(\w+))\n$/mu.exec(stderr) ?? [];
+  expect([stdout, code]).toEqual(['', 'unauthorized']);
+  expect(page).toBe(`${cluster.api['MILLRACE_URL']}/docs/errors#unauthorized`);
+  expect(await (await fetch(page)).text()).toContain('id="unauthorized"');
+  const away = await cli('targets', 'list', '--url', 'http://127.0.0.1:9');
+  expect(away.stderr).not.toContain('See');
+});
+
 test('without a key it says where one can come from', async () => {
   const { code, stderr } = await runCli(['targets', 'list'], {}, { cwd: folder });
   expect(code).toBe(4);

@@ -112,7 +112,9 @@ test('what two people change of one consumer is both kept, a look elsewhere lose
   expect(await cluster.get(id)).toMatchObject({ name: 'Named here', path: '/set-elsewhere' });
 
   await cluster.request('DELETE', `/v1/consumers/${id}`);
-  await page.getByRole('alert').getByText('This is not there').waitFor();
+  const refusal = page.getByRole('alert').filter({ hasText: 'This is not there' });
+  const about = refusal.getByRole('link', { name: 'About this error' });
+  expect(await about.getAttribute('href')).toBe('/docs/errors#not_found');
   await page.getByRole('link', { name: 'To the consumers' }).click();
   await page.waitForURL(`${url}/consumers`);
 });

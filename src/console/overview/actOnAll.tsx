@@ -3,10 +3,10 @@ import { useState } from 'react';
 
 import type { Trouble } from '../../schema/overview.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount, number } from '../words.ts';
 import { consumersOf, giveToAll, type EveryVerb } from './everyOne.ts';
@@ -46,7 +46,7 @@ function TestButton({ trouble }: { trouble: Trouble }) {
       if (outcome === 'delivered') toasts.done(text);
       else toasts.failed(text);
     },
-    onError: (error) => toasts.failed(messageOf(error)),
+    onError: toasts.refused,
   });
   return (
     <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate()}>
@@ -112,7 +112,11 @@ function Asking(props: { verb: EveryVerb; trouble: Trouble; onClose: () => void 
         </>
       }
     >
-      {concerned.error !== null && <Hint tone="bad">{messageOf(concerned.error)}</Hint>}
+      {concerned.error !== null && (
+        <Hint tone="bad">
+          <ErrorText error={concerned.error} />
+        </Hint>
+      )}
       {concerned.data?.length === 0 && <Hint>No consumer is left that this concerns.</Hint>}
       {give.isPending && (
         <p role="status" className="text-soft tabular-nums">
