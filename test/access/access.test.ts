@@ -7,7 +7,14 @@ import { createKeyring } from '../../src/access/keyring.ts';
 import { createRoutes } from '../../src/api/route.ts';
 import { needsOf } from '../../src/api/scopes.ts';
 import { Scope } from '../../src/schema/apiKey.ts';
-import { KEY, openApp, openOwnApp, type Answer, type OwnApp, type TestApp } from '../support/app.ts';
+import {
+  KEY,
+  openApp,
+  openOwnApp,
+  type Answer,
+  type OwnApp,
+  type TestApp,
+} from '../support/app.ts';
 import { until } from '../support/poll.ts';
 
 let api: OwnApp;

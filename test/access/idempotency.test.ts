@@ -60,7 +60,7 @@ describe('the same POST with the same Idempotency-Key', () => {
     expect(again.headers.get('idempotency-replayed')).toBe('true');
   });
 
-  test('sent by many at once is done once; the others are told that it runs', async () => {
+  test('sent by many at once is done once; the others are answered that it runs', async () => {
     const key = newKey();
     const before = await countTargets();
     const answers = await Promise.all(Array.from({ length: 10 }, () => create(key)));

@@ -79,7 +79,7 @@ test('times with any offset of RFC 3339 are taken, also those that Postgres does
   expect(body.records[0].upstream_updated_at).toBe('2026-11-22T10:01:00.123456Z');
 });
 
-test('what the HTTP parser refuses is answered with a problem, too', async () => {
+test('a request that the HTTP parser refuses is answered with a problem, too', async () => {
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (_request, response) =>
     response.end(),
   );

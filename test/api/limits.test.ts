@@ -68,7 +68,7 @@ describe('the rate', () => {
     );
   });
 
-  test('is told with each answer, and one too many is 429 with Retry-After', async () => {
+  test('is in the headers of each answer, and one request too many is 429 with Retry-After', async () => {
     await using limited = openApp(api.databaseUrl, {}, { requestsPerSecond: 2 });
     stopClock();
     const answers = [];

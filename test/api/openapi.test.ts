@@ -155,7 +155,7 @@ test('every operation has a name of its own, a text, a tag that is described, an
   expect(faults).toEqual([]);
 });
 
-test('what any route may answer for its parameters and its body is documented', () => {
+test('every answer that a route may give to its parameters and its body is documented', () => {
   for (const [name, { parameters = [], requestBody, responses, security }] of operations()) {
     const expected = ['431'];
     if (security !== undefined) {

@@ -123,7 +123,7 @@ test('every range sums to the same', async () => {
   expect((await opened.api.request('GET', '/v1/overview?range=2h')).status).toBe(400);
 });
 
-test('what a sender stores now is stored at a time by which it is counted', async () => {
+test('an attempt that a sender stores now has a time by which it is counted', async () => {
   const { id } = await opened.create();
   await sql(
     `insert into attempts select * from jsonb_to_recordset($1::jsonb) as a(

@@ -287,7 +287,7 @@ test('/readyz names what is missing, also what throws or does not answer', async
   expect(JSON.stringify(body)).not.toContain('s3cret');
 });
 
-test('what nobody foresaw is a 500 that tells nothing, and is logged with its request id', async () => {
+test('an error that nobody foresaw is a 500 without details, and is logged with its request id', async () => {
   const logged: object[] = [];
   const app = createRoutes();
   app.onError(

@@ -50,7 +50,7 @@ const OTHERS: [string, RequestListener][] = [
 const COMMANDS = ['consumers list', 'targets get x', 'send', 'tail', 'alerts', 'retry x', 'doctor'];
 
 test.each(OTHERS)(
-  'what answers with %s is not taken for Millrace, by any command',
+  'a server that answers with %s is not taken for Millrace, by any command',
   async (kind, answer) => {
     await using other = await listening(createServer(answer));
     for (const command of COMMANDS) {

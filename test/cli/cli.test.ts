@@ -148,7 +148,7 @@ test('get --watch says each change as a line of JSON until Ctrl-C', async () => 
   expect((await watching.ended).code).toBe(130);
 });
 
-test('whoever stops reading ends it without an error', async () => {
+test('a reader that stops reading ends the command without an error', async () => {
   const path = fileURLToPath(new URL('../../cli.ts', import.meta.url));
   const child = spawn(
     'sh',

@@ -64,7 +64,7 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   expect(await kept(page)).toBe('{}');
 });
 
-test('the form of a new target is kept without its secrets, and nothing of it for who signs in next', async () => {
+test('the form of a new target is kept without its secrets, and nothing of it for the next person who signs in', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   await using tab = await openTab({ expected: [/401/u] });
@@ -96,7 +96,7 @@ test('the form of a new target is kept without its secrets, and nothing of it fo
   await expect.poll(() => kept(page), PATIENT).toBe('{}');
 });
 
-test('what others change of a target stays, and of two headers of one name none is lost', async () => {
+test('changes of a target by others stay, and of two headers of one name none is lost', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   const id = await targetNamed(api, 'Shared');
@@ -128,7 +128,7 @@ test('what others change of a target stays, and of two headers of one name none 
   });
 });
 
-test('what was kept counts only in its version, and only its fields of the right shape', () => {
+test('a kept form counts only in its version, and only its fields of the right shape', () => {
   const draft = { ...BLANK, name: 'Kept', syncs: ['a', 'b'] };
   const text = printKept(CONSUMER_FORM, draft, BLANK);
   expect(parseKept(CONSUMER_FORM, text)).toEqual(draft);

@@ -150,7 +150,7 @@ test('consumers that fail alike are one line of their target, with when the firs
   await expect.poll(() => page.url()).toBe(`${site.url}/consumers?status=blocked`);
 });
 
-test('Retry all retries those of the group, a few at a time, shows how far it is, and names who refused', async () => {
+test('Retry all retries those of the group, a few at a time, shows how far it is, and names the consumer that refused', async () => {
   const other = accra[FAILING - 1]!;
   await block(other, 500); // another cause, so another line
   refusing = accra[1]!;
@@ -306,7 +306,7 @@ test('at 400 pixels the strip and the trouble come first, and nothing is wider t
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
 });
 
-test('a healthy installation is told so, and is no blank page', async () => {
+test('a healthy installation is shown as one, and is no blank page', async () => {
   await sql(`update consumers set status = 'active', failing_since = null`);
   await sql(`update cursors set head = null, last_failure = null`);
   const { tab, page } = await openOverview();

@@ -93,7 +93,7 @@ test('at 400 pixels no page has to be moved sideways', async () => {
   expect(wide).toEqual([]);
 }, 240_000);
 
-test('a key that may only read is offered no act: each says why, also to who hears the page, and nothing refused is asked for', async () => {
+test('a key that may only read is offered no act: each says why, also to a screen reader, and nothing refused is asked for', async () => {
   const { url, signIn, cluster } = site();
   const { target, healthy, refused, stopped } = scene;
   const acts: [path: string, names: string[]][] = [
@@ -153,7 +153,7 @@ test('the way out of a page that a key may not use leads back to it with another
   expect(page.url()).toBe(`${url}/consumers/new`);
 });
 
-test('a key that may only append is told so, asks for nothing it may not have, and appends', async () => {
+test('a key that may only append is shown that, asks for nothing it may not have, and appends', async () => {
   const { url, signIn, cluster } = site();
   await using tab = await openTab();
   const { page, context } = tab;

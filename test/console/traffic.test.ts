@@ -64,7 +64,7 @@ test('of 100 consumers only the rows in sight ask for their traffic, three at on
   );
 });
 
-test('turns are taken in order, given away by who leaves, and handed on by what fails', async () => {
+test('turns are taken in order, given away by a caller that leaves, and handed on after a failure', async () => {
   const turn = createTurns(1);
   const stay = new AbortController().signal;
   const leave = new AbortController();

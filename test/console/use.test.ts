@@ -82,7 +82,7 @@ test('the keyboard searches, walks through rows, opens one and tells its keys', 
   expect(await search.inputValue()).toBe('ir');
 });
 
-test('what two people change of one consumer is both kept, a look elsewhere loses no edit, and a deleted one says so', async () => {
+test('changes of two people to one consumer are both kept, a look elsewhere loses no edit, and a deleted consumer says so', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   const { id } = await cluster.consumer(receiver.url, { name: 'Shared' });

@@ -77,7 +77,7 @@ test('more than 50 headers are refused', async () => {
   expect([status, body.errors[0].pointer]).toEqual([422, '/headers']);
 });
 
-test('what is allowed arrives as it was set, once, beside the sender’s own', async () => {
+test('a header that is allowed arrives as it was set, once, beside the sender’s own', async () => {
   await using receiver = await openReceiver();
   const headers = { Cookie: 'a=b', 'X-Odd!#$%&': '\ta "quoted", value ~', Accept: 'text/plain' };
   const draft = { name: 't', base_url: receiver.url, headers };

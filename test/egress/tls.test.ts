@@ -85,7 +85,7 @@ test('verification stays on where the environment turns it off', async () => {
   }
 });
 
-test('what is no bundle of certificates is refused by name; text between them is not', async () => {
+test('a text that is no bundle of certificates is refused by name; text between certificates is not', async () => {
   const url = 'https://example.com';
   const bundle = `# ours\n${own.cert}\nsubject=/CN=x\n${selfSigned().cert}`;
   expect((await api.request('POST', '/v1/targets', draft(url, bundle))).status).toBe(201);
