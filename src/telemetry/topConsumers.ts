@@ -40,38 +40,44 @@ const SPAN = `
      select max(until) as summed, max(until) >= h.at - interval '1 hour' as is_new
        from attempt_ranges where hours = $1::int) s`;
 
+/** Consumers are looked up as a list takes them, in its order; for the targets their table is read once. */
 const SENT = `
-  with parts as (
+  with parts as materialized (
     select consumer_id, delivered, failed, answers, answer_ms
       from attempt_ranges where hours = $1::int and until = $3::timestamptz
     union all
     select consumer_id, delivered, failed, answers, answer_ms
       from attempt_hours where at >= coalesce($3::timestamptz, $2::timestamptz)
   ), sums as materialized (
-    select consumer_id, name, target_id, delivered, failed, answers, answer_ms
-      from (
-        select consumer_id, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
-               sum(answers) as answers, sum(answer_ms) as answer_ms
-          from parts group by consumer_id
-      ) one
-      join consumers k on k.id = consumer_id and k.deleted_at is null
+    select consumer_id, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed
+      from parts group by consumer_id
   ), busiest as (
-    select consumer_id, name, delivered, failed from sums
-     where delivered > 0 order by delivered desc, consumer_id limit ${SHOWN}
+    select consumer_id, name, delivered, failed
+      from ${inOrder('sums', 'delivered')}
+     order by delivered desc, consumer_id limit ${SHOWN}
   ), failing as (
-    select consumer_id, name, delivered, failed from sums
-     where failed > 0 order by failed desc, consumer_id limit ${SHOWN}
+    select consumer_id, name, delivered, failed
+      from ${inOrder('sums', 'failed')}
+     order by failed desc, consumer_id limit ${SHOWN}
   ), slowest as (
     select s.target_id, t.name, round(s.mean_ms)::int as mean_ms, s.attempts
       from (
         select target_id, sum(answer_ms) / sum(answers) as mean_ms, sum(delivered + failed)::bigint as attempts
-          from sums group by target_id having sum(answers) > 0
+          from parts join consumers k on k.id = consumer_id and k.deleted_at is null
+         group by target_id having sum(answers) > 0
          order by mean_ms desc, target_id limit ${SHOWN}
       ) s
       join targets t on t.id = s.target_id
      order by s.mean_ms desc, s.target_id
   )
   select ${list('busiest')}, ${list('failing')}, ${list('slowest')}`;
+
+/** The rows of a CTE that have more than 0 of something, most first, with the names of consumers that exist. */
+function inOrder(cte: string, most: string): string {
+  return `(select * from ${cte} where ${most} > 0 order by ${most} desc, consumer_id) ranked
+     cross join lateral (
+       select name from consumers k where k.id = ranked.consumer_id and k.deleted_at is null offset 0) named`;
+}
 
 /** The rows of a CTE as a list, in their order. */
 function list(cte: string): string {
@@ -80,12 +86,13 @@ function list(cte: string): string {
 
 /** By the samples of the newest minute that has any, if it is not over for longer than a minute. */
 const LAGGING = `
-  with newest as (
+  with sampled as (
     select consumer_id, at, entries, max(at) over () as last from lag_samples
      where at >= date_bin('1 min', now(), timestamptz 'epoch') - interval '1 min'
+  ), newest as (
+    select consumer_id, entries from sampled where at = last
   )
-  select n.consumer_id, k.name, n.entries
-    from newest n join consumers k on k.id = n.consumer_id and k.deleted_at is null
-   where n.at = n.last and n.entries > 0
-   order by n.entries desc, n.consumer_id
+  select consumer_id, name, entries
+    from ${inOrder('newest', 'entries')}
+   order by entries desc, consumer_id
    limit ${SHOWN}`;
