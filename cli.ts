@@ -143,9 +143,14 @@ async function main(argv: string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (interrupted.signal.aborted) return EXIT.interrupted;
     const told = await explained(error, asked);
-    process.stderr.write(`${describe(told, given)}\n`);
+    process.stderr.write(`${describe(told, { flags: given, url: urlOf(asked) })}\n`);
     return exitCodeOf(told);
   }
+}
+
+/** The URL of the API that a command asked; undefined when it asked none. */
+function urlOf(asked: Context | null): string | undefined {
+  return asked?.client.url;
 }
 
 /** The flags and arguments of a command, by which errors name what was given. */

@@ -26,9 +26,7 @@ export async function overview(installation: Installation): Promise<Figure[]> {
   const { worker } = installation.pids();
   if (worker != null) process.kill(worker, 'SIGSTOP');
   try {
-    await insertConsumers(installation, id);
-    await insertPast(installation.sql, id);
-    await insertWeek(installation);
+    await insertAll(installation, id);
     await using db = openDb({ url: urlOf(installation), max: 4, onError: () => undefined });
     return await measure(db);
   } finally {
@@ -36,12 +34,19 @@ export async function overview(installation: Installation): Promise<Figure[]> {
   }
 }
 
+/** Inserts what the overview reads: consumers like this one, their last six hours, and a week before. */
+export async function insertAll(installation: Installation, id: string): Promise<void> {
+  await insertConsumers(installation, id);
+  await insertPast(installation.sql, id);
+  await insertWeek(installation);
+}
+
 async function measure(db: Db): Promise<Figure[]> {
   const overviews = createOverviews({ sql: db, retryWindowMs: 86_400_000, keptMs: NOT_KEPT });
   const from = performance.now();
   await countAttempts(db);
   const counting = performance.now() - from;
-  await db.query('vacuum analyze attempt_minutes, attempt_hours');
+  await db.query('vacuum analyze attempt_minutes, attempt_hours, attempt_points, attempt_ranges');
   const figures: Figure[] = [
     {
       name: 'counting the attempts of six hours',
@@ -78,15 +83,15 @@ async function timed(name: string, work: () => Promise<unknown>): Promise<Figure
 async function insertWeek({ sql }: Installation): Promise<void> {
   await sql.query(`
     update attempts set stored_at = started_at + duration_ms * interval '1 ms'`);
-  await sql.query('truncate attempt_minutes, attempt_hours');
+  await sql.query('truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges');
   await sql.query(`
     insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
     select date_bin('1 min', now(), 'epoch') - n * interval '1 min', 900, 20,
            array(select generate_series(20, 45)), array(select 30 from generate_series(20, 45)), 0, 1000
       from generate_series(360, 10080) n`);
   await sql.query(`
-    insert into attempt_hours (at, consumer_id, delivered, failed)
-    select date_bin('1 hour', now(), 'epoch') - h * interval '1 hour', id, 50, 1
+    insert into attempt_hours (at, consumer_id, delivered, failed, answers, answer_ms)
+    select date_bin('1 hour', now(), 'epoch') - h * interval '1 hour', id, 50, 1, 51, 51 * (n % 900)
       from (select id, row_number() over () as n from consumers) k
       join generate_series(7, 167) h on n % 10 = h % 10`);
   await sql.query(

@@ -118,7 +118,9 @@ const LIST = createRoute({
       status: ConsumerStatus.optional(),
       target_id: Uuid.optional(),
       has: ConsumerWith.optional().meta({
-        description: 'Only consumers that have parked entries, or dead letters',
+        description:
+          'Only consumers that have parked entries, or dead letters, or a `cannot_start`: that ' +
+          "can't be sent to",
       }),
       ...listFields,
     }),

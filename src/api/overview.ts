@@ -24,7 +24,7 @@ const OVERVIEW = createRoute({
   summary: 'Read what all consumers did together over time',
   description:
     'Attempts are counted once, by the minute, and counts are exact. An answer is used again for some ' +
-    'seconds, and for a minute where it spans seven days. The consumers at the top are those of whole ' +
+    'seconds, and for a minute where it spans seven days. The lists at the top are those of whole ' +
     'hours, up to `until`, which is some two minutes ago.',
   request: { query: z.strictObject({ range: OverviewRange.default('1h') }) },
   responses: { 200: json(Overview, 'The series, and the consumers at the top'), ...problems(400) },

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 
-import type { ConsumerInput, ConsumerStatus } from '../schema/consumer.ts';
+import type { ConsumerInput, ConsumerStatus, ConsumerWith } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import { consumerColumns, showConsumer } from './consumerView.ts';
@@ -27,6 +27,7 @@ import {
 import { watchConsumer } from './watch.ts';
 
 const STATUSES: readonly ConsumerStatus[] = ['active', 'paused', 'blocked', 'stopped'];
+const HAS: readonly ConsumerWith[] = ['parked', 'dead_letters', 'cannot_start'];
 const ORDERINGS = ['record', 'stream', 'none'];
 const EVENTS_OR_ALL = [...EVENTS, '*'] as const;
 
@@ -48,6 +49,7 @@ interface ConsumerFlags {
 interface ListFlags {
   q?: string;
   status?: string;
+  has?: string;
   target?: string;
   limit?: number;
   cursor?: string;
@@ -82,6 +84,12 @@ function addReads(group: Command, run: RunCommand): void {
     .description('newest first')
     .option('--q <text>', 'part of its name, its id or the name of its target')
     .addOption(new Option('--status <status>', 'only these').choices(STATUSES))
+    .addOption(
+      new Option(
+        '--has <what>',
+        "only those with parked entries, with dead letters, or that can't be sent to",
+      ).choices(HAS),
+    )
     .option('--target <target>', 'only those of this target')
     .option('--limit <n>', 'how many', limit)
     .option('--cursor <cursor>', 'continue after a page')

@@ -3,7 +3,7 @@ import type { Consumer } from '../schema/consumer.ts';
 import type { Target } from '../schema/target.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
-/** The most consumers that are looked at. */
+/** The most pages of consumers that are looked at. */
 const PAGES = 20;
 const A_PAGE = 1_000;
 /** How a signing secret is shown that can't be read: its last characters are not known. */
@@ -16,10 +16,11 @@ export async function examineConsumers(client: Pick<Client, 'consumers'>): Promi
   let cursor: string | undefined;
   for (let page = 0; page < PAGES; page += 1) {
     const listed = await client.consumers.list({
+      has: 'cannot_start',
       limit: A_PAGE,
       ...(cursor === undefined ? {} : { cursor }),
     });
-    faulty.push(...listed.data.filter((one) => one.cannot_start !== null));
+    faulty.push(...listed.data);
     if (listed.next_cursor === null) break;
     cursor = listed.next_cursor;
   }
@@ -27,7 +28,11 @@ export async function examineConsumers(client: Pick<Client, 'consumers'>): Promi
   if (first === undefined) return ok(name, 'nothing keeps a consumer from being sent to');
   const others = faulty.length === 1 ? '' : ` and ${faulty.length - 1} more`;
   const detail = `"${first.name}" (${first.id})${others} can't be sent to: ${first.cannot_start?.detail}`;
-  return fail(name, detail, 'Mend what each says (millrace consumers list), then millrace retry');
+  return fail(
+    name,
+    detail,
+    'Mend what each says (millrace consumers list --has cannot_start), then millrace retry',
+  );
 }
 
 /** Names the targets of which something can't be read. */

@@ -65,9 +65,13 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /**
  * Describes an error for people in a few lines, with a stack only for a bug of ours. What the API says of
- * fields is said of the flags and arguments of the command.
+ * fields is said of the flags and arguments of the command. `url`: of the API, to name its page about
+ * the error.
  */
-export function describe(error: unknown, flags: Flags = { flags: [], args: [] }): string {
+export function describe(
+  error: unknown,
+  { flags = { flags: [], args: [] }, url }: { flags?: Flags; url?: string | undefined } = {},
+): string {
   if (error instanceof CliError) return lines(error.message, error.hint);
   if (error instanceof ClientError) {
     const [first, ...more] = (error.problem.errors ?? []).map(
@@ -75,11 +79,23 @@ export function describe(error: unknown, flags: Flags = { flags: [], args: [] })
     );
     const id = error.requestId === null ? null : `  (request ${error.requestId})`;
     const faults = more.map((one) => `  ${one}`);
-    return lines(first ?? error.detail, ...faults, hintOf(error), error.status >= 500 ? id : null);
+    return lines(
+      first ?? error.detail,
+      ...faults,
+      hintOf(error),
+      error.status >= 500 ? id : null,
+      pageOf(error, url),
+    );
   }
   if (!(error instanceof Error)) return String(error);
   const ours = error instanceof TypeError || error instanceof ReferenceError;
   return ours ? (error.stack ?? error.message) : error.message;
+}
+
+/** Where the API's documentation says what the code of the error means. */
+function pageOf({ problem: { docs } }: ClientError, url: string | undefined): string | null {
+  const isPage = docs !== undefined && /^\/docs\/[\w/#-]+$/u.test(docs);
+  return isPage && url !== undefined ? `  See ${url}${docs}` : null;
 }
 
 function hintOf({ status }: ClientError): string | null {

@@ -110,7 +110,7 @@ function troubles(figures: Figures, names: ReadonlyMap<string, string>): Finding
     figures.cannot_start,
     ', for a lasting fault that is not the fault of an endpoint',
     [],
-    'millrace consumers list',
+    'millrace consumers list --has cannot_start',
   );
   add(
     'Parked',

@@ -68,6 +68,12 @@ export function messageOf(error: unknown): string {
   return fields.length > 0 ? fields.join('; ') : error.detail;
 }
 
+/** The address of the page that says what the code of a problem means; null for another error. */
+export function pageAbout(error: unknown): string | null {
+  const page = error instanceof ClientError ? (error.problem.docs ?? '') : '';
+  return page.startsWith('/docs/') ? page : null;
+}
+
 /** Whether what was asked for is not, or no longer, there. */
 export function isGone(error: unknown): boolean {
   return error instanceof ClientError && error.status === 404;

@@ -52,7 +52,7 @@ export interface ConsumerQuery {
   q?: string | undefined;
   status?: ConsumerStatus | undefined;
   targetId?: string | undefined;
-  /** Only those that have parked entries, or dead letters. */
+  /** Only those that have parked entries, or dead letters, or can't be sent to. */
   has?: ConsumerWith | undefined;
   limit: number;
   after: ListPlace | null;
@@ -142,9 +142,7 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
   }
   if (query.status !== undefined) conditions.push(hasStatus(query.status, bind));
   if (query.targetId !== undefined) conditions.push(`target_id = ${bind(query.targetId)}`);
-  if (query.has !== undefined) {
-    conditions.push(`exists (select from ${query.has} where consumer_id = consumers.id)`);
-  }
+  if (query.has !== undefined) conditions.push(HAS[query.has]);
   return {
     text: selectConsumers(`
       select * from consumers
@@ -154,6 +152,14 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
     values,
   };
 }
+
+/** The conditions for what consumers may have, as it is shown. */
+const HAS: Record<ConsumerWith, string> = {
+  parked: 'exists (select from parked where consumer_id = consumers.id)',
+  dead_letters: 'exists (select from dead_letters where consumer_id = consumers.id)',
+  cannot_start: `status in ('active', 'blocked')
+    and exists (select from start_faults where consumer_id = consumers.id)`,
+};
 
 /** The condition for the status that is shown (`SHOWN_STATUS`), in a form that uses indexes. */
 function hasStatus(status: ConsumerStatus, bind: (value: unknown) => string): string {

@@ -34,6 +34,8 @@ const LEFTOVERS = [
   `delete from lag_samples where at < now() - $1 * interval '1 ms'`,
   `delete from attempt_minutes where at < now() - $1 * interval '1 ms' - interval '1 hour'`,
   `delete from attempt_hours where at < now() - $1 * interval '1 ms' - interval '1 hour'`,
+  `delete from attempt_points where at < now() - $1 * interval '1 ms' - interval '1 hour'`,
+  `delete from attempt_ranges where until < now() - $1 * interval '1 ms' - interval '1 hour'`,
   `delete from parked p using consumers k
     where k.id = p.consumer_id and k.deleted_at < now() - $1 * interval '1 ms'`,
   `delete from dead_letters d using consumers k

@@ -91,8 +91,10 @@ export const FilterDelta = z
   .meta({ id: 'FilterDelta' });
 export type FilterDelta = z.infer<typeof FilterDelta>;
 
-/** What consumers may have, to list those that do: entries that are parked, or dead letters. */
-export const ConsumerWith = z.enum(['parked', 'dead_letters']).meta({ id: 'ConsumerWith' });
+/** What consumers may have, to list those that do: parked entries, dead letters, or a `cannot_start`. */
+export const ConsumerWith = z
+  .enum(['parked', 'dead_letters', 'cannot_start'])
+  .meta({ id: 'ConsumerWith' });
 export type ConsumerWith = z.infer<typeof ConsumerWith>;
 
 export const SeekInput = z.strictObject({ to: Start }).meta({ id: 'SeekInput' });

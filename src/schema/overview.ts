@@ -40,15 +40,29 @@ export const Overview = z
     series: z.array(OverviewPoint),
     top: z
       .object({
-        since: Timestamp.meta({ description: 'The full hour in which the range begins' }),
+        since: Timestamp.meta({ description: 'The full hour with which the lists begin' }),
         until: Timestamp.nullable().meta({ description: 'Up to when is counted; null: not yet' }),
         busiest: z.array(sent).meta({ description: 'Most deliveries first, at most 5' }),
         failing: z.array(sent).meta({ description: 'Most failed attempts first, at most 5' }),
         laggiest: z
           .array(z.object({ consumer_id: Uuid, name: z.string(), entries: z.int() }))
           .meta({ description: 'As of the last minute: most entries that wait first, at most 5' }),
+        slowest: z
+          .array(
+            z.object({
+              target_id: Uuid,
+              name: z.string(),
+              mean_ms: z.int().meta({ description: 'The mean answer time of its attempts' }),
+              attempts: z.int(),
+            }),
+          )
+          .meta({
+            description:
+              'The targets that took longest to answer, on average, at most 5. Attempts of a consumer are ' +
+              'those of the target it has now',
+          }),
       })
-      .meta({ description: 'The consumers at the top of three lists' }),
+      .meta({ description: 'The consumers, and targets, at the top of four lists' }),
   })
   .meta({ id: 'Overview', description: 'What all consumers did together' });
 export type Overview = z.infer<typeof Overview>;

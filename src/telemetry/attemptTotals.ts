@@ -1,14 +1,14 @@
 import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
 import { createPages } from '../streams/pages.ts';
-import { countMinutes } from './minutesSql.ts';
+import { rollUp } from './attemptRollUps.ts';
+import { countMinutes, MINUTE_MS } from './minutesSql.ts';
 
 /** After this long nothing more is stored in a minute: no commit is under way for as long as that. */
 const SETTLED = `interval '60 s'`;
 
 /** The most minutes of one transaction, which matters when no process ran for a while. */
 const MINUTES_AT_ONCE = 60;
-const MINUTE_MS = 60_000;
 
 /**
  * Counts the attempts, the appended events and the lag of all consumers, for each minute that is over,
@@ -40,6 +40,7 @@ async function countSome(tx: Sql): Promise<boolean> {
     text: COUNT,
     values: [span.from, span.to, await eventEnds(tx, Date.parse(span.from), Date.parse(span.to))],
   });
+  await rollUp(tx);
   return span.to < span.over;
 }
 
@@ -55,11 +56,13 @@ export async function eventEnds(sql: Sql, from: number, to: number): Promise<num
 
 const COUNT = `
   with ${countMinutes('$1::timestamptz', '$2::timestamptz')}, hours as (
-    insert into attempt_hours as h (at, consumer_id, delivered, failed)
-    select date_bin('1 hour', at, timestamptz 'epoch'), consumer_id, sum(delivered), sum(failed)
-      from by_consumer group by 1, 2
+    insert into attempt_hours as h (at, consumer_id, delivered, failed, answers, answer_ms)
+    select date_bin('1 hour', at, timestamptz 'epoch'), consumer_id, sum(delivered), sum(failed),
+           coalesce(sum(answers), 0), coalesce(sum(answer_ms), 0)
+      from by_consumer left join answers using (at, consumer_id) group by 1, 2
         on conflict (at, consumer_id) do update
-       set delivered = h.delivered + excluded.delivered, failed = h.failed + excluded.failed
+       set delivered = h.delivered + excluded.delivered, failed = h.failed + excluded.failed,
+           answers = h.answers + excluded.answers, answer_ms = h.answer_ms + excluded.answer_ms
   )
   insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
   select at, delivered, failed, steps, counts,

@@ -4,6 +4,9 @@ const SAMPLED = 30_000;
 /** Steps on the logarithmic scale of answer times, for each doubling: a value is known to within 5 %. */
 const PER_DOUBLING = 8;
 
+/** A minute, ms. */
+export const MINUTE_MS = 60_000;
+
 /** The middle of a step, ms. */
 export function msOfStep(step: number): number {
   return Math.round(2 ** ((step + 0.5) / PER_DOUBLING) - 1);
@@ -13,7 +16,8 @@ const minuteOf = (time: string): string => `date_bin('1 min', ${time}, timestamp
 
 /**
  * CTEs that count what was stored from `from` to before `to`: `by_consumer` (at, consumer_id, delivered,
- * failed) and `counted`, a row for each of its minutes without their `events_to`. Counts are exact.
+ * failed), `answers` (at, consumer_id, answers, answer_ms) and `counted`, a row for each of its minutes
+ * without their `events_to`. Counts are exact; answer times are those of a sample in full minutes.
  */
 export function countMinutes(from: string, to: string): string {
   return `
@@ -37,18 +41,21 @@ export function countMinutes(from: string, to: string): string {
            greatest(1, ceil(sum(delivered + failed) / ${SAMPLED}))::bigint as every
       from by_consumer group by at
   ), timed as (
-    select s.at, d.ms, s.every as weight
+    select s.at, b.consumer_id, greatest(d.ms, 0) as ms, s.every as weight
       from attempt_batches b
       join sums s on s.at = ${minuteOf('b.committed_at')}
      cross join unnest(b.duration_ms) as d(ms)
      where b.committed_at >= ${from} and b.committed_at < ${to}
        and extract(microseconds from b.committed_at)::bigint % s.every = 0
     union all
-    select at, duration_ms, 1 from singles
+    select at, consumer_id, greatest(duration_ms, 0), 1 from singles
+  ), answers as (
+    select at, consumer_id, sum(weight)::bigint as answers, sum(ms * weight)::bigint as answer_ms
+      from timed group by at, consumer_id
   ), answered as (
     select at, array_agg(step order by step) as steps, array_agg(many order by step) as counts
       from (
-        select at, floor(${PER_DOUBLING} * ln(greatest(ms, 0) + 1.0::float8) / ln(2::float8) + 1e-9)::smallint as step,
+        select at, floor(${PER_DOUBLING} * ln(ms + 1.0::float8) / ln(2::float8) + 1e-9)::smallint as step,
                sum(weight)::float8 as many
           from timed group by 1, 2
       ) binned
@@ -65,3 +72,28 @@ export function countMinutes(from: string, to: string): string {
       left join waited w on w.at = m.at
   )`;
 }
+
+/**
+ * CTEs that sum up the CTE `minutes`, whose rows are those of minutes with the step they belong to
+ * (`seconds`, `bin`); the last one is `summed_up`, a row for each step. Its percentiles are steps of the
+ * scale of answer times, and null without an attempt.
+ */
+export const SUM_MINUTES = `
+  totals as (
+    select seconds, bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
+           max(events_to) as events_to, (array_agg(lag order by at desc) filter (where lag is not null))[1] as lag
+      from minutes group by seconds, bin
+  ), below as (
+    select seconds, bin, s.step,
+           sum(sum(s.many)) over (partition by seconds, bin order by s.step) as upto,
+           sum(sum(s.many)) over (partition by seconds, bin) as total
+      from minutes cross join unnest(steps, counts) as s(step, many)
+     group by seconds, bin, s.step
+  ), percentiles as (
+    select seconds, bin, min(step) filter (where upto >= 0.5 * total) as p50,
+           min(step) filter (where upto >= 0.95 * total) as p95
+      from below group by seconds, bin
+  ), summed_up as (
+    select seconds, bin, delivered, failed, p50, p95, events_to, lag
+      from totals left join percentiles using (seconds, bin)
+  )`;

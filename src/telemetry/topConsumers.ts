@@ -5,58 +5,94 @@ const SHOWN = 5;
 
 type Top = Overview['top'];
 
-/** Reads which consumers delivered most, failed most, and lag most, over the hours of the last `seconds`. */
+/** From when hours are read, and up to when they are summed up ahead; null: they are not. */
+interface Span {
+  since: string;
+  summed: string | null;
+  until: string | null;
+}
+
+/**
+ * Reads which consumers delivered most, failed most, and lag most, and which targets answered slowest,
+ * over the hours of the last `seconds`, which are whole hours.
+ */
 export async function readTop(sql: Sql, seconds: number): Promise<Top> {
-  const [spans, sent, lagging] = await Promise.all([
-    sql.query<Pick<Top, 'since' | 'until'>>({
-      text: `
-        select date_bin('1 hour', now() - make_interval(secs => $1), timestamptz 'epoch') as since,
-               (select max(at) + interval '1 min' from attempt_minutes) as until`,
-      values: [seconds],
-    }),
-    sql.query<Top['busiest'][number] & { list: 'busiest' | 'failing' }>({
+  const hours = seconds / 3_600;
+  const { rows: spans } = await sql.query<Span>({ text: SPAN, values: [hours] });
+  const { since, summed, until } = spans[0]!;
+  const [sent, lagging] = await Promise.all([
+    sql.query<Pick<Top, 'busiest' | 'failing' | 'slowest'>>({
       text: SENT,
-      values: [seconds],
+      values: [hours, since, summed],
     }),
     sql.query<Top['laggiest'][number]>({ text: LAGGING }),
   ]);
-  const listed = (name: 'busiest' | 'failing'): Top['busiest'] =>
-    sent.rows.filter(({ list }) => list === name).map(({ list: _list, ...one }) => one);
-  return {
-    ...spans.rows[0]!,
-    busiest: listed('busiest'),
-    failing: listed('failing'),
-    laggiest: lagging.rows,
-  };
+  return { since, until, ...sent.rows[0]!, laggiest: lagging.rows };
 }
 
+/** A range that was summed up begins an hour early until the last full hour is counted, but no earlier. */
+const SPAN = `
+  select case when s.is_new then s.summed else h.at end - make_interval(hours => $1::int) as since,
+         case when s.is_new then s.summed end as summed,
+         (select max(at) + interval '1 min' from attempt_minutes) as until
+    from (select date_bin('1 hour', now(), timestamptz 'epoch') as at) h
+   cross join lateral (
+     select max(until) as summed, max(until) >= h.at - interval '1 hour' as is_new
+       from attempt_ranges where hours = $1::int) s`;
+
+/** Consumers are looked up as a list takes them, in its order; for the targets their table is read once. */
 const SENT = `
-  with sums as materialized (
+  with parts as materialized (
+    select consumer_id, delivered, failed, answers, answer_ms
+      from attempt_ranges where hours = $1::int and until = $3::timestamptz
+    union all
+    select consumer_id, delivered, failed, answers, answer_ms
+      from attempt_hours where at >= coalesce($3::timestamptz, $2::timestamptz)
+  ), sums as materialized (
     select consumer_id, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed
-      from attempt_hours
-     where at >= date_bin('1 hour', now() - make_interval(secs => $1), timestamptz 'epoch')
-     group by consumer_id
+      from parts group by consumer_id
+  ), busiest as (
+    select consumer_id, name, delivered, failed
+      from ${inOrder('sums', 'delivered')}
+     order by delivered desc, consumer_id limit ${SHOWN}
+  ), failing as (
+    select consumer_id, name, delivered, failed
+      from ${inOrder('sums', 'failed')}
+     order by failed desc, consumer_id limit ${SHOWN}
+  ), slowest as (
+    select s.target_id, t.name, round(s.mean_ms)::int as mean_ms, s.attempts
+      from (
+        select target_id, sum(answer_ms) / sum(answers) as mean_ms, sum(delivered + failed)::bigint as attempts
+          from parts join consumers k on k.id = consumer_id and k.deleted_at is null
+         group by target_id having sum(answers) > 0
+         order by mean_ms desc, target_id limit ${SHOWN}
+      ) s
+      join targets t on t.id = s.target_id
+     order by s.mean_ms desc, s.target_id
   )
-  select l.list, l.consumer_id, l.name, l.delivered, l.failed
-    from (
-      (select 'busiest' as list, 1 as place, delivered as most, s.*, k.name
-         from sums s join consumers k on k.id = s.consumer_id and k.deleted_at is null
-        where delivered > 0 order by delivered desc, consumer_id limit ${SHOWN})
-      union all
-      (select 'failing', 2, failed, s.*, k.name
-         from sums s join consumers k on k.id = s.consumer_id and k.deleted_at is null
-        where failed > 0 order by failed desc, consumer_id limit ${SHOWN})
-    ) l
-   order by l.place, l.most desc, l.consumer_id`;
+  select ${list('busiest')}, ${list('failing')}, ${list('slowest')}`;
+
+/** The rows of a CTE that have more than 0 of something, most first, with the names of consumers that exist. */
+function inOrder(cte: string, most: string): string {
+  return `(select * from ${cte} where ${most} > 0 order by ${most} desc, consumer_id) ranked
+     cross join lateral (
+       select name from consumers k where k.id = ranked.consumer_id and k.deleted_at is null offset 0) named`;
+}
+
+/** The rows of a CTE as a list, in their order. */
+function list(cte: string): string {
+  return `coalesce((select jsonb_agg(one) from ${cte} one), '[]') as ${cte}`;
+}
 
 /** By the samples of the newest minute that has any, if it is not over for longer than a minute. */
 const LAGGING = `
-  with newest as (
+  with sampled as (
     select consumer_id, at, entries, max(at) over () as last from lag_samples
      where at >= date_bin('1 min', now(), timestamptz 'epoch') - interval '1 min'
+  ), newest as (
+    select consumer_id, entries from sampled where at = last
   )
-  select n.consumer_id, k.name, n.entries
-    from newest n join consumers k on k.id = n.consumer_id and k.deleted_at is null
-   where n.at = n.last and n.entries > 0
-   order by n.entries desc, n.consumer_id
+  select consumer_id, name, entries
+    from ${inOrder('newest', 'entries')}
+   order by entries desc, consumer_id
    limit ${SHOWN}`;

@@ -1,12 +1,10 @@
 import type { Sql } from '../db/db.ts';
 import type { OverviewPoint } from '../schema/overview.ts';
 import { eventEnds } from './attemptTotals.ts';
-import { countMinutes, msOfStep } from './minutesSql.ts';
+import { countMinutes, MINUTE_MS, msOfStep, SUM_MINUTES } from './minutesSql.ts';
 
 /** Minutes that are not counted yet are counted for the answer; of more than these the others are left out. */
 const LIVE_MINUTES = 5;
-
-const MINUTE_MS = 60_000;
 
 interface Row {
   at: string;
@@ -18,16 +16,21 @@ interface Row {
   lag: number | null;
 }
 
+interface Edges {
+  now: string;
+  /** Up to when minutes are counted, and steps are summed up; null: none is. */
+  counted: string | null;
+  summed: string | null;
+}
+
 /** Reads the series of all consumers over the last `seconds`, in steps that are whole minutes aligned to 1970. */
 export async function readTotals(
   sql: Sql,
   { seconds, stepSeconds }: { seconds: number; stepSeconds: number },
 ): Promise<OverviewPoint[]> {
-  const { rows: edges } = await sql.query<{ now: string; counted: string | null }>(`
-    select date_bin('1 min', now(), timestamptz 'epoch') + interval '1 min' as now,
-           (select max(at) + interval '1 min' from attempt_minutes) as counted`);
+  const { rows: edges } = await sql.query<Edges>({ text: EDGES, values: [stepSeconds] });
+  const { counted, summed } = edges[0]!;
   const now = Date.parse(edges[0]!.now); // the end of the minute that runs
-  const counted = edges[0]!.counted;
   const live = Math.max(
     counted === null ? now - 2 * MINUTE_MS : Date.parse(counted),
     now - LIVE_MINUTES * MINUTE_MS,
@@ -43,6 +46,7 @@ export async function readTotals(
       new Date(live).toISOString(),
       new Date(now).toISOString(),
       await eventEnds(sql, live, now),
+      summed === null ? new Date(from).toISOString() : summed,
     ],
   });
   return toPoints(rows);
@@ -67,12 +71,17 @@ function toPoints(rows: Row[]): OverviewPoint[] {
   });
 }
 
+const EDGES = `
+  select date_bin('1 min', now(), timestamptz 'epoch') + interval '1 min' as now,
+         (select max(at) + interval '1 min' from attempt_minutes) as counted,
+         (select max(at) + make_interval(secs => $1::int) from attempt_points where seconds = $1::int) as summed`;
+
 const SERIES = `
   with ${countMinutes('$3::timestamptz', '$4::timestamptz')}, minutes as materialized (
-    select date_bin(make_interval(secs => $2), at, timestamptz 'epoch') as bin, *
+    select $2::int as seconds, date_bin(make_interval(secs => $2::int), at, timestamptz 'epoch') as bin, *
       from (
         select at, delivered, failed, steps, counts, events_to, lag from attempt_minutes
-         where at >= $1::timestamptz and at < $3::timestamptz
+         where at >= $1::timestamptz and at >= $6::timestamptz and at < $3::timestamptz
         union all
         select at, delivered, failed, steps, counts,
                ($5::bigint[])[1 + (extract(epoch from at - $3::timestamptz) / 60)::int],
@@ -80,22 +89,13 @@ const SERIES = `
                case when at < $4::timestamptz - interval '1 min' then lag else nullif(lag, 0) end
           from counted
       ) one
-  ), summed as (
-    select bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
-           max(events_to) as events_to, (array_agg(lag order by at desc) filter (where lag is not null))[1] as lag
-      from minutes group by bin
-  ), below as (
-    select bin, s.step, sum(sum(s.many)) over (partition by bin order by s.step) as upto,
-           sum(sum(s.many)) over (partition by bin) as total
-      from minutes cross join unnest(steps, counts) as s(step, many)
-     group by bin, s.step
-  ), percentiles as (
-    select bin, min(step) filter (where upto >= 0.5 * total) as p50,
-           min(step) filter (where upto >= 0.95 * total) as p95
-      from below group by bin
+  ), ${SUM_MINUTES}, points as (
+    select at, delivered, failed, p50, p95, events_to, lag from attempt_points
+     where seconds = $2::int and at >= $1::timestamptz and at < $6::timestamptz
+    union all
+    select bin, delivered, failed, p50, p95, events_to, lag from summed_up
   )
   select b.at, delivered, failed, p50, p95, events_to, lag
-    from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2)) b(at)
-    left join summed on summed.bin = b.at
-    left join percentiles on percentiles.bin = b.at
+    from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2::int)) b(at)
+    left join points on points.at = b.at
    order by b.at`;

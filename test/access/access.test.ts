@@ -7,23 +7,26 @@ import { createKeyring } from '../../src/access/keyring.ts';
 import { createRoutes } from '../../src/api/route.ts';
 import { needsOf } from '../../src/api/scopes.ts';
 import { Scope } from '../../src/schema/apiKey.ts';
-import { KEY, openApp, type Answer, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  KEY,
+  openApp,
+  openOwnApp,
+  type Answer,
+  type OwnApp,
+  type TestApp,
+} from '../support/app.ts';
 import { until } from '../support/poll.ts';
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterEach(() => void vi.useRealTimers());
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const unknown = '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11';
@@ -45,7 +48,7 @@ function as(key: string): Record<string, string> {
   return { authorization: `Bearer ${key}` };
 }
 
-function get(key: string, path = '/v1/info', app = api): Promise<Answer> {
+function get(key: string, path = '/v1/info', app: TestApp = api): Promise<Answer> {
   return app.request('GET', path, undefined, as(key));
 }
 
@@ -126,7 +129,7 @@ describe('an API key', () => {
   });
 
   test('that is revoked is 401 key_revoked at once, and in another process within 5 s', async () => {
-    await using other = openApp(database.url);
+    await using other = openApp(api.databaseUrl);
     const { id, key } = await makeKey(['read']);
     expect((await get(key)).status).toBe(200);
     expect((await get(key, '/v1/info', other)).status).toBe(200);

@@ -1,18 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { KEY, openApp, type Answer, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-let database: TestDatabase;
-let api: TestApp;
+import { KEY, openApp, openOwnApp, type Answer, type OwnApp } from '../support/app.ts';
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const target = { name: 't', base_url: 'https://example.com' };
@@ -64,7 +60,7 @@ describe('the same POST with the same Idempotency-Key', () => {
     expect(again.headers.get('idempotency-replayed')).toBe('true');
   });
 
-  test('sent by many at once is done once; the others are told that it runs', async () => {
+  test('sent by many at once is done once; the others are answered that it runs', async () => {
     const key = newKey();
     const before = await countTargets();
     const answers = await Promise.all(Array.from({ length: 10 }, () => create(key)));
@@ -311,7 +307,7 @@ describe("another key's entry", () => {
 
   test('does not stand in for a command: each key asks under an id of its own', async () => {
     const asked: string[] = [];
-    await using own = openApp(database.url, {
+    await using own = openApp(api.databaseUrl, {
       commands: {
         give: async (_id, { editId }) => {
           asked.push(editId);

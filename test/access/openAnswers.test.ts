@@ -9,21 +9,18 @@ import { createPermits, endOf, type Holder } from '../../src/access/permits.ts';
 import { createSessions } from '../../src/access/sessions.ts';
 import { createApiServer } from '../../src/api/server.ts';
 import type { Sql } from '../../src/db/db.ts';
-import { KEY, openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { KEY, openOwnApp, type OwnApp } from '../support/app.ts';
 import { until } from '../support/poll.ts';
 import { silent } from '../support/streams.ts';
 
 /** What operating.md promises, ms. */
 const PROMISED_MS = 5_000;
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 let consumerId: string;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
   const target = await api.request('POST', '/v1/targets', {
     name: 't',
     base_url: 'https://example.com',
@@ -42,7 +39,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 interface Made {

@@ -9,8 +9,8 @@ import { ApiKeyInput } from '../../src/schema/apiKey.ts';
 import { ConsumerInput, type Consumer } from '../../src/schema/consumer.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { createTargets } from '../../src/targets/targets.ts';
-import { openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openApp, openOwnApp, type OwnApp } from '../support/app.ts';
+import { createDatabase } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { openCluster } from '../support/processes.ts';
 import { openReceiver, type Received } from '../support/receiver.ts';
@@ -73,15 +73,12 @@ test('kill -9 of the API between a change and its stored answer: repeated with t
 }, 180_000);
 
 describe('what was made without an answer', () => {
-  let database: TestDatabase;
-  let api: TestApp;
+  let api: OwnApp;
   beforeAll(async () => {
-    database = await createDatabase();
-    api = openApp(database.url);
+    api = await openOwnApp();
   });
   afterAll(async () => {
     await api[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
   });
 
   const target = { name: 't', base_url: 'https://example.com' };
@@ -103,7 +100,7 @@ describe('what was made without an answer', () => {
   test('is there once when the answer failed on our side', async () => {
     const consumers = consumersOf();
     let fails = true;
-    await using own = openApp(database.url, {
+    await using own = openApp(api.databaseUrl, {
       consumers: {
         ...consumers,
         create: async (...given) => {
@@ -167,7 +164,7 @@ describe('what was made without an answer', () => {
 
   test('is the same webhook when a test of a target is repeated', async () => {
     const ids: string[] = [];
-    await using own = openApp(database.url, {
+    await using own = openApp(api.databaseUrl, {
       testTarget: (_target, messageId) => {
         ids.push(messageId);
         return Promise.reject(new Error('it dies'));

@@ -5,19 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createApiServer } from '../../src/api/server.ts';
 import { signInLink } from '../../src/embedded/signIn.ts';
-import { KEY, openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-let database: TestDatabase;
-let api: TestApp;
+import { KEY, openApp, openOwnApp, type OwnApp, type TestApp } from '../support/app.ts';
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const SAME = { 'sec-fetch-site': 'same-origin' };
@@ -92,7 +88,7 @@ describe('signing in', () => {
     expect(await flags('https://mill.example/v1/session', {})).toBe(true);
     expect(await flags('http://mill.example/v1/session', {})).toBe(false);
     expect(await flags('/v1/session', { headers: forwarded })).toBe(false);
-    await using proxied = openApp(database.url, {}, { trustProxy: true });
+    await using proxied = openApp(api.databaseUrl, {}, { trustProxy: true });
     expect(await flags('/v1/session', { headers: forwarded, app: proxied })).toBe(true);
     expect(await flags('/v1/session', { app: proxied })).toBe(false);
   });
@@ -215,7 +211,7 @@ describe('a session', () => {
 
   test("ends when the configuration's key is another one", async () => {
     const cookie = await signIn();
-    await using changed = openApp(database.url, {}, { bootstrapKey: 'another-key-0123456789' });
+    await using changed = openApp(api.databaseUrl, {}, { bootstrapKey: 'another-key-0123456789' });
     const headers = { cookie };
     expect((await send('GET', '/v1/info', { headers, app: changed })).status).toBe(401);
     expect((await send('GET', '/v1/info', { headers })).status).toBe(200);
@@ -259,7 +255,7 @@ describe('a sign-in link', () => {
   });
 
   test('begins with the public address where one is set', async () => {
-    await using other = openApp(database.url, {}, { publicUrl: 'https://millrace.test' });
+    await using other = openApp(api.databaseUrl, {}, { publicUrl: 'https://millrace.test' });
     const { body } = await other.request('POST', '/v1/session/links');
     expect(body.url).toMatch(/^https:\/\/millrace\.test\/signin#token=/u);
   });

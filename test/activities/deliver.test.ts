@@ -44,7 +44,7 @@ function deliverOnce(
     .catch((error: unknown) => error);
 }
 
-test('a failure of the endpoint is thrown with when Temporal is to try again, and told to the workflow', async () => {
+test('a failure of the endpoint is thrown with when Temporal is to try again, and the workflow is notified', async () => {
   await using blocked = await openBlockedConsumer(answer(429, { 'retry-after': '40' }));
   const told: [string, HeadReport][] = [];
   const reportHead: DeliverDeps['reportHead'] = async (...report) => void told.push(report);
@@ -86,7 +86,7 @@ test('the last failure is not to be retried, and says so', async () => {
   expect(failure).toMatchObject({ nonRetryable: true, details: [{ final: true }] });
 });
 
-test('a workflow that cannot be told does not change what came of the attempt', async () => {
+test('a workflow that cannot be notified does not change the outcome of the attempt', async () => {
   await using blocked = await openBlockedConsumer(answer(429));
   const failure = await deliverOnce(blocked, {
     reportHead: () => Promise.reject(new Error('Temporal is away')),

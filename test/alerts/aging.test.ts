@@ -159,7 +159,7 @@ test('a warning ends when the consumer has passed what is old, and a later one i
   await opened.setCursor(id, `position = ${last}`);
 });
 
-test('what is settled ahead, filtered or before what an idle consumer wants is not old; a seek back looks again', async () => {
+test('an entry that is settled ahead, filtered or before the place an idle consumer wants is not old; a seek back looks again', async () => {
   const start = await opened.append('s');
   const settled = await opened.create();
   const elsewhere = await opened.create({ collections: ['c:d'] });

@@ -97,7 +97,7 @@ test('a warning of several consumers has one link, to the page of their target',
   expect(apart).toContain('Retries until: 2026-11-24 12:30 UTC');
 });
 
-test('what an older version has written is told without what it did not know', () => {
+test('an alert that an older version has written is shown without the facts it did not know', () => {
   const { target_id, retries_until, ...old } = warning({});
   expect([target_id, retries_until]).not.toContain(undefined);
   expect(mailText('warning', [old])).toContain('until the retry window ends.');
@@ -106,7 +106,7 @@ test('what an older version has written is told without what it did not know', (
   ]);
 });
 
-test('a message for Slack has the facts of the mail, what comes from outside escaped, and one link', () => {
+test('a message for Slack has the facts of the mail, with text from outside escaped, and one link', () => {
   const hostile = warning({ name: '<!channel> & <https://evil.example|pay>', waiting: 3 });
   expect(slackText('warning', [hostile])).toBe(
     `*Consumer "&lt;!channel&gt; &amp; &lt;https://evil.example|pay&gt;" is failing: HTTP_5XX: HTTP 503.*

@@ -140,7 +140,7 @@ test('a mail server that is away is asked ever less often, however many mails wa
   expect(rows).toEqual([{ tried: 6 }]);
 });
 
-test('what is under way when the outbox ends does not hold up the end of the process', async () => {
+test('a message under way when the outbox ends does not hold up the end of the process', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk(SHORT);
   await stopped(desk, ['hang@example.com']);

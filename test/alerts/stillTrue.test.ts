@@ -65,7 +65,7 @@ test('a consumer that stopped, was resumed and stopped again is told of once, an
   ]);
 });
 
-test('a consumer that stopped anew for another reason is told of by the mail of the newest stop alone', async () => {
+test('a consumer that stopped anew for another reason is named by the mail of the newest stop alone', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [twice = '', once = ''] = await named(desk, 'twice', 'once');
@@ -107,7 +107,7 @@ test('no mail goes when every consumer that it tells of was resumed, and the ale
   expect(alert?.mail?.dropped_at).not.toBeNull();
 });
 
-test('a mail that could not be sent for a while tells of nobody who has been resumed meanwhile, nor twice of who stopped again', async () => {
+test('a mail that could not be sent for a while names no consumer that was resumed meanwhile, and no consumer twice that stopped again', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [resumed = '', again = '', left = ''] = await named(desk, 'resumed', 'again', 'left');
@@ -208,7 +208,7 @@ test('a mail tells of a hundred consumers at most, and the next of the others', 
   expect(new Set(smtp.of('warning').map(consumersOf))).toEqual(new Set([[first], rest.toSorted()]));
 });
 
-test('dead letters that are gone before their mail goes are not told of', async () => {
+test('dead letters that are gone before their mail goes are not in it', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const { db } = desk.opened.api;

@@ -134,7 +134,7 @@ test('an address that the mail server refuses beside others is named', async () 
   expect(smtp.mails.map(({ to }) => to)).toEqual([['ops@example.com']]);
 });
 
-test('what is not set is named by its variables', async () => {
+test('a channel that is not set is named by its variables', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-outbox-'));
   await using desk = await openDesk();
   await using _ = desk.worker({ send: fileMail(folder, FROM) });

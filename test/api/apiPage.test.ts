@@ -2,12 +2,10 @@ import { expect, test } from 'vitest';
 
 import { apiPage } from '../../src/api/apiPage.ts';
 import type { Document } from '../../src/api/document.ts';
-import { openApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { openOwnApp } from '../support/app.ts';
 
 test('docs/api.md is what the OpenAPI document says (npm run docs writes it)', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   const response = await api.app.request('/v1/openapi.json');
   const page = apiPage((await response.json()) as Document);
   await expect(page).toMatchFileSnapshot('../../docs/api.md');

@@ -124,7 +124,7 @@ test('attempts of the same moment are each listed once, however small the page',
   ]);
 });
 
-test('what Postgres recorded long after its start is listed, with its true start', async () => {
+test('an attempt that Postgres recorded long after its start is listed with its true start', async () => {
   const one = await sender();
   const now = Date.now();
   await one.commit({ batch: successes([FAR + 1], () => now - 600_000) });

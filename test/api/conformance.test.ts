@@ -6,22 +6,18 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { answerClientErrors, MAX_HEADER_BYTES } from '../../src/api/clientErrors.ts';
-import { openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openOwnApp, type OwnApp } from '../support/app.ts';
 
 // What `npm run schemathesis` has found, each kept from coming back.
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const unknown = '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11';
@@ -83,7 +79,7 @@ test('times with any offset of RFC 3339 are taken, also those that Postgres does
   expect(body.records[0].upstream_updated_at).toBe('2026-11-22T10:01:00.123456Z');
 });
 
-test('what the HTTP parser refuses is answered with a problem, too', async () => {
+test('a request that the HTTP parser refuses is answered with a problem, too', async () => {
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (_request, response) =>
     response.end(),
   );

@@ -83,7 +83,7 @@ test('of more than 10,000 entries the newest are counted, and the others as an u
   expect(lag.seconds).toBeGreaterThan(0);
 });
 
-test('what an addition to the filter does not reach back to is counted as an upper bound', async () => {
+test('entries that an addition to the filter does not reach back to are counted as an upper bound', async () => {
   const start = await opened.append('s1');
   const { id } = await opened.create({
     start: { cursor: cursorOf('events', start) },

@@ -10,19 +10,15 @@ import { createOnError } from '../../src/api/errors.ts';
 import { readBody } from '../../src/api/requests.ts';
 import { createRoutes } from '../../src/api/route.ts';
 import { createApiServer } from '../../src/api/server.ts';
-import { KEY, openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-let database: TestDatabase;
-let api: TestApp;
+import { KEY, openApp, openOwnApp, type OwnApp } from '../support/app.ts';
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const target = { name: 't', base_url: 'https://example.com' };
@@ -72,8 +68,8 @@ describe('the rate', () => {
     );
   });
 
-  test('is told with each answer, and one too many is 429 with Retry-After', async () => {
-    await using limited = openApp(database.url, {}, { requestsPerSecond: 2 });
+  test('is in the headers of each answer, and one request too many is 429 with Retry-After', async () => {
+    await using limited = openApp(api.databaseUrl, {}, { requestsPerSecond: 2 });
     stopClock();
     const answers = [];
     for (let turn = 0; turn < 5; turn++) answers.push(await limited.request('GET', '/v1/info'));
@@ -103,13 +99,13 @@ describe('the rate', () => {
     expect(own.headers.get('ratelimit')).toMatch(/^"key";r=1999;t=1$/u);
     const bootstrap = await api.request('GET', '/v1/info');
     expect(bootstrap.headers.get('ratelimit')).toBeNull();
-    await using off = openApp(database.url, {}, { requestsPerSecond: 0 });
+    await using off = openApp(api.databaseUrl, {}, { requestsPerSecond: 0 });
     const none = await off.request('GET', '/v1/info', undefined, headers);
     expect([none.status, none.headers.get('ratelimit')]).toEqual([200, null]);
   });
 
   test('of one key is not used up by another, nor by what is refused before', async () => {
-    await using limited = openApp(database.url, {}, { requestsPerSecond: 1 });
+    await using limited = openApp(api.databaseUrl, {}, { requestsPerSecond: 1 });
     stopClock();
     const { body } = await api.request('POST', '/v1/api-keys', { name: 'k', scopes: ['read'] });
     const headers = { authorization: `Bearer ${body.key}` };

@@ -1,23 +1,19 @@
 // names that every JavaScript object has are names like any others
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { KEY, openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { KEY, openOwnApp, type OwnApp } from '../support/app.ts';
 import { openReceiver } from '../support/receiver.ts';
 
 const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype', 'valueOf'];
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 test('a header named __proto__ is refused when a target is saved, changed or tested', async () => {

@@ -1,7 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 
-import { openApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { openOwnApp } from '../support/app.ts';
 
 interface Operation {
   operationId?: string;
@@ -28,8 +27,7 @@ let document: Document;
 let served: string[];
 
 beforeAll(async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   const response = await api.app.request('/v1/openapi.json');
   document = (await response.json()) as Document;
   served = api.app.routes
@@ -157,7 +155,7 @@ test('every operation has a name of its own, a text, a tag that is described, an
   expect(faults).toEqual([]);
 });
 
-test('what any route may answer for its parameters and its body is documented', () => {
+test('every answer that a route may give to its parameters and its body is documented', () => {
   for (const [name, { parameters = [], requestBody, responses, security }] of operations()) {
     const expected = ['431'];
     if (security !== undefined) {

@@ -45,7 +45,9 @@ async function countFrom(minutes: number): Promise<void> {
     `select date_trunc('minute', clock_timestamp()) as at`,
   );
   now = Date.parse(rows[0]!.at);
-  await sql('truncate attempt_minutes, attempt_hours, attempts, attempt_batches, lag_samples');
+  await sql(
+    'truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges, attempts, attempt_batches, lag_samples',
+  );
   await sql(
     `insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
      values ($1, 0, 0, '{}', '{}', 0, 0)`,
@@ -121,7 +123,7 @@ test('every range sums to the same', async () => {
   expect((await opened.api.request('GET', '/v1/overview?range=2h')).status).toBe(400);
 });
 
-test('what a sender stores now is stored at a time by which it is counted', async () => {
+test('an attempt that a sender stores now has a time by which it is counted', async () => {
   const { id } = await opened.create();
   await sql(
     `insert into attempts select * from jsonb_to_recordset($1::jsonb) as a(
@@ -210,6 +212,36 @@ test('the busiest and the most failing consumers are those of whole hours, witho
   expect(read.body.top.busiest).toEqual(top.busiest);
 });
 
+test('the slowest targets are those whose attempts took longest on average, over their consumers', async () => {
+  await countFrom(30);
+  const targets = [];
+  for (const [name, answers] of [
+    ['quick', [[10, 20], [30]]],
+    ['slow', [[100], [2_000, 3_000]]],
+    ['slower', [[2_000]]],
+  ] as const) {
+    const made = await opened.api.request('POST', '/v1/targets', {
+      name,
+      base_url: 'https://example.com',
+    });
+    targets.push(made.body.id);
+    for (const durations of answers) {
+      const { id } = await opened.create({ target_id: made.body.id });
+      await delivered(id, 20, [...durations]);
+    }
+  }
+  const gone = await opened.create({ name: 'gone', target_id: targets[0] });
+  await failed(gone.id, 20, 15_000);
+  await sql('update consumers set deleted_at = now() where id = $1', [gone.id]);
+  await countAttempts(opened.api.db);
+  const { top } = await overview('24h');
+  expect(top.slowest).toEqual([
+    { target_id: targets[2], name: 'slower', mean_ms: 2_000, attempts: 1 },
+    { target_id: targets[1], name: 'slow', mean_ms: 1_700, attempts: 3 },
+    { target_id: targets[0], name: 'quick', mean_ms: 20, attempts: 3 },
+  ]);
+});
+
 test('troubles are grouped by target and cause, with when the first consumer gives up', async () => {
   const made = await opened.api.request('POST', '/v1/targets', {
     name: 'Warehouse Accra',
@@ -283,6 +315,17 @@ test('troubles are grouped by target and cause, with when the first consumer giv
     http_status: null,
     consumer_id: ids[4],
   });
+  const those = async (query: string): Promise<string[]> => {
+    const { status, body } = await opened.api.request('GET', `/v1/consumers?${query}`);
+    expect(status).toBe(200);
+    return body.data.map(({ id }: { id: string }) => id);
+  };
+  expect(await those('has=cannot_start')).toEqual([ids[4]]);
+  expect(await those(`has=cannot_start&target_id=${target}&status=blocked`)).toEqual([ids[4]]);
+  expect(await those('has=cannot_start&status=stopped')).toEqual([]);
+  // Nobody waits for a consumer that is paused.
+  await sql(`update consumers set status = 'paused' where id = $1`, [ids[4]]);
+  expect(await those('has=cannot_start')).toEqual([]);
 });
 
 test('with many consumers and attempts, everything is read by indexes', async () => {
@@ -294,7 +337,9 @@ test('with many consumers and attempts, everything is read by indexes', async ()
   await sql(`
     insert into cursors (consumer_id, position)
     select id, 0 from consumers on conflict do nothing`);
-  await sql('truncate attempt_minutes, attempt_hours, attempts, attempt_batches, lag_samples');
+  await sql(
+    'truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges, attempts, attempt_batches, lag_samples',
+  );
   await sql(`
     insert into attempt_minutes
     select date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}', 0, 5

@@ -7,19 +7,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createOnError } from '../../src/api/errors.ts';
 import { createRoutes } from '../../src/api/route.ts';
-import { KEY, openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-let database: TestDatabase;
-let api: TestApp;
+import { KEY, openApp, openOwnApp, type OwnApp } from '../support/app.ts';
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const target = { name: 'one', base_url: 'https://example.com/hooks' };
@@ -278,7 +274,7 @@ test('while Postgres is away everything but /healthz is 503 with Retry-After', a
 });
 
 test('/readyz names what is missing, also what throws or does not answer', async () => {
-  await using waiting = openApp(database.url, {
+  await using waiting = openApp(api.databaseUrl, {
     checks: {
       database: async () => true,
       temporal: () => Promise.reject(new Error('s3cret')),
@@ -291,7 +287,7 @@ test('/readyz names what is missing, also what throws or does not answer', async
   expect(JSON.stringify(body)).not.toContain('s3cret');
 });
 
-test('what nobody foresaw is a 500 that tells nothing, and is logged with its request id', async () => {
+test('an error that nobody foresaw is a 500 without details, and is logged with its request id', async () => {
   const logged: object[] = [];
   const app = createRoutes();
   app.onError(

@@ -1,11 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { openApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { openOwnApp } from '../support/app.ts';
 
 test('the reference loads nothing from elsewhere and runs no inline script', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   const page = await api.app.request('/docs/reference');
   expect(page.status).toBe(200);
   const policy = page.headers.get('content-security-policy') ?? '';
@@ -30,9 +28,8 @@ test('the reference loads nothing from elsewhere and runs no inline script', asy
   }
 });
 
-test('only the files of the page are served, and zipped to who takes that', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+test('only the files of the page are served, and zipped where the request accepts that', async () => {
+  await using api = await openOwnApp();
   for (const file of [
     'package.json',
     'swagger-ui-bundle.js.map',

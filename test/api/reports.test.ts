@@ -267,7 +267,7 @@ test('consumers are found by part of their name, their id or the name of their t
   expect(await walk('/v1/consumers?q=%25%25&')).toEqual([]);
 });
 
-test('what a consumer tries is in its list: the failures of an entry, and its delivery after them', async () => {
+test('the attempts of a consumer are in its list: the failures of an entry, and its delivery after them', async () => {
   await using world = await openWorld();
   let requests = 0;
   await using receiver = await openReceiver((_one, response) => {

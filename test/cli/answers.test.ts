@@ -5,20 +5,17 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { KEY, openApp, type TestApp } from '../support/app.ts';
+import { KEY, openOwnApp, type OwnApp } from '../support/app.ts';
 import { runCli, type CliResult } from '../support/cli.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { listening } from '../support/listening.ts';
 import { serve, type Served } from '../support/serve.ts';
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 let served: Served;
 let folder: string;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
   served = await serve(api);
   folder = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
   const target = { name: 'shop', base_url: 'https://example.com' };
@@ -31,7 +28,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await served[Symbol.asyncDispose]();
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
 
@@ -54,7 +50,7 @@ const OTHERS: [string, RequestListener][] = [
 const COMMANDS = ['consumers list', 'targets get x', 'send', 'tail', 'alerts', 'retry x', 'doctor'];
 
 test.each(OTHERS)(
-  'what answers with %s is not taken for Millrace, by any command',
+  'a server that answers with %s is not taken for Millrace, by any command',
   async (kind, answer) => {
     await using other = await listening(createServer(answer));
     for (const command of COMMANDS) {

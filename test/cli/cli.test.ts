@@ -148,7 +148,7 @@ test('get --watch says each change as a line of JSON until Ctrl-C', async () => 
   expect((await watching.ended).code).toBe(130);
 });
 
-test('whoever stops reading ends it without an error', async () => {
+test('a reader that stops reading ends the command without an error', async () => {
   const path = fileURLToPath(new URL('../../cli.ts', import.meta.url));
   const child = spawn(
     'sh',
@@ -173,6 +173,7 @@ test.each<[string[], number, RegExp]>([
   [['consumers', 'resum', 'x'], 2, /Did you mean resume\?/u],
   [['targets', 'list', '--limt', '3'], 2, /Did you mean --limit\?/u],
   [['targets', 'list', '--limit', 'many'], 2, /a whole number from 1 to 1000/u],
+  [['consumers', 'list', '--has', 'all'], 2, /parked, dead_letters, cannot_start/u],
   [['consumers'], 2, /Examples:/u],
   [['consumers', 'get'], 2, /missing required argument 'consumer'/u],
   [['consumers', 'filter', 'x'], 2, /Say what changes/u],
@@ -196,6 +197,16 @@ test.each<[string[], number, RegExp]>([
   expect(result.stderr).toMatch(words);
   expect(result.stderr).not.toMatch(/^ {4}at /mu);
   expect(result).toMatchObject({ code, stdout: '' });
+});
+
+test('an error of the API names the page that explains it, in one line after the reason', async () => {
+  const { stdout, stderr } = await cli('targets', 'list', '--api-key', 'wrong-key-0123456789');
+  const [, page = '', code] = /^ {2}See (\S+#(\w+))\n$/mu.exec(stderr) ?? [];
+  expect([stdout, code]).toEqual(['', 'unauthorized']);
+  expect(page).toBe(`${cluster.api['MILLRACE_URL']}/docs/errors#unauthorized`);
+  expect(await (await fetch(page)).text()).toContain('id="unauthorized"');
+  const away = await cli('targets', 'list', '--url', 'http://127.0.0.1:9');
+  expect(away.stderr).not.toContain('See');
 });
 
 test('without a key it says where one can come from', async () => {

@@ -89,7 +89,7 @@ test('a record version that came before it moved is expected, one that comes lat
   expect(late.counts()).toMatchObject({ out_of_order: 1 });
 });
 
-test('a duplicate, a wrong value, a wrong order and what the filter leaves out are told apart', () => {
+test('a duplicate, a wrong value, a wrong order and an entry that the filter leaves out are distinguished', () => {
   const hidden = { signal: 'removeCollections', collection: 'a:b' } as const;
   const expectation = createExpectation([
     step([[change('1', 1)], [change('1', 2)]]),

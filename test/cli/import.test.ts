@@ -1,14 +1,12 @@
-import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { exists } from '../../src/cli/importCheckpoint.ts';
-import { runCli, type CliResult } from '../support/cli.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import type { CliResult } from '../support/cli.ts';
 import { runImport, writeImportFile } from '../support/importFile.ts';
-import { openCluster, type Cluster, type Running } from '../support/processes.ts';
+import { openImportSite, type ImportSite } from '../support/importSite.ts';
 import { createProxy } from '../support/proxy.ts';
 
 interface Found {
@@ -20,34 +18,15 @@ interface Found {
   event: string;
 }
 
-let database: TestDatabase;
-let cluster: Cluster;
-let server: Running;
-let folder: string;
+let site: ImportSite;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  cluster = await openCluster(database.url);
-  server = await cluster.startServer();
-  folder = await mkdtemp(join(tmpdir(), 'millrace-import-'));
+  site = await openImportSite();
 });
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
-
-async function file(name: string, text: string | Buffer): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, text);
-  return path;
-}
+afterAll(() => site[Symbol.asyncDispose]());
 
 function importing(args: string[], input?: string): Promise<CliResult> {
-  return runCli(['import', '--json', ...args], cluster.api, {
-    cwd: folder,
-    ...(input !== undefined && { input }),
-  });
+  return site.run(['--json', ...args], input);
 }
 
 /** What a sync has, as text too: numbers there are as they were sent. */
@@ -55,10 +34,8 @@ async function read(stream: 'records' | 'events', sync: string): Promise<Found[]
   const all: Found[] = [];
   for (let cursor = ''; ;) {
     const after = cursor === '' ? '' : `&after_cursor=${cursor}`;
-    const page: { records?: Found[]; events?: Found[]; cursor: string } = await cluster.request(
-      'GET',
-      `/v1/${stream}?sync_id=${sync}&limit=1000${after}`,
-    );
+    const page: { records?: Found[]; events?: Found[]; cursor: string } =
+      await site.cluster.request('GET', `/v1/${stream}?sync_id=${sync}&limit=1000${after}`);
     const found = page[stream] ?? [];
     if (found.length === 0) return all;
     all.push(...found);
@@ -75,16 +52,16 @@ async function importHalf(
   bytes: number,
   killWhen: () => Promise<boolean>,
 ): ReturnType<typeof runImport> {
-  await using proxy = await createProxy(cluster.api.MILLRACE_URL);
+  await using proxy = await createProxy(site.cluster.api.MILLRACE_URL);
   proxy.silenceAfter(bytes);
-  const env = { ...cluster.api, MILLRACE_URL: proxy.url };
-  return await runImport({ args, env, apiPid: server.pid, killWhen });
+  const env = { ...site.cluster.api, MILLRACE_URL: proxy.url };
+  return await runImport({ args, env, apiPid: site.server.pid, killWhen });
 }
 
 const line = (fields: object): string => JSON.stringify({ sync_id: 's', ...fields });
 
 test('NDJSON of entries is taken as it is, with numbers of any length', async () => {
-  const path = await file(
+  const path = await site.file(
     'plain.ndjson',
     '{"sync_id":"exact","collection_id":"a:b","upstream_id":"1","data":{"n":9007199254740993,"d":1.10}}\n\n' +
       '{"sync_id":"exact","collection_id":"a:b","upstream_id":"2","deleted":true}',
@@ -92,8 +69,8 @@ test('NDJSON of entries is taken as it is, with numbers of any length', async ()
   const { code, stdout } = await importing([path]);
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ lines: 3, accepted: 2, created: 1, rejected: 0 });
-  const response = await fetch(`${cluster.api.MILLRACE_URL}/v1/records?sync_id=exact`, {
-    headers: { authorization: `Bearer ${cluster.api.MILLRACE_API_KEY}` },
+  const response = await fetch(`${site.cluster.api.MILLRACE_URL}/v1/records?sync_id=exact`, {
+    headers: { authorization: `Bearer ${site.cluster.api.MILLRACE_API_KEY}` },
   });
   expect(await response.text()).toContain('"data":{"n":9007199254740993,');
 });
@@ -112,7 +89,7 @@ test.each([
 ])(
   '%s becomes one record an element, keyed by a field of it, and what is none is listed',
   async (name, text) => {
-    const path = await file(name, text);
+    const path = await site.file(name, text);
     const sync = `keyed-${name}`;
     const flags = ['--sync', sync, '--collection', 'crm:person', '--key', 'id'];
     const { code, stdout, stderr } = await importing([path, ...flags]);
@@ -139,7 +116,7 @@ test.each([
 
 test('every line that is no entry is listed with its number and why, and the rest is imported', async () => {
   const good = (id: string): string => line({ collection_id: 'a:b', upstream_id: id, data: 1 });
-  const path = await file(
+  const path = await site.file(
     'bad.ndjson',
     Buffer.concat([
       Buffer.from(
@@ -177,7 +154,7 @@ test('every line that is no entry is listed with its number and why, and the res
 
 test('events that are imported again are duplicates, each line once', async () => {
   const lines = Array.from({ length: 30 }, (_, id) => `{"id":${id % 3},"same":true}`).join('\n');
-  const path = await file('events.ndjson', lines);
+  const path = await site.file('events.ndjson', lines);
   const flags = ['--stream', 'events', '--sync', 'again', '--collection', 'a:b', '--key', 'id'];
   const first = await importing([path, ...flags, '--event', 'updated']);
   const second = await importing([path, ...flags, '--event', 'updated']);
@@ -196,7 +173,7 @@ test('stdin is imported, too', async () => {
 });
 
 test('20,000 lines arrive once each when the import is killed half way and resumed, the API restarted in between', async () => {
-  const path = join(folder, 'big.ndjson');
+  const path = join(site.folder, 'big.ndjson');
   await writeImportFile(path, 20_000);
   const size = (await stat(path)).size;
   const offset = async (): Promise<number> => {
@@ -207,9 +184,13 @@ test('20,000 lines arrive once each when the import is killed half way and resum
   expect(first.killed).toBe(true);
   const kept = await offset();
   expect(kept).toBeLessThan(size);
-  await server.killHard();
-  const resuming = runImport({ args: [path, '--resume'], env: cluster.api, apiPid: server.pid });
-  server = await cluster.startServer();
+  await site.server.killHard();
+  const resuming = runImport({
+    args: [path, '--resume'],
+    env: site.cluster.api,
+    apiPid: site.server.pid,
+  });
+  site.server = await site.cluster.startServer();
   const second = await resuming;
   expect(second.code).toBe(0);
   expect(second.stderr).toContain('Continuing after line');
@@ -232,12 +213,12 @@ test('an array and a CSV go on where they were, between two elements', async () 
     ['resume.json', JSON.stringify(elements, null, 1)],
     ['resume.csv', csv],
   ] as const) {
-    const path = await file(name, text);
+    const path = await site.file(name, text);
     const flags = ['--sync', name, '--collection', 'a:b', '--key', 'id', '--stream', 'events'];
     const begun = async (): Promise<boolean> => exists(`${path}.millrace-import`);
     const first = await importHalf([path, ...flags], text.length / 2, begun);
     expect(first.killed).toBe(true);
-    const run = { env: cluster.api, apiPid: server.pid };
+    const run = { env: site.cluster.api, apiPid: site.server.pid };
     const second = await runImport({ ...run, args: [path, ...flags, '--resume'] });
     expect(second).toMatchObject({ code: 0 });
     const ids = (await read('events', name)).map((one) => Number(one.upstream_id));
@@ -246,7 +227,7 @@ test('an array and a CSV go on where they were, between two elements', async () 
 }, 240_000);
 
 test('--resume refuses a file or flags that are not those of its beginning, and stdin', async () => {
-  const path = await file('other.ndjson', '');
+  const path = await site.file('other.ndjson', '');
   await writeImportFile(path, 30_000);
   const begun = (): Promise<boolean> => exists(`${path}.millrace-import`);
   expect((await importHalf([path], 2_000_000, begun)).killed).toBe(true);
@@ -275,7 +256,7 @@ test.each([
 });
 
 test('a broken array says where, and keeps what stands before it', async () => {
-  const path = await file(
+  const path = await site.file(
     'broken.json',
     '[{"sync_id":"broken","collection_id":"a:b","upstream_id":"1","data":1},{"a":tru]',
   );

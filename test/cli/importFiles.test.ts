@@ -1,13 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { importCases, type ImportCase } from '../support/importCases.ts';
 import { runImport, type ImportRun } from '../support/importFile.ts';
-import { openCluster, type Cluster, type Running } from '../support/processes.ts';
+import { openImportSite, type ImportSite } from '../support/importSite.ts';
 import { createProxy } from '../support/proxy.ts';
 import { drawFrom } from '../support/seeded.ts';
 
@@ -16,30 +14,20 @@ const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
 const ROWS = 2_600;
 const KILLS = Number(process.env['KILLS'] ?? 1);
 
-let database: TestDatabase;
-let cluster: Cluster;
-let server: Running;
-let folder: string;
+let site: ImportSite;
 let killed = 0;
 const random = drawFrom(SEED);
 
 beforeAll(async () => {
   process.stderr.write(`import: SEED=${SEED}\n`);
-  database = await createDatabase();
-  cluster = await openCluster(database.url);
-  server = await cluster.startServer();
-  folder = await mkdtemp(join(tmpdir(), 'millrace-import-'));
+  site = await openImportSite();
 });
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => site[Symbol.asyncDispose]());
 
 test.each(importCases(ROWS))(
   'each line of $file is imported or listed, however often the import is killed and resumed',
   async (one) => {
-    const path = join(folder, one.file);
+    const path = join(site.folder, one.file);
     await writeFile(path, one.bytes);
     const sync = `files ${one.file}`;
     const args = [path, '--stream', 'events', '--sync', sync, '--collection', 'a:b', '--key', 'id'];
@@ -51,7 +39,7 @@ test.each(importCases(ROWS))(
       if (run.killed) killed++;
       else expectEnd(run, one);
     }
-    const env = { api: cluster.api, apiPid: server.pid };
+    const env = { api: site.cluster.api, apiPid: site.server.pid };
     const last = await runImport({ args: [...args, '--resume'], env: env.api, apiPid: env.apiPid });
     expectEnd(last, one);
 
@@ -76,10 +64,15 @@ test('the imports above were killed', () => {
 
 /** Imports, and kills the import as soon as so many bytes have gone to the API, whose answer is lost. */
 async function importUntil(args: string[], bytes: number): Promise<ImportRun> {
-  await using proxy = await createProxy(cluster.api.MILLRACE_URL);
+  await using proxy = await createProxy(site.cluster.api.MILLRACE_URL);
   proxy.silenceAfter(bytes);
-  const env = { ...cluster.api, MILLRACE_URL: proxy.url };
-  return await runImport({ args, env, apiPid: server.pid, killWhen: async () => proxy.isSilent });
+  const env = { ...site.cluster.api, MILLRACE_URL: proxy.url };
+  return await runImport({
+    args,
+    env,
+    apiPid: site.server.pid,
+    killWhen: async () => proxy.isSilent,
+  });
 }
 
 function expectEnd(run: ImportRun, { good, bad }: ImportCase): void {
@@ -102,7 +95,7 @@ async function read(sync: string): Promise<{ data: unknown }[]> {
   for (let cursor = ''; ;) {
     const query = new URLSearchParams({ sync_id: sync, limit: '1000' });
     if (cursor !== '') query.set('after_cursor', cursor);
-    const page: { events: { data: unknown }[]; cursor: string } = await cluster.request(
+    const page: { events: { data: unknown }[]; cursor: string } = await site.cluster.request(
       'GET',
       `/v1/events?${query.toString()}`,
     );

@@ -1,54 +1,32 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { exists } from '../../src/cli/importCheckpoint.ts';
-import { runCli, type CliResult } from '../support/cli.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli } from '../support/cli.ts';
 import { runImport, writeImportFile } from '../support/importFile.ts';
-import { openCluster, type Cluster, type Running } from '../support/processes.ts';
+import { openImportSite, type ImportSite } from '../support/importSite.ts';
 import { createProxy } from '../support/proxy.ts';
 
-let database: TestDatabase;
-let cluster: Cluster;
-let server: Running;
-let folder: string;
+let site: ImportSite;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  cluster = await openCluster(database.url);
-  server = await cluster.startServer();
-  folder = await mkdtemp(join(tmpdir(), 'millrace-import-'));
+  site = await openImportSite();
 });
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
-
-async function file(name: string, content: string | Buffer): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
-}
-
-function importing(args: string[], input?: string): Promise<CliResult> {
-  return runCli(['import', ...args], cluster.api, {
-    cwd: folder,
-    ...(input !== undefined && { input }),
-  });
-}
+afterAll(() => site[Symbol.asyncDispose]());
 
 const keyed = (sync: string): string[] => ['--sync', sync, '--collection', 'a:b', '--key', 'id'];
 
 async function read(sync: string): Promise<Record<string, unknown>[]> {
   const path = `/v1/records?sync_id=${sync}&limit=1000`;
-  const page = await cluster.request<{ records: { data: Record<string, unknown> }[] }>('GET', path);
+  const page = await site.cluster.request<{ records: { data: Record<string, unknown> }[] }>(
+    'GET',
+    path,
+  );
   return page.records.map(({ data }) => data);
 }
 
@@ -86,8 +64,8 @@ test.each<[string, string | Buffer, string[], RegExp]>([
   ['delimiter.ndjson', '{}', ['--delimiter', ';'], /--delimiter is only for CSV/u],
   ['itself.csv', 'id\n1\n', ['--rejects', 'itself.csv'], /--rejects must name another file/u],
 ])('%s is refused before anything is sent', async (name, content, flags, words) => {
-  const path = await file(name, content);
-  const { code, stderr } = await importing([path, ...keyed(`refused-${name}`), ...flags]);
+  const path = await site.file(name, content);
+  const { code, stderr } = await site.run([path, ...keyed(`refused-${name}`), ...flags]);
   expect(stderr).toMatch(words);
   expect(code).toBe(2);
   expect(await read(`refused-${name}`)).toEqual([]);
@@ -99,10 +77,10 @@ test.each<[string, (text: string) => Buffer, string[]]>([
 ])(
   'what --rejects wrote for %s can be mended and imported as it is',
   async (name, encode, flags) => {
-    const path = await file(name, encode('id;näme\r\n1;a\r\n2;"ü\r\n3;b\r\n4;c;d'));
-    const rejects = join(folder, `bad ${name}`);
+    const path = await site.file(name, encode('id;näme\r\n1;a\r\n2;"ü\r\n3;b\r\n4;c;d'));
+    const rejects = join(site.folder, `bad ${name}`);
     const sync = `mended-${flags.length}`;
-    const first = await importing([path, ...keyed(sync), ...flags, '--rejects', rejects]);
+    const first = await site.run([path, ...keyed(sync), ...flags, '--rejects', rejects]);
     expect(first.code).toBe(1);
     expect(first.stderr).toContain(
       'Line 3 opens a quote that is not closed: "2;\\"ü"\nLine 5 has 3 values for 2 columns: "4;c;d"\n',
@@ -110,7 +88,7 @@ test.each<[string, (text: string) => Buffer, string[]]>([
     const bytes = await readFile(rejects);
     expect(bytes.equals(encode('id;näme\r\n2;"ü\r\n4;c;d\n'))).toBe(true);
     await writeFile(rejects, encode('id;näme\r\n2;"ü"\r\n4;c\n'));
-    expect(await importing([rejects, ...keyed(sync), ...flags])).toMatchObject({ code: 0 });
+    expect(await site.run([rejects, ...keyed(sync), ...flags])).toMatchObject({ code: 0 });
     const found = await read(sync);
     expect(found.map((data) => [data['id'], data['näme']])).toEqual([
       ['1', 'a'],
@@ -123,8 +101,8 @@ test.each<[string, (text: string) => Buffer, string[]]>([
 
 test('the first ten rejected lines are shown on one line each, and the others are counted', async () => {
   const lines = Array.from({ length: 13 }, (_, id) => `{"${id}\u001B[31m\u009B${'x'.repeat(500)}`);
-  const path = await file('many.ndjson', lines.join('\n'));
-  const { code, stderr } = await importing([path]);
+  const path = await site.file('many.ndjson', lines.join('\n'));
+  const { code, stderr } = await site.run([path]);
   expect(code).toBe(1);
   const shown = stderr.split('\n').filter((line) => line.startsWith('Line '));
   expect(shown).toHaveLength(10);
@@ -134,8 +112,8 @@ test('the first ten rejected lines are shown on one line each, and the others ar
 });
 
 test('a line of 150 MB is refused with its number, in little memory, and --rejects has all of it', async () => {
-  const path = join(folder, 'huge.ndjson');
-  const rejects = join(folder, 'huge rejects.ndjson');
+  const path = join(site.folder, 'huge.ndjson');
+  const rejects = join(site.folder, 'huge rejects.ndjson');
   const megabyte = 'x'.repeat(1024 * 1024);
   const out = createWriteStream(path);
   out.write('{"id":1}\n"');
@@ -143,7 +121,7 @@ test('a line of 150 MB is refused with its number, in little memory, and --rejec
   out.end('"\n{"id":2}\n');
   await finished(out);
   const args = [path, ...keyed('huge'), '--rejects', rejects];
-  const run = await runImport({ args, env: cluster.api, apiPid: server.pid });
+  const run = await runImport({ args, env: site.cluster.api, apiPid: site.server.pid });
   expect(run.code).toBe(1);
   expect(run.stderr).toContain('Line 2 is longer than 3145728 bytes: "\\"xxxx');
   expect(run.cliMb).toBeLessThan(300);
@@ -152,21 +130,21 @@ test('a line of 150 MB is refused with its number, in little memory, and --rejec
 });
 
 test('a file that was changed where it was read already is noticed, though its size and time are the same', async () => {
-  const path = join(folder, 'changed.ndjson');
+  const path = join(site.folder, 'changed.ndjson');
   await writeImportFile(path, 30_000);
   const before = await stat(path);
-  await using proxy = await createProxy(cluster.api.MILLRACE_URL);
+  await using proxy = await createProxy(site.cluster.api.MILLRACE_URL);
   proxy.silenceAfter(4_000_000);
   const killWhen = async (): Promise<boolean> =>
     proxy.isSilent && (await exists(`${path}.millrace-import`));
-  const env = { ...cluster.api, MILLRACE_URL: proxy.url };
-  const run = await runImport({ args: [path], env, apiPid: server.pid, killWhen });
+  const env = { ...site.cluster.api, MILLRACE_URL: proxy.url };
+  const run = await runImport({ args: [path], env, apiPid: site.server.pid, killWhen });
   expect(run.killed).toBe(true);
   const handle = await open(path, 'r+');
   await handle.write(Buffer.from('y'), 0, 1, 1_500_000);
   await handle.close();
   await utimes(path, before.atime, before.mtime);
-  const { code, stderr } = await importing([path, '--resume']);
+  const { code, stderr } = await site.run([path, '--resume']);
   expect(stderr).toContain('The file is not as it was when its import began');
   expect(code).toBe(1);
 }, 240_000);
@@ -174,42 +152,45 @@ test('a file that was changed where it was read already is noticed, though its s
 test('an event of stdin is a duplicate only when all of stdin is the same', async () => {
   const flags = ['--json', '--stream', 'events', ...keyed('piped')];
   const counts = async (input: string): Promise<unknown> =>
-    JSON.parse((await importing(['-', ...flags], input)).stdout);
+    JSON.parse((await site.run(['-', ...flags], input)).stdout);
   expect(await counts('{"id":1}\n')).toMatchObject({ accepted: 1, duplicates: 0 });
   expect(await counts('{"id":1}\n{"id":2}\n')).toMatchObject({ accepted: 2, duplicates: 0 });
   expect(await counts('{"id":1}\n')).toMatchObject({ accepted: 0, duplicates: 1 });
 });
 
 test('a file of --data that is not UTF-8 is refused, not replaced', async () => {
-  const path = await file('data.json', latin1('{"name":"Müller"}'));
-  const sent = await runCli(['send', '--stream', 'records', '--data', `@${path}`], cluster.api);
+  const path = await site.file('data.json', latin1('{"name":"Müller"}'));
+  const sent = await runCli(
+    ['send', '--stream', 'records', '--data', `@${path}`],
+    site.cluster.api,
+  );
   expect(sent).toMatchObject({ code: 2, stderr: expect.stringContaining('is not UTF-8') });
 });
 
 test('CSV whose rows say of no record is refused with the flags that say it, and keeps the earlier list', async () => {
-  const path = await file('bare.csv', 'id,name\n1,Ada\n');
-  await file('bare.csv.rejected.ndjson', 'of an earlier import\n');
-  const { code, stderr } = await importing([path]);
+  const path = await site.file('bare.csv', 'id,name\n1,Ada\n');
+  await site.file('bare.csv.rejected.ndjson', 'of an earlier import\n');
+  const { code, stderr } = await site.run([path]);
   expect(code).toBe(2);
   expect(stderr).toContain('add --sync SYNC --collection PROVIDER:NAME --key COLUMN');
   expect(await readFile(`${path}.rejected.ndjson`, 'utf8')).toBe('of an earlier import\n');
-  const named = await file('named.csv', 'upstream_id,data\n1,Ada\n');
-  expect((await importing([named, '--sync', 's'])).stderr).toMatch(/add --collection [A-Z:]+\n/u);
-  const wrong = await importing([path, '--sync', 's', '--collection', 'x', '--key', 'id']);
+  const named = await site.file('named.csv', 'upstream_id,data\n1,Ada\n');
+  expect((await site.run([named, '--sync', 's'])).stderr).toMatch(/add --collection [A-Z:]+\n/u);
+  const wrong = await site.run([path, '--sync', 's', '--collection', 'x', '--key', 'id']);
   expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/^--collection must be/u) });
 });
 
 test('entries are those that were accepted and rejected, whatever else is a line', async () => {
-  const path = await file('sums.csv', 'id,name\n1,"Ada\nLovelace"\n\n,Bob\n2,Cy\n');
-  const { code, stdout, stderr } = await importing([path, ...keyed('sums'), '--json']);
+  const path = await site.file('sums.csv', 'id,name\n1,"Ada\nLovelace"\n\n,Bob\n2,Cy\n');
+  const { code, stdout, stderr } = await site.run([path, ...keyed('sums'), '--json']);
   expect(code).toBe(1);
   expect(JSON.parse(stdout)).toMatchObject({ lines: 6, entries: 3, accepted: 2, rejected: 1 });
   expect(stderr).toContain('1 line was rejected');
 });
 
 test('lines that name no sync or collection are listed, with the flags that give it', async () => {
-  const path = await file('nameless.ndjson', '{"upstream_id":"1","data":{}}\n{"data":{}}\n');
-  const { code, stderr } = await importing([path, '--collection', 'a:b']);
+  const path = await site.file('nameless.ndjson', '{"upstream_id":"1","data":{}}\n{"data":{}}\n');
+  const { code, stderr } = await site.run([path, '--collection', 'a:b']);
   expect(code).toBe(1);
   expect(stderr).toContain('Lines without sync_id: --sync gives it');
 });

@@ -79,7 +79,7 @@ test('retry and resume wait for what comes of them, and status says what is wron
   expect(idle).toMatchObject({ code: 0, stderr: 'Nothing waits for it\n' });
 }, 400_000);
 
-test('what deletes asks on a terminal, and --yes or a script goes on without a question', async () => {
+test('a command that deletes asks on a terminal, and --yes or a script goes on without a question', async () => {
   const { id } = await cluster.consumer('http://127.0.0.1:9/', { name: 'doomed' });
   const asked = await onTerminal(['consumers', 'delete', 'doomed'], 'n\n');
   expect(asked.output).toContain(`Delete consumer "doomed" (${id})`);

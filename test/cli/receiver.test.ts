@@ -53,7 +53,7 @@ test('while there are secrets, one that none has signed, or too long ago, is ans
   expect(receiver.counts()).toEqual({ verified: 0, refused: 3, unknown: 0 });
 });
 
-test('while there is no secret at all, what comes is answered 200 and shown as not verified', async () => {
+test('while there is no secret at all, a webhook is answered 200 and shown as not verified', async () => {
   expect(await send(newSigningSecret())).toBe(200);
   expect(receiver.deliveries()).toMatchObject([{ verdict: 'unknown' }]);
 });

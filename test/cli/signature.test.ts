@@ -33,7 +33,7 @@ function received(fields: Partial<Omit<Received, 'body'>> & { body?: string } = 
 const judge = (one: Received, toleranceS: number | null = 300) =>
   explainSignature(one, { nowS: NOW + 10, toleranceS });
 
-test('what Millrace signs is valid, also where a second secret signs', () => {
+test('a webhook that Millrace signs is valid, also where a second secret signs', () => {
   expect(judge(received())).toMatchObject({ ok: true, code: 'valid' });
   const signature = createSigner([OTHER, SECRET])('evt_1', NOW, BODY);
   expect(judge(received({ signature }))).toMatchObject({ ok: true });

@@ -56,7 +56,7 @@ const pages = (): string[] => [
   '/settings?tab=keys',
 ];
 
-test('what closes gives the focus back to what opened it', async () => {
+test('a dialog that closes gives the focus back to the button that opened it', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
   await site().signIn(context);

@@ -4,9 +4,8 @@ import { expect, test } from 'vitest';
 import { BLANK, CONSUMER_FORM } from '../../src/console/consumers/draft.ts';
 import { parseKept, printKept } from '../../src/console/keptForm.ts';
 import * as target from '../../src/console/targets/draft.ts';
-import { openApp, type TestApp } from '../support/app.ts';
+import { openOwnApp, type TestApp } from '../support/app.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { createDatabase } from '../support/database.ts';
 import { serve } from '../support/serve.ts';
 
 /** On a machine that is busy. */
@@ -15,8 +14,7 @@ const PATIENT = { timeout: 15_000 };
 const openTab = browserOfFile();
 
 test('the wizard goes on after a reload and after other pages; saving it or starting over forgets it', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using site = await serve(api);
   const first = await targetNamed(api, 'First endpoint');
   await targetNamed(api, 'Second endpoint');
@@ -66,9 +64,8 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   expect(await kept(page)).toBe('{}');
 });
 
-test('the form of a new target is kept without its secrets, and nothing of it for who signs in next', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+test('the form of a new target is kept without its secrets, and nothing of it for the next person who signs in', async () => {
+  await using api = await openOwnApp();
   await using site = await serve(api);
   await using tab = await openTab({ expected: [/401/u] });
   const { page, context } = tab;
@@ -99,9 +96,8 @@ test('the form of a new target is kept without its secrets, and nothing of it fo
   await expect.poll(() => kept(page), PATIENT).toBe('{}');
 });
 
-test('what others change of a target stays, and of two headers of one name none is lost', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+test('changes of a target by others stay, and of two headers of one name none is lost', async () => {
+  await using api = await openOwnApp();
   await using site = await serve(api);
   const id = await targetNamed(api, 'Shared');
   await using tab = await openTab({ expected: [/ERR_INTERNET_DISCONNECTED/u] });
@@ -132,7 +128,7 @@ test('what others change of a target stays, and of two headers of one name none 
   });
 });
 
-test('what was kept counts only in its version, and only its fields of the right shape', () => {
+test('a kept form counts only in its version, and only its fields of the right shape', () => {
   const draft = { ...BLANK, name: 'Kept', syncs: ['a', 'b'] };
   const text = printKept(CONSUMER_FORM, draft, BLANK);
   expect(parseKept(CONSUMER_FORM, text)).toEqual(draft);

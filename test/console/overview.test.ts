@@ -150,7 +150,7 @@ test('consumers that fail alike are one line of their target, with when the firs
   await expect.poll(() => page.url()).toBe(`${site.url}/consumers?status=blocked`);
 });
 
-test('Retry all retries those of the group, a few at a time, shows how far it is, and names who refused', async () => {
+test('Retry all retries those of the group, a few at a time, shows how far it is, and names the consumer that refused', async () => {
   const other = accra[FAILING - 1]!;
   await block(other, 500); // another cause, so another line
   refusing = accra[1]!;
@@ -192,13 +192,57 @@ test('Pause all is for every consumer that sends to the target, and Test sends i
   expect(new Set(given.verbs)).toEqual(new Set(['pause']));
 });
 
+test('a trouble of a single consumer is paused for that one alone, and says so', async () => {
+  given.ids = [];
+  given.verbs = [];
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const group = groups(page).filter({ hasText: 'HTTP 500' });
+  await group.getByRole('button', { name: 'Retry', exact: true }).waitFor();
+  await group.getByRole('button', { name: 'Pause', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Pause 1 consumer of Warehouse Accra?' });
+  await dialog.getByText('None of its requests starts any more').waitFor();
+  await dialog.getByRole('button', { name: 'Pause', exact: true }).click();
+  await page.getByText('Paused: 1 consumer.').waitFor();
+  expect(given).toMatchObject({ ids: [accra[FAILING - 1]], verbs: ['pause'] });
+});
+
+test("consumers that can't be sent to are counted, listed, and a trouble of their target", async () => {
+  const other = accra[FAILING]!;
+  await sql(
+    `insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
+     values ($1, 'credentials_unreadable', 'The credentials cannot be read', now(), now(), false)`,
+    [other],
+  );
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const strip = page.getByRole('navigation', { name: 'States' });
+  await strip.getByRole('link', { name: "1 can't be sent to" }).click();
+  await page.getByRole('link', { name: "Show not only those that can't be sent to" }).waitFor();
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+  await page
+    .getByRole('row')
+    .getByRole('link', { name: `accra ${FAILING}` })
+    .waitFor();
+  await openPage(page, `${site.url}/`);
+  const group = groups(page).filter({ hasText: 'The credentials cannot be read' });
+  await group.getByRole('link', { name: '1 of 6 consumers' }).click();
+  await expect.poll(() => new URL(page.url()).searchParams.get('has')).toBe('cannot_start');
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+  await openPage(page, `${site.url}/consumers`);
+  const only = page.getByRole('navigation', { name: 'Only those' });
+  await only.getByRole('link', { name: "that can't be sent to" }).click();
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+  await sql('delete from start_faults');
+});
+
 test('charts and lists show what all consumers did, and the range stands in the address', async () => {
   const { rows } = await opened.api.db.query<{ at: string }>(
     `select date_trunc('minute', now()) as at`,
   );
   const at = (minutes: number): string =>
     new Date(Date.parse(rows[0]!.at) - minutes * MINUTE_MS).toISOString();
-  await sql('truncate attempt_minutes, attempt_hours');
+  await sql('truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges');
   await sql(`insert into attempt_minutes values ($1, 0, 0, '{}', '{}', 0, 0)`, [at(200)]);
   for (const [id, minutes, many] of [
     [accra[5], 10, 90],
@@ -238,6 +282,9 @@ test('charts and lists show what all consumers did, and the range stands in the 
   await answers.getByRole('cell', { name: '12 ms', exact: true }).waitFor();
   await page.getByRole('list', { name: 'Busiest' }).getByText('90 delivered').waitFor();
   await page.getByRole('list', { name: 'Most failing' }).getByText('10 failed').waitFor();
+  const slowest = page.getByRole('list', { name: 'Slowest targets' });
+  await slowest.getByText(/^\d+ ms \(1[01]0 attempts\)$/u).waitFor();
+  await slowest.getByRole('link', { name: 'Warehouse Accra' }).waitFor();
   await page.getByRole('button', { name: '6h' }).click();
   await page.getByText('In the last 6 hours: 100 delivered, 10 failed (9.1 %)').waitFor();
   expect(page.url()).toBe(`${site.url}/?range=6h`);
@@ -259,7 +306,7 @@ test('at 400 pixels the strip and the trouble come first, and nothing is wider t
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
 });
 
-test('a healthy installation is told so, and is no blank page', async () => {
+test('a healthy installation is shown as one, and is no blank page', async () => {
   await sql(`update consumers set status = 'active', failing_since = null`);
   await sql(`update cursors set head = null, last_failure = null`);
   const { tab, page } = await openOverview();

@@ -4,9 +4,8 @@ import { gzipSync } from 'node:zlib';
 
 import { expect, test } from 'vitest';
 
-import { KEY, openApp } from '../support/app.ts';
+import { KEY, openOwnApp } from '../support/app.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { createDatabase } from '../support/database.ts';
 import { serve } from '../support/serve.ts';
 
 const openTab = browserOfFile();
@@ -21,8 +20,7 @@ test('all JavaScript of the console is at most 230 KB gzip', () => {
 });
 
 test('the page may load nothing from elsewhere, hashed files are kept for ever, and the API stays the API', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   const page = await api.app.request('/consumers/new?step=2');
   expect(page.status).toBe(200);
   expect(page.headers.get('content-security-policy')).toBe(
@@ -44,8 +42,7 @@ test('the page may load nothing from elsewhere, hashed files are kept for ever, 
 });
 
 test('signing in leads to where one was going; a link signs in once and leaves the address; signing out ends it', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using site = await serve(api);
   await using tab = await openTab({ expected: [/401/u] });
   const { page } = tab;
@@ -73,8 +70,7 @@ test('signing in leads to where one was going; a link signs in once and leaves t
 });
 
 test('an alert of events that were lost, or will be, is shown in the words of its mail', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using site = await serve(api);
   const target = await api.request('POST', '/v1/targets', {
     name: 't',

@@ -1,15 +1,13 @@
 import { expect, test } from 'vitest';
 
-import { openApp } from '../support/app.ts';
+import { openOwnApp } from '../support/app.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { createDatabase } from '../support/database.ts';
 import { serve } from '../support/serve.ts';
 
 const openTab = browserOfFile();
 
 test("a consumer's page says by which lane of which process it is visited, and when nobody sends to it", async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using site = await serve(api);
   const target = await api.request('POST', '/v1/targets', {
     name: 'endpoint',

@@ -10,7 +10,7 @@ import { openReceiver } from '../support/receiver.ts';
 const openTab = browserOfFile();
 const site = siteOfFile();
 
-test('a wrong key is told so; the right one signs in and leads on to the page that was asked for', async () => {
+test('a wrong key is refused in words; the right one signs in and leads on to the page that was asked for', async () => {
   const { url, apiKey } = site();
   await using tab = await openTab({ expected: [/401/u] });
   const { page } = tab;
@@ -81,7 +81,7 @@ test('signing out ends the session itself, not only its cookie', async () => {
   await page.waitForURL(/\/signin\?next=%2Fconsumers$/u);
 });
 
-test('a page of another origin changes nothing with the session of whoever opens it', async () => {
+test('a page of another origin changes nothing with the session of a person who opens it', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   await using evil = await openForeignSite();

@@ -136,7 +136,7 @@ test('charts show nothing of the time before a consumer was created', async () =
   expect(values.at(-1)).toBe('0');
 });
 
-test('whoever has dead letters is offered, with how many, and nobody else', async () => {
+test('each consumer with dead letters is offered, with how many, and no other', async () => {
   const { id } = await opened.create({ name: 'has letters' });
   const { id: other } = await opened.create({ name: 'had letters' });
   await sql(
@@ -195,7 +195,7 @@ test('a test webhook shows the request that was sent, and says that the form has
   expect(receiver.received.map(({ headers }) => headers['x-env'])).toEqual([undefined, 'staging']);
 });
 
-test('what is typed is called wrong only once it can no longer become right', async () => {
+test('a text that is being typed is called wrong only once it can no longer become right', async () => {
   await opened.append('s');
   const { id } = await opened.create({ name: 'typing' });
   const { tab, page } = await openSigned(`/consumers/new?target=${opened.targetId}&step=3`);

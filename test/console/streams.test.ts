@@ -9,7 +9,7 @@ const LIVE_MS = 2_000;
 const openTab = browserOfFile();
 const site = siteOfFile();
 
-test('what is appended stands on top of the live tail at once, and a filter in the address holds there too', async () => {
+test('an appended entry is on top of the live tail at once, and a filter in the address holds there too', async () => {
   const { url, signIn } = site();
   await using tab = await openTab();
   const { page, context } = tab;
@@ -31,7 +31,7 @@ test('what is appended stands on top of the live tail at once, and a filter in t
   expect(await page.getByText('other').count()).toBe(0);
 });
 
-test('a sample that a person sends keeps all digits, and shows who was sent it', async () => {
+test('a sample that a person sends keeps all digits, and shows which consumers were sent it', async () => {
   const { url, signIn } = site();
   await using tab = await openTab();
   const { page, context } = tab;

@@ -2,9 +2,8 @@ import type { Page, Request } from 'playwright-core';
 import { expect, test } from 'vitest';
 
 import { createTurns } from '../../src/console/turns.ts';
-import { openApp } from '../support/app.ts';
+import { openOwnApp } from '../support/app.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { createDatabase } from '../support/database.ts';
 import { serve } from '../support/serve.ts';
 
 const CONSUMERS = 100;
@@ -15,8 +14,7 @@ const MEASURED = 3;
 const openTab = browserOfFile();
 
 test('of 100 consumers only the rows in sight ask for their traffic, three at once, and not again with the list', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using site = await serve(api);
   const { body: target } = await api.request('POST', '/v1/targets', {
     name: 'endpoint',
@@ -66,7 +64,7 @@ test('of 100 consumers only the rows in sight ask for their traffic, three at on
   );
 });
 
-test('turns are taken in order, given away by who leaves, and handed on by what fails', async () => {
+test('turns are taken in order, given away by a caller that leaves, and handed on after a failure', async () => {
   const turn = createTurns(1);
   const stay = new AbortController().signal;
   const leave = new AbortController();

@@ -82,7 +82,7 @@ test('the keyboard searches, walks through rows, opens one and tells its keys', 
   expect(await search.inputValue()).toBe('ir');
 });
 
-test('what two people change of one consumer is both kept, a look elsewhere loses no edit, and a deleted one says so', async () => {
+test('changes of two people to one consumer are both kept, a look elsewhere loses no edit, and a deleted consumer says so', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   const { id } = await cluster.consumer(receiver.url, { name: 'Shared' });
@@ -112,7 +112,9 @@ test('what two people change of one consumer is both kept, a look elsewhere lose
   expect(await cluster.get(id)).toMatchObject({ name: 'Named here', path: '/set-elsewhere' });
 
   await cluster.request('DELETE', `/v1/consumers/${id}`);
-  await page.getByRole('alert').getByText('This is not there').waitFor();
+  const refusal = page.getByRole('alert').filter({ hasText: 'This is not there' });
+  const about = refusal.getByRole('link', { name: 'About this error' });
+  expect(await about.getAttribute('href')).toBe('/docs/errors#not_found');
   await page.getByRole('link', { name: 'To the consumers' }).click();
   await page.waitForURL(`${url}/consumers`);
 });

@@ -48,7 +48,7 @@ test.each<[string, (db: Db) => Promise<unknown>]>([
   ['a transaction', ({ pipe }) => pipe.transaction([{ text: INSERT }])],
   ['an exchange', ({ pipe }) => pipe.exchange([], () => [{ text: INSERT }])],
 ])(
-  'the pipe: %s that finds its server read-only drops the connection, what was sent with it is answered, and the next one finds the primary',
+  'the pipe: %s that finds its server read-only drops the connection, statements sent with it are answered, and the next one finds the primary',
   async (_, write) => {
     await using database = await createDatabase();
     await using db = await failedOver(database, 1);

@@ -32,6 +32,8 @@ beforeAll(async () => {
     select ${uuid('n')}, 'c' || n, ${uuid('1 + n % 200')}, 'events', '', 'record', '{}', '{}', 'r',
            case when n % 500 = 0 then 'stopped' else 'active' end, 1, 1, timestamptz '2026-01-01' + n * interval '1 min', now()
       from generate_series(1, ${MANY}) n;
+    insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
+    select ${uuid('n * 100')}, 'internal_error', '', now(), now(), false from generate_series(1, 5) n;
     insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
     insert into cursors (consumer_id, position) select id, 0 from consumers;
     insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
@@ -82,6 +84,11 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; by: RegExp[] 
     what: 'consumers of a target',
     work: consumers({ targetId: id(7) }),
     by: [/using consumers_by_target/u],
+  },
+  {
+    what: "consumers that can't be sent to",
+    work: consumers({ has: 'cannot_start' }),
+    by: [/using consumers_(pkey|newest)/u],
   },
   { what: 'consumers by a text', work: consumers({ q: 'c1' }), by: [/using consumers_newest/u] },
   {

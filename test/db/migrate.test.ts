@@ -19,7 +19,7 @@ async function withEmptyDatabase(work: (url: string) => Promise<void>): Promise<
   }
 }
 
-test('an empty database is migrated once, by whoever comes first of those who come at once', async () => {
+test('an empty database is migrated once, by the first of several processes that start together', async () => {
   await withEmptyDatabase(async (url) => {
     await using db = openDb({ url, max: 1, onError: () => undefined });
     const pending = await pendingMigrations(db);

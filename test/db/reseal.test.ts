@@ -47,7 +47,7 @@ test('everything sealed under an older key is sealed under the active one, in ba
   expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0, 0]);
 });
 
-test('what opens with no key is named and left alone; the rest is sealed nevertheless', async () => {
+test('a value that opens with no key is named and left alone; the rest is sealed nevertheless', async () => {
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });
   const gone: string[] = [];

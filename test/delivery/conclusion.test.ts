@@ -69,7 +69,7 @@ test('a drain that ends stores what is left, then releases its lease', async () 
   expect(released).toMatchObject([{ consumerId: 'c', epoch: 1, idle: false, head: null }]);
 });
 
-test('what is noted while it is being stored is stored, too, before the lease is released', async () => {
+test('an outcome that is noted while others are being stored is stored, too, before the lease is released', async () => {
   let rounds = 0;
   const { ending, released } = openConclusion(({ stored }) => {
     rounds += 1;

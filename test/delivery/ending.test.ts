@@ -85,7 +85,7 @@ test('a drain that is fenced while it concludes ends as fenced', async () => {
   await expect(ending.ended).resolves.toMatchObject({ reason: 'fenced' });
 });
 
-test('what can not be stored ends the drain with that error, and it leaves all the same', async () => {
+test('an outcome that can not be stored ends the drain with that error, and it leaves all the same', async () => {
   const { ending, counts } = openEnding(() => Promise.reject(new Error('not stored')));
   ending.begin('idle');
   await expect(ending.ended).rejects.toThrow('not stored');

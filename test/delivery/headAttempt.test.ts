@@ -316,7 +316,7 @@ describe('when it is cancelled', () => {
     expect((await blocked.cursor()).holder).toBeNull();
   });
 
-  test('while its request is open, what comes of it is stored', async () => {
+  test('while its request is open, its outcome is stored', async () => {
     const controller = new AbortController();
     await using blocked = await openBlockedConsumer((one, response) => {
       controller.abort();

@@ -63,7 +63,7 @@ test('the next failure knows it from the start, until the endpoint has not answe
   await until(async () => (await detailOf(blocked)) === 'no answer within 500 ms');
 });
 
-test('what an endpoint answered before its target was changed is not held against it', async () => {
+test('an answer from before a change of the target is not held against the endpoint', async () => {
   await using blocked = await openSlow(after(800));
   const { api } = blocked;
   await blocked.attempt();

@@ -101,7 +101,7 @@ test('every code of a problem has its anchor and its words, and no other code ha
   for (const text of words) expect(text).toMatch(/^\s*<p>\S/u);
 });
 
-test('what is shown is in the image, too', async () => {
+test('every page that is shown is in the image, too', async () => {
   const kept = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
   for (const { file } of pages) expect(kept).toContain(`!${file.split('/')[0]}`);
 });
@@ -155,7 +155,7 @@ test('a browser gets a page that says so, under the same policy', async () => {
   expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
 });
 
-test('what a client has already is not sent again, and what it has not comes zipped', async () => {
+test('a page that a client has already is not sent again, and one that it has not comes zipped', async () => {
   const first = await app.request('/docs/design', { headers: { 'accept-encoding': 'gzip' } });
   expect(first.headers.get('content-encoding')).toBe('gzip');
   expect(first.headers.get('cache-control')).toBe('no-cache');

@@ -1,19 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openOwnApp, type OwnApp } from '../support/app.ts';
 import { openRaw } from '../support/rawServer.ts';
 import { openReceiver } from '../support/receiver.ts';
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const save = (fields: object) =>
@@ -81,7 +77,7 @@ test('more than 50 headers are refused', async () => {
   expect([status, body.errors[0].pointer]).toEqual([422, '/headers']);
 });
 
-test('what is allowed arrives as it was set, once, beside the sender’s own', async () => {
+test('a header that is allowed arrives as it was set, once, beside the sender’s own', async () => {
   await using receiver = await openReceiver();
   const headers = { Cookie: 'a=b', 'X-Odd!#$%&': '\ta "quoted", value ~', Accept: 'text/plain' };
   const draft = { name: 't', base_url: receiver.url, headers };

@@ -64,7 +64,7 @@ test('a test of it is refused and says why', async () => {
   expect(body.detail).toContain('save the credentials again');
 });
 
-test('what is sent back as it was shown stays as it is stored, for the day the key comes back', async () => {
+test('a value that is sent back as it was shown stays as it is stored, for the day the key comes back', async () => {
   await using two = await openTwo();
   const shown = { credentials: { type: 'unreadable' }, signing_secret: '••••', name: 'renamed' };
   const patched = await two.after.request('PATCH', `/v1/targets/${two.id}`, shown);

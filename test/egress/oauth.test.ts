@@ -26,7 +26,7 @@ const wants =
     else response.writeHead(401).end('who are you?');
   };
 
-test('a token is asked for as RFC 6749 says, once for all who wait, and then at hand', async () => {
+test('a token is requested as RFC 6749 says, once for all senders that wait, and is then at hand', async () => {
   await using tokens = await openTokenServer();
   const source = createTokenSource(options, clientOf(tokens));
   expect(source.current()).toBeNull();
@@ -43,7 +43,7 @@ test('a token is asked for as RFC 6749 says, once for all who wait, and then at 
   });
 });
 
-test('a refused token is replaced once for all who held it', async () => {
+test('a refused token is replaced once for all senders that held it', async () => {
   await using tokens = await openTokenServer();
   const source = createTokenSource(options, clientOf(tokens));
   await source.renew(null);

@@ -3,20 +3,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isSecretHeader } from '../../src/schema/secretHeader.ts';
 import { openTarget } from '../../src/targets/openTarget.ts';
 import { sealClearHeaders } from '../../src/targets/sealClearHeaders.ts';
-import { openApp, type Answer, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openOwnApp, type Answer, type OwnApp } from '../support/app.ts';
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const VALUE = 'Bearer planted-0123456789';

@@ -49,7 +49,7 @@ test.each([
   expect(opened).toHaveLength(2);
 });
 
-test('connections outlive those who let go of them, and are closed a minute after the last', async () => {
+test('connections outlive the senders that release them, and are closed a minute after the last', async () => {
   const { shared, opened, closed } = openShared();
   const [one, other] = [shared.open(TO), shared.open(TO)];
   await one.close();

@@ -2,19 +2,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { newId } from '../../src/db/ids.ts';
 import { openTarget } from '../../src/targets/openTarget.ts';
-import { openApp, type TestApp } from '../support/app.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-let database: TestDatabase;
-let api: TestApp;
+import { openOwnApp, type OwnApp } from '../support/app.ts';
+let api: OwnApp;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
 });
 
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 const PASSWORD = 'correct horse battery staple';

@@ -1,15 +1,13 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
-import { openApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { openOwnApp } from '../support/app.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 test('a target is tested with a webhook that its own secret verifies; the answer says what came back', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using receiver = await openReceiver((_one, response) =>
     response.writeHead(201).end('welcome'),
   );
@@ -59,8 +57,7 @@ test('a target is tested with a webhook that its own secret verifies; the answer
 });
 
 test('a test of a target that answers too late says that it answers, and after how long', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using receiver = await openReceiver((_one, response) => {
     setTimeout(() => response.writeHead(204).end(), 900);
   });
@@ -130,8 +127,7 @@ test('a test that succeeds does not send before a Retry-After; another place has
 });
 
 test('a credential that the endpoint repeats across the end of what is kept is hidden', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   await using receiver = await openReceiver();
   const token = 'planted_token_0123456789_abcdefgh';
   const draft = { name: 't', base_url: receiver.url, credentials: { type: 'bearer', token } };

@@ -4,22 +4,18 @@ import type { AddressInfo } from 'node:net';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { openApp, type TestApp } from '../support/app.ts';
+import { openOwnApp, type OwnApp } from '../support/app.ts';
 import { selfSigned, type Certificate } from '../support/certificate.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
 
-let database: TestDatabase;
-let api: TestApp;
+let api: OwnApp;
 let own: Certificate;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  api = openApp(database.url);
+  api = await openOwnApp();
   own = selfSigned();
 });
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
 });
 
 async function openTls({ key, cert }: Certificate) {
@@ -89,7 +85,7 @@ test('verification stays on where the environment turns it off', async () => {
   }
 });
 
-test('what is no bundle of certificates is refused by name; text between them is not', async () => {
+test('a text that is no bundle of certificates is refused by name; text between certificates is not', async () => {
   const url = 'https://example.com';
   const bundle = `# ours\n${own.cert}\nsubject=/CN=x\n${selfSigned().cert}`;
   expect((await api.request('POST', '/v1/targets', draft(url, bundle))).status).toBe(201);

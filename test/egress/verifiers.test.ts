@@ -1,8 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
-import { openApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { openOwnApp } from '../support/app.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver, type Received } from '../support/receiver.ts';
 import { goVerifier, pythonVerifier, type Signed, type Verify } from '../support/verifiers.ts';
@@ -124,8 +123,7 @@ test('a running sender takes a rotated secret at once, and another rotation ends
 });
 
 test('rotating answers with the target and its new secret, once; bounds are refused by name', async () => {
-  await using database = await createDatabase();
-  await using api = openApp(database.url);
+  await using api = await openOwnApp();
   const { body: made } = await api.request('POST', '/v1/targets', {
     name: 't',
     base_url: 'https://example.com',

@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('the data folder belongs to one process: a second is told which and where', async () => {
+test('the data folder belongs to one process: a second one gets an error that says which and where', async () => {
   const aside = await runAside(
     folder,
     `

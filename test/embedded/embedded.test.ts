@@ -260,7 +260,7 @@ describe('the embedded Temporal server', () => {
   });
 
   test.runIf(process.platform === 'linux')(
-    'is told its settings by us alone: no TEMPORAL_ variable of the user reaches it',
+    'takes its settings from us alone: no TEMPORAL_ variable of the user reaches it',
     async () => {
       const env = { ...process.env, TEMPORAL_API_KEY: 'planted' };
       const temporal = await startTemporal({ dataDir, say, env });

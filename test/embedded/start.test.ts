@@ -23,6 +23,9 @@ const HURRIED_MS = 12_000;
 // A test starts everything up to twice, on a machine that may be busy.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
+/** What no start in an empty folder prints: warnings of ours and of Node, errors, and traces of stacks. */
+const COMPLAINT = /"level":"(?:warn|error|fatal)"|Warning:|"stack":|^\s+at /mu;
+
 interface Run {
   child: ChildProcess;
   stdout: () => string;
@@ -130,7 +133,7 @@ test('npm start works where every proxy is set and none answers, and local addre
   expect((await ask('POST', `/v1/consumers/${id}/pause`)).status).toBe('paused'); // by Temporal and the worker
 });
 
-test('npm start prints one line when it is ready, and Ctrl-C to the whole group ends it with exit 0', async () => {
+test('npm start in an empty folder prints one line when it is ready and no warning, and Ctrl-C to the whole group ends it with exit 0', async () => {
   const run = start({}, ['npm', 'start', '--silent']);
   const pids = await ready(run);
   expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
@@ -147,6 +150,7 @@ test('npm start prints one line when it is ready, and Ctrl-C to the whole group 
     body: JSON.stringify({ token }),
   });
   expect(signedIn.status).toBe(200);
+  expect(run.stderr()).not.toMatch(COMPLAINT);
 
   const asked = performance.now();
   process.kill(-run.child.pid!, 'SIGINT');

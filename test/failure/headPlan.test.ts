@@ -108,7 +108,7 @@ describe('longestRetryAfter', () => {
   });
 });
 
-test('what is stored of a failure is its code, status and sentence, and when it was', () => {
+test('a failure is stored with its code, status and sentence, and with when it was', () => {
   const outcome: Failed = {
     ...failed('HTTP_5XX', 'HTTP 500'),
     status: 500,

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 
+import { expectInOrder, numberOf } from '../support/numbered.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver, type Respond } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
@@ -11,10 +12,6 @@ vi.setConfig({ testTimeout: 180_000 });
 function isPoisoned(body: string): boolean {
   const number = numberOf(body);
   return number < 9_000 && number % 30 === 29;
-}
-
-function numberOf(body: string): number {
-  return Number(/"n":(\d+)/u.exec(body)?.[1]);
 }
 
 function poison(test: (body: string) => boolean): Respond {
@@ -82,12 +79,7 @@ test.concurrent('an outage that answers 500 to everything parks nothing, and all
   await world.caughtUp(consumer);
   const good = receiver.received.filter((one) => one.status === 204);
   expect(good).toHaveLength(500);
-  const last = new Map<number, number>();
-  for (const { position } of good) {
-    const record = position % 50;
-    expect(position).toBeGreaterThan(last.get(record) ?? 0);
-    last.set(record, position);
-  }
+  expectInOrder(good, 50);
 });
 
 test.concurrent('the one other entry speaks for the endpoint, however soon after the refused one it was sent', async () => {
@@ -253,11 +245,7 @@ test.concurrent('Retry-After on a burst: nothing is sent until then, then everyt
   expect(first - asked).toBeGreaterThanOrEqual(30_000);
   expect(refused.length).toBeLessThanOrEqual(inFlight);
   expect(new Set(refused.map((one) => one.position)).size).toBe(refused.length);
-  const newest = new Map<number, number>();
-  for (const { position } of good) {
-    expect(position).toBeGreaterThan(newest.get(position % 100) ?? 0); // its record
-    newest.set(position % 100, position);
-  }
+  expectInOrder(good, 100);
 });
 
 test.concurrent('a consumer that was warned of and works again tells so, once', async () => {

@@ -1,15 +1,12 @@
 import { expect, test, vi } from 'vitest';
 
+import { expectInOrder, numberOf } from '../support/numbered.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver, type Respond } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 /** They run side by side, so each takes its time. */
 vi.setConfig({ testTimeout: 180_000 });
-
-function numberOf(body: string): number {
-  return Number(/"n":(\d+)/u.exec(body)?.[1]);
-}
 
 /** Does not answer these webhooks: it hangs, or it drops the connection. */
 function silence(how: 'hangs' | 'resets', test: (body: string) => boolean): Respond {
@@ -67,11 +64,7 @@ test.concurrent.each(SILENT)(
     await world.caughtUp(consumer);
     const good = receiver.received.filter((one) => one.status === 204);
     expect(good).toHaveLength(500);
-    const last = new Map<number, number>();
-    for (const { position } of good) {
-      expect(position).toBeGreaterThan(last.get(position % 50) ?? 0);
-      last.set(position % 50, position);
-    }
+    expectInOrder(good, 50);
   },
 );
 

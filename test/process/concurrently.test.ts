@@ -28,7 +28,7 @@ test('each item is worked on once, in order, and never more at a time than the l
   );
 });
 
-test('an item that fails is told of, and the others are still worked on', async () => {
+test('an item that fails is reported, and the others are still worked on', async () => {
   const failed = new Error('b');
   const done: string[] = [];
   const all = concurrently(['a', 'b', 'c', 'd'], 2, async (item) => {

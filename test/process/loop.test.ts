@@ -49,7 +49,7 @@ test('a turn begins when it is asked for, and none without', async () => {
   expect(turns.begun).toBe(2);
 });
 
-test('what is asked for during a turn is one more turn after it, however often it was asked for', async () => {
+test('a request during a turn is one more turn after it, however many requests there are', async () => {
   const turns = aLoop();
   for (let n = 0; n < 5; n += 1) turns.loop.ask();
   expect([turns.begun, turns.loop.isAsked]).toEqual([1, true]);
@@ -95,7 +95,7 @@ test('a turn may ask for the next one', async () => {
   expect(left).toBe(0);
 });
 
-test('a turn that fails is told of, is not repeated by itself, and takes nothing with it that was asked for meanwhile', async () => {
+test('a turn that fails is reported, is not repeated by itself, and does not take a request with it that came meanwhile', async () => {
   const turns = aLoop();
   const [first, second] = [new Error('first'), new Error('second')];
   turns.loop.ask();

@@ -23,7 +23,7 @@ function someWaits() {
   };
 }
 
-test('what ends a wait is its call, its deadline, its signal or the end of all, and nothing else', async () => {
+test('a wait ends by its call, its deadline, its signal or the end of all, and by nothing else', async () => {
   const { waits, over, wait } = someWaits();
   const leaving = new AbortController();
   void wait('called');
@@ -47,7 +47,7 @@ test('what ends a wait is its call, its deadline, its signal or the end of all, 
   expect(waits.all()).toEqual([]);
 });
 
-test('there is one poll for all who wait, and none while nothing is waited for', async () => {
+test('there is one poll for all waits, and none while there is no wait', async () => {
   const { waits, polls, wait } = someWaits();
   await vi.advanceTimersByTimeAsync(10 * POLL_MS);
   expect(polls()).toBe(0);

@@ -55,7 +55,7 @@ test('every image is pinned to a full version, and our own to that of the packag
   }
 });
 
-test('every service that stays is probed, and who waits for it waits for something there is', () => {
+test('every service that stays is probed, and a service that waits for it waits for a condition that exists', () => {
   for (const [name, { healthcheck }] of staying) {
     expect({ name, probed: healthcheck?.test[0] }).toEqual({ name, probed: 'CMD' });
   }
@@ -113,7 +113,7 @@ test.each([
   expect(await dataPathOf({ image })).toBe(path);
 });
 
-test('what a service stores is in a named volume, mounted exactly where its image has its data', async () => {
+test('the data of a service is in a named volume, mounted exactly where its image has its data', async () => {
   for (const [name, service] of services) {
     const path = await dataPathOf(service);
     const mounted = (service.volumes ?? []).map((volume) => volume.split(':').slice(1).join(':'));

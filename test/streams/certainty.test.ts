@@ -123,7 +123,7 @@ test('while Postgres stays away it is looked for until the time is over, and nev
   expect(calls.filter((one) => one === 'write')).toHaveLength(1);
 });
 
-test('a process that closes does not wait: the loss is told, and it is not known', async () => {
+test('a process that closes does not wait: it reports the loss, and the outcome is not known', async () => {
   const closing = new AbortController();
   const { write, find, calls } = scripted([lost()], ['found']);
   const doubt = { ...DOUBT, retryMs: 60_000, signal: closing.signal };
@@ -133,7 +133,7 @@ test('a process that closes does not wait: the loss is told, and it is not known
   expect(calls).toEqual(['write']);
 });
 
-test('what is written while the process closes is answered all the same, and in doubt it is told immediately', async () => {
+test('an append that is written while the process closes is answered all the same, and a doubt is reported immediately', async () => {
   const doubt = { ...DOUBT, signal: AbortSignal.abort() };
   const well = scripted(['written'], []);
   expect(await surely(well.write, well.find, doubt)).toBe('written');

@@ -73,7 +73,7 @@ test('the same call may follow anew before it leaves: leaving the old does not e
   expect(calls).toBe(1);
 });
 
-test('all are told what concerns all, and none once they are cleared', () => {
+test('all followers are notified of what concerns all, and none once they are cleared', () => {
   const { followers, add, called } = someFollowers();
   add('a', ['a']);
   add('any', null);

@@ -138,7 +138,7 @@ test('Last-Event-ID goes on where the listener was, whatever the query says', as
   expect(names(listening)).toEqual(['b', 'c']);
 });
 
-test('what a filter passes over moves the cursor too', async () => {
+test('entries that a filter passes over move the cursor too', async () => {
   await streams.appender.events([anEvent(), anEvent(), anEvent()]);
   await using listening = await listen('since=beginning&sync_id=none');
   await until(() => listening.text().includes(`id: ${cursorOf('events', 3)}\n\n`));

@@ -127,7 +127,7 @@ test('on the events stream none supersedes another', () => {
   expect(old.superseded).toBe(false);
 });
 
-test('whatever is added, what memory has is whole: all from somewhere to the end, each record with its newest version', () => {
+test('memory is whole after every addition: it has all entries from a place to the end, each record with its newest version', () => {
   const read = fc.array(
     fc.record({ gap: fc.integer({ min: 1, max: 3 }), record: fc.integer({ min: 0, max: 5 }) }),
     { maxLength: 12 },

@@ -19,6 +19,7 @@ import { testTarget } from '../../src/targets/testTarget.ts';
 import { readConsumerFigures } from '../../src/telemetry/consumerFigures.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createOverviews } from '../../src/telemetry/overview.ts';
+import { createDatabase } from './database.ts';
 
 export const KEY = 'test-key-0123456789';
 /** Where the receivers of tests listen. */
@@ -50,8 +51,27 @@ export interface TestApp extends AsyncDisposable {
   ): Promise<Answer>;
 }
 
+/** The API with a database of its own. */
+export interface OwnApp extends TestApp {
+  databaseUrl: string;
+}
+
 /** What a test has in the place of parts of the API. */
 export type AppOverrides = Partial<Omit<AppDeps, 'stores'> & Stores>;
+
+/** The API on a database of its own, which goes with it; otherwise as `openApp`. */
+export async function openOwnApp(overrides: AppOverrides = {}): Promise<OwnApp> {
+  const database = await createDatabase();
+  const api = openApp(database.url, overrides);
+  return {
+    ...api,
+    databaseUrl: database.url,
+    [Symbol.asyncDispose]: async () => {
+      await api[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
 
 /** The API on a database, without a port and without Temporal: commands answer as if it were away. */
 export function openApp(

@@ -1,10 +1,9 @@
 import { newId } from '../../src/db/ids.ts';
 import type { NewEvent } from '../../src/streams/derive.ts';
-import { openApp, type Answer, type AppOverrides, type TestApp } from './app.ts';
-import { createDatabase } from './database.ts';
+import { openOwnApp, type Answer, type AppOverrides, type OwnApp } from './app.ts';
 
 export interface ConsumersApi extends AsyncDisposable {
-  api: TestApp;
+  api: OwnApp;
   databaseUrl: string;
   targetId: string;
   /** Appends events of a sync; returns the last one's position. */
@@ -18,8 +17,7 @@ export interface ConsumersApi extends AsyncDisposable {
 
 /** The API on a database of its own with one target. */
 export async function openConsumersApi(overrides: AppOverrides = {}): Promise<ConsumersApi> {
-  const database = await createDatabase();
-  const api = openApp(database.url, overrides);
+  const api = await openOwnApp(overrides);
   const made = await api.request('POST', '/v1/targets', {
     name: 'one',
     base_url: 'https://example.com/hooks',
@@ -49,7 +47,7 @@ export async function openConsumersApi(overrides: AppOverrides = {}): Promise<Co
 
   return {
     api,
-    databaseUrl: database.url,
+    databaseUrl: api.databaseUrl,
     targetId,
     append,
     create: (fields = {}) =>
@@ -64,9 +62,6 @@ export async function openConsumersApi(overrides: AppOverrides = {}): Promise<Co
       const text = `update cursors set ${set} where consumer_id = $1`;
       await api.db.query({ text, values: [id] });
     },
-    [Symbol.asyncDispose]: async () => {
-      await api[Symbol.asyncDispose]();
-      await database[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
   };
 }

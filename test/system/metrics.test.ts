@@ -85,7 +85,7 @@ function find(
   )?.value;
 }
 
-test('what was appended, delivered and refused is counted, and each consumer shows where it stands', async () => {
+test('appends, deliveries and refusals are counted, and each consumer shows where it stands', async () => {
   const { api, sender } = await scrapeBoth();
   expect(find(api, 'millrace_appended_total', { stream: 'events' })).toBe(50);
   expect(find(api, 'millrace_append_duration_seconds_count')).toBe(1);

@@ -119,7 +119,7 @@ test('the workflows of consumers that no lane claims are signalled after 20 s, o
   expect(chosen(280_000, slow)).toEqual(['a']);
 });
 
-test('what a leader has matched lately is found in memory, and what it does not know is left to Postgres', () => {
+test('entries that a leader has matched lately are found in memory, and others are left to Postgres', () => {
   const recent = createRecentKeys();
   const key = (position: number) => ({
     position,
@@ -146,7 +146,7 @@ test('a consumer is busy after 500 entries, or 5 s and 100 entries, without a pa
   expect(isBusy({ settled: 99, busyMs: 60_000 })).toBe(false);
 });
 
-test('what is asked for within a moment is done together; a failure is the failure of all of it', async () => {
+test('claims made within a moment are done together; a failure is the failure of all of them', async () => {
   const batches: number[][] = [];
   const double = together({
     run: async (items: number[]) => {

@@ -110,7 +110,7 @@ test('16 entries are sent without a drain', async () => {
   await answerAll();
 });
 
-test('what is no longer in memory is read by a drain', async () => {
+test('entries that are no longer in memory are read by a drain', async () => {
   const { model } = await open();
   visit.host.append({}, {}, {});
   visit.host.forget();
@@ -120,7 +120,7 @@ test('what is no longer in memory is read by a drain', async () => {
   expect(model.sent).toEqual([1, 2, 3]);
 });
 
-test('what comes while a hand-over waits for what has settled is not passed over', async () => {
+test('an entry that comes while a hand-over waits for what has settled is not passed over', async () => {
   const { store } = await open();
   visit.host.arrive({});
   answer();
@@ -138,7 +138,7 @@ test('what comes while a hand-over waits for what has settled is not passed over
   await answerAll();
 });
 
-test('what comes while a release waits for what has settled is not passed over', async () => {
+test('an entry that comes while a release waits for what has settled is not passed over', async () => {
   const { store } = await open();
   visit.host.arrive({});
   answer();
@@ -154,7 +154,7 @@ test('what comes while a release waits for what has settled is not passed over',
   await answerAll();
 });
 
-test('what the tail passes without a call is stored as passed, and nothing that it calls for is', async () => {
+test('an entry that the tail passes without a call is stored as passed, and none that it calls for is', async () => {
   const { store } = await open();
   visit.host.arrive({});
   answer();
@@ -229,7 +229,7 @@ test.each(['requests', 'bytes'] as const)(
 );
 
 test.each(['requests', 'bytes'] as const)(
-  'room in the budget of %s is noticed, though another is told of it first',
+  'room in the budget of %s is noticed, though another is notified first',
   async (of) => {
     const { budget } = await open();
     budget[of].take(ALL[of]);
@@ -260,7 +260,7 @@ test('a configuration that can’t be confirmed is confirmed by a drain, and ent
 });
 
 test.each(['record', 'stream', 'none'] as const)(
-  'while the endpoint is slow, what comes waits its turn: %s',
+  'while the endpoint is slow, new entries wait their turn: %s',
   async (ordering) => {
     const { model } = await open({ ordering });
     for (let count = 0; count < 6; count += 1) visit.host.arrive({ record: 'x' }, { sync: 'b' });

@@ -93,7 +93,7 @@ test('above where Temporal faltered, the limit grows by one with each round', ()
   expect(rounds).toEqual([17, 18, 19, 20, 21]);
 });
 
-test('what takes long when nothing else is under way is not slow', () => {
+test('a call that takes long when nothing else is under way is not slow', () => {
   const { end, state } = createCalls();
   end('answered', 400, 100);
   expect(state().limit).toBe(32);

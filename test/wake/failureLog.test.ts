@@ -50,7 +50,7 @@ test('answers between failures do not end it, and quiet without an answer does n
   expect(lines).toHaveLength(2);
 });
 
-test('what fails after it was over begins anew', () => {
+test('a failure that comes after the last one was over begins anew', () => {
   const { log, lines, pass } = openLog();
   for (let n = 0; n < 2; n += 1) {
     log.failed('c', new Error('away'));

@@ -127,7 +127,7 @@ test('of one key the newest call is made, once, after the one under way', async 
   expect(queue.has('c')).toBe(false);
 });
 
-test('what is dropped is not called', async () => {
+test('a call that is dropped is not made', async () => {
   const { queue, put, pass, calls } = openTemporal();
   put(...keys(20));
   queue.drop((key) => key !== 'c15');
@@ -221,7 +221,7 @@ test('a call that Temporal refuses for a reason of its own slows no other', asyn
   expect(queue.has('c')).toBe(false);
 });
 
-test('when it is closed, what is under way ends and nothing more begins', async () => {
+test('when it is closed, calls under way end and no more begin', async () => {
   const { queue, put, set, pass, calls } = openTemporal();
   set({ perSecond: 10 });
   put(...keys(20));

@@ -28,7 +28,7 @@ test('it is due exactly when its time has come, and each consumer has its own', 
   expect(repetitions.isDue('other', 100)).toBe(true);
 });
 
-test('what Temporal did not take is repeated after a second, and then doubles from there', () => {
+test('a call that Temporal did not take is repeated after a second, and then the pause doubles', () => {
   const repetitions = createRepetitions();
   repetitions.sent('c', 0);
   repetitions.sent('c', 5 * SECOND);

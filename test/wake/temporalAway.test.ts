@@ -149,7 +149,7 @@ test('while Temporal is away it is hardly asked, and when it is back each is wok
   await queue.close();
 }, 120_000);
 
-test('what Temporal refuses for a reason of its own is told from a Temporal that is away', async () => {
+test('a call that Temporal refuses for a reason of its own is distinguished from a Temporal that is away', async () => {
   const errorOf = (call: Promise<void>): Promise<unknown> =>
     call.then(
       () => null,

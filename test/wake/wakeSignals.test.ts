@@ -54,7 +54,7 @@ function someSignals(take: (consumerId: string) => Promise<void> = async () => u
   };
 }
 
-test('what is wanted is signalled immediately, once, and again after 5 s', async () => {
+test('a wanted consumer is signalled immediately, once, and again after 5 s', async () => {
   const { want, looks } = someSignals();
   want('c', 7);
   expect(await looks(4_800, 200)).toEqual(['c@7']);
@@ -117,7 +117,7 @@ test('one that waits for its turn and is served meanwhile is not signalled', asy
   expect(await looks(0, 200)).toEqual(['c19@19']);
 });
 
-test('when another process leads, what waits is not signalled by this one; when it leads again, it is', async () => {
+test('when another process leads, this one does not signal the consumers that wait; when it leads again, it does', async () => {
   const gate = Promise.withResolvers<void>();
   const { want, looks, drop, queue } = someSignals((id) =>
     id === 'c9' ? Promise.resolve() : gate.promise,

@@ -74,7 +74,7 @@ async function tailAt({ api }: ConsumersApi, position: number): Promise<void> {
   });
 }
 
-test('a leader that is cut off is replaced, what it watched is woken, and it does not interfere when it is back', async () => {
+test('a leader that is cut off is replaced, the consumers it watched are woken, and it does not interfere when it is back', async () => {
   await using opened = await openConsumersApi();
   await using proxy = await createProxy(opened.databaseUrl);
   await using first = openLeader(proxy.url, 'first');
@@ -114,7 +114,7 @@ test('a leader that resigns is replaced at the next look, and nothing appended m
   expect(first.told).toEqual([]);
 });
 
-test('what wants to be woken is told again until someone takes it', async () => {
+test('a consumer that wants to be woken is signalled again until its workflow takes it', async () => {
   await using opened = await openConsumersApi();
   const { id } = await opened.create({ syncs: ['a'] });
   await using leader = openLeader(opened.databaseUrl, 'first');
@@ -154,7 +154,7 @@ test('an idle consumer keeps where it stands when the leader changes: nothing is
   expect(await opened.read(id)).toMatchObject({ filter_from: 50, position: 50 });
 });
 
-test('what a former leader has under way when another takes over either counts before that or not at all', async () => {
+test('a write that a former leader has under way when another takes over either counts before that or not at all', async () => {
   await using opened = await openConsumersApi();
   await using other = openDb({ url: opened.databaseUrl, onError: () => undefined });
   const { db } = opened.api;

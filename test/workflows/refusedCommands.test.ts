@@ -76,7 +76,7 @@ describe('a command is refused at once, and the next one gets its turn, when', (
     expect((await world.get(consumer)).target_id).toBe(target);
   });
 
-  test('what is kept of a large command is gone', async () => {
+  test('the stored part of a large command is gone', async () => {
     const consumer = await world.consumer(target);
     const metadata = { text: 'x'.repeat(10_000) };
     const { answer, behind } = await race(consumer, { metadata }, () =>

@@ -3,10 +3,10 @@ import { useState } from 'react';
 
 import type { AlertTest } from '../../schema/alertTest.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { TextField } from '../ui/field.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
 import { number } from '../words.ts';
@@ -43,7 +43,9 @@ export function TestAlertPanel() {
         </div>
       </form>
       {test.error !== null && wrong === undefined && (
-        <Hint tone="bad">{messageOf(test.error)}</Hint>
+        <Hint tone="bad">
+          <ErrorText error={test.error} />
+        </Hint>
       )}
       {test.data !== undefined && <Result test={test.data} />}
     </Panel>

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import type { ApiKey } from '../../schema/apiKey.ts';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { useList } from '../queries.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
@@ -140,7 +140,7 @@ function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void
   const revoke = useMutation({
     mutationFn: () => api.apiKeys.delete(apiKey.id),
     onSuccess: () => toasts.done(`The key “${apiKey.name}” is revoked`),
-    onError: (error) => toasts.failed(messageOf(error)),
+    onError: toasts.refused,
     onSettled: () => {
       onClose();
       void queries.invalidateQueries({ queryKey: ['api-keys'] });

@@ -3,10 +3,10 @@ import { useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { planOf, TITLES, verbsOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
@@ -65,7 +65,11 @@ export function CommandBar({ consumer }: { consumer: Consumer }) {
           </>
         }
       >
-        {command.error !== null && <Hint tone="bad">{messageOf(command.error)}</Hint>}
+        {command.error !== null && (
+          <Hint tone="bad">
+            <ErrorText error={command.error} />
+          </Hint>
+        )}
       </Dialog>
       <SeekDialog consumer={consumer} open={open === 'seek'} onClose={close} />
     </>

@@ -2,9 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 
 import type { Filter } from '../../schema/consumer.ts';
 import type { StreamName } from '../../schema/stream.ts';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { useSettled } from '../settled.ts';
-import { Hint } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { number } from '../words.ts';
 
@@ -33,7 +33,11 @@ export function FilterPreview({ stream, filter }: { stream: StreamName; filter: 
   });
   return (
     <Panel title="Preview">
-      {error !== null && <Hint tone="warn">{messageOf(error)}</Hint>}
+      {error !== null && (
+        <Hint tone="warn">
+          <ErrorText error={error} />
+        </Hint>
+      )}
       {data !== undefined && (
         <>
           <p aria-live="polite" aria-busy={isFetching}>

@@ -6,7 +6,7 @@ import { api, messageOf, type Metrics } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount, local, number } from '../words.ts';
 import { waits } from './waits.ts';
@@ -77,7 +77,11 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
         {isToCome && 'This time is still to come: the same as the end. '}
         {concerns}
       </Hint>
-      {seek.error !== null && <Hint tone="bad">{messageOf(seek.error)}</Hint>}
+      {seek.error !== null && (
+        <Hint tone="bad">
+          <ErrorText error={seek.error} />
+        </Hint>
+      )}
     </Dialog>
   );
 }

@@ -4,14 +4,14 @@ import { useState } from 'react';
 
 import type { Consumer, ConsumerPatch, Ordering } from '../../schema/consumer.ts';
 import { ActButton, SaveChanges } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { changedOf, edited } from '../edits.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
-import { Hint, Unsaved } from '../ui/notice.tsx';
+import { ErrorText, Hint, Unsaved } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount } from '../words.ts';
@@ -145,7 +145,11 @@ function DeleteDialog(props: { consumer: Consumer; open: boolean; onClose: () =>
         </>
       }
     >
-      {remove.error !== null && <Hint tone="bad">{messageOf(remove.error)}</Hint>}
+      {remove.error !== null && (
+        <Hint tone="bad">
+          <ErrorText error={remove.error} />
+        </Hint>
+      )}
     </Dialog>
   );
 }

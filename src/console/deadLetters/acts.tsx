@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 
 import type { Consumer } from '../../schema/consumer.ts';
-import { api, ClientError, messageOf } from '../api.ts';
+import { api, ClientError } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Hint } from '../ui/notice.tsx';
@@ -37,7 +37,7 @@ export function ActDialog(props: {
       toasts.done(kind === 'replay' ? `${letters} put to be sent again` : `${letters} deleted`);
       onDone();
     },
-    onError: (error) => toasts.failed(messageOf(error)),
+    onError: toasts.refused,
     onSettled: () => {
       onClose();
       void queries.invalidateQueries({ queryKey: ['dead-letters', consumer.id] });

@@ -3,10 +3,10 @@ import { useState } from 'react';
 
 import type { Trouble } from '../../schema/overview.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount, number } from '../words.ts';
 import { consumersOf, giveToAll, type EveryVerb } from './everyOne.ts';
@@ -21,19 +21,16 @@ export function TroubleActs({ trouble }: { trouble: Trouble }) {
       : trouble.status === 'blocked'
         ? ['retry', 'pause']
         : [];
+  const buttons = verbs.map((one) => (
+    <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
+      {trouble.consumers === 1 ? WORDS[one].one : WORDS[one].button}
+    </ActButton>
+  ));
   return (
     <div className="flex flex-wrap gap-2">
-      {verbs.slice(0, 1).map((one) => (
-        <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
-          {trouble.consumers === 1 ? WORDS[one].one : WORDS[one].button}
-        </ActButton>
-      ))}
+      {buttons.slice(0, 1)}
       <TestButton trouble={trouble} />
-      {verbs.slice(1).map((one) => (
-        <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
-          {trouble.consumers === 1 ? WORDS[one].one : WORDS[one].button}
-        </ActButton>
-      ))}
+      {buttons.slice(1)}
       {verb !== null && <Asking verb={verb} trouble={trouble} onClose={() => setVerb(null)} />}
     </div>
   );
@@ -49,7 +46,7 @@ function TestButton({ trouble }: { trouble: Trouble }) {
       if (outcome === 'delivered') toasts.done(text);
       else toasts.failed(text);
     },
-    onError: (error) => toasts.failed(messageOf(error)),
+    onError: toasts.refused,
   });
   return (
     <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate()}>
@@ -62,13 +59,16 @@ function TestButton({ trouble }: { trouble: Trouble }) {
 function Asking(props: { verb: EveryVerb; trouble: Trouble; onClose: () => void }) {
   const { verb, trouble, onClose } = props;
   const words = WORDS[verb];
+  const isSingle = trouble.consumers === 1;
   const queries = useQueryClient();
   const toasts = useToasts();
   const [tried, setTried] = useState(0);
   const concerned = useQuery({
     queryKey: ['consumers', 'of', trouble.target_id, verb],
     queryFn: async () => {
-      if (verb === 'pause') return consumersOf(trouble.target_id, ['active', 'blocked']);
+      if (verb === 'pause' && !isSingle) {
+        return consumersOf(trouble.target_id, ['active', 'blocked']);
+      }
       const all = await consumersOf(
         trouble.target_id,
         verb === 'resume' ? ['stopped'] : ['blocked'],
@@ -97,7 +97,7 @@ function Asking(props: { verb: EveryVerb; trouble: Trouble; onClose: () => void 
       open
       onClose={() => !give.isPending && onClose()}
       title={words.title(many, trouble.target_name)}
-      description={words.text}
+      description={isSingle ? words.textOfOne : words.text}
       actions={
         <>
           {!give.isPending && <Button onClick={onClose}>Cancel</Button>}
@@ -107,12 +107,16 @@ function Asking(props: { verb: EveryVerb; trouble: Trouble; onClose: () => void 
             disabled={concerned.data?.length === 0}
             onClick={() => give.mutate()}
           >
-            {trouble.consumers === 1 ? words.one : words.button}
+            {isSingle ? words.one : words.button}
           </Button>
         </>
       }
     >
-      {concerned.error !== null && <Hint tone="bad">{messageOf(concerned.error)}</Hint>}
+      {concerned.error !== null && (
+        <Hint tone="bad">
+          <ErrorText error={concerned.error} />
+        </Hint>
+      )}
       {concerned.data?.length === 0 && <Hint>No consumer is left that this concerns.</Hint>}
       {give.isPending && (
         <p role="status" className="text-soft tabular-nums">

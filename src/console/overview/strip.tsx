@@ -21,13 +21,20 @@ export function Strip({ figures }: { figures: Figures }) {
       <Link to="/consumers" className={TILE}>
         <Tile title="consumers" value={number(all)} />
       </Link>
-      <Link to="/consumers" search={{ status: 'active' }} className={TILE}>
-        <Tile
-          title="active"
-          value={number(consumers.active)}
-          {...(cannot_start > 0 && { about: `${number(cannot_start)} can't be sent to` })}
-        />
-      </Link>
+      <div className="flex min-w-0 flex-col bg-panel">
+        <Link to="/consumers" search={{ status: 'active' }} className={TILE}>
+          <Tile title="active" value={number(consumers.active)} />
+        </Link>
+        {cannot_start > 0 && (
+          <Link
+            to="/consumers"
+            search={{ has: 'cannot_start' }}
+            className="px-2.5 pb-2 text-xs text-bad underline"
+          >
+            {number(cannot_start)} can't be sent to
+          </Link>
+        )}
+      </div>
       <Link to="/consumers" search={{ status: 'blocked' }} className={TILE}>
         <Tile
           title="blocked"
@@ -60,15 +67,14 @@ export function Strip({ figures }: { figures: Figures }) {
 
 const TILE = 'flex min-w-0 flex-col bg-panel px-2.5 py-2 hover:bg-sunk focus-visible:z-10';
 
-function Tile(props: { title: string; value: string; about?: string; tone?: Tone }) {
-  const { title, value, about, tone = 'ink' } = props;
+function Tile(props: { title: string; value: string; tone?: Tone }) {
+  const { title, value, tone = 'ink' } = props;
   return (
     <>
       <span className={`text-lg leading-tight font-semibold tabular-nums ${TONES[tone]}`}>
         {value}
       </span>{' '}
       <span className="text-xs text-soft">{title}</span>
-      {about !== undefined && <span className="text-xs text-bad">{about}</span>}
     </>
   );
 }

@@ -4,12 +4,13 @@ import type { ReactNode } from 'react';
 import type { Overview } from '../../schema/overview.ts';
 import { Panel } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
-import { number } from '../words.ts';
+import { amount, number } from '../words.ts';
 import { failureRate } from './failureRate.ts';
 
 type Top = Overview['top'];
+type Outcome = 'delivered' | 'failed';
 
-/** The consumers that delivered most, failed most and lag most. */
+/** The consumers that delivered most, failed most and lag most, and the targets that answered slowest. */
 export function TopConsumers({ top }: { top: Top }) {
   const since = (
     <>
@@ -17,67 +18,101 @@ export function TopConsumers({ top }: { top: Top }) {
     </>
   );
   return (
-    <div className="grid grid-cols-1 items-start gap-4 md:grid-cols-3">
-      <TopList title="Busiest" about={since} none="Nothing was delivered.">
-        {top.busiest.map((one) => (
-          <Line
-            key={one.consumer_id}
-            id={one.consumer_id}
-            name={one.name}
-            search={{ outcome: 'delivered' }}
-            value={one.delivered}
-            most={top.busiest[0]?.delivered ?? 0}
-            text={`${number(one.delivered)} delivered`}
-            colour="bg-ok"
-          />
-        ))}
+    <div className="grid grid-cols-1 items-start gap-4 md:grid-cols-2 xl:grid-cols-4">
+      <TopList
+        title="Busiest"
+        about={since}
+        none="Nothing was delivered."
+        colour="bg-ok"
+        ranked={top.busiest}
+        valueOf={(one) => one.delivered}
+      >
+        {(one) => <ConsumerLinks one={one} outcome="delivered" text={deliveredText(one)} />}
       </TopList>
-      <TopList title="Most failing" about={since} none="Nothing failed.">
-        {top.failing.map((one) => (
-          <Line
-            key={one.consumer_id}
-            id={one.consumer_id}
-            name={one.name}
-            search={{ outcome: 'failed' }}
-            value={one.failed}
-            most={top.failing[0]?.failed ?? 0}
-            text={`${number(one.failed)} failed (${failureRate(one) ?? 0} %)`}
-            colour="bg-bad"
-          />
-        ))}
+      <TopList
+        title="Most failing"
+        about={since}
+        none="Nothing failed."
+        colour="bg-bad"
+        ranked={top.failing}
+        valueOf={(one) => one.failed}
+      >
+        {(one) => <ConsumerLinks one={one} outcome="failed" text={failedText(one)} />}
       </TopList>
-      <TopList id="laggiest" title="Most lag" about="in the last minute" none="Nothing waits.">
-        {top.laggiest.map((one) => (
-          <Line
-            key={one.consumer_id}
-            id={one.consumer_id}
-            name={one.name}
-            search={{}}
-            value={one.entries}
-            most={top.laggiest[0]?.entries ?? 0}
-            text={`${number(one.entries)} ${one.entries === 1 ? 'entry waits' : 'entries wait'}`}
-            colour="bg-accent"
-          />
-        ))}
+      <TopList
+        title="Slowest targets"
+        about={<>mean answer time, {since}</>}
+        none="No target was sent to."
+        colour="bg-chart-2"
+        ranked={top.slowest}
+        valueOf={(one) => one.mean_ms}
+      >
+        {({ target_id, name, mean_ms, attempts }) => (
+          <>
+            <Link to="/targets/$id" params={{ id: target_id }} className={NAME}>
+              {name}
+            </Link>
+            <span className={FIGURE}>
+              {number(mean_ms)} ms ({amount(attempts, 'attempt')})
+            </span>
+          </>
+        )}
+      </TopList>
+      <TopList
+        id="laggiest"
+        title="Most lag"
+        about="in the last minute"
+        none="Nothing waits."
+        colour="bg-accent"
+        ranked={top.laggiest}
+        valueOf={(one) => one.entries}
+      >
+        {(one) => <ConsumerLinks one={one} text={waitText(one)} />}
       </TopList>
     </div>
   );
 }
 
-function TopList(props: {
+const NAME = 'foreign min-w-0 truncate font-medium hover:underline';
+const FIGURE = 'text-xs whitespace-nowrap text-soft tabular-nums';
+
+/** A list in its order, each with a bar that shows its value beside that of the first. */
+function TopList<One extends { consumer_id: string } | { target_id: string }>(props: {
   id?: string;
   title: string;
   about: ReactNode;
   none: string;
-  children: ReactNode[];
+  colour: string;
+  ranked: One[];
+  valueOf: (one: One) => number;
+  children: (one: One) => ReactNode;
 }) {
+  const { id, title, about, none, colour, ranked, valueOf, children } = props;
+  const [first] = ranked;
+  const most = first === undefined ? 1 : Math.max(1, valueOf(first));
   return (
-    <div id={props.id} className="scroll-mt-16">
-      <Panel title={props.title} actions={<span className="text-xs text-soft">{props.about}</span>}>
-        {props.children.length === 0 && <p className="text-soft">{props.none}</p>}
-        {props.children.length > 0 && (
-          <ol aria-label={props.title} className="flex flex-col gap-2">
-            {props.children}
+    <div id={id} className="scroll-mt-16">
+      <Panel title={title} actions={<span className="text-xs text-soft">{about}</span>}>
+        {first === undefined ? (
+          <p className="text-soft">{none}</p>
+        ) : (
+          <ol aria-label={title} className="flex flex-col gap-2">
+            {ranked.map((one) => (
+              <li
+                key={'target_id' in one ? one.target_id : one.consumer_id}
+                className="flex min-w-0 flex-col gap-0.5"
+              >
+                <span className="flex min-w-0 items-baseline justify-between gap-2">
+                  {children(one)}
+                </span>
+                <span aria-hidden className="h-1 rounded-full bg-sunk">
+                  <span
+                    className={`block h-1 rounded-full ${colour}`}
+                    style={{ width: `${Math.max(1, (100 * valueOf(one)) / most)}%` }}
+                  />
+                </span>
+              </li>
+            ))}
           </ol>
         )}
       </Panel>
@@ -85,41 +120,36 @@ function TopList(props: {
   );
 }
 
-function Line(props: {
-  id: string;
-  name: string;
-  search: { outcome?: 'delivered' | 'failed' };
-  value: number;
-  most: number;
+/** The consumer, and the figure as a link to its deliveries. */
+function ConsumerLinks(props: {
+  one: { consumer_id: string; name: string };
+  outcome?: Outcome;
   text: string;
-  colour: string;
 }) {
-  const { id, name, search, value, most, text, colour } = props;
+  const { one, outcome, text } = props;
+  const params = { id: one.consumer_id };
   return (
-    <li className="flex min-w-0 flex-col gap-0.5">
-      <span className="flex min-w-0 items-baseline justify-between gap-2">
-        <Link
-          to="/consumers/$id"
-          params={{ id }}
-          className="foreign min-w-0 truncate font-medium hover:underline"
-        >
-          {name}
-        </Link>
-        <Link
-          to="/consumers/$id"
-          params={{ id }}
-          search={search}
-          className="text-xs whitespace-nowrap text-soft tabular-nums underline"
-        >
-          {text}
-        </Link>
-      </span>
-      <span aria-hidden className="h-1 rounded-full bg-sunk">
-        <span
-          className={`block h-1 rounded-full ${colour}`}
-          style={{ width: `${Math.max(1, (100 * value) / Math.max(1, most))}%` }}
-        />
-      </span>
-    </li>
+    <>
+      <Link to="/consumers/$id" params={params} className={NAME}>
+        {one.name}
+      </Link>
+      <Link
+        to="/consumers/$id"
+        params={params}
+        search={outcome === undefined ? {} : { outcome }}
+        className={`${FIGURE} underline`}
+      >
+        {text}
+      </Link>
+    </>
   );
 }
+
+const deliveredText = ({ delivered }: Top['busiest'][number]): string =>
+  `${number(delivered)} delivered`;
+
+const failedText = (one: Top['failing'][number]): string =>
+  `${number(one.failed)} failed (${failureRate(one) ?? 0} %)`;
+
+const waitText = ({ entries }: Top['laggiest'][number]): string =>
+  `${number(entries)} ${entries === 1 ? 'entry waits' : 'entries wait'}`;

@@ -40,6 +40,7 @@ interface Words {
   one: string;
   title: (many: string, target: string) => string;
   text: string;
+  textOfOne: string;
   /** After it was done. */
   done: string;
 }
@@ -51,6 +52,7 @@ export const WORDS: Record<EveryVerb, Words> = {
     one: 'Retry',
     title: (many, target) => `Retry ${many} of ${target} now?`,
     text: 'What waits at the head of each is tried at once. The clock of the retries keeps running.',
+    textOfOne: 'What waits at its head is tried at once. The clock of the retries keeps running.',
     done: 'Retried',
   },
   resume: {
@@ -58,13 +60,16 @@ export const WORDS: Record<EveryVerb, Words> = {
     one: 'Resume',
     title: (many, target) => `Resume ${many} of ${target}?`,
     text: 'Each goes on at its position, with a new retry window.',
+    textOfOne: 'It goes on at its position, with a new retry window.',
     done: 'Resumed',
   },
   pause: {
     button: 'Pause all',
-    one: 'Pause all',
+    one: 'Pause',
     title: (many, target) => `Pause ${many} of ${target}?`,
     text: 'No request to this target starts any more; those in flight end. Nothing is lost: each goes on at its position when it is resumed.',
+    textOfOne:
+      'None of its requests starts any more; those in flight end. Nothing is lost: it goes on at its position when it is resumed.',
     done: 'Paused',
   },
 };

@@ -49,6 +49,10 @@ export function Troubles({ figures }: { figures: Status['figures'] }) {
           <Link to="/consumers" search={{ status: 'blocked' }} className="underline">
             blocked
           </Link>
+          ,{' '}
+          <Link to="/consumers" search={{ has: 'cannot_start' }} className="underline">
+            can't be sent to
+          </Link>
         </p>
       )}
       {isWell && figures !== null && !hasParked && !hasLetters && (
@@ -122,7 +126,8 @@ function Group({ trouble }: { trouble: Trouble }) {
 /** How many consumers, as a link to them; a single one by its name as well. */
 function Whom({ trouble }: { trouble: Trouble }) {
   const { target_id, status, consumer_id, consumer_name, of } = trouble;
-  const search = { target: target_id, ...(status !== 'cannot_start' && { status }) };
+  const those = status === 'cannot_start' ? ({ has: status } as const) : { status };
+  const search = { target: target_id, ...those };
   return (
     <>
       <Link to="/consumers" search={search} className="underline">

@@ -17,6 +17,14 @@ import { duration } from '../words.ts';
 
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
+const HAS = ['parked', 'dead_letters', 'cannot_start'] as const;
+/** What those consumers are called that have it: after "Show not only those". */
+const THOSE: Record<ConsumerWith, string> = {
+  parked: 'with parked entries',
+  dead_letters: 'with dead letters',
+  cannot_start: "that can't be sent to",
+};
+
 export interface ConsumersSearch {
   q?: string;
   status?: ConsumerStatus;
@@ -29,7 +37,7 @@ export function consumersSearch(search: Record<string, unknown>): ConsumersSearc
   const q = textOf(search, 'q');
   const status = wordOf(search, 'status', STATUSES);
   const target = textOf(search, 'target');
-  const has = wordOf(search, 'has', ['parked', 'dead_letters']);
+  const has = wordOf(search, 'has', HAS);
   return {
     ...(q !== undefined && { q }),
     ...(status !== undefined && { status }),
@@ -134,6 +142,7 @@ export function ConsumersPage() {
         <SearchBox label="Search names" value={text} onChange={setText} />
         <StatusFilter chosen={search.status} search={search} />
         <OnlyThose search={search} />
+        <AlsoOnly search={search} />
       </div>
       <DataTable
         what="consumers"
@@ -191,11 +200,30 @@ function OnlyThose({ search }: { search: ConsumersSearch }) {
       )}
       {has !== undefined && (
         <Only
-          what={has === 'parked' ? 'with parked entries' : 'with dead letters'}
+          what={THOSE[has]}
           without={{ ...others, ...(targetId !== undefined && { target: targetId }) }}
         />
       )}
     </>
+  );
+}
+
+/** What the list may be narrowed to, while it is not. */
+function AlsoOnly({ search }: { search: ConsumersSearch }) {
+  if (search.has !== undefined) return null;
+  return (
+    <nav aria-label="Only those" className="flex flex-wrap gap-1">
+      {HAS.map((has) => (
+        <Link
+          key={has}
+          to="/consumers"
+          search={{ ...search, has }}
+          className="min-h-8 rounded-md border border-line bg-panel px-2 py-1 font-medium text-soft hover:bg-sunk"
+        >
+          {THOSE[has]}
+        </Link>
+      ))}
+    </nav>
   );
 }
 

@@ -2,11 +2,11 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { SelectField } from '../ui/field.tsx';
-import { Hint } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { WholeSecret } from './secret.tsx';
 
 const ENDS = [
@@ -68,7 +68,11 @@ export function RotateDialog(props: { target: Target; open: boolean; onClose: ()
           options={ENDS}
         />
       )}
-      {rotate.error !== null && <Hint tone="bad">{messageOf(rotate.error)}</Hint>}
+      {rotate.error !== null && (
+        <Hint tone="bad">
+          <ErrorText error={rotate.error} />
+        </Hint>
+      )}
     </Dialog>
   );
 }

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-import { isGone, messageOf } from '../api.ts';
+import { isGone, messageOf, pageAbout } from '../api.ts';
 import { Button } from './button.tsx';
 
 /** Shown where there is nothing to show: says why, and what to do next. */
@@ -13,6 +13,25 @@ export function Notice(props: { title: string; text?: ReactNode; children?: Reac
       )}
       {props.children}
     </div>
+  );
+}
+
+/** What the API says of an error, and a link to its page about it. */
+export function ErrorText({ error }: { error: unknown }) {
+  const page = pageAbout(error);
+  return (
+    <>
+      {messageOf(error)} {page !== null && <AboutError page={page} />}
+    </>
+  );
+}
+
+/** The link to the page about an error. */
+export function AboutError({ page }: { page: string }) {
+  return (
+    <a href={page} target="_blank" rel="noreferrer" className="whitespace-nowrap underline">
+      About this error
+    </a>
   );
 }
 
@@ -29,7 +48,7 @@ export function Failed(props: {
     <div role="alert">
       <Notice
         title={isMissing ? 'This is not there' : 'This could not be read'}
-        text={messageOf(error)}
+        text={<ErrorText error={error} />}
       >
         {again !== undefined && !isMissing && <Button onClick={again}>Try again</Button>}
         {children}
@@ -68,7 +87,9 @@ export function Unsaved({ error }: { error: Error | null }) {
   if (error === null) return null;
   return (
     <div role="alert">
-      <Hint tone="bad">{messageOf(error)}</Hint>
+      <Hint tone="bad">
+        <ErrorText error={error} />
+      </Hint>
     </div>
   );
 }

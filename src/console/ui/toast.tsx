@@ -1,11 +1,15 @@
 import { createContext, use, useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
 
+import { messageOf, pageAbout } from '../api.ts';
 import { Button } from './button.tsx';
+import { AboutError } from './notice.tsx';
 
 interface Note {
   id: number;
   text: string;
   kind: 'ok' | 'bad';
+  /** The page about what was refused. */
+  page: string | null;
 }
 
 export interface Toasts {
@@ -13,6 +17,8 @@ export interface Toasts {
   done: (text: string) => void;
   /** Says that something was not done, and stays until it is closed. */
   failed: (text: string) => void;
+  /** Says why the API refused an action, and stays until it is closed. */
+  refused: (error: unknown) => void;
 }
 
 const Context = createContext<Toasts | null>(null);
@@ -33,9 +39,9 @@ export function ToastProvider({ children }: { children: ReactNode }) {
     [],
   );
   const show = useCallback(
-    (kind: Note['kind'], text: string) => {
+    (kind: Note['kind'], text: string, page: string | null = null) => {
       const id = (nextId.current += 1);
-      setNotes((all) => [...all.slice(-3), { id, kind, text }]);
+      setNotes((all) => [...all.slice(-3), { id, kind, text, page }]);
       if (kind === 'ok') setTimeout(() => close(id), SHOWN_MS);
     },
     [close],
@@ -44,6 +50,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
     () => ({
       done: (text: string) => show('ok', text),
       failed: (text: string) => show('bad', text),
+      refused: (error: unknown) => show('bad', messageOf(error), pageAbout(error)),
     }),
     [show],
   );
@@ -55,7 +62,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
         aria-live="polite"
         className="pointer-events-none fixed right-3 bottom-3 z-60 flex w-[min(26rem,calc(100vw-1.5rem))] flex-col gap-2"
       >
-        {notes.map(({ id, kind, text }) => (
+        {notes.map(({ id, kind, text, page }) => (
           <div
             key={id}
             className={`pointer-events-auto flex items-start gap-2 rounded-md border bg-panel p-2 pl-3 shadow-pop ${kind === 'ok' ? 'border-ok' : 'border-bad'}`}
@@ -63,7 +70,9 @@ export function ToastProvider({ children }: { children: ReactNode }) {
             <span aria-hidden className={kind === 'ok' ? 'text-ok' : 'text-bad'}>
               {kind === 'ok' ? '✓' : '✕'}
             </span>
-            <p className="foreign flex-1">{text}</p>
+            <p className="foreign flex-1">
+              {text} {page !== null && <AboutError page={page} />}
+            </p>
             <Button kind="quiet" aria-label="Close this note" onClick={() => close(id)}>
               ✕
             </Button>
