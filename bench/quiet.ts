@@ -10,6 +10,7 @@ import { named, type Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 import { holdsWithin } from './instruments/poll.ts';
 import type { Received } from './instruments/receiver.ts';
+import { least } from './least.ts';
 import { produce } from './push.ts';
 import { quietTrials } from './quietTrials.ts';
 
@@ -67,6 +68,7 @@ export async function quiet(installation: Installation, options: QuietOptions): 
   for (const rate of options.rates) {
     figures.push(...(await spread(installation, { ...options, rate })));
   }
+  figures.push(...(await least(installation, options.rates)));
   if (options.trials) {
     const syncs = Array.from({ length: options.consumers }, (_, number) => syncOf(number));
     figures.push(...(await quietTrials(installation, { syncs, prefix: PREFIX })));

@@ -18,6 +18,7 @@ import { holdsWithin } from './poll.ts';
 export interface Installation extends AsyncDisposable {
   url: string;
   apiKey: string;
+  databaseUrl: string;
   endpoint: Endpoint;
   /** The bench's own connection to Postgres. */
   sql: Client;
@@ -117,6 +118,7 @@ export async function installationOn(
   return {
     url: stack.url,
     apiKey: stack.apiKey,
+    databaseUrl: stack.databaseUrl,
     endpoint,
     sql,
     settings,

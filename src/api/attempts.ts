@@ -79,7 +79,8 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
 function toQuery(query: Query) {
   const { outcome, status, since, until, event_id, upstream_id, limit, cursor } = query;
   const found = { outcome, status, since, until, eventId: event_id, upstreamId: upstream_id };
-  return { ...found, sinceEnd: query.wait_for > 0, limit, after: cursor };
+  const withTraces = query.include === 'trace';
+  return { ...found, withTraces, sinceEnd: query.wait_for > 0, limit, after: cursor };
 }
 
 const EventId = z.string().min(1).max(255);
@@ -102,6 +103,9 @@ const fields = {
   }),
   upstream_id: UpstreamId.optional().meta({
     description: 'Attempts at one record, as long as its entry is in the stream',
+  }),
+  include: z.literal('trace').optional().meta({
+    description: 'With the `trace` of each attempt: what was sent, what came back, and when',
   }),
   wait_for: waitFor('attempt'),
   ...listFields,

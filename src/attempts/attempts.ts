@@ -42,6 +42,8 @@ export interface AttemptQuery {
   sinceEnd?: boolean;
   eventId?: string | undefined;
   upstreamId?: string | undefined;
+  /** With the trace of each attempt, null where none was kept. */
+  withTraces?: boolean;
   limit: number;
   after: ListPlace | null;
 }
@@ -56,6 +58,7 @@ export function createAttempts(sql: Sql): Attempts {
       rowsSince: since !== null && query.sinceEnd === true ? since - SLACK_MS : since,
       batchesSince: since,
       withBatches: mayBeFirstSuccess(query),
+      withTraces: query.withTraces === true,
     });
     return page(consumer.stream, query, read);
   }
@@ -67,7 +70,8 @@ export function createAttempts(sql: Sql): Attempts {
   ): Promise<ListPage<Attempt>> {
     const event = consumer?.stream === 'records' ? null : await findEvent(sql, eventId);
     if (event === null) return { data: [], next: null };
-    return page('events', query, attemptsAt(sql, event, consumer?.id ?? null));
+    const read = attemptsAt(sql, event, consumer?.id ?? null, query.withTraces === true);
+    return page('events', query, read);
   }
 
   async function page(
@@ -84,7 +88,9 @@ export function createAttempts(sql: Sql): Attempts {
       );
     };
     const { data, next } = await cutPage(startOf(query), query.limit, read, keep);
-    return { data: await named(stream, data), next };
+    const all = await named(stream, data);
+    const traced = all.map((one) => ({ ...one, trace: one.trace ?? null }));
+    return { data: query.withTraces === true ? traced : all, next };
   }
 
   /** Adds the ids that batches do not store and the stream has. */

@@ -20,6 +20,7 @@ export interface Sources {
   batchesSince: number | null;
   /** Whether to read batches, which hold nothing but first attempts that succeeded. */
   withBatches: boolean;
+  withTraces: boolean;
 }
 
 /** Reads the attempts of one consumer newest first: rows and batches, each by its index, merged. */
@@ -41,7 +42,11 @@ export interface StoredAttempt extends Omit<PastAttempt, 'startedAt' | 'at'> {
 }
 
 /** The columns of a `StoredAttempt`. */
-export const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
+export function columns(withTraces: boolean): string {
+  return withTraces ? `${ROW}, trace` : ROW;
+}
+
+const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
   duration_ms, outcome, status, error_code, response_head, next_attempt_at`;
 
 /** Turns a row of `attempts` into an attempt. */
@@ -52,13 +57,13 @@ export function fromRow({ started_at, ...row }: StoredAttempt): PastAttempt {
 
 async function readRows(
   sql: Sql,
-  { consumerId, rowsSince }: Sources,
+  { consumerId, rowsSince, withTraces }: Sources,
   before: PositionInTime,
   size: number,
 ): Promise<PastAttempt[]> {
   const { rows } = await sql.query<StoredAttempt>({
     text: `
-      select ${ROW} from attempts
+      select ${columns(withTraces)} from attempts
        where consumer_id = $1 and (started_at, id) < ($2::timestamptz, $3::uuid)
          and started_at >= $4::timestamptz
        order by started_at desc, id desc limit $5`,

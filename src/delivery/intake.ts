@@ -89,6 +89,8 @@ export function createIntake(options: IntakeOptions): Intake {
     slot.body = '';
     slot.attempt = 0;
     slot.parked = null;
+    slot.readAt = Math.trunc(lastMatchAt);
+    slot.readyAt = slot.readAt;
     if (options.recordParking.parksBehind(slot)) {
       if (parked.overflown) ending.begin('parked');
     } else if (lanes.add(slot)) dispatcher.push(slot);

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { FailureHandler } from '../failure/failureHandler.ts';
-import type { Outgoing } from '../failure/outgoing.ts';
+import { addWaits, type Outgoing } from '../failure/outgoing.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import { isOver as isParkedOver } from '../failure/parkedEntry.ts';
 import type { Dispatcher } from '../flow/dispatcher.ts';
@@ -65,10 +65,11 @@ export function createLanding(options: LandingOptions): Landing {
   ): void {
     dispatcher.landed();
     slot.body = '';
+    addWaits(slot, outcome, startedMono);
     const { position, messageId, attempt } = slot;
     const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
     if (outcome.kind === 'delivered') {
-      attempts.delivered(ended, outcome.status);
+      attempts.delivered(ended, outcome);
       limit.success();
       failures.succeeded(slot, startedMono);
       settle(slot);
@@ -122,7 +123,9 @@ export function createLanding(options: LandingOptions): Landing {
     }
     slidingWindow.settle(slot);
     const next = lanes.settle(slot) as Outgoing | null;
-    if (next !== null) dispatcher.push(next);
+    if (next === null) return;
+    next.readyAt = Math.trunc(performance.now());
+    dispatcher.push(next);
   }
 
   function skips(slot: Outgoing): boolean {

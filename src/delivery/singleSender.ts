@@ -5,7 +5,12 @@ import type { Message, OnAttemptEnd, WebhookSender } from '../egress/webhookSend
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import { TIMES, type Shared } from '../flow/budget.ts';
 import { createPace, type Pace } from '../flow/pace.ts';
-import { emptyBatch, failedAttempt, toAttempt, type EndedAttempt } from '../progress/attemptLog.ts';
+import {
+  deliveredAttempt,
+  emptyBatch,
+  failedAttempt,
+  type EndedAttempt,
+} from '../progress/attemptLog.ts';
 import type { Committer } from '../progress/committer.ts';
 import { LEASE_MARGIN_MS, type Lease, type Release } from '../progress/lease.ts';
 import type { Progress } from '../progress/progress.ts';
@@ -165,8 +170,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
     if (outcome.kind === 'failed') {
       attempts.push(failedAttempt(stream, ended, outcome, nextAttemptAt));
     } else if (outcome.kind === 'delivered') {
-      const { status } = outcome;
-      attempts.push({ ...toAttempt(stream, ended), outcome: 'delivered', status });
+      attempts.push(deliveredAttempt(stream, ended, outcome));
     }
   }
 

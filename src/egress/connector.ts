@@ -8,6 +8,7 @@ import { buildConnector } from 'undici';
 
 import type { MayReach } from './addresses.ts';
 import { dial } from './dial.ts';
+import type { Opening } from './opening.ts';
 
 /** Looks up all addresses of a host name; rejects with the system's error when there is none. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
@@ -50,20 +51,23 @@ export function guardedConnector(options: {
   resolve: Resolve;
   ca: string | null;
   timeoutMs: number;
-}): buildConnector.connector {
+}): Connect {
   const { port, mayReach, resolve, timeoutMs } = options;
   const secure = secureConnector(options);
 
-  async function addressesOf(hostname: string): Promise<LookupAddress[]> {
+  async function addressesOf(hostname: string, opening: Opening): Promise<LookupAddress[]> {
     const family = isIP(hostname);
     const found = family === 0 ? await resolve(hostname) : [{ address: hostname, family }];
+    opening.lookedUpAt = family === 0 ? performance.now() : opening.begunAt;
     if (found.length === 0) throw notFound(hostname);
     if (found.every(({ address }) => mayReach(address, port))) return found;
     throw new AddressRefused('an address of the host may not be reached');
   }
 
-  return connectorOf(async (to) => {
-    const socket = await dial({ addresses: await addressesOf(to.hostname), port, timeoutMs });
+  return connectorOf(async (to, opening) => {
+    const addresses = await addressesOf(to.hostname, opening);
+    const socket = await dial({ addresses, port, timeoutMs });
+    opening.connectedAt = performance.now();
     return to.protocol === 'https:' ? secure(to, socket) : socket;
   });
 }
@@ -71,11 +75,14 @@ export function guardedConnector(options: {
 /** Where a connection goes, and what undici knows of it. */
 export type Place = buildConnector.Options;
 
+/** Opens a connection, and notes in `opening` when each step was done. */
+export type Connect = (to: Place, callback: buildConnector.Callback, opening: Opening) => void;
+
 /** The connector that opens connections in this way. */
-export function connectorOf(open: (to: Place) => Promise<Socket>): buildConnector.connector {
+export function connectorOf(open: (to: Place, opening: Opening) => Promise<Socket>): Connect {
   const call = callbackify(open);
-  return (to, callback) =>
-    call(to, (error, socket) => {
+  return (to, callback, opening) =>
+    call(to, opening, (error, socket) => {
       if (error === null) callback(null, socket);
       else callback(error, null);
     });
@@ -98,7 +105,7 @@ export function secureConnector(options: {
 }
 
 /** Refuses every connection. */
-export function refusingConnector(why: string): buildConnector.connector {
+export function refusingConnector(why: string): Connect {
   return (_options, callback) => {
     queueMicrotask(() => callback(new AddressRefused(why), null));
   };

@@ -4,8 +4,10 @@ import type { Dispatcher } from 'undici';
 
 import { codeOfStatus, failed, type Outcome, type Phase } from '../rules/outcome.ts';
 import { isUnreadable, outcomeOfError } from './networkError.ts';
-import type { OutletHandler, SeenAnswer } from './outlet.ts';
+import type { Opening } from './opening.ts';
+import type { OutletHandler, SeenLine } from './outlet.ts';
 import { RequestLost } from './requestLost.ts';
+import type { Moments } from './timings.ts';
 
 const BODY_BYTES = 65_536;
 
@@ -21,14 +23,14 @@ export interface ExchangeBounds {
   timeoutMs: number;
   /** Monotonic ms after which the request may not start; called right before it is written. */
   startBy: () => number;
-  /** Keeps the beginning of successful answers as well as of failed ones. */
-  keepHeads: boolean;
   /** How many bytes of the body are kept. */
   headBytes: number;
 }
 
 /** The request that an exchange belongs to. */
 export interface ExchangeOwner {
+  /** Keeps the headers and the beginning of the answer even if it is a success. */
+  readonly isTraced: boolean;
   /** Called when no byte came on a connection that had served before; true if the request is sent again. */
   again(): boolean;
   /** Called exactly once, unless the exchange was cut or is sent again. */
@@ -54,13 +56,48 @@ export class Exchange implements OutletHandler {
   #head: Buffer[] | null = null;
   #over = false; // from then on undici only echoes the abort
   #awaited: OnLateAnswer | null = null; // once it is over
-  #connection: (() => SeenAnswer | null) | null = null;
+  #line: SeenLine | null = null;
+  #headers: IncomingHttpHeaders | null = null;
+  readonly #dispatchedAt: number;
+  #writtenAt = 0;
+  #flushedAt = 0;
+  #statusAt = 0;
+  #opening: Opening | null = null;
 
-  /** A status line after `deadline` (monotonic ms) is too late. */
-  constructor(bounds: ExchangeBounds, deadline: number, owner: ExchangeOwner) {
+  /** It is dispatched at that time, and a status line after `deadline` is too late (monotonic ms). */
+  constructor(
+    bounds: ExchangeBounds,
+    dispatchedAt: number,
+    deadline: number,
+    owner: ExchangeOwner,
+  ) {
     this.#bounds = bounds;
+    this.#dispatchedAt = dispatchedAt;
     this.#deadline = deadline;
     this.#owner = owner;
+  }
+
+  /** When its steps were done. */
+  get moments(): Omit<Moments, 'startedAt' | 'endedAt'> {
+    const isUnwritten = this.#writtenAt === 0;
+    const isUnanswered = this.#statusAt === 0; // the line is then still its own
+    return {
+      dispatchedAt: this.#dispatchedAt,
+      opening: isUnwritten ? (this.#line?.opening ?? null) : this.#opening,
+      writtenAt: this.#writtenAt,
+      flushedAt: isUnanswered ? (this.#line?.answer?.flushedAt ?? 0) : this.#flushedAt,
+      statusAt: this.#statusAt,
+    };
+  }
+
+  /** The headers of the answer; null when none came, or when they were not kept. */
+  get headers(): IncomingHttpHeaders | null {
+    return this.#headers;
+  }
+
+  /** How many bytes of the answer's body were read. */
+  get received(): number {
+    return this.#received;
   }
 
   /** `connect` until the request is about to be written. */
@@ -85,14 +122,16 @@ export class Exchange implements OutletHandler {
     return this.#status > 0 ? this.#answer() : null;
   }
 
-  onConnection(seen: () => SeenAnswer | null): void {
-    this.#connection = seen;
+  onConnection(line: SeenLine): void {
+    this.#line = line;
   }
 
   onRequestStart(started: Dispatcher.DispatchController): void {
     this.#controller = started;
     // It may have waited for its connection, and the process may have been frozen meanwhile.
-    if (performance.now() > this.#bounds.startBy()) this.#end(LEASE_ENDED);
+    this.#writtenAt = performance.now();
+    this.#opening = this.#line?.opening ?? null;
+    if (this.#writtenAt > this.#bounds.startBy()) this.#end(LEASE_ENDED);
     if (this.#over) started.abort(new Error(CUT_OFF));
   }
 
@@ -107,19 +146,22 @@ export class Exchange implements OutletHandler {
       current.abort(new Error(CUT_OFF));
     }
     if (this.#over) return;
-    if (performance.now() > this.#deadline) {
+    this.#statusAt = performance.now();
+    this.#flushedAt = this.#line?.answer?.flushedAt ?? 0;
+    if (this.#statusAt > this.#deadline) {
       this.#stop(timedOut('answer', this.#bounds.timeoutMs));
       return;
     }
     this.#status = statusCode;
+    if (this.#isKept()) this.#headers = headers;
     const header = headers['retry-after'];
     this.#retryAfter = Array.isArray(header) ? header[0] : header;
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
-    const { headBytes, keepHeads } = this.#bounds;
-    if (this.#received < headBytes && (keepHeads || codeOfStatus(this.#status) !== null)) {
+    const { headBytes } = this.#bounds;
+    if (this.#received < headBytes && this.#isKept()) {
       (this.#head ??= []).push(chunk.subarray(0, headBytes - this.#received));
     }
     this.#received += chunk.length;
@@ -133,11 +175,18 @@ export class Exchange implements OutletHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const lost = error instanceof RequestLost ? error : null;
     const inTime = lost !== null && lost.statusAt <= this.#deadline;
-    if (this.#status === 0 && inTime && !isUnreadable(error)) this.#status = lost.status;
+    if (this.#status === 0 && inTime && !isUnreadable(error)) {
+      this.#status = lost.status;
+      this.#statusAt = lost.statusAt;
+    }
     this.#cameLate(null);
     if (this.#over) return;
     if (lost?.onUsedConnection === true && this.#owner.again()) this.#over = true;
     else this.#end(this.#status > 0 ? this.#answer() : outcomeOfError(error, this.phase));
+  }
+
+  #isKept(): boolean {
+    return this.#owner.isTraced || codeOfStatus(this.#status) !== null;
   }
 
   #answer(): Outcome {
@@ -150,7 +199,7 @@ export class Exchange implements OutletHandler {
   }
 
   #hasStatusLine(): boolean {
-    const seen = this.#connection?.() ?? null;
+    const seen = this.#line?.answer ?? null;
     return seen !== null && seen.status > 0 && seen.statusAt <= this.#deadline;
   }
 

@@ -4,7 +4,8 @@ const HEAD_BYTES = 2_048;
 const SHORTEST = 4;
 /** The longest token that a token endpoint may give. */
 const MOST_TOKEN_BYTES = 8_192;
-const MASK = '••••';
+/** Stands in place of a secret. */
+export const MASK = '••••';
 
 /** Cuts secrets out of what is kept of an answer. */
 export interface Hiding {

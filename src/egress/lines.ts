@@ -1,6 +1,8 @@
-import { Client, type buildConnector, type Dispatcher } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 
-import type { Outlet, OutletHandler } from './outlet.ts';
+import type { Connect } from './connector.ts';
+import { beginOpening, type Opening } from './opening.ts';
+import type { Outlet, OutletHandler, SeenLine } from './outlet.ts';
 import { RequestLost } from './requestLost.ts';
 import { watchSocket, type Wire } from './wire.ts';
 
@@ -10,7 +12,7 @@ export interface LinesOptions {
   connections: number;
   /** So many connections are opened as requests need them, further ones only while requests wait; all unless given. */
   eager?: number;
-  connect: buildConnector.connector;
+  connect: Connect;
   /** From this age on a connection gets no further request, so that its name is looked up again. */
   maxAgeMs: number;
 }
@@ -135,15 +137,27 @@ function openLine(
   let wire: Wire | null = null;
   let handler: OutletHandler | null = null;
   let begun = false;
+  let opening: Opening | null = null; // of the connection that is opened for this request
+  const isSecure = origin.startsWith('https:');
 
   const client = new Client(origin, {
     ...CLIENT,
-    connect: (to, callback) =>
-      connect(to, (...[error, socket]) => {
-        if (error !== null) return callback(error, null);
-        wire = watchSocket(socket);
-        callback(null, socket);
-      }),
+    connect: (to, callback) => {
+      const its = beginOpening(isSecure);
+      opening = its;
+      connect(
+        to,
+        (...[error, socket]) => {
+          if (error !== null) return callback(error, null);
+          const now = performance.now();
+          if (its.connectedAt === 0) its.connectedAt = now;
+          if (isSecure) its.securedAt = now;
+          wire = watchSocket(socket);
+          callback(null, socket);
+        },
+        its,
+      );
+    },
   });
   client.on('disconnect', () => {
     wire = null;
@@ -174,12 +188,20 @@ function openLine(
     },
   };
 
-  const seen = (): Wire | null => (begun ? wire : null);
+  const seen: SeenLine = {
+    get answer() {
+      return begun ? wire : null;
+    },
+    get opening() {
+      return opening;
+    },
+  };
 
   const line: Line = {
     send(request, its) {
       handler = its;
       begun = false;
+      opening = null;
       its.onConnection?.(seen);
       client.dispatch(request, forward);
     },

@@ -1,17 +1,29 @@
 import type { Dispatcher } from 'undici';
 
+import type { Opening } from './opening.ts';
+
 /** What has come of an answer by now. */
 export interface SeenAnswer {
   /** The status once the whole status line is here, and 0 before. */
   readonly status: number;
   /** When the status line was complete, monotonic ms. */
   readonly statusAt: number;
+  /** When all of the request had left this process, monotonic ms; 0 if that was at once. */
+  readonly flushedAt: number;
+}
+
+/** The connection that a request has got, as long as the request is on it. */
+export interface SeenLine {
+  /** Null until the request was written. */
+  readonly answer: SeenAnswer | null;
+  /** How far the connection is that is opened for this request; null: it was open before. */
+  readonly opening: Opening | null;
 }
 
 /** Handles one request, and may look at what has come of its answer before the headers are complete. */
 export interface OutletHandler extends Dispatcher.DispatchHandler {
-  /** Called when a connection takes the request; `seen` gives null until the request was written. */
-  onConnection?(seen: () => SeenAnswer | null): void;
+  /** Called when a connection takes the request. */
+  onConnection?(line: SeenLine): void;
 }
 
 /** Connections to one origin. */

@@ -2,7 +2,7 @@ import { isIP, type Socket } from 'node:net';
 
 import { buildConnector, Client, type Dispatcher } from 'undici';
 
-import { connectorOf, secureConnector } from './connector.ts';
+import { connectorOf, secureConnector, type Connect } from './connector.ts';
 import { openLines } from './lines.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
 
@@ -29,13 +29,18 @@ export function openProxied(
   const { origin, connectTimeoutMs: timeout, ca = null } = options;
   const proxy = new URL(proxyUrl);
   const toProxy = buildConnector({ rejectUnauthorized: true, allowH2: false, timeout });
+  /** The proxy looks the name of the endpoint up. */
+  const direct: Connect = (to, callback, opening) => {
+    opening.lookedUpAt = opening.begunAt;
+    toProxy(to, callback);
+  };
   const credentials = credentialsOf(proxy);
   // Without it undici would ask the proxy for the certificate of the host.
   const tls = {
     servername: isIP(proxy.hostname.replace(/^\[|\]$/gu, '')) === 0 ? proxy.hostname : '',
   };
   if (origin.startsWith('http:')) {
-    const outlet = openLines({ ...options, origin: proxy.origin, connect: toProxy });
+    const outlet = openLines({ ...options, origin: proxy.origin, connect: direct });
     const host = new URL(origin).host;
     const own = ['host', host, ...Object.entries(credentials).flat()];
     return {
@@ -47,9 +52,12 @@ export function openProxied(
   const secure = secureConnector({ ca, timeoutMs: timeout });
   return openLines({
     ...options,
-    connect: connectorOf(async (to) => {
+    connect: connectorOf(async (to, opening) => {
+      opening.lookedUpAt = opening.begunAt;
       const path = to.port === '' ? `${to.host}:443` : (to.host ?? '');
-      return secure(to, await tunnel(path));
+      const socket = await tunnel(path);
+      opening.connectedAt = performance.now();
+      return secure(to, socket);
     }),
   });
 

@@ -1,4 +1,4 @@
-import type { LateAnswer, Outcome } from '../rules/outcome.ts';
+import type { Delivered, Failed, LateAnswer, Outcome } from '../rules/outcome.ts';
 import {
   Exchange,
   LEASE_ENDED,
@@ -10,6 +10,7 @@ import { hide, type Hiding } from './hide.ts';
 import { outcomeOfError } from './networkError.ts';
 import { TokenFailure, type TokenSource } from './oauth.ts';
 import type { Outlet } from './outlet.ts';
+import { traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
 
 /** The content of one webhook; the body is sent unchanged. */
@@ -41,6 +42,8 @@ export interface WebhookSender<M extends Message> {
 
 export interface WebhookSenderOptions<M extends Message> {
   outlet: Outlet;
+  /** Of the endpoint, as in `https://example.com:8443`. */
+  origin: string;
   /** Path and query of the endpoint. */
   path: string;
   sign: (id: string, timestamp: number, body: Buffer) => string;
@@ -55,8 +58,11 @@ export interface WebhookSenderOptions<M extends Message> {
   /** Unix ms, whole, by the clock that signatures go by. */
   now: () => number;
   timeoutMs: number;
-  /** Keeps the first 2 KB of successful answers as well as of failed ones. */
-  keepHeads?: boolean;
+  /**
+   * Called before each first attempt: whether its trace and the first 2 KB of the answer are kept even if it
+   * succeeds, as those of a failure or of a further attempt always are. Never, unless it is given.
+   */
+  samples?: () => boolean;
   /** Monotonic ms after which nothing is written, even by a request that waited: it ends as `ours`. */
   startBy?: () => number;
   /** A counter of open requests that several senders may share. */
@@ -89,10 +95,10 @@ export function createWebhookSender<M extends Message>(
     outlet: options.outlet,
     timeoutMs: options.timeoutMs,
     startBy: options.startBy ?? never,
-    keepHeads: options.keepHeads ?? false,
     headBytes: hiding.bytes,
     late: options.late,
   };
+  const { samples = nothing } = options;
   const open = new Set<OpenRequest<M>>();
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
   const fixed = [
@@ -109,9 +115,19 @@ export function createWebhookSender<M extends Message>(
     if (!open.delete(request)) return;
     requests.open -= 1;
     const { startedMono } = request;
-    const durationMs = Math.round(performance.now() - startedMono);
-    const shown = withoutSecrets(outcome, hiding, request.token);
+    const endedAt = performance.now();
+    const durationMs = Math.round(endedAt - startedMono);
+    const shown = outcome.kind === 'ours' ? outcome : kept(request, outcome, endedAt);
     options.ended(request.message, shown, request.startedAt, durationMs, startedMono);
+  }
+
+  /** The outcome with what is kept of the attempt, without secrets. */
+  function kept(request: OpenRequest<M>, outcome: Ended, endedAt: number): Ended {
+    const { token } = request;
+    const shown = withoutSecrets(outcome, hiding, token);
+    if (outcome.kind === 'delivered' && !request.isTraced) return shown;
+    const url = options.origin + options.path;
+    return { ...shown, trace: traceOf({ url, ...request.record(endedAt), hiding, token }) };
   }
 
   function send(message: M, attempt: number): void {
@@ -133,17 +149,19 @@ export function createWebhookSender<M extends Message>(
       'traceparent',
       newTraceparent(),
     ];
-    const request = new OpenRequest(message, startedAt, bounds, finish);
+    const isTraced = attempt > 1 || samples();
+    const request = new OpenRequest(message, startedAt, isTraced, bounds, finish);
     open.add(request);
     requests.open += 1;
     const post = { path: options.path, method: 'POST', headers, body } as const;
-    if (tokens === null) request.dispatch(post);
+    if (tokens === null) request.dispatch(post, request.startedMono);
     else sendWithToken(request, post, tokens);
   }
 
   /** Dispatches synchronously while the source holds a token. */
   function sendWithToken(request: OpenRequest<M>, post: Post, source: TokenSource): void {
     let used = source.current();
+    let isFirst = used !== null;
     request.refused = () => {
       request.refused = null;
       fetchToken();
@@ -155,7 +173,8 @@ export function createWebhookSender<M extends Message>(
       used = token;
       request.token = token;
       const headers = [...post.headers, 'authorization', `Bearer ${token}`];
-      request.dispatch({ ...post, headers });
+      request.dispatch({ ...post, headers }, isFirst ? request.startedMono : performance.now());
+      isFirst = false;
     }
 
     function fetchToken(): void {
@@ -211,6 +230,7 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   readonly message: M;
   /** Unix ms. */
   readonly startedAt: number;
+  readonly isTraced: boolean;
   /** Monotonic ms. */
   readonly startedMono = performance.now();
   /** Repeats the request after a 401 with another token; null: a 401 is the answer. */
@@ -226,20 +246,22 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   constructor(
     message: M,
     startedAt: number,
+    isTraced: boolean,
     bounds: RequestBounds,
     finish: (request: OpenRequest<M>, outcome: Outcome) => void,
   ) {
     this.message = message;
     this.startedAt = startedAt;
+    this.isTraced = isTraced;
     this.#bounds = bounds;
     this.#finish = finish;
   }
 
-  /** Begins an exchange; a repetition with another token begins a second one. */
-  dispatch(post: Post, fresh = false): void {
+  /** Begins an exchange at that time (monotonic ms); a repetition with another token begins a second one. */
+  dispatch(post: Post, at: number, fresh = false): void {
     this.#sent = post;
     const bounds = this.#bounds;
-    const exchange = new Exchange(bounds, this.startedMono + bounds.timeoutMs, this);
+    const exchange = new Exchange(bounds, at, this.startedMono + bounds.timeoutMs, this);
     this.#exchange = exchange;
     bounds.outlet.dispatch(post, exchange, fresh);
   }
@@ -252,8 +274,20 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   again(): boolean {
     if (this.#repeated || this.#sent === null) return false;
     this.#repeated = true;
-    this.dispatch(this.#sent, true);
+    this.dispatch(this.#sent, performance.now(), true);
     return true;
+  }
+
+  /** What is known of its last exchange at that time (monotonic ms). */
+  record(endedAt: number): RequestRecord {
+    const exchange = this.#exchange;
+    const moments = exchange?.moments ?? NO_MOMENTS;
+    return {
+      headers: this.#sent?.headers ?? [],
+      bytes: this.#sent?.body.length ?? 0,
+      answer: { headers: exchange?.headers ?? null, bytes: exchange?.received ?? 0 },
+      moments: { startedAt: this.startedMono, ...moments, endedAt },
+    };
   }
 
   ended(outcome: Outcome): void {
@@ -283,8 +317,23 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
 }
 
 const never = (): number => Infinity;
+const nothing = (): boolean => false;
 
-function withoutSecrets(outcome: Outcome, hiding: Hiding, token: string | null): Outcome {
-  if (outcome.kind === 'ours' || outcome.responseHead === null) return outcome;
-  return { ...outcome, responseHead: hiding.shown(outcome.responseHead, token) };
+/** The outcome of an attempt that the endpoint is responsible for. */
+type Ended = Delivered | Failed;
+
+function withoutSecrets(outcome: Ended, hiding: Hiding, token: string | null): Ended {
+  const { responseHead } = outcome;
+  return responseHead === null
+    ? outcome
+    : { ...outcome, responseHead: hiding.shown(responseHead, token) };
 }
+
+/** Of a request that was never dispatched. */
+const NO_MOMENTS = {
+  dispatchedAt: 0,
+  opening: null,
+  writtenAt: 0,
+  flushedAt: 0,
+  statusAt: 0,
+} as const;

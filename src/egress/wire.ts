@@ -12,6 +12,8 @@ export interface Wire {
   readonly status: number;
   /** When the status line was complete, monotonic ms. */
   readonly statusAt: number;
+  /** When all of the open request had left this process, monotonic ms; 0 if it needed no waiting. */
+  readonly flushedAt: number;
   /** The first error of the connection; undici forgets a TLS alert that the end of the stream follows. */
   readonly error: Error | null;
   /** A request is about to be written, after all of the last answer was read. */
@@ -52,10 +54,14 @@ export function watchSocket(socket: Socket): Wire {
   let silent = true;
   let status = 0;
   let statusAt = 0;
+  let flushedAt = 0;
   let error: Error | null = null;
   const push = socket.push.bind(socket);
   socket.prependListener('error', (first) => {
     error ??= first;
+  });
+  socket.on('drain', () => {
+    flushedAt = performance.now();
   });
 
   socket.push = (chunk: Buffer | null): boolean => {
@@ -133,6 +139,9 @@ export function watchSocket(socket: Socket): Wire {
     get statusAt() {
       return statusAt;
     },
+    get flushedAt() {
+      return flushedAt;
+    },
     begin() {
       atStart = true;
       held = NONE;
@@ -140,6 +149,7 @@ export function watchSocket(socket: Socket): Wire {
       requests += 1;
       silent = true;
       status = 0;
+      flushedAt = 0;
     },
   };
 }

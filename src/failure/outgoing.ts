@@ -1,4 +1,5 @@
 import type { Slot } from '../flow/slidingWindow.ts';
+import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { ParkedEntry } from './parkedEntry.ts';
 
@@ -10,10 +11,13 @@ export interface Outgoing extends Slot<Entry> {
   attempt: number;
   /** The parked entry that it is a retry of; null for an entry of the sliding window. */
   parked: ParkedEntry | null;
+  /** When its entry was read, and when no entry was left that it has to follow; monotonic, whole ms; 0: not known. */
+  readAt: number;
+  readyAt: number;
 }
 
-/** The first attempt at an entry that is in no sliding window. */
-export function firstAttempt(entry: Entry): Outgoing {
+/** The first attempt at an entry that is in no sliding window; it was read at `readAt`. */
+export function firstAttempt(entry: Entry, readAt: number): Outgoing {
   const { position, messageId, body } = entry;
   return {
     position,
@@ -27,5 +31,17 @@ export function firstAttempt(entry: Entry): Outgoing {
     body,
     attempt: 1,
     parked: null,
+    readAt,
+    readyAt: Math.trunc(performance.now()),
   };
+}
+
+/** Adds how long a first attempt waited, which started at `startedMono` (monotonic ms), to its trace if it has one. */
+export function addWaits(slot: Outgoing, outcome: Outcome, startedMono: number): void {
+  if (outcome.kind === 'ours' || outcome.trace === undefined) return;
+  const { timings } = outcome.trace;
+  const { readAt, readyAt, attempt } = slot;
+  if (attempt > 1 || readAt === 0 || timings.lane !== null) return;
+  timings.lane = Math.max(0, readyAt - readAt);
+  timings.pace = Math.max(0, Math.round(startedMono - readyAt));
 }

@@ -120,5 +120,5 @@ function toOutgoing(parked: ParkedEntry): Outgoing {
     next: null,
     lane: record,
   };
-  return { ...slot, messageId, body: '', attempt: attempts + 1, parked };
+  return { ...slot, messageId, body: '', attempt: attempts + 1, parked, readAt: 0, readyAt: 0 };
 }

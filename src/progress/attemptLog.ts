@@ -1,5 +1,5 @@
 import { longestRetryAfter, planHead, storedFailure } from '../rules/headPlan.ts';
-import type { Failed } from '../rules/outcome.ts';
+import type { Delivered, Failed } from '../rules/outcome.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { StoredHead } from './lease.ts';
 import type { AttemptRow, Batch } from './senderOutcomes.ts';
@@ -19,12 +19,12 @@ export type HeadSchedule = Pick<StoredHead, 'tries' | 'scheduleFrom' | 'schedule
 /** The attempts of a drain that have not been handed to the committer yet. */
 export interface AttemptLog {
   /** Logs a success. */
-  delivered(ended: EndedAttempt, status: number): void;
+  delivered(ended: EndedAttempt, outcome: Delivered): void;
   /** Logs a failure after which sending goes on; `nextAttemptAt` is unix ms, null: none is planned. */
   failed(ended: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
   /** Logs a failure of the endpoint; unless it was handed over before, `failingHead` adds it to the rows. */
   failing(ended: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
-  /** What has been logged since the last call: successes of first attempts as columns, the rest as rows. */
+  /** What has been logged since the last call: untraced successes of first attempts as columns, the rest as rows. */
   toStore(): { batch: Batch; attempts: AttemptRow[] };
   /**
    * The head among the entries that were logged as failing since the last call: one that was answered 410,
@@ -52,12 +52,12 @@ export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
   let batch = emptyBatch();
   let rows: AttemptRow[] = [];
 
-  function delivered(ended: EndedAttempt, status: number): void {
-    if (ended.attempt > 1) {
-      rows.push({ ...toAttempt(stream, ended), outcome: 'delivered', status });
+  function delivered(ended: EndedAttempt, outcome: Delivered): void {
+    if (ended.attempt > 1 || outcome.trace !== undefined) {
+      rows.push(deliveredAttempt(stream, ended, outcome));
       return;
     }
-    addSuccess(batch, ended.position, ended.startedAt, ended.durationMs, status);
+    addSuccess(batch, ended.position, ended.startedAt, ended.durationMs, outcome.status);
   }
 
   function failingHead(
@@ -124,12 +124,23 @@ export function failedAttempt(
   outcome: Failed,
   nextAttemptAt: number | null,
 ): AttemptRow {
-  const { status, code, responseHead } = outcome;
-  return { ...toAttempt(stream, ended), status, errorCode: code, responseHead, nextAttemptAt };
+  const { status, code: errorCode, responseHead } = outcome;
+  const trace = outcome.trace ?? null;
+  return { ...toAttempt(stream, ended), status, errorCode, responseHead, nextAttemptAt, trace };
+}
+
+/** The row of a successful attempt. */
+export function deliveredAttempt(
+  stream: StreamName,
+  ended: EndedAttempt,
+  { status, responseHead, trace }: Delivered,
+): AttemptRow {
+  const of = { status, responseHead, trace: trace ?? null };
+  return { ...toAttempt(stream, ended), outcome: 'delivered', ...of };
 }
 
 /** The row of an attempt, as failed without a reason; the caller sets what differs. */
-export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
+function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
   const { position, messageId, attempt, startedAt, durationMs } = ended;
   return {
     position,
@@ -143,6 +154,7 @@ export function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
     errorCode: null,
     responseHead: null,
     nextAttemptAt: null,
+    trace: null,
   };
 }
 

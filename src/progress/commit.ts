@@ -19,11 +19,12 @@ function commitText(moved: Moved): string {
       from input i join moved using (consumer_id)
      where i.positions <> '{}'
   ), single as (
-    insert into attempts
+    insert into attempts (id, consumer_id, position, message_id, event_id, attempt, started_at,
+                          duration_ms, outcome, status, error_code, response_head, next_attempt_at, trace)
     select a.* from jsonb_to_recordset($10::jsonb) as a(
              id uuid, consumer_id uuid, position bigint, message_id text, event_id text, attempt int,
              started_at timestamptz, duration_ms int, outcome text, status int, error_code text,
-             response_head text, next_attempt_at timestamptz)
+             response_head text, next_attempt_at timestamptz, trace jsonb)
       join moved using (consumer_id)
   )${parked ? `, ${PARKED_CTES}` : ''}
   select m.consumer_id, k.version, t.version as target_version
@@ -144,5 +145,6 @@ function toRow(consumerId: string, attempt: AttemptRow): Record<string, unknown>
     response_head: attempt.responseHead,
     next_attempt_at:
       attempt.nextAttemptAt === null ? null : new Date(attempt.nextAttemptAt).toISOString(),
+    trace: attempt.trace,
   };
 }

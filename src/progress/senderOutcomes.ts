@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../rules/outcome.ts';
+import type { AttemptTrace } from '../schema/attemptTrace.ts';
 import type { StoredHead } from './lease.ts';
 import type { ParkedOps } from './parkedRows.ts';
 
@@ -15,6 +16,8 @@ export interface AttemptRow {
   errorCode: ErrorCode | null;
   responseHead: string | null;
   nextAttemptAt: number | null;
+  /** Null for a success that was not traced. */
+  trace: AttemptTrace | null;
 }
 
 /** Successes of first attempts since the last commit, as parallel columns. */
@@ -32,7 +35,7 @@ export interface SenderOutcomes {
   position: number;
   ahead: number[];
   batch: Batch;
-  /** The attempts that are stored as rows: failures, and successes that were not first attempts. */
+  /** The attempts that are stored as rows: failures, and successes that were traced or not first attempts. */
   attempts: AttemptRow[];
   /** The changes of parked entries; null: none. */
   parked: ParkedOps | null;

@@ -1,3 +1,5 @@
+import type { AttemptTrace } from '../schema/attemptTrace.ts';
+
 /** Why an attempt failed, by the names of the API. */
 export type ErrorCode =
   | 'CONNECTION_REFUSED'
@@ -27,6 +29,8 @@ export type Outcome =
       status: number;
       /** The first 2 KB of the answer's body; null unless the sender keeps it. */
       responseHead: string | null;
+      /** What was sent and how long each step took, where that is kept. */
+      trace?: AttemptTrace;
     }
   | {
       kind: 'failed';
@@ -40,6 +44,8 @@ export type Outcome =
       retryAfter: string | undefined;
       /** Given for failures without a status that a network error or a timeout has caused. */
       phase?: Phase;
+      /** What was sent and how long each step took; added as the attempt ends. */
+      trace?: AttemptTrace;
     }
   | { kind: 'ours'; detail: string };
 
@@ -64,6 +70,9 @@ export function failed(
 
 /** The outcome of an attempt that failed at the endpoint. */
 export type Failed = Outcome & { kind: 'failed' };
+
+/** The outcome of an attempt that succeeded. */
+export type Delivered = Outcome & { kind: 'delivered' };
 
 /**
  * What a failure is blamed on: the `endpoint` immediately (it can't be reached, is overloaded, or asks

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { AttemptTrace } from './attemptTrace.ts';
 import { Position, Timestamp, Uuid } from './fields.ts';
 
 export const AttemptOutcome = z.enum(['delivered', 'failed']).meta({ id: 'AttemptOutcome' });
@@ -29,6 +30,10 @@ export const Attempt = z
       .nullable()
       .meta({ description: "The beginning of the answer's body" }),
     next_attempt_at: Timestamp.nullable(),
+    trace: AttemptTrace.nullable().optional().meta({
+      description:
+        'With `include=trace` only. Kept for each failure, for each further attempt, and for a sample of the successes; null for others',
+    }),
   })
   .meta({ id: 'Attempt' });
 export type Attempt = z.infer<typeof Attempt>;

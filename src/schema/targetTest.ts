@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { AttemptTrace } from './attemptTrace.ts';
 import { Uuid } from './fields.ts';
 import { IdnForms } from './target.ts';
 
@@ -23,6 +24,9 @@ export const TargetTest = z
         description: 'Both forms of an internationalised host; null for any other',
       }),
       body: z.string(),
+    }),
+    trace: AttemptTrace.meta({
+      description: 'What was sent with it, what came back, and how long each step took',
     }),
   })
   .meta({ id: 'TargetTest' });

@@ -55,8 +55,8 @@ export function openTargetSender<M extends Message>(
     userAgent: string;
     /** As in `WebhookSenderOptions`. */
     now: () => number;
-    /** Keeps the first 2 KB of successful answers as well as of failed ones. */
-    keepHeads?: boolean;
+    /** As in `WebhookSenderOptions`. */
+    samples?: () => boolean;
     requests?: OpenRequests;
     /** As in `WebhookSenderOptions`. */
     startBy?: () => number;
@@ -69,6 +69,7 @@ export function openTargetSender<M extends Message>(
   const { timeoutMs, ca } = target;
   return createWebhookSender({
     ...way,
+    origin,
     path: pathOf(target.baseUrl, path),
     outlet: egress.open({ origin, connections, connectTimeoutMs: timeoutMs, ca }),
     tokens: target.oauth === null ? null : tokens.of(target, target.oauth),

@@ -41,7 +41,7 @@ export async function testTarget(
     connections: 1,
     userAgent,
     now,
-    keepHeads: true,
+    samples: () => true,
     ended: (_message, outcome, _startedAt, durationMs) => resolve([outcome, durationMs]),
     late: late.resolve,
   });
@@ -51,6 +51,7 @@ export async function testTarget(
     sender.send({ position: 0, messageId, body }, 1);
     const [outcome, duration_ms] = await promise;
     if (outcome.kind === 'ours') throw new Error(`a fault of this machine: ${outcome.detail}`);
+    if (outcome.trace === undefined) throw new Error('a test webhook was not traced');
     const isFailed = outcome.kind === 'failed';
     const isTimeout = isFailed && outcome.code === 'TIMEOUT' && outcome.status === null;
     if (isTimeout) waiting = setTimeout(() => sender.cut(), lateWaitMs(target.timeoutMs));
@@ -69,6 +70,7 @@ export async function testTarget(
         idn_host: idnHostOf(target.baseUrl),
         body,
       },
+      trace: outcome.trace,
     };
   } finally {
     clearInterval(sweep);

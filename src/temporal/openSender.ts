@@ -1,6 +1,7 @@
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
+import { createTraceSampler } from '../egress/traceSampler.ts';
 import type {
   Message,
   OnAttemptEnd,
@@ -42,9 +43,11 @@ export function createOpenSender(options: OpenSenderOptions): OpenSender {
     return way;
   }
 
+  const sampler = createTraceSampler();
   const process = { egress, tokens, userAgent, now, ...counted };
   return ({ target, path, consumerId }, connections, ended, startBy, late) => {
-    const own = { path, consumerId, connections, ended, startBy };
+    const samples = sampler.ofSender();
+    const own = { path, consumerId, connections, ended, startBy, samples };
     return openTargetSender(wayOf(target), {
       ...process,
       ...own,

@@ -4,14 +4,14 @@ import type { DrainEnd, EndReason } from '../delivery/ending.ts';
 import { createFilterStack, type FilterStack } from '../delivery/filterStack.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { WebhookSender } from '../egress/webhookSender.ts';
-import { firstAttempt, type Outgoing } from '../failure/outgoing.ts';
-import { addSuccess, emptyBatch } from '../progress/attemptLog.ts';
+import { addWaits, firstAttempt, type Outgoing } from '../failure/outgoing.ts';
 import type { Committing } from '../progress/committer.ts';
 import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { Progress } from '../progress/progress.ts';
-import type { Batch, Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
+import type { Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
 import { Inheritance } from './inheritance.ts';
+import { SuccessLog } from './successLog.ts';
 import { WaitingEntries } from './waitingEntries.ts';
 
 /** What a quiet sender begins with. */
@@ -30,7 +30,6 @@ export interface QuietSenderOptions {
 
 /** So often its position is stored while nothing comes that matches, ms. */
 const STORED_MS = 60_000;
-const NOTHING: Batch = emptyBatch();
 const NONE: never[] = [];
 const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries again';
 
@@ -55,7 +54,7 @@ export class QuietSender implements Drain, Committing {
   /** The request that is under way is of the first one. */
   readonly #waiting: WaitingEntries;
   #slot: Outgoing | null = null;
-  #successes: Batch = NOTHING;
+  readonly #successes: SuccessLog;
   #isStoring = false;
   /** The position that was stored last. */
   #handedOver: number;
@@ -78,6 +77,7 @@ export class QuietSender implements Drain, Committing {
     this.#isConfirmed = options.isConfirmed;
     this.#config = config;
     this.#lease = lease;
+    this.#successes = new SuccessLog(config.stream);
     this.#handedOver = lease.position;
     this.#filters = createFilterStack(config.filters, lease.position);
     this.#sender = context.openSender(
@@ -155,13 +155,12 @@ export class QuietSender implements Drain, Committing {
   toStore(): SenderOutcomes {
     const { consumerId } = this;
     this.#waiting.passBy();
-    const batch = this.#successes;
-    this.#successes = NOTHING;
+    const logged = this.#successes.take();
     this.#isStoring = true;
     const { epoch } = this.#lease;
     const position = this.#waiting.position;
     this.#handedOver = position;
-    return { consumerId, epoch, position, ahead: NONE, batch, attempts: NONE, parked: null };
+    return { consumerId, epoch, position, ahead: NONE, ...logged, parked: null };
   }
 
   stored({ version, targetVersion }: Committed): void {
@@ -222,7 +221,7 @@ export class QuietSender implements Drain, Committing {
         return;
       } else {
         budget.requests.take(1);
-        this.#slot = firstAttempt(entry);
+        this.#slot = firstAttempt(entry, Math.trunc(this.#waiting.firstReadAt));
         this.#sender.send(this.#slot, 1);
       }
     }
@@ -240,6 +239,7 @@ export class QuietSender implements Drain, Committing {
 
   #landed(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
     if (this.#isOver) return;
+    addWaits(slot, outcome, mono);
     if (outcome.kind !== 'delivered') {
       this.#becomeDrain();
       this.#inheritance?.ended(slot, outcome, at, ms, mono);
@@ -247,8 +247,7 @@ export class QuietSender implements Drain, Committing {
     }
     this.#slot = null;
     this.#inheritance?.isSettled();
-    if (this.#successes === NOTHING) this.#successes = emptyBatch();
-    addSuccess(this.#successes, slot.position, at, ms, outcome.status);
+    this.#successes.add(slot, outcome, at, ms);
     this.#waiting.settle();
     this.#settledCount += 1;
     this.#context.committer.mark(this);
@@ -289,7 +288,7 @@ export class QuietSender implements Drain, Committing {
       do {
         await this.#untilStored();
         if (this.#reason !== null) await inheritance.over;
-      } while (!this.#isOver && this.#successes !== NOTHING);
+      } while (!this.#isOver && !this.#successes.isEmpty);
       if (this.#isOver) return;
       const { openSender } = this.#context;
       let first: Inheritance | null = inheritance;
@@ -359,7 +358,7 @@ export class QuietSender implements Drain, Committing {
   }
 
   async #untilStored(): Promise<void> {
-    if (this.#successes !== NOTHING || this.#isStoring) await this.#context.committer.flush(this);
+    if (!this.#successes.isEmpty || this.#isStoring) await this.#context.committer.flush(this);
   }
 
   #endedAs(reason: EndReason): DrainEnd {

@@ -27,6 +27,7 @@ export class WaitingEntries {
   /** Whether everything that the tail knows has been looked at; what it does not call for does not match. */
   #caughtUp = false;
   #entries: Entry[] = [];
+  #readAt: number[] = []; // of each entry
   #held = 0; // bytes of the budget
   #lastMatchAt = performance.now();
 
@@ -38,6 +39,11 @@ export class WaitingEntries {
   /** The entry to send next. */
   get first(): Entry | undefined {
     return this.#entries[0];
+  }
+
+  /** When the entry to send next was read, monotonic ms. */
+  get firstReadAt(): number {
+    return this.#readAt[0] ?? this.#lastMatchAt;
   }
 
   /** Whether nothing waits, and nothing is known of that has not been looked at. */
@@ -93,6 +99,7 @@ export class WaitingEntries {
       this.#hold(TIMES * entry.bytes);
       this.#entries.push(entry);
       this.#lastMatchAt = performance.now();
+      this.#readAt.push(this.#lastMatchAt);
     }
     this.#readTo = entry.position;
     return 'taken';
@@ -101,6 +108,7 @@ export class WaitingEntries {
   /** Settles the first entry. */
   settle(): void {
     const entry = this.#entries.shift();
+    this.#readAt.shift();
     if (entry !== undefined) this.#hold(-TIMES * entry.bytes);
   }
 

@@ -54,6 +54,7 @@ function failure(position: number, startedAt: number, more: object = {}) {
     errorCode: 'HTTP_5XX' as const,
     responseHead: 'busy',
     nextAttemptAt: startedAt + 5_000,
+    trace: null,
     ...more,
   };
 }

@@ -106,7 +106,9 @@ function putDue({ parked, dispatcher }: ReturnType<typeof openStations>): void {
     const { entry, record } = one;
     const { position, messageId } = entry;
     const state = { settled: false, closed: false, sent: false, next: null, lane: record };
-    dispatcher.putBack({ position, entry, ...state, messageId, body: '', attempt: 2, parked: one });
+    const times = { readAt: 0, readyAt: 0 };
+    const sent = { messageId, body: '', attempt: 2, parked: one };
+    dispatcher.putBack({ position, entry, ...state, ...sent, ...times });
   }
 }
 

@@ -80,7 +80,7 @@ async function sendTo(origin: string, count = 1, timeoutMs = TIMEOUT_MS): Promis
     origin,
     connections: count,
     timeoutMs,
-    keepHeads: true,
+    samples: () => true,
     ended: (_message, outcome, _at, durationMs) =>
       void all.push({ outcome, durationMs, ranMs: durationMs - stood() }),
   });

@@ -27,6 +27,7 @@ export function openPoster(options: PosterOptions): Poster {
   const outlet = egress.open({ origin, connections, connectTimeoutMs: timeoutMs, ca });
   const sender = createWebhookSender<Message>({
     outlet,
+    origin,
     path: '/hook',
     sign: () => 'v1,none',
     headers: [],
@@ -34,7 +35,7 @@ export function openPoster(options: PosterOptions): Poster {
     now: () => Date.now(),
     userAgent: 'Millrace/test',
     timeoutMs,
-    keepHeads: true,
+    samples: () => true,
     ...(startBy === undefined ? {} : { startBy }),
     ended: ({ messageId }, outcome) => ends.get(messageId)?.(outcome),
   });

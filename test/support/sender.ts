@@ -11,7 +11,7 @@ import { LOOPBACK } from './app.ts';
 export function openSender(
   options: { origin: string; connections: number } & Pick<
     WebhookSenderOptions<Message>,
-    'timeoutMs' | 'keepHeads' | 'startBy' | 'ended'
+    'timeoutMs' | 'samples' | 'startBy' | 'ended'
   >,
 ): { sender: WebhookSender<Message>; destroy: () => Promise<void> } {
   const { origin, connections, ...rest } = options;
@@ -22,6 +22,7 @@ export function openSender(
   });
   const sender = createWebhookSender<Message>({
     outlet,
+    origin,
     path: '/hook',
     sign: () => 'v1,none',
     headers: [],

@@ -35,6 +35,7 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
 
   const openSender: OpenSender = (config, _connections, ended, startBy) =>
     createWebhookSender({
+      origin: 'http://endpoint.test',
       outlet: { dispatch, close: () => Promise.resolve(), destroy: () => Promise.resolve() },
       path: '/hook',
       sign: () => '',

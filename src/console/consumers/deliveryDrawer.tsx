@@ -1,10 +1,13 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 
 import { requestUrl } from '../../rules/requestUrl.ts';
+import type { AttemptTrace } from '../../schema/attemptTrace.ts';
 import type { Consumer } from '../../schema/consumer.ts';
 import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf, type Attempt } from '../api.ts';
+import { answerText, requestText, useTrace } from '../attempts/trace.ts';
+import { Waterfall } from '../attempts/waterfall.tsx';
 import { useInfo } from '../info.ts';
 import { prettyText } from '../pretty.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -29,6 +32,7 @@ export function DeliveryDrawer(props: {
 }) {
   const { attempt, consumer, onClose } = props;
   const { data: info } = useInfo();
+  const trace = useTrace(attempt);
   const toasts = useToasts();
   const target = useQuery({
     queryKey: ['target', consumer.target_id],
@@ -59,7 +63,7 @@ export function DeliveryDrawer(props: {
             'millrace-attempt': String(attempt.attempt),
           },
           messageId: attempt.message_id,
-          body: `{"event":${entry.data}}`,
+          body: bodyOf(entry.data),
         };
   const temporal = workflowUrl(info, consumer);
   return (
@@ -97,13 +101,17 @@ export function DeliveryDrawer(props: {
             : ['Next, as planned then', <TimeText key="n" at={attempt.next_attempt_at} />],
         ]}
       />
+      {trace != null && <Waterfall timings={trace.timings} />}
       <AttemptsTimeline attempt={attempt} consumer={consumer} />
       {entry.data !== undefined && <ChangedFields text={entry.data} />}
-      {sent !== null && (
+      {trace === null && sent !== null && (
         <>
-          <Code label="Request, rebuilt" text={requestText(sent)} />
+          <Code label="Request, rebuilt" text={rebuiltText(sent)} />
           <Rebuilt isOlder={isOlder(attempt, target.data)} />
         </>
+      )}
+      {trace != null && (
+        <Code label="Request" text={requestText(trace, bodyOf(entry.data ?? null))} />
       )}
       {entry.error !== null && <Hint tone="warn">{messageOf(entry.error)}</Hint>}
       {attempt.event_id === null && (
@@ -113,15 +121,7 @@ export function DeliveryDrawer(props: {
             : 'The event is older than the retention: its body is gone.'}
         </Hint>
       )}
-      <Code
-        label="How the answer began"
-        text={
-          attempt.response_head ??
-          (attempt.outcome === 'delivered'
-            ? '(not kept: answers to deliveries are dropped)'
-            : '(no answer)')
-        }
-      />
+      {trace !== undefined && <Code label="Response" text={responseText(attempt, trace)} />}
     </Drawer>
   );
 }
@@ -132,7 +132,7 @@ function Rebuilt({ isOlder }: { isOlder: boolean }) {
     <Hint tone={isOlder ? 'warn' : 'accent'}>
       {isOlder
         ? 'The target has been changed since this attempt. The body is what was sent; URL and headers are what would be sent today.'
-        : 'The body is what was sent. URL and headers are those of the target and the consumer as they are today; requests themselves are not kept.'}
+        : 'The body is what was sent. URL and headers are those of the target and the consumer as they are today: what was sent is kept of failures, of further attempts, and of a sample of the successes.'}
     </Hint>
   );
 }
@@ -146,11 +146,23 @@ async function readEvent(id: string): Promise<string> {
   return response.text();
 }
 
+function bodyOf(entry: string): string;
+function bodyOf(entry: string | null): string | null;
+function bodyOf(entry: string | null): string | null {
+  return entry === null ? null : `{"event":${entry}}`;
+}
+
+function responseText({ status, response_head }: Attempt, trace: AttemptTrace | null): string {
+  if (trace !== null) return answerText(trace, status, response_head);
+  if (response_head !== null) return response_head;
+  return status === null ? '(no answer)' : `HTTP ${status}\n\n(the rest was not kept)`;
+}
+
 function endOf({ started_at, duration_ms }: Attempt): string {
   return new Date(Date.parse(started_at) + duration_ms).toISOString();
 }
 
-function requestText({ url, headers, messageId, body }: Sent): string {
+function rebuiltText({ url, headers, messageId, body }: Sent): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', prettyText(body)].join('\n');
 }

@@ -66,11 +66,7 @@ function Loaded({ target }: { target: Target }) {
       {test.error !== null && <Hint tone="bad">{messageOf(test.error)}</Hint>}
       {test.data !== undefined && (
         <Panel title="Test webhook">
-          <TestResult
-            test={test.data}
-            headers={test.variables.headers}
-            isOlder={test.variables.updated_at !== target.updated_at}
-          />
+          <TestResult test={test.data} isOlder={test.variables.updated_at !== target.updated_at} />
         </Panel>
       )}
       <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">

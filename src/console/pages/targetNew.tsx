@@ -112,9 +112,7 @@ function NewTarget() {
                 {test.isPending ? 'Sending…' : 'Send test webhook'}
               </Button>
             </div>
-            {test.data !== undefined && (
-              <TestResult test={test.data} headers={test.variables.headers} isOlder={isOlder} />
-            )}
+            {test.data !== undefined && <TestResult test={test.data} isOlder={isOlder} />}
           </Panel>
           <Unsaved error={problem} />
           <div className="flex flex-wrap gap-2">

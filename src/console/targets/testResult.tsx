@@ -1,4 +1,6 @@
 import type { TargetTest } from '../../schema/targetTest.ts';
+import { answerText, requestText } from '../attempts/trace.ts';
+import { Waterfall } from '../attempts/waterfall.tsx';
 import { Code } from '../ui/copyText.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
@@ -6,14 +8,8 @@ import { StatusBadge } from '../ui/statusBadge.tsx';
 import { number } from '../words.ts';
 
 /** A test webhook: exactly what was sent and what came back. `isOlder`: the target has been changed since. */
-export function TestResult(props: {
-  test: TargetTest;
-  /** The target's own headers as they were then. */
-  headers: Record<string, string>;
-  isOlder: boolean;
-}) {
-  const { test, headers, isOlder } = props;
-  const { request } = test;
+export function TestResult({ test, isOlder }: { test: TargetTest; isOlder: boolean }) {
+  const { request, trace } = test;
   return (
     <div className="flex min-w-0 flex-col gap-3" role="status">
       {isOlder && (
@@ -33,28 +29,9 @@ export function TestResult(props: {
         ]}
       />
       {test.detail !== null && <Hint tone="bad">{test.detail}</Hint>}
-      <Code label="Request" text={requestText(test, headers)} />
-      <Code
-        label="How the answer began"
-        text={
-          test.response_head === null || test.response_head === ''
-            ? '(nothing)'
-            : test.response_head
-        }
-      />
+      <Waterfall timings={trace.timings} />
+      <Code label="Request" text={requestText(trace, request.body)} />
+      <Code label="Response" text={answerText(trace, test.status, test.response_head)} />
     </div>
   );
-}
-
-function requestText({ request, message_id }: TargetTest, headers: Record<string, string>): string {
-  return [
-    `${request.method} ${request.url}`,
-    'content-type: application/json',
-    `webhook-id: ${message_id}`,
-    'webhook-timestamp: (unix seconds)',
-    'webhook-signature: v1,(of id.timestamp.body)',
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    '',
-    request.body,
-  ].join('\n');
 }

@@ -1,0 +1,68 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+import type { AttemptTrace } from '../schema/attemptTrace.ts';
+import { isSecretHeader } from '../schema/secretHeader.ts';
+import { MASK, type Hiding } from './hide.ts';
+import { timingsOf, type Moments } from './timings.ts';
+
+/** What a request was, and what is known of its answer. */
+export interface RequestRecord {
+  /** A flat list of names and values. */
+  headers: readonly string[];
+  /** Of the body. */
+  bytes: number;
+  answer: { headers: IncomingHttpHeaders | null; bytes: number };
+  moments: Moments;
+}
+
+/** How much is kept of an answer's headers, names and values together, in characters. */
+const MOST_HEADERS = 8_192;
+
+/**
+ * The trace of an attempt. The values of headers that carry credentials by their names are masked, and
+ * secrets of the target, as well as the token, wherever they stand.
+ */
+export function traceOf(
+  request: RequestRecord & { url: string; hiding: Hiding; token: string | null },
+): AttemptTrace {
+  const { url, headers, bytes, answer, moments, hiding, token } = request;
+  const toShown = ({ name, value }: Header): Header => ({
+    name,
+    value: isSecretHeader(name) ? MASK : hiding.shown(value.replaceAll('\u0000', '\ufffd'), token),
+  });
+  return {
+    url,
+    request_headers: pairs(headers).map(toShown),
+    request_bytes: bytes,
+    response_headers: received(answer.headers ?? {}).map(toShown),
+    response_bytes: answer.bytes,
+    timings: timingsOf(moments),
+  };
+}
+
+interface Header {
+  name: string;
+  value: string;
+}
+
+function pairs(flat: readonly string[]): Header[] {
+  const all: Header[] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    all.push({ name: flat[at] ?? '', value: flat[at + 1] ?? '' });
+  }
+  return all;
+}
+
+/** The headers of an answer up to `MOST_HEADERS`. */
+function received(headers: IncomingHttpHeaders): Header[] {
+  const kept: Header[] = [];
+  let left = MOST_HEADERS;
+  for (const [name, given] of Object.entries(headers)) {
+    for (const value of Array.isArray(given) ? given : [given ?? '']) {
+      left -= name.length + value.length;
+      if (left < 0) return kept;
+      kept.push({ name, value });
+    }
+  }
+  return kept;
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+const ms = (what: string) =>
+  z
+    .number()
+    .nullable()
+    .meta({ description: `${what}; milliseconds` });
+
+/** Headers as they were sent or came, in that order; a name may stand twice. */
+const Headers = z.array(z.object({ name: z.string(), value: z.string() }));
+
+/**
+ * How the time of an attempt was spent. A step that did not happen is null. The steps up to `body` follow
+ * each other; together they are the `duration_ms` of the attempt, but for what is lost by rounding.
+ */
+export const AttemptTimings = z
+  .object({
+    lane: ms(
+      'From when the entry was read until the entries before it in its order had been delivered; null for a retry',
+    ),
+    pace: ms(
+      'From then until it was sent: limits of the target and of the worker; null for a retry',
+    ),
+    prepare: ms(
+      'Getting an access token, and a first request that was repeated right away because its connection had died or its token was refused',
+    ),
+    connection: ms('Waiting for a free connection'),
+    dns: ms('Looking the name up'),
+    connect: ms('Opening the TCP connection; with an egress proxy, the way through it'),
+    tls: ms('The TLS handshake'),
+    request: ms('Writing the request'),
+    first_byte: ms('Waiting for the status line'),
+    body: ms('Reading the answer'),
+  })
+  .meta({ id: 'AttemptTimings' });
+export type AttemptTimings = z.infer<typeof AttemptTimings>;
+
+/** What was sent in one attempt, what came back, and how long each step took. */
+export const AttemptTrace = z
+  .object({
+    url: z.string(),
+    request_headers: Headers.meta({
+      description: 'In full, but for the values of credentials, which are masked',
+    }),
+    request_bytes: z.int().meta({ description: 'The size of the body that was sent' }),
+    response_headers: Headers.meta({ description: 'The first 8 KB; empty without an answer' }),
+    response_bytes: z.int().meta({
+      description: 'How much of the body was read; reading stops after 64 KB',
+    }),
+    timings: AttemptTimings,
+  })
+  .meta({ id: 'AttemptTrace' });
+export type AttemptTrace = z.infer<typeof AttemptTrace>;
