@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import type { OverviewPoint } from '../schema/overview.ts';
 import { eventEnds } from './attemptTotals.ts';
-import { countMinutes, msOfStep } from './minutesSql.ts';
+import { countMinutes, msOfStep, percentilesOf } from './minutesSql.ts';
 
 /** Minutes that are not counted yet are counted for the answer; of more than these the others are left out. */
 const LIVE_MINUTES = 5;
@@ -23,15 +23,7 @@ export async function readTotals(
   sql: Sql,
   { seconds, stepSeconds }: { seconds: number; stepSeconds: number },
 ): Promise<OverviewPoint[]> {
-  const { rows: edges } = await sql.query<{ now: string; counted: string | null }>(`
-    select date_bin('1 min', now(), timestamptz 'epoch') + interval '1 min' as now,
-           (select max(at) + interval '1 min' from attempt_minutes) as counted`);
-  const now = Date.parse(edges[0]!.now); // the end of the minute that runs
-  const counted = edges[0]!.counted;
-  const live = Math.max(
-    counted === null ? now - 2 * MINUTE_MS : Date.parse(counted),
-    now - LIVE_MINUTES * MINUTE_MS,
-  );
+  const { live, now } = await readEdges(sql);
   const stepMs = stepSeconds * 1_000;
   // One step earlier, for the position from which the first one's appends are counted.
   const from = Math.floor((now - seconds * 1_000) / stepMs) * stepMs - stepMs;
@@ -46,6 +38,17 @@ export async function readTotals(
     ],
   });
   return toPoints(rows);
+}
+
+/** From when on the minutes are not counted yet, and the end of the minute that runs; unix ms. */
+export async function readEdges(sql: Sql): Promise<{ live: number; now: number }> {
+  const { rows } = await sql.query<{ now: string; counted: string | null }>(`
+    select date_bin('1 min', now(), timestamptz 'epoch') + interval '1 min' as now,
+           (select max(at) + interval '1 min' from attempt_minutes) as counted`);
+  const { counted } = rows[0]!;
+  const now = Date.parse(rows[0]!.now);
+  const uncounted = counted === null ? now - 2 * MINUTE_MS : Date.parse(counted);
+  return { live: Math.max(uncounted, now - LIVE_MINUTES * MINUTE_MS), now };
 }
 
 /** The points but for the first, which only says how far the stream was. */
@@ -84,16 +87,7 @@ const SERIES = `
     select bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
            max(events_to) as events_to, (array_agg(lag order by at desc) filter (where lag is not null))[1] as lag
       from minutes group by bin
-  ), below as (
-    select bin, s.step, sum(sum(s.many)) over (partition by bin order by s.step) as upto,
-           sum(sum(s.many)) over (partition by bin) as total
-      from minutes cross join unnest(steps, counts) as s(step, many)
-     group by bin, s.step
-  ), percentiles as (
-    select bin, min(step) filter (where upto >= 0.5 * total) as p50,
-           min(step) filter (where upto >= 0.95 * total) as p95
-      from below group by bin
-  )
+  ), ${percentilesOf('minutes')}
   select b.at, delivered, failed, p50, p95, events_to, lag
     from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2)) b(at)
     left join summed on summed.bin = b.at

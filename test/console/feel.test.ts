@@ -49,6 +49,8 @@ const pages = (): string[] => [
   '/targets',
   '/targets/new',
   `/targets/${sending.target_id}`,
+  `/targets/${sending.target_id}?tab=consumers`,
+  `/targets/${sending.target_id}?tab=settings`,
   '/dead-letters',
   '/alerts',
   '/streams',
@@ -66,8 +68,14 @@ test('what closes gives the focus back to what opened it', async () => {
       (on) => on.getByRole('button', { name, exact: true }),
     ]),
     [`/consumers/${sending.id}`, (on) => on.getByRole('cell').getByRole('button').first()],
-    ...['Rotate secret', 'Delete'].map((name): (typeof openers)[number] => [
-      `/targets/${sending.target_id}`,
+    ...(
+      [
+        ['Rotate secret', 'verify'],
+        ['Delete', 'settings'],
+        ['Pause all', 'deliveries'],
+      ] as const
+    ).map(([name, part]): (typeof openers)[number] => [
+      `/targets/${sending.target_id}?tab=${part}`,
       (on) => on.getByRole('button', { name, exact: true }),
     ]),
     ['/streams', (on) => on.getByRole('button', { name: 'Send a sample…' })],

@@ -107,7 +107,7 @@ test('what others change of a target stays, and of two headers of one name none 
   await using tab = await openTab({ expected: [/ERR_INTERNET_DISCONNECTED/u] });
   const { page, context } = tab;
   await site.signIn(context);
-  await page.goto(`${site.url}/targets/${id}`);
+  await page.goto(`${site.url}/targets/${id}?tab=settings`);
   await page.getByLabel('Name', { exact: true }).fill('Named here');
   await api.request('PATCH', `/v1/targets/${id}`, { timeout_ms: 9_000 });
   for (const [at, name] of ['x-team', 'X-Team'].entries()) {

@@ -36,6 +36,7 @@ const OWNERS: Record<string, string> = {
   lag_samples: 'telemetry/lagSamples.ts',
   attempt_minutes: 'telemetry/attemptTotals.ts',
   attempt_hours: 'telemetry/attemptTotals.ts',
+  target_minutes: 'telemetry/attemptTotals.ts',
   api_keys: 'access/apiKeys.ts',
   sessions: 'access/sessions.ts',
   signin_tokens: 'access/sessions.ts',
@@ -62,7 +63,7 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
   {
     file: 'retention/eventRetention.ts',
     tables:
-      'streams event_ids outbox stored_edits lag_samples attempt_minutes attempt_hours parked dead_letters',
+      'streams event_ids outbox stored_edits lag_samples attempt_minutes attempt_hours target_minutes parked dead_letters',
     why: 'what is past its age goes by one rule, whatever table it is in',
   },
   {
