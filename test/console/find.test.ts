@@ -124,6 +124,7 @@ test('a webhook-id of the records stream leads to the record, a sync to its entr
   await page.getByRole('group', { name: 'Records' }).getByRole('option').click();
   const drawer = page.getByRole('dialog');
   await drawer.getByText('ada@example.com').first().waitFor();
+  expect(page.url()).toContain(`stream=records&record=${versionId}`);
   await page.keyboard.press('Escape');
   await drawer.waitFor({ state: 'detached' });
 
@@ -169,7 +170,9 @@ test('a record that has changed since it was found is said to have', async () =>
     `/streams?stream=records&record=${version_id}&at=${cursor}`,
   );
   await using _ = tab;
-  await page.getByRole('dialog').getByText('The record has changed since it was found').waitFor();
+  const drawer = page.getByRole('dialog');
+  await drawer.getByText('The record has changed since it was found').waitFor();
+  expect(await drawer.innerText()).toContain(version_id);
 });
 
 test('where nothing is found it says so, and what can be searched', async () => {

@@ -111,6 +111,7 @@ export function FindEverywhere() {
       />
       {isOpen && (
         <div
+          role="presentation"
           className="absolute inset-x-3 z-50 mt-1 flex max-h-[75dvh] flex-col overflow-y-auto rounded-md border border-line bg-panel p-1 shadow-pop sm:right-0 sm:left-auto sm:w-[30rem]"
           // Keeps the focus in the field, so that a click comes before it is left.
           onMouseDown={(event) => event.preventDefault()}
@@ -143,7 +144,7 @@ function useFound(text: string): Found {
     queryFn: () => api.search(q),
     enabled: q !== '' && text !== '',
     placeholderData: (before, of) =>
-      q.startsWith(String(of?.queryKey[1] ?? '\n')) ? before : undefined,
+      of !== undefined && q.startsWith(of.queryKey[1] ?? '') ? before : undefined,
     retry: false,
   });
   const isAnswered = q === text && query.data !== undefined && !query.isPlaceholderData;
