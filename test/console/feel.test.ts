@@ -112,7 +112,7 @@ test('a button keeps the focus while it works, and where it is gone after it the
   const send = page.getByRole('button', { name: 'Send test webhook' });
   await send.focus();
   await page.keyboard.press('Enter');
-  await page.getByText('delivered').waitFor();
+  await page.getByRole('status').getByText('delivered').waitFor();
   expect(await send.evaluate(isFocused)).toBe(true);
 
   await openPage(page, `${url}/consumers/${id}`);

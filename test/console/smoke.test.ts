@@ -125,7 +125,7 @@ test('a target is tried before it is saved, keeps its secrets when edited, and s
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByText('Saved: the next requests go by it').waitFor();
   await page.getByRole('button', { name: 'Send test webhook' }).click();
-  await page.getByText('delivered').waitFor();
+  await page.getByRole('status').getByText('delivered').waitFor();
   expect(receiver.received.at(-1)?.headers['authorization']).toBe('Bearer token-0123456789');
 
   await page.getByRole('tab', { name: 'Verify' }).click();

@@ -197,7 +197,7 @@ test('a test webhook is sent from the head, and what is needed to verify stands 
   await page.getByRole('tab', { name: 'Python' }).click();
   await page.getByText('pip install standardwebhooks').waitFor();
   await page.getByRole('button', { name: 'Send test webhook' }).click();
-  await page.getByText('delivered').waitFor();
+  await page.getByRole('status').getByText('delivered').waitFor();
   expect(receiver.received).toHaveLength(1);
 });
 

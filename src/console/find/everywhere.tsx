@@ -4,6 +4,7 @@ import { useEffect, useId, useRef, useState, type KeyboardEvent, type MouseEvent
 
 import { api, messageOf } from '../api.ts';
 import { isCovered } from '../keys.ts';
+import { useNarrow } from '../narrow.ts';
 import { useSettled } from '../settled.ts';
 import { BOX } from '../ui/field.tsx';
 import { amount } from '../words.ts';
@@ -18,6 +19,7 @@ const TYPING_MS = 150;
 export function FindEverywhere() {
   const id = useId();
   const navigate = useNavigate();
+  const isNarrow = useNarrow();
   const field = useRef<HTMLInputElement>(null);
   const opener = useRef<Element | null>(null);
   const [text, setText] = useState('');
@@ -92,7 +94,7 @@ export function FindEverywhere() {
         aria-keyshortcuts="Control+K Meta+K"
         autoComplete="off"
         spellCheck={false}
-        placeholder="Search  (Ctrl K)"
+        placeholder={isNarrow ? 'Search' : 'Search  (Ctrl K)'}
         value={text}
         onFocus={(event) => {
           opener.current = event.relatedTarget;

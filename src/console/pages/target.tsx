@@ -110,7 +110,16 @@ function Loaded({ target }: { target: Target }) {
         chosen={search.tab ?? 'deliveries'}
         onChoose={(tab) => set({ tab, delivery: undefined })}
         tabs={[
-          { id: 'deliveries', title: 'Deliveries', content: deliveries },
+          {
+            id: 'deliveries',
+            title: 'Deliveries',
+            content: (
+              <>
+                {deliveries}
+                {isNarrow && charts}
+              </>
+            ),
+          },
           {
             id: 'consumers',
             title: `Consumers (${number(countOf(target.consumers))})`,
@@ -124,7 +133,6 @@ function Loaded({ target }: { target: Target }) {
           },
         ]}
       />
-      {isNarrow && charts}
     </>
   );
 }
