@@ -17,6 +17,7 @@ import {
 } from './src/cli/context.ts';
 import { addDoctor } from './src/cli/doctorCommand.ts';
 import { describe, EXIT, exitCodeOf, exitHelp } from './src/cli/exit.ts';
+import { addFind } from './src/cli/findCommand.ts';
 import type { Flags } from './src/cli/flagNames.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
 import { addImport } from './src/cli/importCommand.ts';
@@ -130,6 +131,7 @@ async function main(argv: string[]): Promise<number> {
       code = await runKeysRotate({ env: process.env });
     });
   addStatus(program, run);
+  addFind(program, run);
   addConsole(program, run);
   addCompletion(program);
   addSignatureCommands(program, (given) => (code = given));

@@ -40,11 +40,13 @@ import { createReference } from './reference.ts';
 import { readBody, refuseOversized } from './requests.ts';
 import { createRoutes } from './route.ts';
 import { needsOf, type Needs } from './scopes.ts';
+import { createSearchRoutes } from './search.ts';
 import { createSessionRoutes } from './session.ts';
 import { createStatusRoutes, type StatusRouteDeps } from './status.ts';
 import type { Stores } from './stores.ts';
 import { createStreamRoutes } from './streams.ts';
 import { createSyncRoutes } from './syncs.ts';
+import { createTargetReportRoutes } from './targetReports.ts';
 import { createTargetRoutes } from './targets.ts';
 
 export interface AppDeps {
@@ -106,6 +108,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createSyncRoutes(stores));
   const untilInForce = (targetId: string): Promise<void> => untilTargetInForce(deps.db, targetId);
   app.route('/', createTargetRoutes({ ...deps, untilInForce }));
+  app.route('/', createTargetReportRoutes({ ...deps, ...stores }));
   app.route('/', createPreviewRoutes(stores)); // before /v1/consumers/{id}
   app.route('/', createConsumerRoutes({ consumers, give }));
   app.route('/', createCommandRoutes({ consumers, give }));
@@ -113,6 +116,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createAttemptRoutes(stores));
   app.route('/', createAlertRoutes({ ...stores, testAlert: deps.testAlert }));
   app.route('/', createConsumerMetricsRoutes({ consumers, db }));
+  app.route('/', createSearchRoutes(stores));
   app.route('/', createInfoRoutes({ info: deps.info, changes: stores.changes }));
   app.route('/', createStatusRoutes(deps));
   app.route('/', createOverviewRoutes(deps));

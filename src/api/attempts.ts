@@ -1,6 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
-import type { Attempts } from '../attempts/attempts.ts';
+import type { AttemptQuery, Attempts } from '../attempts/attempts.ts';
 import type { AttemptWaits, AttemptWatch } from '../attempts/attemptWaits.ts';
 import type { Consumers } from '../consumers/consumers.ts';
 import type { ListPage } from '../db/keyset.ts';
@@ -77,10 +77,15 @@ export function createAttemptRoutes(deps: AttemptRoutesDeps): OpenAPIHono<AppEnv
 }
 
 function toQuery(query: Query) {
+  return { ...toAttemptQuery(query), sinceEnd: query.wait_for > 0 };
+}
+
+/** The filters of a list of attempts, and its page, as the store takes them. */
+export function toAttemptQuery(query: z.infer<typeof AttemptsQuery>): AttemptQuery {
   const { outcome, status, since, until, event_id, upstream_id, limit, cursor } = query;
   const found = { outcome, status, since, until, eventId: event_id, upstreamId: upstream_id };
   const withTraces = query.include === 'trace';
-  return { ...found, withTraces, sinceEnd: query.wait_for > 0, limit, after: cursor };
+  return { ...found, withTraces, limit, after: cursor };
 }
 
 const EventId = z.string().min(1).max(255);
@@ -107,15 +112,20 @@ const fields = {
   include: z.literal('trace').optional().meta({
     description: 'With the `trace` of each attempt: what was sent, what came back, and when',
   }),
-  wait_for: waitFor('attempt'),
   ...listFields,
 };
-const ConsumerQuery = z.strictObject({ ...fields, event_id: EventId.optional() });
-const EventQuery = z.strictObject({ ...fields, event_id: EventId });
+
+/** The query of a list of attempts of one or several consumers. */
+export const AttemptsQuery = z.strictObject({ ...fields, event_id: EventId.optional() });
+
+const waiting = { wait_for: waitFor('attempt') };
+const ConsumerQuery = z.strictObject({ ...fields, ...waiting, event_id: EventId.optional() });
+const EventQuery = z.strictObject({ ...fields, ...waiting, event_id: EventId });
 type Query = z.infer<typeof ConsumerQuery>;
 
 const about = { tags: ['Attempts'], security: needs('read'), method: 'get' as const };
-const PAGES =
+/** How a list of attempts is paged. */
+export const PAGES =
   'Newest first. One request looks at 10,000 attempts at most, so a filtered page may be short or empty and still have a `next_cursor`. ';
 const FOLLOWING =
   'With `wait_for`, the answer comes as soon as an attempt passes the filters. To follow, repeat the request with `since` one millisecond after the newest end so far (`started_at` + `duration_ms`): that includes everything that ends later, however long it took.';

@@ -1,7 +1,7 @@
 import type { Alert } from '../schema/alert.ts';
 import type { AlertTest, AlertTestInput } from '../schema/alertTest.ts';
 import type { ApiKey, ApiKeyInput, NewApiKey } from '../schema/apiKey.ts';
-import type { Attempt } from '../schema/attempt.ts';
+import type { Attempt, TargetAttempt } from '../schema/attempt.ts';
 import type {
   Change,
   Consumer,
@@ -12,9 +12,10 @@ import type {
 } from '../schema/consumer.ts';
 import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
 import type { Info } from '../schema/info.ts';
-import type { Overview, OverviewRange, Troubles } from '../schema/overview.ts';
+import type { Overview, OverviewRange, TargetMetrics, Troubles } from '../schema/overview.ts';
 import type { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Problem } from '../schema/problem.ts';
+import type { SearchResult } from '../schema/search.ts';
 import type { ConsumerMetrics } from '../schema/series.ts';
 import type { SignInLink } from '../schema/session.ts';
 import type { Status } from '../schema/status.ts';
@@ -145,6 +146,7 @@ export function createClient(options: ClientOptions) {
     status: () => get<Status>('/v1/status'),
     overview: (range: OverviewRange) => get<Overview>('/v1/overview', { range }),
     troubles: () => get<Troubles>('/v1/troubles'),
+    search: (q: string, limit?: number) => get<SearchResult>('/v1/search', { q, limit }),
     signInLink: () => post<SignInLink>('/v1/session/links'),
     syncs: (query?: PageQuery) => get<Page<Sync>>('/v1/syncs', query),
     collections: (query?: PageQuery & { sync_id?: string | undefined }) =>
@@ -171,6 +173,11 @@ export function createClient(options: ClientOptions) {
       testDraft: (input: Partial<TargetInput>) => post<TargetTest>('/v1/targets/test', input),
       rotateSecret: (id: string, input: { expires_in?: number }) =>
         post<Target>(`${target(id)}/rotate-secret`, input),
+      troubles: (id: string) => get<Troubles>('/v1/troubles', { target_id: id }),
+      attempts: (id: string, query?: Query) =>
+        get<Page<TargetAttempt>>(`${target(id)}/attempts`, query),
+      metrics: (id: string, range: OverviewRange) =>
+        get<TargetMetrics>(`${target(id)}/metrics`, { range }),
     },
     consumers: {
       list: (

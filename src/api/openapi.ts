@@ -49,6 +49,7 @@ const TAGS = [
   { name: 'Commands', description: 'What a running consumer can be told to do' },
   { name: 'Attempts', description: 'What was sent, when, and how it was answered' },
   { name: 'Dead letters', description: 'Entries that were given up, and how to send them again' },
+  { name: 'Search', description: 'Anything by what is known of it' },
   { name: 'Alerts', description: 'What people were notified of' },
   { name: 'API keys', description: 'Who may use the API, and to do what' },
   { name: 'Sign-in', description: 'Sessions of the console' },

@@ -1,5 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
+import { Uuid } from '../schema/fields.ts';
 import { Overview, OverviewRange, Troubles } from '../schema/overview.ts';
 import type { Overviews } from '../telemetry/overview.ts';
 import type { AppEnv } from './env.ts';
@@ -10,7 +11,10 @@ import { needs } from './scopes.ts';
 export function createOverviewRoutes({ overviews }: { overviews: Overviews }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
   app.openapi(OVERVIEW, async (c) => c.json(await overviews.read(c.req.valid('query').range), 200));
-  app.openapi(TROUBLES, async (c) => c.json(await overviews.troubles(), 200));
+  app.openapi(TROUBLES, async (c) => {
+    const { target_id: id } = c.req.valid('query');
+    return c.json(await (id === undefined ? overviews.troubles() : overviews.troublesOf(id)), 200);
+  });
   return app;
 }
 
@@ -36,6 +40,11 @@ const TROUBLES = createRoute({
   security: needs('read'),
   path: '/v1/troubles',
   summary: 'List what keeps consumers from sending, by target and cause',
-  description: 'An answer is used again for 2 s.',
-  responses: { 200: json(Troubles, 'The troubles'), ...problems() },
+  description: 'An answer for all targets is used again for 2 s.',
+  request: {
+    query: z.strictObject({
+      target_id: Uuid.optional().meta({ description: 'Only the consumers of this target' }),
+    }),
+  },
+  responses: { 200: json(Troubles, 'The troubles'), ...problems(400) },
 });

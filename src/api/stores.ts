@@ -4,10 +4,12 @@ import { createAlertsList, type AlertsList } from '../alerts/alertsList.ts';
 import { createAttempts, type Attempts } from '../attempts/attempts.ts';
 import { createAttemptWaits, type AttemptWaits } from '../attempts/attemptWaits.ts';
 import { createDeadLetters, type DeadLetters } from '../attempts/deadLetters.ts';
+import { createTargetAttempts, type TargetAttempts } from '../attempts/targetAttempts.ts';
 import { createChanges, type Changes } from '../consumers/changes.ts';
 import { createConsumers, type Consumers } from '../consumers/consumers.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
+import { createSearch, type Search } from '../search/search.ts';
 import { createPages, type Pages } from '../streams/pages.ts';
 import { createStreamEnds, type StreamEnds } from '../streams/streamEnds.ts';
 import { createSyncs, type Syncs } from '../streams/syncs.ts';
@@ -22,6 +24,8 @@ export interface Stores {
   deadLetters: DeadLetters;
   attempts: Attempts;
   attemptWaits: AttemptWaits;
+  targetAttempts: TargetAttempts;
+  search: Search;
   alerts: AlertsList;
   /** Lets long polls answer with what there is, so that the server can end. */
   close(): void;
@@ -56,6 +60,8 @@ export function createStores(options: StoresOptions): Stores {
     deadLetters: createDeadLetters(db),
     attempts: createAttempts(db),
     attemptWaits,
+    targetAttempts: createTargetAttempts(db),
+    search: createSearch(db),
     alerts: createAlertsList(db),
     close: () => {
       ends.close();

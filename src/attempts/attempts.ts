@@ -81,33 +81,12 @@ export function createAttempts(sql: Sql): Attempts {
   ): Promise<ListPage<Attempt>> {
     const keep = async (chunk: PastAttempt[]): Promise<PastAttempt[]> => {
       const passing = chunk.filter((made) => passes(made, query));
-      if (query.upstreamId === undefined || passing.length === 0) return passing;
-      const entries = await entriesOf(sql, stream, passing);
-      return passing.filter(
-        ({ position }) => entries.get(position)?.upstream_id === query.upstreamId,
-      );
+      return query.upstreamId === undefined
+        ? passing
+        : atRecord(sql, stream, passing, query.upstreamId);
     };
     const { data, next } = await cutPage(startOf(query), query.limit, read, keep);
-    const all = await named(stream, data);
-    const traced = all.map((one) => ({ ...one, trace: one.trace ?? null }));
-    return { data: query.withTraces === true ? traced : all, next };
-  }
-
-  /** Adds the ids that batches do not store and the stream has. */
-  async function named(stream: StreamName, page: PastAttempt[]): Promise<Attempt[]> {
-    const nameless = page.filter(({ message_id }) => message_id === null);
-    const entries = await entriesOf(sql, stream, nameless);
-    return page.map((made) => {
-      const { startedAt, at: _, message_id, event_id, ...rest } = made;
-      const found = entries.get(made.position)?.message_id;
-      return {
-        ...rest,
-        id: idOf(made),
-        message_id: message_id ?? found ?? `position:${made.position}`,
-        event_id: event_id ?? (stream === 'events' ? (found ?? null) : null),
-        started_at: new Date(startedAt).toISOString(),
-      };
-    });
+    return { data: withTraces(await named(sql, stream, data), query), next };
   }
 
   return {
@@ -117,14 +96,52 @@ export function createAttempts(sql: Sql): Attempts {
   };
 }
 
-function startOf({ after, until }: AttemptQuery): PositionInTime {
+/** Keeps the attempts at one record, as long as their entries are in the stream. */
+export async function atRecord(
+  sql: Sql,
+  stream: StreamName,
+  chunk: PastAttempt[],
+  upstreamId: string,
+): Promise<PastAttempt[]> {
+  const entries = await entriesOf(sql, stream, chunk);
+  return chunk.filter(({ position }) => entries.get(position)?.upstream_id === upstreamId);
+}
+
+/** Adds to each whether it was traced, if that was asked for. */
+export function withTraces<A extends Attempt>(all: A[], query: AttemptQuery): A[] {
+  return query.withTraces === true ? all.map((one) => ({ ...one, trace: one.trace ?? null })) : all;
+}
+
+/** Adds the ids that batches do not store and the stream has. */
+export async function named(sql: Sql, stream: StreamName, page: PastAttempt[]): Promise<Attempt[]> {
+  const nameless = page.filter(({ message_id }) => message_id === null);
+  const entries = await entriesOf(sql, stream, nameless);
+  return page.map((made) => {
+    const { startedAt, at: _, message_id, event_id, ...rest } = made;
+    const found = entries.get(made.position)?.message_id;
+    return {
+      ...rest,
+      id: idOf(made),
+      message_id: message_id ?? found ?? `position:${made.position}`,
+      event_id: event_id ?? (stream === 'events' ? (found ?? null) : null),
+      started_at: new Date(startedAt).toISOString(),
+    };
+  });
+}
+
+/** The place at which a page of the query begins. */
+export function startOf({ after, until }: AttemptQuery): PositionInTime {
   const first = until === undefined ? LAST : placeBefore(until);
   if (after === null) return first;
   const place = placeOf(after);
   return place.at < first.at ? place : first;
 }
 
-function passes(made: PastAttempt, { outcome, status, since, sinceEnd }: AttemptQuery): boolean {
+/** Whether an attempt passes the filters that its own fields decide. */
+export function passes(
+  made: PastAttempt,
+  { outcome, status, since, sinceEnd }: AttemptQuery,
+): boolean {
   const time = sinceEnd === true ? made.startedAt + made.duration_ms : made.at;
   return (
     (outcome === undefined || made.outcome === outcome) &&
@@ -133,7 +150,8 @@ function passes(made: PastAttempt, { outcome, status, since, sinceEnd }: Attempt
   );
 }
 
-function mayBeFirstSuccess({ outcome, status }: AttemptQuery): boolean {
+/** Whether a first attempt that succeeded may pass the query. */
+export function mayBeFirstSuccess({ outcome, status }: AttemptQuery): boolean {
   return outcome !== 'failed' && (status === undefined || (status >= 200 && status < 300));
 }
 

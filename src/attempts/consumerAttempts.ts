@@ -11,9 +11,11 @@ import {
 export const SLACK_MS = 60_000;
 const BATCHES = 64;
 
-/** What to read of a consumer's attempts. */
-export interface Sources {
-  consumerId: string;
+/** Whose attempts to read: those of one consumer, or of all that send to a target. */
+export type Whose = { consumerId: string } | { targetId: string };
+
+/** What to read of their attempts. */
+export type Sources = Whose & {
   /** Unix ms from which rows have to have started; null: all. */
   rowsSince: number | null;
   /** Unix ms from which batches have to have been recorded; null: all. */
@@ -21,9 +23,9 @@ export interface Sources {
   /** Whether to read batches, which hold nothing but first attempts that succeeded. */
   withBatches: boolean;
   withTraces: boolean;
-}
+};
 
-/** Reads the attempts of one consumer newest first: rows and batches, each by its index, merged. */
+/** Reads the attempts newest first: rows and batches, each by its index, merged. */
 export function consumerAttempts(sql: Sql, sources: Sources): ReadPastAttempts {
   return async (before, size) => {
     const [rows, batches] = await Promise.all([
@@ -55,24 +57,34 @@ export function fromRow({ started_at, ...row }: StoredAttempt): PastAttempt {
   return { ...row, startedAt, at: startedAt };
 }
 
+/** The condition on `consumer_id`, and what it compares with, as $1. */
+function whose(of: Whose): [condition: string, value: string] {
+  if ('consumerId' in of) return ['consumer_id = $1', of.consumerId];
+  const all = 'select id from consumers where target_id = $1 and deleted_at is null';
+  return [`consumer_id in (${all})`, of.targetId];
+}
+
 async function readRows(
   sql: Sql,
-  { consumerId, rowsSince, withTraces }: Sources,
+  sources: Sources,
   before: PositionInTime,
   size: number,
 ): Promise<PastAttempt[]> {
+  const [isTheirs, id] = whose(sources);
   const { rows } = await sql.query<StoredAttempt>({
+    // The second bound of the time leaves out the partitions above it.
     text: `
-      select ${columns(withTraces)} from attempts
-       where consumer_id = $1 and (started_at, id) < ($2::timestamptz, $3::uuid)
-         and started_at >= $4::timestamptz
+      select ${columns(sources.withTraces)} from attempts
+       where ${isTheirs} and (started_at, id) < ($2::timestamptz, $3::uuid)
+         and started_at <= $2::timestamptz and started_at >= $4::timestamptz
        order by started_at desc, id desc limit $5`,
-    values: [consumerId, timeOf(before.at), before.id, timeOf(rowsSince), size],
+    values: [id, timeOf(before.at), before.id, timeOf(sources.rowsSince), size],
   });
   return rows.map(fromRow);
 }
 
 interface BatchRow {
+  consumer_id: string;
   committed_at: string;
   positions: number[];
   started_at: number[];
@@ -82,27 +94,29 @@ interface BatchRow {
 
 /**
  * Reads batches, newest commit first, until no batch that is left can hold one of the newest `size`
- * attempts: all attempts of a batch started before its commit.
+ * attempts: all attempts of a batch started before its commit. One commit may hold batches of many consumers.
  */
 async function walkBatches(
   sql: Sql,
-  { consumerId, batchesSince }: Sources,
+  sources: Sources,
   before: PositionInTime,
   size: number,
 ): Promise<{ made: PastAttempt[]; end: boolean }> {
+  const [isTheirs, id] = whose(sources);
+  const since = timeOf(sources.batchesSince);
   const made: PastAttempt[] = [];
   let upTo = timeOf(before.at + SLACK_MS + 1);
   for (;;) {
     const { rows } = await sql.query<BatchRow>({
       text: `
-        select committed_at, positions, started_at, duration_ms, status from attempt_batches
-         where consumer_id = $1 and committed_at < $2::timestamptz
+        select consumer_id, committed_at, positions, started_at, duration_ms, status from attempt_batches
+         where ${isTheirs} and committed_at < $2::timestamptz
            and committed_at >= $3::timestamptz and oldest <= $4
-         order by committed_at desc limit ${BATCHES}`,
-      values: [consumerId, upTo, timeOf(batchesSince), Math.min(before.at, MAX_MS)],
+         order by committed_at desc fetch first ${BATCHES} rows with ties`,
+      values: [id, upTo, since, Math.min(before.at, MAX_MS)],
     });
     for (const row of rows) {
-      for (const one of fromBatch(consumerId, row)) if (isBefore(one, before)) made.push(one);
+      for (const one of fromBatch(row)) if (isBefore(one, before)) made.push(one);
     }
     const last = rows.at(-1);
     if (last === undefined || rows.length < BATCHES) break;
@@ -118,12 +132,12 @@ function cut(made: PastAttempt[], size: number): { made: PastAttempt[] } {
   return { made: made.sort(compare).slice(0, size) };
 }
 
-function fromBatch(consumerId: string, row: BatchRow): PastAttempt[] {
+function fromBatch(row: BatchRow): PastAttempt[] {
   const earliest = Date.parse(row.committed_at) - SLACK_MS;
   return row.positions.map((position, index) => {
     const startedAt = row.started_at[index] as number;
     return firstSuccess({
-      consumer_id: consumerId,
+      consumer_id: row.consumer_id,
       position,
       startedAt,
       at: Math.max(startedAt, earliest),

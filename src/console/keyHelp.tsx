@@ -2,7 +2,8 @@ import { PLACES } from './places.ts';
 import { Dialog } from './ui/dialog.tsx';
 
 const KEYS = [
-  ['/', 'Search this page, or the consumers where it has nothing to search'],
+  ['/', 'Search this page, or everything where the page has no search'],
+  ['Ctrl K', 'Search everything'],
   ['j  k', 'Next row, previous row'],
   ['Enter', 'Open the row'],
   ['Esc', 'Close what is open'],

@@ -1,5 +1,5 @@
 import { useNavigate, useRouter } from '@tanstack/react-router';
-import { useEffect, useRef, type RefObject } from 'react';
+import { useEffect, type RefObject } from 'react';
 
 import { focusSearch, useKeys } from './keys.ts';
 import { PLACES } from './places.ts';
@@ -12,15 +12,10 @@ import { PLACES } from './places.ts';
 export function useKeyboard(main: RefObject<HTMLElement | null>, explain: () => void): void {
   const router = useRouter();
   const navigate = useNavigate();
-  const isSearching = useRef(false);
   const goes = PLACES.map(({ to, key }) => [`g ${key}`, () => void navigate({ to })] as const);
   useKeys({
     ...Object.fromEntries(goes),
-    '/': () => {
-      if (focusSearch()) return;
-      isSearching.current = true;
-      void navigate({ to: '/consumers' });
-    },
+    '/': focusSearch,
     '?': explain,
   });
   useEffect(
@@ -29,9 +24,7 @@ export function useKeyboard(main: RefObject<HTMLElement | null>, explain: () => 
         if (!pathChanged || fromLocation === undefined) return;
         const { activeElement: active } = document;
         const isLeft = active === null || active === document.body || active.closest('header');
-        if (isSearching.current) focusSearch();
-        else if (isLeft) main.current?.focus({ preventScroll: true });
-        isSearching.current = false;
+        if (isLeft) main.current?.focus({ preventScroll: true });
       }),
     [router, main],
   );

@@ -32,13 +32,13 @@ export function useKeys(map: KeyMap): void {
   }, []);
 }
 
-/** Moves to the search box of the page, or to the field that it is searched by; false if it has neither. */
-export function focusSearch(): boolean {
+/** Moves to the search box of the page, or to the field that it is searched by, else to the search of everything. */
+export function focusSearch(): void {
   const box =
-    document.querySelector<HTMLElement>('[type="search"][data-search]') ??
+    document.querySelector<HTMLElement>('main [type="search"][data-search]') ??
+    document.querySelector<HTMLElement>('main [data-search]') ??
     document.querySelector<HTMLElement>('[data-search]');
   box?.focus();
-  return box !== null;
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -46,6 +46,7 @@ function isTyping(target: EventTarget | null): boolean {
   return target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/u.test(target.tagName);
 }
 
-function isCovered(): boolean {
+/** Whether a dialog or a menu lies over the page. */
+export function isCovered(): boolean {
   return document.querySelector('[role="dialog"][data-state="open"],[role="menu"]') !== null;
 }

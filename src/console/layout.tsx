@@ -1,6 +1,7 @@
 import { Link, Outlet } from '@tanstack/react-router';
 import { useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 
+import { FindEverywhere } from './find/everywhere.tsx';
 import { useInfo } from './info.ts';
 import { useKeyboard } from './keyboard.ts';
 import { KeyHelp } from './keyHelp.tsx';
@@ -39,7 +40,7 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
       >
         To the content
       </a>
-      <header className="z-30 border-b border-line bg-panel sm:sticky sm:top-0">
+      <header className="relative z-30 border-b border-line bg-panel sm:sticky sm:top-0">
         <div className="mx-auto flex max-w-[90rem] flex-wrap items-center gap-x-4 px-3 sm:px-5">
           <Link to="/" className="flex items-center gap-2 py-2 font-semibold">
             <img src={logo} alt="" width={20} height={20} />
@@ -62,7 +63,8 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
               ))}
             </nav>
           )}
-          <div className="ml-auto flex items-center gap-1">
+          <div className="ml-auto flex min-w-0 flex-1 items-center justify-end gap-1">
+            {refusal === null && <FindEverywhere />}
             <Connection />
             <ViewMenu onHelp={() => setHelping(true)} name={who.data.name} />
           </div>
@@ -101,7 +103,13 @@ function Connection() {
   const isUp = useSyncExternalStore(connection.subscribe, connection.get);
   return (
     <span role="status" className={`px-1 text-xs ${isUp ? 'text-soft' : 'font-semibold text-bad'}`}>
-      {isUp ? '● Connected' : '■ No answer; trying again'}
+      {isUp ? (
+        <>
+          ● <span className="max-sm:sr-only">Connected</span>
+        </>
+      ) : (
+        '■ No answer; trying again'
+      )}
     </span>
   );
 }

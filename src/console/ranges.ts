@@ -7,3 +7,16 @@ export const RANGES = {
 } as const;
 export type Range = keyof typeof RANGES;
 export const RANGE_NAMES = Object.keys(RANGES) as Range[];
+
+/** As in `in the last hour`. */
+export const RANGE_WORDS: Record<Range, string> = {
+  '1h': 'hour',
+  '6h': '6 hours',
+  '24h': '24 hours',
+  '7d': '7 days',
+};
+
+/** A step of whole minutes, as in `attempts a minute`. */
+export function eachStep(seconds: number): string {
+  return seconds === 60 ? 'a minute' : `every ${seconds / 60} min`;
+}

@@ -11,7 +11,7 @@ import { OverviewPage, overviewSearch } from './pages/overview.tsx';
 import { SettingsPage, settingsSearch } from './pages/settings.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
 import { StreamsPage, streamsSearch } from './pages/streams.tsx';
-import { TargetPage } from './pages/target.tsx';
+import { TargetPage, targetSearch } from './pages/target.tsx';
 import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
 import { TargetsPage } from './pages/targets.tsx';
 import { parseSearch, printSearch } from './search.ts';
@@ -42,7 +42,12 @@ const targetNew = createRoute({
   validateSearch: targetNewSearch,
   component: TargetNewPage,
 });
-const target = createRoute({ getParentRoute: page, path: '/targets/$id', component: TargetPage });
+const target = createRoute({
+  getParentRoute: page,
+  path: '/targets/$id',
+  validateSearch: targetSearch,
+  component: TargetPage,
+});
 const consumers = createRoute({
   getParentRoute: page,
   path: '/consumers',

@@ -8,7 +8,9 @@ export function printSearch(search: Record<string, unknown>): string {
   const kept = Object.entries(search).filter(
     ([, value]) => value !== undefined && value !== null && value !== '',
   );
-  const text = new URLSearchParams(kept.map(([name, value]) => [name, String(value)])).toString();
+  const text = new URLSearchParams(
+    kept.map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString();
   return text === '' ? '' : `?${text}`;
 }
 

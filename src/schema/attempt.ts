@@ -37,3 +37,9 @@ export const Attempt = z
   })
   .meta({ id: 'Attempt' });
 export type Attempt = z.infer<typeof Attempt>;
+
+/** An attempt in a list of several consumers. */
+export const TargetAttempt = Attempt.extend({
+  consumer_name: z.string().meta({ description: 'The name of its consumer, as it is now' }),
+}).meta({ id: 'TargetAttempt' });
+export type TargetAttempt = z.infer<typeof TargetAttempt>;

@@ -100,3 +100,28 @@ export const Troubles = z
   })
   .meta({ id: 'Troubles', description: 'Consumers in trouble, by target and cause' });
 export type Troubles = z.infer<typeof Troubles>;
+
+export const TargetMetrics = z
+  .object({
+    range: OverviewRange,
+    step: z.int().meta({ description: 'Seconds' }),
+    data: z.array(
+      z
+        .object({
+          at: Timestamp.meta({ description: 'The beginning of the step' }),
+          delivered: z.int().nullable(),
+          failed: z.int().nullable().meta({
+            description:
+              'Attempts by when they were stored; null for a time of which nothing is counted',
+          }),
+          p50_ms: z.number().nullable(),
+          p95_ms: z.number().nullable().meta({
+            description:
+              'Answer times of all attempts, to within 5 %; of a sample in minutes in which all consumers made more than 30,000 attempts. Null when there were none',
+          }),
+        })
+        .meta({ id: 'TargetMetricsPoint' }),
+    ),
+  })
+  .meta({ id: 'TargetMetrics', description: 'What the consumers of a target did together' });
+export type TargetMetrics = z.infer<typeof TargetMetrics>;

@@ -148,6 +148,9 @@ export const Target = z
         'The internationalised hosts in the URLs of the target, in both forms; a host that only looks like another one is seen by its ASCII form',
     }),
     health: Health,
+    consumers: z
+      .object({ active: z.int(), paused: z.int(), blocked: z.int(), stopped: z.int() })
+      .meta({ description: 'How many consumers send to it, by their status' }),
     created_at: Timestamp,
     updated_at: Timestamp,
   })

@@ -140,7 +140,7 @@ function headersOf(own: Record<string, string>, credentials: Credentials): Recor
   return Object.fromEntries([...kept, ...Object.entries(carried)]);
 }
 
-/** A row of `targets`, with how many of its consumers are in trouble where that was counted. */
+/** A row of `targets`, with how many of its consumers are in which state where that was counted. */
 export interface Row extends SealedRow, HeadersRow {
   name: string;
   kind: 'webhook';
@@ -155,6 +155,8 @@ export interface Row extends SealedRow, HeadersRow {
   updated_at: string;
   /** Whether the replaced signing secret still signs, by the clock of Postgres. */
   previous_signs?: boolean;
+  active?: number;
+  paused?: number;
   blocked?: number;
   stopped?: number;
   /** How many can't be sent to, and why, each reason once. */

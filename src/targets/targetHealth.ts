@@ -1,7 +1,9 @@
 import type { Health } from '../schema/fields.ts';
 
-/** How many of a target's consumers are in trouble; absent where that was not counted. */
-export interface TroubledConsumers {
+/** How many of a target's consumers are in which state; absent where that was not counted. */
+export interface CountedConsumers {
+  active?: number;
+  paused?: number;
   blocked?: number;
   stopped?: number;
   /** How many can't be sent to because of a lasting fault that is not the endpoint's. */
@@ -15,7 +17,7 @@ export interface TroubledConsumers {
  * consumer of it is stopped or can't be sent to, `warn` while one is blocked.
  */
 export function targetHealth(
-  { blocked = 0, stopped = 0, faulty = 0, faults }: TroubledConsumers,
+  { blocked = 0, stopped = 0, faulty = 0, faults }: CountedConsumers,
   unreadable: readonly string[],
   now: Date,
 ): Health {

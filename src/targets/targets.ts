@@ -36,6 +36,8 @@ export interface Targets {
   /** Returns the whole signing secret. The same seed yields the same target, as it is by then. */
   create(input: TargetInput, seed?: Seed): Promise<Target>;
   get(id: string): Promise<Target | null>;
+  /** Whether there is one with this id. */
+  exists(id: string): Promise<boolean>;
   /** Newest first. */
   list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<Target>>;
   /** Replaces the given fields, except secrets that come masked. Running senders use it immediately. */
@@ -76,6 +78,10 @@ export function createTargets(deps: {
       const row = await find(db, id);
       return row === null ? null : toTarget(row, vault);
     },
+    exists: async (id) => {
+      const text = 'select from targets where id = $1';
+      return (await db.query({ text, values: [id] })).rowCount === 1;
+    },
     list: (page) => list(db, vault, page),
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
     rotateSecret: (id, expiresInS, seed = newSeed()) =>
@@ -110,10 +116,12 @@ export function refuseUnreadable(error: unknown): never {
 function selectTargets(rows: string): string {
   return `
     select t.*, coalesce(t.previous_expires_at > clock_timestamp(), false) as previous_signs,
-           used.blocked, used.stopped, used.faulty, used.faults
+           used.active, used.paused, used.blocked, used.stopped, used.faulty, used.faults
       from (${rows}) t
       left join lateral (
-        select count(*) filter (where ${SHOWN_STATUS} = 'blocked') as blocked,
+        select count(*) filter (where ${SHOWN_STATUS} = 'active') as active,
+               count(*) filter (where k.status = 'paused') as paused,
+               count(*) filter (where ${SHOWN_STATUS} = 'blocked') as blocked,
                count(*) filter (where k.status = 'stopped') as stopped,
                count(f.consumer_id) as faulty,
                array_agg(distinct f.detail) filter (where f.consumer_id is not null) as faults
@@ -346,6 +354,12 @@ function toTarget(row: Row, vault: Vault): Target {
     max_in_flight: row.max_in_flight,
     rate_limit: row.rate_limit,
     health: targetHealth(row, unreadableSecrets(row, vault), new Date()),
+    consumers: {
+      active: row.active ?? 0,
+      paused: row.paused ?? 0,
+      blocked: row.blocked ?? 0,
+      stopped: row.stopped ?? 0,
+    },
     metadata: row.metadata,
     created_at: row.created_at,
     updated_at: row.updated_at,

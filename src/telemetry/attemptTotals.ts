@@ -11,8 +11,8 @@ const SETTLED = `interval '60 s'`;
 const MINUTES_AT_ONCE = 60;
 
 /**
- * Counts the attempts, the appended events and the lag of all consumers, for each minute that is over,
- * once. Any number of processes may call it. The first call begins with the last whole minute; what was
+ * Counts the attempts, the appended events and the lag of all consumers, and the attempts of each target's
+ * consumers, for each minute that is over, once. Any number of processes may call it. The first call begins with the last whole minute; what was
  * there before is not counted.
  */
 export async function countAttempts(db: Pick<Db, 'query' | 'transaction'>): Promise<void> {
@@ -63,8 +63,26 @@ const COUNT = `
         on conflict (at, consumer_id) do update
        set delivered = h.delivered + excluded.delivered, failed = h.failed + excluded.failed,
            answers = h.answers + excluded.answers, answer_ms = h.answer_ms + excluded.answer_ms
+  ), of_targets as (
+    select k.target_id, b.at, sum(b.delivered) as delivered, sum(b.failed) as failed
+      from by_consumer b join consumers k on k.id = b.consumer_id
+     where k.target_id is not null
+     group by k.target_id, b.at
+  ), target_steps as (
+    select target_id, at, array_agg(step order by step) as steps, array_agg(many order by step) as counts
+      from (select k.target_id, b.at, b.step, sum(b.many) as many
+              from binned b join consumers k on k.id = b.consumer_id
+             group by k.target_id, b.at, b.step) steps
+     group by target_id, at
+  ), targets_counted as (
+    insert into target_minutes (target_id, at, delivered, failed, steps, counts)
+    select t.target_id, t.at, t.delivered, t.failed, coalesce(a.steps, '{}'), coalesce(a.counts, '{}')
+      from of_targets t left join target_steps a on a.target_id = t.target_id and a.at = t.at
+        on conflict (target_id, at) do update
+       set delivered = excluded.delivered, failed = excluded.failed,
+           steps = excluded.steps, counts = excluded.counts
   )
-  insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
+  insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag, by_target)
   select at, delivered, failed, steps, counts,
-         ($3::bigint[])[1 + (extract(epoch from at - $1::timestamptz) / 60)::int], lag
+         ($3::bigint[])[1 + (extract(epoch from at - $1::timestamptz) / 60)::int], lag, true
     from counted`;

@@ -16,18 +16,19 @@ const minuteOf = (time: string): string => `date_bin('1 min', ${time}, timestamp
 
 /**
  * CTEs that count what was stored from `from` to before `to`: `by_consumer` (at, consumer_id, delivered,
- * failed), `answers` (at, consumer_id, answers, answer_ms) and `counted`, a row for each of its minutes
- * without their `events_to`. Counts are exact; answer times are those of a sample in full minutes.
+ * failed), `answers` (at, consumer_id, answers, answer_ms), `binned` (at, consumer_id, step, many) and `counted`, a
+ * row for each of its minutes without their `events_to`. Counts are exact; answer times are those of a sample in
+ * full minutes. `of`: a condition on `consumer_id`, to count only what some consumers did; the lag is that of all.
  */
-export function countMinutes(from: string, to: string): string {
+export function countMinutes(from: string, to: string, of = 'true'): string {
   return `
   batches as (
     select ${minuteOf('committed_at')} as at, consumer_id,
            coalesce(entries, cardinality(positions)) as entries
-      from attempt_batches where committed_at >= ${from} and committed_at < ${to}
+      from attempt_batches where committed_at >= ${from} and committed_at < ${to} and ${of}
   ), singles as materialized (
     select ${minuteOf('stored_at')} as at, consumer_id, outcome, duration_ms
-      from attempts where stored_at >= ${from} and stored_at < ${to}
+      from attempts where stored_at >= ${from} and stored_at < ${to} and ${of}
   ), by_consumer as materialized (
     select at, consumer_id, sum(delivered) as delivered, sum(failed) as failed
       from (
@@ -45,20 +46,21 @@ export function countMinutes(from: string, to: string): string {
       from attempt_batches b
       join sums s on s.at = ${minuteOf('b.committed_at')}
      cross join unnest(b.duration_ms) as d(ms)
-     where b.committed_at >= ${from} and b.committed_at < ${to}
+     where b.committed_at >= ${from} and b.committed_at < ${to} and ${of}
        and extract(microseconds from b.committed_at)::bigint % s.every = 0
     union all
     select at, consumer_id, greatest(duration_ms, 0), 1 from singles
   ), answers as (
     select at, consumer_id, sum(weight)::bigint as answers, sum(ms * weight)::bigint as answer_ms
       from timed group by at, consumer_id
+  ), binned as (
+    select at, consumer_id,
+           floor(${PER_DOUBLING} * ln(ms + 1.0::float8) / ln(2::float8) + 1e-9)::smallint as step,
+           sum(weight)::float8 as many
+      from timed group by 1, 2, 3
   ), answered as (
     select at, array_agg(step order by step) as steps, array_agg(many order by step) as counts
-      from (
-        select at, floor(${PER_DOUBLING} * ln(ms + 1.0::float8) / ln(2::float8) + 1e-9)::smallint as step,
-               sum(weight)::float8 as many
-          from timed group by 1, 2
-      ) binned
+      from (select at, step, sum(many) as many from binned group by at, step) steps
      group by at
   ), waited as (
     select at, sum(entries) as lag from lag_samples where at >= ${from} and at < ${to} group by at
@@ -97,3 +99,21 @@ export const SUM_MINUTES = `
     select seconds, bin, delivered, failed, p50, p95, events_to, lag
       from totals left join percentiles using (seconds, bin)
   )`;
+
+/**
+ * CTEs that read the percentiles of each bin: `percentiles` (bin, p50, p95), as steps of the scale. `minutes` is
+ * a CTE with `bin`, `steps` and `counts`.
+ */
+export function percentilesOf(minutes: string): string {
+  return `
+  below as (
+    select bin, s.step, sum(sum(s.many)) over (partition by bin order by s.step) as upto,
+           sum(sum(s.many)) over (partition by bin) as total
+      from ${minutes} cross join unnest(steps, counts) as s(step, many)
+     group by bin, s.step
+  ), percentiles as (
+    select bin, min(step) filter (where upto >= 0.5 * total) as p50,
+           min(step) filter (where upto >= 0.95 * total) as p95
+      from below group by bin
+  )`;
+}

@@ -1,5 +1,6 @@
 import type { Sql } from '../db/db.ts';
-import type { Overview, OverviewRange, Troubles } from '../schema/overview.ts';
+import type { Overview, OverviewRange, TargetMetrics, Troubles } from '../schema/overview.ts';
+import { readTargetSeries } from './targetSeries.ts';
 import { readTop } from './topConsumers.ts';
 import { readTotals } from './totalsSeries.ts';
 import { readTroubles } from './troubles.ts';
@@ -10,6 +11,10 @@ export interface Overviews {
   read(range: OverviewRange): Promise<Overview>;
   /** Those in trouble, by target and cause; at most 2 s old. */
   troubles(): Promise<Troubles>;
+  /** Those of one target that are in trouble, as they are now. */
+  troublesOf(targetId: string): Promise<Troubles>;
+  /** What the consumers of one target did together over the last hours. */
+  ofTarget(targetId: string, range: OverviewRange): Promise<TargetMetrics>;
 }
 
 /** How long an answer is used again, ms, so that many readers cost no more than one. */
@@ -40,6 +45,12 @@ export function createOverviews(options: {
   return {
     read: (range) => reads.get(range)!(),
     troubles: keep(keptMs.troubles, () => readTroubles(sql, retryWindowMs)),
+    troublesOf: (targetId) => readTroubles(sql, retryWindowMs, targetId),
+    ofTarget: async (targetId, range) => {
+      const span = SPANS[range];
+      const data = await readTargetSeries(sql, { targetId, ...span });
+      return { range, step: span.stepSeconds, data };
+    },
   };
 }
 

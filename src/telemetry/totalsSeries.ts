@@ -16,10 +16,20 @@ interface Row {
   lag: number | null;
 }
 
-interface Edges {
+interface EdgesRow {
   now: string;
   /** Up to when minutes are counted, and steps are summed up; null: none is. */
   counted: string | null;
+  summed: string | null;
+}
+
+/** Where a series changes from what is stored to what has to be counted. */
+interface Edges {
+  /** Unix ms. */
+  live: number;
+  /** Unix ms. */
+  now: number;
+  /** Null: nothing is. */
   summed: string | null;
 }
 
@@ -28,13 +38,7 @@ export async function readTotals(
   sql: Sql,
   { seconds, stepSeconds }: { seconds: number; stepSeconds: number },
 ): Promise<OverviewPoint[]> {
-  const { rows: edges } = await sql.query<Edges>({ text: EDGES, values: [stepSeconds] });
-  const { counted, summed } = edges[0]!;
-  const now = Date.parse(edges[0]!.now); // the end of the minute that runs
-  const live = Math.max(
-    counted === null ? now - 2 * MINUTE_MS : Date.parse(counted),
-    now - LIVE_MINUTES * MINUTE_MS,
-  );
+  const { live, now, summed } = await readEdges(sql, stepSeconds);
   const stepMs = stepSeconds * 1_000;
   // One step earlier, for the position from which the first one's appends are counted.
   const from = Math.floor((now - seconds * 1_000) / stepMs) * stepMs - stepMs;
@@ -50,6 +54,15 @@ export async function readTotals(
     ],
   });
   return toPoints(rows);
+}
+
+/** From when on the minutes are not counted yet, the end of the minute that runs, and up to when steps are summed up. */
+export async function readEdges(sql: Sql, stepSeconds: number): Promise<Edges> {
+  const { rows } = await sql.query<EdgesRow>({ text: EDGES, values: [stepSeconds] });
+  const { counted, summed } = rows[0]!;
+  const now = Date.parse(rows[0]!.now);
+  const uncounted = counted === null ? now - 2 * MINUTE_MS : Date.parse(counted);
+  return { live: Math.max(uncounted, now - LIVE_MINUTES * MINUTE_MS), now, summed };
 }
 
 /** The points but for the first, which only says how far the stream was. */

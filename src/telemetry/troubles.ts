@@ -4,27 +4,41 @@ import type { Trouble, Troubles } from '../schema/overview.ts';
 
 const SHOWN = 50;
 
-/** Reads which consumers are in trouble, in groups by target and cause. `retryWindowMs`: after which they stop. */
-export async function readTroubles(sql: Sql, retryWindowMs: number): Promise<Troubles> {
-  const { rows } = await sql.query<Trouble & { total: number }>({
-    text: TROUBLES,
-    values: [retryWindowMs, SHOWN],
-  });
+/**
+ * Reads which consumers are in trouble, in groups by target and cause, of one target if given. `retryWindowMs`:
+ * after which they stop.
+ */
+export async function readTroubles(
+  sql: Sql,
+  retryWindowMs: number,
+  targetId?: string,
+): Promise<Troubles> {
+  const values = [retryWindowMs, SHOWN];
+  const { rows } = await sql.query<Trouble & { total: number }>(
+    targetId === undefined
+      ? { text: troublesOf(ALL), values }
+      : { text: troublesOf(OF_TARGET), values: [...values, targetId] },
+  );
   return {
     data: rows.map(({ total: _total, ...trouble }) => trouble),
     total: rows[0]?.total ?? 0,
   };
 }
 
-const TROUBLES = `
-  with ids as (
+/** The consumers that may be in trouble. */
+const ALL = `
     select id from consumers where status = 'stopped' and deleted_at is null
     union
     select id from consumers where status = 'blocked' and deleted_at is null
     union
     select consumer_id from cursors where head is not null
     union
-    select consumer_id from start_faults
+    select consumer_id from start_faults`;
+
+const OF_TARGET = 'select id from consumers where target_id = $3 and deleted_at is null';
+
+const troublesOf = (ids: string): string => `
+  with ids as (${ids}
   ), troubled as (
     select k.id, k.name, k.target_id,
            case when f.consumer_id is not null then 'cannot_start' else ${SHOWN_STATUS} end as status,

@@ -46,7 +46,7 @@ const REQUEST_BYTES = 32 * 1024;
 const SPARE_SLOTS = 20;
 
 export interface DrainsOptions {
-  db: Pick<Db, 'query' | 'pipe'>;
+  db: Pick<Db, 'query' | 'pipe' | 'leases'>;
   vault: Vault;
   listener: Pick<Listener, 'on'>;
   openSender: OpenSender;

@@ -49,6 +49,8 @@ const pages = (): string[] => [
   '/targets',
   '/targets/new',
   `/targets/${sending.target_id}`,
+  `/targets/${sending.target_id}?tab=consumers`,
+  `/targets/${sending.target_id}?tab=settings`,
   '/dead-letters',
   '/alerts',
   '/streams',
@@ -66,8 +68,14 @@ test('a dialog that closes gives the focus back to the button that opened it', a
       (on) => on.getByRole('button', { name, exact: true }),
     ]),
     [`/consumers/${sending.id}`, (on) => on.getByRole('cell').getByRole('button').first()],
-    ...['Rotate secret', 'Delete'].map((name): (typeof openers)[number] => [
-      `/targets/${sending.target_id}`,
+    ...(
+      [
+        ['Rotate secret', 'verify'],
+        ['Delete', 'settings'],
+        ['Pause all', 'deliveries'],
+      ] as const
+    ).map(([name, part]): (typeof openers)[number] => [
+      `/targets/${sending.target_id}?tab=${part}`,
       (on) => on.getByRole('button', { name, exact: true }),
     ]),
     ['/streams', (on) => on.getByRole('button', { name: 'Send a sample…' })],
@@ -104,7 +112,7 @@ test('a button keeps the focus while it works, and where it is gone after it the
   const send = page.getByRole('button', { name: 'Send test webhook' });
   await send.focus();
   await page.keyboard.press('Enter');
-  await page.getByText('delivered').waitFor();
+  await page.getByRole('status').getByText('delivered').waitFor();
   expect(await send.evaluate(isFocused)).toBe(true);
 
   await openPage(page, `${url}/consumers/${id}`);

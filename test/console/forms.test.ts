@@ -103,7 +103,7 @@ test('changes of a target by others stay, and of two headers of one name none is
   await using tab = await openTab({ expected: [/ERR_INTERNET_DISCONNECTED/u] });
   const { page, context } = tab;
   await site.signIn(context);
-  await page.goto(`${site.url}/targets/${id}`);
+  await page.goto(`${site.url}/targets/${id}?tab=settings`);
   await page.getByLabel('Name', { exact: true }).fill('Named here');
   await api.request('PATCH', `/v1/targets/${id}`, { timeout_ms: 9_000 });
   for (const [at, name] of ['x-team', 'X-Team'].entries()) {

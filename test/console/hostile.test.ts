@@ -36,6 +36,8 @@ test('names, ids, data and answers of others are shown as text, and break no pag
     '/',
     '/targets',
     `/targets/${target.id}`,
+    `/targets/${target.id}?tab=consumers`,
+    `/targets/${target.id}?tab=settings`,
     '/consumers',
     `/consumers?q=${encodeURIComponent(MARKUP)}`,
     `/consumers/new?target=${target.id}&step=2`,

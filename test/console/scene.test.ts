@@ -35,6 +35,9 @@ const pages = (): [name: string, path: string][] => [
   ['targets', '/targets'],
   ['new target', '/targets/new'],
   ['target', `/targets/${scene.target.id}`],
+  ['its consumers', `/targets/${scene.target.id}?tab=consumers`],
+  ['its secret', `/targets/${scene.target.id}?tab=verify`],
+  ['its settings', `/targets/${scene.target.id}?tab=settings`],
   ['consumers', '/consumers'],
   ['consumers, none match', '/consumers?q=nobody'],
   ['new consumer', '/consumers/new'],
@@ -102,8 +105,16 @@ test('a key that may only read is offered no act: each says why, also to a scree
     ['/', ['Add new', 'Resume', 'Test']],
     ['/targets', ['Add new']],
     [
-      `/targets/${target.id}`,
-      ['Send test webhook', 'Rotate secret', 'Delete', 'Save changes', 'Add new'],
+      `/targets/${target.id}?tab=settings`,
+      ['Send test webhook', 'Resume all', 'Pause all', 'Save changes', 'Delete'],
+    ],
+    [
+      `/targets/${target.id}?tab=verify`,
+      ['Send test webhook', 'Resume all', 'Pause all', 'Rotate secret'],
+    ],
+    [
+      `/targets/${target.id}?tab=consumers`,
+      ['Send test webhook', 'Resume all', 'Pause all', 'Add new'],
     ],
     ['/consumers', ['Add new']],
     [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],

@@ -41,7 +41,10 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
     [`/consumers/${sending.id}?tab=changes`, /^Nothing was changed yet$|^Action$/u],
     ['/targets', /Base URL/u],
     ['/targets/new', /Try it before you save it/u],
-    [`/targets/${target.id}`, /Consumers that send to it/u],
+    [`/targets/${target.id}`, /^Its only consumer sends/u],
+    [`/targets/${target.id}?tab=consumers`, /Last delivery/u],
+    [`/targets/${target.id}?tab=verify`, /npm install standardwebhooks/u],
+    [`/targets/${target.id}?tab=settings`, /Requests at once/u],
     ['/nothing', /There is no such page/u],
   ];
   for (const [width, colorScheme] of [
@@ -117,6 +120,7 @@ test('a target is tried before it is saved, keeps its secrets when edited, and s
   await page.getByRole('button', { name: 'Save target' }).click();
   await page.locator('[data-secret]').waitFor();
   await page.getByRole('link', { name: 'To the target' }).click();
+  await page.getByRole('tab', { name: 'Settings' }).click();
   await page.getByLabel('Timeout, ms').fill('20000');
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByRole('alert').waitFor();
@@ -124,9 +128,10 @@ test('a target is tried before it is saved, keeps its secrets when edited, and s
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByText('Saved: the next requests go by it').waitFor();
   await page.getByRole('button', { name: 'Send test webhook' }).click();
-  await page.getByText('delivered').waitFor();
+  await page.getByRole('status').getByText('delivered').waitFor();
   expect(receiver.received.at(-1)?.headers['authorization']).toBe('Bearer token-0123456789');
 
+  await page.getByRole('tab', { name: 'Verify' }).click();
   await page.getByRole('button', { name: 'Rotate secret' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
   const secret = await page.locator('[data-secret]').innerText();

@@ -4,6 +4,7 @@ import { createAlertsList } from '../../src/alerts/alertsList.ts';
 import { createAttempts } from '../../src/attempts/attempts.ts';
 import { readMetrics } from '../../src/attempts/attemptSeries.ts';
 import { createDeadLetters } from '../../src/attempts/deadLetters.ts';
+import { createTargetAttempts } from '../../src/attempts/targetAttempts.ts';
 import { createChanges } from '../../src/consumers/changes.ts';
 import { listQuery, type ConsumerQuery } from '../../src/consumers/consumers.ts';
 import { openDb, type Db, type Sql } from '../../src/db/db.ts';
@@ -139,6 +140,20 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; by: RegExp[] 
       /using attempts_\d+_consumer_id_started_at/u,
       /using attempt_batches_\d+_consumer_id_committed_at/u,
     ],
+  },
+  {
+    what: 'attempts of all consumers of a target',
+    work: (sql) => createTargetAttempts(sql).list(id(7), attempts),
+    by: [
+      /(using|on) attempts_\d+_(consumer_id_started_at|started_at)/u,
+      /(using|on) attempt_batches_\d+_(consumer_id_committed_at|committed_at)/u,
+      /(using|on) consumers_by_target/u,
+    ],
+  },
+  {
+    what: 'failed attempts of all consumers of a target that made few',
+    work: (sql) => createTargetAttempts(sql).list(id(150), { ...attempts, outcome: 'failed' }),
+    by: [/(using|on) attempts_\d+_(consumer_id_started_at|started_at)/u],
   },
   {
     what: 'attempts at an event by a consumer',

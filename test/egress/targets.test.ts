@@ -48,6 +48,7 @@ test('creating answers with every default, and the whole signing secret once', a
     max_in_flight: 64,
     rate_limit: null,
     health: { status: 'ok', notes: [], time: expect.any(String) },
+    consumers: { active: 0, paused: 0, blocked: 0, stopped: 0 },
     metadata: {},
     created_at: expect.stringMatching(/Z$/u),
     updated_at: body.created_at,

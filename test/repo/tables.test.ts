@@ -38,6 +38,7 @@ const OWNERS: Record<string, string> = {
   attempt_hours: 'telemetry/attemptTotals.ts',
   attempt_points: 'telemetry/attemptRollUps.ts',
   attempt_ranges: 'telemetry/attemptRollUps.ts',
+  target_minutes: 'telemetry/attemptTotals.ts',
   api_keys: 'access/apiKeys.ts',
   sessions: 'access/sessions.ts',
   signin_tokens: 'access/sessions.ts',
@@ -64,7 +65,7 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
   {
     file: 'retention/eventRetention.ts',
     tables:
-      'streams event_ids outbox stored_edits lag_samples attempt_minutes attempt_hours attempt_points attempt_ranges parked dead_letters',
+      'streams event_ids outbox stored_edits lag_samples attempt_minutes attempt_hours attempt_points attempt_ranges target_minutes parked dead_letters',
     why: 'what is past its age goes by one rule, whatever table it is in',
   },
   {

@@ -52,6 +52,7 @@ export function counted(db: Db, busy: Busy): Db {
     query: count(db),
     transaction: (work) => busy.track(db.transaction(work), true),
     pipe: { ...db.pipe, query: count(db.pipe) },
+    leases: { ...db.leases, query: count(db.leases) },
   };
 }
 

@@ -37,10 +37,11 @@ export function openProcess(options: ProcessOptions): Process {
   const { db, wire, ...rest } = options;
   const died = Promise.withResolvers<void>();
   const gate = createGate(db.pipe, die);
+  const pipe = { ...db.pipe, query: gate.query };
   const { openSender, abort } = createScriptedOutlet(wire, () => gate.dead);
   const drains = createDrains({
     ...rest,
-    db: { query: gate.query, pipe: { ...db.pipe, query: gate.query } },
+    db: { query: gate.query, pipe, leases: pipe },
     openSender,
     holder: randomUUID(),
     now: Date.now,

@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 
 import type { Overview, OverviewPoint } from '../../schema/overview.ts';
 import { api } from '../api.ts';
-import { RANGES, type Range } from '../ranges.ts';
+import { eachStep, RANGES, RANGE_WORDS, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
@@ -75,23 +75,12 @@ function Charts({ overview }: { overview: Overview }) {
   );
 }
 
-const SPANS: Record<Range, string> = {
-  '1h': 'hour',
-  '6h': '6 hours',
-  '24h': '24 hours',
-  '7d': '7 days',
-};
-
 function sumText({ series, range }: Overview): string {
   const sum = (of: 'delivered' | 'failed' | 'appended'): number =>
     series.reduce((total, point) => total + (point[of] ?? 0), 0);
   const [delivered, failed] = [sum('delivered'), sum('failed')];
-  const span = SPANS[range];
+  const span = RANGE_WORDS[range];
   if (delivered + failed === 0) return `No attempts in the last ${span}.`;
   const rate = failureRate({ delivered, failed }) ?? 0;
   return `In the last ${span}: ${number(delivered)} delivered, ${number(failed)} failed (${rate} %), ${amount(sum('appended'), 'event')} appended.`;
-}
-
-function eachStep(seconds: number): string {
-  return seconds === 60 ? 'a minute' : `every ${seconds / 60} min`;
 }

@@ -79,7 +79,8 @@ function Well({ what }: { what: string }) {
   );
 }
 
-function Group({ trouble }: { trouble: Trouble }) {
+/** One trouble: what, of whom, since when, until when. `isOfPage`: the page is that of its target. */
+export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPage?: boolean }) {
   const { target_id, target_name, status, since, next_attempt_at, gives_up_at } = trouble;
   return (
     <li className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2 py-2 first:pt-0 last:pb-0">
@@ -90,13 +91,15 @@ function Group({ trouble }: { trouble: Trouble }) {
           ) : (
             <StatusBadge status={status} />
           )}
-          <Link
-            to="/targets/$id"
-            params={{ id: target_id }}
-            className="foreign truncate font-semibold hover:underline"
-          >
-            {target_name}
-          </Link>
+          {!isOfPage && (
+            <Link
+              to="/targets/$id"
+              params={{ id: target_id }}
+              className="foreign truncate font-semibold hover:underline"
+            >
+              {target_name}
+            </Link>
+          )}
         </span>
         <span className="foreign">
           <Whom trouble={trouble} />: <span className="font-medium">{causeOf(trouble)}</span>
@@ -118,7 +121,7 @@ function Group({ trouble }: { trouble: Trouble }) {
           )}
         </span>
       </div>
-      <TroubleActs trouble={trouble} />
+      {!isOfPage && <TroubleActs trouble={trouble} />}
     </li>
   );
 }

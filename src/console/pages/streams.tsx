@@ -7,7 +7,7 @@ import { useOpened } from '../opened.ts';
 import type { List } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { STARTS, useEntries, type Start } from '../streams/browse.ts';
-import { EntryDrawer, EventDrawer } from '../streams/drawer.tsx';
+import { EntryDrawer, EventDrawer, RecordDrawer } from '../streams/drawer.tsx';
 import type { StreamEntry } from '../streams/entry.ts';
 import { EVENT_TYPES, Filters } from '../streams/filters.tsx';
 import { SampleDialog } from '../streams/sample.tsx';
@@ -27,6 +27,9 @@ interface Search {
   live?: '1' | undefined;
   /** The id of the event that is open. */
   entry?: string | undefined;
+  /** The id of the record's version that is open, and the cursor after which it is read. */
+  record?: string | undefined;
+  at?: string | undefined;
 }
 
 export function streamsSearch(search: Record<string, unknown>): Search {
@@ -39,6 +42,8 @@ export function streamsSearch(search: Record<string, unknown>): Search {
     from: wordOf(search, 'from', STARTS),
     live: wordOf(search, 'live', ['1'] as const),
     entry: textOf(search, 'entry'),
+    record: textOf(search, 'record'),
+    at: textOf(search, 'at'),
   };
 }
 
@@ -90,7 +95,15 @@ export function StreamsPage() {
       <Tabs
         label="Streams"
         chosen={stream}
-        onChoose={(next) => set({ stream: next, event: undefined, entry: undefined })}
+        onChoose={(next) =>
+          set({
+            stream: next,
+            event: undefined,
+            entry: undefined,
+            record: undefined,
+            at: undefined,
+          })
+        }
         tabs={[tab('events', 'Events'), tab('records', 'Records')]}
       />
       {isSending && (
@@ -176,6 +189,14 @@ function Stream(props: {
           id={search.entry}
           known={list.rows.find((one) => one.event_id === search.entry)}
           onClose={() => onOpen(undefined)}
+        />
+      )}
+      {stream === 'records' && search.record !== undefined && search.at !== undefined && (
+        <RecordDrawer
+          key={search.record}
+          versionId={search.record}
+          cursor={search.at}
+          onClose={() => set({ record: undefined, at: undefined })}
         />
       )}
       {record !== null && <EntryDrawer entry={record} onClose={() => setRecord(null)} />}

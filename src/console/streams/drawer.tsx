@@ -4,11 +4,19 @@ import { ChangedFields } from '../consumers/changedFields.tsx';
 import { prettyValue } from '../pretty.ts';
 import { Code } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
-import { Failed, Loading } from '../ui/notice.tsx';
+import { Failed, Hint, Loading } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
-import { idOf, positionOf, readEvent, timeOf, typeOf, type StreamEntry } from './entry.ts';
+import {
+  idOf,
+  positionOf,
+  readEntries,
+  readEvent,
+  timeOf,
+  typeOf,
+  type StreamEntry,
+} from './entry.ts';
 import { EventAttempts } from './eventAttempts.tsx';
 
 /** One event by its id, which a link may carry. */
@@ -29,6 +37,33 @@ export function EventDrawer(props: {
       {error === null ? (
         <Loading what="the event" />
       ) : (
+        <Failed error={error} again={() => void refetch()} />
+      )}
+    </Drawer>
+  );
+}
+
+/** One record by its version and the cursor after which the stream has it, as a search finds it. */
+export function RecordDrawer(props: { versionId: string; cursor: string; onClose: () => void }) {
+  const { versionId, cursor, onClose } = props;
+  const { data, error, refetch } = useQuery({
+    queryKey: ['record', versionId],
+    queryFn: async () => {
+      const page = await readEntries({ stream: 'records', filter: {}, cursor, limit: 1 });
+      return page.entries.find((one) => one.version_id === versionId) ?? null;
+    },
+  });
+  if (data !== undefined && data !== null) return <EntryDrawer entry={data} onClose={onClose} />;
+  return (
+    <Drawer open onClose={onClose} title={`Record, version ${versionId}`}>
+      {data === null && (
+        <Hint tone="warn">
+          The record has changed since it was found: this version is no longer the latest. Search
+          for it again to see it as it is now.
+        </Hint>
+      )}
+      {data === undefined && error === null && <Loading what="the record" />}
+      {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />
       )}
     </Drawer>

@@ -61,9 +61,10 @@ export async function readEntries(request: {
   filter: Filter;
   cursor: string | undefined;
   waitMs?: number;
+  limit?: number;
   signal?: AbortSignal | undefined;
 }): Promise<EntryPage> {
-  const { stream, filter, cursor, waitMs = 0, signal } = request;
+  const { stream, filter, cursor, waitMs = 0, limit = 100, signal } = request;
   const response = await api.open('GET', `/v1/${stream}`, {
     query: {
       sync_id: filter.sync,
@@ -72,7 +73,7 @@ export async function readEntries(request: {
       event: stream === 'events' ? filter.event : undefined,
       after_cursor: cursor,
       wait_for: waitMs,
-      limit: 100,
+      limit,
     },
     signal,
   });

@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+
+import type { SearchHit } from '../schema/search.ts';
+import type { RunCommand } from './context.ts';
+import { EXIT, usage } from './exit.ts';
+import { printable } from './table.ts';
+import { examples, wholeNumber } from './values.ts';
+
+/** Adds `millrace find`. */
+export function addFind(program: Command, run: RunCommand): void {
+  program
+    .command('find <text>')
+    .description('find consumers, targets, syncs, records and events by what is known of them')
+    .addHelpText(
+      'before',
+      examples(
+        ['millrace find crm', 'consumers, targets and syncs by the beginning of a name or id'],
+        ['millrace find cus_1', 'a record by its upstream id, and its newest events'],
+        ['millrace find 01a22282-4d54-78ef-84d2-96c4627635a5', 'an entry by its webhook-id'],
+      ),
+    )
+    .option('--limit <n>', 'how many of each kind (5)', wholeNumber(1, 20))
+    .action((text: string, { limit }: { limit?: number }) =>
+      run(async ({ client, out }) => {
+        if (text.trim() === '') throw usage('Say what to find: a name, an id, a webhook-id');
+        const found = await client.search(text, limit);
+        if (out.isJson) out.json(found);
+        else if (found.data.length > 0) {
+          out.page({ data: found.data, next_cursor: null }, COLUMNS, 'finds');
+        }
+        if (found.data.length > 0) return EXIT.ok;
+        out.note(`Nothing was found for ${JSON.stringify(printable(text))}. ${SEARCHED}`);
+        return EXIT.notFound;
+      }),
+    );
+}
+
+const SEARCHED =
+  'It looks for consumers, targets and syncs by the beginning of a name or an id, ' +
+  'for records by their upstream id, and for entries by their event id or webhook-id.';
+
+const COLUMNS = [
+  { title: 'KIND', of: ({ kind }: SearchHit) => kind },
+  { title: 'NAME', of: nameOf },
+  { title: 'ID', of: idOf },
+  { title: 'ABOUT', of: aboutOf },
+];
+
+function nameOf(hit: SearchHit): string | null {
+  return 'upstream_id' in hit ? hit.upstream_id : hit.name;
+}
+
+/** The id by which other commands take it; of a record, that of its version. */
+function idOf(hit: SearchHit): string {
+  if (hit.kind === 'sync') return hit.sync_id;
+  if (hit.kind === 'event') return hit.event_id;
+  return hit.kind === 'record' ? hit.version_id : hit.id;
+}
+
+function aboutOf(hit: SearchHit): string {
+  if (hit.kind === 'consumer') return `${hit.status}, to ${hit.target_name}`;
+  if (hit.kind === 'target') return hit.base_url;
+  if (hit.kind === 'sync') return hit.last_at === null ? '' : `last event ${hit.last_at}`;
+  const where = `${hit.collection_id} of ${hit.sync_id}, position ${hit.position}`;
+  if (hit.kind === 'event') return `${hit.event}, ${where}`;
+  return hit.deleted ? `deleted, ${where}` : where;
+}

@@ -1,0 +1,81 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+
+import type { Consumer } from '../../schema/consumer.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { amount, number } from '../words.ts';
+import { giveToAll, type EveryVerb } from './everyOne.ts';
+import { outcomeText, WORDS } from './trouble.ts';
+
+/** Says how many consumers a command concerns, gives it to a few at a time, and says what became of it. */
+export function AskForAll(props: {
+  verb: EveryVerb;
+  target: { id: string; name: string };
+  /** Whether it is known to concern a single consumer. */
+  isSingle: boolean;
+  /** Finds the consumers that it concerns. */
+  find: () => Promise<Consumer[]>;
+  onClose: () => void;
+}) {
+  const { verb, target, isSingle, find, onClose } = props;
+  const words = WORDS[verb];
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const [tried, setTried] = useState(0);
+  const concerned = useQuery({
+    queryKey: ['consumers', 'of', target.id, verb],
+    queryFn: find,
+    gcTime: 0,
+    staleTime: Infinity, // whom it concerns does not change while it is done
+  });
+  const all = concerned.data ?? [];
+  const give = useMutation({
+    mutationFn: () => giveToAll(verb, all, setTried),
+    onSuccess: (outcome) => {
+      const text = outcomeText(verb, outcome);
+      if (outcome.failed.length === 0) toasts.done(text);
+      else toasts.failed(text);
+      for (const key of ['troubles', 'status', 'consumers', 'target']) {
+        void queries.invalidateQueries({ queryKey: [key] });
+      }
+      onClose();
+    },
+  });
+  const many = concerned.data === undefined ? 'all consumers' : amount(all.length, 'consumer');
+  return (
+    <Dialog
+      open
+      onClose={() => !give.isPending && onClose()}
+      title={words.title(many, target.name)}
+      description={isSingle ? words.textOfOne : words.text}
+      actions={
+        <>
+          {!give.isPending && <Button onClick={onClose}>Cancel</Button>}
+          <Button
+            kind="main"
+            busy={give.isPending || concerned.isFetching}
+            disabled={concerned.data?.length === 0}
+            onClick={() => give.mutate()}
+          >
+            {isSingle ? words.one : words.button}
+          </Button>
+        </>
+      }
+    >
+      {concerned.error !== null && (
+        <Hint tone="bad">
+          <ErrorText error={concerned.error} />
+        </Hint>
+      )}
+      {concerned.data?.length === 0 && <Hint>No consumer is left that this concerns.</Hint>}
+      {give.isPending && (
+        <p role="status" className="text-soft tabular-nums">
+          {number(tried)} of {amount(all.length, 'consumer')} done
+        </p>
+      )}
+    </Dialog>
+  );
+}

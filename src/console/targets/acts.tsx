@@ -1,0 +1,41 @@
+import { useState } from 'react';
+
+import type { ConsumerStatus } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
+import { ActButton } from '../act.tsx';
+import { AskForAll } from '../overview/askForAll.tsx';
+import { consumersOf, type EveryVerb } from '../overview/everyOne.ts';
+import { WORDS } from '../overview/trouble.ts';
+
+/** Whom each command concerns. */
+const CONCERNS: Record<EveryVerb, readonly ConsumerStatus[]> = {
+  retry: ['blocked'],
+  resume: ['stopped', 'paused'],
+  pause: ['active', 'blocked'],
+};
+
+/** What can be done with all consumers of a target together, as long as it concerns any. */
+export function TargetActs({ target }: { target: Target }) {
+  const [verb, setVerb] = useState<EveryVerb | null>(null);
+  const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter((one) =>
+    CONCERNS[one].some((status) => target.consumers[status] > 0),
+  );
+  return (
+    <>
+      {verbs.map((one) => (
+        <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
+          {WORDS[one].button}
+        </ActButton>
+      ))}
+      {verb !== null && (
+        <AskForAll
+          verb={verb}
+          target={target}
+          isSingle={false}
+          find={() => consumersOf(target.id, CONCERNS[verb])}
+          onClose={() => setVerb(null)}
+        />
+      )}
+    </>
+  );
+}

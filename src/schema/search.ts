@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+import { ConsumerStatus } from './consumer.ts';
+import { Position, Timestamp, Uuid } from './fields.ts';
+import { EventType } from './stream.ts';
+
+const entry = {
+  sync_id: z.string(),
+  collection_id: z.string(),
+  upstream_id: z.string(),
+  position: Position,
+};
+
+/** One thing that a search has found. */
+export const SearchHit = z
+  .discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('consumer'),
+      id: Uuid,
+      name: z.string(),
+      status: ConsumerStatus,
+      target_id: Uuid,
+      target_name: z.string(),
+    }),
+    z.object({ kind: z.literal('target'), id: Uuid, name: z.string(), base_url: z.string() }),
+    z.object({
+      kind: z.literal('sync'),
+      sync_id: z.string(),
+      name: z.string().nullable(),
+      last_at: Timestamp.nullable(),
+    }),
+    z.object({
+      kind: z.literal('record'),
+      ...entry,
+      version_id: z.string(),
+      deleted: z.boolean(),
+      updated_at: Timestamp,
+      cursor: z.string().meta({
+        description:
+          'The records stream, read after this cursor, begins with the record for as long as it has not changed again',
+      }),
+    }),
+    z.object({
+      kind: z.literal('event'),
+      event_id: z.string(),
+      event: EventType,
+      ...entry,
+      event_inserted_at: Timestamp,
+    }),
+  ])
+  .meta({ id: 'SearchHit' });
+export type SearchHit = z.infer<typeof SearchHit>;
+
+export const SearchResult = z
+  .object({
+    data: z.array(SearchHit).meta({
+      description:
+        'By kind: consumers, targets, syncs, records, events. Of each kind what fits best first',
+    }),
+  })
+  .meta({ id: 'SearchResult', description: 'What was found; empty when nothing was' });
+export type SearchResult = z.infer<typeof SearchResult>;

@@ -1,0 +1,36 @@
+import type { Sql } from '../db/db.ts';
+import type { SearchHit, SearchResult } from '../schema/search.ts';
+import { findEvent, findEventsOf, findRecords, findVersion } from './entries.ts';
+import { findConsumers, findSyncs, findTargets } from './named.ts';
+
+/** Finds things by what people know of them. */
+export interface Search {
+  /**
+   * Finds consumers, targets and syncs by the beginning of their id or name, records by their upstream id, and entries by
+   * their id, which is their `webhook-id`: at most `limit` of each kind. Costs the same however many there are.
+   */
+  find(text: string, limit: number): Promise<SearchResult>;
+}
+
+/** Creates the search of everything that is stored. */
+export function createSearch(sql: Sql): Search {
+  return {
+    find: async (text, limit) => {
+      const [consumers, targets, syncs, records, ofThisId, ofRecord] = await Promise.all([
+        findConsumers(sql, text, limit),
+        findTargets(sql, text, limit),
+        findSyncs(sql, text, limit),
+        findRecords(sql, text, limit),
+        findEvent(sql, text),
+        findEventsOf(sql, text, limit),
+      ]);
+      const found: SearchHit[] = [...consumers, ...targets, ...syncs, ...records];
+      found.push(...[...ofThisId, ...ofRecord.filter(isNot(ofThisId))].slice(0, limit));
+      return { data: found.length > 0 ? found : await findVersion(sql, text) };
+    },
+  };
+}
+
+function isNot([first]: { event_id: string }[]) {
+  return ({ event_id }: { event_id: string }): boolean => event_id !== first?.event_id;
+}

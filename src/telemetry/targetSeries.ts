@@ -1,0 +1,74 @@
+import type { Sql } from '../db/db.ts';
+import type { TargetMetrics } from '../schema/overview.ts';
+import { countMinutes, msOfStep, percentilesOf } from './minutesSql.ts';
+import { readEdges } from './totalsSeries.ts';
+
+interface Row {
+  at: string;
+  delivered: number | null;
+  failed: number | null;
+  p50: number | null;
+  p95: number | null;
+}
+
+/**
+ * Reads what the consumers of a target did over the last `seconds`, in steps that are whole minutes aligned to
+ * 1970: counted minutes, and the attempts themselves of those that are not counted yet. An attempt belongs to
+ * the target that its consumer had when it was counted.
+ */
+export async function readTargetSeries(
+  sql: Sql,
+  query: { targetId: string; seconds: number; stepSeconds: number },
+): Promise<TargetMetrics['data']> {
+  const { targetId, seconds, stepSeconds } = query;
+  const { live, now } = await readEdges(sql, stepSeconds);
+  const stepMs = stepSeconds * 1_000;
+  const from = Math.floor((now - seconds * 1_000) / stepMs) * stepMs;
+  const { rows } = await sql.query<Row>({
+    text: SERIES,
+    values: [
+      new Date(from).toISOString(),
+      stepSeconds,
+      new Date(live).toISOString(),
+      new Date(now).toISOString(),
+      targetId,
+    ],
+  });
+  return rows.map(({ p50, p95, ...point }) => ({
+    ...point,
+    p50_ms: p50 === null ? null : msOfStep(p50),
+    p95_ms: p95 === null ? null : msOfStep(p95),
+  }));
+}
+
+const OF_TARGET =
+  'consumer_id in (select id from consumers where target_id = $5::uuid and deleted_at is null)';
+const BIN = `date_bin(make_interval(secs => $2), at, timestamptz 'epoch')`;
+
+/** Only active minutes have a row of the target; attempt_minutes says which others were counted. */
+const SERIES = `
+  with ${countMinutes('$3::timestamptz', '$4::timestamptz', OF_TARGET)}, minutes as materialized (
+    select ${BIN} as bin, *
+      from (
+        select at, delivered, failed, steps, counts from target_minutes
+         where target_id = $5::uuid and at >= $1::timestamptz and at < $3::timestamptz
+        union all
+        select at, delivered, failed, steps, counts from counted
+      ) one
+  ), known as (
+    select ${BIN} as bin from attempt_minutes
+     where by_target and at >= $1::timestamptz and at < $3::timestamptz
+    union
+    select bin from minutes
+  ), summed as (
+    select bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed
+      from minutes group by bin
+  ), ${percentilesOf('minutes')}
+  select b.at, p50, p95,
+         case when known.bin is not null then coalesce(delivered, 0) end as delivered,
+         case when known.bin is not null then coalesce(failed, 0) end as failed
+    from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2)) b(at)
+    left join known on known.bin = b.at
+    left join summed on summed.bin = b.at
+    left join percentiles on percentiles.bin = b.at
+   order by b.at`;

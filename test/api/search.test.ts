@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { newId } from '../../src/db/ids.ts';
+import type { SearchHit } from '../../src/schema/search.ts';
+import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+
+let opened: ConsumersApi;
+let crm: string;
+let prices: string;
+let warehouse: string;
+beforeAll(async () => {
+  opened = await openConsumersApi();
+  const target = await opened.api.request('POST', '/v1/targets', {
+    name: 'Warehouse Accra',
+    base_url: 'https://accra.example.com/hooks',
+  });
+  warehouse = target.body.id;
+  crm = (await opened.create({ name: 'CRM of ACME', target_id: warehouse })).id as string;
+  prices = (await opened.create({ name: 'Prices to the CRM' })).id as string;
+  await opened.create({ name: '50% off' });
+  await opened.api.request('POST', '/v1/records', {
+    records: [
+      { sync_id: 'shop-1', collection_id: 'stripe:customer', upstream_id: 'cus_1', data: { n: 1 } },
+      { sync_id: 'shop-2', collection_id: 'stripe:customer', upstream_id: 'cus_1', data: { n: 1 } },
+      { sync_id: 'shop-2', collection_id: 'stripe:charge', upstream_id: 'cus_10', data: {} },
+    ],
+  });
+  await opened.api.request('PUT', '/v1/syncs/shop-1', { name: 'Online shop' });
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+async function find(q: string, more = ''): Promise<SearchHit[]> {
+  const answer = await opened.api.request('GET', `/v1/search?q=${encodeURIComponent(q)}${more}`);
+  expect(answer.status, opened.api.logged.join('\n')).toBe(200);
+  return answer.body.data;
+}
+
+/** What was found, a word for each. */
+async function named(q: string): Promise<string[]> {
+  return (await find(q)).map((hit) => {
+    if ('upstream_id' in hit) return `${hit.kind} ${hit.upstream_id}`;
+    return `${hit.kind} ${hit.kind === 'sync' ? (hit.name ?? hit.sync_id) : hit.name}`;
+  });
+}
+
+test('consumers and targets are found by the beginning of their name, then of a word in it, in any case', async () => {
+  expect(await named('crm')).toEqual(['consumer CRM of ACME', 'consumer Prices to the CRM']);
+  expect(await named('PRICES to')).toEqual(['consumer Prices to the CRM']);
+  expect(await named('crm acm')).toEqual(['consumer CRM of ACME']);
+  expect(await named('accra')).toEqual(['target Warehouse Accra']);
+  expect(await named('ware')).toEqual(['target Warehouse Accra']);
+  expect(await named('50%')).toEqual(['consumer 50% off']);
+  expect(await named('%')).toEqual([]);
+  expect(await find('crm of')).toEqual([
+    {
+      kind: 'consumer',
+      id: crm,
+      name: 'CRM of ACME',
+      status: 'active',
+      target_id: warehouse,
+      target_name: 'Warehouse Accra',
+    },
+  ]);
+  expect(await find('warehouse')).toEqual([
+    {
+      kind: 'target',
+      id: warehouse,
+      name: 'Warehouse Accra',
+      base_url: 'https://accra.example.com/hooks',
+    },
+  ]);
+});
+
+test('an id, or the beginning of one, finds what has it', async () => {
+  expect(await named(crm)).toEqual(['consumer CRM of ACME']);
+  expect(await named(crm.toUpperCase().slice(0, 35))).toContain('consumer CRM of ACME');
+  expect(await named(warehouse)).toEqual(['target Warehouse Accra']);
+  const all = await named(prices.slice(0, 6));
+  expect(all).toContain('consumer Prices to the CRM');
+  expect(all).toContain('consumer CRM of ACME');
+});
+
+test('a consumer that its sender knows to fail is shown so, and one that was deleted is not found', async () => {
+  const { id } = await opened.create({ name: 'short-lived' });
+  await opened.setCursor(id, 'head = 1');
+  expect(await find('short-lived')).toMatchObject([{ id, status: 'blocked' }]);
+  await opened.api.db.query({
+    text: 'update consumers set deleted_at = now() where id = $1',
+    values: [id],
+  });
+  expect(await find('short-lived')).toEqual([]);
+});
+
+test('syncs are found by the beginning of their id or name', async () => {
+  expect(await named('ONLINE')).toEqual(['sync Online shop']);
+  expect(await named('shop-')).toEqual(['sync Online shop', 'sync shop-2']);
+});
+
+test('a record is found by its upstream id in every collection, with its events, the newest first', async () => {
+  await opened.api.request('POST', '/v1/records', {
+    records: [
+      { sync_id: 'shop-1', collection_id: 'stripe:customer', upstream_id: 'cus_1', data: { n: 2 } },
+    ],
+  });
+  const found = await find('cus_1');
+  expect(found.map(({ kind }) => kind)).toEqual(['record', 'record', 'event', 'event', 'event']);
+  expect(found[0]).toMatchObject({ sync_id: 'shop-1', deleted: false, position: 4 });
+  expect(found[1]).toMatchObject({ sync_id: 'shop-2', position: 2 });
+  expect(found[2]).toMatchObject({ event: 'updated', sync_id: 'shop-1', upstream_id: 'cus_1' });
+  const [record] = found as [Extract<SearchHit, { kind: 'record' }>];
+  const read = await opened.api.request('GET', `/v1/records?after_cursor=${record.cursor}&limit=1`);
+  expect(read.body.records[0]).toMatchObject({ version_id: record.version_id, data: { n: 2 } });
+});
+
+test('a record of a collection that was never seen before is found immediately', async () => {
+  const record = { sync_id: 'new', collection_id: 'new:thing', upstream_id: 'thing-1', data: {} };
+  await opened.api.request('POST', '/v1/records', { records: [record] });
+  expect((await find('thing-1'))[0]).toMatchObject({ kind: 'record', collection_id: 'new:thing' });
+});
+
+test('a webhook-id finds the event of that id, and on the records stream the version of that id', async () => {
+  const event = await opened.api.request('POST', '/v1/events', {
+    events: [
+      {
+        event_id: 'evt_own_1',
+        event: 'created',
+        sync_id: 'shop-1',
+        collection_id: 'a:b',
+        upstream_id: 'x',
+        data: {},
+      },
+    ],
+  });
+  expect(event.status).toBe(200);
+  expect(await find('evt_own_1')).toMatchObject([
+    { kind: 'event', event_id: 'evt_own_1', position: event.body.position },
+  ]);
+  const { body } = await opened.api.request('GET', '/v1/records?limit=1000');
+  const { version_id: version } = body.records.at(-1);
+  expect(await find(version)).toMatchObject([{ kind: 'record', version_id: version }]);
+  const replaced = body.records.find(
+    ({ upstream_id, sync_id }: Record<string, string>) =>
+      upstream_id === 'cus_1' && sync_id === 'shop-2',
+  );
+  await opened.api.request('POST', '/v1/records', { records: [changed(replaced)] });
+  expect(await find(replaced.version_id)).toEqual([]);
+});
+
+function changed({ sync_id, collection_id, upstream_id }: Record<string, string>): object {
+  return { sync_id, collection_id, upstream_id, data: { changed: true } };
+}
+
+test('of each kind there are at most as many as were asked for', async () => {
+  for (let n = 0; n < 7; n += 1) await opened.create({ name: `many ${n}` });
+  expect(await find('many')).toHaveLength(5);
+  expect((await find('many', '&limit=2')).map((hit) => 'name' in hit && hit.name)).toEqual([
+    'many 0',
+    'many 1',
+  ]);
+});
+
+test('what there is not is an empty answer, and a text that says nothing is refused', async () => {
+  expect(await find('nobody has this')).toEqual([]);
+  expect(await find(newId())).toEqual([]);
+  expect(await find('長'.repeat(600))).toEqual([]);
+  expect(await named('  crm of ')).toEqual(['consumer CRM of ACME']);
+  for (const query of ['', '?q=', '?q=%20', '?q=a%00b', '?q=a&limit=21', '?q=a&kind=event']) {
+    const answer = await opened.api.request('GET', `/v1/search${query}`);
+    expect(answer.status, query).toBe(400);
+  }
+});
+
+test.each([
+  `o'neil`,
+  String.raw`back\slash`,
+  '"quoted"',
+  ':*',
+  '!& |',
+  '<->',
+  '(',
+  '日本'.repeat(20),
+])('a text with signs of its own meaning in a query is only a text: %s', async (text) => {
+  const name = `Signs ${text} x`;
+  const { id } = await opened.create({ name });
+  expect((await find(name))[0]).toMatchObject({ id });
+  await find(text); // answers 200
+});

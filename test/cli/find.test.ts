@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import type { SearchResult } from '../../src/schema/search.ts';
+import { KEY } from '../support/app.ts';
+import { runCli, type CliResult } from '../support/cli.ts';
+import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import { serve, type Served } from '../support/serve.ts';
+
+let opened: ConsumersApi;
+let site: Served;
+beforeAll(async () => {
+  opened = await openConsumersApi();
+  site = await serve(opened.api);
+  await opened.create({ name: 'CRM of ACME' });
+  await opened.api.request('POST', '/v1/records', {
+    records: [
+      { sync_id: 'shop', collection_id: 'stripe:customer', upstream_id: 'cus_1', data: {} },
+    ],
+  });
+});
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
+});
+
+const find = (...args: string[]): Promise<CliResult> =>
+  runCli(['find', ...args], { MILLRACE_URL: site.url, MILLRACE_API_KEY: KEY });
+
+test('find prints what was found as a table, or as the API answers it', async () => {
+  const consumer = await find('crm');
+  expect(consumer).toMatchObject({ code: 0, stderr: '' });
+  const [head, first, ...rest] = consumer.stdout.trimEnd().split('\n');
+  expect(head).toMatch(/^KIND +NAME +ID +ABOUT$/u);
+  expect(first).toMatch(/^consumer +CRM of ACME +[\da-f-]{36} +active, to one$/u);
+  expect(rest).toEqual([]);
+  const record = await find('cus_1');
+  expect(record.stdout).toMatch(/^record +cus_1 .* stripe:customer of shop, position 1$/mu);
+  expect(record.stdout).toMatch(/^event +cus_1 .* created, stripe:customer of shop, position 1$/mu);
+  const { code, stdout } = await find('cus_1', '--json', '--limit', '1');
+  const { data } = JSON.parse(stdout) as SearchResult;
+  expect([code, ...data.map(({ kind }) => kind)]).toEqual([0, 'record', 'event']);
+});
+
+test('find ends with 3 when there is no such thing, says what can be searched, and prints an empty list as JSON', async () => {
+  const none = await find('no such thing');
+  expect(none).toMatchObject({ code: 3, stdout: '' });
+  expect(none.stderr).toContain('Nothing was found for "no such thing".');
+  expect(none.stderr).toContain('webhook-id');
+  const asJson = await find('no such thing', '--json');
+  expect(asJson.code).toBe(3);
+  expect(JSON.parse(asJson.stdout)).toEqual({ data: [] });
+});
+
+test('find refuses a text that says nothing, and a number of finds that is too large', async () => {
+  const blank = await find(' ');
+  expect(blank.code).toBe(2);
+  expect(blank.stderr).toContain('Say what to find');
+  const long = await find('x'.repeat(1_025));
+  expect(long.stderr).toMatch(/^<text> /u);
+  expect((await find('crm', '--limit', '50')).code).toBe(2);
+});

@@ -1,0 +1,273 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { consumersText, countOf, ownNotes } from '../../src/console/targets/healthText.ts';
+import { newId } from '../../src/db/ids.ts';
+import type { CommandRequest } from '../../src/rules/command.ts';
+import { countAttempts } from '../../src/telemetry/attemptTotals.ts';
+import { browserOfFile } from '../support/browser.ts';
+import { openPage } from '../support/consolePage.ts';
+import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import { openReceiver, type TestReceiver } from '../support/receiver.ts';
+import { serve, type Served } from '../support/serve.ts';
+
+const MINUTE_MS = 60_000;
+const SINCE = '2026-11-23T12:03:00Z';
+
+const openTab = browserOfFile();
+let opened: ConsumersApi;
+let site: Served;
+let receiver: TestReceiver;
+let target: string;
+/** Its consumers: two that fail alike, one that was stopped, one that sends. */
+const ids: string[] = [];
+/** The commands that were given in the place of Temporal. */
+let given: [verb: string, id: string][] = [];
+/** The failed attempt of the first one. */
+const failed = newId();
+
+beforeAll(async () => {
+  opened = await openConsumersApi({ commands: { give: take } });
+  site = await serve(opened.api);
+  receiver = await openReceiver();
+  const made = await opened.api.request('POST', '/v1/targets', {
+    name: 'Warehouse Accra',
+    base_url: receiver.url,
+  });
+  target = made.body.id;
+  for (const name of ['first', 'second', 'third', 'fourth']) {
+    ids.push((await opened.create({ name, target_id: target })).id as string);
+  }
+  await block(ids[0]!);
+  await block(ids[1]!);
+  await sql(
+    `update consumers set status = 'stopped', failing_since = $2, status_reason = 'the endpoint answered 410 Gone' where id = $1`,
+    [ids[2], SINCE],
+  );
+  await opened.append('s', 3);
+  await past();
+});
+afterAll(async () => {
+  await receiver[Symbol.asyncDispose]();
+  await site[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
+});
+
+function take(id: string, { command }: CommandRequest) {
+  given.push([command.kind, id]);
+  return Promise.resolve({ ok: true, version: 2 } as const);
+}
+
+async function sql(text: string, values: unknown[] = []): Promise<void> {
+  await opened.api.db.query({ text, values });
+}
+
+async function block(id: string): Promise<void> {
+  const failure = { code: 'HTTP_5XX', status: 503, detail: 'HTTP 503', at: SINCE, since: SINCE };
+  await opened.setCursor(
+    id,
+    `head = 1, attempt = 3, schedule_from = '${SINCE}', next_attempt_at = now() + interval '1 hour',
+     last_failure = '${JSON.stringify(failure)}'`,
+  );
+  await sql(`update consumers set status = 'blocked', failing_since = $2 where id = $1`, [
+    id,
+    SINCE,
+  ]);
+}
+
+/** Ten minutes ago the fourth delivered 90 entries and the first failed with one; three hours ago ten were delivered. */
+async function past(): Promise<void> {
+  const { rows } = await opened.api.db.query<{ at: string }>(
+    `select date_trunc('minute', now()) as at`,
+  );
+  const at = (minutes: number): string =>
+    new Date(Date.parse(rows[0]!.at) - minutes * MINUTE_MS).toISOString();
+  await sql(`update consumers set created_at = now() - interval '1 day'`);
+  await sql('truncate attempt_minutes, target_minutes');
+  await sql(`insert into attempt_minutes values ($1, 0, 0, '{}', '{}', 0, 0, true)`, [at(200)]);
+  for (const [minutes, many] of [
+    [10, 90],
+    [180, 10],
+  ] as const) {
+    await sql(
+      `insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
+       select $1, $2, array_agg(n), array_agg($4::bigint), array_agg(12), array_agg(200), $3, 1, $3, 0
+         from generate_series(1, $3::int) n`,
+      [ids[3], at(minutes), many, Date.parse(at(minutes)) - 1_000],
+    );
+  }
+  await sql(
+    `insert into attempts (id, consumer_id, position, message_id, attempt, started_at, duration_ms, outcome, status, error_code, stored_at)
+     values ($1, $2, 1, 'm', 1, $3, 700, 'failed', 503, 'HTTP_5XX', $3)`,
+    [failed, ids[0], at(9)],
+  );
+  await countAttempts(opened.api.db);
+}
+
+async function openTarget(options: { width?: number; query?: string } = {}) {
+  const { width = 1280, query = '' } = options;
+  const tab = await openTab({ viewport: { width, height: 800 } });
+  const { page, context } = tab;
+  await context.addInitScript({ content: `localStorage.setItem('millrace.times', 'utc')` });
+  await site.signIn(context);
+  await openPage(page, `${site.url}/targets/${target}${query}`);
+  return { tab, page };
+}
+
+const deliveries = (page: Page) => page.getByRole('table', { name: 'deliveries' });
+
+test('the page says first how the target is: what its consumers do, each cause with its code, since when, and whom', async () => {
+  const { tab, page } = await openTarget();
+  await using _ = tab;
+  await page.getByText('1 of its 4 consumers sends: 2 blocked, 1 stopped.').waitFor();
+  const troubles = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
+  expect(await troubles.count()).toBe(2);
+  const [stopped, blocked] = await troubles.allInnerTexts();
+  expect(stopped).toContain('1 of 4 consumers (third): the endpoint answered 410 Gone');
+  expect(stopped).toContain('failing since 2026-11-23 12:03 UTC');
+  expect(blocked).toContain('2 of 4 consumers: HTTP 503 since 2026-11-23 12:03 UTC');
+  expect(blocked).toContain('gives up 2026-11-24 12:03 UTC');
+  const top = async (name: string): Promise<number> =>
+    (await page.getByRole('heading', { name }).boundingBox())!.y;
+  expect(await top('Health')).toBeLessThan(await top('Over time'));
+  const settings = await page.getByRole('tab', { name: 'Settings' }).boundingBox();
+  expect(await top('Over time')).toBeLessThan(settings!.y);
+  expect(await page.getByLabel('Base URL').count()).toBe(0); // the form is not in the way
+});
+
+test('charts show what all its consumers did over the chosen time, which stands in the address', async () => {
+  const { tab, page } = await openTarget();
+  await using _ = tab;
+  await page.getByText('In the last hour: 90 delivered, 1 failed (1.1 %).').waitFor();
+  for (const title of ['Attempts a minute', 'Answer time']) {
+    const chart = page.locator('figure').filter({ hasText: title });
+    expect(await chart.locator('canvas').count(), title).toBe(1);
+  }
+  const answers = page.locator('figure').filter({ hasText: 'Answer time' });
+  await answers.getByText('As a table').click();
+  await answers.getByRole('cell', { name: '12 ms', exact: true }).first().waitFor();
+  await page.getByRole('button', { name: '6h' }).click();
+  await page.getByText('In the last 6 hours: 100 delivered, 1 failed (1 %).').waitFor();
+  expect(page.url()).toBe(`${site.url}/targets/${target}?range=6h`);
+});
+
+test('the latest deliveries of all its consumers are one list; each names its consumer and opens', async () => {
+  const { tab, page } = await openTarget();
+  await using _ = tab;
+  const first = deliveries(page).getByRole('row').nth(1);
+  expect(await first.innerText()).toMatch(/failed\s+503/u);
+  await deliveries(page).getByRole('link', { name: 'fourth' }).first().waitFor();
+  await page.getByLabel('Outcome').selectOption('failed');
+  await expect.poll(() => deliveries(page).getByRole('row').count()).toBe(2);
+  expect(page.url()).toContain('outcome=failed');
+  await deliveries(page)
+    .getByRole('button', { name: /failed/u })
+    .click();
+  await page.getByRole('dialog').getByText('503 at position 1').waitFor();
+  expect(page.url()).toContain(`delivery=${failed}`);
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.getByLabel('HTTP status').fill('404');
+  await page.getByText('No deliveries match').waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await deliveries(page).getByRole('link', { name: 'first' }).click();
+  await page.getByRole('heading', { level: 1, name: /first/u }).waitFor();
+});
+
+test('its consumers are a list with their state, their lag and their last delivery', async () => {
+  const { tab, page } = await openTarget();
+  await using _ = tab;
+  await page.getByRole('tab', { name: 'Consumers (4)' }).click();
+  const table = page.getByRole('table', { name: 'consumers' });
+  await expect.poll(() => table.getByRole('row').count()).toBe(5);
+  const row = (name: string) => table.getByRole('row').filter({ hasText: name });
+  await row('fourth')
+    .getByText(/20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC/u)
+    .waitFor();
+  expect(await row('fourth').innerText()).toContain('active');
+  expect(await row('third').innerText()).toContain('stopped');
+  expect(await row('second').getByRole('cell').nth(3).innerText()).toBe('–');
+  expect(await row('second').getByRole('cell').nth(2).innerText()).toMatch(/^3\s/u); // its lag
+});
+
+test('a test webhook is sent from the head, and what is needed to verify stands on a tab', async () => {
+  const { tab, page } = await openTarget({ query: '?tab=verify' });
+  await using _ = tab;
+  await page.getByText('npm install standardwebhooks').waitFor();
+  await page.getByRole('tab', { name: 'Python' }).click();
+  await page.getByText('pip install standardwebhooks').waitFor();
+  await page.getByRole('button', { name: 'Send test webhook' }).click();
+  await page.getByRole('status').getByText('delivered').waitFor();
+  expect(receiver.received).toHaveLength(1);
+});
+
+test('all of its consumers are retried, resumed and paused from the head, those alone whom it concerns', async () => {
+  const { tab, page } = await openTarget();
+  await using _ = tab;
+  for (const [button, kind, concerned, title] of [
+    ['Retry all', 'retry', [0, 1], 'Retry 2 consumers of Warehouse Accra now?'],
+    ['Resume all', 'resume', [2], 'Resume 1 consumer of Warehouse Accra?'],
+    ['Pause all', 'pause', [0, 1, 3], 'Pause 3 consumers of Warehouse Accra?'],
+  ] as const) {
+    given = [];
+    await page.getByRole('button', { name: button }).click();
+    const dialog = page.getByRole('dialog', { name: title });
+    await dialog.getByRole('button', { name: button }).click();
+    await dialog.waitFor({ state: 'detached' });
+    expect(new Set(given.map(([, id]) => id))).toEqual(new Set(concerned.map((n) => ids[n])));
+    expect(new Set(given.map(([verb]) => verb))).toEqual(new Set([kind]));
+    expect(given).toHaveLength(concerned.length);
+  }
+});
+
+test('at 400 pixels health and acts come first, then deliveries, then charts, and nothing is wider than the screen', async () => {
+  const { tab, page } = await openTarget({ width: 400 });
+  await using _ = tab;
+  await deliveries(page).waitFor();
+  const top = async (found: ReturnType<Page['locator']>): Promise<number> =>
+    (await found.boundingBox())!.y;
+  const health = await top(page.getByRole('heading', { name: 'Health' }));
+  const list = await top(deliveries(page));
+  expect(health).toBeLessThan(400);
+  expect(health).toBeLessThan(list);
+  expect(list).toBeLessThan(await top(page.getByRole('heading', { name: 'Over time' })));
+  await page.getByRole('button', { name: 'Show older deliveries' }).click();
+  await page.getByRole('tab', { name: /Consumers/u }).click();
+  await page.getByRole('table', { name: 'consumers' }).waitFor();
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
+});
+
+test('a target that nothing sends to says so, and offers nothing for all of its consumers', async () => {
+  const made = await opened.api.request('POST', '/v1/targets', {
+    name: 'Lonely',
+    base_url: 'https://example.com',
+  });
+  const tab = await openTab();
+  await using _ = tab;
+  await site.signIn(tab.context);
+  await openPage(tab.page, `${site.url}/targets/${made.body.id}`);
+  await tab.page.getByText('No consumer sends to it yet.').waitFor();
+  await tab.page.getByText('Nothing was sent yet').waitFor();
+  expect(await tab.page.getByRole('button', { name: /all$/u }).count()).toBe(0);
+  await tab.page.getByText(/^No attempts in the last hour/u).waitFor();
+});
+
+test.each([
+  [[0, 0, 0, 0], 'No consumer sends to it yet.'],
+  [[1, 0, 0, 0], 'Its only consumer sends.'],
+  [[6, 0, 0, 0], 'All of its 6 consumers send.'],
+  [[0, 0, 1, 0], 'Its only consumer is blocked.'],
+  [[4, 2, 0, 0], '4 of its 6 consumers send: 2 paused.'],
+  [[1, 0, 2, 1], '1 of its 4 consumers sends: 2 blocked, 1 stopped.'],
+  [[0, 1, 1, 0], 'None of its 2 consumers send: 1 paused, 1 blocked.'],
+] as const)('of %j consumers it says: %s', ([active, paused, blocked, stopped], text) => {
+  const consumers = { active, paused, blocked, stopped };
+  expect(consumersText(consumers)).toBe(text);
+  expect(countOf(consumers)).toBe(active + paused + blocked + stopped);
+});
+
+test('of the notes of its health, those that count consumers are left to the sentence', () => {
+  const own = "The encryption key of the target's credentials does not open them";
+  const notes = [own, '1 of its consumers is stopped', '12 of its consumers are blocked'];
+  expect(ownNotes({ health: { status: 'error', notes, time: SINCE } })).toEqual([own]);
+});

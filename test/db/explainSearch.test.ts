@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { openDb, type Db, type Sql } from '../../src/db/db.ts';
+import { findEvent, findEventsOf, findRecords, findVersion } from '../../src/search/entries.ts';
+import { findConsumers, findSyncs, findTargets } from '../../src/search/named.ts';
+import { readTargetSeries } from '../../src/telemetry/targetSeries.ts';
+import { readTroubles } from '../../src/telemetry/troubles.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { plansOf } from '../support/plans.ts';
+
+const CONSUMERS = 10_000;
+const ENTRIES = 100_000;
+const id = (n: number): string => `01a22282-0000-7000-8000-${String(n).padStart(12, '0')}`;
+/** The id of the version at a position: one a second, as the rows are. */
+const VERSION = `(lpad(to_hex((ms >> 16)::bigint), 8, '0') || '-' || lpad(to_hex((ms & 65535)::bigint), 4, '0')
+  || '-7000-8000-' || lpad(n::text, 12, '0'))`;
+let database: TestDatabase;
+let db: Db;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  db = openDb({ url: database.url, onError: () => undefined });
+  const uuid = (n: string): string =>
+    `('01a22282-0000-7000-8000-' || lpad((${n})::text, 12, '0'))::uuid`;
+  await db.query(`
+    insert into targets (id, name, kind, base_url, credentials, headers, signing_secret, timeout_ms, max_in_flight, metadata, created_at, updated_at)
+    select ${uuid('n')}, 'Target ' || n || ' of shop ' || n % 97, 'webhook', 'http://a', '', '{}', '', 15000, 64, '{}', now(), now()
+      from generate_series(1, 5000) n;
+    insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region, status, filter_version, version, created_at, updated_at)
+    select ${uuid('n')}, 'Orders ' || n || ' to the crm' || n % 89, ${uuid('1 + n % 50')}, 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now(), now()
+      from generate_series(1, ${CONSUMERS}) n;
+    insert into cursors (consumer_id, position) select id, 0 from consumers;
+    insert into syncs (sync_id, name, events, last_at)
+    select 'sync-' || n, case when n % 3 = 0 then 'Shop ' || n end, 1, now() - n * interval '1 min' from generate_series(1, 5000) n;
+    insert into collections select 'sync-' || n, 'a:b', 1, now() - n * interval '1 min' from generate_series(1, 5000) n;
+    insert into records (sync_id, collection_id, upstream_id, position, version_id, data, size, deleted, created_at, updated_at)
+    select 'sync-' || 1 + n % 5000, 'a:b', 'r' || n, n, ${VERSION}, '{}', 2, false, now(), to_timestamp(ms / 1000)
+      from generate_series(1, ${ENTRIES}) n, lateral (select (extract(epoch from now())::bigint - ${ENTRIES} + n) * 1000 as ms) t;
+    insert into events (position, event_id, event, sync_id, collection_id, upstream_id, data, size, event_inserted_at)
+    select n, 'e' || n, 'created', 'sync-' || n % 5000, 'a:b', 'r' || n, '{}', 2, now() from generate_series(1, ${ENTRIES}) n;
+    insert into event_ids select event_id, position from events;
+    update streams set last_position = ${ENTRIES};
+    insert into attempt_minutes
+    select date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}', 0, 5, true
+      from generate_series(2, 10080) n;
+    insert into target_minutes
+    select ${uuid('1 + t')}, date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}'
+      from generate_series(2, 2000) n, generate_series(0, 49) t;
+    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
+    select ${uuid('1 + n % ' + CONSUMERS)}, now() - n * interval '1 s', '{1}', '{1}', '{5}', '{200}', 1, 1, 1, 1
+      from generate_series(1, 50000) n;
+  `);
+  await db.query('vacuum analyze');
+}, 240_000);
+
+afterAll(async () => {
+  await db.close();
+  await database[Symbol.asyncDispose]();
+});
+
+const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number; by: RegExp[] }[] =
+  [
+    {
+      what: 'consumers by the beginning of a name',
+      work: (sql) => findConsumers(sql, 'orders 777', 5),
+      finds: 5,
+      by: [/(using|on) consumers_by_name/u],
+    },
+    {
+      what: 'consumers by the beginning of a word',
+      work: (sql) => findConsumers(sql, 'crm77', 5),
+      finds: 5,
+      by: [/(using|on) consumers_by_word/u],
+    },
+    {
+      what: 'consumers by the beginning of an id',
+      work: (sql) => findConsumers(sql, id(4711).slice(0, 35), 5),
+      finds: 5,
+      by: [/(using|on) consumers_pkey/u],
+    },
+    {
+      what: 'consumers by what all their names begin with',
+      work: (sql) => findConsumers(sql, 'o', 5),
+      finds: 5,
+      by: [/(using|on) consumers_by_name/u],
+    },
+    {
+      what: 'targets by a name',
+      work: (sql) => findTargets(sql, 'target 4711 of', 5),
+      finds: 1,
+      by: [/(using|on) targets_by_name/u, /(using|on) targets_by_word/u],
+    },
+    {
+      what: 'syncs by an id',
+      work: (sql) => findSyncs(sql, 'SYNC-47', 5),
+      finds: 5,
+      by: [/(using|on) syncs_by_id/u, /(using|on) syncs_by_name/u],
+    },
+    {
+      what: 'syncs by a name',
+      work: (sql) => findSyncs(sql, 'shop 47', 5),
+      finds: 5,
+      by: [/(using|on) syncs_by_name/u],
+    },
+    {
+      what: 'records by an upstream id',
+      work: (sql) => findRecords(sql, 'r4711', 5),
+      finds: 1,
+      by: [/(using|on) records_pkey/u, /using records_position_key/u],
+    },
+    {
+      what: 'records by an upstream id that none has',
+      work: (sql) => findRecords(sql, 'nobody', 5),
+      finds: 0,
+      by: [/(using|on) records_pkey/u],
+    },
+    {
+      what: 'events by their id',
+      work: (sql) => findEvent(sql, 'e4711'),
+      finds: 1,
+      by: [/using event_ids_pkey/u, /using events_0_pkey/u],
+    },
+    {
+      what: 'events of a record',
+      work: (sql) => findEventsOf(sql, `r${ENTRIES - 5_000}`, 5),
+      finds: 1,
+      by: [/Index Scan Backward using events_\d+_pkey/u],
+    },
+  ];
+
+for (const { what, work, finds, by } of CASES) {
+  test(`a search finds ${what} by index`, async () => {
+    expect(await work(db)).toHaveLength(finds);
+    expect(faultsOf(await plansOf(db, work), by)).toEqual([]);
+  });
+}
+
+test('a search finds a version by its id among those of its seconds', async () => {
+  const { rows } = await db.query<{ version_id: string }>(
+    'select version_id from records where position = 4711',
+  );
+  const version = rows[0]!.version_id;
+  expect(await findVersion(db, version)).toMatchObject([{ version_id: version, position: 4711 }]);
+  const plans = await plansOf(db, (sql) => findVersion(sql, version));
+  expect(faultsOf(plans, [/using records_position_key/u])).toEqual([]);
+  expect(Number(/Rows Removed by Filter: (\d+)/u.exec(plans)?.[1])).toBeLessThan(100);
+});
+
+test('what the consumers of a target did is read by index, for an hour and for a week', async () => {
+  for (const [seconds, stepSeconds] of [
+    [3_600, 60],
+    [604_800, 1_800],
+  ] as const) {
+    const plans = await plansOf(db, (sql) =>
+      readTargetSeries(sql, { targetId: id(7), seconds, stepSeconds }),
+    );
+    expect(
+      faultsOf(plans, [/(using|on) target_minutes_pkey/u, /(using|on) consumers_by_target/u]),
+    ).toEqual([]);
+  }
+});
+
+test('the troubles of one target are read by index', async () => {
+  const plans = await plansOf(db, (sql) => readTroubles(sql, 86_400_000, id(7)));
+  expect(faultsOf(plans, [/(using|on) consumers_by_target/u])).toEqual([]);
+});
+
+/** Which of the indexes were not used, and what was read whole; small tables and empty partitions may be. */
+function faultsOf(plans: string, by: RegExp[]): string[] {
+  const whole =
+    /Seq Scan on (?:consumers|targets|syncs|records|event|target_minutes|attempts|attempt_batches)\w* [^(]*\(cost=[\d.]+\.\.\d{3,}.*/gu;
+  const unused = by.filter((index) => !index.test(plans)).map((index) => `${index} ${plans}`);
+  return [...unused, ...(plans.match(whole) ?? [])];
+}
