@@ -34,6 +34,7 @@ import { createListenRoutes } from './listen.ts';
 import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
 import { createOverviewRoutes } from './overview.ts';
+import { createParkedRoutes } from './parked.ts';
 import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes, type Check } from './probes.ts';
 import { createReference } from './reference.ts';
@@ -113,6 +114,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createConsumerRoutes({ consumers, give }));
   app.route('/', createCommandRoutes({ consumers, give }));
   app.route('/', createDeadLetterRoutes({ ...stores, give }));
+  app.route('/', createParkedRoutes(stores));
   app.route('/', createAttemptRoutes(stores));
   app.route('/', createAlertRoutes({ ...stores, testAlert: deps.testAlert }));
   app.route('/', createConsumerMetricsRoutes({ consumers, db }));

@@ -10,7 +10,12 @@ import type {
   FilterDelta,
   SeekInput,
 } from '../schema/consumer.ts';
-import type { DeadLetter, DeadLetterGroup, DeadLetterWithBody } from '../schema/deadLetter.ts';
+import type {
+  DeadLetter,
+  DeadLetterGroup,
+  DeadLetterWithBody,
+  ParkedEntry,
+} from '../schema/deadLetter.ts';
 import type { Info } from '../schema/info.ts';
 import type { Overview, OverviewRange, TargetMetrics, Troubles } from '../schema/overview.ts';
 import type { Preview, PreviewInput } from '../schema/preview.ts';
@@ -195,6 +200,8 @@ export function createClient(options: ClientOptions) {
       attempts: (id: string, query?: Query) =>
         get<Page<Attempt>>(`${consumer(id)}/attempts`, query),
       alerts: (id: string, query?: PageQuery) => get<Page<Alert>>(`${consumer(id)}/alerts`, query),
+      parked: (id: string, query?: PageQuery) =>
+        get<Page<ParkedEntry>>(`${consumer(id)}/parked`, query),
       metrics: (id: string, query?: Query) =>
         get<ConsumerMetrics>(`${consumer(id)}/metrics`, query),
       resend: (id: string, position: number) =>

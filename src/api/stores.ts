@@ -4,6 +4,7 @@ import { createAlertsList, type AlertsList } from '../alerts/alertsList.ts';
 import { createAttempts, type Attempts } from '../attempts/attempts.ts';
 import { createAttemptWaits, type AttemptWaits } from '../attempts/attemptWaits.ts';
 import { createDeadLetters, type DeadLetters } from '../attempts/deadLetters.ts';
+import { createParkedList, type ParkedList } from '../attempts/parkedList.ts';
 import { createTargetAttempts, type TargetAttempts } from '../attempts/targetAttempts.ts';
 import { createChanges, type Changes } from '../consumers/changes.ts';
 import { createConsumers, type Consumers } from '../consumers/consumers.ts';
@@ -22,6 +23,7 @@ export interface Stores {
   consumers: Consumers;
   changes: Changes;
   deadLetters: DeadLetters;
+  parked: ParkedList;
   attempts: Attempts;
   attemptWaits: AttemptWaits;
   targetAttempts: TargetAttempts;
@@ -58,6 +60,7 @@ export function createStores(options: StoresOptions): Stores {
     }),
     changes: createChanges(db),
     deadLetters: createDeadLetters(db),
+    parked: createParkedList(db),
     attempts: createAttempts(db),
     attemptWaits,
     targetAttempts: createTargetAttempts(db),

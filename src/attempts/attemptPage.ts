@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto';
 import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt } from '../schema/attempt.ts';
 
+/** What only the stream knows of an attempt. */
+export type OfEntry = 'event' | 'sync_id' | 'collection_id' | 'upstream_id';
+
 /** An attempt as it was stored. What only the stream knows is looked up when it is on a page. */
-export interface PastAttempt extends Omit<Attempt, 'id' | 'message_id' | 'started_at'> {
+export interface PastAttempt extends Omit<Attempt, 'id' | 'message_id' | 'started_at' | OfEntry> {
   /** Null for an attempt of a batch; `idOf` derives it. */
   id: string | null;
   /** Null when only the stream knows it. */

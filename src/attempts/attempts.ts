@@ -1,13 +1,14 @@
 import type { Sql } from '../db/db.ts';
 import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt, AttemptOutcome } from '../schema/attempt.ts';
-import type { StreamName } from '../schema/stream.ts';
+import type { EventType, StreamName } from '../schema/stream.ts';
 import {
   cutPage,
   idOf,
   LAST,
   placeBefore,
   placeOf,
+  type OfEntry,
   type PastAttempt,
   type PositionInTime,
   type ReadPastAttempts,
@@ -112,18 +113,21 @@ export function withTraces<A extends Attempt>(all: A[], query: AttemptQuery): A[
   return query.withTraces === true ? all.map((one) => ({ ...one, trace: one.trace ?? null })) : all;
 }
 
-/** Adds the ids that batches do not store and the stream has. */
+/** Adds what only the stream knows, with one query for the page: the entries' names, and the ids that batches lack. */
 export async function named(sql: Sql, stream: StreamName, page: PastAttempt[]): Promise<Attempt[]> {
-  const nameless = page.filter(({ message_id }) => message_id === null);
-  const entries = await entriesOf(sql, stream, nameless);
+  const entries = await entriesOf(sql, stream, page);
   return page.map((made) => {
     const { startedAt, at: _, message_id, event_id, ...rest } = made;
-    const found = entries.get(made.position)?.message_id;
+    const entry = entries.get(made.position);
     return {
       ...rest,
       id: idOf(made),
-      message_id: message_id ?? found ?? `position:${made.position}`,
-      event_id: event_id ?? (stream === 'events' ? (found ?? null) : null),
+      message_id: message_id ?? entry?.message_id ?? `position:${made.position}`,
+      event_id: event_id ?? (stream === 'events' ? (entry?.message_id ?? null) : null),
+      event: entry?.event ?? null,
+      sync_id: entry?.sync_id ?? null,
+      collection_id: entry?.collection_id ?? null,
+      upstream_id: entry?.upstream_id ?? null,
       started_at: new Date(startedAt).toISOString(),
     };
   });
@@ -155,22 +159,27 @@ export function mayBeFirstSuccess({ outcome, status }: AttemptQuery): boolean {
   return outcome !== 'failed' && (status === undefined || (status >= 200 && status < 300));
 }
 
-interface StreamEntry {
+/** The names of an entry in a stream. */
+interface StreamEntry extends Record<Exclude<OfEntry, 'event'>, string> {
   position: number;
   message_id: string;
-  upstream_id: string;
+  event: EventType | null;
 }
 
+/** The entries that the attempts were made at, by position, without those that are no longer kept. Bodies are not read. */
 async function entriesOf(
   sql: Sql,
   stream: StreamName,
   made: PastAttempt[],
 ): Promise<Map<number, StreamEntry>> {
   if (made.length === 0) return new Map();
-  const id = stream === 'events' ? 'event_id' : 'version_id';
+  const names =
+    stream === 'events'
+      ? 'event_id as message_id, event'
+      : 'version_id as message_id, null as event';
   const { rows } = await sql.query<StreamEntry>({
     text: `
-      select position, ${id} as message_id, upstream_id
+      select position, ${names}, sync_id, collection_id, upstream_id
         from ${stream} where position = any ($1::bigint[])`,
     values: [[...new Set(made.map(({ position }) => position))]],
   });

@@ -224,6 +224,9 @@ const ATTEMPTS = [
   { title: 'STATUS', of: (one: Attempt) => one.status, right: true },
   { title: 'MS', of: (one: Attempt) => one.duration_ms, right: true },
   { title: 'ERROR', of: (one: Attempt) => one.error_code },
+  { title: 'TYPE', of: (one: Attempt) => one.event },
+  { title: 'COLLECTION', of: (one: Attempt) => one.collection_id },
+  { title: 'RECORD', of: (one: Attempt) => one.upstream_id },
   { title: 'MESSAGE', of: (one: Attempt) => one.message_id },
 ];
 

@@ -13,6 +13,7 @@ import {
   needsHold,
 } from '../rules/command.ts';
 import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.ts';
+import { filterChange } from '../rules/filterChange.ts';
 import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
 import { setHeld } from './consumerRows.ts';
@@ -259,7 +260,8 @@ async function refilter(tx: Tx, edited: Edited): Promise<CommandAnswer> {
   }
   if (sameFilter(edited.filter, filterOf(tx.row))) return { ok: true, version: tx.row.version };
   const version = await changeFilter(tx, edited.filter);
-  return write(tx, 'filter', { filter_version: version }, { filter_version: version });
+  const what = filterChange(filterOf(tx.row), edited.filter);
+  return write(tx, 'filter', { filter_version: version }, { filter_version: version, ...what });
 }
 
 /** Adds a filter version. A running sender decides where it applies; without one, the stored progress does. */
@@ -294,8 +296,17 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
     return { ok: false, status: 422, code: 'invalid_request', detail };
   }
   if (changed.target_id !== undefined) await needTarget(tx.sql, changed.target_id);
-  if (!sameFilter(filter, before)) set['filter_version'] = await changeFilter(tx, filter);
-  return write(tx, 'changed', set, { fields: Object.keys(changed) });
+  const { name, ordering } = changed;
+  const detail: Record<string, unknown> = {
+    fields: Object.keys(changed),
+    ...(name !== undefined && { name }),
+    ...(ordering !== undefined && { ordering }),
+  };
+  if (!sameFilter(filter, before)) {
+    set['filter_version'] = await changeFilter(tx, filter);
+    Object.assign(detail, filterChange(before, filter));
+  }
+  return write(tx, 'changed', set, detail);
 }
 
 /** The id that the API gave such a command before the id of a request's seed became a part of it. */

@@ -1,7 +1,6 @@
 import { agingText, type Aging } from '../retention/retentionText.ts';
 import { clockText } from '../rules/clockText.ts';
-import { failurePhrase } from '../rules/failurePhrase.ts';
-import { aboutSeconds } from '../rules/lateAnswer.ts';
+import { failureWords } from '../rules/failurePhrase.ts';
 import type { Failure } from '../rules/outcome.ts';
 import { amount } from '../rules/words.ts';
 import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
@@ -86,7 +85,7 @@ function stopped({ statusReason, failingSince, now }: HealthInput): string {
 
 function blocked(input: HealthInput): string {
   const { lastFailure, nextAttemptAt, attempts, now } = input;
-  const what = lastFailure === null ? 'Failing' : phrase(lastFailure);
+  const what = lastFailure === null ? 'Failing' : failureWords(lastFailure);
   const next = nextAttemptAt === null ? 'now' : clockText(nextAttemptAt, now);
   return `${what}${sinceOf(input)}; next attempt ${next} (attempt ${attempts + 1}); ${waits(input.waiting)}`;
 }
@@ -117,12 +116,4 @@ function capital(text: string): string {
 
 function isAre(count: number): string {
   return count === 1 ? 'is' : 'are';
-}
-
-function phrase({ code, status, late }: SeenFailure): string {
-  if (late !== undefined) {
-    return `Answers later than its timeout (${aboutSeconds(late.after_ms)})`;
-  }
-  if (status !== null) return `Answered HTTP ${status}`;
-  return failurePhrase(code) ?? `Failing (${code})`;
 }

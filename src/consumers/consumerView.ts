@@ -208,8 +208,15 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
 /** The failure of an endpoint that still fails, as far as is known; a stored one may be of an earlier time. */
 function lastFailureOf({ failing_since, last_failure }: ConsumerRow): Consumer['last_failure'] {
   if (failing_since === null || last_failure === null) return null;
-  const { code, status, detail, at, since } = last_failure;
-  return { code, status, detail, at, since: since ?? null };
+  const { code, status, detail, at, since, late } = last_failure;
+  return {
+    code,
+    status,
+    detail,
+    at,
+    since: since ?? null,
+    late: late === undefined ? null : { status: late.status, after_ms: late.after_ms },
+  };
 }
 
 /** JSON of Postgres has another form of times. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { AttemptTrace } from './attemptTrace.ts';
 import { Position, Timestamp, Uuid } from './fields.ts';
+import { EventType } from './stream.ts';
 
 export const AttemptOutcome = z.enum(['delivered', 'failed']).meta({ id: 'AttemptOutcome' });
 export type AttemptOutcome = z.infer<typeof AttemptOutcome>;
@@ -19,6 +20,13 @@ export const Attempt = z
     event_id: z.string().nullable().meta({
       description: 'Null on the records stream and once the event is older than the retention',
     }),
+    event: EventType.nullable().meta({
+      description:
+        'The type of the event. Null on the records stream and, like the three that follow, once the entry is no longer in the stream',
+    }),
+    sync_id: z.string().nullable(),
+    collection_id: z.string().nullable(),
+    upstream_id: z.string().nullable().meta({ description: 'The record' }),
     attempt: z.int().meta({ description: 'Counted from 1' }),
     started_at: Timestamp,
     duration_ms: z.int(),

@@ -140,6 +140,10 @@ export const Consumer = z
           description:
             'When the first of the failures in a row came that have this code and status; null when that is not known',
         }),
+        late: z.object({ status: z.int(), after_ms: z.int() }).nullable().meta({
+          description:
+            'The answer that came after the timeout, and how long after the start of the request; null when none is known',
+        }),
       })
       .nullable()
       .meta({
@@ -203,7 +207,10 @@ export const Change = z
     consumer_id: Uuid,
     action: z.string(),
     actor: z.string(),
-    detail: z.record(z.string(), z.unknown()),
+    detail: z.record(z.string(), z.unknown()).meta({
+      description:
+        'What was changed, by the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name` and `ordering`',
+    }),
     at: Timestamp,
   })
   .meta({ id: 'Change', description: 'Who changed what about a consumer, and when' });

@@ -1,6 +1,40 @@
 import { z } from 'zod';
 
 import { CollectionId, Position, SyncId, Timestamp, UpstreamId, Uuid } from './fields.ts';
+import { EventType } from './stream.ts';
+
+/** The last failed attempt at an entry that its endpoint alone refuses. */
+const LastFailure = z.object({
+  code: z.string(),
+  status: z.int().nullable(),
+  detail: z.string(),
+  at: z.string(),
+  response_head: z.string().nullable(),
+});
+
+/** An entry that failed by itself while others were taken, and is retried beside them. */
+export const ParkedEntry = z
+  .object({
+    consumer_id: Uuid,
+    position: Position,
+    message_id: z.string().meta({ description: 'Its `webhook-id`' }),
+    sync_id: SyncId,
+    collection_id: CollectionId,
+    upstream_id: UpstreamId,
+    event: EventType.nullable().meta({ description: 'Null on the records stream' }),
+    attempts: z.int(),
+    parked_at: Timestamp,
+    next_attempt_at: Timestamp.nullable().meta({
+      description:
+        'Null while the consumer is not active, and while the entry follows another of its record',
+    }),
+    follows: z.boolean().meta({
+      description: 'Whether it waits for an earlier parked entry of its record',
+    }),
+    last_failure: LastFailure.nullable().meta({ description: 'Null when it was not tried yet' }),
+  })
+  .meta({ id: 'ParkedEntry' });
+export type ParkedEntry = z.infer<typeof ParkedEntry>;
 
 /** An entry that failed by itself for the whole retry window. */
 export const DeadLetter = z
@@ -16,13 +50,7 @@ export const DeadLetter = z
     attempts: z.int(),
     parked_at: Timestamp,
     died_at: Timestamp,
-    last_failure: z.object({
-      code: z.string(),
-      status: z.int().nullable(),
-      detail: z.string(),
-      at: z.string(),
-      response_head: z.string().nullable(),
-    }),
+    last_failure: LastFailure,
   })
   .meta({ id: 'DeadLetter' });
 export type DeadLetter = z.infer<typeof DeadLetter>;

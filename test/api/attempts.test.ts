@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { createAttempts } from '../../src/attempts/attempts.ts';
 import { createAttemptWaits } from '../../src/attempts/attemptWaits.ts';
+import type { Sql } from '../../src/db/db.ts';
 import { emptyBatch } from '../../src/progress/attemptLog.ts';
 import { createProgress, type Progress } from '../../src/progress/progress.ts';
 import type { SenderOutcomes } from '../../src/progress/senderOutcomes.ts';
@@ -144,7 +146,8 @@ test('an attempt is answered whole, and what it lacks is null', async () => {
   const at = Date.now();
   const position = await opened.append('s1');
   const { body } = await opened.api.request('GET', '/v1/events?limit=1000');
-  const { event_id } = body.events.at(-1);
+  const event = body.events.at(-1);
+  const { event_id } = event;
   await one.commit({
     batch: successes([position], () => at, 204),
     attempts: [failure(position - 1, at - 1)],
@@ -159,6 +162,10 @@ test('an attempt is answered whole, and what it lacks is null', async () => {
       position,
       message_id: event_id,
       event_id,
+      event: 'created',
+      sync_id: 's1',
+      collection_id: 'a:b',
+      upstream_id: event.upstream_id,
       attempt: 1,
       started_at: new Date(at).toISOString(),
       duration_ms: 7,
@@ -190,11 +197,44 @@ test('a record that has moved since keeps its attempt, named by its position', a
   expect(before).toMatchObject({
     event_id: null,
     message_id: expect.stringMatching(/^[\da-f-]{36}$/u),
+    event: null,
+    sync_id: 's',
+    collection_id: 'a:b',
+    upstream_id: 'r1',
   });
   expect((await list(one.id, 'upstream_id=r1')).data).toHaveLength(1);
   await put(2);
   const [after] = (await list(one.id)).data;
-  expect(after).toEqual({ ...before, message_id: `position:${position}` });
+  const gone = { sync_id: null, collection_id: null, upstream_id: null };
+  expect(after).toEqual({ ...before, ...gone, message_id: `position:${position}` });
+});
+
+test('a page names the entries of all its attempts with one query, which reads no body', async () => {
+  const one = await sender();
+  const last = await opened.append('named', 3);
+  const at = Date.now();
+  await one.commit({
+    batch: successes([last - 1, last], (index) => at + index),
+    attempts: [failure(last - 2, at - 5), failure(FAR, at - 9)],
+  });
+  const asked: string[] = [];
+  const sql: Sql = {
+    query: (query) => {
+      asked.push(typeof query === 'string' ? query : query.text);
+      return opened.api.db.query(query);
+    },
+  };
+  const reader = { id: one.id, stream: 'events' } as const;
+  const page = await createAttempts(sql).list(reader, { limit: 100, after: null });
+  expect(page.data.map((made) => [made.position, made.sync_id, made.event])).toEqual([
+    [last, 'named', 'created'],
+    [last - 1, 'named', 'created'],
+    [last - 2, 'named', 'created'],
+    [FAR, null, null],
+  ]);
+  const ofEntries = asked.filter((text) => /from events/u.test(text));
+  expect(ofEntries).toHaveLength(1);
+  expect(ofEntries[0]).not.toMatch(/\bdata\b|\bchanges\b|\*/u);
 });
 
 test('each filter lets through what it says', async () => {

@@ -159,6 +159,7 @@ test('a blocked consumer says why, since when and when it tries again', async ()
       detail: 'x',
       at: '2026-11-23T10:30:00Z',
       since: '2026-11-23T10:20:00Z',
+      late: null,
     },
     failing_since: '2026-11-23T10:00:00.25Z',
     next_attempt_at: '2026-11-23T11:00:00Z',
@@ -167,6 +168,9 @@ test('a blocked consumer says why, since when and when it tries again', async ()
   expect(consumer.health.notes[0]).toMatch(
     /^Refused connections since .*10:20 UTC, failing since .*10:00 UTC; next attempt .* \(attempt 9\); .* waits?$/u,
   );
+  const late = { ...JSON.parse(failure), late: { status: 200, after_ms: 16_400, target: 't/1' } };
+  await opened.setCursor(id, `last_failure = '${JSON.stringify(late)}'`);
+  expect((await opened.read(id)).last_failure.late).toEqual({ status: 200, after_ms: 16_400 });
   await api.db.query({
     text: `update consumers set status = 'paused' where id = $1`,
     values: [id],

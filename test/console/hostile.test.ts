@@ -64,7 +64,7 @@ test('names, ids, data and answers of others are shown as text, and break no pag
   await page.goto(`${site().url}/consumers/${consumer.id}`);
   const title = await page.getByRole('heading', { level: 1 }).innerText();
   expect(title).toContain(MARKUP);
-  await opened(page, page.getByRole('button', { name: /hostile-2/u }).first());
+  await opened(page, page.getByRole('button', { name: /hostile 2/u }).first());
   await page.goto(`${site().url}/dead-letters?consumer=${consumer.id}`);
   await opened(page, page.getByRole('row').getByRole('button').first());
   await page.goto(`${site().url}/streams`);

@@ -49,6 +49,9 @@ const pages = (): [name: string, path: string][] => [
   ['its filter', `/consumers/${scene.stopped.id}?tab=filter`],
   ['its settings', `/consumers/${scene.stopped.id}?tab=settings`],
   ['its changes', `/consumers/${scene.paused.id}?tab=changes`],
+  ['its parked entries', `/consumers/${scene.refused.id}?tab=parked`],
+  ['its dead letters', `/consumers/${scene.refused.id}?tab=dead-letters`],
+  ['filtered deliveries', `/consumers/${scene.healthy.id}?record=r-1&since=2026-01-01T00:00:00Z`],
   ['a delivery', `/consumers/${scene.stopped.id}?delivery=${opened.attempt}`],
   ['a dead letter', `/dead-letters?consumer=${scene.refused.id}&letter=${opened.letter}`],
   ['paused consumer', `/consumers/${scene.paused.id}`],
@@ -120,7 +123,7 @@ test('a key that may only read is offered no act: each says why, also to a scree
     [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],
     [
       `/consumers/${stopped.id}?tab=settings`,
-      ['Resume', 'Seek', 'Save changes', 'Delete consumer'],
+      ['Seek', 'Resume', 'Save changes', 'Delete consumer'],
     ],
     [`/consumers/${stopped.id}?delivery=${opened.attempt}`, ['Send this entry again']],
     [`/dead-letters?consumer=${refused.id}&letter=${opened.letter}`, ['Send again…', 'Delete…']],

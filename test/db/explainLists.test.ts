@@ -4,6 +4,7 @@ import { createAlertsList } from '../../src/alerts/alertsList.ts';
 import { createAttempts } from '../../src/attempts/attempts.ts';
 import { readMetrics } from '../../src/attempts/attemptSeries.ts';
 import { createDeadLetters } from '../../src/attempts/deadLetters.ts';
+import { createParkedList } from '../../src/attempts/parkedList.ts';
 import { createTargetAttempts } from '../../src/attempts/targetAttempts.ts';
 import { createChanges } from '../../src/consumers/changes.ts';
 import { listQuery, type ConsumerQuery } from '../../src/consumers/consumers.ts';
@@ -44,6 +45,9 @@ beforeAll(async () => {
     insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, body, attempts, parked_at, died_at, last_failure)
     select gen_random_uuid(), ${uuid('1 + n % 20')}, n, 'm', 's', 'a:b', 'r' || n % 500, '{}', 9, now(), timestamptz '2026-01-01' + n * interval '1 min',
            json_build_object('code', case when n % 1000 < 20 then 'TIMEOUT' else 'HTTP_4XX' end)
+      from generate_series(1, ${MANY}) n;
+    insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id, body, attempts, parked_at, parked_ms, due_ms)
+    select ${uuid('1 + n % 20')}, n, 'm', 's', 'a:b', 'r' || n % 500, '{}', 9, now(), 0, case when n % 3 > 0 then n end
       from generate_series(1, ${MANY}) n;
     insert into events (position, event_id, event, sync_id, collection_id, upstream_id, data, size, event_inserted_at)
     select n, 'e' || n, 'created', 's', 'a:b', 'r' || n % 500, '{}', 2, now() - (${MANY} - n) * interval '50 ms' from generate_series(1, ${MANY}) n;
@@ -134,11 +138,17 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; by: RegExp[] 
     by: [/(using|on) dead_letters_/u],
   },
   {
+    what: 'parked entries',
+    work: (sql) => createParkedList(sql).list({ consumerId: id(7), limit: 10, after: 9_000 }),
+    by: [/Index Scan Backward using parked_pkey/u],
+  },
+  {
     what: 'attempts of a consumer',
     work: (sql) => createAttempts(sql).list({ id: id(7), stream: 'events' }, attempts),
     by: [
       /using attempts_\d+_consumer_id_started_at/u,
       /using attempt_batches_\d+_consumer_id_committed_at/u,
+      /(using|on) events_\d+_pkey/u, // what the entries are called
     ],
   },
   {

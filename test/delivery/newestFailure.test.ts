@@ -32,12 +32,15 @@ test('a failure is stored with when the first in a row came that have its code a
     return newest();
   };
   const newest = async (): Promise<unknown> => (await opened.read(id)).last_failure;
-  const seen = (failure: Failure, since: string): object => ({ ...failure, since });
+  const seen = (failure: Failure, since: string): object => ({ ...failure, since, late: null });
 
   expect(await store(answered(503, 52))).toEqual(seen(answered(503, 52), at(52)));
   expect(await store(answered(503, 53))).toEqual(seen(answered(503, 53), at(52)));
   const again = { ...answered(503, 53), since: at(52) };
-  expect(await store(again), 'stored once more by the next sender').toEqual(again);
+  expect(await store(again), 'stored once more by the next sender').toEqual({
+    ...again,
+    late: null,
+  });
   expect(await store(answered(401, 54))).toEqual(seen(answered(401, 54), at(54)));
   expect(await store(answered(401, 55), position + 2)).toEqual(seen(answered(401, 55), at(54)));
   expect(await store(answered(404, 56)), 'of the same code').toEqual(

@@ -10,7 +10,9 @@ import { Code } from '../ui/copyText.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { Drawer } from '../ui/dialog.tsx';
 import { Facts } from '../ui/panel.tsx';
+import { Sentence } from '../ui/sentence.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
+import { changeSentence, whatChanged } from './changeText.ts';
 
 /** Who did what to which consumer, newest first. */
 export function ChangesLog(props: {
@@ -47,7 +49,11 @@ export function ChangesLog(props: {
         }}
       />
       {open !== null && (
-        <Drawer open onClose={() => setOpen(null)} title={`${open.action} by ${open.actor}`}>
+        <Drawer
+          open
+          onClose={() => setOpen(null)}
+          title={<Sentence text={changeSentence(open)} at={open.at} />}
+        >
           <Facts
             facts={[
               ['At', <TimeText key="at" at={open.at} />],
@@ -68,14 +74,14 @@ function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<
     {
       id: 'action',
       title: 'What',
-      width: 'minmax(0,1fr)',
+      width: 'minmax(0,3fr)',
       cell: (change) => (
         <button
           type="button"
-          className="foreign text-left underline"
+          className="foreign line-clamp-3 text-left underline"
           onClick={() => onOpen(change)}
         >
-          {change.action}
+          <Sentence text={whatChanged(change)} at={change.at} />
         </button>
       ),
     },
@@ -91,17 +97,6 @@ function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<
       title: 'Consumer',
       width: 'minmax(0,2fr)',
       cell: ({ consumer_id }) => <ConsumerName id={consumer_id} />,
-    },
-    {
-      id: 'detail',
-      title: 'Detail',
-      width: 'minmax(0,2.5fr)',
-      isExtra: true,
-      cell: ({ detail }) => (
-        <code className="foreign line-clamp-2 text-xs text-soft">
-          {Object.keys(detail).length === 0 ? '' : JSON.stringify(detail).slice(0, 300)}
-        </code>
-      ),
     },
   ];
 }

@@ -1,29 +1,13 @@
 import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
+import { changeSentence, whatChanged } from '../changes/changeText.ts';
+import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { Sentence } from '../ui/sentence.tsx';
+import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 
-const COLUMNS: Column<Change>[] = [
-  { id: 'at', title: 'Time', width: '11rem', cell: ({ at }) => <TimeText at={at} /> },
-  { id: 'action', title: 'Action', width: '7rem', cell: ({ action }) => action },
-  {
-    id: 'actor',
-    title: 'By',
-    width: 'minmax(4rem,10rem)',
-    cell: ({ actor }) => <span className="foreign block truncate">{actor}</span>,
-  },
-  {
-    id: 'detail',
-    title: 'Detail',
-    isExtra: true,
-    cell: ({ detail }) => (
-      <span className="foreign block truncate font-mono text-xs">{JSON.stringify(detail)}</span>
-    ),
-  },
-];
-
-/** The changes of a consumer, such as a pause or an edit, with their authors and times. */
+/** The changes of a consumer in words, such as a pause or an edit, with their authors and times. */
 export function ChangesList({ consumerId }: { consumerId: string }) {
   const list = useList(
     ['changes', consumerId],
@@ -33,10 +17,33 @@ export function ChangesList({ consumerId }: { consumerId: string }) {
   return (
     <DataTable
       what="changes"
-      columns={COLUMNS}
+      columns={columnsOf(useTimeWidth(), useNarrow())}
       list={list}
       rowKey={({ id }) => id}
       empty={{ title: 'Nothing was changed yet', text: 'Commands and edits are noted here.' }}
     />
   );
+}
+
+function columnsOf(timeWidth: string, isNarrow: boolean): Column<Change>[] {
+  return [
+    { id: 'at', title: 'Time', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
+    {
+      id: 'what',
+      title: 'Change',
+      width: 'minmax(0,4fr)',
+      cell: (change) => (
+        <span className="foreign line-clamp-4">
+          <Sentence text={isNarrow ? changeSentence(change) : whatChanged(change)} at={change.at} />
+        </span>
+      ),
+    },
+    {
+      id: 'actor',
+      title: 'By',
+      width: 'minmax(0,1fr)',
+      isExtra: true,
+      cell: ({ actor }) => <span className="foreign line-clamp-2">{actor}</span>,
+    },
+  ];
 }

@@ -5,6 +5,7 @@ import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Metrics } from '../api.ts';
 import { RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
+import type { ChartMark } from '../ui/chartMarks.ts';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { RangeChoice } from '../ui/rangeChoice.tsx';
@@ -17,10 +18,12 @@ interface Props {
   consumer: Pick<Consumer, 'id' | 'created_at'>;
   range: Range;
   onRange: (range: Range) => void;
+  /** What happened to the consumer, the oldest first. */
+  marks: readonly ChartMark[];
 }
 
 /** Charts of a consumer over time: outcomes, answer times and lag. */
-export function Charts({ consumer, range, onRange }: Props) {
+export function Charts({ consumer, range, onRange, marks }: Props) {
   const { id: consumerId, created_at } = consumer;
   const { since, step, everyMs } = RANGES[range];
   const isYoung = (): boolean => Date.now() < Date.parse(created_at) + YOUNG_MS;
@@ -38,13 +41,14 @@ export function Charts({ consumer, range, onRange }: Props) {
       {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />
       )}
-      {data !== undefined && <Series metrics={data} since={Date.parse(created_at)} />}
+      {data !== undefined && <Series metrics={data} since={Date.parse(created_at)} marks={marks} />}
     </Panel>
   );
 }
 
 /** `since`: when the consumer was created, unix ms. There is nothing to show of the time before. */
-function Series({ metrics, since }: { metrics: Metrics; since: number }) {
+function Series(props: { metrics: Metrics; since: number; marks: readonly ChartMark[] }) {
+  const { metrics, since, marks } = props;
   const shown = useMemo(() => {
     const { data, step } = metrics;
     const values = (of: (point: Metrics['data'][number]) => number | null): (number | null)[] =>
@@ -66,9 +70,22 @@ function Series({ metrics, since }: { metrics: Metrics; since: number }) {
   const { times } = shown;
   return (
     <div className="grid grid-cols-1 gap-4 lg:grid-cols-3">
-      <Chart title="Attempts a step" kind="bars" times={times} series={shown.outcomes} />
-      <Chart title="Answer time" kind="lines" unit="ms" times={times} series={shown.answers} />
-      <Chart title="Lag" kind="lines" times={times} series={shown.lag} />
+      <Chart
+        title="Attempts a step"
+        kind="bars"
+        times={times}
+        series={shown.outcomes}
+        marks={marks}
+      />
+      <Chart
+        title="Answer time"
+        kind="lines"
+        unit="ms"
+        times={times}
+        series={shown.answers}
+        marks={marks}
+      />
+      <Chart title="Lag" kind="lines" times={times} series={shown.lag} marks={marks} />
     </div>
   );
 }

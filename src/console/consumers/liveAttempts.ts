@@ -2,11 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 
 import type { Page } from '../../api/client.ts';
 import { api, ClientError, type Attempt } from '../api.ts';
-
-export interface AttemptFilter {
-  outcome?: string;
-  status?: string;
-}
+import { beginOf } from './attemptFilter.ts';
 
 const WAIT_MS = 25_000;
 const LEAST_MS = 400;
@@ -16,22 +12,22 @@ const SHOWN = 300;
 const FIRST = '1970-01-01T00:00:00.000Z';
 
 /**
- * The attempts since `known` was read, newest first, at most 300, as they happen: a long poll that
- * continues from the newest end it has seen. It is off while `known` is null. `onGap` is called when
+ * The attempts since `known` was read, newest first, at most 300, as they happen: a long poll that asks with the
+ * same filter and continues from the newest end it has seen. It is off while `known` is null. `onGap` is called when
  * more came than one answer holds, so that `known` has to be read again.
  */
 export function useLiveAttempts(
   consumerId: string,
-  filter: AttemptFilter,
+  asked: Record<string, string>,
   known: Attempt[] | null,
   onGap: () => void,
 ): Attempt[] {
   const gap = useRef(onGap);
   gap.current = onGap;
   const [fresh, setFresh] = useState<Attempt[]>([]);
-  const { outcome, status } = filter;
+  const filter = JSON.stringify(asked);
   const isOn = known !== null;
-  const begin = known === null ? FIRST : sinceOf(known, FIRST);
+  const begin = known === null ? FIRST : sinceOf(known, earliestOf(asked['since']));
   useEffect(() => {
     if (!isOn) return;
     const leaving = new AbortController();
@@ -48,7 +44,7 @@ export function useLiveAttempts(
           const page = await api.request<Page<Attempt>>(
             'GET',
             `/v1/consumers/${encodeURIComponent(consumerId)}/attempts`,
-            { query: { outcome, status, since, wait_for: WAIT_MS, limit: 100 }, signal },
+            { query: { ...asked, since, wait_for: WAIT_MS, limit: 100 }, signal },
           );
           since = sinceOf(page.data, since);
           if (page.data.length > 0) setFresh((before) => merge(page.data, before));
@@ -63,8 +59,14 @@ export function useLiveAttempts(
     }
     // `begin` is where the page was when it began to follow; the poll continues from there by itself.
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- see above
-  }, [consumerId, outcome, status, isOn]);
+  }, [consumerId, filter, isOn]);
   return fresh;
+}
+
+/** Where the filter begins, if it does. */
+function earliestOf(since: string | undefined): string {
+  const at = beginOf(since, Date.now());
+  return at === null ? FIRST : new Date(at).toISOString();
 }
 
 /** One millisecond after the newest end. */

@@ -5,9 +5,11 @@ import type { ReactNode } from 'react';
 import type { Page } from '../../api/client.ts';
 import { gist, KindBadge, nameIn } from '../alerts/kind.tsx';
 import { api } from '../api.ts';
+import { changeSentence } from '../changes/changeText.ts';
 import { ConsumerName } from '../consumerName.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
+import { Sentence } from '../ui/sentence.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 
 const EVERY_MS = 10_000;
@@ -56,10 +58,12 @@ export function LastChanges() {
     <Recent title="Last changes" all={all} what="changes" none={none} query={query}>
       {(change) => (
         <>
-          <Head at={change.at} what={<span className="font-medium">{change.action}</span>}>
+          <Head at={change.at}>
             <ConsumerName id={change.consumer_id} />
           </Head>
-          <span className="foreign truncate text-xs text-soft">by {change.actor}</span>
+          <span className="foreign line-clamp-2 text-xs text-soft">
+            <Sentence text={changeSentence(change)} at={change.at} />
+          </span>
         </>
       )}
     </Recent>
@@ -94,7 +98,7 @@ function Recent<One extends { id: string }>(props: {
   );
 }
 
-function Head(props: { what: ReactNode; at: string; children: ReactNode }) {
+function Head(props: { what?: ReactNode; at: string; children: ReactNode }) {
   return (
     <span className="flex min-w-0 items-baseline gap-2">
       {props.what}

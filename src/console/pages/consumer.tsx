@@ -1,37 +1,57 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useCallback, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 
 import type { Consumer, Filter } from '../../schema/consumer.ts';
 import { api, isGone } from '../api.ts';
+import { filterIn } from '../consumers/attemptFilter.ts';
 import { ChangesList } from '../consumers/changesList.tsx';
 import { Charts } from '../consumers/charts.tsx';
 import { CommandBar } from '../consumers/commandBar.tsx';
 import { Deliveries } from '../consumers/deliveries.tsx';
 import { isSameFilter } from '../consumers/filterDelta.ts';
 import { FilterPanel } from '../consumers/filterPanel.tsx';
+import { marksOf } from '../consumers/marks.ts';
+import { NoteList } from '../consumers/noteList.tsx';
 import { Numbers } from '../consumers/numbers.tsx';
+import { ParkedList } from '../consumers/parkedList.tsx';
 import { furtherNotes, sentenceOf } from '../consumers/sentence.ts';
 import { ConsumerSettings, type SettingsDraft } from '../consumers/settings.tsx';
+import { stateOf } from '../consumers/state.ts';
+import { StateBand } from '../consumers/stateBand.tsx';
+import { useCommands } from '../consumers/useCommands.tsx';
+import { useHistory } from '../consumers/useHistory.ts';
+import { LetterList } from '../deadLetters/letterList.tsx';
+import { useInfo } from '../info.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
 import { RANGE_NAMES, type Range } from '../ranges.ts';
 import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
-import { Failed, Hint, Loading } from '../ui/notice.tsx';
+import { Failed, Loading } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { Sentence } from '../ui/sentence.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
+import { number } from '../words.ts';
 
-const TABS = ['deliveries', 'filter', 'settings', 'changes'] as const;
+const TABS = ['deliveries', 'parked', 'dead-letters', 'filter', 'settings', 'changes'] as const;
 
 export interface ConsumerSearch {
   tab?: (typeof TABS)[number];
   range?: Range;
   outcome?: string;
   status?: string;
+  /** Of deliveries and of dead letters. */
+  record?: string;
+  event?: string;
+  since?: string;
+  until?: string;
   delivery?: string;
+  /** The group of dead letters: its code, and the status that was answered. */
+  code?: string;
+  answer?: string;
+  letter?: string;
 }
 
 export function consumerSearch(search: Record<string, unknown>): ConsumerSearch {
@@ -40,7 +60,14 @@ export function consumerSearch(search: Record<string, unknown>): ConsumerSearch 
     range: wordOf(search, 'range', RANGE_NAMES),
     outcome: wordOf(search, 'outcome', ['delivered', 'failed']),
     status: textOf(search, 'status'),
+    record: textOf(search, 'record'),
+    event: textOf(search, 'event'),
+    since: textOf(search, 'since'),
+    until: textOf(search, 'until'),
     delivery: textOf(search, 'delivery'),
+    code: textOf(search, 'code'),
+    answer: textOf(search, 'answer'),
+    letter: textOf(search, 'letter'),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
@@ -74,7 +101,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const [filter, setFilter] = useState<Filter | null>(null);
   const [settings, setSettings] = useState<Partial<SettingsDraft>>({});
   const set = useCallback(
-    (change: Record<string, string | undefined>, replace = true) =>
+    (change: Change, replace = true) =>
       void navigate({
         to: '/consumers/$id',
         params: { id },
@@ -84,10 +111,20 @@ function Loaded({ consumer }: { consumer: Consumer }) {
       }),
     [navigate, id],
   );
-  const onOpen = useOpened((delivery, replace) => set({ delivery }, replace));
+  const { data: info } = useInfo();
+  const history = useHistory(id, `${consumer.status} ${consumer.updated_at}`);
+  const { changes, alerts } = history;
+  const marks = useMemo(() => marksOf(changes, alerts), [changes, alerts]);
+  const state = stateOf(consumer, { retryWindow: info?.retry_window, ...history });
+  const commands = useCommands(consumer);
   const isNarrow = useNarrow();
   const charts = (
-    <Charts consumer={consumer} range={search.range ?? '1h'} onRange={(range) => set({ range })} />
+    <Charts
+      consumer={consumer}
+      range={search.range ?? '1h'}
+      onRange={(range) => set({ range })}
+      marks={marks}
+    />
   );
   return (
     <>
@@ -100,23 +137,22 @@ function Loaded({ consumer }: { consumer: Consumer }) {
           </span>
         }
         below={
-          <p data-sentence className="foreign mt-0.5">
-            <Sentence text={sentenceOf(consumer)} at={consumer.health.time} />
-          </p>
+          state === null && (
+            <p data-sentence className="foreign mt-0.5">
+              <Sentence text={sentenceOf(consumer)} at={consumer.health.time} />
+            </p>
+          )
         }
       >
-        <CommandBar consumer={consumer} />
+        <CommandBar consumer={consumer} commands={commands} without={state?.verb ?? null} />
       </PageHead>
-      {furtherNotes(consumer).map((note) => (
-        <Hint key={note} tone={consumer.health.status === 'error' ? 'bad' : 'warn'}>
-          <Sentence text={note} at={consumer.health.time} />
-        </Hint>
-      ))}
+      {state !== null && <StateBand state={state} at={consumer.health.time} onAct={commands.ask} />}
+      <NoteList consumerId={id} notes={furtherNotes(consumer)} at={consumer.health.time} />
       {!isNarrow && <Numbers consumer={consumer} />}
       <Tabs
         label="Parts of the consumer"
         chosen={search.tab ?? 'deliveries'}
-        onChoose={(tab) => set({ tab, delivery: undefined })}
+        onChoose={(tab) => set({ tab, delivery: undefined, letter: undefined })}
         tabs={[
           {
             id: 'deliveries',
@@ -124,19 +160,20 @@ function Loaded({ consumer }: { consumer: Consumer }) {
             content: (
               <>
                 {!isNarrow && charts}
-                <Deliveries
-                  consumer={consumer}
-                  filter={{
-                    ...(search.outcome !== undefined && { outcome: search.outcome }),
-                    ...(search.status !== undefined && { status: search.status }),
-                  }}
-                  onFilter={({ outcome, status }) => set({ outcome, status })}
-                  opened={search.delivery}
-                  onOpen={onOpen}
-                />
+                <DeliveriesTab consumer={consumer} search={search} set={set} />
                 {isNarrow && charts}
               </>
             ),
+          },
+          {
+            id: 'parked',
+            title: counted('Parked', consumer.parked),
+            content: <ParkedList consumer={consumer} commands={commands} />,
+          },
+          {
+            id: 'dead-letters',
+            title: counted('Dead letters', consumer.dead_letters),
+            content: <LettersTab consumer={consumer} search={search} set={set} />,
           },
           {
             id: 'filter',
@@ -152,6 +189,47 @@ function Loaded({ consumer }: { consumer: Consumer }) {
         ]}
       />
       {isNarrow && <Numbers consumer={consumer} />}
+      {commands.dialogs}
     </>
   );
+}
+
+type Change = { [name in keyof ConsumerSearch]?: ConsumerSearch[name] | undefined };
+
+interface TabProps {
+  consumer: Consumer;
+  search: ConsumerSearch;
+  /** Changes the address. */
+  set: (change: Change, replace?: boolean) => void;
+}
+
+function DeliveriesTab({ consumer, search, set }: TabProps) {
+  const onOpen = useOpened((delivery, replace) => set({ delivery }, replace));
+  return (
+    <Deliveries
+      consumer={consumer}
+      filter={filterIn(search)}
+      onFilter={(change) => set(change)}
+      opened={search.delivery}
+      onOpen={onOpen}
+    />
+  );
+}
+
+function LettersTab({ consumer, search, set }: TabProps) {
+  const { code, answer, record, letter } = search;
+  return (
+    <LetterList
+      consumer={consumer}
+      search={{ code, status: answer, record, letter }}
+      onSearch={(change, replace) => {
+        const { status, ...others } = change;
+        set({ ...others, ...('status' in change && { answer: status }) }, replace);
+      }}
+    />
+  );
+}
+
+function counted(name: string, count: number): string {
+  return count === 0 ? name : `${name} (${number(count)})`;
 }

@@ -1,9 +1,11 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
 
 import { timeForm, useSetting, useShownTheme } from '../settings.ts';
 import { number, printMinute } from '../words.ts';
 import { axisLetters, axisTime, axisWidth } from './axes.ts';
+import { ChartFlags } from './chartFlags.tsx';
+import { markedSteps, type ChartMark, type MarkedStep } from './chartMarks.ts';
 
 export interface Series {
   title: string;
@@ -21,11 +23,18 @@ export interface ChartProps {
   kind: 'bars' | 'lines';
   unit?: string;
   height?: number;
+  /** What happened meanwhile, the oldest first: flags in the chart, words in the table. */
+  marks?: readonly ChartMark[];
 }
 
+const NO_MARKS: readonly ChartMark[] = [];
+
 /** Values over time. The chart resizes, follows the theme, and shows values under the pointer and as a table. */
-export function Chart({ title, times, series, kind, unit = '', height = 150 }: ChartProps) {
+export function Chart(props: ChartProps) {
+  const { title, times, series, kind, unit = '', height = 150, marks = NO_MARKS } = props;
   const host = useRef<HTMLDivElement>(null);
+  const [over, setOver] = useState<HTMLElement | null>(null);
+  const steps = useMemo(() => markedSteps(times, marks), [times, marks]);
   const plot = useRef<uPlot | null>(null);
   const [pointed, setPointed] = useState<number | null>(null);
   const theme = useShownTheme();
@@ -44,12 +53,14 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
     options.hooks = { setCursor: [({ cursor }) => setPointed(cursor.idx ?? null)] };
     const made = new uPlot(options, latest.current, place);
     plot.current = made;
+    setOver(made.over);
     const observer = new ResizeObserver(() => made.setSize({ width: place.clientWidth, height }));
     observer.observe(place);
     return () => {
       observer.disconnect();
       made.destroy();
       plot.current = null;
+      setOver(null);
     };
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- `shape` says all that `series` decides here
   }, [shape, theme, form]);
@@ -79,6 +90,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
         )}
       </figcaption>
       <div ref={host} aria-hidden style={{ height }} />
+      {over !== null && <ChartFlags plot={over} steps={steps} />}
       <details className="text-xs">
         <summary className="text-soft">As a table</summary>
         <div
@@ -94,6 +106,7 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
                 {series.map((one) => (
                   <th key={one.title}>{one.title}</th>
                 ))}
+                {steps.length > 0 && <th className="pl-3 text-left">What happened</th>}
               </tr>
             </thead>
             <tbody>
@@ -103,6 +116,9 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
                   {series.map((one) => (
                     <td key={one.title}>{print(one.values[index] ?? null, unit)}</td>
                   ))}
+                  {steps.length > 0 && (
+                    <td className="foreign pl-3 text-left">{happenedIn(steps, index)}</td>
+                  )}
                 </tr>
               ))}
             </tbody>
@@ -111,6 +127,11 @@ export function Chart({ title, times, series, kind, unit = '', height = 150 }: C
       </details>
     </figure>
   );
+}
+
+function happenedIn(steps: MarkedStep[], index: number): string {
+  const found = steps.find((step) => step.index === index);
+  return found?.marks.map(({ text }) => text).join('; ') ?? '';
 }
 
 /** Stacks bars: each is drawn from the ground up to its own top, the tallest first. */

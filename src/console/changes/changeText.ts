@@ -1,0 +1,138 @@
+import type { Change } from '../../schema/consumer.ts';
+import { amount, number } from '../words.ts';
+
+type Detail = Change['detail'];
+
+/** What was changed, in words: `Filter: added sync shop`, `Paused`, `Moved to the beginning`. */
+export function whatChanged({
+  action,
+  actor,
+  detail,
+}: Pick<Change, 'action' | 'actor' | 'detail'>): string {
+  switch (action) {
+    case 'created':
+      return `Created, to start ${startOf(detail)}`;
+    case 'retried':
+      return actor === 'target' ? 'Tried again, as its target was changed' : 'Tried again';
+    case 'seeked':
+      return `Moved to ${placeOf(detail)}`;
+    case 'filter':
+      return `Filter: ${filterText(detail) ?? versionText(detail)}`;
+    case 'changed':
+      return settingsText(detail);
+    case 'replayed':
+      return `Sent ${amount(countOf(detail), 'dead letter')} again`;
+    case 'resent':
+      return `Sent the entry at position ${positionIn(detail)} again`;
+    default:
+      return capital(action.replaceAll('_', ' ')); // paused, resumed, deleted
+  }
+}
+
+/** The same with who did it: `Paused by ada`. */
+export function changeSentence(change: Pick<Change, 'action' | 'actor' | 'detail'>): string {
+  const what = whatChanged(change);
+  if (change.actor === 'target') return what;
+  const who = change.actor === 'temporal' ? 'a signal from Temporal' : change.actor;
+  return /[:,]/u.test(what) ? `${what} (${who})` : `${what} by ${who}`;
+}
+
+function startOf({ start, position }: Detail): string {
+  if (start === 'beginning') return 'at the beginning';
+  if (start === 'end') return 'at the end';
+  const time = textIn(start, 'time');
+  return time === null ? `after position ${numberText(position)}` : `at ${minuteOf(time)}`;
+}
+
+function placeOf({ to, position }: Detail): string {
+  if (to === 'beginning' || to === 'end') return `the ${to}`;
+  const time = textIn(to, 'time');
+  const place = `position ${numberText(position)}`;
+  return time === null ? place : `${minuteOf(time)}, ${place}`;
+}
+
+const LISTS = {
+  syncs: ['sync', 'syncs'],
+  collections: ['collection', 'collections'],
+  event_types: ['event type', 'event types'],
+} as const;
+
+/** What was added and removed, by list; null where an older version did not note it. */
+function filterText({ added, removed, left_out }: Detail): string | null {
+  if (added === undefined || removed === undefined) return null;
+  const parts: string[] = [];
+  for (const list of ['syncs', 'collections', 'event_types'] as const) {
+    const [one, more] = LISTS[list];
+    const [plus, minus] = [valuesIn(added, list), valuesIn(removed, list)];
+    const named = (values: string[]): string =>
+      `${values.length === 1 ? one : more} ${values.join(', ')}`;
+    if (plus[0] === '*') parts.push(`all ${more} instead of a choice`);
+    else if (minus[0] === '*') parts.push(`only ${plus.length === 0 ? `no ${one}` : named(plus)}`);
+    else {
+      if (plus.length > 0) parts.push(`added ${named(plus)}`);
+      if (minus.length > 0) parts.push(`removed ${named(minus)}`);
+    }
+  }
+  if (typeof left_out === 'number') parts.push(`and ${amount(left_out, 'more value')}`);
+  return parts.length === 0 ? 'no change' : parts.join(', ');
+}
+
+function versionText({ filter_version }: Detail): string {
+  return `edited, version ${numberText(filter_version)}`;
+}
+
+const FIELDS: Record<string, string> = {
+  target_id: 'target',
+  alert_emails: 'alert addresses',
+  ordering: 'order',
+};
+const OF_FILTER = Object.keys(LISTS);
+
+function settingsText(detail: Detail): string {
+  const given = Array.isArray(detail['fields']) ? detail['fields'].map(String) : [];
+  const filter = filterText(detail);
+  const others = given.filter((field) => filter === null || !OF_FILTER.includes(field));
+  const parts = others.map((field) => {
+    const value = field === 'name' || field === 'ordering' ? detail[field] : undefined;
+    const name = FIELDS[field] ?? field.replaceAll('_', ' ');
+    return typeof value === 'string' ? `${name} “${value}”` : name;
+  });
+  const settings = parts.length === 0 ? null : `Settings: ${parts.join(', ')}`;
+  const both = [settings, filter === null ? null : `Filter: ${filter}`];
+  return both.filter((part) => part !== null).join('; ') || 'Settings saved';
+}
+
+function valuesIn(part: unknown, list: string): string[] {
+  if (typeof part !== 'object' || part === null) return [];
+  const values = (part as Record<string, unknown>)[list];
+  return Array.isArray(values) ? values.map(String) : [];
+}
+
+function countOf({ count }: Detail): number {
+  return typeof count === 'number' ? count : 0;
+}
+
+function positionIn({ position }: Detail): string {
+  return numberText(position);
+}
+
+function numberText(value: unknown): string {
+  return typeof value === 'number' ? number(value) : '?';
+}
+
+function textIn(value: unknown, name: string): string | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const text = (value as Record<string, unknown>)[name];
+  return typeof text === 'string' ? text : null;
+}
+
+/** As `Sentence` finds it, to show it in the form that the reader has chosen. */
+function minuteOf(time: string): string {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) return time;
+  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+}

@@ -1,0 +1,108 @@
+import type { Attempt } from '../api.ts';
+import type { Column } from '../ui/dataTable.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TimeText, useNow } from '../ui/timeText.tsx';
+import { number } from '../words.ts';
+
+/** When the next attempt after this one is planned. */
+export type Plan = (attempt: Attempt, now: number) => string | null;
+
+/** The columns of deliveries. `timeWidth`: that of the chosen form of times. */
+export function columnsOf(options: {
+  onOpen: (id: string) => void;
+  plan: Plan;
+  timeWidth: string;
+  isNarrow: boolean;
+}): Column<Attempt>[] {
+  const { onOpen, plan, timeWidth, isNarrow } = options;
+  return [
+    {
+      id: 'entry',
+      title: 'Entry',
+      width: 'minmax(0,3fr)',
+      cell: (attempt) => (
+        <button
+          type="button"
+          className="foreign block max-w-full text-left"
+          onClick={() => onOpen(attempt.id)}
+        >
+          <Entry attempt={attempt} />
+        </button>
+      ),
+    },
+    {
+      id: 'outcome',
+      title: 'Outcome',
+      width: '6.5rem',
+      cell: ({ outcome, status, error_code }) => (
+        <>
+          <StatusBadge status={outcome} />
+          {isNarrow && outcome === 'failed' && (
+            <span className="foreign block text-xs text-soft">{status ?? error_code}</span>
+          )}
+        </>
+      ),
+    },
+    {
+      id: 'status',
+      title: 'Status',
+      width: 'minmax(5rem,1fr)',
+      isExtra: true,
+      cell: ({ status, error_code }) => (
+        <span className="foreign line-clamp-2">
+          {status ?? ''} {error_code !== null && <span className="text-soft">{error_code}</span>}
+        </span>
+      ),
+    },
+    {
+      id: 'started',
+      title: 'Time',
+      width: timeWidth,
+      cell: ({ started_at }) => <TimeText at={started_at} />,
+    },
+    {
+      id: 'duration',
+      title: 'Took',
+      width: '5rem',
+      align: 'right',
+      isExtra: true,
+      cell: ({ duration_ms }) => `${number(duration_ms)} ms`,
+    },
+    {
+      id: 'attempt',
+      title: 'Attempt',
+      width: '4rem',
+      align: 'right',
+      isExtra: true,
+      cell: ({ attempt }) => attempt,
+    },
+    {
+      id: 'next',
+      title: 'Next attempt',
+      width: `max(${timeWidth}, 6.75rem)`,
+      isExtra: true,
+      cell: (attempt) => <Planned attempt={attempt} plan={plan} />,
+    },
+  ];
+}
+
+/** The record, then what happened to it and its collection; of an entry that is no longer kept its position. */
+function Entry({ attempt }: { attempt: Attempt }) {
+  const { event, collection_id, upstream_id, position } = attempt;
+  if (upstream_id === null) {
+    return <span className="text-soft hover:underline">position {number(position)}, not kept</span>;
+  }
+  return (
+    <>
+      <span className="line-clamp-1 font-mono underline">{upstream_id}</span>
+      <span className="line-clamp-1 text-xs text-soft">
+        {event ?? 'record'} · {collection_id}
+      </span>
+    </>
+  );
+}
+
+/** When the next attempt is planned, if it still is. */
+function Planned({ attempt, plan }: { attempt: Attempt; plan: Plan }) {
+  return <TimeText at={plan(attempt, useNow())} />;
+}

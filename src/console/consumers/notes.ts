@@ -1,0 +1,14 @@
+/** The parts of a consumer's page where something can be done about a note. */
+export type TabOfNote = 'dead-letters' | 'parked' | 'settings' | 'filter';
+
+const TABS: [note: RegExp, tab: TabOfNote][] = [
+  [/^[\d,]+ dead letters?: /u, 'dead-letters'],
+  [/^[\d,]+ entr(?:y is|ies are) parked/u, 'parked'],
+  [/^No alert address: /u, 'settings'],
+  [/^The filter matches nothing: /u, 'filter'],
+];
+
+/** Where something can be done about a note of a consumer's health; null where nothing can be done here. */
+export function tabOfNote(note: string): TabOfNote | null {
+  return TABS.find(([pattern]) => pattern.test(note))?.[1] ?? null;
+}

@@ -1,0 +1,128 @@
+import { Link } from '@tanstack/react-router';
+
+import type { Consumer } from '../../schema/consumer.ts';
+import type { ParkedEntry } from '../../schema/deadLetter.ts';
+import { ActButton } from '../act.tsx';
+import { api } from '../api.ts';
+import { failureOf, furtherOf } from '../deadLetters/failure.ts';
+import { useList } from '../queries.ts';
+import { DataTable, type Column } from '../ui/dataTable.tsx';
+import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
+import { amount, number } from '../words.ts';
+import type { Commands } from './useCommands.tsx';
+
+const LOOK_MS = 5_000;
+
+/** The entries that the endpoint alone refuses and that are retried beside the others. */
+export function ParkedList({ consumer, commands }: { consumer: Consumer; commands: Commands }) {
+  const { id, parked, status } = consumer;
+  const list = useList(
+    ['parked', id],
+    (cursor) => api.consumers.parked(id, { limit: 100, cursor }),
+    { everyMs: LOOK_MS },
+  );
+  const columns = columnsOf(id, useTimeWidth());
+  const isTried = status === 'active' || status === 'blocked';
+  return (
+    <>
+      {parked > 0 && (
+        <div className="flex flex-wrap items-center justify-between gap-2">
+          <p className="text-soft">
+            {isTried
+              ? 'Each is tried until the retry window is over, and is then kept as a dead letter.'
+              : `They are tried again once the consumer is resumed.`}
+          </p>
+          {isTried && (
+            <ActButton needs="manage" kind="main" onClick={() => commands.ask('retry')}>
+              Retry {amount(parked, 'parked entry', 'parked entries')} now…
+            </ActButton>
+          )}
+        </div>
+      )}
+      <DataTable
+        what="parked entries"
+        columns={columns}
+        list={list}
+        rowKey={({ position }) => String(position)}
+        rowHref={(entry) => hrefOf(id, entry)}
+        empty={{
+          title: 'Nothing is parked',
+          text: 'An entry is parked when its endpoint refuses it while it takes others.',
+        }}
+      />
+    </>
+  );
+}
+
+/** The address of the deliveries of an entry's record. */
+function hrefOf(consumerId: string, { upstream_id }: ParkedEntry): string {
+  return `/consumers/${consumerId}?${new URLSearchParams({ record: upstream_id }).toString()}`;
+}
+
+function columnsOf(consumerId: string, timeWidth: string): Column<ParkedEntry>[] {
+  return [
+    {
+      id: 'record',
+      title: 'Entry',
+      width: 'minmax(0,3fr)',
+      cell: ({ upstream_id, event, collection_id }) => (
+        <>
+          <Link
+            to="/consumers/$id"
+            params={{ id: consumerId }}
+            search={{ record: upstream_id }}
+            resetScroll={false}
+            className="foreign line-clamp-1 font-mono underline"
+          >
+            {upstream_id}
+          </Link>
+          <span className="foreign line-clamp-1 text-xs text-soft">
+            {event ?? 'record'} · {collection_id}
+          </span>
+        </>
+      ),
+    },
+    {
+      id: 'failure',
+      title: 'Last failure',
+      width: 'minmax(0,3fr)',
+      cell: ({ last_failure: failure }) =>
+        failure === null ? (
+          <span className="text-soft">not tried yet</span>
+        ) : (
+          <span className="foreign line-clamp-2">
+            <b className="font-mono text-xs text-bad">{failureOf(failure)}</b>{' '}
+            <span className="text-soft">{furtherOf(failure)}</span>
+          </span>
+        ),
+    },
+    {
+      id: 'attempts',
+      title: 'Attempts',
+      width: '5rem',
+      align: 'right',
+      isExtra: true,
+      cell: ({ attempts }) => number(attempts),
+    },
+    {
+      id: 'since',
+      title: 'Parked',
+      width: timeWidth,
+      isExtra: true,
+      cell: ({ parked_at }) => <TimeText at={parked_at} />,
+    },
+    {
+      id: 'next',
+      title: 'Next attempt',
+      width: `max(${timeWidth}, 6.75rem)`,
+      cell: (entry) => <Next entry={entry} />,
+    },
+  ];
+}
+
+function Next({ entry }: { entry: ParkedEntry }) {
+  const { next_attempt_at: at, follows } = entry;
+  const now = useNow();
+  if (follows) return <span className="text-xs text-soft">after an earlier one of its record</span>;
+  return at !== null && Date.parse(at) <= now ? 'now' : <TimeText at={at} />;
+}

@@ -1,0 +1,57 @@
+import { ActButton } from '../act.tsx';
+import { Sentence } from '../ui/sentence.tsx';
+import { TimeText, useNow } from '../ui/timeText.tsx';
+import { TITLES, type Verb } from './commands.ts';
+import type { Fact, State } from './state.ts';
+
+const LOOKS = {
+  bad: { box: 'border-bad bg-bad-soft', mark: 'text-bad', shape: '■' },
+  warn: { box: 'border-warn bg-warn-soft', mark: 'text-warn', shape: '▲' },
+  idle: { box: 'border-line-strong bg-sunk', mark: 'text-soft', shape: '‖' },
+} as const;
+
+/** The reason why a consumer sends nothing, above everything else on its page, with the command that ends it. */
+export function StateBand(props: { state: State; at: string; onAct: (verb: Verb) => void }) {
+  const { state, at, onAct } = props;
+  const { tone, title, code, facts, verb } = state;
+  const look = LOOKS[tone];
+  return (
+    <section
+      aria-label="Why it does not send"
+      className={`flex flex-wrap items-center justify-between gap-x-4 gap-y-2 rounded-lg border border-l-4 px-3 py-2 ${look.box}`}
+    >
+      <div className="flex min-w-0 flex-1 basis-80 flex-col gap-1">
+        <p data-sentence className="foreign line-clamp-4 text-base font-semibold">
+          <span aria-hidden className={`mr-1.5 ${look.mark}`}>
+            {look.shape}
+          </span>
+          <Sentence text={title} at={at} />
+          {code !== null && <code className="ml-2 text-xs font-normal">{code}</code>}
+        </p>
+        <dl className="flex flex-wrap gap-x-5 gap-y-0.5">
+          {facts.map((fact) => (
+            <div key={fact.name} className="flex items-baseline gap-1.5">
+              <dt className="text-soft">{fact.name}</dt>
+              <dd>
+                <Value fact={fact} />
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+      {verb !== null && (
+        <ActButton needs="manage" kind="main" onClick={() => onAct(verb)}>
+          {TITLES[verb]}
+        </ActButton>
+      )}
+    </section>
+  );
+}
+
+function Value({ fact }: { fact: Fact }) {
+  const now = useNow();
+  if ('text' in fact) return fact.text;
+  const isNext = fact.name.startsWith('Next');
+  if (fact.at === null || (isNext && Date.parse(fact.at) <= now)) return 'now';
+  return <TimeText at={fact.at} />;
+}

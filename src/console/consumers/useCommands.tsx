@@ -1,0 +1,68 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState, type ReactNode } from 'react';
+
+import type { Consumer } from '../../schema/consumer.ts';
+import { api } from '../api.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
+import { useToasts } from '../ui/toast.tsx';
+import { planOf, TITLES, type Verb } from './commands.ts';
+import { SeekDialog } from './seekDialog.tsx';
+
+/** The commands of one page: whoever offers one asks here, and the dialogs are shown once. */
+export interface Commands {
+  /** Asks, saying what the command will do, before it is given. */
+  ask: (verb: Verb | 'seek') => void;
+  dialogs: ReactNode;
+}
+
+/** The commands pause, resume, retry and seek of a consumer. */
+export function useCommands(consumer: Consumer): Commands {
+  const [open, setOpen] = useState<Verb | 'seek' | null>(null);
+  const [verb, setVerb] = useState<Verb>('pause');
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const close = (): void => setOpen(null);
+  const command = useMutation({
+    mutationFn: (which: Verb) => api.consumers.command(consumer.id, which),
+    onSuccess: (changed, which) => {
+      queries.setQueryData(['consumer', consumer.id], changed);
+      void queries.invalidateQueries({ queryKey: ['parked', consumer.id] });
+      toasts.done(`${TITLES[which]}: done. It is ${changed.status}.`);
+      close();
+    },
+  });
+  const ask = (which: Verb | 'seek'): void => {
+    command.reset();
+    if (which !== 'seek') setVerb(which);
+    setOpen(which);
+  };
+  const plan = planOf(verb, consumer);
+  const dialogs = (
+    <>
+      <Dialog
+        open={open !== null && open !== 'seek'}
+        onClose={close}
+        title={plan.title}
+        description={plan.text}
+        actions={
+          <>
+            <Button onClick={close}>Cancel</Button>
+            <Button kind="main" busy={command.isPending} onClick={() => command.mutate(verb)}>
+              {plan.button}
+            </Button>
+          </>
+        }
+      >
+        {command.error !== null && (
+          <Hint tone="bad">
+            <ErrorText error={command.error} />
+          </Hint>
+        )}
+      </Dialog>
+      <SeekDialog consumer={consumer} open={open === 'seek'} onClose={close} />
+    </>
+  );
+  return { ask, dialogs };
+}

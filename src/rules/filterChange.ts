@@ -1,0 +1,35 @@
+import type { Filter } from '../schema/consumer.ts';
+
+const LISTS = ['syncs', 'collections', 'event_types'] as const;
+
+/** Each list of a change names as many values at most, as a filter's lists hold up to 10,000. */
+const NAMED = 10;
+
+/** What an edit changed of a filter, as the log of changes keeps it: the values by list; `["*"]` is everything. */
+export interface FilterChange {
+  added: Partial<Filter>;
+  removed: Partial<Filter>;
+  /** How many further values were added or removed; not there where all are named. */
+  left_out?: number;
+}
+
+/** Compares two filters, whatever the order of their lists. */
+export function filterChange(before: Filter, after: Filter): FilterChange {
+  const change: FilterChange = { added: {}, removed: {} };
+  let leftOut = 0;
+  const note = (part: Partial<Filter>, list: keyof Filter, values: string[]): void => {
+    if (values.length === 0) return;
+    part[list] = values.slice(0, NAMED);
+    leftOut += Math.max(0, values.length - NAMED);
+  };
+  for (const list of LISTS) {
+    note(change.added, list, without(after[list], before[list]));
+    note(change.removed, list, without(before[list], after[list]));
+  }
+  return leftOut === 0 ? change : { ...change, left_out: leftOut };
+}
+
+function without(list: string[], other: string[]): string[] {
+  const known = new Set(other);
+  return list.filter((value) => !known.has(value));
+}

@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+
+import { changeSentence, whatChanged } from '../../src/console/changes/changeText.ts';
+import { filterChange } from '../../src/rules/filterChange.ts';
+
+const ALL = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
+
+test.each<[action: string, detail: Record<string, unknown>, words: string]>([
+  ['created', { start: 'end', position: 9 }, 'Created, to start at the end'],
+  ['created', { start: 'beginning', position: 0 }, 'Created, to start at the beginning'],
+  [
+    'created',
+    { start: { cursor: 'x' }, position: 1_204 },
+    'Created, to start after position 1,204',
+  ],
+  [
+    'created',
+    { start: { time: '2026-11-23T10:00:30Z' }, position: 7 },
+    'Created, to start at 2026-11-23 10:00 UTC',
+  ],
+  ['paused', {}, 'Paused'],
+  ['resumed', {}, 'Resumed'],
+  ['retried', {}, 'Tried again'],
+  ['deleted', {}, 'Deleted'],
+  ['seeked', { to: 'beginning', position: 0 }, 'Moved to the beginning'],
+  ['seeked', { to: 'end', position: 40 }, 'Moved to the end'],
+  ['seeked', { to: { position: 1_204 }, position: 1_204 }, 'Moved to position 1,204'],
+  [
+    'seeked',
+    { to: { time: '2026-11-23T10:00:00+01:00' }, position: 12 },
+    'Moved to 2026-11-23 09:00 UTC, position 12',
+  ],
+  [
+    'filter',
+    { filter_version: 2, added: { syncs: ['shop'] }, removed: { event_types: ['deleted'] } },
+    'Filter: added sync shop, removed event type deleted',
+  ],
+  [
+    'filter',
+    { added: { collections: ['a:b', 'a:c'] }, removed: { syncs: ['x', 'y'] }, left_out: 37 },
+    'Filter: removed syncs x, y, added collections a:b, a:c, and 37 more values',
+  ],
+  [
+    'filter',
+    { added: { syncs: ['*'] }, removed: { syncs: ['x'] } },
+    'Filter: all syncs instead of a choice',
+  ],
+  ['filter', { filter_version: 3 }, 'Filter: edited, version 3'],
+  [
+    'changed',
+    { fields: ['syncs'], added: { syncs: ['x'] }, removed: { syncs: ['*'] } },
+    'Filter: only sync x',
+  ],
+  ['changed', { fields: ['syncs'], added: {}, removed: { syncs: ['*'] } }, 'Filter: only no sync'],
+  [
+    'changed',
+    { fields: ['name', 'ordering', 'target_id', 'path'], name: 'Orders', ordering: 'stream' },
+    'Settings: name “Orders”, order “stream”, target, path',
+  ],
+  [
+    'changed',
+    {
+      fields: ['alert_emails', 'collections'],
+      added: { collections: ['a:c'] },
+      removed: { collections: ['a:b'] },
+    },
+    'Settings: alert addresses; Filter: added collection a:c, removed collection a:b',
+  ],
+  ['changed', { fields: ['path', 'syncs'] }, 'Settings: path, syncs'],
+  ['changed', { fields: [] }, 'Settings saved'],
+  ['replayed', { count: 1 }, 'Sent 1 dead letter again'],
+  ['replayed', { count: 1_000 }, 'Sent 1,000 dead letters again'],
+  ['resent', { count: 1, position: 12 }, 'Sent the entry at position 12 again'],
+  ['moved_house', {}, 'Moved house'],
+])('a change “%s” with the detail %j is read as “%s”', (action, detail, words) => {
+  expect(whatChanged({ action, actor: 'ada', detail })).toBe(words);
+});
+
+test('a sentence about a change says who made it', () => {
+  const said = (action: string, actor: string, detail = {}) =>
+    changeSentence({ action, actor, detail });
+  expect(said('paused', 'ada')).toBe('Paused by ada');
+  expect(said('resumed', 'temporal')).toBe('Resumed by a signal from Temporal');
+  expect(said('retried', 'target')).toBe('Tried again, as its target was changed');
+  expect(said('seeked', 'ada', { to: 'end' })).toBe('Moved to the end by ada');
+  expect(said('filter', 'ada', { added: { syncs: ['s'] }, removed: {} })).toBe(
+    'Filter: added sync s (ada)',
+  );
+});
+
+test('what an edit of a filter changed is noted by list, whatever the order, and at most ten values each', () => {
+  const many = Array.from({ length: 25 }, (_, n) => `s${n}`);
+  expect(filterChange(ALL, ALL)).toEqual({ added: {}, removed: {} });
+  expect(filterChange({ ...ALL, syncs: ['a', 'b'] }, { ...ALL, syncs: ['b', 'a'] })).toEqual({
+    added: {},
+    removed: {},
+  });
+  expect(filterChange({ ...ALL, syncs: ['a', 'b'] }, { ...ALL, syncs: ['b', 'c'] })).toEqual({
+    added: { syncs: ['c'] },
+    removed: { syncs: ['a'] },
+  });
+  expect(filterChange(ALL, { ...ALL, syncs: many })).toEqual({
+    added: { syncs: many.slice(0, 10) },
+    removed: { syncs: ['*'] },
+    left_out: 15,
+  });
+});
