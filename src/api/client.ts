@@ -96,11 +96,8 @@ export interface ClientOptions {
 /** The client of the API. */
 export type Client = ReturnType<typeof createClient>;
 
-/**
- * Creates a typed client of the API for the CLI and the console; it imports nothing from Node. Each
- * method rejects with a `ClientError`, or with the reason of an aborted signal.
- */
-export function createClient(options: ClientOptions) {
+/** Makes requests of the API; rejects as `createClient` says. */
+function createRequests(options: ClientOptions) {
   const base = options.url.replace(/\/+$/u, '');
   const send = options.fetch ?? fetch;
   const parse = options.parse ?? ((text: string): unknown => JSON.parse(text));
@@ -136,6 +133,15 @@ export function createClient(options: ClientOptions) {
     return (text === '' ? null : parse(text)) as T;
   }
 
+  return { base, open, request };
+}
+
+/**
+ * Creates a typed client of the API for the CLI and the console; it imports nothing from Node. Each
+ * method rejects with a `ClientError`, or with the reason of an aborted signal.
+ */
+export function createClient(options: ClientOptions) {
+  const { base, open, request } = createRequests(options);
   const get = <T>(path: string, query?: Query): Promise<T> => request<T>('GET', path, { query });
   const post = <T>(path: string, body?: unknown): Promise<T> => request<T>('POST', path, { body });
   const consumer = (id: string): string => `/v1/consumers/${encodeURIComponent(id)}`;
