@@ -1,6 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt, AttemptOutcome } from '../schema/attempt.ts';
+import type { AttemptTrace } from '../schema/attemptTrace.ts';
 import type { EventType, StreamName } from '../schema/stream.ts';
 import {
   cutPage,
@@ -59,7 +60,6 @@ export function createAttempts(sql: Sql): Attempts {
       rowsSince: since !== null && query.sinceEnd === true ? since - SLACK_MS : since,
       batchesSince: since,
       withBatches: mayBeFirstSuccess(query),
-      withTraces: query.withTraces === true,
     });
     return page(consumer.stream, query, read);
   }
@@ -71,7 +71,7 @@ export function createAttempts(sql: Sql): Attempts {
   ): Promise<ListPage<Attempt>> {
     const event = consumer?.stream === 'records' ? null : await findEvent(sql, eventId);
     if (event === null) return { data: [], next: null };
-    const read = attemptsAt(sql, event, consumer?.id ?? null, query.withTraces === true);
+    const read = attemptsAt(sql, event, consumer?.id ?? null);
     return page('events', query, read);
   }
 
@@ -87,7 +87,7 @@ export function createAttempts(sql: Sql): Attempts {
         : atRecord(sql, stream, passing, query.upstreamId);
     };
     const { data, next } = await cutPage(startOf(query), query.limit, read, keep);
-    return { data: withTraces(await named(sql, stream, data), query), next };
+    return { data: await withTraces(sql, query, await named(sql, stream, data)), next };
   }
 
   return {
@@ -108,9 +108,28 @@ export async function atRecord(
   return chunk.filter(({ position }) => entries.get(position)?.upstream_id === upstreamId);
 }
 
-/** Adds to each whether it was traced, if that was asked for. */
-export function withTraces<A extends Attempt>(all: A[], query: AttemptQuery): A[] {
-  return query.withTraces === true ? all.map((one) => ({ ...one, trace: one.trace ?? null })) : all;
+/** Adds to each attempt of a page its trace, null where none was kept, if that was asked for. */
+export async function withTraces<A extends Attempt>(
+  sql: Sql,
+  query: AttemptQuery,
+  page: A[],
+): Promise<A[]> {
+  if (query.withTraces !== true || page.length === 0) return page;
+  const times = page.map(({ started_at }) => started_at).sort();
+  const { rows } = await sql.query<{ id: string; trace: AttemptTrace }>({
+    text: `
+      select id, trace from attempts
+       where consumer_id = any ($1::uuid[]) and started_at between $2 and $3
+         and id = any ($4::uuid[]) and trace is not null`,
+    values: [
+      [...new Set(page.map(({ consumer_id }) => consumer_id))],
+      times[0],
+      times.at(-1),
+      page.map(({ id }) => id),
+    ],
+  });
+  const traces = new Map(rows.map((row) => [row.id, row.trace]));
+  return page.map((one) => ({ ...one, trace: traces.get(one.id) ?? null }));
 }
 
 /** Adds what only the stream knows, with one query for the page: the entries' names, and the ids that batches lack. */

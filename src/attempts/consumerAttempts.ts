@@ -22,7 +22,6 @@ export type Sources = Whose & {
   batchesSince: number | null;
   /** Whether to read batches, which hold nothing but first attempts that succeeded. */
   withBatches: boolean;
-  withTraces: boolean;
 };
 
 /** Reads the attempts newest first: rows and batches, each by its index, merged. */
@@ -44,11 +43,7 @@ export interface StoredAttempt extends Omit<PastAttempt, 'startedAt' | 'at'> {
 }
 
 /** The columns of a `StoredAttempt`. */
-export function columns(withTraces: boolean): string {
-  return withTraces ? `${ROW}, trace` : ROW;
-}
-
-const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
+export const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
   duration_ms, outcome, status, error_code, response_head, next_attempt_at`;
 
 /** Turns a row of `attempts` into an attempt. */
@@ -74,7 +69,7 @@ async function readRows(
   const { rows } = await sql.query<StoredAttempt>({
     // The second bound of the time leaves out the partitions above it.
     text: `
-      select ${columns(sources.withTraces)} from attempts
+      select ${ROW} from attempts
        where ${isTheirs} and (started_at, id) < ($2::timestamptz, $3::uuid)
          and started_at <= $2::timestamptz and started_at >= $4::timestamptz
        order by started_at desc, id desc limit $5`,

@@ -7,9 +7,9 @@ import {
   type ReadPastAttempts,
 } from './attemptPage.ts';
 import {
-  columns,
   firstSuccess,
   fromRow,
+  ROW,
   SLACK_MS,
   timeOf,
   type StoredAttempt,
@@ -40,7 +40,6 @@ export function attemptsAt(
   sql: Sql,
   event: KnownEvent,
   consumerId: string | null,
-  withTraces: boolean,
 ): ReadPastAttempts {
   // The clocks of two machines may differ a little.
   const from = timeOf(Date.parse(event.at) - SLACK_MS);
@@ -55,7 +54,7 @@ export function attemptsAt(
   async function rowsUpTo(at: number, size: number): Promise<PastAttempt[]> {
     const { rows } = await sql.query<StoredAttempt>({
       text: `
-        select ${columns(withTraces)} from attempts b
+        select ${ROW} from attempts b
          where position = $1 and started_at >= $2::timestamptz and started_at <= $3::timestamptz
            and event_id is not null and ${of}
          order by started_at desc fetch first $4 rows with ties`,

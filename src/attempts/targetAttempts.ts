@@ -49,7 +49,8 @@ export function createTargetAttempts(sql: Sql): TargetAttempts {
         return theirs.filter((one) => kept.has(one));
       };
       const { data, next } = await cutPage(startOf(query), query.limit, read, keep);
-      return { data: withTraces(await withNames(sql, data, makers), query), next };
+      const all = await withNames(sql, data, makers);
+      return { data: await withTraces(sql, query, all), next };
     },
   };
 }
@@ -62,7 +63,7 @@ async function readerOf(
 ): Promise<ReadPastAttempts | null> {
   if (query.eventId !== undefined) {
     const event = await findEvent(sql, query.eventId);
-    return event === null ? null : attemptsAt(sql, event, null, query.withTraces === true);
+    return event === null ? null : attemptsAt(sql, event, null);
   }
   const oldest = await oldestOf(sql, targetId);
   if (oldest === null) return null;
@@ -70,7 +71,6 @@ async function readerOf(
     targetId,
     since: Math.max(oldest, query.since ?? -Infinity),
     withBatches: mayBeFirstSuccess(query),
-    withTraces: query.withTraces === true,
   });
 }
 
@@ -83,9 +83,9 @@ const WIDER = 4;
  */
 function inWindows(
   sql: Sql,
-  options: { targetId: string; since: number; withBatches: boolean; withTraces: boolean },
+  options: { targetId: string; since: number; withBatches: boolean },
 ): ReadPastAttempts {
-  const { targetId, since, withBatches, withTraces: traced } = options;
+  const { targetId, since, withBatches } = options;
   let span = FIRST_WINDOW_MS;
   return async (before, size) => {
     const found: PastAttempt[] = [];
@@ -97,7 +97,6 @@ function inWindows(
         rowsSince: from,
         batchesSince: from,
         withBatches,
-        withTraces: traced,
       };
       const { made } = await consumerAttempts(sql, window)(place, size - found.length);
       // A batch of this window may begin below it, where others of that time are not read yet.

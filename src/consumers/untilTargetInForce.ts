@@ -6,7 +6,7 @@ import { IS_HELD } from '../rules/leaseSql.ts';
 import { Unavailable } from './commands.ts';
 import { SEND_WITHIN_MS } from './untilInForce.ts';
 
-/** How long senders are waited for, ms: longer than the lease of a drain (8 s), after which it is fenced. */
+/** How long senders are waited for, ms: longer than the lease of a drain (8 s) or of a lane (10 s), after which it is fenced. */
 const WAIT_MS = 12_000;
 const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 100;

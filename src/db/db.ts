@@ -61,6 +61,8 @@ export interface Pipe extends Sql, AsyncDisposable {
   exchange(first: Query[], next: (results: pg.QueryResult[]) => Query[]): Promise<pg.QueryResult[]>;
   /** Connects unless it is connected. When this throws, nothing has been sent. */
   ready(): Promise<void>;
+  /** Lets go of a connection on which answers do not come; the next query opens another. */
+  drop(): void;
   close(): Promise<void>;
 }
 
@@ -249,6 +251,11 @@ export function openPipe(options: DbOptions): Pipe {
     exchange: (first, next) =>
       withoutConflicts(() => onClient((client) => exchange(client, first, next))),
     ready: async () => void (await connect()),
+    drop: () => {
+      const open = current;
+      current = null;
+      open?.then((client) => client.end()).catch(options.onError);
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

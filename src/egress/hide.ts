@@ -11,24 +11,28 @@ export const MASK = '••••';
 export interface Hiding {
   /** How many bytes have to be read, so that a secret across the cut is read whole. */
   readonly bytes: number;
-  /** Masks the secrets in the beginning of an answer, and then cuts it to 2 KB. */
-  shown(text: string, token: string | null): string;
+  /** Returns what masks the secrets and this token in a text, and then cuts it to 2 KB. */
+  of(token: string | null): (text: string) => string;
 }
 
 /**
  * Hides these secrets, and the token of a request if it has one: as they are, as they stand in a JSON
- * text, and percent-encoded, in any case. What begins a secret at the end of what was read is hidden as well.
+ * text, percent-encoded, and as bytes that were read as Latin-1, in any case. What begins a secret at the end of what was read is hidden as well.
  */
 export function hide(secrets: readonly string[], hasTokens: boolean): Hiding {
   const forms = formsOf(secrets);
+  const whole = new Set(secrets.filter((secret) => secret !== '')); // also those too short for the rest
   const longest = Math.max(0, ...forms.map(({ text }) => Buffer.byteLength(text)));
   return {
     bytes: HEAD_BYTES + Math.max(longest, hasTokens ? MOST_TOKEN_BYTES : 0),
-    shown(text, token) {
+    of(token) {
       const all = token === null ? forms : [...forms, ...formsOf([token])];
-      let left = text;
-      for (const { anyCase } of all) left = left.replaceAll(anyCase, MASK);
-      return cut(withoutBeginnings(left, all));
+      return (text) => {
+        if (whole.has(text)) return MASK;
+        let left = text;
+        for (const { anyCase } of all) left = left.replaceAll(anyCase, MASK);
+        return cut(withoutBeginnings(left, all));
+      };
     },
   };
 }
@@ -45,6 +49,7 @@ function formsOf(secrets: readonly string[]): Form[] {
     if (secret.length < SHORTEST) continue;
     texts.add(secret).add(JSON.stringify(secret).slice(1, -1));
     if (secret.isWellFormed()) texts.add(encodeURIComponent(secret));
+    texts.add(Buffer.from(secret).toString('latin1'));
   }
   return Array.from(texts, (text) => ({
     text,

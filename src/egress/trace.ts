@@ -15,8 +15,9 @@ export interface RequestRecord {
   moments: Moments;
 }
 
-/** How much is kept of an answer's headers, names and values together, in characters. */
-const MOST_HEADERS = 8_192;
+/** How much is kept of an answer's headers: so many, names and values together in characters. */
+const MOST_HEADERS = 100;
+const MOST_CHARACTERS = 8_192;
 
 /**
  * The trace of an attempt. The values of headers that carry credentials by their names are masked, and
@@ -26,12 +27,14 @@ export function traceOf(
   request: RequestRecord & { url: string; hiding: Hiding; token: string | null },
 ): AttemptTrace {
   const { url, headers, bytes, answer, moments, hiding, token } = request;
+  const mask = hiding.of(token);
+  const shown = (text: string): string => mask(text.replaceAll('\u0000', '\ufffd'));
   const toShown = ({ name, value }: Header): Header => ({
-    name,
-    value: isSecretHeader(name) ? MASK : hiding.shown(value.replaceAll('\u0000', '\ufffd'), token),
+    name: shown(name),
+    value: isSecretHeader(name) ? MASK : shown(value),
   });
   return {
-    url,
+    url: shown(url),
     request_headers: pairs(headers).map(toShown),
     request_bytes: bytes,
     response_headers: received(answer.headers ?? {}).map(toShown),
@@ -53,14 +56,14 @@ function pairs(flat: readonly string[]): Header[] {
   return all;
 }
 
-/** The headers of an answer up to `MOST_HEADERS`. */
+/** The first headers of an answer. */
 function received(headers: IncomingHttpHeaders): Header[] {
   const kept: Header[] = [];
-  let left = MOST_HEADERS;
+  let left = MOST_CHARACTERS;
   for (const [name, given] of Object.entries(headers)) {
     for (const value of Array.isArray(given) ? given : [given ?? '']) {
       left -= name.length + value.length;
-      if (left < 0) return kept;
+      if (left < 0 || kept.length === MOST_HEADERS) return kept;
       kept.push({ name, value });
     }
   }

@@ -326,7 +326,7 @@ function withoutSecrets(outcome: Ended, hiding: Hiding, token: string | null): E
   const { responseHead } = outcome;
   return responseHead === null
     ? outcome
-    : { ...outcome, responseHead: hiding.shown(responseHead, token) };
+    : { ...outcome, responseHead: hiding.of(token)(responseHead) };
 }
 
 /** Of a request that was never dispatched. */

@@ -60,7 +60,10 @@ async function versions(sql: Sql, consumerId: string): Promise<Versions | null> 
   return rows[0] ?? null;
 }
 
-/** By consumer: the number of the last stored attempt at each entry above its own position that has attempt rows. */
+/**
+ * By consumer: the number of the last stored attempt at each entry above its own position that has failed; a
+ * first attempt that succeeded may have a row as well, as a sample.
+ */
 export async function failedAttemptsOf(
   sql: Sql,
   consumerIds: readonly string[],
@@ -72,6 +75,7 @@ export async function failedAttemptsOf(
       select a.consumer_id, a.position, max(a.attempt)::int as attempt
         from unnest($1::uuid[], $2::bigint[]) i(consumer_id, position)
         join attempts a on a.consumer_id = i.consumer_id and a.position > i.position
+             and (a.outcome = 'failed' or a.attempt > 1)
        group by 1, 2`,
     values: [plainArray(consumerIds), plainArray(positions)],
   });

@@ -40,10 +40,12 @@ export const AttemptTrace = z
   .object({
     url: z.string(),
     request_headers: Headers.meta({
-      description: 'In full, but for the values of credentials, which are masked',
+      description: 'Each up to 2 KB; the values of credentials are masked',
     }),
     request_bytes: z.int().meta({ description: 'The size of the body that was sent' }),
-    response_headers: Headers.meta({ description: 'The first 8 KB; empty without an answer' }),
+    response_headers: Headers.meta({
+      description: 'At most 100, and the first 8 KB; empty without an answer',
+    }),
     response_bytes: z.int().meta({
       description: 'How much of the body was read; reading stops after 64 KB',
     }),

@@ -101,6 +101,8 @@ export function openLane(options: LaneOptions): Lane {
 
   /** Renews the leases, also of what is being let go of, as its requests may take longer than a lease. */
   async function renewAll(): Promise<void> {
+    const now = performance.now();
+    for (const one of held) if (now > one.term.until) lapse(one);
     if (isRenewing) return;
     isRenewing = true;
     await Promise.all([...held].map(renew));

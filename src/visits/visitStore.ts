@@ -81,6 +81,20 @@ export function createVisitStore(
     }));
   }
 
+  /** Gives a renewal up once it can no longer be in time, with the connection on which it has no answer. */
+  async function withinLease<T>(renewal: Promise<T>, leaseMs: number): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      leases.drop();
+      reject(new Error('the lease of a lane was not renewed in its time'));
+    }, leaseMs);
+    try {
+      return await Promise.race([renewal, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   return {
     claim: (of) => claim(pipe, of),
     load,
@@ -97,9 +111,9 @@ export function createVisitStore(
     },
     lease: {
       begin: (lane, leaseMs) => beginLaneLease(leases, lane, leaseMs),
-      renew: (id, leaseMs, note) => renewLaneLease(leases, id, leaseMs, note),
+      renew: (id, leaseMs, note) => withinLease(renewLaneLease(leases, id, leaseMs, note), leaseMs),
       end: (id) => endLaneLease(leases, id),
-      endLapsed: () => endLapsedLaneLeases(leases),
+      endLapsed: () => endLapsedLaneLeases(pipe),
     },
     release: async (released) => {
       const done = await release(pipe, released);

@@ -41,10 +41,12 @@ const LOOK_MS = 1_000;
  */
 const TRIES_A_TICK = 100;
 /**
- * So many have their turn in a tick. When thousands have something to send, looking after all of them each time
- * would take the time in which they are served.
+ * So many have their turn in a tick, or this part of them if that is more. When thousands have something to send,
+ * looking after all of them each time would take the time in which they are served. Each has its turn within 20
+ * ticks, a second, so that a request is given up at most that late.
  */
 const TURNS_A_TICK = 250;
+const LEAST_PART = 1 / 20;
 
 /** Whether a drain sits out an outage, and the time of its next attempt has come. */
 function isDueAgain({ isFailing, restsUntil }: Drain, now: number): boolean {
@@ -55,34 +57,60 @@ function isDueAgain({ isFailing, restsUntil }: Drain, now: number): boolean {
 export function createVisiting(): Visiting {
   const visits = new Map<string, Visit>();
   const awake = new Set<string>();
+  const due = new Set<string>(); // those that sit out an outage, whose next attempts are due
   let lookAt = 0;
 
   function tick(now: number, isAll = false): string[] {
     if (now >= lookAt) look(now);
     const busy: string[] = [];
-    let tries = TRIES_A_TICK;
-    let turns = isAll ? Infinity : TURNS_A_TICK;
+    tryAgain(now, busy);
+    let turns = isAll ? Infinity : Math.max(TURNS_A_TICK, awake.size * LEAST_PART);
     let left = awake.size;
     for (const key of awake) {
       if (left-- <= 0 || turns <= 0) break;
       awake.delete(key); // those that go on stand behind the others
       const visit = visits.get(key);
-      const isLater = visit !== undefined && isDueAgain(visit.drain, now) && tries-- <= 0;
-      if (visit === undefined || isLater) {
-        awake.add(key); // it is added in a moment, or has its turn in one of the next ticks
+      if (visit === undefined) {
+        awake.add(key); // it is added in a moment
+        continue;
+      }
+      if (isDueAgain(visit.drain, now)) {
+        due.add(key);
         continue;
       }
       turns -= 1;
-      visit.drain.tick(now);
-      if (staysBusy(visit, now)) busy.push(key);
-      if (now >= visit.drain.restsUntil && visits.has(key)) awake.add(key);
+      tickOne(key, visit, now, busy);
     }
     return busy;
   }
 
+  /** Has some of those try again whose next attempts are due. */
+  function tryAgain(now: number, busy: string[]): void {
+    let tries = TRIES_A_TICK;
+    for (const key of due) {
+      if (tries <= 0) return;
+      due.delete(key);
+      const visit = visits.get(key);
+      if (visit === undefined || !isDueAgain(visit.drain, now)) continue; // it is looked up again soon
+      tries -= 1;
+      awake.delete(key);
+      tickOne(key, visit, now, busy);
+    }
+  }
+
+  function tickOne(key: string, visit: Visit, now: number, busy: string[]): void {
+    visit.drain.tick(now);
+    if (staysBusy(visit, now)) busy.push(key);
+    if (now >= visit.drain.restsUntil && visits.has(key)) awake.add(key);
+  }
+
   function look(now: number): void {
     lookAt = now + LOOK_MS;
-    for (const [key, { drain }] of visits) if (now >= drain.restsUntil) awake.add(key);
+    for (const [key, { drain }] of visits) {
+      if (now < drain.restsUntil) continue;
+      if (isDueAgain(drain, now)) due.add(key);
+      else awake.add(key);
+    }
   }
 
   function staysBusy(visit: Visit, now: number): boolean {
@@ -137,6 +165,7 @@ export function createVisiting(): Visiting {
     remove: (key) => {
       visits.delete(key);
       awake.delete(key);
+      due.delete(key);
     },
     stir: (key) => void awake.add(key),
     tick,

@@ -66,6 +66,14 @@ test('a failure has its trace, and says what the endpoint answered', async () =>
   expect(body.data).toEqual([failed]);
 });
 
+test('a sampled success is no failed attempt: when its entry is sent again that is attempt 1', async () => {
+  await using blocked = await openBlockedConsumer(accept, { events: 3 });
+  await drain(blocked, 3);
+  await blocked.api.setCursor(blocked.consumerId, "position = 0, ahead = '{}'");
+  await drain(blocked, 6);
+  expect(blocked.receiver.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1]);
+});
+
 test('only a trace can be included', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const path = `/v1/consumers/${blocked.consumerId}/attempts?include=body`;

@@ -15,31 +15,39 @@ test.each([
   for (let before = 0; before <= CUT + 10; before += before > CUT - 120 ? 1 : 97) {
     const all = 'x'.repeat(before) + form;
     const read = Buffer.from(all).subarray(0, hiding.bytes).toString();
-    const shown = hiding.shown(read, null);
+    const shown = hiding.of(null)(read);
     expect(shown).toBe(`${'x'.repeat(before)}••••`.slice(0, shown.length));
     expect(Buffer.byteLength(shown)).toBeLessThanOrEqual(CUT);
   }
 });
 
 test('what begins a secret at the end of an answer that broke off is hidden', () => {
-  const { shown } = hide([SECRET], false);
+  const shown = hide([SECRET], false).of(null);
   for (let length = 4; length < SECRET.length; length += 1) {
-    expect(shown(`echo ${SECRET.slice(0, length)}`, null)).toBe('echo ••••');
+    expect(shown(`echo ${SECRET.slice(0, length)}`)).toBe('echo ••••');
   }
-  expect(shown('ask', null)).toBe('ask');
-  expect(shown('x', null)).toBe('x');
-  expect(shown('', null)).toBe('');
+  expect(shown('ask')).toBe('ask');
+  expect(shown('x')).toBe('x');
+  expect(shown('')).toBe('');
 });
 
 test('the token of the request is hidden, and of several secrets each', () => {
-  const { shown } = hide(['first-secret', 'first-secret-longer', 'abc'], true);
-  expect(shown('abc first-secret first-secret-longer token-of-it', 'token-of-it')).toBe(
-    'abc •••• •••• ••••',
-  );
+  const shown = hide(['first-secret', 'first-secret-longer', 'abc'], true).of('token-of-it');
+  expect(shown('abc first-secret first-secret-longer token-of-it')).toBe('abc •••• •••• ••••');
+});
+
+test('a secret that is too short to be looked for is hidden where it stands alone', () => {
+  const shown = hide(['abc'], false).of(null);
+  expect([shown('abc'), shown('abcd')]).toEqual(['••••', 'abcd']);
+});
+
+test('a secret whose bytes were read as Latin-1 is hidden, as in a header', () => {
+  const shown = hide(['pässwörd'], false).of(null);
+  expect(shown(`you sent ${Buffer.from('pässwörd').toString('latin1')}`)).toBe('you sent ••••');
 });
 
 test('characters are kept whole at the cut', () => {
-  const shown = hide([], false).shown('ä'.repeat(CUT), null);
+  const shown = hide([], false).of(null)('ä'.repeat(CUT));
   expect(shown).toBe('ä'.repeat(CUT / 2));
-  expect(hide([], false).shown(`x${'ä'.repeat(CUT)}`, null)).toBe(`x${'ä'.repeat(CUT / 2 - 1)}`);
+  expect(hide([], false).of(null)(`x${'ä'.repeat(CUT)}`)).toBe(`x${'ä'.repeat(CUT / 2 - 1)}`);
 });

@@ -130,3 +130,21 @@ test('a renewal does not wait behind what is done for thousands of consumers', a
   await Promise.all([held, long]);
   expect(done).toEqual(['the renewal', 'a long statement']);
 });
+
+test('a renewal without an answer is given up in the time of its lease, and the next one has another connection', async () => {
+  await using visited = await openVisited();
+  const { db } = visited;
+  const store = createVisitStore(db, createVault([{ id: 'test', key: randomBytes(32) }]));
+  const letGo = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const held = db.transaction(async (tx) => {
+    await tx.query(`update visit_lanes set visiting = 7`);
+    locked.resolve();
+    await letGo.promise;
+  });
+  await locked.promise;
+  await expect(store.lease.renew('lane', 2_000, NOTE)).rejects.toThrow('not renewed in its time');
+  letGo.resolve();
+  await held;
+  expect(await store.lease.renew('lane', 8_000, NOTE)).not.toBeNull();
+});

@@ -45,6 +45,25 @@ test('of many whose endpoints fail and whose next attempts are due together, som
   expect([trying.ticks, well.ticks]).toEqual([4, 4]);
 });
 
+test('those whose next attempts are due do not wait for thousands that are busy', () => {
+  const visiting = createVisiting();
+  const busy = Array.from({ length: 4_000 }, () => openSender({}));
+  const failing = Array.from({ length: 300 }, () => {
+    const sender = openSender({ isFailing: true, restsUntil: 5 });
+    const tick = (): void => {
+      sender.ticks += 1;
+      Object.assign(sender, { restsUntil: 1_000_000 });
+    };
+    return Object.assign(sender, { tick });
+  });
+  for (const [index, one] of [...busy, ...failing].entries())
+    visiting.add(`${index}`, one, 'events');
+  for (let tick = 1; tick <= 3; tick += 1) visiting.tick(tick * 10);
+  expect(failing.every(({ ticks }) => ticks === 1)).toBe(true);
+  for (let tick = 4; tick <= 23; tick += 1) visiting.tick(tick * 10);
+  expect(busy.every(({ ticks }) => ticks >= 1)).toBe(true);
+});
+
 test('of thousands that have something to do, some hundreds have their turn in each tick, all as often, and all at once when the lease is over', () => {
   const visiting = createVisiting();
   const all = Array.from({ length: 1_000 }, () => openSender({}));
