@@ -97,7 +97,7 @@ const LIST = createRoute({
   security: needs('read'),
   path: base,
   summary: 'List dead letters',
-  description: 'Entries that failed by themselves for the whole retry window, newest first.',
+  description: 'Entries that the endpoint kept rejecting while it accepted others, newest first.',
   request: {
     params: IdParam,
     query: z.strictObject({

@@ -51,7 +51,7 @@ export function createSessionRoutes(access: Access): OpenAPIHono<AppEnv> {
 
   async function callerOfToken(token: string): Promise<Caller> {
     const caller = await sessions.redeem(token);
-    if (caller === null) throw unauthorized('This sign-in link was used, or is too old');
+    if (caller === null) throw unauthorized('This sign-in link was already used, or has expired');
     return caller;
   }
 

@@ -18,7 +18,7 @@ export function refuseInvalid(
     throw new ApiError({
       status: 404,
       code: 'not_found',
-      detail: `There is nothing at ${c.req.path}: no such id can exist`,
+      detail: `There is nothing at ${c.req.path}: the id is not valid`,
     });
   }
   // No route has a schema for another part.

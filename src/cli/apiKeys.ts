@@ -54,7 +54,7 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
     .action((key: string, flags: YesFlag) =>
       run(async ({ client, out, signal }) => {
         const id = await findApiKey(client, key);
-        await confirm(`Revoke API key ${id}? Whoever uses it is refused from then on.`, {
+        await confirm(`Revoke API key ${id}? Anyone using it loses access immediately.`, {
           flags,
           signal,
         });

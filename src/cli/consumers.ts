@@ -213,7 +213,7 @@ function addFilter(group: Command, run: RunCommand): void {
         const changed = await client.consumers.filter(id, delta);
         await showConsumer(context, changed);
         const { filter_version: version, filter_from: from } = changed;
-        out.note(`In force as version ${version}, for what comes after position ${from}`);
+        out.note(`Filter saved (version ${version}); it applies after position ${from}`);
       }),
     );
 }

@@ -113,7 +113,7 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
 function addDeadLetterCommands(program: Command, run: RunCommand): void {
   const group = program
     .command('dead-letters')
-    .description('entries that failed by themselves for the whole retry window')
+    .description('entries that the endpoint kept rejecting while it accepted others')
     .addHelpText(
       'before',
       examples(
@@ -143,7 +143,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
         const one = await client.deadLetters.get(id, await findDeadLetter(client, id, letter));
         out.thing(one, [
           ['ID', one.id],
-          ['Died', one.died_at],
+          ['Failed at', one.died_at],
           ['Parked', one.parked_at],
           ['Position', one.position],
           ['Message', one.message_id],

@@ -223,7 +223,7 @@ function showTest(out: Output, tested: TargetTest): void {
     ['Status', tested.status],
     ['Error', tested.error_code],
     ['Detail', tested.detail],
-    ['Took', `${tested.duration_ms} ms`],
+    ['Duration', `${tested.duration_ms} ms`],
     ['Answer', tested.response_head],
   ]);
 }

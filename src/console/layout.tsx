@@ -38,7 +38,7 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
         href="#main"
         className="sr-only focus:not-sr-only focus:absolute focus:z-60 focus:bg-panel focus:p-2"
       >
-        To the content
+        Skip to content
       </a>
       <header className="relative z-30 border-b border-line bg-panel sm:sticky sm:top-0">
         <div className="mx-auto flex max-w-[90rem] flex-wrap items-center gap-x-4 px-3 sm:px-5">
@@ -123,14 +123,14 @@ function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
       title="View"
       items={[
         ...choices(theme, shownTheme, {
-          system: 'Theme of the system',
+          system: 'System theme',
           light: 'Light',
           dark: 'Dark',
         }),
         ...choices(timeForm, shownTimes, {
-          relative: 'Times relative',
+          relative: 'Relative times',
           utc: 'Times in UTC',
-          local: 'Times local',
+          local: 'Local times',
         }),
         { label: 'Keyboard shortcuts  ?', onSelect: onHelp },
         { label: `Sign out (${name.slice(0, 40)})`, onSelect: signOut },

@@ -18,5 +18,6 @@ export const RANGE_WORDS: Record<Range, string> = {
 
 /** A step of whole minutes, as in `attempts a minute`. */
 export function eachStep(seconds: number): string {
-  return seconds === 60 ? 'a minute' : `every ${seconds / 60} min`;
+  if (seconds === 60) return 'a minute';
+  return seconds % 60 === 0 ? `every ${seconds / 60} min` : `every ${seconds} s`;
 }

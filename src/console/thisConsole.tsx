@@ -33,7 +33,7 @@ function Runs() {
   }
   const { retention, temporal, dev_receiver_url: receiver } = info;
   return (
-    <Panel title="What runs">
+    <Panel title="System">
       <Facts
         facts={[
           ['Version', info.version],
@@ -63,7 +63,7 @@ function Doors() {
     </li>
   );
   return (
-    <Panel title="Other doors">
+    <Panel title="Links">
       <ul className="flex flex-col gap-1.5">
         {link('/docs', 'Documentation', 'guides, the API, errors, the command line')}
         {link('/docs/reference', 'API reference', 'every route, to try')}
@@ -85,7 +85,7 @@ function Looks() {
         value={shownTheme}
         onChange={theme.set}
         options={[
-          { value: 'system', text: 'As the system' },
+          { value: 'system', text: 'System' },
           { value: 'light', text: 'Light' },
           { value: 'dark', text: 'Dark' },
         ]}
@@ -112,13 +112,13 @@ function SignedIn() {
     <Panel title="Signed in" actions={<Button onClick={() => signOut()}>Sign out</Button>}>
       <Facts
         facts={[
-          ['As', who.name],
-          ['May', who.scopes.join(', ')],
-          who.expires_at === null ? null : ['Until', <TimeText key="until" at={who.expires_at} />],
+          ['Signed in as', who.name],
+          ['Permissions', who.scopes.join(', ')],
+          who.expires_at === null ? null : ['Session ends', <TimeText key="until" at={who.expires_at} />],
         ]}
       />
       {!who.scopes.includes('manage') && (
-        <p className="text-soft">What changes something needs a key with the scope manage.</p>
+        <p className="text-soft">Changes need a key with the scope manage.</p>
       )}
     </Panel>
   );

@@ -58,7 +58,7 @@ export function consumerHealth(input: HealthInput): Health {
     notes.push(`The filter matches nothing: ${empty.join(' and ')} ${isAre(empty.length)} empty`);
   }
   if (!input.alertsReachSomeone) {
-    notes.push('No alert address: set alert_emails or MILLRACE_ALERT_EMAIL');
+    notes.push('Nobody is alerted: set alert_emails or MILLRACE_ALERT_EMAIL');
   }
   const isError = input.status === 'stopped' || input.cannotStart !== null;
   const status = isError ? 'error' : notes.length > 0 ? 'warn' : 'ok';
@@ -80,7 +80,7 @@ function lower(text: string): string {
 function stopped({ statusReason, failingSince, now }: HealthInput): string {
   const why = statusReason === null ? 'Stopped' : `Stopped: ${statusReason}`;
   const since = failingSince === null ? '' : `, failing since ${clockText(failingSince, now)}`;
-  return `${why}${since}; resume goes on at the position`;
+  return `${why}${since}; resuming continues where it stopped`;
 }
 
 function blocked(input: HealthInput): string {

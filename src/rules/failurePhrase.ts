@@ -2,7 +2,7 @@ import { aboutSeconds } from './lateAnswer.ts';
 
 const PHRASES: Record<string, string> = {
   CONNECTION_REFUSED: 'Refused connections',
-  CONNECTION_RESET: 'Dropped connections',
+  CONNECTION_RESET: 'Closed connections',
   DNS_FAILED: 'Host name not found',
   TIMEOUT: 'No answer in time',
   TLS_FAILED: 'TLS failed',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CollectionId, Position, SyncId, Timestamp, UpstreamId, Uuid } from './fields.ts';
 import { EventType } from './stream.ts';
 
-/** The last failed attempt at an entry that its endpoint alone refuses. */
+/** The last failed attempt at an entry that its endpoint rejects while it accepts others. */
 const LastFailure = z.object({
   code: z.string(),
   status: z.int().nullable(),

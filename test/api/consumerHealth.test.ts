@@ -102,7 +102,7 @@ test('a stopped one is an error that says how it goes on', () => {
   expect(consumerHealth(stopped)).toMatchObject({
     status: 'error',
     notes: [
-      'Stopped: the endpoint failed for 24 hours, failing since 2026-11-22 14:02 UTC; resume goes on at the position',
+      'Stopped: the endpoint failed for 24 hours, failing since 2026-11-22 14:02 UTC; resuming continues where it stopped',
     ],
   });
 });
@@ -113,7 +113,7 @@ test('an empty list and alerts that reach nobody warn', () => {
     status: 'warn',
     notes: [
       'The filter matches nothing: syncs and event_types are empty',
-      'No alert address: set alert_emails or MILLRACE_ALERT_EMAIL',
+      'Nobody is alerted: set alert_emails or MILLRACE_ALERT_EMAIL',
     ],
   });
 });

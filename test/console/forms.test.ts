@@ -26,7 +26,7 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   expect(await kept(page), 'before anything was filled in').toBe('{}');
 
   await page.getByRole('button', { name: '2. Select syncs' }).click();
-  await page.getByLabel('Only some syncs').check();
+  await page.getByLabel('Selected syncs').check();
   await page.getByLabel('Search syncs').fill('shop');
   await page.getByRole('button', { name: 'Add “shop”' }).click();
   await page.getByRole('button', { name: '6. Save' }).click();
@@ -44,7 +44,7 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   await page.getByRole('link', { name: 'Consumers' }).click();
   await page.getByRole('button', { name: 'Add new' }).first().click();
   await page.getByRole('menuitem', { name: 'Webhooks' }).click();
-  await page.getByText('This goes on with what you filled in before.').waitFor();
+  await page.getByText('Your unsaved draft was restored.').waitFor();
   expect(await page.getByRole('radio', { name: /First/u }).isChecked()).toBe(true);
   await page.getByRole('radio', { name: /Second/u }).check();
   await page.reload();
@@ -110,7 +110,7 @@ test('changes of a target by others stay, and of two headers of one name none is
     await page.getByRole('button', { name: 'Add a header' }).click();
     await page.getByLabel(`Header ${at + 1}`, { exact: true }).fill(name);
   }
-  await page.getByText('Stands above already').waitFor();
+  await page.getByText('Duplicate header').waitFor();
   await page.getByRole('button', { name: 'Save changes' }).click();
   expect(await page.getByLabel('Header 2', { exact: true }).evaluate(isInvalid)).toBe(true);
   await page.getByRole('button', { name: 'Remove header 2' }).click();

@@ -54,7 +54,7 @@ test('a dead letter is found by its failure, read whole, and sent again after it
   await page.getByRole('dialog', { name: 'Send 1 dead letter again?' }).waitFor();
   expect(receiver.received.slice(before).some(isPoison)).toBe(false);
   await page.getByRole('button', { name: 'Send 1 dead letter', exact: true }).click();
-  await page.getByText('1 dead letter put to be sent again').waitFor();
+  await page.getByText('1 dead letter queued to be sent again').waitFor();
   await until(() => receiver.received.slice(before).some(isPoison), { what: 'it arrives' });
   await page.getByText('No dead letters match').waitFor();
 });

@@ -63,7 +63,7 @@ test('from nothing to a delivery, an edited filter, a failing endpoint and its r
   receiver.respond = accept;
   await page.getByRole('button', { name: 'Retry now' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByText(/tried at once/u).waitFor();
+  await dialog.getByText(/retry window is not reset/u).waitFor();
   await dialog.getByRole('button', { name: 'Retry now' }).click();
   await heading(page, 'active');
   await page
@@ -103,7 +103,7 @@ async function createConsumer(page: Page): Promise<string> {
   await page.getByRole('link', { name: 'Next: add webhooks' }).click();
   const next = (to: string) => page.getByRole('button', { name: `Next: ${to}` }).click();
   await next('select syncs');
-  await page.getByLabel('Only some syncs').check();
+  await page.getByLabel('Selected syncs').check();
   await page.getByLabel('Search syncs').fill('shop');
   await page.getByRole('button', { name: 'Add “shop”' }).click();
   await next('select collections');
@@ -126,7 +126,7 @@ async function addSync(page: Page, sync: string): Promise<void> {
   const typed = page.getByRole('button', { name: `Add “${sync}”` });
   await seen.or(typed).first().click();
   await page.getByRole('button', { name: 'Save filter' }).click();
-  await page.getByText(/In force as version 2/u).waitFor();
+  await page.getByText(/Filter saved \(version 2\)/u).waitFor();
   await page.getByRole('tab', { name: 'Deliveries' }).click();
 }
 

@@ -179,7 +179,7 @@ test('a key that may only append is shown that, asks for nothing it may not have
     .getByText('This key can only append to the streams: it lacks the scope read.')
     .waitFor();
   await page.getByRole('button', { name: 'Send a sample…' }).click();
-  await page.getByRole('button', { name: 'Append it' }).click();
+  await page.getByRole('button', { name: 'Append' }).click();
   await page.getByText(/^Appended to events/u).waitFor();
   const { events } = await cluster.request<{ events: unknown[] }>(
     'GET',
@@ -205,7 +205,7 @@ test('dead letters are grouped, counted before they are sent again, and gone onc
   await page.getByRole('button', { name: `Send all ${REFUSED} dead letters again` }).click();
   const dialog = page.getByRole('dialog', { name: `Send ${REFUSED} dead letters again?` });
   await dialog.getByRole('button', { name: `Send ${REFUSED} dead letters` }).click();
-  await page.getByText(`${REFUSED} dead letters put to be sent again`).waitFor();
+  await page.getByText(`${REFUSED} dead letters queued to be sent again`).waitFor();
   await until(() => receiver.received.length >= before + REFUSED);
   const sent = receiver.received.slice(before);
   expect(sent.every(({ body }) => body.includes('poison'))).toBe(true);

@@ -58,7 +58,7 @@ test('a sign-in link signs in once, and its token leaves the address at once', a
 
   await using second = await openTab({ expected: [/401/u] });
   await second.page.goto(link.url);
-  await second.page.getByRole('alert').getByText('was used, or is too old').waitFor();
+  await second.page.getByRole('alert').getByText('already used, or has expired').waitFor();
   expect(second.page.url()).not.toContain('token');
   expect(await second.context.cookies()).toEqual([]);
 });

@@ -211,7 +211,7 @@ test('a text that is being typed is called wrong only once it can no longer beco
   const { id } = await opened.create({ name: 'typing' });
   const { tab, page } = await openSigned(`/consumers/new?target=${opened.targetId}&step=3`);
   await using _ = tab;
-  await page.getByLabel('Only some collections').check();
+  await page.getByLabel('Selected collections').check();
   const search = page.getByLabel('Search collections');
   await search.fill('a');
   await page.getByRole('checkbox', { name: /^a:b/u }).waitFor();

@@ -40,9 +40,9 @@ test('a sample that a person sends keeps all digits, and shows which consumers w
   await page.getByRole('button', { name: 'Send a sample…' }).first().click();
   await page.getByRole('textbox', { name: 'Record', exact: true }).fill('by-hand');
   await page.getByRole('textbox', { name: 'Data' }).fill('{"n": }');
-  await page.getByText(/This is no JSON/u).waitFor();
+  await page.getByText(/Not valid JSON/u).waitFor();
   await page.getByRole('textbox', { name: 'Data' }).fill('{"n": 9007199254740993}');
-  await page.getByRole('button', { name: 'Append it' }).click();
+  await page.getByRole('button', { name: 'Append' }).click();
   await page.getByRole('button', { name: 'by-hand' }).click();
   await page.waitForURL(/entry=/u);
   expect(page.url()).toContain('/streams?');
@@ -69,7 +69,7 @@ test('an API key is shown once, works until it is revoked, and its end is asked 
     return (await fetch(`${url}/v1/info`, { headers })).status;
   };
   expect(await status()).toBe(200);
-  await page.getByRole('button', { name: 'I have it' }).click();
+  await page.getByRole('button', { name: 'Done' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   expect(await page.content()).not.toContain(key);
 

@@ -99,7 +99,7 @@ test('changes of two people to one consumer are both kept, a look elsewhere lose
 
   await page.getByRole('tab', { name: 'Filter' }).click();
   await page.getByRole('button', { name: 'Edit filter' }).click();
-  await page.getByLabel('Only some syncs').check();
+  await page.getByLabel('Selected syncs').check();
   await page.getByLabel('Search syncs').fill('shop');
   await page.keyboard.press('Enter');
   await page.getByRole('button', { name: 'Remove shop' }).waitFor();
@@ -112,10 +112,10 @@ test('changes of two people to one consumer are both kept, a look elsewhere lose
   expect(await cluster.get(id)).toMatchObject({ name: 'Named here', path: '/set-elsewhere' });
 
   await cluster.request('DELETE', `/v1/consumers/${id}`);
-  const refusal = page.getByRole('alert').filter({ hasText: 'This is not there' });
+  const refusal = page.getByRole('alert').filter({ hasText: 'Not found' });
   const about = refusal.getByRole('link', { name: 'About this error' });
   expect(await about.getAttribute('href')).toBe('/docs/errors#not_found');
-  await page.getByRole('link', { name: 'To the consumers' }).click();
+  await page.getByRole('link', { name: 'Back to consumers' }).click();
   await page.waitForURL(`${url}/consumers`);
 });
 

@@ -61,7 +61,7 @@ function picturesOf(shown: Shown, endpoint: string): Picture[] {
     {
       name: 'wizard',
       path: `/consumers/new?target=${target}&step=3`,
-      press: [/Only some/u, /market:stock/u],
+      press: [/^Selected/u, /market:stock/u],
     },
     { name: 'consumer', path: `/consumers/${live}` },
     { name: 'consumer-dark', path: `/consumers/${live}`, dark: true },

@@ -11,7 +11,7 @@ type Mail = Alert['mail'];
 /** Whether the mail of an alert was sent. */
 export function MailBadge({ mail }: { mail: Mail }) {
   if (mail === null) return <Badge tone="idle" shape="○" text="no mail" />;
-  if (mail.recipients === 0) return <Badge tone="warn" shape="▲" text="for nobody" />;
+  if (mail.recipients === 0) return <Badge tone="warn" shape="▲" text="no recipient" />;
   if (mail.sent_at !== null) return <Badge tone="ok" shape="✓" text="sent" />;
   if (mail.dropped_at !== null) return <Badge tone="idle" shape="○" text="not needed" />;
   if (mail.given_up_at !== null) return <Badge tone="bad" shape="✕" text="given up" />;

@@ -36,7 +36,7 @@ export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
       description="Copy it now: it is not shown again."
       actions={
         <Button kind="main" onClick={onClose}>
-          I have it
+          Done
         </Button>
       }
     >

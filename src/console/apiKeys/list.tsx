@@ -71,7 +71,7 @@ function columnsOf(onRevoke: (key: ApiKey) => void, timeWidth: string): Column<A
     },
     {
       id: 'scopes',
-      title: 'May',
+      title: 'Permissions',
       width: 'minmax(0,1.5fr)',
       isExtra: true,
       cell: ({ scopes }) => scopes.join(', '),
@@ -151,7 +151,7 @@ function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void
       open
       onClose={() => !revoke.isPending && onClose()}
       title={`Revoke “${apiKey.name}”?`}
-      description="Whoever uses it is refused from now on, and so are the sessions that were signed in with it. It cannot be taken back; make a new key instead."
+      description="Anyone using it loses access immediately, and so do sessions that were signed in with it. This can't be undone; make a new key instead."
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>

@@ -44,8 +44,8 @@ export function ChangesLog(props: {
         isFiltered={consumer !== undefined}
         onClearFilters={() => onFilter(undefined)}
         empty={{
-          title: 'Nothing was changed yet',
-          text: 'Whoever creates, edits, pauses, resumes or seeks a consumer stands here, with when.',
+          title: 'No changes yet',
+          text: 'Every create, edit, pause, resume and seek of a consumer is listed here.',
         }}
       />
       {open !== null && (

@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Metrics } from '../api.ts';
-import { RANGES, type Range } from '../ranges.ts';
+import { eachStep, RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
 import type { ChartMark } from '../ui/chartMarks.ts';
 import { Failed, Loading } from '../ui/notice.tsx';
@@ -71,7 +71,7 @@ function Series(props: { metrics: Metrics; since: number; marks: readonly ChartM
   return (
     <div className="grid grid-cols-1 gap-4 lg:grid-cols-3">
       <Chart
-        title="Attempts a step"
+        title={`Attempts ${eachStep(metrics.step)}`}
         kind="bars"
         times={times}
         series={shown.outcomes}

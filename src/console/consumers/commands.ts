@@ -23,6 +23,13 @@ export const TITLES: Record<Verb, string> = {
   retry: 'Retry now',
 };
 
+/** What is said once a command has been taken. */
+export const DONE: Record<Verb, string> = {
+  pause: 'Paused: no new requests start.',
+  resume: 'Resumed: it continues where it stopped.',
+  retry: 'Trying now: the next attempt appears below.',
+};
+
 /** What a command will do to this consumer, before it is given. */
 export function planOf(verb: Verb, consumer: Consumer): Plan {
   const { name, lag, parked, position, status } = consumer;
@@ -31,21 +38,21 @@ export function planOf(verb: Verb, consumer: Consumer): Plan {
   if (verb === 'pause') {
     return {
       title: `Pause ${name}?`,
-      text: `No request starts any more; those in flight end. ${capital(waiting)} now, and what comes waits too. Nothing is lost: it goes on at position ${number(position)}.${status === 'blocked' ? ' The clock of its retries stops.' : ''}`,
+      text: `No new requests start; requests in flight finish. ${capital(waiting)} now, and what comes waits too. Nothing is lost: it continues at position ${number(position)}.${status === 'blocked' ? ' The clock of its retries stops.' : ''}`,
       button: 'Pause',
     };
   }
   if (verb === 'resume') {
     return {
       title: `Resume ${name}?`,
-      text: `It goes on after position ${number(position)}: ${waits(lag, 'entry', 'entries')} now, and ${parkedText} when due. A failing endpoint gets a new retry window.`,
+      text: `It continues after position ${number(position)}: ${waits(lag, 'entry', 'entries')} now, and ${parkedText} when due. A failing endpoint gets a new retry window.`,
       button: 'Resume',
     };
   }
   if (status === 'blocked') {
     return {
       title: `Retry ${name} now?`,
-      text: `The entry at the head and ${parkedText} are tried at once, also before the time the endpoint asked for. If they succeed, ${waiting} and follow. The clock of the retries keeps running.`,
+      text: `Tries the next entry${parked === 0 ? '' : ` and ${parkedText}`} now, even before the time that the endpoint asked for. If that succeeds, sending goes on. The retry window is not reset.`,
       button: 'Retry now',
     };
   }
@@ -54,7 +61,7 @@ export function planOf(verb: Verb, consumer: Consumer): Plan {
     text:
       parked === 0
         ? 'Nothing waits for a retry: this changes nothing.'
-        : `${parkedText} ${parked === 1 ? 'is' : 'are'} tried at once; the clock of the retries keeps running.`,
+        : `Tries ${parkedText} now. The retry window is not reset.`,
     button: 'Retry now',
   };
 }

@@ -68,7 +68,7 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
           <span aria-hidden className={isLive ? 'text-ok' : 'text-soft'}>
             {isLive ? '●' : '○'}
           </span>
-          {isLive ? 'Live' : 'Held'}
+          {isLive ? 'Live' : 'Paused'}
         </Button>
       </DeliveryFilters>
       {opened !== undefined && chosen === undefined && isKnown && (

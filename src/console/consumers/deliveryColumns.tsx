@@ -62,7 +62,7 @@ export function columnsOf(options: {
     },
     {
       id: 'duration',
-      title: 'Took',
+      title: 'Duration',
       width: '5rem',
       align: 'right',
       isExtra: true,

@@ -93,7 +93,7 @@ export function DeliveryDrawer(props: {
         facts={[
           ['Started', <TimeText key="s" at={attempt.started_at} />],
           ['Ended', <TimeText key="e" at={endOf(attempt)} />],
-          ['Took', `${number(attempt.duration_ms)} ms`],
+          ['Duration', `${number(attempt.duration_ms)} ms`],
           ['Attempt', String(attempt.attempt)],
           attempt.error_code === null ? null : ['Error', attempt.error_code],
           attempt.next_attempt_at === null

@@ -28,7 +28,7 @@ export function FilterPanel(props: {
       queries.setQueryData(['consumer', consumer.id], changed);
       setDraft(null);
       toasts.done(
-        `In force as version ${changed.filter_version}, for what comes after position ${number(changed.filter_from)}.`,
+        `Filter saved (version ${changed.filter_version}); it applies after position ${number(changed.filter_from)}.`,
       );
     },
   });

@@ -4,7 +4,7 @@ export type TabOfNote = 'dead-letters' | 'parked' | 'settings' | 'filter';
 const TABS: [note: RegExp, tab: TabOfNote][] = [
   [/^[\d,]+ dead letters?: /u, 'dead-letters'],
   [/^[\d,]+ entr(?:y is|ies are) parked/u, 'parked'],
-  [/^No alert address: /u, 'settings'],
+  [/^Nobody is alerted: /u, 'settings'],
   [/^The filter matches nothing: /u, 'filter'],
 ];
 

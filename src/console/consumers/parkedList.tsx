@@ -13,7 +13,7 @@ import type { Commands } from './useCommands.tsx';
 
 const LOOK_MS = 5_000;
 
-/** The entries that the endpoint alone refuses and that are retried beside the others. */
+/** The entries that the endpoint rejects while it accepts others: they are retried beside these. */
 export function ParkedList({ consumer, commands }: { consumer: Consumer; commands: Commands }) {
   const { id, parked, status } = consumer;
   const list = useList(

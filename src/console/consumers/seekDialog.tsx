@@ -37,7 +37,7 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
       api.consumers.seek(consumer.id, to === 'time' ? { time: at.toISOString() } : to),
     onSuccess: (changed) => {
       queries.setQueryData(['consumer', consumer.id], changed);
-      toasts.done(`It stands at position ${number(changed.position)} now.`);
+      toasts.done(`Moved to position ${number(changed.position)}.`);
       onClose();
     },
   });
@@ -48,7 +48,7 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
       open={open}
       onClose={onClose}
       title={`Move ${consumer.name}?`}
-      description={`It stands at position ${number(consumer.position)}. Requests in flight end first; a failing head and its window are left behind.`}
+      description={`It is at position ${number(consumer.position)}. Requests in flight finish first; a failing entry and its retry window are left behind.`}
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
@@ -58,7 +58,7 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
             disabled={to === 'time' && !isTime}
             onClick={() => seek.mutate()}
           >
-            Move it
+            Move
           </Button>
         </>
       }

@@ -7,7 +7,7 @@ import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { ErrorText, Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
-import { planOf, TITLES, type Verb } from './commands.ts';
+import { DONE, planOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
 
 /** The commands of one page: whoever offers one asks here, and the dialogs are shown once. */
@@ -29,7 +29,7 @@ export function useCommands(consumer: Consumer): Commands {
     onSuccess: (changed, which) => {
       queries.setQueryData(['consumer', consumer.id], changed);
       void queries.invalidateQueries({ queryKey: ['parked', consumer.id] });
-      toasts.done(`${TITLES[which]}: done. It is ${changed.status}.`);
+      toasts.done(DONE[which]);
       close();
     },
   });

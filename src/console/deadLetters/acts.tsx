@@ -34,7 +34,7 @@ export function ActDialog(props: {
       wanted.kind === 'replay' ? replay(consumer.id, wanted.ids) : remove(consumer.id, wanted.ids),
     onSuccess: (count, { kind }) => {
       const letters = amount(count, 'dead letter');
-      toasts.done(kind === 'replay' ? `${letters} put to be sent again` : `${letters} deleted`);
+      toasts.done(kind === 'replay' ? `${letters} queued to be sent again` : `${letters} deleted`);
       onDone();
     },
     onError: toasts.refused,
@@ -79,7 +79,7 @@ function Replayed({ act, consumer }: { act: Act; consumer: Consumer }) {
         <li>To the endpoint of “{name}”, with the same webhook ids and in stream order.</li>
         <li>Each gets a new retry window. One that fails for all of it comes back here.</li>
         <li>Later entries of the same records wait until theirs is taken.</li>
-        {act.ids === null && <li>Letters that die in the meantime are not among them.</li>}
+        {act.ids === null && <li>Entries that become dead letters in the meantime are not included.</li>}
       </ul>
       {status !== 'active' && (
         <Hint tone="warn">

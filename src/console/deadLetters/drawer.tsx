@@ -55,7 +55,7 @@ export function LetterDrawer(props: {
               ['At', <TimeText key="at" at={data.last_failure.at} />],
               ['Attempts', number(data.attempts)],
               ['Parked', <TimeText key="parked" at={data.parked_at} />],
-              ['Died', <TimeText key="died" at={data.died_at} />],
+              ['Failed at', <TimeText key="died" at={data.died_at} />],
               ['Record', <code key="record">{data.upstream_id}</code>],
               ['Sync', <code key="sync">{data.sync_id}</code>],
               data.event === null ? null : ['Event type', data.event],

@@ -86,7 +86,7 @@ export function LetterTable(props: {
     },
     {
       id: 'died',
-      title: 'Died',
+      title: 'Failed at',
       width: timeWidth,
       cell: ({ died_at }) => <TimeText at={died_at} />,
     },

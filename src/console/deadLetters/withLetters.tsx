@@ -25,7 +25,7 @@ export function WithLetters() {
         text="An entry becomes one when it fails by itself for the whole retry window, while others are taken."
       >
         <Link to="/consumers" className={buttonLook()}>
-          To the consumers
+          Back to consumers
         </Link>
       </Notice>
     );

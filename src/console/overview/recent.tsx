@@ -53,7 +53,7 @@ export function LastChanges() {
       All changes
     </Link>
   );
-  const none = 'Nothing was changed yet.';
+  const none = 'No changes yet.';
   return (
     <Recent title="Last changes" all={all} what="changes" none={none} query={query}>
       {(change) => (

@@ -74,7 +74,7 @@ export function AlertsPage() {
           text: 'One is written when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, or events get too old to be kept.',
           action: (
             <Link to="/consumers" className={buttonLook()}>
-              To the consumers
+              Back to consumers
             </Link>
           ),
         }}

@@ -85,7 +85,7 @@ export function ConsumerPage() {
     return (
       <Failed error={query.error} again={() => void query.refetch()}>
         <Link to="/consumers" className={buttonLook()}>
-          To the consumers
+          Back to consumers
         </Link>
       </Failed>
     );

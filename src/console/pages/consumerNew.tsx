@@ -48,7 +48,7 @@ export function ConsumerNewPage() {
   return (
     <Refused title={TITLE} refusal={refusal}>
       <Link to="/consumers" className={buttonLook('main')}>
-        To the consumers
+        Back to consumers
       </Link>
     </Refused>
   );
@@ -108,7 +108,7 @@ function Wizard() {
   return (
     <>
       <PageHead title={TITLE} />
-      {form.isRestored && <Hint>This goes on with what you filled in before.</Hint>}
+      {form.isRestored && <Hint>Your unsaved draft was restored.</Hint>}
       <Progress step={step} onGo={go} isReady={hasTarget} />
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
@@ -122,7 +122,7 @@ function Wizard() {
           <Panel title={`${step}. ${STEPS[step - 1]}`}>
             {step === 1 && (
               <>
-                {isGone && <Hint tone="warn">The target that was chosen is not there.</Hint>}
+                {isGone && <Hint tone="warn">That target no longer exists.</Hint>}
                 <TargetStep draft={draft} onChange={pick} />
               </>
             )}

@@ -27,7 +27,7 @@ export function DeadLettersPage() {
         title="Dead letters"
         below={
           <p className="text-soft">
-            Entries that failed by themselves for the whole retry window. They are kept, with their
+            Entries that the endpoint kept rejecting while it accepted others. They are kept, with their
             bodies, until you send them again or delete them.
           </p>
         }

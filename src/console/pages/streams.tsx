@@ -149,7 +149,7 @@ function Stream(props: {
       <Filters stream={stream} filter={filter} start={start} isLive={isLive} onChange={set} />
       {isLive && (
         <p role="status" className="text-soft">
-          Following {stream}: the newest stand on top, the last 500 are kept here.
+          Following {stream}: newest first, the last 500 are kept here.
         </p>
       )}
       <EntryTable

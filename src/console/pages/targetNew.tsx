@@ -73,7 +73,7 @@ function NewTarget() {
       <PageHead title={TITLE} />
       {form.isRestored && (
         <Hint>
-          This goes on with what you filled in before. Credentials and headers were not kept: fill
+          Your unsaved draft was restored. Credentials and headers were not kept: fill
           them in again. The signing secret is a new one.
         </Hint>
       )}

@@ -129,7 +129,7 @@ export function SampleDialog(props: {
         <div className="flex justify-end gap-2">
           <Button onClick={props.onClose}>Cancel</Button>
           <Button type="submit" kind="main" busy={send.isPending} disabled={wrong !== undefined}>
-            {send.isPending ? 'Sending…' : 'Append it'}
+            {send.isPending ? 'Sending…' : 'Append'}
           </Button>
         </div>
       </form>
@@ -142,6 +142,6 @@ function wrongIn(text: string): string | undefined {
     JSON.parse(text);
     return undefined;
   } catch (error) {
-    return `This is no JSON: ${(error as Error).message}`;
+    return `Not valid JSON: ${(error as Error).message}`;
   }
 }

@@ -153,7 +153,7 @@ function columnsOf(onOpen: (id: string) => void, timeWidth: string): Column<Targ
     },
     {
       id: 'duration',
-      title: 'Took',
+      title: 'Duration',
       width: '6rem',
       align: 'right',
       isExtra: true,

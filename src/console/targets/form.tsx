@@ -15,7 +15,7 @@ const LIMITS = [
   {
     name: 'timeout_ms',
     title: 'Timeout, ms',
-    hint: '500–15,000, to the status line',
+    hint: '500–15,000 ms until the status of the response arrives',
     required: true,
   },
   {
@@ -88,7 +88,7 @@ export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Prop
               rows={4}
               value={draft.ca}
               onChange={(event) => set({ ca: event.target.value })}
-              hint="Trusted instead of the public authorities; empty: those"
+              hint="Used instead of the public CAs. Leave it empty to use those."
               error={errorAt('/ca')}
             />
           </div>
@@ -151,7 +151,7 @@ function Headers({ draft, onChange, errorAt }: Props) {
             ref={(input) =>
               input?.setCustomValidity(repeated(index) ? 'This header stands above already' : '')
             }
-            error={repeated(index) ? 'Stands above already' : undefined}
+            error={repeated(index) ? 'Duplicate header' : undefined}
           />
           <TextField
             label="Value"

@@ -62,11 +62,11 @@ export function ListPicker(props: Props) {
       <div className="flex flex-wrap gap-4">
         <label className="flex items-center gap-2">
           <input type="radio" name={name} checked={isAll} onChange={() => onChange(['*'])} />
-          Every one, also those to come
+          All, including future ones
         </label>
         <label className="flex items-center gap-2">
           <input type="radio" name={name} checked={!isAll} onChange={() => onChange([])} />
-          Only some {what}
+          Selected {what}
         </label>
       </div>
       {!isAll && (
@@ -99,7 +99,7 @@ export function ListPicker(props: Props) {
                   onChange([...new Set([...chosen, ...found.map(({ value }) => value)])])
                 }
               >
-                Tick all {number(found.length)} found
+                Select all {number(found.length)} results
               </Button>
             )}
           </div>

@@ -47,7 +47,7 @@ export function Failed(props: {
   return (
     <div role="alert">
       <Notice
-        title={isMissing ? 'This is not there' : 'This could not be read'}
+        title={isMissing ? 'Not found' : 'This could not be loaded'}
         text={<ErrorText error={error} />}
       >
         {again !== undefined && !isMissing && <Button onClick={again}>Try again</Button>}
