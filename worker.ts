@@ -84,7 +84,8 @@ async function serve(
     log.warn({ retry_window_ms: config.retryWindowMs }, 'MILLRACE_RETRY_WINDOW is not 24h');
   }
   if (config.alertEmails.length === 0) {
-    log.warn(
+    const level = config.smtpUrl === null ? 'info' : 'warn'; // where no mail is sent at all, as in development
+    log[level](
       'MILLRACE_ALERT_EMAIL is not set: alerts about consumers without alert_emails reach no one',
     );
   }

@@ -72,7 +72,7 @@ export async function migrateOnceItIsThere(
  * Waits until the database has every migration of this version, which `server.ts` applies and which may
  * start after this process, as Postgres may. Says once what it waits for when that takes 5 s.
  */
-export async function untilMigrated(sql: Sql, log: Pick<Logger, 'warn'>): Promise<void> {
+export async function untilMigrated(sql: Sql, log: Pick<Logger, 'info' | 'warn'>): Promise<void> {
   const started = performance.now();
   let isSaid = false;
   for (;;) {
@@ -83,7 +83,7 @@ export async function untilMigrated(sql: Sql, log: Pick<Logger, 'warn'>): Promis
     if (Array.isArray(missing) && missing.length === 0) return;
     if (!isSaid && performance.now() > started + SAY_AFTER_MS) {
       if (Array.isArray(missing)) {
-        log.warn({ missing }, 'this process waits for the migrations, which server.ts applies');
+        log.info({ missing }, 'this process waits for the migrations, which server.ts applies');
       } else log.warn({ err: missing }, 'Postgres cannot be used yet: this process waits for it');
       isSaid = true;
     }
