@@ -114,7 +114,9 @@ function SignedIn() {
         facts={[
           ['Signed in as', who.name],
           ['Permissions', who.scopes.join(', ')],
-          who.expires_at === null ? null : ['Session ends', <TimeText key="until" at={who.expires_at} />],
+          who.expires_at === null
+            ? null
+            : ['Session ends', <TimeText key="until" at={who.expires_at} />],
         ]}
       />
       {!who.scopes.includes('manage') && (

@@ -20,8 +20,8 @@ const MOST_HEADERS = 100;
 const MOST_CHARACTERS = 8_192;
 
 /**
- * The trace of an attempt. The values of headers that carry credentials by their names are masked, and
- * secrets of the target, as well as the token, wherever they stand.
+ * The trace of an attempt. The values of headers that carry credentials by their names are masked, those of the
+ * query, and secrets of the target, as well as the token, wherever they stand.
  */
 export function traceOf(
   request: RequestRecord & { url: string; hiding: Hiding; token: string | null },
@@ -34,13 +34,26 @@ export function traceOf(
     value: isSecretHeader(name) ? MASK : shown(value),
   });
   return {
-    url: shown(url),
+    url: shown(withoutQueryValues(url)),
     request_headers: pairs(headers).map(toShown),
     request_bytes: bytes,
     response_headers: received(answer.headers ?? {}).map(toShown),
     response_bytes: answer.bytes,
     timings: timingsOf(moments),
   };
+}
+
+/** A query may carry a key of the endpoint, whatever its parameters are called. */
+function withoutQueryValues(url: string): string {
+  const [path = '', ...rest] = url.split('?');
+  if (rest.length === 0) return url;
+  const shown = rest.join('?').split('&').map(withoutValue);
+  return `${path}?${shown.join('&')}`;
+}
+
+function withoutValue(parameter: string): string {
+  const equals = parameter.indexOf('=');
+  return equals === -1 ? MASK : `${parameter.slice(0, equals + 1)}${MASK}`;
 }
 
 interface Header {

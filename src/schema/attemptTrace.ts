@@ -38,7 +38,7 @@ export type AttemptTimings = z.infer<typeof AttemptTimings>;
 /** What was sent in one attempt, what came back, and how long each step took. */
 export const AttemptTrace = z
   .object({
-    url: z.string(),
+    url: z.string().meta({ description: 'Without the values of its query' }),
     request_headers: Headers.meta({
       description: 'Each up to 2 KB; the values of credentials are masked',
     }),

@@ -79,7 +79,9 @@ function Replayed({ act, consumer }: { act: Act; consumer: Consumer }) {
         <li>To the endpoint of “{name}”, with the same webhook ids and in stream order.</li>
         <li>Each gets a new retry window. One that fails for all of it comes back here.</li>
         <li>Later entries of the same records wait until theirs is taken.</li>
-        {act.ids === null && <li>Entries that become dead letters in the meantime are not included.</li>}
+        {act.ids === null && (
+          <li>Entries that become dead letters in the meantime are not included.</li>
+        )}
       </ul>
       {status !== 'active' && (
         <Hint tone="warn">

@@ -27,8 +27,8 @@ export function DeadLettersPage() {
         title="Dead letters"
         below={
           <p className="text-soft">
-            Entries that the endpoint kept rejecting while it accepted others. They are kept, with their
-            bodies, until you send them again or delete them.
+            Entries that the endpoint kept rejecting while it accepted others. They are kept, with
+            their bodies, until you send them again or delete them.
           </p>
         }
       />
