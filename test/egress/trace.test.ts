@@ -158,9 +158,9 @@ test('a request that gets no connection shows that it waited for one', async () 
   const post = openWay({ origin: new URL(hung.url).origin, timeoutMs: TIMEOUT_MS });
   const [first, second] = await Promise.all([post(), post()]);
   expect(traceOf(first).timings.first_byte).toBeGreaterThan(TIMEOUT_MS / 2);
-  const { connection, dns, first_byte } = traceOf(second).timings;
+  const { connection, first_byte } = traceOf(second).timings;
   expect(connection).toBeGreaterThan(TIMEOUT_MS / 2);
-  expect([dns, first_byte]).toEqual([null, null]);
+  expect(first_byte).toBeNull();
 });
 
 test('a request that times out on a connection that has answered before shows that it waited for the answer', async () => {
