@@ -43,7 +43,9 @@ test.concurrent('with Postgres away sending stops, outcomes are kept, nobody is 
   expect(state).toMatchObject({ status: 'active', failing_since: null });
   expect(new Set(receiver.received.map((one) => one.position)).size).toBe(4_000);
   expect(receiver.received).toHaveLength(4_000);
-  const { rows } = await world.db.query('select from attempts');
+  const { rows } = await world.db.query(
+    `select from attempts where outcome = 'failed' or attempt > 1`,
+  );
   expect(rows).toEqual([]);
 });
 
