@@ -23,6 +23,8 @@ export function timingsOf(moments: Moments): AttemptTimings {
   const sentAt = Math.max(writtenAt, moments.flushedAt);
   const servedAt = opening?.begunAt ?? (writtenAt > 0 ? writtenAt : endedAt);
   const isDispatched = dispatchedAt > 0;
+  const openAt = Math.max(opening?.connectedAt ?? 0, opening?.securedAt ?? 0);
+  const readyAt = openAt > 0 ? openAt : writtenAt;
   return {
     lane: null,
     pace: null,
@@ -30,7 +32,7 @@ export function timingsOf(moments: Moments): AttemptTimings {
       dispatchedAt === startedAt ? null : span(startedAt, isDispatched ? dispatchedAt : endedAt),
     connection: isDispatched ? span(dispatchedAt, servedAt) : null,
     ...openingSteps(opening, endedAt),
-    request: writtenAt > 0 ? span(writtenAt, sentAt) : null,
+    request: writtenAt > 0 ? span(readyAt, sentAt) : null,
     first_byte: writtenAt > 0 ? span(sentAt, statusAt > 0 ? statusAt : endedAt) : null,
     body: statusAt > 0 ? span(statusAt, endedAt) : null,
   };

@@ -62,7 +62,9 @@ export interface Cluster extends AsyncDisposable {
 
 /** When a sender has last stored something of its consumer, by its lease or, as a lane has one for all, its attempts. */
 const STORED_AT = `
-  case when visited then (select max(b.committed_at) from attempt_batches b where b.consumer_id = cursors.consumer_id)
+  case when visited then greatest(
+         (select max(b.committed_at) from attempt_batches b where b.consumer_id = cursors.consumer_id),
+         (select max(a.stored_at) from attempts a where a.consumer_id = cursors.consumer_id))
        else lease_until - interval '${DRAIN_LEASE_MS} ms' end`;
 
 /** On a database of the caller's and the run's Temporal, with task queues and a data folder of its own. */
