@@ -11,6 +11,11 @@ export function Waterfall({ timings }: { timings: AttemptTimings }) {
     <section>
       <h3 className="mb-1 font-medium">Where the time went</h3>
       <table className="w-full table-fixed" aria-label="Where the time went">
+        <colgroup>
+          <col className="w-24" />
+          <col className="w-20" />
+          <col />
+        </colgroup>
         <thead className="sr-only">
           <tr>
             <th>Step</th>
@@ -32,10 +37,10 @@ function Row({ step, whole }: { step: Step; whole: number }) {
   const share = (ms: number): string => `${whole === 0 ? 0 : (ms / whole) * 100}%`;
   return (
     <tr title={step.about}>
-      <th scope="row" className="w-24 text-left font-normal text-soft">
+      <th scope="row" className="text-left font-normal text-soft">
         {step.name}
       </th>
-      <td className="w-20 pr-3 text-right tabular-nums">{durationText(step.ms)}</td>
+      <td className="pr-3 text-right tabular-nums">{durationText(step.ms)}</td>
       <td>
         <span className="sr-only">
           {`${step.about} It began after ${durationText(step.from)}.`}
