@@ -76,16 +76,11 @@ export function countMinutes(from: string, to: string, of = 'true'): string {
 }
 
 /**
- * CTEs that sum up the CTE `minutes`, whose rows are those of minutes with the step they belong to
- * (`seconds`, `bin`); the last one is `summed_up`, a row for each step. Its percentiles are steps of the
- * scale of answer times, and null without an attempt.
+ * CTEs that read the percentiles of each step: `percentiles` (seconds, bin, p50, p95), as steps of the scale of
+ * answer times. They read the CTE `minutes`, of which `seconds`, `bin`, `steps` and `counts`.
  */
-export const SUM_MINUTES = `
-  totals as (
-    select seconds, bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
-           max(events_to) as events_to, (array_agg(lag order by at desc) filter (where lag is not null))[1] as lag
-      from minutes group by seconds, bin
-  ), below as (
+export const PERCENTILES = `
+  below as (
     select seconds, bin, s.step,
            sum(sum(s.many)) over (partition by seconds, bin order by s.step) as upto,
            sum(sum(s.many)) over (partition by seconds, bin) as total
@@ -95,25 +90,19 @@ export const SUM_MINUTES = `
     select seconds, bin, min(step) filter (where upto >= 0.5 * total) as p50,
            min(step) filter (where upto >= 0.95 * total) as p95
       from below group by seconds, bin
-  ), summed_up as (
-    select seconds, bin, delivered, failed, p50, p95, events_to, lag
-      from totals left join percentiles using (seconds, bin)
   )`;
 
 /**
- * CTEs that read the percentiles of each bin: `percentiles` (bin, p50, p95), as steps of the scale. `minutes` is
- * a CTE with `bin`, `steps` and `counts`.
+ * CTEs that sum up the CTE `minutes`, whose rows are those of minutes with the step they belong to
+ * (`seconds`, `bin`); the last one is `summed_up`, a row for each step. Its percentiles are steps of the
+ * scale of answer times, and null without an attempt.
  */
-export function percentilesOf(minutes: string): string {
-  return `
-  below as (
-    select bin, s.step, sum(sum(s.many)) over (partition by bin order by s.step) as upto,
-           sum(sum(s.many)) over (partition by bin) as total
-      from ${minutes} cross join unnest(steps, counts) as s(step, many)
-     group by bin, s.step
-  ), percentiles as (
-    select bin, min(step) filter (where upto >= 0.5 * total) as p50,
-           min(step) filter (where upto >= 0.95 * total) as p95
-      from below group by bin
+export const SUM_MINUTES = `
+  totals as (
+    select seconds, bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed,
+           max(events_to) as events_to, (array_agg(lag order by at desc) filter (where lag is not null))[1] as lag
+      from minutes group by seconds, bin
+  ), ${PERCENTILES}, summed_up as (
+    select seconds, bin, delivered, failed, p50, p95, events_to, lag
+      from totals left join percentiles using (seconds, bin)
   )`;
-}

@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { TargetMetrics } from '../schema/overview.ts';
-import { countMinutes, msOfStep, percentilesOf } from './minutesSql.ts';
+import { countMinutes, msOfStep, PERCENTILES } from './minutesSql.ts';
 import { readEdges } from './totalsSeries.ts';
 
 interface Row {
@@ -43,12 +43,12 @@ export async function readTargetSeries(
 
 const OF_TARGET =
   'consumer_id in (select id from consumers where target_id = $5::uuid and deleted_at is null)';
-const BIN = `date_bin(make_interval(secs => $2), at, timestamptz 'epoch')`;
+const BIN = `date_bin(make_interval(secs => $2::int), at, timestamptz 'epoch')`;
 
 /** Only active minutes have a row of the target; attempt_minutes says which others were counted. */
 const SERIES = `
   with ${countMinutes('$3::timestamptz', '$4::timestamptz', OF_TARGET)}, minutes as materialized (
-    select ${BIN} as bin, *
+    select $2::int as seconds, ${BIN} as bin, *
       from (
         select at, delivered, failed, steps, counts from target_minutes
          where target_id = $5::uuid and at >= $1::timestamptz and at < $3::timestamptz
@@ -63,11 +63,11 @@ const SERIES = `
   ), summed as (
     select bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed
       from minutes group by bin
-  ), ${percentilesOf('minutes')}
+  ), ${PERCENTILES}
   select b.at, p50, p95,
          case when known.bin is not null then coalesce(delivered, 0) end as delivered,
          case when known.bin is not null then coalesce(failed, 0) end as failed
-    from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2)) b(at)
+    from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2::int)) b(at)
     left join known on known.bin = b.at
     left join summed on summed.bin = b.at
     left join percentiles on percentiles.bin = b.at

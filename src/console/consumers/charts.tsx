@@ -3,12 +3,10 @@ import { useMemo } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Metrics } from '../api.ts';
+import { OverTime } from '../overTime.tsx';
 import { eachStep, RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
 import type { ChartMark } from '../ui/chartMarks.ts';
-import { Failed, Loading } from '../ui/notice.tsx';
-import { Panel } from '../ui/panel.tsx';
-import { RangeChoice } from '../ui/rangeChoice.tsx';
 
 /** A consumer this young may have delivered what no chart shows yet: its charts are read more often, ms. */
 const YOUNG_MS = 120_000;
@@ -27,7 +25,7 @@ export function Charts({ consumer, range, onRange, marks }: Props) {
   const { id: consumerId, created_at } = consumer;
   const { since, step, everyMs } = RANGES[range];
   const isYoung = (): boolean => Date.now() < Date.parse(created_at) + YOUNG_MS;
-  const { data, error, refetch } = useQuery({
+  const query = useQuery({
     queryKey: ['metrics', consumerId, range],
     queryFn: () =>
       api.consumers.metrics(consumerId, { since, step: String(step) }) as Promise<Metrics>,
@@ -36,13 +34,9 @@ export function Charts({ consumer, range, onRange, marks }: Props) {
     retry: false,
   });
   return (
-    <Panel title="Over time" actions={<RangeChoice value={range} onChange={onRange} />}>
-      {data === undefined && error === null && <Loading what="the series" />}
-      {data === undefined && error !== null && (
-        <Failed error={error} again={() => void refetch()} />
-      )}
-      {data !== undefined && <Series metrics={data} since={Date.parse(created_at)} marks={marks} />}
-    </Panel>
+    <OverTime range={range} onRange={onRange} query={query}>
+      {(metrics) => <Series metrics={metrics} since={Date.parse(created_at)} marks={marks} />}
+    </OverTime>
   );
 }
 

@@ -4,7 +4,7 @@ import type { Consumer } from '../../schema/consumer.ts';
 import type { ParkedEntry } from '../../schema/deadLetter.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
-import { failureOf, furtherOf } from '../deadLetters/failure.ts';
+import { FailureText } from '../deadLetters/failureText.tsx';
 import { useList } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
@@ -90,10 +90,7 @@ function columnsOf(consumerId: string, timeWidth: string): Column<ParkedEntry>[]
         failure === null ? (
           <span className="text-soft">not tried yet</span>
         ) : (
-          <span className="foreign line-clamp-2">
-            <b className="font-mono text-xs text-bad">{failureOf(failure)}</b>{' '}
-            <span className="text-soft">{furtherOf(failure)}</span>
-          </span>
+          <FailureText failure={failure} />
         ),
     },
     {

@@ -3,7 +3,7 @@ import type { List } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
-import { failureOf, furtherOf } from './failure.ts';
+import { FailureText } from './failureText.tsx';
 
 /** Dead letters, newest first, each with a box to select it. */
 export function LetterTable(props: {
@@ -69,12 +69,7 @@ export function LetterTable(props: {
       id: 'failure',
       title: 'Last failure',
       width: 'minmax(0,2fr)',
-      cell: ({ last_failure }) => (
-        <span className="foreign line-clamp-2">
-          <b className="font-mono text-xs text-bad">{failureOf(last_failure)}</b>{' '}
-          <span className="text-soft">{furtherOf(last_failure)}</span>
-        </span>
-      ),
+      cell: ({ last_failure }) => <FailureText failure={last_failure} />,
     },
     {
       id: 'attempts',

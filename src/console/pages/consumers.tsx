@@ -5,15 +5,12 @@ import { useEffect, useState } from 'react';
 import type { Consumer, ConsumerStatus, ConsumerWith } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
-import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
-import { waitingNumber } from '../consumers/waits.ts';
+import { FAILURE, LAG, NAME, RATE, STATUS } from '../consumers/columns.tsx';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
-import { StatusBadge } from '../ui/statusBadge.tsx';
-import { duration } from '../words.ts';
 
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
@@ -46,63 +43,15 @@ export function consumersSearch(search: Record<string, unknown>): ConsumersSearc
   };
 }
 
-const COLUMNS: Column<Consumer>[] = [
-  {
-    id: 'name',
-    title: 'Name',
-    width: 'minmax(0,3fr)',
-    cell: (consumer) => (
-      <Link
-        to="/consumers/$id"
-        params={{ id: consumer.id }}
-        className="foreign block truncate font-medium hover:underline"
-      >
-        {consumer.name}
-      </Link>
-    ),
-  },
-  {
-    id: 'status',
-    title: 'Status',
-    width: '5.5rem',
-    cell: ({ status }) => <StatusBadge status={status} />,
-  },
-  {
-    id: 'stream',
-    title: 'Stream',
-    width: '5rem',
-    isExtra: true,
-    cell: ({ stream }) => stream,
-  },
-  {
-    id: 'lag',
-    title: 'Lag',
-    width: '6rem',
-    align: 'right',
-    cell: ({ lag }) => (
-      <span className={lag.entries === 0 ? 'text-soft' : ''}>
-        {waitingNumber(lag)}
-        {lag.entries > 0 && (
-          <span className="block text-xs text-soft">{duration(lag.seconds)}</span>
-        )}
-      </span>
-    ),
-  },
-  {
-    id: 'rate',
-    title: 'Last 30 min',
-    width: '10rem',
-    isExtra: true,
-    cell: (consumer) => <Rate consumer={consumer} />,
-  },
-  {
-    id: 'failure',
-    title: 'Last failure',
-    width: 'minmax(0,3fr)',
-    isExtra: true,
-    cell: (consumer) => <LastFailure consumer={consumer} />,
-  },
-];
+const STREAM: Column<Consumer> = {
+  id: 'stream',
+  title: 'Stream',
+  width: '5rem',
+  isExtra: true,
+  cell: ({ stream }) => stream,
+};
+
+const COLUMNS = [NAME, STATUS, STREAM, LAG, RATE, FAILURE];
 
 const TYPING_MS = 200;
 

@@ -3,12 +3,10 @@ import { useMemo } from 'react';
 
 import type { TargetMetrics } from '../../schema/overview.ts';
 import { api } from '../api.ts';
+import { OverTime } from '../overTime.tsx';
 import { failureRate } from '../overview/failureRate.ts';
 import { eachStep, RANGES, RANGE_WORDS, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
-import { Failed, Loading } from '../ui/notice.tsx';
-import { Panel } from '../ui/panel.tsx';
-import { RangeChoice } from '../ui/rangeChoice.tsx';
 import { number } from '../words.ts';
 
 /** What all consumers of a target did together over time. */
@@ -18,7 +16,7 @@ export function TargetCharts(props: {
   onRange: (range: Range) => void;
 }) {
   const { targetId, range, onRange } = props;
-  const { data, error, refetch } = useQuery({
+  const query = useQuery({
     queryKey: ['target-metrics', targetId, range],
     queryFn: () => api.targets.metrics(targetId, range),
     refetchInterval: RANGES[range].everyMs,
@@ -26,18 +24,14 @@ export function TargetCharts(props: {
     retry: false,
   });
   return (
-    <Panel title="Over time" actions={<RangeChoice value={range} onChange={onRange} />}>
-      {data === undefined && error === null && <Loading what="the series" />}
-      {data === undefined && error !== null && (
-        <Failed error={error} again={() => void refetch()} />
-      )}
-      {data !== undefined && (
+    <OverTime range={range} onRange={onRange} query={query}>
+      {(metrics) => (
         <>
-          <p className="text-soft">{sumText(data)}</p>
-          <Series metrics={data} />
+          <p className="text-soft">{sumText(metrics)}</p>
+          <Series metrics={metrics} />
         </>
       )}
-    </Panel>
+    </OverTime>
   );
 }
 

@@ -1,19 +1,15 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { useRef } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
-import { LastFailure, Rate } from '../consumers/rowTraffic.tsx';
-import { waitingNumber } from '../consumers/waits.ts';
+import { FAILURE, LAG, NAME, RATE, STATUS } from '../consumers/columns.tsx';
 import { useInSight } from '../inSight.ts';
 import { useList } from '../queries.ts';
 import { createTurns } from '../turns.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
-import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
-import { duration } from '../words.ts';
 
 const EVERY_MS = 5_000;
 /** How old the time of a last delivery may get before it is read again, ms. */
@@ -50,62 +46,13 @@ export function TargetConsumers({ targetId }: { targetId: string }) {
 }
 
 function columnsOf(timeWidth: string): Column<Consumer>[] {
-  return [
-    {
-      id: 'name',
-      title: 'Name',
-      width: 'minmax(0,3fr)',
-      cell: ({ id, name }) => (
-        <Link
-          to="/consumers/$id"
-          params={{ id }}
-          className="foreign block truncate font-medium hover:underline"
-        >
-          {name}
-        </Link>
-      ),
-    },
-    {
-      id: 'status',
-      title: 'Status',
-      width: '5.5rem',
-      cell: ({ status }) => <StatusBadge status={status} />,
-    },
-    {
-      id: 'lag',
-      title: 'Lag',
-      width: '5rem',
-      align: 'right',
-      cell: ({ lag }) => (
-        <span className={lag.entries === 0 ? 'text-soft' : ''}>
-          {waitingNumber(lag)}
-          {lag.entries > 0 && (
-            <span className="block text-xs text-soft">{duration(lag.seconds)}</span>
-          )}
-        </span>
-      ),
-    },
-    {
-      id: 'delivered',
-      title: 'Last delivery',
-      width: timeWidth,
-      cell: (consumer) => <LastDelivery id={consumer.id} />,
-    },
-    {
-      id: 'rate',
-      title: 'Last 30 min',
-      width: '10rem',
-      isExtra: true,
-      cell: (consumer) => <Rate consumer={consumer} />,
-    },
-    {
-      id: 'failure',
-      title: 'Last failure',
-      width: 'minmax(0,3fr)',
-      isExtra: true,
-      cell: (consumer) => <LastFailure consumer={consumer} />,
-    },
-  ];
+  const delivered: Column<Consumer> = {
+    id: 'delivered',
+    title: 'Last delivery',
+    width: timeWidth,
+    cell: ({ id }) => <LastDelivery id={id} />,
+  };
+  return [NAME, STATUS, { ...LAG, width: '5rem' }, delivered, RATE, FAILURE];
 }
 
 /** When the newest delivery started; read while the row is in sight. */

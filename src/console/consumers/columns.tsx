@@ -1,0 +1,60 @@
+import { Link } from '@tanstack/react-router';
+
+import type { Consumer } from '../../schema/consumer.ts';
+import type { Column } from '../ui/dataTable.tsx';
+import { StatusBadge } from '../ui/statusBadge.tsx';
+import { duration } from '../words.ts';
+import { LastFailure, Rate } from './rowTraffic.tsx';
+import { waitingNumber } from './waits.ts';
+
+/** The columns that every list of consumers has. */
+export const NAME: Column<Consumer> = {
+  id: 'name',
+  title: 'Name',
+  width: 'minmax(0,3fr)',
+  cell: ({ id, name }) => (
+    <Link
+      to="/consumers/$id"
+      params={{ id }}
+      className="foreign block truncate font-medium hover:underline"
+    >
+      {name}
+    </Link>
+  ),
+};
+
+export const STATUS: Column<Consumer> = {
+  id: 'status',
+  title: 'Status',
+  width: '5.5rem',
+  cell: ({ status }) => <StatusBadge status={status} />,
+};
+
+export const LAG: Column<Consumer> = {
+  id: 'lag',
+  title: 'Lag',
+  width: '6rem',
+  align: 'right',
+  cell: ({ lag }) => (
+    <span className={lag.entries === 0 ? 'text-soft' : ''}>
+      {waitingNumber(lag)}
+      {lag.entries > 0 && <span className="block text-xs text-soft">{duration(lag.seconds)}</span>}
+    </span>
+  ),
+};
+
+export const RATE: Column<Consumer> = {
+  id: 'rate',
+  title: 'Last 30 min',
+  width: '10rem',
+  isExtra: true,
+  cell: (consumer) => <Rate consumer={consumer} />,
+};
+
+export const FAILURE: Column<Consumer> = {
+  id: 'failure',
+  title: 'Last failure',
+  width: 'minmax(0,3fr)',
+  isExtra: true,
+  cell: (consumer) => <LastFailure consumer={consumer} />,
+};
