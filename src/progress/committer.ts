@@ -150,7 +150,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     // A round under way may have taken its outcomes before this call, so another round has to follow.
     // All drains that are flushed meanwhile share that round, so each has to be marked.
     dirty.add(one);
-    if (running !== null) await running;
+    await running; // in any case a moment: the caller may be one of many that are told of the same page
     await run();
   }
 

@@ -34,6 +34,12 @@ export interface Tail {
   since(after: number, limit: number, sync?: string | null): Since | null;
   /** Everything up to this position has been read; null before the first reading. */
   readonly end: number | null;
+  /**
+   * The followers have been called for everything up to this position; null before the first reading. While
+   * they are called for a page, one after another, it is below `end`: one that has not been called yet may
+   * not take it that there is nothing for it.
+   */
+  readonly told: number | null;
   close(): void;
 }
 
@@ -56,6 +62,7 @@ export function createTail(options: TailOptions): Tail {
   const supersedes = stream === 'records';
   const recent = createRecentEntries({ maxEntries: MAX_ENTRIES, maxBytes, supersedes });
   const followers = createFollowers();
+  let told: number | null = null;
   const loop = createLoop({
     turn: look,
     failed: (error) => log.warn({ err: error, stream }, 'the tail could not be read; trying again'),
@@ -80,6 +87,7 @@ export function createTail(options: TailOptions): Tail {
     if (followers.size === 0) return;
     recent.start(last);
     followers.tellAll();
+    told = last;
   }
 
   async function readOn(after: number): Promise<void> {
@@ -89,6 +97,7 @@ export function createTail(options: TailOptions): Tail {
     recent.add(read.entries, read.scannedTo);
     if (read.entries.length >= PAGE.limit || read.scannedTo < read.last) loop.ask();
     if (read.scannedTo > after) followers.tell(read.entries, after);
+    if (recent.end !== null) told = recent.end;
     // At a high rate, reading several appends together saves more than these few ms cost.
     if (read.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
   }
@@ -98,7 +107,9 @@ export function createTail(options: TailOptions): Tail {
     hint();
     return () => {
       leave();
-      if (followers.size === 0) recent.clear();
+      if (followers.size > 0) return;
+      recent.clear();
+      told = null;
     };
   }
 
@@ -107,6 +118,9 @@ export function createTail(options: TailOptions): Tail {
     since: recent.since,
     get end() {
       return recent.end;
+    },
+    get told() {
+      return told;
     },
     close: () => {
       unlisten();

@@ -146,8 +146,8 @@ export function createVisits(options: VisitsOptions): Visits {
   function floors(): Floors {
     const { tails } = context;
     const floorOf = (stream: StreamName): number | null => {
-      const { end } = tails[stream];
-      return end === null ? null : Math.min(end, visiting.settledTo(stream));
+      const { told } = tails[stream];
+      return told === null ? null : Math.min(told, visiting.settledTo(stream));
     };
     return { records: floorOf('records'), events: floorOf('events') };
   }

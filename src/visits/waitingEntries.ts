@@ -5,7 +5,7 @@ import type { Tail } from '../streams/tail.ts';
 
 /** Where the entries of a quiet sender come from. */
 export interface WaitingEntriesOptions {
-  tail: Pick<Tail, 'since' | 'end'>;
+  tail: Pick<Tail, 'since' | 'end' | 'told'>;
   filters: Pick<FilterStack, 'passes' | 'onlySync'>;
   memory: Pick<Shared, 'room' | 'take' | 'wait'>;
   /** Everything up to here is settled. */
@@ -119,7 +119,7 @@ export class WaitingEntries {
 
   /** Moves on over entries that the tail has not called for. */
   passBy(): void {
-    if (this.#caughtUp) this.#readTo = Math.max(this.#readTo, this.#options.tail.end ?? 0);
+    if (this.#caughtUp) this.#readTo = Math.max(this.#readTo, this.#options.tail.told ?? 0);
   }
 
   /** Gives back what is held of the budget; nothing is looked at any more. */

@@ -77,3 +77,22 @@ test('a follower of few syncs is called for these alone, and still sees how far 
     tail.close();
   }
 });
+
+test('while its followers are called for a page, a tail has read further than they have been told', async () => {
+  await using streams = await openStreams();
+  const { appender, listener, pages } = streams;
+  const log = pino({ level: 'silent' });
+  const tail = createTail({ stream: 'events', pages, listener, pollMs: 60_000, log });
+  const seen: (number | null)[][] = [];
+  try {
+    expect(tail.told).toBeNull();
+    tail.follow((before) => void seen.push([before, tail.told, tail.end]), ['mine']);
+    await until(() => tail.told === 0);
+    seen.length = 0;
+    await appender.events([anEvent({ syncId: 'other' }), anEvent({ syncId: 'mine' })]);
+    await until(() => tail.told === 2);
+    expect(seen).toEqual([[0, 0, 2]]);
+  } finally {
+    tail.close();
+  }
+});

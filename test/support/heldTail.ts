@@ -22,6 +22,7 @@ export function createHeldTail(stream: StreamName, maxEntries: number): HeldTail
   const supersedes = stream === 'records';
   const recent = createRecentEntries({ maxEntries, maxBytes: MOST_BYTES, supersedes });
   const followers = createFollowers();
+  let told: number | null = null;
 
   return {
     tail: {
@@ -29,12 +30,17 @@ export function createHeldTail(stream: StreamName, maxEntries: number): HeldTail
         const leave = followers.add(advanced, syncs);
         return () => {
           leave();
-          if (followers.size === 0) recent.clear();
+          if (followers.size > 0) return;
+          recent.clear();
+          told = null;
         };
       },
       since: recent.since,
       get end() {
         return recent.end;
+      },
+      get told() {
+        return told;
       },
       close: () => undefined,
     },
@@ -42,6 +48,7 @@ export function createHeldTail(stream: StreamName, maxEntries: number): HeldTail
       recent.clear();
       recent.start(position);
       followers.tellAll();
+      told = position;
     },
     read: (all) => {
       if (recent.end === null) return;
@@ -49,6 +56,7 @@ export function createHeldTail(stream: StreamName, maxEntries: number): HeldTail
       const read = all.filter((one) => one.position > before);
       recent.add(read, all.at(-1)?.position ?? before);
       followers.tell(read, before);
+      told = recent.end;
     },
   };
 }

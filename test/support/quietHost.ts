@@ -4,7 +4,7 @@ import { vi } from 'vitest';
 import type { DrainContext } from '../../src/delivery/drainContext.ts';
 import { createRecoveries } from '../../src/delivery/recoveries.ts';
 import { createBudget, type Budget } from '../../src/flow/budget.ts';
-import { createCommitter } from '../../src/progress/committer.ts';
+import { createCommitter, type Committing } from '../../src/progress/committer.ts';
 import type { ParkedStore } from '../../src/progress/parkedRows.ts';
 import type { Progress } from '../../src/progress/progress.ts';
 import type { Filter, Ordering } from '../../src/schema/consumer.ts';
@@ -44,6 +44,10 @@ export interface QuietHost extends Disposable {
   readonly visits: Visits;
   /** Ends the lane; resolves when it has let go. */
   close(): Promise<void>;
+  /** Has `called` called when entries of a sync have been read, as another consumer's sender is. */
+  follow(sync: string, called: () => void): void;
+  /** Has everything stored at once, as when another consumer is handed over. */
+  flush(): Promise<void>;
   /** Hints that a row has changed, as NOTIFY does: what is stored is looked at soon. */
   notify(): void;
   /** Another sender takes the cursor, though the lease is not over. */
@@ -102,12 +106,13 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   const pages = pagesOf(model);
   const handedOver: number[] = [];
   let notify = (): void => undefined;
+  let flush = (): Promise<void> => Promise.resolve();
 
   function openLane(): Visits {
     lanes += 1;
     const parts = { store, endpoint, tail, pages, budget, log, handedOver };
     const opened = openLaneOf({ ...parts, id: `lane ${lanes}`, lapsed });
-    ({ notify } = opened);
+    ({ notify, flush } = opened);
     return opened.visits;
   }
 
@@ -153,6 +158,8 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
       return visits;
     },
     close: () => visits.close(),
+    follow: (sync, called) => void tail.tail.follow(called, [sync]),
+    flush: () => flush(),
     notify: () => notify(),
     fence: () => {
       isReplaced = true;
@@ -189,7 +196,7 @@ function openLaneOf(parts: {
   handedOver: number[];
   id: string;
   lapsed: (lane: Visits) => void;
-}): { visits: Visits; notify: () => void } {
+}): { visits: Visits; notify: () => void; flush: () => Promise<void> } {
   const { store, endpoint, budget, pages, log } = parts;
   const progress = store.progress as Progress; // a lane needs no more of it
   const committer = createCommitter({
@@ -242,5 +249,6 @@ function openLaneOf(parts: {
     isRenewing = false;
   }
   const renewals = setInterval(() => void renew(), LEASE_MS / 4);
-  return { visits, notify: committer.markAll };
+  const another = { consumerId: 'another' } as Committing; // it has not joined, and stores nothing itself
+  return { visits, notify: committer.markAll, flush: () => committer.flush(another) };
 }

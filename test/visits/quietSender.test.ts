@@ -99,6 +99,19 @@ test.each([
   },
 );
 
+test('an entry is not passed over when another consumer has everything stored in the moment in which it is read', async () => {
+  const { store, model } = await open();
+  visit.host.arrive({});
+  answer();
+  visit.host.follow('b', () => void visit.host.flush());
+  visit.host.arrive({ sync: 'b' }, {}); // the other one is called first
+  await visit.host.pass(COMMITTED_MS);
+  expect(positions()).toEqual([3]);
+  await answerAll();
+  expect(model.sent).toEqual([1, 3]);
+  expect(store.row.position).toBe(3);
+});
+
 test('16 entries are sent without a drain', async () => {
   await open();
   visit.host.arrive(...Array.from({ length: 16 }, () => ({})));
