@@ -61,7 +61,7 @@ export interface Pipe extends Sql, AsyncDisposable {
   exchange(first: Query[], next: (results: pg.QueryResult[]) => Query[]): Promise<pg.QueryResult[]>;
   /** Connects unless it is connected. When this throws, nothing has been sent. */
   ready(): Promise<void>;
-  /** Lets go of a connection on which answers do not come; the next query opens another. */
+  /** Breaks a connection on which answers do not come: what waits for them fails, and the next query opens another. */
   drop(): void;
   close(): Promise<void>;
 }
@@ -71,13 +71,16 @@ export interface DbOptions {
   /** The largest number of connections in the pool; 10 unless given. */
   max?: number;
   applicationName?: string;
-  /** A minute unless given. */
+  /** A minute unless given. A connection on which no answer comes for much longer counts as lost. */
   statementTimeoutMs?: number;
   onError: (error: Error) => void;
 }
 
 /** How often something that meets a conflict is done before the conflict is thrown. */
 const CONFLICTS = 4;
+const STATEMENT_TIMEOUT_MS = 60_000;
+/** How long after the time for a statement its answer may come, ms; then its connection counts as lost. */
+const ANSWER_MS = 2_000;
 
 /**
  * Opens a pool and two pipes on one database. Each connects when it is first used, and again after a loss.
@@ -89,6 +92,7 @@ export function openDb(options: DbOptions): Db {
     ...connection(options),
     max: options.max ?? 10,
     idleTimeoutMillis: 30_000,
+    query_timeout: (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS) + ANSWER_MS,
   });
   pool.on('error', options.onError);
   const pipe = openPipe(options);
@@ -167,10 +171,17 @@ export function openDb(options: DbOptions): Db {
 
 /**
  * Opens a pipe. If its connection is lost, the open queries fail, and the next query connects again; as
- * well after its server has answered that it takes no writes.
+ * well after its server has answered that it takes no writes, and when no answer comes for longer than any
+ * statement may take: a server that has gone without a word would else be waited for, for a quarter of an hour.
  */
 export function openPipe(options: DbOptions): Pipe {
   let current: Promise<pg.Client> | null = null;
+  let underWay = 0;
+  let answeredAt = 0; // monotonic ms; or when something began after a time in which nothing was under way
+  const mostMs = 2 * (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS) + ANSWER_MS; // an exchange has two answers
+  const watch = setInterval(() => {
+    if (underWay > 0 && performance.now() - answeredAt > mostMs) drop();
+  }, mostMs / 4).unref();
 
   function connect(): Promise<pg.Client> {
     if (current !== null) return current;
@@ -198,6 +209,8 @@ export function openPipe(options: DbOptions): Pipe {
   async function onClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const used = connect();
     const client = await used;
+    if (underWay === 0) answeredAt = performance.now();
+    underWay += 1;
     try {
       return await work(client);
     } catch (error) {
@@ -207,6 +220,9 @@ export function openPipe(options: DbOptions): Pipe {
         void last.then(() => client.end());
       }
       throw error;
+    } finally {
+      underWay -= 1;
+      answeredAt = performance.now();
     }
   }
 
@@ -235,7 +251,15 @@ export function openPipe(options: DbOptions): Pipe {
     }
   }
 
+  function drop(): void {
+    const dropped = current;
+    current = null;
+    // To end it would wait for the answers.
+    dropped?.then((client) => client.connection.stream.destroy()).catch(options.onError);
+  }
+
   async function close(): Promise<void> {
+    clearInterval(watch);
     const open = current;
     current = null;
     if (open !== null) {
@@ -251,11 +275,7 @@ export function openPipe(options: DbOptions): Pipe {
     exchange: (first, next) =>
       withoutConflicts(() => onClient((client) => exchange(client, first, next))),
     ready: async () => void (await connect()),
-    drop: () => {
-      const open = current;
-      current = null;
-      open?.then((client) => client.end()).catch(options.onError);
-    },
+    drop,
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -285,7 +305,7 @@ function connection(options: DbOptions): pg.ClientConfig {
   return {
     connectionString: options.url,
     application_name: options.applicationName ?? 'millrace',
-    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? 60_000} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1`,
+    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1`,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
   };

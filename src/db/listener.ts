@@ -8,13 +8,18 @@ export type Hear = (payload: string | null) => void;
 
 /** Receives NOTIFY for a process. */
 export interface Listener extends AsyncDisposable {
-  /** Calls `hear` for each NOTIFY on the channel until the returned function is called. */
+  /**
+   * Calls `hear` for each NOTIFY on the channel until the returned function is called. The process listens to
+   * the channel as long as there is one who hears it: each process that listens costs at each NOTIFY.
+   */
   on(channel: string, hear: Hear): () => void;
   close(): Promise<void>;
 }
 
 export interface ListenerOptions {
   url: string;
+  /** How often it is looked up whether the server still answers, ms; 10 s unless given. */
+  keepaliveMs?: number;
   log: Pick<Logger, 'warn'>;
 }
 
@@ -27,7 +32,7 @@ const LAST_RETRY_MS = 5_000;
  * hints that hurry what a poll would find: none arrive while there is no connection, and once there
  * is one, each listener is called with null.
  */
-export function createListener({ url, log }: ListenerOptions): Listener {
+export function createListener({ url, keepaliveMs, log }: ListenerOptions): Listener {
   const hearers = new Map<string, Set<Hear>>();
   const closing = new AbortController();
   let client: pg.Client | null = null;
@@ -45,7 +50,12 @@ export function createListener({ url, log }: ListenerOptions): Listener {
         () => undefined,
       );
     }
-    return () => set.delete(hear);
+    return () => {
+      set.delete(hear);
+      if (set.size > 0 || hearers.get(channel) !== set) return;
+      hearers.delete(channel);
+      client?.query(`unlisten ${channel}`).catch(() => undefined); // a failure ends the connection
+    };
   }
 
   async function run(): Promise<void> {
@@ -91,7 +101,11 @@ export function createListener({ url, log }: ListenerOptions): Listener {
       client = opened;
       for (const channel of hearers.keys()) await opened.query(`listen ${channel}`);
       listening();
-      keepalive = setInterval(() => void opened.query('select 1').catch(leave), KEEPALIVE_MS);
+      const cut = (): void => void opened.connection.stream.destroy(); // to end it would wait for the answer
+      keepalive = setInterval(
+        () => void opened.query('select 1').catch(cut),
+        keepaliveMs ?? KEEPALIVE_MS,
+      );
       await ended;
     } finally {
       client = null;

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 
 import { openDb, type Db, type Sql } from '../../src/db/db.ts';
+import { isDatabaseAway } from '../../src/db/errors.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createProxy } from '../support/proxy.ts';
 
 const COUNT = 'create table counted (n int not null)';
 const INSERT = 'insert into counted values (1)';
@@ -95,3 +97,21 @@ test('a connection that is lost between two statements of a transaction fails th
   });
   await expect(work).rejects.toThrow(/terminat|not queryable/u);
 });
+
+test.each<[string, (db: Db) => Sql]>([
+  ['the pipe', ({ pipe }) => pipe],
+  ['the pool', (db) => db],
+])(
+  '%s gives up a connection whose server has gone without a word, and the next statement has another',
+  async (_, of) => {
+    await using database = await createDatabase();
+    await using proxy = await createProxy(database.url);
+    await using db = openDb({ url: proxy.url, statementTimeoutMs: 300, onError: () => undefined });
+    const sql = of(db);
+    await sql.query('select 1');
+    proxy.silenceOpen();
+    const unanswered = await sql.query('select 2').catch((error: unknown) => error);
+    expect(isDatabaseAway(unanswered)).toBe(true);
+    expect((await sql.query('select 3 as n')).rows).toEqual([{ n: 3 }]);
+  },
+);

@@ -65,6 +65,20 @@ test('after a loss each listener is called once without a payload, and hears aga
   expect(heard).toHaveLength(after);
 });
 
+test('a listener whose server has gone without a word connects again', async () => {
+  await using streams = await openStreams();
+  await using proxy = await createProxy(streams.url);
+  await using listener = createListener({ url: proxy.url, keepaliveMs: 100, log: silent });
+  const heard: (string | null)[] = [];
+  listener.on('millrace_events', (payload) => heard.push(payload));
+  await until(() => heard.length === 1);
+  proxy.silenceOpen();
+  const begun = () => heard.filter((payload) => payload === null).length;
+  await until(() => begun() === 2, { timeoutMs: 30_000 });
+  await streams.appender.events([anEvent()]);
+  await until(() => heard.at(-1) === '1');
+}, 40_000);
+
 /** Waits until another listener of the same connection has heard: what came before was said by then. */
 async function appendTwiceThroughAnother(
   listener: ReturnType<typeof createListener>,

@@ -11,6 +11,8 @@ export interface Proxy extends AsyncDisposable {
   loseAnswerTo(text: string): void;
   /** Once clients have sent so many bytes: requests still reach the server, and no answer comes back. */
   silenceAfter(bytes: number): void;
+  /** On connections that are open now no answer comes back any more, as when their server has gone without a word. */
+  silenceOpen(): void;
   /** Whether answers are kept back since then. */
   readonly isSilent: boolean;
   /** How many answers were lost. */
@@ -23,6 +25,7 @@ export interface Proxy extends AsyncDisposable {
 export async function createProxy(target: string): Promise<Proxy> {
   const to = new URL(target);
   const sockets = new Set<Socket>();
+  const silenced = new WeakSet<Socket>();
   let trap: string | null = null;
   let silentAfter = Infinity;
   let sent = 0;
@@ -52,7 +55,7 @@ export async function createProxy(target: string): Promise<Proxy> {
       upstream.write(data);
     });
     upstream.on('data', (data) => {
-      if (sent > silentAfter) return false;
+      if (sent > silentAfter || silenced.has(client)) return false;
       if (!sprung) return client.write(data);
       lost++;
       return client.destroy();
@@ -68,6 +71,9 @@ export async function createProxy(target: string): Promise<Proxy> {
     loseAnswerTo: (text) => (trap = text),
     silenceAfter: (bytes) => {
       silentAfter = bytes;
+    },
+    silenceOpen: () => {
+      for (const socket of sockets) silenced.add(socket);
     },
     get isSilent() {
       return sent > silentAfter;
