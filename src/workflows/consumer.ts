@@ -51,8 +51,10 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   const mailbox = openMailbox();
   mailbox.wanted = args.carried?.wanted ?? 0;
   mailbox.note = args.carried?.note ?? null;
-  // Histories from before this patch have no memo, and no id of the target among the search attributes.
-  const named = patched('memo-and-target');
+  // In histories from before this patch, a drain leaves what the leader wanted of it.
+  const takesWanted = patched('a-drain-takes-what-is-wanted');
+  // Histories from before this one have no memo, and no id of the target among the search attributes.
+  const named = takesWanted || patched('memo-and-target');
   // Histories from before this one have an activity for the first look at the row.
   const looksSoon = named || patched('look-within-task');
   // Histories from before this one have no timers for warnings and parked entries.
@@ -73,7 +75,7 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
     notBefore: 0,
     cannotStart: null,
   };
-  await live({ args, mailbox, timed, named, control, known });
+  await live({ args, mailbox, timed, named, takesWanted, control, known });
 }
 
 interface Life {
@@ -81,6 +83,7 @@ interface Life {
   mailbox: Mailbox;
   timed: boolean;
   named: boolean;
+  takesWanted: boolean;
   control: Control;
   known: Known;
 }
@@ -89,7 +92,8 @@ interface Life {
  * Takes the turns of a consumer, one after another, until it is deleted or its workflow continues as
  * new. The next turn is the first in the list that is due; when none is due, it waits for one.
  */
-async function live({ args, mailbox, timed, named, control, known }: Life): Promise<void> {
+async function live(life: Life): Promise<void> {
+  const { args, mailbox, timed, named, control, known } = life;
   const conclude = createConclude({ control, known });
   const sending = createSending({ ...args, control, known, conclude, quietHolds: timed });
   const carryOut = createCarryOut({ control, known, mailbox, sending });
@@ -97,6 +101,7 @@ async function live({ args, mailbox, timed, named, control, known }: Life): Prom
   const { deliveryQueue } = args;
   const publisher = createPublisher({ deliveryQueue, before: { published, memo }, named });
   mailbox.onNote = () => publisher.show(known, mailbox.note);
+  let taken = 0; // by the last drain, of what the leader wanted
   let over = false;
 
   const turns: Turn[] = [
@@ -156,11 +161,20 @@ async function live({ args, mailbox, timed, named, control, known }: Life): Prom
 
   function drain(): void {
     known.snapshot = { ...known.snapshot, idle: false, parkedDueAt: null };
+    if (life.takesWanted) {
+      taken = wanted();
+      mailbox.wanted = 0; // what is still wanted when the drain has ended, the leader says again
+    }
     sending.startDrain();
   }
 
+  /** What the leader wants of the consumer; also of a drain that could not start. */
+  function wanted(): number {
+    return known.cannotStart === null ? mailbox.wanted : Math.max(mailbox.wanted, taken);
+  }
+
   function wantsDrain(): boolean {
-    return hasSomethingToSend(known.snapshot, mailbox.wanted);
+    return hasSomethingToSend(known.snapshot, wanted());
   }
 
   function untilDrainMs(): number {
@@ -193,9 +207,15 @@ async function live({ args, mailbox, timed, named, control, known }: Life): Prom
     // A command that came meanwhile is answered first, as its handler waits for the answer.
     await condition(() => mailbox.commands.length > 0 || allHandlersFinished());
     if (mailbox.commands.length > 0) return;
-    const { wanted, note } = mailbox;
+    const { note } = mailbox;
     const { published: shown, memo: memorized } = publisher;
-    const carried = { wanted, note, published: shown, memo: memorized, retryNow: known.retryNow };
+    const carried = {
+      wanted: wanted(),
+      note,
+      published: shown,
+      memo: memorized,
+      retryNow: known.retryNow,
+    };
     await continueAsNew<typeof consumer>({ ...args, retryWindowMs: windowMs(known), carried });
   }
 }

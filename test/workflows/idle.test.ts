@@ -146,3 +146,32 @@ test('a leader that goes is replaced by another process, and nothing it watched 
   await until(() => receiver.received.length === 2);
   expect(receiver.received.map((one) => one.position)).toEqual([1, 2]);
 });
+
+test('a drain that is asked for where a stream stands still has run when it has found nothing', async () => {
+  await using world = await openWorld({ idleAfterMs: 50 });
+  await using receiver = await openReceiver();
+  const id = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(1));
+  await until(() => receiver.received.length === 1);
+  await watched(world, 1);
+  const before = await drainsOf(world, id);
+  await world.handle(id).signal<[unknown]>('wake', 2); // as when a lane hands it over
+  await until(async () => (await drainsOf(world, id)).ended > before.ended);
+  const from = performance.now();
+  await until(() => performance.now() - from > 2_000); // in which 40 of them would end
+  expect(await drainsOf(world, id)).toEqual({ begun: before.begun + 1, ended: before.begun + 1 });
+  await world.append.events(someEvents(1, { from: 1 }));
+  await until(() => receiver.received.length === 2);
+}, 60_000);
+
+/** How many drains a consumer's workflow has begun, and how many of them have ended. */
+async function drainsOf(world: World, id: string): Promise<{ begun: number; ended: number }> {
+  const { events } = await world.handle(id).fetchHistory();
+  const begun = (events ?? []).flatMap(({ eventId, activityTaskScheduledEventAttributes: one }) =>
+    one?.activityType?.name === 'drain' ? [String(eventId)] : [],
+  );
+  const ended = (events ?? []).filter(({ activityTaskCompletedEventAttributes: one }) =>
+    begun.includes(String(one?.scheduledEventId)),
+  );
+  return { begun: begun.length, ended: ended.length };
+}
