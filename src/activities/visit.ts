@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 
 import type { Lane } from '../visits/lane.ts';
 import type { VisitInput, Visited } from './contract.ts';
@@ -6,32 +7,53 @@ import type { VisitInput, Visited } from './contract.ts';
 export interface VisitDeps {
   /** Opens the lane of this number in this process. */
   openLane: (lane: number) => Lane;
+  /** The lanes that are open in this process. */
+  lanes: Set<Lane>;
 }
 
 const BEAT_MS = 6_000;
-/** A lane ends after this long, so that new code gets its turn; another takes its place. */
-const TIME_BUDGET_MS = 3_600_000;
+/**
+ * A lane ends after this long, so that new code gets its turn; another takes its place. Lanes that began together
+ * do not end together: what they let go of, the others claim.
+ */
+const TIME_BUDGET_MS = { least: 2_700_000, most: 3_600_000 };
 
 /**
- * Delivers for many quiet consumers until the activity is cancelled, its process ends, or an hour is over.
+ * A process that has a lane leaves another one to other workers so often, with a pause: after a deploy of one worker
+ * after another, all lanes would else run on the one that was replaced first. Then it takes the lane all the same.
+ */
+const LEFT_TO_OTHERS = { tries: 3, pause: '3s' } as const;
+
+/**
+ * Delivers for many quiet consumers until the activity is cancelled, its process ends, or about an hour is over.
  * What the lane has done goes into its heartbeats, which the Temporal UI shows.
  */
-export async function visit({ openLane }: VisitDeps, input: VisitInput): Promise<Visited> {
+export async function visit({ openLane, lanes }: VisitDeps, input: VisitInput): Promise<Visited> {
   const activity = Context.current();
+  if (lanes.size > 0 && activity.info.attempt <= LEFT_TO_OTHERS.tries) {
+    throw ApplicationFailure.create({
+      message: 'this worker has a lane of visits; the lane is left to another worker for a moment',
+      category: 'BENIGN',
+      nextRetryDelay: LEFT_TO_OTHERS.pause,
+    });
+  }
   const lane = openLane(input.lane);
+  lanes.add(lane);
   const beat = setInterval(() => activity.heartbeat({ ...input, ...lane.reading }), BEAT_MS);
   try {
     await untilOver(activity.cancellationSignal);
     await lane.close();
     return { ...input, ...lane.reading };
   } finally {
+    lanes.delete(lane);
     clearInterval(beat);
   }
 }
 
 function untilOver(cancelled: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(over, TIME_BUDGET_MS);
+    const { least, most } = TIME_BUDGET_MS;
+    const timer = setTimeout(over, least + Math.random() * (most - least));
     function over(): void {
       clearTimeout(timer);
       cancelled.removeEventListener('abort', over);

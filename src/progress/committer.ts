@@ -22,7 +22,7 @@ export interface Committer extends AsyncDisposable {
   /** Keeps the lease of `one` renewed until `leave`, and has its outcomes stored at least so often. */
   join(one: Committing, how?: Joining): void;
   leave(one: Committing): void;
-  /** Has the outcomes of `one` stored within the interval. */
+  /** Has the outcomes of `one` stored within the interval, or the time with which it has joined. */
   mark(one: Committing): void;
   /** Stores what there is without waiting; resolves when it is stored, or the sender is fenced or broken. */
   flush(one: Committing): Promise<void>;
@@ -36,7 +36,10 @@ export interface Committer extends AsyncDisposable {
   readonly endsAt: number;
   /** The consumers whose last outcomes were given up: what they sent may be sent again. */
   readonly unstored: Set<string>;
-  /** False while Postgres is away: nothing may be sent whose outcome could not be stored. */
+  /**
+   * False while Postgres is away, or has not answered a commit for 2 s: nothing may be sent whose outcome could
+   * not be stored, as all of it would be sent again after a crash.
+   */
   readonly healthy: boolean;
 }
 
@@ -44,13 +47,19 @@ export interface Committer extends AsyncDisposable {
 export interface Joining {
   /** Whether it goes by the lease of its lane, and has none of its own that is to be renewed. */
   isOfLane?: boolean;
-  /** How often its cursor is stored even if it has nothing to store, ms; in the time of a lease unless given. */
+  /**
+   * About how often its cursor is stored even if it has nothing to store, ms; in the time of a lease unless given.
+   * Where there are thousands of a lane, it may take half a minute until each has had its turn.
+   */
   everyMs?: number;
+  /** The pause before a commit of what it has to store, ms; that of all unless given. */
+  withinMs?: number;
 }
 
 interface Joined {
   isOfLane: boolean;
   everyMs: number;
+  withinMs: number;
   /** When it was last stored, monotonic ms. */
   storedAt: number;
 }
@@ -64,12 +73,19 @@ export interface CommitterOptions {
   log: Logger;
 }
 
+/** A commit that takes longer than this may take any time, ms. */
+const LONG_MS = 2_000;
 /** How often leases are looked at, in each lease's time. */
 const RENEWALS = 32;
 /** A lease of which this part is over is renewed in any case. */
 const LATEST = 0.6;
 /** So many leases may be renewed at the same time without holding up what is to be stored. */
 const FEW = 200;
+/**
+ * Of those that have no lease of their own, this part is stored at a look: nothing is lost when they wait, and a
+ * statement for thousands of rows would hold up what is read and stored for others.
+ */
+const PATIENT_PART = 1 / 100;
 
 /**
  * Creates a committer. It stores the outcomes of all marked drains in one statement, every
@@ -81,7 +97,10 @@ export function createCommitter(options: CommitterOptions): Committer {
   const joined = new Map<Committing, Joined>();
   const dirty = new Set<Committing>();
   let timer: NodeJS.Timeout | null = null;
+  let dueAt = Infinity; // when the timer ends
+  let soonest = Infinity; // the shortest pause of what has been marked since the last round
   let running: Promise<void> | null = null;
+  let isLong = false; // the commit that is under way
   const outcomeStore = createOutcomeStore<Committing>({ progress, leaseMs, stored, log });
 
   const renewal = setInterval(renew, leaseMs / RENEWALS);
@@ -90,36 +109,60 @@ export function createCommitter(options: CommitterOptions): Committer {
   function renew(): void {
     const now = performance.now();
     let some = Math.max(FEW, joined.size / 4);
-    for (const [one, { storedAt, everyMs }] of joined) {
+    let patient = Math.ceil(joined.size * PATIENT_PART);
+    for (const [one, { isOfLane, storedAt, everyMs }] of joined) {
       const part = (now - storedAt) / everyMs;
-      if (part < 1 / 2 || (part < LATEST && some <= 0)) continue;
-      some -= 1;
-      dirty.add(one);
+      if (part < 1 / 2) continue;
+      if (isOfLane ? patient <= 0 : part < LATEST && some <= 0) continue;
+      if (isOfLane) patient -= 1;
+      else some -= 1;
+      add(one);
     }
-    if (dirty.size > 0) schedule();
+    schedule();
+  }
+
+  function add(one: Committing, withinMs = options.intervalMs): void {
+    dirty.add(one);
+    soonest = Math.min(soonest, withinMs);
   }
 
   function schedule(): void {
-    if (timer !== null || running !== null) return;
-    timer = setTimeout(() => {
-      timer = null;
-      void run();
-    }, options.intervalMs);
+    if (dirty.size === 0 || running !== null) return;
+    const at = performance.now() + soonest;
+    if (timer !== null && dueAt <= at) return;
+    clear();
+    dueAt = at;
+    timer = setTimeout(() => void run(), soonest);
+  }
+
+  function clear(): void {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
   }
 
   function run(): Promise<void> {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    running ??= round().finally(() => {
+    clear();
+    running ??= timed(round()).finally(() => {
       running = null;
-      if (dirty.size > 0) schedule();
+      schedule();
     });
     return running;
+  }
+
+  async function timed(commit: Promise<void>): Promise<void> {
+    const timer = setTimeout(() => (isLong = true), LONG_MS);
+    try {
+      await commit;
+    } finally {
+      clearTimeout(timer);
+      isLong = false;
+    }
   }
 
   async function round(): Promise<void> {
     const batch = [...dirty].filter((one) => joined.has(one));
     dirty.clear();
+    soonest = Infinity;
     if (batch.length === 0) return;
     await outcomeStore.store(batch.flatMap(handedOver));
   }
@@ -149,18 +192,19 @@ export function createCommitter(options: CommitterOptions): Committer {
   async function flush(one: Committing): Promise<void> {
     // A round under way may have taken its outcomes before this call, so another round has to follow.
     // All drains that are flushed meanwhile share that round, so each has to be marked.
-    dirty.add(one);
+    add(one);
     await running; // in any case a moment: the caller may be one of many that are told of the same page
     await run();
   }
 
   return {
-    join: (one, { isOfLane = false, everyMs = leaseMs } = {}) => {
-      joined.set(one, { isOfLane, everyMs, storedAt: performance.now() });
+    join: (one, how = {}) => {
+      const { isOfLane = false, everyMs = leaseMs, withinMs = options.intervalMs } = how;
+      joined.set(one, { isOfLane, everyMs, withinMs, storedAt: performance.now() });
     },
     leave: (one) => void joined.delete(one),
     mark: (one) => {
-      dirty.add(one);
+      add(one, joined.get(one)?.withinMs);
       schedule();
     },
     flush,
@@ -170,19 +214,19 @@ export function createCommitter(options: CommitterOptions): Committer {
     },
     unstored: outcomeStore.unstored,
     markConsumer: (consumerId) => {
-      for (const one of joined.keys()) if (one.consumerId === consumerId) dirty.add(one);
-      if (dirty.size > 0) schedule();
+      for (const one of joined.keys()) if (one.consumerId === consumerId) add(one);
+      schedule();
     },
     markAll: () => {
-      for (const one of joined.keys()) dirty.add(one);
+      for (const one of joined.keys()) add(one);
       schedule();
     },
     get healthy() {
-      return outcomeStore.healthy;
+      return outcomeStore.healthy && !isLong;
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(renewal);
-      if (timer !== null) clearTimeout(timer);
+      clear();
       await running;
     },
   };

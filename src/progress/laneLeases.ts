@@ -70,13 +70,17 @@ export async function endLaneLease(sql: Sql, id: string): Promise<void> {
   });
 }
 
+/** So long after the end of its lease a lane that lives may store what it has sent; then others claim from it. */
+const STORING = `interval '3 seconds'`;
+
 /**
- * Ends the leases of lanes that have not renewed them in time. A lease that is over by the clock is in force until
- * this is done, as a renewal may be under way: the row's lock orders the two.
+ * Ends the leases of lanes that have not renewed them in time. A lease that is over by the clock can't be renewed
+ * any more, and its lane sends nothing; it is in force until this is done, so that what the lane has sent can
+ * still be stored.
  */
 export async function endLapsedLaneLeases(sql: Sql): Promise<void> {
   await sql.query({
     name: 'end lapsed lanes',
-    text: 'delete from visit_lanes where lease_until < clock_timestamp()',
+    text: `delete from visit_lanes where lease_until < clock_timestamp() - ${STORING}`,
   });
 }

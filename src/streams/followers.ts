@@ -7,6 +7,8 @@ export interface Followers {
   /** Calls every follower, once, with 0. */
   tellAll(): void;
   readonly size: number;
+  /** Whether there is an entry that any of them would be called for. */
+  readonly callable: boolean;
   clear(): void;
 }
 
@@ -74,6 +76,9 @@ export function createFollowers(): Followers {
     tellAll,
     get size() {
       return all.size;
+    },
+    get callable() {
+      return ofAny.size > 0 || bySync.size > 0;
     },
     clear,
   };

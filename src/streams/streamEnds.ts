@@ -19,28 +19,29 @@ export interface StreamEnds {
 export interface StreamEndsOptions {
   sql: Sql;
   listener: Pick<Listener, 'on'>;
+  /** How long NOTIFY is listened to after the last wait, ms, as other requests may soon wait; 30 s unless given. */
+  lingerMs?: number;
   log: Pick<Logger, 'warn'>;
 }
 
 const STREAMS: StreamName[] = ['records', 'events'];
 const POLL_MS = 1_000;
+const LINGER_MS = 30_000;
 
 /**
- * Follows the ends of the streams. NOTIFY carries the position, and one poll a second finds what
- * NOTIFY lost. Nothing is polled while no request waits.
+ * Follows the ends of the streams while requests wait. NOTIFY carries the position, and one poll a second finds
+ * what NOTIFY lost. While no request waits, nothing is polled, and soon nothing is listened to: a NOTIFY costs for
+ * each process that hears it.
  */
-export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): StreamEnds {
+export function createStreamEnds(options: StreamEndsOptions): StreamEnds {
+  const { sql, listener, lingerMs = LINGER_MS, log } = options;
   const ends = { records: 0, events: 0 };
   const waits = createWaits<{ stream: StreamName; after: number }>({
     poll: () => void poll(),
     pollMs: POLL_MS,
   });
-  const unlisten = STREAMS.map((stream) =>
-    listener.on(CHANNELS[stream], (payload) => {
-      if (payload === null) void poll();
-      else advance(stream, Number(payload));
-    }),
-  );
+  let stops: (() => unknown)[] = []; // of listening
+  let stopping: NodeJS.Timeout | null = null;
 
   async function beyond(
     stream: StreamName,
@@ -48,8 +49,35 @@ export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): Str
     ms: number,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (ends[stream] <= after) await waits.until({ stream, after }, ms, signal);
+    if (ends[stream] <= after) {
+      listen();
+      await waits.until({ stream, after }, ms, signal);
+      if (waits.size === 0) stopSoon();
+    }
     return ends[stream] > after;
+  }
+
+  function listen(): void {
+    if (stopping !== null) clearTimeout(stopping);
+    stopping = null;
+    if (stops.length > 0 || waits.isClosed) return;
+    void poll(); // what came while nothing was listened to
+    stops = STREAMS.map((stream) =>
+      listener.on(CHANNELS[stream], (payload) => {
+        if (payload === null) void poll();
+        else advance(stream, Number(payload));
+      }),
+    );
+  }
+
+  function stopSoon(): void {
+    if (stopping !== null) clearTimeout(stopping);
+    stopping = stops.length === 0 ? null : setTimeout(stop, lingerMs);
+  }
+
+  function stop(): void {
+    for (const one of stops) one();
+    stops = [];
   }
 
   function advance(stream: StreamName, end: number): void {
@@ -70,8 +98,9 @@ export function createStreamEnds({ sql, listener, log }: StreamEndsOptions): Str
   }
 
   function close(): void {
-    for (const stop of unlisten) stop();
     waits.close();
+    if (stopping !== null) clearTimeout(stopping);
+    stop();
   }
 
   return {

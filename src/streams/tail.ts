@@ -15,6 +15,8 @@ const MAX_BYTES = 32 * 1024 * 1024;
 const PAGE = { limit: 2_000, scanRows: 10_000 };
 const BUSY_ENTRIES = 16;
 const BUSY_MS = 5;
+/** The pause between two looks while no follower would be called whatever is read, ms. */
+const UNCALLED_MS = 100;
 const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 
 /** The newest entries of one stream, read once for all drains of the process. */
@@ -24,7 +26,8 @@ export interface Tail {
    * the returned function is called. The tail reads only while it has followers. A follower is not
    * called for entries that cannot match, so it has to look now and then how far the tail has come.
    * It is called with how far the tail had come before: one that had looked at everything when it was
-   * called last, or began to follow, has missed nothing up to there.
+   * called last, or began to follow, has missed nothing up to there. While all followers follow no sync
+   * at all, the tail reads some times a second, and immediately once another one comes.
    */
   follow(advanced: Call, syncs?: readonly string[] | null): () => void;
   /**
@@ -69,13 +72,25 @@ export function createTail(options: TailOptions): Tail {
   });
   const unlisten = options.listener.on(CHANNELS[stream], hint);
   const timer = setInterval(hint, options.pollMs);
+  let lookedAt = -Infinity;
+  let later: NodeJS.Timeout | null = null;
 
   function hint(): void {
-    if (followers.size > 0) loop.ask();
+    if (followers.size === 0) return;
+    const early = followers.callable ? 0 : lookedAt + UNCALLED_MS - performance.now();
+    if (early > 0) later ??= setTimeout(ask, early);
+    else ask();
+  }
+
+  function ask(): void {
+    if (later !== null) clearTimeout(later);
+    later = null;
+    loop.ask();
   }
 
   async function look(): Promise<void> {
     if (followers.size === 0) return;
+    lookedAt = performance.now();
     if (recent.end === null) await start();
     else await readOn(recent.end);
   }
@@ -125,6 +140,7 @@ export function createTail(options: TailOptions): Tail {
     close: () => {
       unlisten();
       clearInterval(timer);
+      if (later !== null) clearTimeout(later);
       followers.clear();
       void loop.close();
     },

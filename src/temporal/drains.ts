@@ -189,6 +189,7 @@ export function createDrains(options: DrainsOptions): Drains {
       lateAnswers,
       reportHead: options.reportHead,
       openLane: openLaneHere,
+      lanes: new Set(),
       faults: options.faults,
       mailWaits: options.mailWaits,
     },

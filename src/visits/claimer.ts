@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Claim, Claimed } from '../progress/leases.ts';
+import type { Lateness } from './lateness.ts';
 import type { Term } from './term.ts';
 import type { VisitCounts } from './visitCounts.ts';
 import type { Visits } from './visits.ts';
@@ -32,6 +33,7 @@ export interface ClaimerOptions {
   counts?: VisitCounts | undefined;
   /** Asks for another turn of `claimSome`. */
   ask: () => void;
+  lateness: Pick<Lateness, 'ms'>;
   /** Is given the error of what goes on beside the turns. */
   interrupted: (error: unknown) => void;
   log: Pick<Logger, 'info'>;
@@ -42,6 +44,11 @@ export const CLAIMED_AT_ONCE = 500;
 /** So many claims may wait for what their senders need. */
 const LOADS_AT_ONCE = 2;
 const LOOK_FOR_LOST_MS = 1_000;
+/**
+ * A process that is as late as this has more consumers to look after than it can: it claims others after a pause
+ * as long as it is late, ms. It would be later still, until it could not even renew its lease in time.
+ */
+const LATE_MS = 250;
 
 /** Creates the claimer of a lane; it does nothing by itself. */
 export function createClaimer(options: ClaimerOptions): Claimer {
@@ -50,13 +57,14 @@ export function createClaimer(options: ClaimerOptions): Claimer {
   let unsure = false;
   let claims = 0;
   let lookForLostAt = 0;
+  let claimsFrom = 0;
 
   async function claimSome(current: Current): Promise<void> {
     const { term, visits } = current;
     if (unsure) await letGoOfUnknown(current);
     const now = performance.now();
     const room = options.most - visits.size - loading.size * CLAIMED_AT_ONCE;
-    if (room <= 0 || loading.size >= LOADS_AT_ONCE) return;
+    if (room <= 0 || loading.size >= LOADS_AT_ONCE || now < claimsFrom) return;
     const lost = now >= lookForLostAt;
     if (lost) lookForLostAt = now + LOOK_FOR_LOST_MS;
     if (lost) await store.lease.endLapsed();
@@ -65,7 +73,10 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     visit(visits, found);
     const left = lost ? await claim({ holder: term.id, region, limit, lost: true }) : [];
     visit(visits, left);
-    if (found.length === limit || left.length === limit) options.ask();
+    if (found.length < limit && left.length < limit) return;
+    const late = options.lateness.ms;
+    if (late < LATE_MS) options.ask();
+    else claimsFrom = performance.now() + late;
   }
 
   async function claim(of: Claim): Promise<Claimed[]> {

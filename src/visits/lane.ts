@@ -4,6 +4,7 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
 import { CLAIMED_AT_ONCE, createClaimer, type Current } from './claimer.ts';
+import { createLateness } from './lateness.ts';
 import { surplusOf, type Shares } from './share.ts';
 import { beginTerm } from './term.ts';
 import type { HandOverReason, VisitCounts } from './visitCounts.ts';
@@ -72,7 +73,8 @@ export function openLane(options: LaneOptions): Lane {
   let said: string | null = null; // the last interruption, which is logged once
 
   const loop = createLoop({ turn: claimSome, failed: interrupted });
-  const claimer = createClaimer({ ...options, ask: loop.ask, interrupted });
+  const lateness = createLateness(TICK_MS);
+  const claimer = createClaimer({ ...options, ask: loop.ask, lateness, interrupted });
   // The tails go on reading, so that an entry is in memory when its consumer is claimed.
   const stops = [
     listener.on(CHANNELS.visits, loop.ask),
@@ -162,6 +164,7 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   function tick(): void {
+    lateness.tick();
     for (const { visits } of held) visits.tick();
     if (current === null || current.visits.size < options.most) return;
     // Others want an entry.

@@ -30,6 +30,12 @@ export interface QuietSenderOptions {
 
 /** So often its position is stored while nothing comes that matches, ms. */
 const STORED_MS = 60_000;
+/**
+ * How long what it has sent waits for that of other consumers, ms: one commit for many of them. After a crash, what
+ * was sent in this time is sent again.
+ */
+const COMMIT_MS = 100;
+const JOINING = { isOfLane: true, everyMs: STORED_MS, withinMs: COMMIT_MS };
 const NONE: never[] = [];
 const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries again';
 
@@ -93,7 +99,7 @@ export class QuietSender implements Drain, Committing {
       position: lease.position,
       again: this.#again,
     });
-    context.committer.join(this, { isOfLane: true, everyMs: STORED_MS });
+    context.committer.join(this, JOINING);
     this.#unfollow = tail.follow((before) => this.#look(before), this.#filters.syncs);
     if (!options.isConfirmed) void this.#confirm();
     this.#look(0);

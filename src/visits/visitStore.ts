@@ -60,6 +60,9 @@ export interface VisitStore {
   confirm(taken: Confirmation[]): Promise<void>;
 }
 
+/** A renewal is answered in this part of the lease, or counts as lost. */
+const ANSWERED_PART = 1 / 4;
+
 /** Creates the store, on the pipelined connections. */
 export function createVisitStore(
   { pipe, leases }: { pipe: Pipe; leases: Pipe },
@@ -81,13 +84,16 @@ export function createVisitStore(
     }));
   }
 
-  /** Gives a renewal up once it can no longer be in time, with the connection on which it has no answer. */
+  /**
+   * Gives a renewal up that has no answer for long, with its connection: there is time left in the lease to
+   * try again on another one.
+   */
   async function withinLease<T>(renewal: Promise<T>, leaseMs: number): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       leases.drop();
-      reject(new Error('the lease of a lane was not renewed in its time'));
-    }, leaseMs);
+      reject(new Error('there was no answer to the renewal of the lease of a lane'));
+    }, leaseMs * ANSWERED_PART);
     try {
       return await Promise.race([renewal, late]);
     } finally {

@@ -70,10 +70,7 @@ export function createVisiting(): Visiting {
       if (left-- <= 0 || turns <= 0) break;
       awake.delete(key); // those that go on stand behind the others
       const visit = visits.get(key);
-      if (visit === undefined) {
-        awake.add(key); // it is added in a moment
-        continue;
-      }
+      if (visit === undefined) continue;
       if (isDueAgain(visit.drain, now)) {
         due.add(key);
         continue;
@@ -167,7 +164,9 @@ export function createVisiting(): Visiting {
       awake.delete(key);
       due.delete(key);
     },
-    stir: (key) => void awake.add(key),
+    stir: (key) => {
+      if (visits.has(key)) awake.add(key); // one that has ended is stirred by what it had begun to read
+    },
     tick,
     yieldAll: () => {
       for (const { drain } of visits.values()) drain.stop('yielded');

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import { isDatabaseAway } from '../db/errors.ts';
 import { startDrain } from '../delivery/drain.ts';
 import type { Drain, DrainContext, LaneLease } from '../delivery/drainContext.ts';
 import type { DrainEnd } from '../delivery/ending.ts';
@@ -79,6 +80,14 @@ export function createVisits(options: VisitsOptions): Visits {
       await live(one);
     } catch (error) {
       const fields = { err: error, consumer_id: one.consumerId };
+      if (isDatabaseAway(error)) {
+        log.warn(
+          fields,
+          'a visit ended because Postgres is away; the lane lets go of the consumer later',
+        );
+        options.isUnsure();
+        return;
+      }
       log.error(fields, 'a visit ended with an error; the consumer goes to a drain of its own');
       await giveBack(one, 'failed').catch((again: unknown) => {
         log.warn({ ...fields, err: again }, 'a visited consumer could not be given back');

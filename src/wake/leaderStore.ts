@@ -58,6 +58,7 @@ export interface Wanting {
   wanted: number;
   /** Whether no lane of visits may claim it. */
   needsDrain: boolean;
+  region: string;
   /** Whether its region has lanes. */
   hasLanes: boolean;
 }
@@ -194,6 +195,7 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
     consumer_id: string;
     wanted: number;
     needs_drain: boolean;
+    region: string;
     has_lanes: boolean;
   }>({
     text: `
@@ -214,6 +216,7 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
     consumerId: row.consumer_id,
     wanted: row.wanted,
     needsDrain: row.needs_drain,
+    region: row.region,
     hasLanes: row.has_lanes,
   }));
 }

@@ -5,8 +5,8 @@ import type { LeaderStore } from './leaderStore.ts';
 /** Decides whether this process leads. */
 export interface Leadership {
   /**
-   * Takes the lead, or renews it once half of its lease is over; false while another process leads.
-   * When the lead begins under a new epoch, `begin` has ended before this resolves.
+   * Takes the lead, or renews it once half of its lease is over; false while another process leads, which is
+   * looked up a few times a second. When the lead begins under a new epoch, `begin` has ended before this resolves.
    */
   lead(): Promise<boolean>;
   /** The epoch under which this process leads; throws when it does not. */
@@ -29,19 +29,26 @@ export interface LeadershipOptions {
 }
 
 const LEASE_MS = 5_000;
+/** How often a process that does not lead tries to, ms. It is asked at each append, and most of them change nothing. */
+const TRY_AGAIN_MS = 250;
 
 /** A lease on the leader's row: one process at a time holds it, each time under a new epoch. */
 export function createLeadership(options: LeadershipOptions): Leadership {
   const { store, log } = options;
   let current: number | null = null;
   let leadUntil = 0;
+  let tryAgainAt = 0;
 
   async function lead(): Promise<boolean> {
     const before = current;
     const now = performance.now(); // read before the renewal, so that the lease ends here no later than in Postgres
     if (before !== null && now < leadUntil - LEASE_MS / 2) return true;
+    if (before === null && now < tryAgainAt) return false;
     current = await store.lead(options.holder, before, LEASE_MS);
-    if (current === null) return false;
+    if (current === null) {
+      tryAgainAt = now + TRY_AGAIN_MS;
+      return false;
+    }
     leadUntil = now + LEASE_MS;
     if (current !== before) {
       await options.begin();
@@ -70,6 +77,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     },
     startOver: () => {
       current = null;
+      tryAgainAt = 0;
     },
     resign,
   };

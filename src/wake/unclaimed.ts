@@ -3,10 +3,13 @@ import type { Wanting } from './leaderStore.ts';
 /** So long lanes of visits have to claim a consumer, ms, before its own workflow is signalled after all. */
 const GRACE_MS = 20_000;
 /**
- * Where there are lanes that have not got to it, they have more to do than they can: as many drains would be more
- * work, and for Temporal as well. A lane that is there and claims nothing is not waited for longer than this, ms.
+ * Where there are lanes, or have been a moment ago, that have not got to it, they have more to do than they can, or
+ * begin anew: as many drains would be more work, and for Temporal as well. A lane that is there and claims nothing
+ * is not waited for longer than this, ms.
  */
 const LANES_GRACE_MS = 180_000;
+/** Lanes that have claimed others within `LANES_GRACE_MS` get on with it, and are waited for as long as this, ms. */
+const CLAIMING_GRACE_MS = 1_800_000;
 
 /**
  * Chooses, of the consumers that want something and have no sender, those whose workflows are to be
@@ -17,26 +20,66 @@ export interface Unclaimed {
   choose(wanting: readonly Wanting[], now: number): Wanting[];
 }
 
+interface Waits {
+  wanted: number;
+  at: number;
+  region: string;
+  /** Whether its workflow has been signalled, so that a drain may have taken it. */
+  isChosen: boolean;
+}
+
+/** When lanes of a region were last seen, and when last to have claimed a consumer. */
+interface Lanes {
+  seenAt: number;
+  claimedAt: number;
+}
+
 /** Creates a memory of since when each consumer has not been claimed. */
 export function createUnclaimed(): Unclaimed {
-  let since = new Map<string, { wanted: number; at: number }>();
+  let since = new Map<string, Waits>();
+  const regions = new Map<string, Lanes>();
 
   function choose(wanting: readonly Wanting[], now: number): Wanting[] {
-    const seen = new Map<string, { wanted: number; at: number }>();
+    notice(wanting, now);
+    const seen = new Map<string, Waits>();
     const chosen: Wanting[] = [];
     for (const one of wanting) {
       if (one.needsDrain) {
         chosen.push(one);
         continue;
       }
-      const { consumerId, wanted, hasLanes } = one;
+      const { consumerId, wanted, region } = one;
       const before = since.get(consumerId);
-      const waits = before?.wanted === wanted ? before : { wanted, at: now };
+      const waits =
+        before?.wanted === wanted ? before : { wanted, at: now, region, isChosen: false };
       seen.set(consumerId, waits);
-      if (now - waits.at >= (hasLanes ? LANES_GRACE_MS : GRACE_MS)) chosen.push(one);
+      if (now - waits.at < graceOf(region, now)) continue;
+      waits.isChosen = true;
+      chosen.push(one);
     }
     since = seen;
     return chosen;
+  }
+
+  /** Notes which regions have lanes, and of which a consumer is gone that nobody but a lane can have taken. */
+  function notice(wanting: readonly Wanting[], now: number): void {
+    for (const { region, hasLanes } of wanting) {
+      if (!hasLanes) continue;
+      const { claimedAt = -Infinity } = regions.get(region) ?? {};
+      regions.set(region, { seenAt: now, claimedAt });
+    }
+    const left = new Map(wanting.map(({ consumerId, wanted }) => [consumerId, wanted]));
+    for (const [consumerId, { wanted, region, isChosen }] of since) {
+      const lanes = regions.get(region);
+      if (lanes !== undefined && !isChosen && left.get(consumerId) !== wanted)
+        lanes.claimedAt = now;
+    }
+  }
+
+  function graceOf(region: string, now: number): number {
+    const lanes = regions.get(region);
+    if (lanes === undefined || now - lanes.seenAt > LANES_GRACE_MS) return GRACE_MS;
+    return now - lanes.claimedAt > LANES_GRACE_MS ? LANES_GRACE_MS : CLAIMING_GRACE_MS;
   }
 
   return { choose };

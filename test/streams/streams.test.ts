@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { CHANNELS } from '../../src/db/channels.ts';
 import type { Query, Sql } from '../../src/db/db.ts';
+import type { Listener } from '../../src/db/listener.ts';
 import { cursorOf, openCursor } from '../../src/streams/cursor.ts';
 import { createStreamEnds } from '../../src/streams/streamEnds.ts';
 import { until } from '../support/poll.ts';
@@ -175,6 +177,39 @@ test('a hundred who wait cost no query each, and what NOTIFY did not say is foun
   await Promise.all(waiting);
   // one a second, whoever waits
   expect(queries).toBeLessThanOrEqual(2 + (performance.now() - began) / 1_000);
+  ends.close();
+});
+
+test('streams are listened to while a request waits and for a while afterwards, and then no longer', async () => {
+  await using own = await openStreams();
+  const { signal } = new AbortController();
+  const listening = async () => {
+    const { rows } = await own.db.query<{ query: string }>(
+      `select query from pg_stat_activity
+        where datname = current_database() and application_name = 'millrace listen'`,
+    );
+    return rows.map(({ query }) => query);
+  };
+  const heard: string[] = [];
+  const listener: Pick<Listener, 'on'> = {
+    on: (channel, hear) =>
+      own.listener.on(channel, (payload) => {
+        heard.push(channel);
+        hear(payload);
+      }),
+  };
+  const ends = createStreamEnds({ sql: own.db, listener, lingerMs: 20, log: silent });
+  const waited = ends.beyond('events', 0, 60_000, signal);
+  await until(() => heard.includes(CHANNELS.events));
+  await own.appender.events([anEvent()]);
+  expect(await waited).toBe(true);
+  await until(async () => (await listening()).some((query) => query.startsWith('unlisten')));
+  const before = heard.length;
+  await own.appender.events([anEvent()]);
+  // What came meanwhile is known to the next request that would wait.
+  expect(await ends.beyond('events', 1, 60_000, signal)).toBe(true);
+  await until(() => heard.length > before);
+  expect(heard.length).toBeLessThanOrEqual(before + 2); // that listening has begun, for each stream
   ends.close();
 });
 

@@ -96,3 +96,37 @@ test('while its followers are called for a page, a tail has read further than th
     tail.close();
   }
 });
+
+test('while no follower would be called, a tail reads some times a second, and immediately once one comes', async () => {
+  await using streams = await openStreams();
+  const { appender, listener } = streams;
+  let reads = 0;
+  const pages: Pages = {
+    ...streams.pages,
+    read: (request) => {
+      reads += 1;
+      return streams.pages.read(request);
+    },
+  };
+  const log = pino({ level: 'silent' });
+  const tail = createTail({ stream: 'events', pages, listener, pollMs: 60_000, log });
+  try {
+    tail.follow(() => undefined, []); // as a lane of visits does
+    await until(() => tail.end === 0);
+    const before = reads;
+    const from = performance.now();
+    for (let count = 0; count < 100; count += 1) await appender.events([anEvent()]);
+    await until(() => tail.end === 100);
+    expect(reads - before).toBeLessThanOrEqual(2 + (performance.now() - from) / 100);
+
+    await appender.events([anEvent({ syncId: 'mine' })]);
+    const asked = performance.now();
+    let called = false;
+    tail.follow(() => (called = true), ['mine']);
+    await until(() => called || tail.end === 101);
+    expect(tail.since(100, 10)?.scannedTo).toBe(101);
+    expect(performance.now() - asked).toBeLessThan(5_000); // far from the next poll
+  } finally {
+    tail.close();
+  }
+});

@@ -18,8 +18,8 @@ import { createVisitedModel, type Arriving, type VisitedModel } from './visitedM
 import { createVisitedStore, type VisitedStore } from './visitedStore.ts';
 
 export const LEASE_MS = 8_000;
-/** The pause before a commit, and some. */
-export const COMMITTED_MS = 30;
+/** The pause before a commit of a lane, and some. */
+export const COMMITTED_MS = 105;
 export const LINGER_MS = 20_000;
 const COMMIT_MS = 25;
 const TICK_MS = 50;
@@ -57,6 +57,8 @@ export interface QuietHost extends Disposable {
   /** Another lane takes the place of this one, which goes on without knowing. */
   replaceLane(): void;
   pass(ms: number): Promise<void>;
+  /** How often a lane has said that a consumer may still be its own that it does not visit. */
+  readonly unsure: number;
   /** Whom lanes have handed over. */
   handedOver: number[];
   log: string[];
@@ -105,12 +107,14 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   const tail = createHeldTail(stream, options.tailEntries ?? 20_000);
   const pages = pagesOf(model);
   const handedOver: number[] = [];
+  let unsure = 0;
   let notify = (): void => undefined;
   let flush = (): Promise<void> => Promise.resolve();
 
   function openLane(): Visits {
     lanes += 1;
-    const parts = { store, endpoint, tail, pages, budget, log, handedOver };
+    const isUnsure = (): void => void (unsure += 1);
+    const parts = { store, endpoint, tail, pages, budget, log, handedOver, isUnsure };
     const opened = openLaneOf({ ...parts, id: `lane ${lanes}`, lapsed });
     ({ notify, flush } = opened);
     return opened.visits;
@@ -176,6 +180,9 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
       await vi.advanceTimersByTimeAsync(ms);
       await settle();
     },
+    get unsure() {
+      return unsure;
+    },
     handedOver,
     log: said,
     [Symbol.dispose]: () => {
@@ -194,6 +201,7 @@ function openLaneOf(parts: {
   budget: Budget;
   log: pino.Logger;
   handedOver: number[];
+  isUnsure: () => void;
   id: string;
   lapsed: (lane: Visits) => void;
 }): { visits: Visits; notify: () => void; flush: () => Promise<void> } {
@@ -229,7 +237,7 @@ function openLaneOf(parts: {
     context,
     store: store.visits,
     lease,
-    isUnsure: () => undefined,
+    isUnsure: parts.isUnsure,
     lingerMs: LINGER_MS,
     handOver: (_id, wanted) => void parts.handedOver.push(wanted),
     log,

@@ -42,6 +42,8 @@ export interface VisitedStore {
   refuseConfirmations(refuses: boolean): void;
   /** Commits fail from now on, or no longer, for a reason that does not pass. */
   refuseCommits(refuses: boolean): void;
+  /** The next release finds Postgres away. */
+  loseRelease(): void;
   /** Takes the cursor for its next sender. */
   claim(): ToVisit;
   /** Adds a version of the filter, as a command does. */
@@ -69,6 +71,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
   let holds = false;
   let refusesConfirmations = false;
   let refusesCommits = false;
+  let losesRelease = false;
 
   /** Resolves at once, or when it is let through. */
   function turn(): Promise<void> {
@@ -98,6 +101,10 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
 
   async function release(released: Release[]): Promise<boolean[]> {
     await turn();
+    if (losesRelease) {
+      losesRelease = false;
+      throw Object.assign(new Error('the database system is shutting down'), { code: '57P03' });
+    }
     return released.map((one) => {
       if (one.epoch !== row.epoch) return false;
       row.held = false;
@@ -151,6 +158,9 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
     },
     refuseConfirmations: (refuses) => {
       refusesConfirmations = refuses;
+    },
+    loseRelease: () => {
+      losesRelease = true;
     },
     refuseCommits: (refuses) => {
       refusesCommits = refuses;

@@ -16,7 +16,7 @@ const LEASE = { holder: 'lane', region: 'us-west-2', limit: 10 };
 
 /** The lane is over, and another one has a lease. */
 async function loseLane(db: Sql): Promise<void> {
-  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 second'`);
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '4 seconds'`);
   await endLapsedLaneLeases(db);
   await beginLaneLease(db, { id: 'next', region: 'us-west-2' }, 8_000);
 }
@@ -102,8 +102,8 @@ test.each([
 
 test('the workflows of consumers that no lane claims are signalled after 20 s, or 3 minutes where there are lanes; of those that need a drain at once', () => {
   const unclaimed = createUnclaimed();
-  const visit = { consumerId: 'a', wanted: 1, needsDrain: false, hasLanes: false };
-  const drain = { consumerId: 'b', wanted: 1, needsDrain: true, hasLanes: false };
+  const visit = { consumerId: 'a', wanted: 1, needsDrain: false, region: 'here', hasLanes: false };
+  const drain = { ...visit, consumerId: 'b', needsDrain: true };
   const chosen = (now: number, ...wanting: (typeof visit)[]) =>
     unclaimed.choose(wanting, now).map((one) => one.consumerId);
   expect(chosen(0, visit, drain)).toEqual(['b']);
@@ -117,6 +117,35 @@ test('the workflows of consumers that no lane claims are signalled after 20 s, o
   expect(chosen(100_000, slow)).toEqual([]);
   expect(chosen(279_999, slow)).toEqual([]);
   expect(chosen(280_000, slow)).toEqual(['a']);
+});
+
+test('lanes that have just been there, or that claim others meanwhile, are waited for', () => {
+  const unclaimed = createUnclaimed();
+  const visit = (consumerId: string, region: string, hasLanes: boolean) => ({
+    consumerId,
+    wanted: 1,
+    needsDrain: false,
+    region,
+    hasLanes,
+  });
+  const chosen = (now: number, ...wanting: ReturnType<typeof visit>[]) =>
+    unclaimed.choose(wanting, now).map((one) => one.consumerId);
+  const others = Array.from({ length: 40 }, (_, n) => visit(`other ${n}`, 'here', true));
+  const first = [visit('last', 'here', true), visit('elsewhere', 'there', false)];
+  expect(chosen(0, ...first, ...others)).toEqual([]);
+  // All lanes are lost and begin anew; a region that has had none is not waited for.
+  const lost = first.map((one) => ({ ...one, hasLanes: false }));
+  expect(chosen(60_000, ...lost)).toEqual(['elsewhere']);
+  expect(chosen(160_000, ...lost)).toEqual(['elsewhere']);
+  // They are there again, and claim one after another, but not the last.
+  let now = 170_000;
+  for (let left = others.length; left >= 0; left -= 1) {
+    expect(chosen(now, visit('last', 'here', true), ...others.slice(0, left))).toEqual([]);
+    now += 30_000;
+  }
+  // From then on nothing is claimed.
+  expect(chosen(now + 149_000, visit('last', 'here', true))).toEqual([]);
+  expect(chosen(now + 151_000, visit('last', 'here', true))).toEqual(['last']);
 });
 
 test('entries that a leader has matched lately are found in memory, and others are left to Postgres', () => {

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 
 import { UNAVAILABLE } from '../support/heldEndpoint.ts';
-import { COMMITTED_MS, LEASE_MS } from '../support/quietHost.ts';
+import { COMMITTED_MS, LEASE_MS, LINGER_MS } from '../support/quietHost.ts';
 import { createQuietVisit } from '../support/quietVisit.ts';
 
 const visit = createQuietVisit();
@@ -76,6 +76,17 @@ test('a lane that ends waits for a request: its success is stored, and another l
   expect(positions()).toEqual([]);
   expect(store.row).toMatchObject({ position: 1, successes: [1], released: { wants: 'visit' } });
   expect(handedOver).toEqual([]);
+});
+
+test('a visit that ends while Postgres is away hands nobody over: its lane lets go of the consumer later', async () => {
+  const { store, handedOver } = await open();
+  visit.host.arrive({});
+  answer();
+  await visit.host.pass(COMMITTED_MS);
+  store.loseRelease();
+  await visit.host.pass(LINGER_MS + 100);
+  expect(store.row).toMatchObject({ held: true, released: null });
+  expect([handedOver, visit.host.unsure]).toEqual([[], 1]);
 });
 
 test('a lane that ends waits for a request: its failure is stored, and the next lane goes on with it', async () => {

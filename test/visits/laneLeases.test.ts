@@ -20,7 +20,7 @@ const NOTE: LaneNote = { floors: { records: null, events: null }, visiting: 0 };
 const OF_LANE = { holder: 'lane', region: 'us-west-2', limit: 10, lost: false };
 
 async function lapse(db: Sql): Promise<void> {
-  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 ms'`);
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '4 seconds'`);
 }
 
 /** A consumer that a lane visits. */
@@ -56,7 +56,7 @@ test('a renewal that is under way when a lease is over is waited for, and the le
   });
   const isOver = async () => {
     const { rows } = await db.query<{ over: boolean }>(
-      'select lease_until < clock_timestamp() as over from visit_lanes',
+      `select lease_until < clock_timestamp() - interval '3 seconds' as over from visit_lanes`,
     );
     return rows[0]?.over === true;
   };
@@ -143,7 +143,7 @@ test('a renewal without an answer is given up in the time of its lease, and the 
     await letGo.promise;
   });
   await locked.promise;
-  await expect(store.lease.renew('lane', 2_000, NOTE)).rejects.toThrow('not renewed in its time');
+  await expect(store.lease.renew('lane', 2_000, NOTE)).rejects.toThrow('no answer to the renewal');
   letGo.resolve();
   await held;
   expect(await store.lease.renew('lane', 8_000, NOTE)).not.toBeNull();

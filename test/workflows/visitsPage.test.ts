@@ -39,6 +39,10 @@ async function pageOf(world: World): Promise<string> {
 test('the page of the visits says how many lanes run, which are over, and which signal had no effect', async () => {
   await using world = await openWorld({ visitLanes: 2 });
   await run(world, 2);
+  await until(async () => {
+    const { rows } = await world.db.query('select from visit_lanes');
+    return rows.length === 2; // the second is left to other workers for a moment
+  });
   const queue = `${world.taskQueue}-deliver`;
   expect(await pageOf(world)).toMatch(`**2 lanes deliver for the quiet consumers of ${queue}**`);
   await visitsOf(world).signal('lanes', '3');
