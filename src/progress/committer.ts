@@ -142,21 +142,11 @@ export function createCommitter(options: CommitterOptions): Committer {
 
   function run(): Promise<void> {
     clear();
-    running ??= timed(round()).finally(() => {
+    running ??= timed(round(), (is) => (isLong = is)).finally(() => {
       running = null;
       schedule();
     });
     return running;
-  }
-
-  async function timed(commit: Promise<void>): Promise<void> {
-    const timer = setTimeout(() => (isLong = true), LONG_MS);
-    try {
-      await commit;
-    } finally {
-      clearTimeout(timer);
-      isLong = false;
-    }
   }
 
   async function round(): Promise<void> {
@@ -234,4 +224,15 @@ export function createCommitter(options: CommitterOptions): Committer {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error('a sender threw', { cause: error });
+}
+
+/** Waits for a commit; says when it takes long, and that it no longer does once it is over. */
+async function timed(commit: Promise<void>, isLong: (is: boolean) => void): Promise<void> {
+  const timer = setTimeout(isLong, LONG_MS, true);
+  try {
+    await commit;
+  } finally {
+    clearTimeout(timer);
+    isLong(false);
+  }
 }

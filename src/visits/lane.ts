@@ -158,9 +158,8 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   function interrupted(error: unknown): void {
-    const reason = error instanceof Error ? error.message : 'unknown';
-    if (reason !== said) log.warn({ err: error }, 'visits were interrupted; trying again');
-    said = reason;
+    if (reasonOf(error) !== said) log.warn({ err: error }, INTERRUPTED);
+    said = reasonOf(error);
   }
 
   function tick(): void {
@@ -186,8 +185,7 @@ export function openLane(options: LaneOptions): Lane {
     await claimer.settled();
     end();
     await Promise.all(letGo);
-    clearInterval(renewals);
-    clearInterval(ticks);
+    for (const timer of [renewals, ticks]) clearInterval(timer);
     closed?.();
   }
 
@@ -203,4 +201,10 @@ export function openLane(options: LaneOptions): Lane {
     },
   });
   return lane;
+}
+
+const INTERRUPTED = 'visits were interrupted; trying again';
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
 }

@@ -69,9 +69,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
   const row = firstRow(options);
   const waiting: (() => void)[] = [];
   let holds = false;
-  let refusesConfirmations = false;
-  let refusesCommits = false;
-  let losesRelease = false;
+  const faults = { confirmations: false, commits: false, release: false };
 
   /** Resolves at once, or when it is let through. */
   function turn(): Promise<void> {
@@ -83,7 +81,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
 
   async function commit(rows: SenderOutcomes[]): Promise<Map<string, Committed>> {
     await turn();
-    if (refusesCommits) throw new Error('value out of range');
+    if (faults.commits) throw new Error('value out of range');
     const answer = new Map<string, Committed>();
     for (const outcomes of rows) {
       if (outcomes.epoch !== row.epoch) continue;
@@ -101,10 +99,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
 
   async function release(released: Release[]): Promise<boolean[]> {
     await turn();
-    if (losesRelease) {
-      losesRelease = false;
-      throw Object.assign(new Error('the database system is shutting down'), { code: '57P03' });
-    }
+    if (faults.release) throw away(faults);
     return released.map((one) => {
       if (one.epoch !== row.epoch) return false;
       row.held = false;
@@ -116,7 +111,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
 
   async function confirm(taken: Confirmation[]): Promise<void> {
     await turn();
-    if (refusesConfirmations) throw new Error('not now');
+    if (faults.confirmations) throw new Error('not now');
     for (const one of taken) {
       if (one.epoch !== row.epoch) continue;
       options.confirming(one);
@@ -156,15 +151,9 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
     get waiting() {
       return waiting.length;
     },
-    refuseConfirmations: (refuses) => {
-      refusesConfirmations = refuses;
-    },
-    loseRelease: () => {
-      losesRelease = true;
-    },
-    refuseCommits: (refuses) => {
-      refusesCommits = refuses;
-    },
+    refuseConfirmations: (refuses) => void (faults.confirmations = refuses),
+    loseRelease: () => void (faults.release = true),
+    refuseCommits: (refuses) => void (faults.commits = refuses),
     claim: () => {
       Object.assign(row, { epoch: row.epoch + 1, held: true, released: null });
       return {
@@ -291,4 +280,10 @@ function laneLeases(turn: () => Promise<void>): VisitStore['lease'] {
     },
     endLapsed: () => Promise.resolve(),
   };
+}
+
+/** The error of a release that finds Postgres away; the next one does not. */
+function away(faults: { release: boolean }): Error {
+  faults.release = false;
+  return Object.assign(new Error('the database system is shutting down'), { code: '57P03' });
 }
