@@ -11,18 +11,19 @@ const LANES_GRACE_MS = 180_000;
 /**
  * Chooses, of the consumers that want something and have no sender, those whose workflows are to be
  * signalled: those that need a drain, and those that no lane of visits has claimed for long, as when none
- * runs. `now` is monotonic ms.
+ * runs. `now` is monotonic ms. They may come page by page; `isLast` ends a round, after which those that it
+ * did not have are forgotten.
  */
 export interface Unclaimed {
-  choose(wanting: readonly Wanting[], now: number): Wanting[];
+  choose(wanting: readonly Wanting[], now: number, isLast?: boolean): Wanting[];
 }
 
 /** Creates a memory of since when each consumer has not been claimed. */
 export function createUnclaimed(): Unclaimed {
   let since = new Map<string, { wanted: number; at: number }>();
+  let seen: typeof since = new Map(); // in this round
 
-  function choose(wanting: readonly Wanting[], now: number): Wanting[] {
-    const seen = new Map<string, { wanted: number; at: number }>();
+  function choose(wanting: readonly Wanting[], now: number, isLast = true): Wanting[] {
     const chosen: Wanting[] = [];
     for (const one of wanting) {
       if (one.needsDrain) {
@@ -35,7 +36,10 @@ export function createUnclaimed(): Unclaimed {
       seen.set(consumerId, waits);
       if (now - waits.at >= (hasLanes ? LANES_GRACE_MS : GRACE_MS)) chosen.push(one);
     }
-    since = seen;
+    if (isLast) {
+      since = seen;
+      seen = new Map();
+    }
     return chosen;
   }
 
