@@ -1,8 +1,10 @@
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
+import { isOfAllTargets } from '../rules/startFault.ts';
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 import { written } from './alertText.ts';
+import { sayingOf } from './alertWords.ts';
 import type { Mail } from './mail.ts';
 
 /** A mail as it is put into the outbox. */
@@ -13,6 +15,8 @@ export interface NewMail {
   kind: AlertKind;
   recipients: string[];
   targetId: string;
+  /** Whether it may join a mail about consumers of other targets. */
+  spansTargets?: boolean;
   /** What the mail reports, one item for each consumer. */
   items: AlertItem[];
   /** How long the mail waits for other alerts to join it, ms. */
@@ -56,28 +60,29 @@ export const CONSUMERS_IN_A_MAIL = 100;
 
 /**
  * Adds the items of `mail` to a waiting mail of the same kind, target and recipients that has not been
- * tried yet. They have the same reason as well, unless they are warnings of a failing endpoint, of which
- * each gives its own. A consumer that the mail tells of already is told of once, by its new item. Returns
- * the Message-ID of that mail; null when there is none, or it is full.
+ * tried yet; to one of any target if it spans targets. They have the same reason as well, unless they are
+ * warnings of a failing endpoint, of which each gives its own. A consumer that the mail tells of already is told
+ * of once, by its new item. Returns the Message-ID of that mail; null when there is none, or it is full.
  */
 export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> {
   const [first] = mail.items;
   if (first === undefined) throw new Error('a mail tells of at least one consumer');
   const isOfEndpoint = first.cannot_start === undefined;
+  const { spansTargets = false } = mail;
   await sql.query({
     text: `select pg_advisory_xact_lock(hashtextextended('alert mail of ' || $1, 0))`,
-    values: [mail.targetId],
+    values: [spansTargets ? 'all targets' : mail.targetId],
   });
   const { rows } = await sql.query<{ id: string; message_id: string; items: AlertItem[] }>({
     text: `
       select id, message_id, items from outbox
-       where target_id = $1 and kind = $2 and recipients = $3 and channel = 'mail'
+       where (target_id = $1 or $6) and kind = $2 and recipients = $3 and channel = 'mail'
          and (items->0->'cannot_start' is null) = $5
          and (items->0->>'reason' = $4 or kind = 'warning' and $5)
          and json_array_length(items) < ${CONSUMERS_IN_A_MAIL}
          and sent_at is null and attempts = 0 and next_try_at > clock_timestamp()
        order by created_at desc limit 1 for update`,
-    values: [mail.targetId, mail.kind, mail.recipients, first.reason, isOfEndpoint],
+    values: [mail.targetId, mail.kind, mail.recipients, first.reason, isOfEndpoint, spansTargets],
   });
   const [found] = rows;
   if (found === undefined) return null;
@@ -158,6 +163,44 @@ export async function claimMail(sql: Sql, channel: Mail['channel']): Promise<Mai
   return rows[0] ?? null;
 }
 
+/**
+ * Claims up to `most` others of what is due in its channel that tell the same as `first` of consumers of the same
+ * target, or of any if the cause is of none: of one kind and reason, unless what is told of each gives its own.
+ * The oldest come first.
+ */
+export async function claimAlike(
+  sql: Sql,
+  { kind, channel, items: [item] }: Mail,
+  most: number,
+): Promise<Pick<Mail, 'id' | 'items'>[]> {
+  if (kind === null || item?.target_id === undefined || most <= 0) return [];
+  const { cannot_start, first, reason, target_id } = item;
+  const isOfEndpoint = cannot_start === undefined;
+  const isApart = sayingOf(kind, item).apart === true || (kind === 'warning' && isOfEndpoint);
+  const { rows } = await sql.query<Pick<Mail, 'id' | 'items'>>({
+    text: `
+      update outbox set attempts = attempts + 1, next_try_at = clock_timestamp() + interval '${CLAIM}'
+       where id in (select id from outbox
+                     where sent_at is null and given_up_at is null and channel = $1
+                       and next_try_at <= clock_timestamp()
+                       and kind = $2 and ($3::text is null or items->0->>'target_id' = $3)
+                       and (items->0->'cannot_start' is null) = $4 and (items->0->'first' is null) = $5
+                       and ($6::text is null or items->0->>'reason' = $6)
+                     order by next_try_at limit $7 for update skip locked)
+      returning id, items`,
+    values: [
+      channel,
+      kind,
+      cannot_start !== undefined && isOfAllTargets(cannot_start.code) ? null : target_id,
+      isOfEndpoint,
+      first === undefined,
+      isApart ? null : reason,
+      most,
+    ],
+  });
+  return rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)); // the ids say in which order they came
+}
+
 /** Milliseconds until the next one of a channel is due; Infinity when nothing waits. */
 export async function nextMailInMs(sql: Sql, channel: Mail['channel']): Promise<number> {
   const { rows } = await sql.query<{ ms: number | null }>({
@@ -177,18 +220,18 @@ export async function dropMail(sql: Sql, id: string): Promise<void> {
   });
 }
 
-/** Notes that the other side has accepted it. */
-export async function noteSent(sql: Sql, id: string): Promise<void> {
+/** Notes that the other side has accepted these. */
+export async function noteSent(sql: Sql, ids: string[]): Promise<void> {
   await sql.query({
-    text: 'update outbox set sent_at = clock_timestamp(), last_error = null where id = $1',
-    values: [id],
+    text: 'update outbox set sent_at = clock_timestamp(), last_error = null where id = any($1)',
+    values: [ids],
   });
 }
 
-/** Notes a failed attempt and plans the next in `waitSeconds`; true when it is given up, after 24 hours. */
+/** Notes a failed attempt at these and plans the next in `waitSeconds`; true when one is given up, after 24 hours. */
 export async function noteFailed(
   sql: Sql,
-  id: string,
+  ids: string[],
   { error, waitSeconds }: { error: string; waitSeconds: number },
 ): Promise<boolean> {
   const { rows } = await sql.query<{ given_up: boolean }>({
@@ -197,8 +240,8 @@ export async function noteFailed(
          set last_error = $2, next_try_at = clock_timestamp() + make_interval(secs => $3),
              given_up_at = case when created_at < clock_timestamp() - interval '${GIVE_UP_AFTER}'
                                 then clock_timestamp() end
-       where id = $1 returning given_up_at is not null as given_up`,
-    values: [id, error, waitSeconds],
+       where id = any($1) returning given_up_at is not null as given_up`,
+    values: [ids, error, waitSeconds],
   });
-  return rows[0]?.given_up === true;
+  return rows.some((row) => row.given_up);
 }

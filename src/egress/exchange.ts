@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 
 import { codeOfStatus, failed, type Outcome, type Phase } from '../rules/outcome.ts';
+import { textOf } from './hide.ts';
 import { isUnreadable, outcomeOfError } from './networkError.ts';
 import type { Opening } from './opening.ts';
 import type { OutletHandler, SeenLine } from './outlet.ts';
@@ -31,7 +32,7 @@ export interface ExchangeBounds {
 export interface ExchangeOwner {
   /** Keeps the headers and the beginning of the answer even if it is a success. */
   readonly isTraced: boolean;
-  /** Called when no byte came on a connection that had served before; true if the request is sent again. */
+  /** Called when no byte came and the connection may have died of something else; true if the request is sent again. */
   again(): boolean;
   /** Called exactly once, unless the exchange was cut or is sent again. */
   ended(outcome: Outcome): void;
@@ -181,7 +182,7 @@ export class Exchange implements OutletHandler {
     }
     this.#cameLate(null);
     if (this.#over) return;
-    if (lost?.onUsedConnection === true && this.#owner.again()) this.#over = true;
+    if (lost?.mayBeRepeated === true && this.#owner.again()) this.#over = true;
     else this.#end(this.#status > 0 ? this.#answer() : outcomeOfError(error, this.phase));
   }
 
@@ -226,10 +227,4 @@ export function timedOut(phase: Phase, timeoutMs: number): Outcome {
   return phase === 'connect'
     ? failed('TIMEOUT', 'connecting took too long', phase)
     : failed('TIMEOUT', `no answer within ${timeoutMs} ms`, phase);
-}
-
-/** Without the rest of a character that was cut off at the end, and as Postgres stores it. */
-function textOf(bytes: Buffer): string {
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
-  return text.replaceAll('\u0000', '\ufffd');
 }

@@ -14,10 +14,11 @@ const CLAIMING_GRACE_MS = 1_800_000;
 /**
  * Chooses, of the consumers that want something and have no sender, those whose workflows are to be
  * signalled: those that need a drain, and those that no lane of visits has claimed for long, as when none
- * runs. `now` is monotonic ms.
+ * runs. `now` is monotonic ms. They may come page by page; `isLast` ends a round, after which those that it
+ * did not have are forgotten.
  */
 export interface Unclaimed {
-  choose(wanting: readonly Wanting[], now: number): Wanting[];
+  choose(wanting: readonly Wanting[], now: number, isLast?: boolean): Wanting[];
 }
 
 interface Waits {
@@ -37,12 +38,15 @@ interface Lanes {
 /** Creates a memory of since when each consumer has not been claimed. */
 export function createUnclaimed(): Unclaimed {
   let since = new Map<string, Waits>();
+  let seen: typeof since = new Map(); // in this round
   const regions = new Map<string, Lanes>();
 
-  function choose(wanting: readonly Wanting[], now: number): Wanting[] {
-    notice(wanting, now);
-    const seen = new Map<string, Waits>();
+  function choose(wanting: readonly Wanting[], now: number, isLast = true): Wanting[] {
     const chosen: Wanting[] = [];
+    for (const { region, hasLanes } of wanting) {
+      const { claimedAt = -Infinity } = regions.get(region) ?? {};
+      if (hasLanes) regions.set(region, { seenAt: now, claimedAt });
+    }
     for (const one of wanting) {
       if (one.needsDrain) {
         chosen.push(one);
@@ -57,23 +61,19 @@ export function createUnclaimed(): Unclaimed {
       waits.isChosen = true;
       chosen.push(one);
     }
-    since = seen;
+    if (isLast) endRound(now);
     return chosen;
   }
 
-  /** Notes which regions have lanes, and of which a consumer is gone that nobody but a lane can have taken. */
-  function notice(wanting: readonly Wanting[], now: number): void {
-    for (const { region, hasLanes } of wanting) {
-      if (!hasLanes) continue;
-      const { claimedAt = -Infinity } = regions.get(region) ?? {};
-      regions.set(region, { seenAt: now, claimedAt });
-    }
-    const left = new Map(wanting.map(({ consumerId, wanted }) => [consumerId, wanted]));
+  /** Notes of which regions a consumer is gone since the last round that nobody but a lane can have taken. */
+  function endRound(now: number): void {
     for (const [consumerId, { wanted, region, isChosen }] of since) {
       const lanes = regions.get(region);
-      if (lanes !== undefined && !isChosen && left.get(consumerId) !== wanted)
-        lanes.claimedAt = now;
+      const isGone = seen.get(consumerId)?.wanted !== wanted;
+      if (lanes !== undefined && isGone && !isChosen) lanes.claimedAt = now;
     }
+    since = seen;
+    seen = new Map();
   }
 
   function graceOf(region: string, now: number): number {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createDeadLetterDigest } from '../../src/alerts/deadLetterDigest.ts';
 import { smtpMail, type Send } from '../../src/alerts/mail.ts';
+import type { StopReason } from '../../src/consumers/lifecycle.ts';
 import { createStartFaults } from '../../src/consumers/startFaults.ts';
 import { createAging } from '../../src/retention/aging.ts';
 import { ALERT_OPTIONS, openAlertDesk, type AlertDesk } from '../support/alertDesk.ts';
@@ -43,14 +44,20 @@ async function tryInVain({ opened, outbox }: AlertDesk): Promise<void> {
   });
 }
 
-test('a consumer that stopped, was resumed and stopped again is told of once, and counted once', async () => {
-  await using smtp = await openMailServer();
-  await using desk = await openAlertDesk();
+/** A consumer that stopped as its endpoint was gone, was resumed, and stopped again, for this reason; and one that stopped. */
+async function stopTwice(desk: AlertDesk, again: StopReason): Promise<[string, string]> {
   const [twice = '', once = ''] = await named(desk, 'twice', 'once');
   await desk.lifecycle.stop(twice, new Date(), 'gone');
   await desk.lifecycle.stop(once, new Date(), 'gone');
   await desk.resume(twice);
-  await desk.lifecycle.stop(twice, new Date(), 'gone');
+  await desk.lifecycle.stop(twice, new Date(), again);
+  return [twice, once];
+}
+
+test('a consumer that stopped, was resumed and stopped again is told of once, and counted once', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [twice, once] = await stopTwice(desk, 'gone');
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.mails).toHaveLength(1);
@@ -68,11 +75,7 @@ test('a consumer that stopped, was resumed and stopped again is told of once, an
 test('a consumer that stopped anew for another reason is named by the mail of the newest stop alone', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
-  const [twice = '', once = ''] = await named(desk, 'twice', 'once');
-  await desk.lifecycle.stop(twice, new Date(), 'gone');
-  await desk.lifecycle.stop(once, new Date(), 'gone');
-  await desk.resume(twice);
-  await desk.lifecycle.stop(twice, new Date(), 'parked');
+  const [twice, once] = await stopTwice(desk, 'parked');
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.of('gone').map(consumersOf)).toEqual([[once]]);
@@ -264,4 +267,45 @@ test('a consumer that can not be sent to is told of while that lasts, whatever i
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.mails.map(consumersOf)).toEqual([[lasting]]);
+});
+
+test('consumers of several targets that the egress proxy keeps from being sent to share a mail, and their recoveries one', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const { api, create } = desk.opened;
+  const { db } = api;
+  const ids: string[] = [];
+  for (const name of ['first', 'second']) {
+    const target = { name, base_url: `https://${name}.example.com/hooks` };
+    const { body } = await api.request('POST', '/v1/targets', target);
+    for (const number of [1, 2]) {
+      ids.push((await create({ name: `${name} ${number}`, target_id: body.id })).id as string);
+    }
+  }
+  const faults = createStartFaults({ ...ALERT_OPTIONS, db });
+  const fault = { code: 'proxy_unreachable', detail: 'The proxy is away' } as const;
+  for (const consumerId of ids) {
+    const faulty = { consumerId, fault, isCrash: true, target: null };
+    await faults.note(faulty);
+    await db.query("update start_faults set since = since - interval '1 minute'");
+    await faults.note(faulty);
+  }
+  const send = smtpMail(smtp.url, FROM);
+  {
+    await using outbox = desk.outbox(send);
+    await desk.sendAll(outbox);
+  }
+  for (const id of ids) await faults.clear(id);
+  await using outbox = desk.outbox(send);
+  await desk.sendAll(outbox);
+  expect(smtp.mails.map(consumersOf)).toEqual([ids.toSorted(), ids.toSorted()]);
+  expect(await subjects(desk)).toEqual([
+    'Cannot be sent to: 4 consumers → 2 targets',
+    'Recovered: 4 consumers → 2 targets',
+  ]);
+  const text = smtp.mails[0]?.text ?? '';
+  expect(text).toContain("4 consumers of 2 targets can't be sent to: The proxy is away.");
+  expect(text).toContain('This is not the fault of the endpoint.');
+  expect(text).toMatch(/Target: +second\r?\nEndpoint: +https:\/\/second\.example\.com\/hooks/u);
+  expect(text).toContain(`${ALERT_OPTIONS.publicUrl}/consumers`);
 });
