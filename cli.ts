@@ -22,12 +22,12 @@ import type { Flags } from './src/cli/flagNames.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
 import { addImport } from './src/cli/importCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
-import { isMillrace, notOurs } from './src/cli/ours.ts';
+import { reasonOf } from './src/cli/otherApi.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
 import { addStatus } from './src/cli/status.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
 import { addTargetCommands } from './src/cli/targets.ts';
-import { examples } from './src/cli/values.ts';
+import { examples, wholeNumber } from './src/cli/values.ts';
 import { proxiesToSet } from './src/process/proxies.ts';
 
 const { version } = JSON.parse(
@@ -36,15 +36,16 @@ const { version } = JSON.parse(
 
 const proxies = proxiesToSet(process.env);
 if (proxies !== null) setGlobalProxyFromEnv(proxies);
-// The reader of our output has ended, as with `| head`, which is no error.
+/** Whether the reader of our output has ended, as with `| head`. What runs is then ended as by Ctrl-C. */
+let isUnread = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (isUnread) return;
     if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT.ok);
+    isUnread = true;
+    if (process.listenerCount('SIGINT') > 0) process.kill(process.pid, 'SIGINT');
   });
 }
-/** How long an API may take to say what it is. */
-const ANSWER_MS = 3_000;
 
 process.exitCode = await main(process.argv);
 
@@ -87,19 +88,20 @@ async function main(argv: string[]): Promise<number> {
     const options = program.opts<GlobalOptions>();
     asked = await openContext(options, process.env, interrupted.signal);
     code = (await work(asked)) ?? EXIT.ok;
+    if (isUnread && code === EXIT.interrupted) code = EXIT.ok; // it only printed, until nobody read it
   };
 
   program
     .command('dev')
     .description('run everything on this machine until Ctrl-C (npm start)')
-    .option('--port <port>', 'of the API (MILLRACE_PORT, 4600)')
+    .option('--port <port>', 'of the API (MILLRACE_PORT, 4600)', wholeNumber(0, 65_535))
     .option('--data-dir <folder>', 'what is kept (MILLRACE_DATA_DIR, ./.millrace)')
-    .action(async (options: { port?: string; dataDir?: string }) => {
+    .action(async (options: { port?: number; dataDir?: string }) => {
       const { runDev } = await import('./src/cli/dev.ts');
       code = await runDev({
         env: {
           ...process.env,
-          ...(options.port !== undefined && { MILLRACE_PORT: options.port }),
+          ...(options.port !== undefined && { MILLRACE_PORT: String(options.port) }),
           ...(options.dataDir !== undefined && { MILLRACE_DATA_DIR: options.dataDir }),
         },
       });
@@ -163,9 +165,7 @@ function flagsOf(command: Command): Flags {
   };
 }
 
-/** An answer of another program may look like one of Millrace until it is read; then it is the reason. */
+/** The error, or what it comes of where the API is another one than this command expects. */
 async function explained(error: unknown, asked: Context | null): Promise<unknown> {
-  if (!(error instanceof TypeError) || asked === null) return error;
-  const { url } = asked.client;
-  return (await isMillrace(url, AbortSignal.timeout(ANSWER_MS))) ? error : notOurs(url);
+  return asked === null ? error : reasonOf(error, { client: asked.client, version });
 }

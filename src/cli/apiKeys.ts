@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
 import type { ApiKey, Scope } from '../schema/apiKey.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import type { RunCommand } from './context.ts';
 import { findApiKey } from './find.ts';
+import { printable } from './table.ts';
 import { collectOf, examples, given, limit, time } from './values.ts';
 
 const SCOPES: readonly Scope[] = ['ingest', 'read', 'manage'];
@@ -35,7 +36,7 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
     .description('create an API key, which is shown only once')
     .requiredOption('--name <name>', 'who uses it')
     .requiredOption('--scope <scope>', 'ingest, read or manage; repeatable', collectOf(SCOPES))
-    .option('--expires-at <time>', 'when it expires: a time such as 2027-01-31T00:00:00Z', moment)
+    .option('--expires-at <time>', 'when it expires: a time such as 2027-01-31T00:00:00Z', time)
     .action((options: { name: string; scope: Scope[]; expiresAt?: string }) =>
       run(async ({ client, out }) => {
         const { name, scope: scopes, expiresAt } = options;
@@ -53,21 +54,16 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
     .description('revoke an API key, by its id, its name, or the beginning of either')
     .action((key: string, flags: YesFlag) =>
       run(async ({ client, out, signal }) => {
-        const id = await findApiKey(client, key);
-        await confirm(`Revoke API key ${id}? Anyone using it loses access immediately.`, {
+        const { id, name } = await findApiKey(client, key);
+        const which = `API key ${name === null ? id : `${JSON.stringify(printable(name))} (${id})`}`;
+        await confirm(`Revoke ${which}? Anyone using it loses access immediately.`, {
           flags,
           signal,
         });
         await client.apiKeys.delete(id);
-        out.note(`Deleted API key ${id}`);
+        out.note(`Deleted ${which}`);
       }),
     );
-}
-
-/** Parses a time that may be to come. */
-function moment(text: string): string {
-  if (/^\d{4}-/u.test(text)) return time(text);
-  throw new InvalidArgumentError('It takes a time such as 2027-01-31T00:00:00Z.');
 }
 
 const COLUMNS = [

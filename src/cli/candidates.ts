@@ -10,7 +10,7 @@ export interface Word {
 /** What may stand at a place: words, names that the API knows, or files, which the shell completes itself. */
 export type Candidates =
   | { kind: 'words'; words: Word[] }
-  | { kind: 'names'; of: 'consumers' | 'targets' | 'keys' }
+  | { kind: 'names'; of: 'consumers' | 'targets' | 'keys'; words?: Word[] }
   | { kind: 'files' };
 
 const NAMES: Record<string, 'consumers' | 'targets' | 'keys'> = {
@@ -36,10 +36,13 @@ export function candidates(program: Command, words: readonly string[]): Candidat
     }
   }
   if (takes !== null) return ofValue(takes, last);
-  if (last.startsWith('-')) return begin(last, flagsOf(program, command));
+  if (last.startsWith('-')) return { kind: 'words', words: begin(last, flagsOf(program, command)) };
   const commands = visible(command).map((one) => word(one.name(), one.description()));
-  if (commands.length > 0) return begin(last, commands);
-  return ofArgument(command.registeredArguments[place], last);
+  const argument = ofArgument(command.registeredArguments[place], last);
+  if (commands.length === 0 || place > 0) return argument;
+  const offered = begin(last, commands);
+  if (argument.kind === 'names') return { ...argument, words: offered };
+  return { kind: 'words', words: offered };
 }
 
 /** The option that a word names if its value is the next word; null otherwise. */
@@ -54,20 +57,19 @@ function ofValue(option: Option, last: string): Candidates {
   const named = NAMES[option.name()];
   if (named !== undefined && named !== 'keys') return { kind: 'names', of: named };
   if (option.argChoices === undefined) return { kind: 'files' };
-  return begin(
-    last,
-    option.argChoices.map((one) => word(one, '')),
-  );
+  return chosen(last, option.argChoices);
 }
 
 function ofArgument(argument: Argument | undefined, last: string): Candidates {
   const named = NAMES[argument?.name() ?? ''];
   if (named !== undefined) return { kind: 'names', of: named };
   if (argument?.argChoices === undefined) return { kind: 'files' };
-  return begin(
-    last,
-    argument.argChoices.map((one) => word(one, '')),
-  );
+  return chosen(last, argument.argChoices);
+}
+
+function chosen(last: string, choices: readonly string[]): Candidates {
+  const words = choices.map((one) => word(one, ''));
+  return { kind: 'words', words: begin(last, words) };
 }
 
 function flagsOf(program: Command, command: Command): Word[] {
@@ -89,6 +91,6 @@ function word(value: string, about: string): Word {
   return { value, about };
 }
 
-function begin(last: string, words: Word[]): Candidates {
-  return { kind: 'words', words: words.filter(({ value }) => value.startsWith(last)) };
+function begin(last: string, words: Word[]): Word[] {
+  return words.filter(({ value }) => value.startsWith(last));
 }

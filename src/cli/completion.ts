@@ -44,16 +44,16 @@ async function wordsOf(
   words: readonly string[],
 ): Promise<Word[]> {
   if (found.kind !== 'names') return found.kind === 'words' ? found.words : [];
+  const { words: more = [] } = found;
   const last = (words.at(-1) ?? '').toLowerCase();
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const { client } = await openContext(program.opts<GlobalOptions>(), process.env, signal);
     const { data } = await listOf(client, found.of);
-    return data
-      .filter(({ name }) => name.toLowerCase().startsWith(last))
-      .map(({ id, name }) => ({ value: name, about: id }));
+    const named = data.filter(({ name }) => name.toLowerCase().startsWith(last));
+    return [...more, ...named.map(({ id, name }) => ({ value: name, about: id }))];
   } catch {
-    return []; // no API answers: there are no names, and a completion is no place for an error
+    return more; // no API answers: there are no names, and a completion is no place for an error
   }
 }
 

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 
 import type { Command } from 'commander';
 
-import { CliError, EXIT } from './exit.ts';
+import { CliError, EXIT, usage } from './exit.ts';
+
+const BY_FLAG = '  --yes goes on without a question';
 
 /** The flag of a command that destroys something. */
 export interface YesFlag {
@@ -11,26 +14,36 @@ export interface YesFlag {
 
 /** Adds `--yes` to a command that destroys something. */
 export function withYes(command: Command): Command {
-  return command.option('--yes', 'do not ask first; nobody is asked without a terminal either');
+  return command.option(
+    '--yes',
+    'do not ask first; a script, whose stdin is no terminal, is not asked either',
+  );
 }
 
 /**
- * Asks on a terminal whether to go on, and rejects with a `CliError` unless the answer is yes. Scripts, which
- * have no terminal, are not asked.
+ * Asks on a terminal whether to go on, and rejects with a `CliError` unless the answer is yes. Scripts, whose
+ * stdin is no terminal, are not asked.
  */
 export async function confirm(
   question: string,
   options: { flags: YesFlag; signal: AbortSignal },
 ): Promise<void> {
   const { stdin, stderr } = process;
-  if (options.flags.yes === true || !stdin.isTTY || !stderr.isTTY) return;
+  const { flags, signal } = options;
+  if (flags.yes === true || !stdin.isTTY) return;
+  if (!stderr.isTTY) throw usage(`On stderr nobody can be asked: ${question}`, BY_FLAG);
   const asked = createInterface({ input: stdin, output: stderr });
   asked.on('SIGINT', () => process.kill(process.pid, 'SIGINT')); // the terminal hands Ctrl-C to the question
   try {
-    const answer = await asked.question(`${question} [y/N] `, { signal: options.signal });
+    const closed = once(asked, 'close').then(() => ''); // by Ctrl-D, without an answer
+    const answered = asked.question(`${question} [y/N] `, { signal }).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      return ''; // it was closed
+    });
+    const answer = await Promise.race([answered, closed]);
     if (/^(?:y|yes)$/iu.test(answer.trim())) return;
   } finally {
     asked.close();
   }
-  throw new CliError(EXIT.failed, 'Nothing was changed', '  --yes goes on without a question');
+  throw new CliError(EXIT.failed, 'Nothing was changed', BY_FLAG);
 }

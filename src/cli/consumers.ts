@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 
 import type { ConsumerInput, ConsumerStatus, ConsumerWith } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
+import { startOf } from './apiClock.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import { consumerColumns, showConsumer } from './consumerView.ts';
 import type { Context, RunCommand } from './context.ts';
@@ -18,6 +19,7 @@ import {
   examples,
   given,
   limit,
+  needChange,
   needFlags,
   placeOf,
   streamOption,
@@ -125,9 +127,10 @@ function addChanges(group: Command, run: RunCommand): void {
       run(async (context) => {
         const { stream, start } = options;
         needFlags(options, ['name', 'target', 'stream']);
+        const place = start === undefined ? undefined : placeOf('--start', start);
         const input = await inputOf(context, options, {
           stream,
-          start: start === undefined ? undefined : placeOf('--start', start),
+          start: place === undefined ? undefined : await startOf(context.client, place),
         });
         await showConsumer(context, await context.client.consumers.create(input));
       }),
@@ -137,6 +140,7 @@ function addChanges(group: Command, run: RunCommand): void {
     .description('change the given fields while it runs; lists are replaced as a whole')
     .action((consumer: string, options: ConsumerFlags) =>
       run(async (context) => {
+        needChange(options);
         const id = await findConsumer(context.client, consumer);
         const patch = await inputOf(context, options, {});
         await showConsumer(context, await context.client.consumers.update(id, patch));
@@ -179,9 +183,11 @@ function addCommands(group: Command, run: RunCommand): void {
     .description('move the position: beginning, end, a time, 2h before now, or a cursor')
     .action((consumer: string, place: string) =>
       run(async (context) => {
-        const to = placeOf('<place>', place);
-        const id = await findConsumer(context.client, consumer);
-        await showConsumer(context, await context.client.consumers.seek(id, to));
+        const { client } = context;
+        const named = placeOf('<place>', place);
+        const id = await findConsumer(client, consumer);
+        const to = await startOf(client, named);
+        await showConsumer(context, await client.consumers.seek(id, to));
       }),
     );
 }
@@ -192,7 +198,11 @@ function addFilter(group: Command, run: RunCommand): void {
     .description('add to and remove from the filter while it runs')
     .option('--add-sync <sync>', 'repeatable', collect)
     .option('--add-collection <collection>', 'repeatable', collect)
-    .option('--add-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
+    .option(
+      '--add-event <event>',
+      'created, updated, deleted or *; repeatable',
+      collectOf(EVENTS_OR_ALL),
+    )
     .option('--remove-sync <sync>', 'repeatable', collect)
     .option('--remove-collection <collection>', 'repeatable', collect)
     .option('--remove-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
@@ -226,7 +236,7 @@ function addPreview(group: Command, run: RunCommand): void {
     .option('--sync <sync>', 'repeatable', collect)
     .option('--collection <collection>', 'repeatable', collect)
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
-    .option('--last <n>', 'how many entries to look at (1000)', wholeNumber(1, 1_000_000))
+    .option('--last <n>', 'how many entries to look at (1000)', wholeNumber(1, 10_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
         const preview = await client.consumers.preview({

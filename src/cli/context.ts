@@ -57,9 +57,13 @@ export async function apiUrl(
 ): Promise<string> {
   const url = options.url ?? nonEmpty(env['MILLRACE_URL']);
   if (url === undefined) return (await runningUrl(dataDirOf(env))) ?? localUrl(env);
-  if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) {
-    const name = options.url === undefined ? 'MILLRACE_URL' : '--url';
+  const name = options.url === undefined ? 'MILLRACE_URL' : '--url';
+  const parsed = URL.parse(url);
+  if (parsed === null || !/^https?:$/u.test(parsed.protocol)) {
     throw usage(`${name} must be an http or https URL such as ${DEFAULT_URL}, not ${url}`);
+  }
+  if (`${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` !== '') {
+    throw usage(`${name} must be a URL such as ${DEFAULT_URL}: without a login, query or fragment`);
   }
   return url;
 }
@@ -81,20 +85,33 @@ function localUrl(env: NodeJS.ProcessEnv): string {
   return /^[1-9]\d*$/u.test(port ?? '') ? `http://127.0.0.1:${port}` : DEFAULT_URL;
 }
 
-/** The API key from a flag, else the environment, else this folder; null when there is none. */
+/**
+ * The API key from a flag, else the environment, else this folder; null when there is none. Throws a `CliError`
+ * that names where it is from, and doesn't repeat it, when it can't be one.
+ */
 export function keyOf(
   options: { apiKey?: string | undefined },
   env: NodeJS.ProcessEnv,
 ): string | null {
-  return options.apiKey ?? nonEmpty(env['MILLRACE_API_KEY']) ?? keptKey(env);
+  const given = (options.apiKey ?? nonEmpty(env['MILLRACE_API_KEY']))?.trim();
+  const key = given ?? keptKey(env);
+  if (key === null || /^[\x21-\x7e]+$/u.test(key)) return key;
+  const setBy = options.apiKey === undefined ? 'MILLRACE_API_KEY' : '--api-key';
+  const name = given === undefined ? keyPath(env) : setBy;
+  const why = key === '' ? 'is empty' : 'has a blank, or a character that no API key has';
+  throw new CliError(EXIT.auth, `${name} ${why}`);
 }
 
 function keptKey(env: NodeJS.ProcessEnv): string | null {
   try {
-    return nonEmpty(readFileSync(join(dataDirOf(env), 'api-key'), 'utf8').trim()) ?? null;
+    return nonEmpty(readFileSync(keyPath(env), 'utf8').trim()) ?? null;
   } catch {
     return null; // no such file, or not readable
   }
+}
+
+function keyPath(env: NodeJS.ProcessEnv): string {
+  return join(dataDirOf(env), 'api-key');
 }
 
 function dataDirOf(env: NodeJS.ProcessEnv): string {

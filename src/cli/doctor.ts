@@ -94,18 +94,18 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     findings.push(fail('API', `${url}: ${detail}`, 'See the lines of what it names, and its log'));
   }
   findings.push(...clockOf('the API', ready, sentAt));
-  const key = keyOf(patient, patient.env);
-  if (key === null) {
-    findings.push(warn('API key', 'none here', 'Set --api-key or MILLRACE_API_KEY'));
-    return { findings, hosts };
-  }
-  const client = createClient({
-    url,
-    apiKey: key,
-    signal: AbortSignal.timeout(2 * ANSWER_MS),
-    fetch: fetchOurs,
-  });
   try {
+    const key = keyOf(patient, patient.env);
+    if (key === null) {
+      findings.push(warn('API key', 'none here', 'Set --api-key or MILLRACE_API_KEY'));
+      return { findings, hosts };
+    }
+    const client = createClient({
+      url,
+      apiKey: key,
+      signal: AbortSignal.timeout(2 * ANSWER_MS),
+      fetch: fetchOurs,
+    });
     const info = await client.info();
     findings.push(ok('API key', `taken by Millrace ${info.version}, region ${info.region}`));
     const ui = info.temporal.ui_url;
@@ -118,7 +118,9 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     findings.push(await examineConsumers(client), ...examineTargets(targets));
     hosts = hostsOf(targets);
   } catch (error) {
-    const isKey = error instanceof ClientError && [401, 403].includes(error.status);
+    const isKey =
+      error instanceof CliError ||
+      (error instanceof ClientError && [401, 403].includes(error.status));
     const fix = isKey ? 'Give the key that the API was started with' : 'See the lines above';
     findings.push(fail('API key', describe(error), fix));
   }

@@ -13,17 +13,25 @@ import { printable } from './table.ts';
 const NEEDED = [24, 13] as const;
 const DISK = { warn: 1024 ** 3, fail: 100 * 1024 ** 2 };
 const HOSTS = 10;
+const ANSWER_MS = 3_000;
 
 /** Examines this machine: Node, the port, the disk, name resolution and proxies. */
 export async function examineHere(options: {
-  config: Pick<Config, 'port' | 'host' | 'dataDir'>;
+  config: Pick<Config, 'port' | 'host' | 'dataDir' | 'egressProxy'>;
   env: NodeJS.ProcessEnv;
-  /** Host names of targets, to be resolved. */
+  /** Host names of targets, to be resolved unless a proxy does that. */
   hosts: string[];
 }): Promise<Finding[]> {
-  const { config, env, hosts } = options;
-  const found = await Promise.all([port(config), disk(config.dataDir), ...hosts.map(resolves)]);
-  return [node(), ...found, proxy(env)];
+  const { config, env } = options;
+  const { egressProxy } = config;
+  const hosts = egressProxy === null ? options.hosts : [];
+  const found = await Promise.all([
+    port(config),
+    disk(config.dataDir),
+    ...hosts.map(resolves),
+    egressProxy === null ? proxy(env) : egress(egressProxy),
+  ]);
+  return [node(), ...found];
 }
 
 /** The first 10 host names of targets that need resolving, each once. */
@@ -91,6 +99,23 @@ async function resolves(host: string): Promise<Finding> {
       `does not resolve (${code})`,
       "Correct the target's URL or this machine's DNS",
     );
+  }
+}
+
+/** Whether the proxy of webhooks answers, be it with a refusal. */
+async function egress(url: string): Promise<Finding> {
+  const { origin } = new URL(url); // without a password
+  const through = `webhooks go out through ${origin}`;
+  try {
+    const response = await fetch(origin, { signal: AbortSignal.timeout(ANSWER_MS) });
+    await response.body?.cancel();
+    return ok('Proxy', `${through}, which answers`);
+  } catch (error) {
+    const { cause, name } = error as Error & { cause?: { code?: string; message?: string } };
+    const code = cause?.code ?? cause?.message ?? name;
+    const why = name === 'TimeoutError' ? `within ${ANSWER_MS / 1_000} s` : `(${code})`;
+    const fix = 'Start it, or correct MILLRACE_EGRESS_PROXY';
+    return fail('Proxy', `${through}, which does not answer ${why}`, fix);
   }
 }
 

@@ -1,5 +1,6 @@
 import { ClientError } from '../api/client.ts';
 import { nameOf, type Flags } from './flagNames.ts';
+import { printable } from './table.ts';
 
 /** The exit codes of the CLI. Scripts rely on them, so they must not change. */
 export const EXIT = {
@@ -80,8 +81,8 @@ export function describe(
     const id = error.requestId === null ? null : `  (request ${error.requestId})`;
     const faults = more.map((one) => `  ${one}`);
     return lines(
-      first ?? error.detail,
-      ...faults,
+      printable(first ?? error.detail),
+      ...faults.map(printable),
       hintOf(error),
       error.status >= 500 ? id : null,
       pageOf(error, url),
@@ -89,7 +90,9 @@ export function describe(
   }
   if (!(error instanceof Error)) return String(error);
   const ours = error instanceof TypeError || error instanceof ReferenceError;
-  return ours ? (error.stack ?? error.message) : error.message;
+  if (ours) return error.stack ?? error.message;
+  const { code } = error as NodeJS.ErrnoException; // several errors in one have no message of their own
+  return error.message || code || error.name;
 }
 
 /** Where the API's documentation says what the code of the error means. */

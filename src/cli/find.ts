@@ -25,19 +25,24 @@ interface Kind {
 export async function findConsumer(client: Client, text: string): Promise<string> {
   if (UUID.test(text)) return text;
   const kind = { one: 'consumer', list: 'consumers list' };
-  return findIn(kind, text, (cursor) => client.consumers.list({ limit: 1000, cursor }));
+  const list: Lister = (cursor) => client.consumers.list({ limit: 1000, cursor });
+  return (await findIn(kind, text, list)).id;
 }
 
 /** Finds a target as `findConsumer` finds a consumer. */
 export async function findTarget(client: Client, text: string): Promise<string> {
   if (UUID.test(text)) return text;
   const kind = { one: 'target', list: 'targets list' };
-  return findIn(kind, text, (cursor) => client.targets.list({ limit: 1000, cursor }));
+  const list: Lister = (cursor) => client.targets.list({ limit: 1000, cursor });
+  return (await findIn(kind, text, list)).id;
 }
 
-/** Finds an API key that is not revoked as `findConsumer` finds a consumer. */
-export async function findApiKey(client: Client, text: string): Promise<string> {
-  if (UUID.test(text)) return text;
+/** Finds an API key that is not revoked as `findConsumer` finds a consumer; for an id alone it looks up no name. */
+export async function findApiKey(
+  client: Client,
+  text: string,
+): Promise<{ id: string; name: string | null }> {
+  if (UUID.test(text)) return { id: text, name: null };
   const kind = { one: 'API key', list: 'keys list' };
   return findIn(kind, text, async (cursor) => {
     const page = await client.apiKeys.list({ limit: 1000, cursor });
@@ -49,22 +54,22 @@ export async function findApiKey(client: Client, text: string): Promise<string> 
 export async function findDeadLetter(client: Client, id: string, text: string): Promise<string> {
   if (UUID.test(text)) return text;
   const kind = { one: 'dead letter', list: `dead-letters list ${id}` };
-  return findIn(kind, text, async (cursor) => {
+  const list: Lister = async (cursor) => {
     const page = await client.deadLetters.list(id, { limit: 1000, cursor });
     const data = page.data.map((one) => ({
       id: one.id,
       name: `${one.collection_id} ${one.upstream_id}`,
     }));
     return { ...page, data };
-  });
+  };
+  return (await findIn(kind, text, list)).id;
 }
 
+/** Reads a page of what there is. */
+type Lister = (cursor: string | undefined) => Promise<Page<Named>>;
+
 /** An exact name comes before beginnings of names and ids, and those before names with the text in them. */
-async function findIn(
-  kind: Kind,
-  text: string,
-  list: (cursor: string | undefined) => Promise<Page<Named>>,
-): Promise<string> {
+async function findIn(kind: Kind, text: string, list: Lister): Promise<Named> {
   const exact: Named[] = [];
   const beginning: Named[] = [];
   const near: Named[] = [];
@@ -83,7 +88,7 @@ async function findIn(
     cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);
   const found = exact.length > 0 ? exact : beginning;
-  if (found.length === 1) return found[0]!.id;
+  if (found.length === 1) return found[0]!;
   const shown = JSON.stringify(printable(text));
   if (found.length > 1) {
     const how = exact.length > 0 ? 'are named' : 'begin with';

@@ -22,6 +22,7 @@ const SET_BY: Record<string, readonly string[]> = {
   ids: ['--id'],
   since: ['--since'],
   until: ['--until'],
+  include: ['--trace'],
   q: ['--q', '<text>'],
 };
 

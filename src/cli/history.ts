@@ -4,15 +4,18 @@ import type { Alert } from '../schema/alert.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type { DeadLetter } from '../schema/deadLetter.ts';
 import { addAlertTest } from './alertTest.ts';
+import { showTrace } from './attemptTraces.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import type { Context, RunCommand } from './context.ts';
 import { EXIT, usage } from './exit.ts';
 import { findConsumer, findDeadLetter } from './find.ts';
+import { followAttempts } from './followAttempts.ts';
 import { getGoing, withWait, type WaitFlags } from './getGoing.ts';
 import { formatTable } from './table.ts';
-import { collect, examples, given, limit, time, wholeNumber } from './values.ts';
+import { collect, examples, given, limit, moment, wholeNumber } from './values.ts';
 
-const FOLLOW_MS = 10_000;
+/** How many attempts `--trace` shows unless it is said. */
+const TRACED = 10;
 
 interface AttemptFlags {
   failed?: boolean;
@@ -21,6 +24,7 @@ interface AttemptFlags {
   until?: string;
   eventId?: string;
   upstreamId?: string;
+  trace?: boolean;
   follow?: boolean;
   limit?: number;
   cursor?: string;
@@ -35,34 +39,53 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
       'before',
       examples(
         ['millrace attempts orders --failed', 'what went wrong'],
+        [
+          'millrace attempts orders --failed --trace --limit 1',
+          'what was sent and came back, and where the time went',
+        ],
         ['millrace attempts orders --follow', 'print attempts as they end'],
       ),
     )
     .option('--failed', 'only failed attempts')
-    .option('--status <status>', 'only this HTTP status', wholeNumber(100, 999))
-    .option('--since <time>', '90s, 1h, 2d before now or a time', time)
-    .option('--until <time>', '90s, 1h, 2d before now or a time', time)
+    .option('--status <status>', 'only this HTTP status', wholeNumber(100, 599))
+    .option('--since <time>', "a time, or how long ago by the API's clock: 90s, 1h, 2d", moment)
+    .option('--until <time>', "a time, or how long ago by the API's clock: 90s, 1h, 2d", moment)
     .option('--event-id <id>', 'only of this event')
     .option('--upstream-id <id>', 'only of this record')
+    .option('--trace', 'how long each step took, what was sent, and what came back')
     .option('--follow', 'print attempts as they end, oldest first, until Ctrl-C')
-    .option('--limit <n>', 'how many', limit)
+    .option('--limit <n>', `how many (100; ${TRACED} with --trace)`, limit)
     .option('--cursor <cursor>', 'continue after a page')
     .action((consumer: string, flags: AttemptFlags) =>
       run(async (context) => {
         const { client, out } = context;
+        if (flags.follow === true) refusePages(flags);
         const id = await findConsumer(client, consumer);
-        const query = given({
+        const filter = given({
           outcome: flags.failed === true ? 'failed' : undefined,
           status: flags.status,
-          since: flags.since,
-          until: flags.until,
           event_id: flags.eventId,
           upstream_id: flags.upstreamId,
-          limit: flags.limit,
-          cursor: flags.cursor,
+          include: flags.trace === true ? 'trace' : undefined,
         });
-        if (flags.follow === true) return followAttempts(context, id, query);
-        out.page(await client.consumers.attempts(id, query), ATTEMPTS, 'attempts');
+        if (flags.follow === true) {
+          const onAttempt = (one: Attempt): Promise<void> => printAttempt(context, one, flags);
+          return followAttempts(context, { id, filter, since: flags.since, onAttempt });
+        }
+        const { since, until, cursor, limit = flags.trace === true ? TRACED : undefined } = flags;
+        const query = { ...filter, since, until, cursor, limit };
+        const page = await client.consumers.attempts(id, query);
+        if (flags.trace !== true || out.isJson || page.data.length === 0) {
+          out.page(page, ATTEMPTS, 'attempts');
+          return;
+        }
+        try {
+          for (const one of page.data) await showTrace(context, one);
+        } catch (error) {
+          if (context.signal.aborted) return EXIT.interrupted;
+          throw error;
+        }
+        out.more(page);
       }),
     );
 
@@ -100,7 +123,8 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
     .description('send one entry of the stream again')
     .action((consumer: string, position: string) =>
       run(async ({ client, out }) => {
-        if (!/^[1-9]\d{0,15}$/u.test(position)) throw usage('<position> is a whole number from 1');
+        const isPosition = /^[1-9]\d*$/u.test(position) && Number.isSafeInteger(Number(position));
+        if (!isPosition) throw usage('<position> must be a whole number, 1 or more');
         const id = await findConsumer(client, consumer);
         const queued = await client.consumers.resend(id, Number(position));
         out.thing(queued, [['Queued', queued.count]]);
@@ -190,30 +214,22 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
     );
 }
 
-/** Polls by the time at which attempts ended, so that slow ones are printed as well. */
-async function followAttempts(
-  { client, out, signal }: Context,
-  id: string,
-  filter: Record<string, string | number>,
-): Promise<number> {
-  const query = { since: new Date().toISOString(), ...filter, wait_for: FOLLOW_MS, limit: 1_000 };
-  try {
-    for (;;) {
-      const { data } = await client.consumers.attempts(id, query);
-      for (const one of data.toReversed()) {
-        if (out.isJson) out.jsonLine(one);
-        else for (const line of formatTable(ATTEMPTS, [one]).slice(1)) out.line(line);
-      }
-      if (data.length > 0) query.since = new Date(Math.max(...data.map(endOf)) + 1).toISOString();
-    }
-  } catch (error) {
-    if (signal.aborted) return EXIT.interrupted;
-    throw error;
-  }
+/** Refuses the flags that say which page of a list is meant, or its end. */
+function refusePages({ limit, cursor, until }: AttemptFlags): void {
+  const names = Object.keys(given({ limit, cursor, until })).map((name) => `--${name}`);
+  if (names.length > 0) throw usage(`${names.join(' and ')} can't be used with --follow`);
 }
 
-function endOf({ started_at, duration_ms }: Attempt): number {
-  return Date.parse(started_at) + duration_ms;
+/** Prints one attempt of those that are followed. */
+async function printAttempt(
+  context: Context,
+  one: Attempt,
+  { trace }: AttemptFlags,
+): Promise<void> {
+  const { out } = context;
+  if (out.isJson) out.jsonLine(one);
+  else if (trace === true) await showTrace(context, one);
+  else for (const line of formatTable(ATTEMPTS, [one]).slice(1)) out.line(line);
 }
 
 const ATTEMPTS = [
@@ -261,12 +277,13 @@ function textIn(detail: Record<string, unknown>, name: string): string | undefin
   return typeof value === 'string' ? value : undefined;
 }
 
+/** Their ids come first, by which other commands take them: a narrow terminal cuts what is last. */
 const LETTERS = [
+  { title: 'ID', of: (one: DeadLetter) => one.id },
   { title: 'DIED', of: (one: DeadLetter) => one.died_at },
   { title: 'POSITION', of: (one: DeadLetter) => one.position, right: true },
   { title: 'COLLECTION', of: (one: DeadLetter) => one.collection_id },
   { title: 'RECORD', of: (one: DeadLetter) => one.upstream_id },
   { title: 'N', of: (one: DeadLetter) => one.attempts, right: true },
   { title: 'LAST FAILURE', of: (one: DeadLetter) => one.last_failure.code },
-  { title: 'ID', of: (one: DeadLetter) => one.id },
 ];

@@ -1,8 +1,11 @@
-import { Tokenizer, TokenType } from '@streamparser/json';
-
 import { CliError, EXIT } from './exit.ts';
+import { createElementFinder, type Element } from './importElements.ts';
 import { createStrictDecoder, whyUndecodable, type TextEncoding } from './importEncoding.ts';
 import { LINE_BYTES, tooLong, type SourceLine } from './importLines.ts';
+
+/** How much is shown of what can't be read on. */
+const SHOWN_BYTES = 100;
+const UTF_8 = createStrictDecoder({ name: 'utf-8' });
 
 /**
  * The chunks of an array as UTF-8 without a byte order mark. Rejects with a `CliError` at bytes that
@@ -32,74 +35,61 @@ export async function* transcoded(
 }
 
 /**
- * Reads the elements of one array, cut out as text by a tokenizer, so that numbers are not rounded.
- * Rejects with a `CliError` where the array can't be read on; it says after which element.
+ * Reads the elements of one array as text, so that numbers are not rounded; whether each is JSON is not looked at.
+ * Rejects with a `CliError` where the array can't be read on, which says after which element.
  */
 export async function* readArray(source: {
   chunks: AsyncIterable<Uint8Array>;
-  encoding: TextEncoding;
   from: { offset: number; number: number };
 }): AsyncGenerator<SourceLine> {
-  const { chunks, from, encoding } = source;
-  const tokenizer = new Tokenizer({ stringBufferSize: 64 * 1024 });
-  const utf8 = createStrictDecoder({ name: 'utf-8' });
-  let depth = from.offset > 0 ? 1 : 0;
-  let isOver = false;
+  const { chunks, from } = source;
+  const finder = createElementFinder(from.offset);
   let { number } = from;
-  let began: number | null = null;
-  let found: { start: number; comma: number }[] = [];
-  let fault: string | null = null;
-  tokenizer.onError = (error) => (fault ??= whyOf(error, encoding));
-  tokenizer.onToken = ({ token, offset }) => {
-    if (isOver) fault ??= 'there is something after the array';
-    if (depth === 0 && token !== TokenType.LEFT_BRACKET) fault ??= 'it is not an array';
-    const opens = token === TokenType.LEFT_BRACKET || token === TokenType.LEFT_BRACE;
-    const closes = token === TokenType.RIGHT_BRACKET || token === TokenType.RIGHT_BRACE;
-    if (depth === 1 && (closes || token === TokenType.COMMA)) {
-      if (began !== null) found.push({ start: began, comma: offset });
-      began = null;
-    } else if (depth === 1) began ??= offset;
-    if (opens) depth++;
-    if (closes && --depth === 0) isOver = true;
-  };
   let kept: Uint8Array = new Uint8Array();
-  let keptFrom = 0; // offset of `kept` in what was read here
-  const stop = (why: string): CliError => {
-    const text = Buffer.from(kept.subarray(Math.max(0, (began ?? keptFrom) - keptFrom)));
-    const shown = JSON.stringify(text.subarray(0, 100).toString('latin1').trim());
-    const near = from.offset + (began ?? keptFrom);
-    return broken(`near byte ${near}, after element ${number}, at ${shown}`, why);
-  };
+  let keptFrom = from.offset; // the offset of `kept`
+
+  function lineOf({ start, end, next, fault }: Element): SourceLine {
+    number++;
+    const raw = kept.subarray(start - keptFrom, end - keptFrom);
+    const read = fault === null ? decoded(raw) : { text: '', fault };
+    return { number, lines: 1, raw, isCut: false, start, end: next, ...read };
+  }
+
+  function stop(why: string): CliError {
+    const at = finder.began ?? finder.offset;
+    const text = Buffer.from(kept.subarray(at - keptFrom)).subarray(0, SHOWN_BYTES);
+    const shown = JSON.stringify(text.toString('latin1').trim());
+    return broken(`near byte ${at}, after element ${number}, at ${shown}`, why);
+  }
+
   for await (const chunk of chunks) {
-    if (chunk.byteLength === 0) continue;
     kept = kept.byteLength === 0 ? chunk : Buffer.concat([kept, chunk]);
-    tokenizer.write(chunk);
-    for (const { start, comma } of found) {
-      number++;
-      const raw = kept.subarray(start - keptFrom, comma - keptFrom);
-      const place = { start: from.offset + start, end: from.offset + comma + 1 };
-      yield { number, lines: 1, raw, ...place, isCut: false, text: utf8.decode(raw), fault: null };
-    }
-    found = [];
+    for (const one of finder.take(chunk)) yield lineOf(one);
+    if (finder.fault !== null) throw stop(finder.fault);
     const seen = keptFrom + kept.byteLength;
-    if (fault !== null) throw stop(fault);
-    const keepFrom = began ?? seen;
-    if (seen - keepFrom > LINE_BYTES) throw stop(`element ${number + 1} ${tooLong()}`);
+    const keepFrom = finder.began ?? seen;
+    if (seen - keepFrom > LINE_BYTES) {
+      throw stop(`element ${number + 1} ${tooLong()}, or a quote or bracket of it is not closed`);
+    }
     kept = kept.subarray(keepFrom - keptFrom);
     keptFrom = keepFrom;
   }
-  if (!isOver) throw stop('it ends before the array does');
+  for (const one of finder.end()) yield lineOf(one);
+  if (finder.fault !== null) throw stop(finder.fault);
 }
 
-function whyOf({ message }: Error, encoding: TextEncoding): string {
-  if (message.includes('not valid for encoding')) return `it ${whyUndecodable(encoding)}`;
-  return message.replace(/ at chunk.*$/u, '');
+function decoded(raw: Uint8Array): { text: string; fault: string | null } {
+  try {
+    return { text: UTF_8.decode(raw), fault: null };
+  } catch {
+    return { text: '', fault: whyUndecodable({ name: 'utf-8' }) };
+  }
 }
 
 function broken(where: string, why: string): CliError {
   return new CliError(
     EXIT.failed,
     `The JSON array can't be read ${where}: ${why}`,
-    'Everything before it is imported, nothing after it; NDJSON continues after a bad line.',
+    'Everything before it is imported or listed, and nothing after it.',
   );
 }

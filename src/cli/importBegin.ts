@@ -1,4 +1,4 @@
-import { CollectionId } from '../schema/fields.ts';
+import { CollectionId, SyncId } from '../schema/fields.ts';
 import type { Context } from './context.ts';
 import { usage } from './exit.ts';
 import {
@@ -101,6 +101,10 @@ function rulesOf(flags: ImportFlags): ImportRules {
   if (rules.event !== null && rules.stream === 'records') {
     throw usage('--event is only for events; add --stream events');
   }
+  if (rules.sync !== null && !SyncId.safeParse(rules.sync).success) {
+    throw usage('--sync must have 1 to 255 characters');
+  }
+  if (rules.key === '') throw usage('--key must name a field');
   if (rules.collection !== null && !CollectionId.safeParse(rules.collection).success) {
     throw usage('--collection must be provider:name, for example stripe:customer');
   }

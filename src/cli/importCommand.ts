@@ -2,12 +2,14 @@ import { type Command, Option } from 'commander';
 
 import type { RunCommand } from './context.ts';
 import type { ImportFlags } from './importBegin.ts';
-import { examples, streamOption } from './values.ts';
+import { eventOption, examples, streamOption } from './values.ts';
 
 const AFTER = `
 Every line is imported or listed. FILE.rejected.ndjson has the number, reason and text of each line
 that was not, and the first ten are printed. An end of line is \\n, \\r\\n or \\r. A quote that is not
-closed costs only its own line. Column names must differ, and so must the names in a JSON object.
+closed costs only its own line. Column names must differ, and so must the names in a JSON object. An
+element of a JSON array that is broken is listed as well, and reading continues after it, as long as
+its brackets, or the line on which the next one begins, show where it ends.
 
 Exit codes: 0 every line is imported; 1 some lines were rejected, or reading ended early; 2 nothing
 was sent, as the flags or the file can't be used. --resume first checks that what was read is still
@@ -32,7 +34,7 @@ export function addImport(program: Command, run: RunCommand): void {
     .option('--sync <sync>', 'for entries that name none')
     .option('--collection <collection>', 'for entries that name none')
     .option('--key <field>', "each line is an entry's data; this field of it is the record's id")
-    .option('--event <event>', 'for events that name none (created)')
+    .addOption(eventOption('for events that name none (created)'))
     .addOption(
       new Option('--format <format>', 'by default guessed from name and first byte').choices([
         'ndjson',

@@ -73,7 +73,8 @@ export async function openRejects(options: {
   function show({ line, reason }: Rejected): void {
     const [, field] = /^\/(sync_id|collection_id|upstream_id) is required/u.exec(reason) ?? [];
     if (field !== undefined) missing.add(field);
-    if (shown++ < SHOWN_LINES) out.note(`${placeOf(line)} ${reason}: ${shortText(line, reading)}`);
+    if (shown++ < SHOWN_LINES)
+      out.note(`${placeOf(line, reading)} ${reason}: ${shortText(line, reading)}`);
     else hidden++;
   }
 
@@ -121,7 +122,8 @@ const GIVEN_BY: Record<string, string> = {
   upstream_id: "--key names the field that has the record's id, with --sync and --collection",
 };
 
-function placeOf({ number, lines }: SourceLine): string {
+function placeOf({ number, lines }: SourceLine, { format }: Reading): string {
+  if (format === 'json') return `Element ${number}`;
   return lines === 1 ? `Line ${number}` : `Lines ${number} to ${number + lines - 1}`;
 }
 

@@ -3,7 +3,8 @@ import type { Context } from './context.ts';
 import { EXIT, usage } from './exit.ts';
 import { followStream, type Entry } from './follow.ts';
 import { createForwarder, type Forwarded } from './forward.ts';
-import { keepListenSecret } from './listenSecret.ts';
+import { isSecret, keepListenSecret } from './listenSecret.ts';
+import { escaped } from './output.ts';
 import { printable } from './table.ts';
 import { placeOf } from './values.ts';
 
@@ -38,10 +39,10 @@ export async function runListen(
       `--forward-to takes an http or https URL such as http://localhost:3000/hook, not ${flags.forwardTo}`,
     );
   }
-  const secret = flags.secret ?? (await keepListenSecret(env));
+  const secret = checked(flags.secret) ?? (await keepListenSecret(env));
   const forwarder = createForwarder({
     url: flags.forwardTo,
-    secret: checked(secret),
+    secret,
     userAgent: `Millrace/${version}`,
     concurrency: flags.concurrency ?? 1,
     onSend: (entry) => {
@@ -78,7 +79,7 @@ export async function runTail(
     client,
     signal,
     query: queryOf(flags),
-    onEntry: async (entry) => out.line(out.isJson ? bare(entry.body) : tailLine(entry)),
+    onEntry: async (entry) => out.line(out.isJson ? escaped(bare(entry.body)) : tailLine(entry)),
     onState: ({ connected, why }) => {
       if (!connected) out.note(`Connection lost, trying again: ${why}`);
       else if (why !== '') out.note('Connected again');
@@ -101,9 +102,9 @@ export function queryOf(flags: StreamFlags): Query {
   };
 }
 
-function checked(secret: string): string {
-  if (/^whsec_[A-Za-z0-9+/]{16,}={0,2}$/u.test(secret)) return secret;
-  throw usage('--secret takes whsec_ and base64');
+function checked(secret: string | undefined): string | undefined {
+  if (secret === undefined || isSecret(secret)) return secret;
+  throw usage('--secret must be whsec_ followed by base64');
 }
 
 function sentLine({ what, collectionId, upstreamId, messageId }: Entry): string {

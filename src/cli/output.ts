@@ -11,6 +11,8 @@ export interface Output {
   readonly isJson: boolean;
   /** Whether stdout is a terminal, on which lines can be redrawn. */
   readonly isTerminal: boolean;
+  /** The width of that terminal in characters; null where there is none, or it has none. */
+  readonly width: number | null;
   /** Prints one JSON document; numbers keep the text they came with. */
   json(value: unknown): void;
   /** Prints one JSON value on a line of its own. */
@@ -19,7 +21,9 @@ export interface Output {
   line(text: string): void;
   /** Prints a list, as JSON or as a table. */
   page<T>(page: Page<T>, columns: readonly Column<T>[], what: string): void;
-  /** Prints one thing, as JSON or as aligned lines. */
+  /** Says how to go on after a page; nothing when it is the last one. */
+  more(page: Pick<Page<unknown>, 'next_cursor'>): void;
+  /** Prints one thing, as JSON or as aligned lines, which are never cut: they may have a secret, or a body. */
   thing(value: object, fields: readonly (readonly [string, unknown])[]): void;
   /** Formats fields as aligned lines, cut at the width of the terminal. */
   details(fields: readonly (readonly [string, unknown])[]): string[];
@@ -34,13 +38,16 @@ export interface Output {
 }
 
 const PLAIN_PROGRESS_MS = 10_000;
+/** The width of a terminal that does not say it. */
+const PLAIN_WIDTH = 80;
 
 /** Prints to stdout and stderr of this process. */
 export function createOutput(options: { isJson: boolean }): Output {
   const { stdout, stderr } = process;
   const isTerminal = stdout.isTTY && process.env['TERM'] !== 'dumb';
   const isDrawing = stderr.isTTY && process.env['TERM'] !== 'dumb';
-  const width = (): number => (isTerminal ? stdout.columns : Infinity);
+  // A terminal that was never told its size has 0 columns.
+  const width = (): number | null => (isTerminal && stdout.columns > 0 ? stdout.columns : null);
   let drawn = false;
   let saidAt = 0;
 
@@ -58,12 +65,18 @@ export function createOutput(options: { isJson: boolean }): Output {
     stderr.write(`${text}\n`);
   };
   const details = (fields: readonly (readonly [string, unknown])[]): string[] =>
-    formatDetails(fields).map((line) => cut(line, width()));
+    formatDetails(fields).map((line) => cut(line, width() ?? Infinity));
   const json = (value: unknown): void => write(escaped(JSON.stringify(value, null, 2)));
+  const more = ({ next_cursor: cursor }: Pick<Page<unknown>, 'next_cursor'>): void => {
+    if (cursor !== null) note(`There are more: --cursor ${cursor}`);
+  };
 
   return {
     isJson: options.isJson,
     isTerminal,
+    get width() {
+      return width();
+    },
     json,
     jsonLine: (value) => write(escaped(JSON.stringify(value))),
     line: write,
@@ -72,21 +85,22 @@ export function createOutput(options: { isJson: boolean }): Output {
         json(page);
         return;
       }
-      const [head, ...rows] = formatTable(columns, page.data, width());
+      const [head, ...rows] = formatTable(columns, page.data, width() ?? Infinity);
       if (head === undefined) note(`There are no ${what}.`);
       else for (const line of [style('bold', head), ...rows]) write(line);
-      if (page.next_cursor !== null) note(`There are more: --cursor ${page.next_cursor}`);
+      more(page);
     },
+    more,
     thing: (value, fields) => {
       if (options.isJson) json(value);
-      else for (const line of details(fields)) write(line);
+      else for (const line of formatDetails(fields)) write(line);
     },
     details,
     note,
     style,
     progress: (text) => {
       if (isDrawing) {
-        stderr.write(`\r${cut(text, stderr.columns - 1)}\u001B[K`);
+        stderr.write(`\r${cut(text, (stderr.columns || PLAIN_WIDTH) - 1)}\u001B[K`);
         drawn = true;
       } else if (performance.now() - saidAt >= PLAIN_PROGRESS_MS) {
         saidAt = performance.now();
@@ -99,8 +113,14 @@ export function createOutput(options: { isJson: boolean }): Output {
 
 /** JSON as it is, but that no character of it controls a terminal: JSON.stringify leaves DEL and C1 as they are. */
 export function escaped(json: string): string {
-  return json.replaceAll(
-    /[\u007f-\u009f\p{Bidi_Control}]/gu,
-    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return json.replaceAll(/[\u007f-\u009f\p{Bidi_Control}]/gu, unicodeEscape);
+}
+
+/** A line of text as it is, but that no character of it controls a terminal: such a one stands as in JSON. */
+export function verbatim(line: string): string {
+  return line.replaceAll(/(?!\t)[\p{Cc}\p{Bidi_Control}]/gu, unicodeEscape);
+}
+
+function unicodeEscape(one: string): string {
+  return `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { EventInput, RecordInput } from '../schema/stream.ts';
 import type { RunCommand } from './context.ts';
+import { usage } from './exit.ts';
 import type { ListenFlags, StreamFlags } from './listen.ts';
 import {
   collect,
@@ -86,6 +87,9 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
     .option('--data <json>', 'JSON, @FILE or - for stdin')
     .action((flags: SendFlags) =>
       run(async ({ client, out }) => {
+        if (flags.stream === 'records' && flags.eventId !== undefined) {
+          throw usage('--event-id is only for events; leave out --stream records');
+        }
         const record = {
           sync_id: flags.sync,
           collection_id: flags.collection,

@@ -12,6 +12,7 @@ import {
   collectPair,
   examples,
   limit,
+  needChange,
   needFlags,
   seconds,
   wholeNumber,
@@ -84,6 +85,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
     .description('change the given fields; consumers that are blocked on it try immediately')
     .action((target: string, options: TargetFlags) =>
       run(async ({ client, out }) => {
+        needChange(options);
         const id = await findTarget(client, target);
         showTarget(out, await client.targets.update(id, await inputOf(options)));
       }),
@@ -177,7 +179,8 @@ function credentialsOf(flags: TargetFlags): TargetInput['credentials'] | undefin
     return { type: 'basic', username: basic.slice(0, at), password: basic.slice(at + 1) };
   }
   if (bearerToken !== undefined) return { type: 'bearer', token: bearerToken };
-  const [header] = Object.entries(headerKey ?? {});
+  const [header, ...more] = Object.entries(headerKey ?? {});
+  if (more.length > 0) throw usage('--header-key can be given only once; --header adds others');
   if (header !== undefined) return { type: 'header', name: header[0], value: header[1] };
   return flags.credentials === false ? { type: 'none' } : undefined;
 }

@@ -32,42 +32,51 @@ export const limit = wholeNumber(1, 1_000);
 const PLACES =
   'beginning, end, a time such as 2026-11-23T10:00:00Z, 90s, 1h or 2d before now, or a cursor that Millrace has printed';
 
+/** A place in a stream as a person names it; `agoMs` before now, by the API's clock. */
+export type Place = 'beginning' | 'end' | { time: string } | { cursor: string } | { agoMs: number };
+
 /**
- * Turns `beginning`, `end`, a time, `1h` before now, or a cursor into the form of the API. Throws a
- * `CliError` that begins with `name`, the flag or argument, for any other text.
+ * Reads `beginning`, `end`, a time, `1h` before now, or a cursor. Throws a `CliError` that begins with `name`, the
+ * flag or argument, for any other text.
  */
-export function placeOf(
-  name: string,
-  text: string,
-  now = Date.now(),
-): 'beginning' | 'end' | { time: string } | { cursor: string } {
+export function placeOf(name: string, text: string): Place {
   if (text === 'beginning' || text === 'end') return text;
-  const time = timeOf(text, now);
-  if (time !== null) return { time };
+  if (isTime(text)) return { time: text };
+  const agoMs = durationOf(text);
+  if (agoMs !== null) return { agoMs };
   if (isCursor(text)) return { cursor: text };
   throw usage(`${name} takes ${PLACES}; not ${JSON.stringify(text)}`);
 }
 
-/** Returns a time, or `1h` before now, as RFC 3339; null for any other text. */
-export function timeOf(text: string, now = Date.now()): string | null {
-  if (TIME.test(text) && !Number.isNaN(Date.parse(text))) return text;
+/** The ms of a duration such as `90s` or `1h`; null for any other text. */
+export function durationOf(text: string): number | null {
   const [, count, unit] = DURATION.exec(text) ?? [];
-  if (count === undefined) return null;
-  return new Date(now - Number(count) * UNITS[unit as keyof typeof UNITS]).toISOString();
+  return count === undefined ? null : Number(count) * UNITS[unit as keyof typeof UNITS];
 }
 
-/** Parses an option that takes a time or `1h` before now, into RFC 3339. */
+function isTime(text: string): boolean {
+  return TIME.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+/** Parses an option that takes a time, or `1h` before now, which the API counts from its own clock. */
+export function moment(text: string): string {
+  if (isTime(text) || durationOf(text) !== null) return text;
+  throw new InvalidArgumentError(
+    'It must be a time such as 2026-11-23T10:00:00Z, or how long ago such as 90s, 1h or 2d.',
+  );
+}
+
+/** Parses an option that takes a time. */
 export function time(text: string): string {
-  const at = timeOf(text);
-  if (at === null) throw new InvalidArgumentError('It takes 90s, 1h, 2d or an RFC 3339 time.');
-  return at;
+  if (isTime(text)) return text;
+  throw new InvalidArgumentError('It must be a time such as 2027-01-31T00:00:00Z.');
 }
 
 /** Parses an option that takes a duration such as `90s` or `1h`, into seconds. */
 export function seconds(text: string): number {
-  const [, count, unit] = DURATION.exec(text) ?? [];
-  if (count === undefined) throw new InvalidArgumentError('It takes 90s, 30m, 24h or 7d.');
-  return (Number(count) * UNITS[unit as keyof typeof UNITS]) / 1_000;
+  const ms = durationOf(text);
+  if (ms === null) throw new InvalidArgumentError('It takes 90s, 30m, 24h or 7d.');
+  return ms / 1_000;
 }
 
 /** The option `--stream events|records`. */
@@ -159,6 +168,12 @@ export function needFlags(
     (name) => `--${name.replaceAll(/[A-Z]/gu, (one) => `-${one.toLowerCase()}`)}`,
   );
   throw usage(`${list.join(', ')} ${missing.length === 1 ? 'is' : 'are'} needed (or --input)`);
+}
+
+/** Throws a `CliError` when no flag says what to change. A `--no-…` that was not given is true, and says nothing. */
+export function needChange(flags: object): void {
+  if (Object.values(flags).some((value) => value !== true)) return;
+  throw usage('Nothing to change: --help lists the flags');
 }
 
 /** Merges the JSON object of a file with the fields that flags give; flags win. */

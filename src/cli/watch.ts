@@ -50,7 +50,10 @@ export function whatMatters({ lag, health, sender, ...rest }: Consumer): string 
   return JSON.stringify({ ...rest, by, entries: lag.entries, status_of_health: status, notes });
 }
 
-function draw(lines: string[], before: number): number {
+/** Draws over what was drawn before; what does not fit into the height of the terminal is left out. */
+function draw(all: string[], before: number): number {
+  const { rows } = process.stdout;
+  const lines = rows > 0 ? all.slice(0, Math.max(1, rows - 1)) : all;
   const up = before === 0 ? '' : `\u001B[${before}A`;
   process.stdout.write(`${up}${lines.map((line) => `\u001B[2K${line}\n`).join('')}\u001B[J`);
   return lines.length;

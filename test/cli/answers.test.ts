@@ -68,6 +68,33 @@ test.each(OTHERS)(
   },
 );
 
+test('what an API of another version does not answer as expected is said to come of that', async () => {
+  const old: RequestListener = ({ url = '' }, response) => {
+    const isThere = !url.startsWith('/v1/search');
+    const type = isThere ? 'application/json' : 'application/problem+json';
+    response.writeHead(isThere ? 200 : 404, { 'content-type': type, 'x-request-id': '1' });
+    if (url === '/readyz') response.end('{"status":"ready"}');
+    else if (url === '/v1/info') response.end('{"version":"0.0.7"}');
+    else if (isThere) response.end('{}');
+    else response.end('{"status":404,"detail":"There is nothing at /v1/search"}');
+  };
+  await using other = await listening(createServer(old));
+  for (const [command, why] of [
+    ['find x', 'There is nothing at /v1/search'],
+    ['consumers get 01a22282-4d54-78ef-84d2-96c4627635a5', 'its answer could not be read'],
+  ] as const) {
+    const { code, stdout, stderr } = await at(other.url, command.split(' '));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(
+      new RegExp(
+        `^Millrace 0\\.0\\.7 answers at ${other.url}, and this command is of \\S+: ${why}\n`,
+        'u',
+      ),
+    );
+    expect(stderr).not.toMatch(/^ {4}at /mu);
+  }
+});
+
 test.each<[string[], number, RegExp]>([
   [['consumers', 'create', '--name', 'x', '--target', 'shop'], 2, /^--stream is needed/u],
   [['consumers', 'create'], 2, /^--name, --target, --stream are needed/u],
@@ -149,14 +176,29 @@ test.each<[string[], number, RegExp]>([
   [['consumers', 'seek', 'other', 'soon'], 2, /^<place> takes beginning, end, a time.*not "soon"/u],
   [['consumers', 'update', 'other', '--ordering', 'x'], 2, /--ordering.*record, stream, none/u],
   [['consumers', 'preview', '--stream', 'records', '--event', 'created'], 1, /^--event must be/u],
+  [['attempts', 'other', '--since', 'yesterday'], 2, /--since.*2026-11-23T10:00:00Z, or how long/u],
+  [['attempts', 'other', '--until', '2026-11-23'], 2, /--until.*2026-11-23T10:00:00Z, or how/u],
+  [['attempts', 'other', '--limit', '0'], 2, /--limit.*a whole number from 1 to 1000/u],
+  [['attempts', 'other', '--limit'], 2, /--limit.*argument missing/u],
+  [['attempts', 'other', '--follow', '--cursor', 'x', '--limit', '5'], 2, /^--limit and --cursor/u],
+  [['attempts', 'other', '--follow', '--until', '1h'], 2, /^--until can't be used with --follow/u],
+  [['consumers', 'preview', '--stream', 'events', '--last', '10001'], 2, /--last.* 1 to 10000/u],
+  [['consumers', 'update', 'other'], 2, /^Nothing to change/u],
+  [['targets', 'update', 'shop'], 2, /^Nothing to change/u],
+  [['send', '--stream', 'records', '--event-id', 'x'], 2, /^--event-id is only for events/u],
+  [['resend', 'other', '9007199254740993'], 2, /^<position> must be a whole number/u],
+  [['consumers', 'list', '--api-key', ''], 4, /^--api-key is empty\n$/u],
+  [['consumers', 'list', '--api-key', 'two words'], 4, /^--api-key has a blank, or a character/u],
+  [['consumers', 'list', '--url', 'http://me:pw@127.0.0.1'], 2, /^--url must.*without a login/u],
+  [['consumers', 'list', '--url', ''], 2, /^--url must be an http or https URL/u],
   [['tail', '--since', 'lately'], 2, /^--since takes beginning, end, a time.*not "lately"/u],
-  [['attempts', 'other', '--status', 'lots'], 2, /--status.*a whole number from 100 to 999/u],
+  [['attempts', 'other', '--status', 'lots'], 2, /--status.*a whole number from 100 to 599/u],
   [['send', '--event', 'bad'], 2, /--event.*created, updated, deleted/u],
   [['send', '--collection', 'nope'], 1, /^--collection must be provider:name/u],
   [
     ['keys', 'create', '--name', 'x', '--scope', 'read', '--expires-at', 'soon'],
     2,
-    /--expires-at.*It takes a time such as/u,
+    /--expires-at.*It must be a time such as/u,
   ],
   [['keys', 'delete', 'abc'], 3, /^There is no API key "abc"/u],
   [['dead-letters', 'get', 'other', 'abc'], 3, /^There is no dead letter "abc"/u],

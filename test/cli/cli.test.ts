@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,6 +89,8 @@ test('a target and a consumer are made, changed, commanded and deleted by their 
   const delta = ['--add-collection', 'shop:item', '--remove-collection', 'shop:order'];
   const filtered = await json<Consumer>('consumers', 'filter', 'orders', ...delta);
   expect(filtered.collections).toEqual(['shop:item']);
+  const every = await json<Consumer>('consumers', 'filter', 'orders', '--add-event', '*');
+  expect(every.event_types).toEqual(['*']);
   const patched = await json<Consumer>('consumers', 'update', 'orders', '--path', '/orders');
   expect(patched.path).toBe('/orders');
   expect((await json<Consumer>('consumers', 'seek', 'orders', '1h')).position).toBe(0);
@@ -168,6 +170,26 @@ test('a reader that stops reading ends the command without an error', async () =
   expect(stderr).toBe('');
 });
 
+test('a reader that stops reading does not turn a failure into a success', async () => {
+  await json('targets', 'create', '--name', 'refusing', '--base-url', 'http://127.0.0.1:9/');
+  const lines = join(folder, 'unread.ndjson');
+  await writeFile(lines, '{\n'.repeat(5_000));
+  for (const [command, codes] of [
+    ['targets test refusing', [1]],
+    [`import ${lines} 2>&1`, [1, 130]], // it has ended, or was interrupted
+    ['attempts nobody 2>&1', [3]],
+  ] as const) {
+    const path = fileURLToPath(new URL('../../cli.ts', import.meta.url));
+    const piped = `set -o pipefail; '${process.execPath}' '${path}' ${command} | true`;
+    const child = spawn('bash', ['-c', piped], {
+      env: { PATH: process.env['PATH'], ...cluster.api },
+      stdio: 'ignore',
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    expect({ command, code }).toEqual({ command, code: expect.toBeOneOf([...codes]) });
+  }
+});
+
 test.each<[string[], number, RegExp]>([
   [['targts'], 2, /Did you mean targets\?/u],
   [['consumers', 'resum', 'x'], 2, /Did you mean resume\?/u],
@@ -178,9 +200,15 @@ test.each<[string[], number, RegExp]>([
   [['consumers', 'get'], 2, /missing required argument 'consumer'/u],
   [['consumers', 'filter', 'x'], 2, /Say what changes/u],
   [['dead-letters', 'replay', 'x'], 2, /--all, or --id/u],
-  [['resend', 'x', 'y'], 2, /<position> is a whole number/u],
+  [['resend', 'x', 'y'], 2, /<position> must be a whole number/u],
   [['targets', 'create', '--header', 'nothing'], 2, /name=value/u],
   [['targets', 'create', '--basic', 'a:b', '--bearer-token', 'c'], 2, /exclude each other/u],
+  [
+    ['targets', 'create', '--header-key', 'a=1', '--header-key', 'b=2'],
+    2,
+    /--header-key can be given only once/u,
+  ],
+  [['dev', '--port', 'http'], 2, /--port.*a whole number from 0 to 65535/u],
   [['send', '--data', '{'], 2, /--data takes JSON/u],
   [['send', '--data', '@missing.json'], 2, /missing\.json can't be read/u],
   [['targets', 'list', '--url', 'localhost'], 2, /--url must be an http or https URL/u],

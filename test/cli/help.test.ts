@@ -29,3 +29,13 @@ test.each([
   expect(code).toBe(0);
   expect(stdout).toMatch(new RegExp(`^Examples:\n {2}.*millrace ${command}`, 'u'));
 });
+
+test('keys rotate says that Postgres is away, with the exit code for that and without its password', async () => {
+  const { code, stdout, stderr } = await runCli(['keys', 'rotate'], {
+    DATABASE_URL: 'postgres://me:hidden-password@127.0.0.1:1/none',
+    MILLRACE_ENCRYPTION_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}`,
+  });
+  expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+  expect(stderr).toMatch(/^Postgres can't be used: .*ECONNREFUSED/u);
+  expect(stderr).not.toContain('hidden-password');
+});

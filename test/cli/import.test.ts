@@ -247,6 +247,9 @@ test.each([
   [['.'], /is not a file/u],
   [['x.ndjson', '--key', 'id'], /--sync and --collection are needed as well/u],
   [['x.ndjson', '--event', 'created'], /--event is only for events/u],
+  [['x.ndjson', '--stream', 'events', '--event', 'made'], /choices are created, updated, deleted/u],
+  [['x.ndjson', '--sync', ''], /--sync must have 1 to 255 characters/u],
+  [['x.ndjson', '--sync', 's', '--collection', 'a:b', '--key', ''], /--key must name a field/u],
   [['x.ndjson', '--format', 'xml'], /Allowed choices are ndjson, json, csv/u],
   [['x.ndjson', '--stream', 'event'], /Allowed choices are events, records/u],
 ])('a mistake in the flags %j is said and ends it with 2', async (args, words) => {
@@ -255,14 +258,62 @@ test.each([
   expect(code).toBe(2);
 });
 
-test('a broken array says where, and keeps what stands before it', async () => {
+test('an element of an array that is broken is listed, and what comes after it is imported', async () => {
+  const good = (id: string): string =>
+    `{"sync_id":"broken","collection_id":"a:b","upstream_id":"${id}","data":1}`;
+  const undecodable = Buffer.from('{"a":"\xff"}', 'latin1');
   const path = await site.file(
     'broken.json',
-    '[{"sync_id":"broken","collection_id":"a:b","upstream_id":"1","data":1},{"a":tru]',
+    Buffer.concat([
+      Buffer.from(`[${good('1')},{"a":tru},\n{"a":[1},${good('2')},`),
+      undecodable,
+      Buffer.from(`,\n{"a":"open},\n${good('3')},{"b":1]`),
+    ]),
   );
-  const { code, stderr } = await importing([path]);
+  const rejects = join(site.folder, 'broken.rejects');
+  const { code, stdout, stderr } = await importing([path, '--rejects', rejects]);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/can't be read near byte \d+/u);
-  expect(stderr).not.toContain('    at ');
-  expect(await read('records', 'broken')).toHaveLength(1);
+  expect(JSON.parse(stdout)).toMatchObject({ lines: 8, accepted: 3, rejected: 5 });
+  expect(stderr).toContain('Element 2 is not JSON: "{\\"a\\":tru}"\n');
+  const list = await readFile(`${path}.rejected.ndjson`, 'utf8');
+  const listed = list
+    .trim()
+    .split('\n')
+    .map((one) => JSON.parse(one) as { line: number; reason: string; text: string });
+  expect(listed.map((one) => [one.line, one.reason, one.text])).toEqual([
+    [2, 'is not JSON', '{"a":tru}'],
+    [3, 'is not JSON', '{"a":[1}'],
+    [
+      5,
+      'is not UTF-8; --encoding names another encoding, for example --encoding latin1',
+      String.raw`{"a":"\xFF"}`,
+    ],
+    [6, 'has a quote that is not closed in its line', '{"a":"open},'],
+    [8, expect.stringMatching(/^opens a bracket that is not closed/u), '{"b":1'],
+  ]);
+  const ids = (await read('records', 'broken')).map((one) => one.upstream_id);
+  expect(ids).toEqual(['1', '2', '3']);
+  const kept = await readFile(rejects, 'latin1');
+  expect(kept).toBe('{"a":tru}\n{"a":[1}\n{"a":"\xff"}\n{"a":"open},\n{"b":1\n');
 });
+
+test.each<[string, RegExp]>([
+  ['{"a":"open}]', /at "\{.*open\}\]": it ends before the array does, within a quote that is not/u],
+  ['{"b":1}', /it ends before the array does/u],
+  ['2] [3]', /near byte \d+, after element 2, at "\[3\]": there is something after the array/u],
+])(
+  'an array that goes on as %s says where it ends, and keeps what is before it',
+  async (end, why) => {
+    const sync = `ended-${end.length}`;
+    const first = `{"sync_id":"${sync}","collection_id":"a:b","upstream_id":"1","data":1}`;
+    const path = await site.file(`${sync}.json`, `[${first},${end}`);
+    const { code, stderr } = await importing([path]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^The JSON array can't be read near byte \d+, after element [12], at /mu,
+    );
+    expect(stderr).toMatch(why);
+    expect(stderr).not.toContain('    at ');
+    expect(await read('records', sync)).toHaveLength(1);
+  },
+);

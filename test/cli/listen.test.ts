@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -206,13 +206,14 @@ test('tail prints entries as the API has them, one a line', async () => {
         upstream_id: 'x',
         event: 'created',
         event_id: 'tailed-1',
-        data: { n: 1 },
+        data: { n: 1, text: '\u009b31m\u202e' },
       },
     ],
   });
   await until(() => cli.stdout().includes('\n'), { timeoutMs: 60_000 });
   const event = await cluster.request('GET', '/v1/events/tailed-1');
   expect(JSON.parse(cli.stdout())).toEqual(event);
+  expect(cli.stdout()).not.toMatch(/[\u007f-\u009f\u202e]/u);
   await interrupt(cli);
 });
 
@@ -226,4 +227,23 @@ test('listen says at once what it can not do', async () => {
   expect(await run([], cluster.api)).toBe(2);
   expect(await run(['--forward-to', 'localhost:3000'], cluster.api)).toBe(2);
   expect(await run([...to, '--secret', 'abc'], cluster.api)).toBe(2);
+});
+
+test('a signing secret that can not be kept, or is none, is said with its file, and --secret does without it', async () => {
+  const to = ['listen', '--forward-to', 'http://127.0.0.1:9/hook'];
+  const env = { ...cluster.api, MILLRACE_URL: 'http://127.0.0.1:9', XDG_CONFIG_HOME: '/dev/null' };
+  const nowhere = await startCli(to, env).ended;
+  expect(nowhere.stderr).toMatch(
+    /can't be kept in \/dev\/null\/millrace\/listen-secret \(ENOTDIR\)/u,
+  );
+  expect(nowhere.code).toBe(2);
+  const folder = join(home, 'broken');
+  const path = join(folder, 'millrace', 'listen-secret');
+  await mkdir(join(folder, 'millrace'), { recursive: true });
+  await writeFile(path, 'whsec_\n');
+  const broken = await startCli(to, { ...env, XDG_CONFIG_HOME: folder }).ended;
+  expect(broken.stderr).toContain(`${path} holds no signing secret`);
+  expect(broken.code).toBe(2);
+  const given = await startCli([...to, '--secret', `whsec_${'A'.repeat(32)}`], env).ended;
+  expect(given.code).toBe(69);
 });

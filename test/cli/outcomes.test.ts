@@ -85,6 +85,8 @@ test('a command that deletes asks on a terminal, and --yes or a script goes on w
   expect(asked.output).toContain(`Delete consumer "doomed" (${id})`);
   expect(asked.output).toContain('Nothing was changed');
   expect(asked.code).toBe(1);
+  const left = await onTerminal(['consumers', 'delete', 'doomed'], '\u0004');
+  expect(left).toMatchObject({ code: 1, output: expect.stringContaining('Nothing was changed') });
   expect((await cluster.get(id)).name).toBe('doomed');
   const yes = await onTerminal(['consumers', 'delete', 'doomed'], 'y\n');
   expect(yes).toMatchObject({ code: 0, output: expect.stringContaining('Deleted consumer') });

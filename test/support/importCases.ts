@@ -171,9 +171,16 @@ function jsonArray(rows: number): { text: string; good: GoodLine[]; bad: BadLine
     elements.push(JSON.stringify(data, null, 1));
     good.push({ line: elements.length, last: elements.length, data });
     if (id % 97 !== 50) continue;
-    elements.push(String(id));
-    const place = { line: elements.length, last: elements.length };
-    bad.push({ ...place, reason: /^must be a JSON object$/u, text: String(id) });
+    for (const [text, reason, shown = text] of [
+      [String(id), /^must be a JSON object$/u],
+      [`{"id":"t${id}","a":tru}`, /^is not JSON$/u],
+      [`{"id":"b${id}","a":[1}`, /^is not JSON$/u],
+      [`{"id":"c${id}","a":1]}`, /^is not JSON$/u],
+      [`{"id":"q${id}}`, /^has a quote that is not closed in its line$/u, `{"id":"q${id}},`],
+    ] as [string, RegExp, string?][]) {
+      elements.push(text);
+      bad.push({ line: elements.length, last: elements.length, reason, text: shown });
+    }
   }
   return { text: `[${elements.join(',\n')}]\n`, good, bad };
 }
