@@ -9,7 +9,8 @@ import {
 
 /** An attempt recorded later than this after its start is listed as if it had started this long before. */
 export const SLACK_MS = 60_000;
-const BATCHES = 64;
+/** How many batches one query reads: the first one the least, and then as many as are likely to hold the rest. */
+const BATCHES = { least: 64, most: 1_024 };
 
 /** Whose attempts to read: those of one consumer, or of all that send to a target. */
 export type Whose = { consumerId: string } | { targetId: string };
@@ -101,24 +102,29 @@ async function walkBatches(
   const since = timeOf(sources.batchesSince);
   const made: PastAttempt[] = [];
   let upTo = timeOf(before.at + SLACK_MS + 1);
+  let read = 0;
+  let count = BATCHES.least;
   for (;;) {
     const { rows } = await sql.query<BatchRow>({
       text: `
         select consumer_id, committed_at, positions, started_at, duration_ms, status from attempt_batches
          where ${isTheirs} and committed_at < $2::timestamptz
            and committed_at >= $3::timestamptz and oldest <= $4
-         order by committed_at desc fetch first ${BATCHES} rows with ties`,
-      values: [id, upTo, since, Math.min(before.at, MAX_MS)],
+         order by committed_at desc fetch first $5 rows with ties`,
+      values: [id, upTo, since, Math.min(before.at, MAX_MS), count],
     });
     for (const row of rows) {
       for (const one of fromBatch(row)) if (isBefore(one, before)) made.push(one);
     }
     const last = rows.at(-1);
-    if (last === undefined || rows.length < BATCHES) break;
+    if (last === undefined || rows.length < count) break;
     const latest = Date.parse(last.committed_at);
     if (made.filter(({ at }) => at > latest).length >= size)
       return { ...cut(made, size), end: false };
     upTo = last.committed_at;
+    read += rows.length;
+    const likely = Math.ceil(((size - made.length) * read) / Math.max(1, made.length));
+    count = Math.min(BATCHES.most, Math.max(BATCHES.least, likely));
   }
   return { ...cut(made, size), end: made.length <= size };
 }
