@@ -14,12 +14,14 @@ const MANY = 20_000;
 const CONSUMER = numberedId(1);
 const KEY = { at: '2026-06-01T00:00:00Z', id: CONSUMER };
 const EACH_HOUR = `timestamptz '2026-01-01' + n * interval '1 hour'`;
+const WATCHED =
+  'insert into cursors (consumer_id, position, idle, indexed_epoch) select id, 0, true, 1 from consumers';
 
 const rows = manyRowsOfFile({
   large: ['targets', 'consumers', 'cursors', 'changes', 'records'],
   fill: `
     ${manyTargets(MANY, { createdAt: EACH_HOUR })}
-    ${manyConsumers(MANY, { target: 'n', isIdle: true })}
+    ${manyConsumers(MANY, { target: 'n', cursors: WATCHED })}
     insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)
     select gen_random_uuid(), id, 'create', 'created', 'x', '{}', 1, ${EACH_HOUR}
       from (select id, row_number() over () as n from consumers) k;

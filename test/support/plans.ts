@@ -82,15 +82,21 @@ export function manyTargets(count: number, given: { name?: string; createdAt?: s
       from generate_series(1, ${count}) n;`;
 }
 
-/**
- * SQL that inserts consumers of the events stream with the ids 1 to `count`, their filters and their cursors. What
- * is given of them are SQL expressions over `n`; `target` is the number of its target.
- */
-export function manyConsumers(
-  count: number,
-  given: { target: string; name?: string; status?: string; createdAt?: string; isIdle?: boolean },
-): string {
-  const { target, name = `'c' || n`, status = `'active'`, createdAt = 'now()', isIdle = false } = given;
+/** What many consumers are like: SQL expressions over `n`, which counts from 1. */
+export interface ManyConsumers {
+  /** The number of the target. */
+  target: string;
+  name?: string;
+  status?: string;
+  createdAt?: string;
+  /** A statement that inserts their cursors, if they are not to be at the beginning with nothing noted. */
+  cursors?: string;
+}
+
+/** SQL that inserts consumers of the events stream with the ids 1 to `count`, their filters and their cursors. */
+export function manyConsumers(count: number, given: ManyConsumers): string {
+  const { target, name = `'c' || n`, status = `'active'`, createdAt = 'now()' } = given;
+  const { cursors = 'insert into cursors (consumer_id, position) select id, 0 from consumers' } = given;
   return `
     insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,
                            status, filter_version, version, created_at, updated_at)
@@ -98,8 +104,7 @@ export function manyConsumers(
            ${status}, 1, 1, ${createdAt}, now()
       from generate_series(1, ${count}) n;
     insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
-    insert into cursors (consumer_id, position, idle, indexed_epoch)
-    select id, 0, ${isIdle}, ${isIdle ? 1 : 'null'} from consumers;`;
+    ${cursors};`;
 }
 
 /** The plans of the statements that `work` runs, as Postgres carries them out. */
