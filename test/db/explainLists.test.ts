@@ -16,6 +16,7 @@ import {
   manyRowsOfFile,
   manyTargets,
   numberedId,
+  plansOf,
   uuidOf,
 } from '../support/plans.ts';
 
@@ -216,3 +217,13 @@ for (const { what, work, by } of CASES) {
     expect(await rows.faults(work, by)).toEqual([]);
   });
 }
+
+test('lists of syncs and collections read no records, which would be all there are', async () => {
+  const page = { limit: 1_000, after: null };
+  const plans = await plansOf(rows.db, async (sql) => {
+    await createSyncs(sql).list(page);
+    await createSyncs(sql).collections({ ...page, syncId: null });
+  });
+  expect(plans).toContain('syncs_newest');
+  expect(plans).not.toMatch(/ (?:on|using) records/u);
+});
