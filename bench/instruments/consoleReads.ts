@@ -38,7 +38,7 @@ function consumerOf({ busy, event }: Scene): Read[] {
   return [
     ['consumer', one],
     ['consumer, deliveries of its row in a list', `${one}/metrics?since=30m&step=60`],
-    ...chartsOf(`consumer, charts of`, (since, step) => `${one}/metrics?since=${since}&step=${step}`),
+    ...chartsOf('consumer, charts of', (since, step) => `${one}/metrics?since=${since}&step=${step}`),
     ['consumer, attempts', attempts],
     ['consumer, failed attempts', `${attempts}&outcome=failed`],
     ['consumer, delivered attempts', `${attempts}&outcome=delivered`],

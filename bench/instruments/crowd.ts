@@ -1,10 +1,34 @@
 import type { Client } from 'pg';
 
+/** How many consumers `insertConsumers` inserts. */
+const CONSUMERS = 10_000;
 /** How many of the consumers share a target, with the busy one; each of the others has one of its own. */
 const SHARED = 1_000;
 
 /** How many consumers of which kind there are beside those that are well. */
 const TROUBLED = { failing: 500, stopped: 100, cannotStart: 20, behind: 1_000 };
+
+/** Inserts copies of a consumer without starting workflows: caught up and idle, but one in ten is paused. */
+export async function insertConsumers(sql: Client, like: string): Promise<void> {
+  await sql.query(
+    `with made as (
+       insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,
+                              status, filter_version, version, created_at, updated_at, deleted_at)
+       select gen_random_uuid(), 'bench consumer-' || n, k.target_id, k.stream, k.path, k.ordering, k.alert_emails,
+              k.metadata, k.region, case when n % 10 = 0 then 'paused' else 'active' end, 1, 1,
+              k.created_at - n * interval '1 s', k.updated_at, null
+         from consumers k, generate_series(1, ${CONSUMERS}) n
+        where k.id = $1
+       returning id, status
+     ), filters as (
+       insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
+       select id, 1, 0, '{*}', '{*}', '{*}' from made
+     )
+     insert into cursors (consumer_id, position, idle) select id, 0, status = 'active' from made`,
+    [like],
+  );
+  await sql.query('vacuum analyze');
+}
 
 /**
  * Gives most of the consumers a target of their own, and leaves 1,000 on the target of the busy one. It makes a

@@ -1,6 +1,5 @@
-import { insertConsumers } from '../consumersList.ts';
 import { insertPast, insertWeek } from './consolePast.ts';
-import { putInPlace, spreadOverTargets } from './crowd.ts';
+import { insertConsumers, putInPlace, spreadOverTargets } from './crowd.ts';
 import type { Installation } from './installation.ts';
 
 /** What the pages of the console are opened with. */
@@ -23,7 +22,7 @@ export interface Scene {
  */
 export async function insertScene(installation: Installation, busy: string): Promise<Scene> {
   const { sql } = installation;
-  await insertConsumers(installation, busy);
+  await insertConsumers(sql, busy);
   await spreadOverTargets(sql, busy);
   await insertPast(sql, busy);
   await insertWeek(sql, busy);
