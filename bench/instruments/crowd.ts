@@ -57,6 +57,8 @@ export async function spreadOverTargets(sql: Client, busyId: string): Promise<vo
   await sql.query(
     `update consumers k set target_id = c.target_id from crowd c where c.id = k.id and n > ${SHARED}`,
   );
+  // Lists of a target's attempts go back to when the first of its consumers was created.
+  await sql.query(`update consumers set created_at = created_at - interval '30 days'`);
 }
 
 /**

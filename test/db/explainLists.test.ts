@@ -227,3 +227,15 @@ test('lists of syncs and collections read no records, which would be all there a
   expect(plans).toContain('syncs_newest');
   expect(plans).not.toMatch(/ (?:on|using) records/u);
 });
+
+test('attempts that were stored a few at a time are read in few statements', async () => {
+  let statements = 0;
+  const query: Sql['query'] = (asked) => {
+    if (typeof asked !== 'string' && asked.text.includes('attempt_batches')) statements += 1;
+    return rows.db.query(asked);
+  };
+  const filter = { limit: 100, after: null, upstreamId: 'nobody' };
+  const { data, next } = await createAttempts({ query }).list({ id: id(7), stream: 'events' }, filter);
+  expect([data, next]).toEqual([[], null]); // all were looked at: 1,600 in commits of two
+  expect(statements).toBeLessThan(8);
+});
