@@ -301,11 +301,12 @@ async function all(sent: Promise<pg.QueryResult>[]): Promise<pg.QueryResult[]> {
   });
 }
 
+/** Compiling a statement (`jit`) takes longer than any of ours gains by it. */
 function connection(options: DbOptions): pg.ClientConfig {
   return {
     connectionString: options.url,
     application_name: options.applicationName ?? 'millrace',
-    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1`,
+    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1 -c jit=off`,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
   };
