@@ -104,8 +104,17 @@ export async function atRecord(
   chunk: PastAttempt[],
   upstreamId: string,
 ): Promise<PastAttempt[]> {
-  const entries = await entriesOf(sql, stream, chunk);
-  return chunk.filter(({ position }) => entries.get(position)?.upstream_id === upstreamId);
+  if (chunk.length === 0) return [];
+  const { rows } = await sql.query<{ position: number }>({
+    text: `select position from ${stream} where position = any ($1::bigint[]) and upstream_id = $2`,
+    values: [positionsOf(chunk), upstreamId],
+  });
+  const found = new Set(rows.map(({ position }) => position));
+  return chunk.filter(({ position }) => found.has(position));
+}
+
+function positionsOf(made: readonly PastAttempt[]): number[] {
+  return [...new Set(made.map(({ position }) => position))];
 }
 
 /** Adds to each attempt of a page its trace, null where none was kept, if that was asked for. */
@@ -200,7 +209,7 @@ async function entriesOf(
     text: `
       select position, ${names}, sync_id, collection_id, upstream_id
         from ${stream} where position = any ($1::bigint[])`,
-    values: [[...new Set(made.map(({ position }) => position))]],
+    values: [positionsOf(made)],
   });
   return new Map(rows.map((row) => [row.position, row]));
 }
