@@ -62,7 +62,7 @@ function consumerOf({ busy, event }: Scene): Read[] {
   ];
 }
 
-function targetOf({ shared, own, lone }: Scene): Read[] {
+function targetOf({ shared, own, lone, event }: Scene): Read[] {
   const one = `/v1/targets/${shared}`;
   const attempts = `${one}/attempts?limit=100`;
   return [
@@ -75,6 +75,7 @@ function targetOf({ shared, own, lone }: Scene): Read[] {
     ['target, delivered attempts', `${attempts}&outcome=delivered`],
     ['target, attempts by a status that none has', `${attempts}&status=404`],
     ['target, attempts at a record', `${attempts}&upstream_id=r-77`],
+    ['target, attempts at an event', `${attempts}&event_id=${event}`],
     ['target of one consumer', `/v1/targets/${own}`],
     ['target of one consumer, charts of 7d', `/v1/targets/${own}/metrics?range=7d`],
     ['target of one consumer, attempts', `/v1/targets/${own}/attempts?limit=100`],

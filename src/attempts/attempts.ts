@@ -71,7 +71,8 @@ export function createAttempts(sql: Sql): Attempts {
   ): Promise<ListPage<Attempt>> {
     const event = consumer?.stream === 'records' ? null : await findEvent(sql, eventId);
     if (event === null) return { data: [], next: null };
-    const read = attemptsAt(sql, event, consumer?.id ?? null);
+    const whose = consumer === null ? null : { consumerId: consumer.id };
+    const read = attemptsAt(sql, event, whose);
     return page('events', query, read);
   }
 

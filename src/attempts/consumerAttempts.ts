@@ -53,10 +53,10 @@ export function fromRow({ started_at, ...row }: StoredAttempt): PastAttempt {
   return { ...row, startedAt, at: startedAt };
 }
 
-/** The condition on `consumer_id`, and what it compares with, as $1. */
-function whose(of: Whose): [condition: string, value: string] {
-  if ('consumerId' in of) return ['consumer_id = $1', of.consumerId];
-  const all = 'select id from consumers where target_id = $1 and deleted_at is null';
+/** A condition on the column `consumer_id`, and the value that it compares with, which is to be bound as `param`. */
+export function ofWhom(of: Whose, param: string): [condition: string, value: string] {
+  if ('consumerId' in of) return [`consumer_id = ${param}`, of.consumerId];
+  const all = `select id from consumers where target_id = ${param} and deleted_at is null`;
   return [`consumer_id in (${all})`, of.targetId];
 }
 
@@ -66,7 +66,7 @@ async function readRows(
   before: PositionInTime,
   size: number,
 ): Promise<PastAttempt[]> {
-  const [isTheirs, id] = whose(sources);
+  const [isTheirs, id] = ofWhom(sources, '$1');
   const { rows } = await sql.query<StoredAttempt>({
     // The second bound of the time leaves out the partitions above it.
     text: `
@@ -98,7 +98,7 @@ async function walkBatches(
   before: PositionInTime,
   size: number,
 ): Promise<{ made: PastAttempt[]; end: boolean }> {
-  const [isTheirs, id] = whose(sources);
+  const [isTheirs, id] = ofWhom(sources, '$1');
   const since = timeOf(sources.batchesSince);
   const made: PastAttempt[] = [];
   let upTo = timeOf(before.at + SLACK_MS + 1);

@@ -156,6 +156,11 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     by: [/(using|on) attempts_\d+_(consumer_id_started_at|started_at)/u],
   },
   {
+    what: 'attempts at an event by all consumers of a target',
+    work: (sql) => createTargetAttempts(sql).list(id(8), { ...attempts, eventId: 'e107' }),
+    by: [/(using|on) attempts_\d+_/u, /(using|on) attempt_batches_\d+_/u],
+  },
+  {
     what: 'attempts at an event by a consumer',
     work: (sql) =>
       createAttempts(sql).list({ id: id(8), stream: 'events' }, { ...attempts, eventId: 'e107' }),
