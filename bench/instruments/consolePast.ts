@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 
 import { fill } from './fill.ts';
 
-const ATTEMPTS = { failures: 200_000, batches: 16_000, batchSize: 50 };
+const ATTEMPTS = { failures: 200_000, batches: 80_000, batchSize: 10 };
 
 /** How many rows `insertPast` inserts, and how many attempts they hold. */
 export const PAST = {
