@@ -78,7 +78,8 @@ const OWNER = (i: string): string =>
         else (select id from crowd where n = 1 + ${i} % (select count(*) from crowd)) end`;
 
 /** When the i-th of so many happened, spread over the six hours. */
-const timeOf = (i: string, count: number): string => `now() - ${SPAN} * (1 - ${i}::float8 / ${count})`;
+const timeOf = (i: string, count: number): string =>
+  `now() - ${SPAN} * (1 - ${i}::float8 / ${count})`;
 
 const OF_STREAMS = [
   `update events set event_inserted_at = ${timeOf('position', PAST.events)}`,

@@ -18,12 +18,14 @@ const RANGES = { '1h': 60, '6h': 120, '24h': 300, '7d': 1_800 };
 const consumersOf = ({ shared }: Scene): Read[] => [
   ['consumers', '/v1/consumers'],
   ['consumers, 1,000 of them', '/v1/consumers?limit=1000'],
-  ...['active', 'paused', 'blocked', 'stopped'].map(
-    (status): Read => [`consumers, ${status}`, `/v1/consumers?status=${status}`],
-  ),
-  ...['parked', 'dead_letters', 'cannot_start'].map(
-    (has): Read => [`consumers with ${has}`, `/v1/consumers?has=${has}`],
-  ),
+  ...['active', 'paused', 'blocked', 'stopped'].map((status): Read => [
+    `consumers, ${status}`,
+    `/v1/consumers?status=${status}`,
+  ]),
+  ...['parked', 'dead_letters', 'cannot_start'].map((has): Read => [
+    `consumers with ${has}`,
+    `/v1/consumers?has=${has}`,
+  ]),
   ['consumers by a name', '/v1/consumers?q=consumer-5000'],
   ["consumers by their target's name", '/v1/consumers?q=shop-12'],
   ['consumers by a text that none has', '/v1/consumers?q=nobody-has-it'],
@@ -38,7 +40,10 @@ function consumerOf({ busy, event }: Scene): Read[] {
   return [
     ['consumer', one],
     ['consumer, deliveries of its row in a list', `${one}/metrics?since=30m&step=60`],
-    ...chartsOf('consumer, charts of', (since, step) => `${one}/metrics?since=${since}&step=${step}`),
+    ...chartsOf(
+      'consumer, charts of',
+      (since, step) => `${one}/metrics?since=${since}&step=${step}`,
+    ),
     ['consumer, attempts', attempts],
     ['consumer, failed attempts', `${attempts}&outcome=failed`],
     ['consumer, delivered attempts', `${attempts}&outcome=delivered`],
@@ -49,7 +54,10 @@ function consumerOf({ busy, event }: Scene): Read[] {
     ['consumer, attempts at an event', `${attempts}&event_id=${event}`],
     ['consumer, attempts since a time', `${attempts}&since=1h`],
     ['consumer, attempts between two times', `${attempts}&since=${begin}&until=${end}`],
-    ['consumer, the trace of an attempt', `${one}/attempts?since=${begin}&until=${ago(3.0999997)}&include=trace&limit=1000`],
+    [
+      'consumer, the trace of an attempt',
+      `${one}/attempts?since=${begin}&until=${ago(3.0999997)}&include=trace&limit=1000`,
+    ],
     ['consumer, its last delivery', `${one}/attempts?outcome=delivered&limit=1`],
     ['consumer, parked', `${one}/parked?limit=100`],
     ['consumer, dead letters', `${one}/dead-letters?limit=100`],
@@ -79,8 +87,14 @@ function targetOf({ shared, own, lone, event }: Scene): Read[] {
     ['target of one consumer', `/v1/targets/${own}`],
     ['target of one consumer, charts of 7d', `/v1/targets/${own}/metrics?range=7d`],
     ['target of one consumer, attempts', `/v1/targets/${own}/attempts?limit=100`],
-    ['target of one consumer, failed attempts', `/v1/targets/${own}/attempts?limit=100&outcome=failed`],
-    ['consumer of that target, its last delivery', `/v1/consumers/${lone}/attempts?outcome=delivered&limit=1`],
+    [
+      'target of one consumer, failed attempts',
+      `/v1/targets/${own}/attempts?limit=100&outcome=failed`,
+    ],
+    [
+      'consumer of that target, its last delivery',
+      `/v1/consumers/${lone}/attempts?outcome=delivered&limit=1`,
+    ],
   ];
 }
 
@@ -116,13 +130,19 @@ function streamsOf({ event }: Scene, cursor: Record<'events' | 'records', string
       [`${stream} of a provider`, `${page}&provider=bench`],
       [`${stream} of a provider that is none`, `${page}&provider=nobody`],
       [`${stream} of a collection that is none`, `${page}&collection_id=nobody:item`],
-      [`${stream} of a sync and a collection that is none`, `${page}&sync_id=sync-7&collection_id=nobody:item`],
+      [
+        `${stream} of a sync and a collection that is none`,
+        `${page}&sync_id=sync-7&collection_id=nobody:item`,
+      ],
     ];
   };
   return [
     ...of('events'),
     ...of('records'),
-    ['events of a type that none has', `/v1/events?limit=100&after_cursor=${cursor.events}&event=deleted`],
+    [
+      'events of a type that none has',
+      `/v1/events?limit=100&after_cursor=${cursor.events}&event=deleted`,
+    ],
     ['event', `/v1/events/${event}`],
     ['attempts at an event, of all consumers', `/v1/attempts?event_id=${event}&limit=50`],
     ['syncs, 1,000 of them', '/v1/syncs?limit=1000'],
@@ -138,8 +158,14 @@ function streamsOf({ event }: Scene, cursor: Record<'events' | 'records', string
 
 /** Makes each read of the API that pages of the console make, several times, one after another. */
 export async function timeReads(installation: Installation, scene: Scene): Promise<Figure[]> {
-  const { cursor: events } = await installation.api<{ cursor: string }>('GET', '/v1/events?limit=1000');
-  const { cursor: records } = await installation.api<{ cursor: string }>('GET', '/v1/records?limit=1000');
+  const { cursor: events } = await installation.api<{ cursor: string }>(
+    'GET',
+    '/v1/events?limit=1000',
+  );
+  const { cursor: records } = await installation.api<{ cursor: string }>(
+    'GET',
+    '/v1/records?limit=1000',
+  );
   const reads = [
     ...overviewOf(),
     ...consumersOf(scene),

@@ -240,7 +240,10 @@ test('attempts that were stored a few at a time are read in few statements', asy
     return rows.db.query(asked);
   };
   const filter = { limit: 100, after: null, upstreamId: 'nobody' };
-  const { data, next } = await createAttempts({ query }).list({ id: id(7), stream: 'events' }, filter);
+  const { data, next } = await createAttempts({ query }).list(
+    { id: id(7), stream: 'events' },
+    filter,
+  );
   expect([data, next]).toEqual([[], null]); // all were looked at: 1,600 in commits of two
   expect(statements).toBeLessThan(8);
 });

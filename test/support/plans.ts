@@ -37,7 +37,8 @@ export function manyRowsOfFile({ fill, large }: { fill: string; large?: string[]
     await database?.[Symbol.asyncDispose]();
   });
 
-  const tables = large === undefined ? String.raw`[^(]*` : String.raw`(?:${large.join('|')})\w* [^(]*`;
+  const tables =
+    large === undefined ? String.raw`[^(]*` : String.raw`(?:${large.join('|')})\w* [^(]*`;
   const whole = new RegExp(String.raw`Seq Scan on ${tables}\(cost=[\d.]+\.\.\d{3,}.*`, 'gu');
 
   function open(): Db {
@@ -73,7 +74,10 @@ export function uuidOf(n: string): string {
 }
 
 /** SQL that inserts targets with the ids 1 to `count`. What is given of them are SQL expressions over `n`. */
-export function manyTargets(count: number, given: { name?: string; createdAt?: string } = {}): string {
+export function manyTargets(
+  count: number,
+  given: { name?: string; createdAt?: string } = {},
+): string {
   const { name = `'t' || n`, createdAt = 'now()' } = given;
   return `
     insert into targets (id, name, kind, base_url, credentials, headers, signing_secret, timeout_ms,
@@ -96,7 +100,8 @@ export interface ManyConsumers {
 /** SQL that inserts consumers of the events stream with the ids 1 to `count`, their filters and their cursors. */
 export function manyConsumers(count: number, given: ManyConsumers): string {
   const { target, name = `'c' || n`, status = `'active'`, createdAt = 'now()' } = given;
-  const { cursors = 'insert into cursors (consumer_id, position) select id, 0 from consumers' } = given;
+  const { cursors = 'insert into cursors (consumer_id, position) select id, 0 from consumers' } =
+    given;
   return `
     insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,
                            status, filter_version, version, created_at, updated_at)
