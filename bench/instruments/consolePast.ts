@@ -46,6 +46,7 @@ export async function insertPast(sql: Client, busyId: string): Promise<void> {
  * of the busy one, and hours in which every tenth consumer sent something.
  */
 export async function insertWeek(sql: Client, busyId: string): Promise<void> {
+  await sql.query('begin'); // or the server counts in between, and goes on from there
   await sql.query(
     'truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges, target_minutes',
   );
@@ -64,6 +65,7 @@ export async function insertWeek(sql: Client, busyId: string): Promise<void> {
     select date_bin('1 hour', now(), 'epoch') - h * interval '1 hour', id, 50, 1, 51, 51 * (n % 900)
       from (select id, row_number() over () as n from consumers) k
       join generate_series(7, 167) h on n % 10 = h % 10`);
+  await sql.query('commit');
   await sql.query('vacuum analyze');
 }
 
@@ -155,9 +157,10 @@ const CHANGES = `
          now() - i * interval '1 s'
     from generate_series(1, ${PAST.changes}) as i`;
 
-/** Of the busy consumer each minute, of a thousand others in the last three. */
+/** Of the busy consumer each minute, of a thousand others in the last three; the server notes some meanwhile. */
 const LAG = `
   insert into lag_samples (consumer_id, at, entries)
   select $1::uuid, date_trunc('minute', now()) - m * interval '1 min', 2000 from generate_series(1, 360) m
   union all
-  select id, date_trunc('minute', now()) - m * interval '1 min', n from crowd, generate_series(1, 3) m where n <= 1000`;
+  select id, date_trunc('minute', now()) - m * interval '1 min', n from crowd, generate_series(1, 3) m where n <= 1000
+      on conflict do nothing`;
