@@ -16,7 +16,7 @@ export const MOST_POINTS = 500;
 
 /**
  * Percentiles are computed from about this many durations. Of more, each step gets an equal share: its first batch
- * and every n-th of the others, and every n-th of the attempts that are stored one by one.
+ * and one in n of the others, and one in n of the attempts that are stored one by one.
  */
 const SAMPLED = 30_000;
 
@@ -48,12 +48,11 @@ const bin = (time: string): string => `date_bin(${STEP}, ${time}, timestamptz 'e
 const SERIES = `
   with steps as (
     select at from generate_series($2::timestamptz, clock_timestamp(), ${STEP}) at
-  ), singles as materialized (
-    select ${bin(`started_at + duration_ms * interval '1 ms'`)} as at, outcome, duration_ms,
-           row_number() over () as n
+  ), singles as materialized ( -- those of the minute before the first step are in no step
+    select ${bin(`started_at + duration_ms * interval '1 ms'`)} as at, outcome = 'delivered' as is_delivered,
+           duration_ms, hashint8(position + attempt) & 65535 as lot
       from attempts
      where consumer_id = $1 and started_at >= $2::timestamptz - interval '1 min'
-       and started_at + duration_ms * interval '1 ms' >= $2::timestamptz
   ), sums as (
     select at, sum(delivered) as delivered, sum(failed) as failed, min(committed_at) as first
       from (
@@ -61,7 +60,7 @@ const SERIES = `
                0 as failed, committed_at
           from attempt_batches where consumer_id = $1 and committed_at >= $2::timestamptz
         union all
-        select at, (outcome = 'delivered')::int, (outcome = 'failed')::int, null from singles
+        select at, is_delivered::int, (not is_delivered)::int, null from singles
       ) made
      group by at
   ), counted as materialized (
@@ -78,7 +77,7 @@ const SERIES = `
          where b.consumer_id = $1 and b.committed_at >= $2::timestamptz
            and (b.committed_at = c.first or extract(microseconds from b.committed_at)::bigint % c.every = 0)
         union all
-        select s.at, s.duration_ms from singles s join counted c on c.at = s.at where s.n % c.every = 0
+        select s.at, s.duration_ms from singles s join counted c on c.at = s.at where s.lot % c.every = 0
       ) made
      group by at
   )

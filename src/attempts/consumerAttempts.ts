@@ -25,15 +25,21 @@ export type Sources = Whose & {
   withBatches: boolean;
 };
 
-/** Reads the attempts newest first: rows and batches, each by its index, merged. */
+/**
+ * Reads the attempts newest first: batches and rows, each by its index, merged. Rows that are older than as many
+ * attempts of batches as are wanted are not read.
+ */
 export function consumerAttempts(sql: Sql, sources: Sources): ReadPastAttempts {
   return async (before, size) => {
-    const [rows, batches] = await Promise.all([
-      readRows(sql, sources, before, size),
-      sources.withBatches ? walkBatches(sql, sources, before, size) : { made: [], end: true },
-    ]);
+    const batches = sources.withBatches
+      ? await walkBatches(sql, sources, before, size)
+      : { made: [], end: true };
+    const last = batches.made[size - 1];
+    const rowsSince =
+      last === undefined ? sources.rowsSince : Math.max(last.at, sources.rowsSince ?? -Infinity);
+    const rows = await readRows(sql, { ...sources, rowsSince }, before, size);
     const made = [...rows, ...batches.made].sort(compare);
-    const end = rows.length < size && batches.end && made.length <= size;
+    const end = last === undefined && rows.length < size && batches.end && made.length <= size;
     return { made: made.slice(0, size), end };
   };
 }
