@@ -28,6 +28,8 @@ export interface Query<T extends unknown[] = unknown[]> {
   values?: T;
   /** The name under which each connection prepares the statement once. */
   name?: string;
+  /** How long its answer may take, ms, where that is longer than for other statements. */
+  query_timeout?: number;
 }
 
 /** Something that runs SQL: the pool, a transaction, or the shared pipelined connection. */
