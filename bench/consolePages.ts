@@ -2,22 +2,28 @@ import { performance } from 'node:perf_hooks';
 
 import type { Browser, Page, Request } from 'playwright-core';
 
+import { openDb } from '../src/db/db.ts';
+import { createSyncs } from '../src/streams/syncs.ts';
+import { countAttempts } from '../src/telemetry/attemptTotals.ts';
 import { launchChromium } from '../test/support/chromium.ts';
 import { openPage } from '../test/support/consolePage.ts';
 import { percentilesOf } from '../test/support/percentiles.ts';
-import { insertConsumers } from './consumersList.ts';
-import { insertPast, PAST } from './instruments/consolePast.ts';
+import { PAST } from './instruments/consolePast.ts';
+import { ANSWER_MS, timeReads } from './instruments/consoleReads.ts';
 import type { Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
+import { insertScene, type Scene } from './instruments/scene.ts';
 
-const VISITS = 20;
-const ANSWER_MS = 300;
+const VISITS = 8;
 const MOST_ROWS = 60;
 /** The row of the list of consumers to which the bench scrolls. */
 const SCROLL_TO = 1_000;
 const SCROLL_MS = 60_000;
 
-/** Measures the console in a browser, with 10,000 consumers and a million attempts in the database. */
+/**
+ * Measures the console with 10,000 consumers and a million attempts in the database: each of its reads over the API
+ * by itself, and each page in a browser.
+ */
 export async function consolePages(installation: Installation): Promise<Figure[]> {
   const { id } = await installation.consumer({ name: 'The busy one' });
   // The reconciler would start 10,000 workflows meanwhile, but only reading is to be measured.
@@ -25,62 +31,129 @@ export async function consolePages(installation: Installation): Promise<Figure[]
   if (worker != null) process.kill(worker, 'SIGSTOP');
   const browser = await launchChromium();
   try {
-    await insertConsumers(installation, id);
-    await insertPast(installation.sql, id);
-    return await measure(installation, browser, id);
+    const scene = await insertScene(installation, id);
+    await countPast(installation);
+    return [
+      { name: 'attempts in the database', value: PAST.attempts, unit: '' },
+      ...(await timeReads(installation, scene)),
+      ...(await timePages(installation, browser, scene)),
+    ];
   } finally {
     await browser.close();
     if (worker != null) process.kill(worker, 'SIGCONT');
   }
 }
 
-async function measure(
-  installation: Installation,
-  browser: Browser,
-  id: string,
-): Promise<Figure[]> {
-  const { data: targets } = await installation.api<{ data: { id: string }[] }>(
-    'GET',
-    '/v1/targets',
-  );
-  const pages: [name: string, path: string][] = [
+/** Counts what the server would count in the following minutes, while pages are measured. */
+async function countPast({ databaseUrl }: Installation): Promise<void> {
+  await using db = openDb({
+    url: databaseUrl,
+    max: 2,
+    statementTimeoutMs: 600_000,
+    onError: () => undefined,
+  });
+  await countAttempts(db);
+  await createSyncs(db).rollUp();
+  await db.query('vacuum analyze');
+}
+
+/** The pages, their parts and their filters, with their addresses. */
+function pagesOf({ busy, shared, own, event }: Scene): [name: string, path: string][] {
+  const consumer = `/consumers/${busy}`;
+  const target = `/targets/${shared}`;
+  return [
     ['overview', '/'],
     ['targets', '/targets'],
-    ['target', `/targets/${targets[0]?.id ?? ''}`],
+    ['target', target],
+    ['target, 7 days', `${target}?range=7d`],
+    ['target, failed', `${target}?outcome=failed`],
+    ['target, consumers', `${target}?tab=consumers`],
+    ['target, settings', `${target}?tab=settings`],
+    ['target of one consumer', `/targets/${own}`],
+    ['new target', '/targets/new'],
     ['consumers', '/consumers'],
     ['consumers, searched', '/consumers?q=consumer-5000'],
     ['consumers, paused', '/consumers?status=paused'],
+    ['consumers, blocked', '/consumers?status=blocked'],
+    ['consumers, with dead letters', '/consumers?has=dead_letters'],
+    ['consumers, of a target', `/consumers?target=${shared}`],
     ['new consumer', '/consumers/new'],
-    ['busy consumer', `/consumers/${id}`],
-    ['dead letters', `/dead-letters?consumer=${id}`],
+    ['busy consumer', consumer],
+    ['busy consumer, 7 days', `${consumer}?range=7d`],
+    ['busy consumer, failed', `${consumer}?outcome=failed`],
+    ['busy consumer, of a record', `${consumer}?record=r-77`],
+    ['busy consumer, of an event', `${consumer}?event=${event}`],
+    ['busy consumer, since an hour', `${consumer}?since=1h`],
+    ['busy consumer, parked', `${consumer}?tab=parked`],
+    ['busy consumer, dead letters', `${consumer}?tab=dead-letters`],
+    ['busy consumer, filter', `${consumer}?tab=filter`],
+    ['busy consumer, settings', `${consumer}?tab=settings`],
+    ['busy consumer, changes', `${consumer}?tab=changes`],
+    ['dead letters', '/dead-letters'],
+    ['dead letters of the busy one', `/dead-letters?consumer=${busy}`],
     ['alerts', '/alerts'],
+    ['alerts of a kind', '/alerts?kind=gone'],
     ['streams', '/streams'],
+    ['streams, one sync', '/streams?sync=sync-7'],
+    ['streams, an event', `/streams?entry=${event}`],
+    ['streams, records', '/streams?stream=records'],
     ['settings', '/settings'],
+    ['settings, keys', '/settings?tab=keys'],
+    ['settings, changes', '/settings?tab=changes'],
   ];
+}
+
+async function timePages(
+  { url, apiKey }: Installation,
+  browser: Browser,
+  scene: Scene,
+): Promise<Figure[]> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const data = { api_key: installation.apiKey };
-  await context.request.post(`${installation.url}/v1/session`, { data });
+  await context.request.post(`${url}/v1/session`, { data: { api_key: apiKey } });
   const page = await context.newPage();
-  const attempts = PAST.failures + PAST.batches * PAST.batchSize;
-  const figures: Figure[] = [
-    { name: 'attempts in the database', value: attempts, unit: '' },
-    ...(await scroll(page, `${installation.url}/consumers`)),
-  ];
-  for (const [name, path] of pages) {
-    const { answers, shown, slowest } = await visit(page, `${installation.url}${path}`);
-    const { count, p95 } = percentilesOf(answers);
+  const figures = [...(await scroll(page, `${url}/consumers`)), await timeSearch(page, url)];
+  for (const [name, path] of pagesOf(scene)) {
+    const { answers, shown, slowest } = await visit(page, `${url}${path}`);
+    const { count, p50, p95 } = percentilesOf(answers);
+    const whole = percentilesOf(shown);
     figures.push(
       {
-        name: `${name}, an answer of the API, p95`,
+        name: `page ${name}, an answer of the API, p95`,
         value: p95,
         unit: 'ms',
         goal: { most: ANSWER_MS },
-        note: `${count} answers, slowest ${slowest}`,
+        note: `p50 ${p50.toFixed(1)}, ${count} answers, slowest ${slowest}`,
       },
-      { name: `${name}, shown with its data, p95`, value: percentilesOf(shown).p95, unit: 'ms' },
+      {
+        name: `page ${name}, opened anew and shown with its data, p95`,
+        value: whole.p95,
+        unit: 'ms',
+        note: `p50 ${whole.p50.toFixed(0)}`,
+      },
     );
   }
   return figures;
+}
+
+/** Types texts into the search of everything, each once, and notes how long it takes until the results are shown. */
+async function timeSearch(page: Page, url: string): Promise<Figure> {
+  await openPage(page, `${url}/settings`);
+  const box = page.getByRole('combobox', { name: 'Search everything' });
+  const times: number[] = [];
+  for (let count = 1; count <= VISITS; count += 1) {
+    await box.fill('');
+    const from = performance.now();
+    await box.fill(`r-${77 * count}`);
+    await page.getByText(/\d results?: arrows move/u).waitFor();
+    times.push(performance.now() - from);
+  }
+  const { p50, p95 } = percentilesOf(times);
+  return {
+    name: 'from typing in the search to its results, p95',
+    value: p95,
+    unit: 'ms',
+    note: `p50 ${p50.toFixed(0)}, of which it waits 150 for more to be typed`,
+  };
 }
 
 /** Opens a page `VISITS` times, and notes how long each of its requests took. */

@@ -4,10 +4,10 @@ import { Agent, request } from 'undici';
 
 import type { Consumer } from '../src/schema/consumer.ts';
 import { percentilesOf } from '../test/support/percentiles.ts';
+import { insertConsumers } from './instruments/crowd.ts';
 import type { Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 
-const CONSUMERS = 10_000;
 const REQUESTS = 400;
 const WARM_UP = 40;
 const CONNECTIONS = 4;
@@ -27,7 +27,7 @@ export async function consumersList(installation: Installation): Promise<Figure[
 }
 
 async function lists(installation: Installation, id: string): Promise<Figure[]> {
-  await insertConsumers(installation, id);
+  await insertConsumers(installation.sql, id);
   const { data } = await installation.api<{ data: Consumer[] }>('GET', '/v1/consumers');
   if (data.length !== 100) throw new Error(`a page holds ${data.length} consumers, not 100`);
   const middle = await middleOf(installation);
@@ -48,28 +48,6 @@ async function lists(installation: Installation, id: string): Promise<Figure[]> 
     }
   }
   return figures;
-}
-
-/** Inserts copies of a consumer without starting workflows: caught up and idle, but one in ten is paused. */
-export async function insertConsumers({ sql }: Installation, like: string): Promise<void> {
-  await sql.query(
-    `with made as (
-       insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region,
-                              status, filter_version, version, created_at, updated_at, deleted_at)
-       select gen_random_uuid(), 'bench consumer-' || n, k.target_id, k.stream, k.path, k.ordering, k.alert_emails,
-              k.metadata, k.region, case when n % 10 = 0 then 'paused' else 'active' end, 1, 1,
-              k.created_at - n * interval '1 s', k.updated_at, null
-         from consumers k, generate_series(1, ${CONSUMERS}) n
-        where k.id = $1
-       returning id, status
-     ), filters as (
-       insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
-       select id, 1, 0, '{*}', '{*}', '{*}' from made
-     )
-     insert into cursors (consumer_id, position, idle) select id, 0, status = 'active' from made`,
-    [like],
-  );
-  await sql.query('vacuum analyze');
 }
 
 async function middleOf(installation: Installation): Promise<string> {

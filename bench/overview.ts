@@ -4,14 +4,14 @@ import { openDb, type Db } from '../src/db/db.ts';
 import { countAttempts } from '../src/telemetry/attemptTotals.ts';
 import { createOverviews, type KeptMs } from '../src/telemetry/overview.ts';
 import { percentilesOf } from '../test/support/percentiles.ts';
-import { insertConsumers } from './consumersList.ts';
-import { insertPast, PAST } from './instruments/consolePast.ts';
+import { PAST } from './instruments/consolePast.ts';
 import type { Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
+import { insertScene } from './instruments/scene.ts';
 
 const READS = 20;
 const GOAL_MS = 300;
-/** How many consumers fail, on one target. */
+/** How many consumers fail, most of them on targets of their own. */
 const BLOCKED = 2_000;
 const RANGES = ['1h', '6h', '24h', '7d'] as const;
 const NOT_KEPT: KeptMs = { '1h': 0, '6h': 0, '24h': 0, '7d': 0, troubles: 0 };
@@ -26,19 +26,13 @@ export async function overview(installation: Installation): Promise<Figure[]> {
   const { worker } = installation.pids();
   if (worker != null) process.kill(worker, 'SIGSTOP');
   try {
-    await insertAll(installation, id);
-    await using db = openDb({ url: urlOf(installation), max: 4, onError: () => undefined });
+    await insertScene(installation, id);
+    await using db = openDb({ url: installation.databaseUrl, max: 4, onError: () => undefined });
+    await failMany(db);
     return await measure(db);
   } finally {
     if (worker != null) process.kill(worker, 'SIGCONT');
   }
-}
-
-/** Inserts what the overview reads: consumers like this one, their last six hours, and a week before. */
-export async function insertAll(installation: Installation, id: string): Promise<void> {
-  await insertConsumers(installation, id);
-  await insertPast(installation.sql, id);
-  await insertWeek(installation);
 }
 
 async function measure(db: Db): Promise<Figure[]> {
@@ -52,7 +46,7 @@ async function measure(db: Db): Promise<Figure[]> {
       name: 'counting the attempts of six hours',
       value: counting / 1_000,
       unit: 's',
-      note: `${PAST.failures + PAST.batches * PAST.batchSize} attempts, once`,
+      note: `${PAST.attempts} attempts, once`,
     },
   ];
   for (const range of RANGES) {
@@ -79,36 +73,13 @@ async function timed(name: string, work: () => Promise<unknown>): Promise<Figure
   };
 }
 
-/** A week that is counted already, but for its last six hours, in which every tenth consumer sent each hour. */
-async function insertWeek({ sql }: Installation): Promise<void> {
-  await sql.query(`
-    update attempts set stored_at = started_at + duration_ms * interval '1 ms'`);
-  await sql.query('truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges');
-  await sql.query(`
-    insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
-    select date_bin('1 min', now(), 'epoch') - n * interval '1 min', 900, 20,
-           array(select generate_series(20, 45)), array(select 30 from generate_series(20, 45)), 0, 1000
-      from generate_series(360, 10080) n`);
-  await sql.query(`
-    insert into attempt_hours (at, consumer_id, delivered, failed, answers, answer_ms)
-    select date_bin('1 hour', now(), 'epoch') - h * interval '1 hour', id, 50, 1, 51, 51 * (n % 900)
-      from (select id, row_number() over () as n from consumers) k
-      join generate_series(7, 167) h on n % 10 = h % 10`);
-  await sql.query(
-    `update cursors set head = 1, attempt = 3, schedule_from = now() - interval '1 hour',
-            next_attempt_at = now(), last_failure = '{"code":"HTTP_5XX","status":503,"detail":"","at":""}'
-      where consumer_id in (select id from consumers where status = 'active' limit $1)`,
-    [BLOCKED],
-  );
-  await sql.query('vacuum analyze');
-}
-
-function urlOf({ sql }: Installation): string {
-  const url = new URL('postgres://localhost');
-  url.hostname = sql.host;
-  url.port = String(sql.port);
-  url.username = sql.user ?? '';
-  url.password = typeof sql.password === 'string' ? sql.password : '';
-  url.pathname = sql.database ?? '';
-  return url.href;
+async function failMany(db: Db): Promise<void> {
+  await db.query({
+    text: `
+      update cursors set head = 1, attempt = 3, schedule_from = now() - interval '1 hour',
+             next_attempt_at = now(), last_failure = '{"code":"HTTP_5XX","status":503,"detail":"","at":""}'
+       where consumer_id in (select id from consumers where status = 'active' limit $1)`,
+    values: [BLOCKED],
+  });
+  await db.query('vacuum analyze');
 }

@@ -14,7 +14,10 @@ export interface MetricsQuery {
 /** The most points that a series may have. */
 export const MOST_POINTS = 500;
 
-/** Percentiles are computed from about this many durations; of more, every n-th batch is taken. */
+/**
+ * Percentiles are computed from about this many durations. Of more, each step gets an equal share: its first batch
+ * and one in n of the others, and one in n of the attempts that are stored one by one.
+ */
 const SAMPLED = 30_000;
 
 /** The number of points in a series from `since` to `now` (unix ms). */
@@ -30,17 +33,9 @@ export function pointsOf(since: number, stepSeconds: number, now: number): numbe
 export async function readMetrics(sql: Sql, query: MetricsQuery): Promise<ConsumerMetrics> {
   const { consumerId, since, stepSeconds, lagNow } = query;
   const from = new Date(Math.floor(since / (stepSeconds * 1_000)) * stepSeconds * 1_000);
-  const values = [consumerId, from, stepSeconds];
-  const { rows: totals } = await sql.query<{ attempts: number; span: number }>({
-    text: `
-      select coalesce(sum(coalesce(entries, cardinality(positions))), 0)::bigint as attempts
-        from attempt_batches where consumer_id = $1 and committed_at >= $2`,
-    values: values.slice(0, 2),
-  });
-  const every = Math.max(1, Math.ceil((totals[0]?.attempts ?? 0) / SAMPLED));
   const { rows } = await sql.query<ConsumerMetrics['data'][number]>({
     text: SERIES,
-    values: [...values, every],
+    values: [consumerId, from, stepSeconds],
   });
   const newest = rows.at(-1);
   if (newest !== undefined) newest.lag = lagNow;
@@ -53,30 +48,36 @@ const bin = (time: string): string => `date_bin(${STEP}, ${time}, timestamptz 'e
 const SERIES = `
   with steps as (
     select at from generate_series($2::timestamptz, clock_timestamp(), ${STEP}) at
-  ), batches as materialized (
-    select ${bin('committed_at')} as at, coalesce(entries, cardinality(positions)) as entries,
-           case when extract(microseconds from committed_at)::bigint % $4 = 0 then duration_ms end as sampled
-      from attempt_batches
-     where consumer_id = $1 and committed_at >= $2::timestamptz
-  ), singles as materialized (
-    select ${bin(`started_at + duration_ms * interval '1 ms'`)} as at, outcome, duration_ms
+  ), singles as materialized ( -- those of the minute before the first step are in no step
+    select ${bin(`started_at + duration_ms * interval '1 ms'`)} as at, outcome = 'delivered' as is_delivered,
+           duration_ms, hashint8(position + attempt) & 65535 as lot
       from attempts
      where consumer_id = $1 and started_at >= $2::timestamptz - interval '1 min'
-       and started_at + duration_ms * interval '1 ms' >= $2::timestamptz
-  ), counted as (
-    select at, sum(delivered) as delivered, sum(failed) as failed
+  ), sums as (
+    select at, sum(delivered) as delivered, sum(failed) as failed, min(committed_at) as first
       from (
-        select at, entries as delivered, 0 as failed from batches
+        select ${bin('committed_at')} as at, coalesce(entries, cardinality(positions)) as delivered,
+               0 as failed, committed_at
+          from attempt_batches where consumer_id = $1 and committed_at >= $2::timestamptz
         union all
-        select at, (outcome = 'delivered')::int, (outcome = 'failed')::int from singles
+        select at, is_delivered::int, (not is_delivered)::int, null from singles
       ) made
      group by at
+  ), counted as materialized (
+    select at, delivered, failed, first,
+           case when sum(delivered + failed) over () <= ${SAMPLED} then 1
+                else greatest(1, ceil((delivered + failed) * count(*) over () / ${SAMPLED}.0))
+            end::bigint as every
+      from sums
   ), timed as (
     select at, percentile_cont(array[0.5, 0.95, 0.99]) within group (order by duration_ms) as p
       from (
-        select at, unnest(sampled) as duration_ms from batches
+        select c.at, unnest(b.duration_ms) as duration_ms
+          from attempt_batches b join counted c on c.at = ${bin('b.committed_at')}
+         where b.consumer_id = $1 and b.committed_at >= $2::timestamptz
+           and (b.committed_at = c.first or extract(microseconds from b.committed_at)::bigint % c.every = 0)
         union all
-        select at, duration_ms from singles
+        select s.at, s.duration_ms from singles s join counted c on c.at = s.at where s.lot % c.every = 0
       ) made
      group by at
   )

@@ -71,7 +71,8 @@ export function createAttempts(sql: Sql): Attempts {
   ): Promise<ListPage<Attempt>> {
     const event = consumer?.stream === 'records' ? null : await findEvent(sql, eventId);
     if (event === null) return { data: [], next: null };
-    const read = attemptsAt(sql, event, consumer?.id ?? null);
+    const whose = consumer === null ? null : { consumerId: consumer.id };
+    const read = attemptsAt(sql, event, whose);
     return page('events', query, read);
   }
 
@@ -104,8 +105,17 @@ export async function atRecord(
   chunk: PastAttempt[],
   upstreamId: string,
 ): Promise<PastAttempt[]> {
-  const entries = await entriesOf(sql, stream, chunk);
-  return chunk.filter(({ position }) => entries.get(position)?.upstream_id === upstreamId);
+  if (chunk.length === 0) return [];
+  const { rows } = await sql.query<{ position: number }>({
+    text: `select position from ${stream} where position = any ($1::bigint[]) and upstream_id = $2`,
+    values: [positionsOf(chunk), upstreamId],
+  });
+  const found = new Set(rows.map(({ position }) => position));
+  return chunk.filter(({ position }) => found.has(position));
+}
+
+function positionsOf(made: readonly PastAttempt[]): number[] {
+  return [...new Set(made.map(({ position }) => position))];
 }
 
 /** Adds to each attempt of a page its trace, null where none was kept, if that was asked for. */
@@ -200,7 +210,7 @@ async function entriesOf(
     text: `
       select position, ${names}, sync_id, collection_id, upstream_id
         from ${stream} where position = any ($1::bigint[])`,
-    values: [[...new Set(made.map(({ position }) => position))]],
+    values: [positionsOf(made)],
   });
   return new Map(rows.map((row) => [row.position, row]));
 }

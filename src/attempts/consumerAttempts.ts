@@ -9,7 +9,8 @@ import {
 
 /** An attempt recorded later than this after its start is listed as if it had started this long before. */
 export const SLACK_MS = 60_000;
-const BATCHES = 64;
+/** How many batches one query reads: the first one the least, and then as many as are likely to hold the rest. */
+const BATCHES = { least: 64, most: 1_024 };
 
 /** Whose attempts to read: those of one consumer, or of all that send to a target. */
 export type Whose = { consumerId: string } | { targetId: string };
@@ -24,15 +25,21 @@ export type Sources = Whose & {
   withBatches: boolean;
 };
 
-/** Reads the attempts newest first: rows and batches, each by its index, merged. */
+/**
+ * Reads the attempts newest first: batches and rows, each by its index, merged. Rows that are older than as many
+ * attempts of batches as are wanted are not read.
+ */
 export function consumerAttempts(sql: Sql, sources: Sources): ReadPastAttempts {
   return async (before, size) => {
-    const [rows, batches] = await Promise.all([
-      readRows(sql, sources, before, size),
-      sources.withBatches ? walkBatches(sql, sources, before, size) : { made: [], end: true },
-    ]);
+    const batches = sources.withBatches
+      ? await walkBatches(sql, sources, before, size)
+      : { made: [], end: true };
+    const last = batches.made[size - 1];
+    const rowsSince =
+      last === undefined ? sources.rowsSince : Math.max(last.at, sources.rowsSince ?? -Infinity);
+    const rows = await readRows(sql, { ...sources, rowsSince }, before, size);
     const made = [...rows, ...batches.made].sort(compare);
-    const end = rows.length < size && batches.end && made.length <= size;
+    const end = last === undefined && rows.length < size && batches.end && made.length <= size;
     return { made: made.slice(0, size), end };
   };
 }
@@ -52,10 +59,10 @@ export function fromRow({ started_at, ...row }: StoredAttempt): PastAttempt {
   return { ...row, startedAt, at: startedAt };
 }
 
-/** The condition on `consumer_id`, and what it compares with, as $1. */
-function whose(of: Whose): [condition: string, value: string] {
-  if ('consumerId' in of) return ['consumer_id = $1', of.consumerId];
-  const all = 'select id from consumers where target_id = $1 and deleted_at is null';
+/** A condition on the column `consumer_id`, and the value that it compares with, which is to be bound as `param`. */
+export function ofWhom(of: Whose, param: string): [condition: string, value: string] {
+  if ('consumerId' in of) return [`consumer_id = ${param}`, of.consumerId];
+  const all = `select id from consumers where target_id = ${param} and deleted_at is null`;
   return [`consumer_id in (${all})`, of.targetId];
 }
 
@@ -65,7 +72,7 @@ async function readRows(
   before: PositionInTime,
   size: number,
 ): Promise<PastAttempt[]> {
-  const [isTheirs, id] = whose(sources);
+  const [isTheirs, id] = ofWhom(sources, '$1');
   const { rows } = await sql.query<StoredAttempt>({
     // The second bound of the time leaves out the partitions above it.
     text: `
@@ -97,28 +104,33 @@ async function walkBatches(
   before: PositionInTime,
   size: number,
 ): Promise<{ made: PastAttempt[]; end: boolean }> {
-  const [isTheirs, id] = whose(sources);
+  const [isTheirs, id] = ofWhom(sources, '$1');
   const since = timeOf(sources.batchesSince);
   const made: PastAttempt[] = [];
   let upTo = timeOf(before.at + SLACK_MS + 1);
+  let read = 0;
+  let count = BATCHES.least;
   for (;;) {
     const { rows } = await sql.query<BatchRow>({
       text: `
         select consumer_id, committed_at, positions, started_at, duration_ms, status from attempt_batches
          where ${isTheirs} and committed_at < $2::timestamptz
            and committed_at >= $3::timestamptz and oldest <= $4
-         order by committed_at desc fetch first ${BATCHES} rows with ties`,
-      values: [id, upTo, since, Math.min(before.at, MAX_MS)],
+         order by committed_at desc fetch first $5 rows with ties`,
+      values: [id, upTo, since, Math.min(before.at, MAX_MS), count],
     });
     for (const row of rows) {
       for (const one of fromBatch(row)) if (isBefore(one, before)) made.push(one);
     }
     const last = rows.at(-1);
-    if (last === undefined || rows.length < BATCHES) break;
+    if (last === undefined || rows.length < count) break;
     const latest = Date.parse(last.committed_at);
     if (made.filter(({ at }) => at > latest).length >= size)
       return { ...cut(made, size), end: false };
     upTo = last.committed_at;
+    read += rows.length;
+    const likely = Math.ceil(((size - made.length) * read) / Math.max(1, made.length));
+    count = Math.min(BATCHES.most, Math.max(BATCHES.least, likely));
   }
   return { ...cut(made, size), end: made.length <= size };
 }

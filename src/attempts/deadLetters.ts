@@ -48,17 +48,7 @@ export function createDeadLetters(sql: Sql): DeadLetters {
       return toPage(rows, limit, (row) => ({ at: row.died_at, id: row.id }));
     },
     groups: async (consumerId) => {
-      const { rows } = await sql.query<DeadLetterGroup>({
-        text: `
-          select last_failure ->> 'code' as code, (last_failure ->> 'status')::int as status,
-                 count(*) as count, count(distinct (sync_id, collection_id, upstream_id)) as records,
-                 max(died_at) as newest_at,
-                 (array_agg(id order by died_at desc, id desc))[1] as example_id
-            from dead_letters where consumer_id = $1
-           group by 1, 2
-           order by count desc, code, status`,
-        values: [consumerId],
-      });
+      const { rows } = await sql.query<DeadLetterGroup>({ text: GROUPS, values: [consumerId] });
       return rows;
     },
     get: async (consumerId, id) => {
@@ -71,3 +61,22 @@ export function createDeadLetters(sql: Sql): DeadLetters {
     remove: (consumerId, id) => removeDeadLetter(sql, consumerId, id),
   };
 }
+
+/** Records are hashed rather than sorted, and the newest of each group is then found by its index. */
+const GROUPS = `
+  with by_record as (
+    select last_failure ->> 'code' as code, (last_failure ->> 'status')::int as status,
+           count(*) as letters, max(died_at) as newest_at
+      from dead_letters where consumer_id = $1
+     group by 1, 2, sync_id, collection_id, upstream_id
+  ), grouped as (
+    select code, status, sum(letters)::bigint as count, count(*) as records, max(newest_at) as newest_at
+      from by_record group by code, status
+  )
+  select code, status, count, records, newest_at,
+         (select d.id from dead_letters d
+           where d.consumer_id = $1 and d.died_at = g.newest_at and d.last_failure ->> 'code' = g.code
+             and (d.last_failure ->> 'status')::int is not distinct from g.status
+           order by d.died_at desc, d.id desc limit 1) as example_id
+    from grouped g
+   order by count desc, code, status`;

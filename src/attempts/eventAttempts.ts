@@ -9,10 +9,12 @@ import {
 import {
   firstSuccess,
   fromRow,
+  ofWhom,
   ROW,
   SLACK_MS,
   timeOf,
   type StoredAttempt,
+  type Whose,
 } from './consumerAttempts.ts';
 
 /** An event that is still kept. Attempts at it are found by its position, from its time on. */
@@ -35,20 +37,16 @@ export async function findEvent(sql: Sql, eventId: string): Promise<KnownEvent |
   return found === undefined ? null : { eventId, ...found };
 }
 
-/** Reads the attempts at one event newest first, of one consumer or of all. */
-export function attemptsAt(
-  sql: Sql,
-  event: KnownEvent,
-  consumerId: string | null,
-): ReadPastAttempts {
+/** Reads the attempts at one event newest first, of one consumer, of those of a target, or of all (null). */
+export function attemptsAt(sql: Sql, event: KnownEvent, whose: Whose | null): ReadPastAttempts {
   // The clocks of two machines may differ a little.
   const from = timeOf(Date.parse(event.at) - SLACK_MS);
-  const of = consumerId === null ? 'true' : 'b.consumer_id = $5';
+  const [isTheirs, id]: [string, string?] = whose === null ? ['true'] : ofWhom(whose, '$5');
   const values = (...rest: unknown[]): unknown[] => [
     event.position,
     from,
     ...rest,
-    ...(consumerId === null ? [] : [consumerId]),
+    ...(id === undefined ? [] : [id]),
   ];
 
   async function rowsUpTo(at: number, size: number): Promise<PastAttempt[]> {
@@ -56,7 +54,7 @@ export function attemptsAt(
       text: `
         select ${ROW} from attempts b
          where position = $1 and started_at >= $2::timestamptz and started_at <= $3::timestamptz
-           and event_id is not null and ${of}
+           and event_id is not null and ${isTheirs}
          order by started_at desc fetch first $4 rows with ties`,
       values: values(timeOf(at), size),
     });
@@ -73,7 +71,7 @@ export function attemptsAt(
             from attempt_batches b
             join consumers k on k.id = b.consumer_id and k.stream = 'events'
            cross join lateral array_position(b.positions, $1::bigint) i
-           where b.low <= $1 and b.high >= $1 and b.committed_at >= $2::timestamptz and ${of}
+           where b.low <= $1 and b.high >= $1 and b.committed_at >= $2::timestamptz and ${isTheirs}
              and i is not null
         ) made
          where at <= $3

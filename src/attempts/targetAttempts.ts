@@ -63,7 +63,7 @@ async function readerOf(
 ): Promise<ReadPastAttempts | null> {
   if (query.eventId !== undefined) {
     const event = await findEvent(sql, query.eventId);
-    return event === null ? null : attemptsAt(sql, event, null);
+    return event === null ? null : attemptsAt(sql, event, { targetId });
   }
   const oldest = await oldestOf(sql, targetId);
   if (oldest === null) return null;

@@ -2,16 +2,17 @@ import pg from 'pg';
 
 import { isConflict, isReadOnly } from './errors.ts';
 
-/** The type id of int8[], for which the driver has no name. */
-// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the driver's list of ids is short
-const INT8_ARRAY = 1016 as Parameters<typeof pg.types.setTypeParser>[0];
+/** The type ids of int2[], int4[] and int8[], for which the driver has no names. */
+const INT_ARRAYS = [1005, 1007, 1016];
 // int8 becomes a number: positions and counts stay far below 2^53, above which numbers are not exact.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
-pg.types.setTypeParser(INT8_ARRAY, (value) => parseBigints(value));
+// Arrays of integers have no nulls here, and are read without the driver's parser, which looks at each character.
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the driver's list of ids is short
+for (const id of INT_ARRAYS) pg.types.setTypeParser(id, parseIntegers);
 // timestamptz becomes RFC 3339 text in UTC; every connection below sets its time zone to UTC.
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, toRfc3339);
 
-function parseBigints(value: string): number[] {
+function parseIntegers(value: string): number[] {
   const inner = value.slice(1, -1);
   return inner === '' ? [] : inner.split(',').map(Number);
 }
@@ -27,6 +28,8 @@ export interface Query<T extends unknown[] = unknown[]> {
   values?: T;
   /** The name under which each connection prepares the statement once. */
   name?: string;
+  /** How long its answer may take, ms, where that is longer than for other statements. */
+  query_timeout?: number;
 }
 
 /** Something that runs SQL: the pool, a transaction, or the shared pipelined connection. */
@@ -301,11 +304,12 @@ async function all(sent: Promise<pg.QueryResult>[]): Promise<pg.QueryResult[]> {
   });
 }
 
+/** Compiling a statement (`jit`) takes longer than any of ours gains by it. */
 function connection(options: DbOptions): pg.ClientConfig {
   return {
     connectionString: options.url,
     application_name: options.applicationName ?? 'millrace',
-    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1`,
+    options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1 -c jit=off`,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
   };

@@ -78,6 +78,11 @@ export function isTimeout(error: unknown): boolean {
   return judgeDatabaseError(error) === 'slow';
 }
 
+/** Whether a lock was not to be had within `lock_timeout` (55P03). */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === '55P03';
+}
+
 /** Whether the server at the other end of this connection takes no writes (25006). */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === '25006';

@@ -7,7 +7,8 @@ import type { Logger } from 'pino';
 
 import { ADVISORY_LOCKS } from './advisoryLocks.ts';
 import { openDb, type Sql } from './db.ts';
-import { isDatabaseAway } from './errors.ts';
+import { isDatabaseAway, isLockTimeout } from './errors.ts';
+import { transactionWithLocks, type Locked, type LockPatience } from './lockPatience.ts';
 import { ensurePartitions } from './partitions.ts';
 
 const FOLDER = new URL('../../migrations/', import.meta.url);
@@ -15,6 +16,15 @@ const FOLDER = new URL('../../migrations/', import.meta.url);
 const AGAIN_MS = 250;
 /** How long a process waits for Postgres or its migrations before it says so, ms. */
 const SAY_AFTER_MS = 5_000;
+/**
+ * How long a migration waits for a lock, ms: as long as reads and writes of the table wait behind it. It is more than
+ * `deadlock_timeout` (1 s), after which an autovacuum gives way.
+ */
+const LOCK_WAIT_MS = 2_000;
+/** The pause after that, in which they go on, ms. */
+const LOCK_PAUSE_MS = 8_000;
+/** A migration that waits for locks says so the first time, and then once in so many tries (a minute). */
+const SAY_EACH = 6;
 
 interface Migration {
   name: string;
@@ -22,15 +32,28 @@ interface Migration {
   sha256: string;
 }
 
+/** How a database is migrated beside processes that use it. */
+export interface MigrateOptions {
+  /** How long a migration waits for a lock, ms; 2 s unless given. */
+  lockWaitMs?: number;
+  /** The pause before one that did not get its locks is tried again, ms; 8 s unless given. */
+  lockPauseMs?: number;
+  /** Called after each try of a migration that did not get its locks. */
+  onLocked?: (migration: string, locked: Locked) => void;
+  /** Gives up a migration that waits for locks: `migrate` then rejects. */
+  signal?: AbortSignal;
+}
+
 /**
  * Brings the database to this version, each migration in a transaction of its own, and creates the
  * partitions that are due; returns the names of the migrations it applied. Waits for another process
- * that migrates. Throws when the database has migrations that are not, or not the same, in
- * `migrations/`.
+ * that migrates. A migration that needs a lock which others hold waits for it 2 s at a time, for as long
+ * as it takes, so that reads and writes never queue behind it for longer. Throws when the database has
+ * migrations that are not, or not the same, in `migrations/`.
  */
-export async function migrate(url: string): Promise<string[]> {
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
   const migrations = await readMigrations();
-  const applied = await applyMissing(url, migrations);
+  const applied = await applyMissing(url, migrations, options);
   await using db = openDb({
     url,
     max: 1,
@@ -52,20 +75,35 @@ export async function migrateOnceItIsThere(
 ): Promise<void> {
   const started = performance.now();
   let isSaid = false;
+  let againMs = AGAIN_MS;
   while (!signal.aborted) {
     try {
-      const applied = await migrate(url);
+      const applied = await migrate(url, { signal, onLocked: sayLocked(log) });
       if (applied.length > 0) log.info({ applied }, 'migrations applied');
       return;
     } catch (error) {
-      if (!isDatabaseAway(error)) throw error;
-      if (!isSaid && performance.now() > started + SAY_AFTER_MS) {
+      if (signal.aborted) return;
+      const isLocked = isLockTimeout(error); // of a partition: a migration itself waits for its locks
+      if (!isLocked && !isDatabaseAway(error)) throw error;
+      if (isLocked) log.warn({ err: error }, 'partitions wait for locks that others hold');
+      else if (!isSaid && performance.now() > started + SAY_AFTER_MS) {
         log.warn({ err: error }, 'Postgres cannot be used yet: this process waits for it');
         isSaid = true;
       }
+      againMs = isLocked ? LOCK_PAUSE_MS : AGAIN_MS;
     }
-    await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined); // aborted
+    await pause(againMs, undefined, { signal }).catch(() => undefined); // aborted
   }
+}
+
+function sayLocked(log: Pick<Logger, 'warn'>): NonNullable<MigrateOptions['onLocked']> {
+  return (migration, { tries, open }) => {
+    if (tries % SAY_EACH !== 1) return;
+    log.warn(
+      { migration, open },
+      'a migration waits for locks that other transactions hold, and is tried again every 10 s; it may be one of the oldest',
+    );
+  };
 }
 
 /**
@@ -101,7 +139,11 @@ export async function pendingMigrations(sql: Sql): Promise<string[]> {
   return migrations.map(({ name }) => name).filter((name) => !done.has(name));
 }
 
-async function applyMissing(url: string, migrations: Migration[]): Promise<string[]> {
+async function applyMissing(
+  url: string,
+  migrations: Migration[],
+  options: MigrateOptions,
+): Promise<string[]> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'millrace migrate',
@@ -123,23 +165,35 @@ async function applyMissing(url: string, migrations: Migration[]): Promise<strin
     const done = await readApplied(sql);
     refuseOtherHistory(done, migrations);
     const missing = migrations.filter(({ name }) => !done.has(name));
-    for (const migration of missing) await apply(sql, migration);
+    for (const migration of missing) await apply(sql, migration, options);
     return missing.map(({ name }) => name);
   } finally {
     await client.end();
   }
 }
 
-async function apply(sql: Sql, { name, text, sha256 }: Migration): Promise<void> {
-  await sql.query('begin');
+async function apply(
+  sql: Sql,
+  { name, text, sha256 }: Migration,
+  options: MigrateOptions,
+): Promise<void> {
+  const { lockWaitMs = LOCK_WAIT_MS, lockPauseMs = LOCK_PAUSE_MS, onLocked, signal } = options;
+  const patience: LockPatience = {
+    waitMs: lockWaitMs,
+    pauseMs: lockPauseMs,
+    onLocked: (locked) => onLocked?.(name, locked),
+    signal,
+  };
   try {
-    await sql.query(text);
-    await sql.query({
-      text: 'insert into schema_migrations (name, sha256) values ($1, $2)',
-      values: [name, sha256],
+    await transactionWithLocks(sql, patience, async () => {
+      await sql.query(text);
+      await sql.query({
+        text: 'insert into schema_migrations (name, sha256) values ($1, $2)',
+        values: [name, sha256],
+      });
     });
-    await sql.query('commit');
   } catch (cause) {
+    if (signal?.aborted === true) throw cause;
     throw new Error(`migration ${name} failed and was rolled back: ${String(cause)}`, { cause });
   }
 }

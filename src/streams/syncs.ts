@@ -20,7 +20,7 @@ export interface SyncsPage {
 
 /** The syncs and collections that the events stream has shown. */
 export interface Syncs {
-  /** Adds the events appended since the last call to the counts, which are then exact. */
+  /** Adds what was appended since the last call to the counts, which are then exact. */
   rollUp(): Promise<void>;
   /** Lists the syncs that events have shown or that `put` has stored. */
   list(page: SyncsPage): Promise<Listing<Sync>>;
@@ -32,7 +32,7 @@ export interface Syncs {
 
 const BEGINNING: SyncPlace = ['infinity', '', ''];
 
-/** Creates the store of syncs. Each event is counted once, by `rollUp`. */
+/** Creates the store of syncs. Each record and each event is counted once, by `rollUp`. */
 export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
   return {
     rollUp: () => rollUp(db),
@@ -45,16 +45,12 @@ export function createSyncs(db: Pick<Db, 'query' | 'transaction'>): Syncs {
 async function list(sql: Sql, { limit, after }: SyncsPage): Promise<Listing<Sync>> {
   const [at, syncId] = after ?? BEGINNING;
   const { rows } = await sql.query<Sync & { place: string }>({
-    text: `with page as materialized (
-             select * from syncs
-              where (last_at, sync_id) < ($1::timestamptz, $2)
-              order by last_at desc, sync_id desc
-              limit $3
-           )
-           select sync_id, name, metadata, events, records.count as records,
+    text: `select sync_id, name, metadata, events, records,
                   nullif(last_at, '-infinity') as last_at, last_at::text as place
-             from page, lateral (select count(*) from records r where r.sync_id = page.sync_id) records
-            order by page.last_at desc, sync_id desc`,
+             from syncs
+            where (last_at, sync_id) < ($1::timestamptz, $2)
+            order by syncs.last_at desc, sync_id desc
+            limit $3`,
     values: [at, syncId, limit + 1],
   });
   return toListing(
@@ -71,21 +67,13 @@ async function collections(
 ): Promise<Listing<Collection>> {
   const [at, afterSync, afterCollection] = after ?? BEGINNING;
   const { rows } = await sql.query<Collection & { place: string }>({
-    text: `with page as (
-             select sync_id, collection_id, events, last_at
-               from collections
-              where ($5::text is null or sync_id = $5)
-                and (last_at, sync_id, collection_id) < ($1::timestamptz, $2, $3)
-              order by last_at desc, sync_id desc, collection_id desc
-              limit $4
-           )
-           select sync_id, collection_id, split_part(collection_id, ':', 1) as provider, events,
-                  records.count as records, last_at, last_at::text as place
-             from page, lateral (
-               select count(*) from records r
-                where r.sync_id = page.sync_id and r.collection_id = page.collection_id
-             ) records
-            order by page.last_at desc, sync_id desc, collection_id desc`,
+    text: `select sync_id, collection_id, split_part(collection_id, ':', 1) as provider, events, records,
+                  last_at, last_at::text as place
+             from collections
+            where ($5::text is null or sync_id = $5)
+              and (last_at, sync_id, collection_id) < ($1::timestamptz, $2, $3)
+            order by last_at desc, sync_id desc, collection_id desc
+            limit $4`,
     values: [at, afterSync, afterCollection, limit + 1, syncId],
   });
   return toListing(
@@ -110,9 +98,8 @@ async function put(
                     metadata = coalesce($3::jsonb, old.metadata)
              returning *
            )
-           select sync_id, name, metadata, events, records.count as records,
-                  nullif(last_at, '-infinity') as last_at
-             from stored, (select count(*) from records where sync_id = $1) records`,
+           select sync_id, name, metadata, events, records, nullif(last_at, '-infinity') as last_at
+             from stored`,
     values: [
       syncId,
       name ?? null,

@@ -43,18 +43,26 @@ export async function readTargetSeries(
 
 const OF_TARGET =
   'consumer_id in (select id from consumers where target_id = $5::uuid and deleted_at is null)';
+/** Of more active minutes than these, percentiles are those of some of each step, spread over it. */
+const SAMPLED_MINUTES = 2_500;
 const BIN = `date_bin(make_interval(secs => $2::int), at, timestamptz 'epoch')`;
 
 /** Only active minutes have a row of the target; attempt_minutes says which others were counted. */
 const SERIES = `
-  with ${countMinutes('$3::timestamptz', '$4::timestamptz', OF_TARGET)}, minutes as materialized (
-    select $2::int as seconds, ${BIN} as bin, *
+  with ${countMinutes('$3::timestamptz', '$4::timestamptz', OF_TARGET)}, numbered as (
+    select ${BIN} as bin, *, row_number() over (partition by ${BIN} order by at) - 1 as nth,
+           ceil(count(*) over () / ${SAMPLED_MINUTES}.0)::bigint as every
       from (
         select at, delivered, failed, steps, counts from target_minutes
          where target_id = $5::uuid and at >= $1::timestamptz and at < $3::timestamptz
         union all
         select at, delivered, failed, steps, counts from counted
       ) one
+  ), minutes as materialized (
+    select $2::int as seconds, bin, delivered, failed,
+           case when nth % every = 0 then steps end as steps,
+           case when nth % every = 0 then counts end as counts
+      from numbered
   ), known as (
     select ${BIN} as bin from attempt_minutes
      where by_target and at >= $1::timestamptz and at < $3::timestamptz

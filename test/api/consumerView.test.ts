@@ -7,6 +7,7 @@ import { NOTHING_WAITS } from '../../src/streams/waiting.ts';
 import { openApp, type TestApp } from '../support/app.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { createDatabase } from '../support/database.ts';
+import { manyConsumers, manyTargets, plansOf } from '../support/plans.ts';
 
 let opened: ConsumersApi;
 let api: TestApp;
@@ -248,25 +249,15 @@ test('a page of 20,000 consumers is read by index', async () => {
   await using many = await createDatabase();
   await using other = openApp(many.url);
   await other.db.query(`
-    insert into targets (id, name, kind, base_url, credentials, headers, signing_secret, timeout_ms, max_in_flight, metadata, created_at, updated_at)
-    values ('${opened.targetId}', 't', 'webhook', 'http://a', '', '{}', '', 15000, 64, '{}', now(), now());
-    insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region, status, filter_version, version, created_at, updated_at)
-    select gen_random_uuid(), 'c' || n, '${opened.targetId}', 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now() - n * interval '1 s', now()
-      from generate_series(1, 20000) n;
-    insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
-    insert into cursors (consumer_id, position) select id, 0 from consumers;
+    ${manyTargets(1)}
+    ${manyConsumers(20_000, { target: '1', createdAt: `now() - n * interval '1 s'` })}
     analyze;
   `);
   const { rows: middle } = await other.db.query<{ at: string; id: string }>(
     'select created_at as at, id from consumers order by created_at desc offset 10000 limit 1',
   );
   for (const after of [null, middle[0]!]) {
-    const { text, values } = listQuery({ limit: 100, after });
-    const { rows } = await other.db.query<Record<'QUERY PLAN', string>>({
-      text: `explain (analyze, timing off) ${text}`,
-      values,
-    });
-    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    const plan = await plansOf(other.db, (sql) => sql.query(listQuery({ limit: 100, after })));
     expect(plan).toContain('consumers_newest');
     expect(plan).not.toMatch(/Seq Scan on (consumers|cursors|filter_versions)/u);
   }

@@ -216,6 +216,34 @@ test('metrics count each attempt in the step it ended in, with percentiles and t
   expect(total).toBe(7);
 });
 
+test('of many attempts all are counted, and each step has the answer times of a sample of its own', async () => {
+  const { id } = await opened.create();
+  const minute = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
+  const at = (ms: number): string => new Date(minute + ms).toISOString();
+  await sql(
+    `insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries)
+     select $1, $2::timestamptz + n * interval '1.000001 s', array_fill(1::bigint, array[1000]),
+            array_fill(1::bigint, array[1000]), array_fill(10, array[1000]), array_fill(200::smallint, array[1000]), 1000
+       from generate_series(1, 20) n`,
+    [id, at(0)],
+  );
+  await sql(
+    `insert into attempts (id, consumer_id, position, message_id, attempt, started_at, duration_ms, outcome)
+     select gen_random_uuid(), $1, n, 'm', 1, $2::timestamptz + n * interval '1 ms', 30, 'failed'
+       from generate_series(1, 20000) n`,
+    [id, at(30_000)],
+  );
+  await sql(
+    `insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries)
+     values ($1, $2, '{1,2}', '{1,1}', '{7,7}', '{200,200}', 2)`,
+    [id, at(60_001)],
+  );
+  const { data } = await get(`/v1/consumers/${id}/metrics?since=15m`);
+  const first = data.findIndex((one: { at: string }) => Date.parse(one.at) === minute);
+  expect(data[first]).toMatchObject({ delivered: 20_000, failed: 20_000, p95_ms: 30 });
+  expect(data[first + 1]).toMatchObject({ delivered: 2, failed: 0, p50_ms: 7, p99_ms: 7 });
+});
+
 test('a series that is too long, or of no time, is refused with what is allowed', async () => {
   const { id } = await opened.create();
   const long = await get(`/v1/consumers/${id}/metrics?since=7d&step=1m`, 422);

@@ -137,6 +137,31 @@ test('what a consumer did stays with the target that it had then', async () => {
   await sql('update consumers set target_id = $2 where id = $1', [other, target]);
 });
 
+test('over a week of active minutes all attempts are counted, and each step says how fast they were answered', async () => {
+  await sql('truncate attempt_minutes, target_minutes, attempts, attempt_batches');
+  const begin = new Date(now).toISOString();
+  await sql(
+    `insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag, by_target)
+     select $1::timestamptz - n * interval '1 min', 3, 1, '{24,40}', '{3,1}', 0, 0, true
+       from generate_series(2, 10060) n`,
+    [begin],
+  );
+  await sql(
+    `insert into target_minutes (target_id, at, delivered, failed, steps, counts)
+     select $2, $1::timestamptz - n * interval '1 min', 3, 1, '{24,40}', '{3,1}'
+       from generate_series(2, 10060) n`,
+    [begin, target],
+  );
+  const { data } = await metrics(target, '7d');
+  const active = data.filter(({ delivered }) => delivered !== null && delivered > 0);
+  expect(active.length).toBeGreaterThan(330);
+  expect(active.reduce((sum, { delivered }) => sum + delivered!, 0)).toBe(3 * 10_059);
+  expect(active.reduce((sum, { failed }) => sum + failed!, 0)).toBe(10_059);
+  expect(new Set(active.map(({ p50_ms, p95_ms }) => `${p50_ms} ${p95_ms}`))).toEqual(
+    new Set(['7 32']),
+  );
+});
+
 test('the attempts of all consumers of a target are one list, newest first, each with the name of its consumer', async () => {
   await sql('truncate attempts, attempt_batches');
   await opened.append('s', 3);

@@ -115,3 +115,13 @@ test.each<[string, (db: Db) => Sql]>([
     expect((await sql.query('select 3 as n')).rows).toEqual([{ n: 3 }]);
   },
 );
+
+test('no statement is compiled before it runs, however the server is set', async () => {
+  await using database = await createDatabase();
+  await using db = open(database, 1);
+  const text = `select setting, source from pg_settings where name = 'jit'`;
+  for (const sql of [db, db.pipe]) {
+    const { rows } = await sql.query({ text });
+    expect(rows).toEqual([{ setting: 'off', source: 'client' }]);
+  }
+});

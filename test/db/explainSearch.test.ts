@@ -1,35 +1,40 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import { openDb, type Db, type Sql } from '../../src/db/db.ts';
+import type { Sql } from '../../src/db/db.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from '../../src/search/entries.ts';
 import { findConsumers, findSyncs, findTargets } from '../../src/search/named.ts';
 import { readTargetSeries } from '../../src/telemetry/targetSeries.ts';
 import { readTroubles } from '../../src/telemetry/troubles.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { plansOf } from '../support/plans.ts';
+import {
+  manyConsumers,
+  manyRowsOfFile,
+  manyTargets,
+  numberedId,
+  plansOf,
+  uuidOf,
+} from '../support/plans.ts';
 
 const CONSUMERS = 10_000;
 const ENTRIES = 100_000;
-const id = (n: number): string => `01a22282-0000-7000-8000-${String(n).padStart(12, '0')}`;
+const id = numberedId;
 /** The id of the version at a position: one a second, as the rows are. */
 const VERSION = `(lpad(to_hex((ms >> 16)::bigint), 8, '0') || '-' || lpad(to_hex((ms & 65535)::bigint), 4, '0')
   || '-7000-8000-' || lpad(n::text, 12, '0'))`;
-let database: TestDatabase;
-let db: Db;
 
-beforeAll(async () => {
-  database = await createDatabase();
-  db = openDb({ url: database.url, onError: () => undefined });
-  const uuid = (n: string): string =>
-    `('01a22282-0000-7000-8000-' || lpad((${n})::text, 12, '0'))::uuid`;
-  await db.query(`
-    insert into targets (id, name, kind, base_url, credentials, headers, signing_secret, timeout_ms, max_in_flight, metadata, created_at, updated_at)
-    select ${uuid('n')}, 'Target ' || n || ' of shop ' || n % 97, 'webhook', 'http://a', '', '{}', '', 15000, 64, '{}', now(), now()
-      from generate_series(1, 5000) n;
-    insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region, status, filter_version, version, created_at, updated_at)
-    select ${uuid('n')}, 'Orders ' || n || ' to the crm' || n % 89, ${uuid('1 + n % 50')}, 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now(), now()
-      from generate_series(1, ${CONSUMERS}) n;
-    insert into cursors (consumer_id, position) select id, 0 from consumers;
+const rows = manyRowsOfFile({
+  large: [
+    'consumers',
+    'targets',
+    'syncs',
+    'records',
+    'event',
+    'target_minutes',
+    'attempts',
+    'attempt_batches',
+  ],
+  fill: `
+    ${manyTargets(5_000, { name: `'Target ' || n || ' of shop ' || n % 97` })}
+    ${manyConsumers(CONSUMERS, { target: '1 + n % 50', name: `'Orders ' || n || ' to the crm' || n % 89` })}
     insert into syncs (sync_id, name, events, last_at)
     select 'sync-' || n, case when n % 3 = 0 then 'Shop ' || n end, 1, now() - n * interval '1 min' from generate_series(1, 5000) n;
     insert into collections select 'sync-' || n, 'a:b', 1, now() - n * interval '1 min' from generate_series(1, 5000) n;
@@ -44,18 +49,11 @@ beforeAll(async () => {
     select date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}', 0, 5, true
       from generate_series(2, 10080) n;
     insert into target_minutes
-    select ${uuid('1 + t')}, date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}'
+    select ${uuidOf('1 + t')}, date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}'
       from generate_series(2, 2000) n, generate_series(0, 49) t;
     insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
-    select ${uuid('1 + n % ' + CONSUMERS)}, now() - n * interval '1 s', '{1}', '{1}', '{5}', '{200}', 1, 1, 1, 1
-      from generate_series(1, 50000) n;
-  `);
-  await db.query('vacuum analyze');
-}, 240_000);
-
-afterAll(async () => {
-  await db.close();
-  await database[Symbol.asyncDispose]();
+    select ${uuidOf('1 + n % ' + CONSUMERS)}, now() - n * interval '1 s', '{1}', '{1}', '{5}', '{200}', 1, 1, 1, 1
+      from generate_series(1, 50000) n;`,
 });
 
 const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number; by: RegExp[] }[] =
@@ -130,20 +128,22 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number
 
 for (const { what, work, finds, by } of CASES) {
   test(`a search finds ${what} by index`, async () => {
-    expect(await work(db)).toHaveLength(finds);
-    expect(faultsOf(await plansOf(db, work), by)).toEqual([]);
+    expect(await work(rows.db)).toHaveLength(finds);
+    expect(await rows.faults(work, by)).toEqual([]);
   });
 }
 
 test('a search finds a version by its id among those of its seconds', async () => {
-  const { rows } = await db.query<{ version_id: string }>(
+  const { db } = rows;
+  const { rows: found } = await db.query<{ version_id: string }>(
     'select version_id from records where position = 4711',
   );
-  const version = rows[0]!.version_id;
+  const version = found[0]!.version_id;
   expect(await findVersion(db, version)).toMatchObject([{ version_id: version, position: 4711 }]);
-  const plans = await plansOf(db, (sql) => findVersion(sql, version));
-  expect(faultsOf(plans, [/using records_position_key/u])).toEqual([]);
-  expect(Number(/Rows Removed by Filter: (\d+)/u.exec(plans)?.[1])).toBeLessThan(100);
+  const work = (sql: Sql) => findVersion(sql, version);
+  expect(await rows.faults(work, [/using records_position_key/u])).toEqual([]);
+  const [, removed] = /Rows Removed by Filter: (\d+)/u.exec(await plansOf(db, work)) ?? [];
+  expect(Number(removed)).toBeLessThan(100);
 });
 
 test('what the consumers of a target did is read by index, for an hour and for a week', async () => {
@@ -151,24 +151,15 @@ test('what the consumers of a target did is read by index, for an hour and for a
     [3_600, 60],
     [604_800, 1_800],
   ] as const) {
-    const plans = await plansOf(db, (sql) =>
-      readTargetSeries(sql, { targetId: id(7), seconds, stepSeconds }),
+    const faults = await rows.faults(
+      (sql) => readTargetSeries(sql, { targetId: id(7), seconds, stepSeconds }),
+      [/(using|on) target_minutes_pkey/u, /(using|on) consumers_by_target/u],
     );
-    expect(
-      faultsOf(plans, [/(using|on) target_minutes_pkey/u, /(using|on) consumers_by_target/u]),
-    ).toEqual([]);
+    expect(faults).toEqual([]);
   }
 });
 
 test('the troubles of one target are read by index', async () => {
-  const plans = await plansOf(db, (sql) => readTroubles(sql, 86_400_000, id(7)));
-  expect(faultsOf(plans, [/(using|on) consumers_by_target/u])).toEqual([]);
+  const work = (sql: Sql) => readTroubles(sql, 86_400_000, id(7));
+  expect(await rows.faults(work, [/(using|on) consumers_by_target/u])).toEqual([]);
 });
-
-/** Which of the indexes were not used, and what was read whole; small tables and empty partitions may be. */
-function faultsOf(plans: string, by: RegExp[]): string[] {
-  const whole =
-    /Seq Scan on (?:consumers|targets|syncs|records|event|target_minutes|attempts|attempt_batches)\w* [^(]*\(cost=[\d.]+\.\.\d{3,}.*/gu;
-  const unused = by.filter((index) => !index.test(plans)).map((index) => `${index} ${plans}`);
-  return [...unused, ...(plans.match(whole) ?? [])];
-}

@@ -60,7 +60,7 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
   {
     file: 'streams/rollUp.ts',
     tables: 'syncs streams',
-    why: 'counts of events are its own columns, and rolled_up: up to where they are counted',
+    why: 'counts are its own columns, and rolled_up: up to where they are counted',
   },
   {
     file: 'retention/eventRetention.ts',

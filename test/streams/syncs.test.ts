@@ -74,6 +74,51 @@ test('each event is counted once, however many count at the same time while othe
   expect(counts).toEqual({ s0: 75, s1: 75, s2: 50 });
 });
 
+test('each record is counted once, however often it changes and however many count at the same time', async () => {
+  await using streams = await openStreams();
+  const syncs = createSyncs(streams.db);
+  const writers = Array.from({ length: 8 }, async (_, writer) => {
+    for (let n = 0; n < 25; n++) {
+      const change = (record: number) =>
+        aChange({ syncId: `s${writer % 3}`, upstreamId: `${writer} ${record}`, data: `${n}` });
+      await streams.appender.records([change(n), change(n >> 1)]);
+      if (n % 5 === 0) await Promise.all([syncs.rollUp(), syncs.rollUp()]);
+    }
+  });
+  await Promise.all(writers);
+  await syncs.rollUp();
+  const of = ({ sync_id, records }: { sync_id: string; records: number }) => [sync_id, records];
+  const { data } = await syncs.list({ limit: 10, after: null });
+  const counts = { s0: 75, s1: 75, s2: 50 };
+  expect(Object.fromEntries(data.map(of))).toEqual(counts);
+  const collections = await syncs.collections({ syncId: null, limit: 10, after: null });
+  expect(Object.fromEntries(collections.data.map(of))).toEqual(counts);
+});
+
+test('records are counted exactly where the clock stands still, so that all are of the same time', async () => {
+  await using streams = await openStreams();
+  const syncs = createSyncs(streams.db);
+  const append = (...ids: string[]) =>
+    streams.appender.records(
+      ids.map((upstreamId) => aChange({ syncId: 's', upstreamId, data: `"${ids.join(' ')}"` })),
+    );
+  const count = async (): Promise<number | undefined> => {
+    await syncs.rollUp();
+    return (await syncs.list({ limit: 10, after: null })).data[0]?.records;
+  };
+  await append('before');
+  expect(await count()).toBe(1);
+  // Times never go back within a stream: until the clock has come to this one, it is that of all.
+  await streams.db.query(`update streams set last_at = now() + interval '1 hour'`);
+  await append('a');
+  expect(await count()).toBe(2);
+  await append('a', 'b');
+  expect(await count()).toBe(3);
+  await append('before', 'a', 'c');
+  expect(await count()).toBe(4);
+  expect(await count()).toBe(4);
+});
+
 test('pages of a list follow each other by cursor and end', async () => {
   await using streams = await openStreams();
   const events = Array.from({ length: 7 }, (_, n) => anEvent({ syncId: `s${n}` }));

@@ -6,7 +6,7 @@ import { openDb } from '../../src/db/db.ts';
 import { claim } from '../../src/progress/leases.ts';
 import { createLeaderStore } from '../../src/wake/leaderStore.ts';
 import { createDatabase } from '../support/database.ts';
-import { plansOf } from '../support/plans.ts';
+import { manyConsumers, manyTargets, plansOf } from '../support/plans.ts';
 
 const MANY = 3_000;
 const CLAIM = { holder: 'lane', region: 'r', limit: 500 };
@@ -18,14 +18,9 @@ async function openNew(cursors: string) {
   await db.query('alter table cursors set (autovacuum_enabled = false)');
   await db.query('alter table consumers set (autovacuum_enabled = false)');
   await db.query(`
-    insert into targets (id, name, kind, base_url, credentials, headers, signing_secret, timeout_ms, max_in_flight, metadata, created_at, updated_at)
-    values ('00000000-0000-7000-8000-000000000001', 't', 'webhook', 'http://a', '', '{}', '', 15000, 64, '{}', now(), now());
-    insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, region, status, filter_version, version, created_at, updated_at)
-    select gen_random_uuid(), 'c', '00000000-0000-7000-8000-000000000001', 'events', '', 'record', '{}', '{}', 'r', 'active', 1, 1, now(), now()
-      from generate_series(1, ${MANY});
-    insert into filter_versions select id, 1, 0, '{*}', '{*}', '{*}' from consumers;
     insert into visit_lanes (id, region, lease_until) values ('lane', 'r', now() + interval '1 minute');
-    ${cursors}`);
+    ${manyTargets(1)}
+    ${manyConsumers(MANY, { target: '1', cursors })}`);
   const close = async (): Promise<void> => {
     await db.close();
     await database[Symbol.asyncDispose]();
