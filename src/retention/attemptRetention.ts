@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
+import { withLongStatements } from '../db/longStatements.ts';
 import { ensurePartitions } from '../db/partitions.ts';
 
 /** How long and how many attempts are kept. */
@@ -140,8 +141,8 @@ async function drop(tx: Sql, names: string[]): Promise<void> {
 }
 
 /** Deletes the older half of a day; returns how many rows, none while the room freed before is not used up. */
-async function deleteOlderHalf(tx: Sql, { name, parent }: Part): Promise<number> {
-  await tx.query(`set local statement_timeout = '10min'`);
+async function deleteOlderHalf(within: Sql, { name, parent }: Part): Promise<number> {
+  const tx = await withLongStatements(within);
   const size = await tx.query<{ bytes: number }>(`select pg_relation_size('${name}') as bytes`);
   const pages = Math.max(1, (size.rows[0]?.bytes ?? 0) / PAGE_BYTES);
   const share = Math.min(1, SAMPLED_PAGES / pages);

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AlertOptions } from '../alerts/alertItem.ts';
 import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
+import { withLongStatements } from '../db/longStatements.ts';
 import { EVENTS_A_PARTITION } from '../db/partitions.ts';
 import { tellOfLost } from './lostEvents.ts';
 
@@ -65,9 +66,9 @@ export function createRetention(options: RetentionOptions): Retention {
       if (from === null || !(await isDue(tx, from))) return false;
       const name = `events_${from}`;
       const to = from + EVENTS_A_PARTITION;
-      await tx.query(`set local statement_timeout = '10min'`);
-      const missed = await tellOfLost(tx, alerts, { name, last: to - 1, keptMs: eventMs });
-      await tx.query({ text: 'delete from event_ids where position < $1', values: [to] });
+      const long = await withLongStatements(tx);
+      const missed = await tellOfLost(long, alerts, { name, last: to - 1, keptMs: eventMs });
+      await long.query({ text: 'delete from event_ids where position < $1', values: [to] });
       // The row before the table, the order in which appends lock them. Neither may hold up appends and reads long.
       await tx.query(`set local lock_timeout = '2s'`);
       await tx.query({

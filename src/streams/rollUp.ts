@@ -1,10 +1,9 @@
 import { ADVISORY_LOCKS } from '../db/advisoryLocks.ts';
 import type { Db, Sql } from '../db/db.ts';
+import { withLongStatements } from '../db/longStatements.ts';
 
 /** How many positions of the events stream one transaction counts. */
 const STEP = 100_000;
-/** How long a count of records may take, ms: the first one counts all there are. */
-const COUNT_MS = 600_000;
 
 /**
  * Adds the records and events that were appended since the last call to the counts of syncs and collections; then
@@ -64,8 +63,8 @@ async function countRecords(tx: Sql): Promise<void> {
   await lock(tx);
   const from = await countedRecords(tx);
   if (from === null) return; // another one has counted meanwhile
-  await tx.query(`set local statement_timeout = ${COUNT_MS}`);
-  const { rows } = await tx.query<{ position: number; at: string }>({
+  const long = await withLongStatements(tx);
+  const { rows } = await long.query<{ position: number; at: string }>({
     text: `
       with changed as (
         select sync_id, collection_id, max(updated_at) as last_at,
@@ -91,7 +90,6 @@ async function countRecords(tx: Sql): Promise<void> {
       )
       select last_position as position, last_at::text as at from streams where name = 'records'`,
     values: [from.position, from.at],
-    query_timeout: COUNT_MS,
   });
   await noteCounted(tx, 'records', rows[0]!);
 }

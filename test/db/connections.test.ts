@@ -2,10 +2,13 @@ import { expect, test } from 'vitest';
 
 import { openDb, type Db, type Sql } from '../../src/db/db.ts';
 import { isDatabaseAway } from '../../src/db/errors.ts';
+import { withLongStatements } from '../../src/db/longStatements.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { createProxy } from '../support/proxy.ts';
 
 const COUNT = 'create table counted (n int not null)';
+/** Longer than statements and their answers may take where they have 300 ms. */
+const LONG = 'select pg_sleep(2.5) is not null as done';
 const INSERT = 'insert into counted values (1)';
 
 /** Makes new sessions of the database read-only, or not; those that are open stay as they are. */
@@ -124,4 +127,16 @@ test('no statement is compiled before it runs, however the server is set', async
     const { rows } = await sql.query({ text });
     expect(rows).toEqual([{ setting: 'off', source: 'client' }]);
   }
+});
+
+test('a statement that may be long is waited for', async () => {
+  await using database = await createDatabase();
+  await using db = openDb({
+    url: database.url,
+    statementTimeoutMs: 300,
+    onError: () => undefined,
+  });
+  const slept = db.transaction(async (tx) => (await withLongStatements(tx)).query(LONG));
+  await expect(slept).resolves.toMatchObject({ rows: [{ done: true }] });
+  await expect(db.query(LONG)).rejects.toMatchObject({ code: '57014' });
 });
