@@ -86,7 +86,8 @@ async function untilEnded(
   if (cancelled.aborted) yielding();
   const works = workingAgain(deps, consumerId, lease);
   try {
-    const { reason, position, head, parkedDueAt } = await running.ended;
+    const { reason, position, head, parkedDueAt, fault } = await running.ended;
+    if (fault !== undefined) throw fault;
     await works.now();
     const failure = head === null ? null : `${head.failure.code}: ${head.failure.detail}`;
     const dueAt = parkedDueAt === null ? null : new Date(parkedDueAt).toISOString();

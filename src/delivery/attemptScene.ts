@@ -9,7 +9,7 @@ import {
 import { knownLate, targetVersionOf, withLate } from '../rules/lateAnswer.ts';
 import { blameOf, type Failed, type Failure } from '../rules/outcome.ts';
 import { stretchOf } from '../rules/retry.ts';
-import { WillPass } from '../rules/startFault.ts';
+import { CannotStart, WillPass } from '../rules/startFault.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { DrainContext } from './drainContext.ts';
 import type { LateAnswers } from './lateAnswers.ts';
@@ -88,10 +88,11 @@ export async function attemptNumber(scene: AttemptScene, entry: Entry): Promise<
   return (before.get(entry.position) ?? 0) + 1;
 }
 
-/** The failure of an attempt; null when it was delivered. For a fault of this machine it releases and throws. */
+/** The failure of an attempt; null when it was delivered. For a fault that is not the endpoint's it throws. */
 export async function failureOf(scene: AttemptScene, { outcome }: Tried): Promise<Failed | null> {
   if (outcome.kind === 'delivered') return null;
   if (outcome.kind === 'failed') return outcome;
+  if (outcome.lasting !== undefined) throw new CannotStart(outcome.lasting, outcome.detail);
   await scene.sender.release('keep', null);
   throw new WillPass(`a fault of this machine: ${outcome.detail}`);
 }

@@ -18,7 +18,7 @@ export interface ConclusionOptions {
   pace: Pace;
   outage: Pick<Outage, 'close'>;
   parked: ParkedEntries;
-  ending: Pick<Ending, 'reason' | 'failed'>;
+  ending: Pick<Ending, 'reason' | 'failed' | 'fault'>;
   progress: Pick<Progress, 'release'>;
   /** Stores the outcomes; resolves once they are stored. */
   flush: () => Promise<void>;
@@ -57,7 +57,14 @@ export async function concludeDrain(options: ConclusionOptions): Promise<DrainEn
   }
   const { position } = options.slidingWindow.settled();
   const reason = reasonOf(options, head);
-  return { reason, position, head, parkedDueAt: parkedDueAt(options) };
+  const fault = reason === 'unstartable' ? ending.fault : null;
+  return {
+    reason,
+    position,
+    head,
+    parkedDueAt: parkedDueAt(options),
+    ...(fault === null ? {} : { fault }),
+  };
 }
 
 /** A drain that was to hand over a failing head may have delivered it meanwhile. */

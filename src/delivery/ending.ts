@@ -1,5 +1,6 @@
 import type { FailureVerdict } from '../failure/failureHandler.ts';
 import type { StoredHead } from '../progress/lease.ts';
+import type { CannotStart } from '../rules/startFault.ts';
 
 /** Why a drain ends. */
 export type EndReason =
@@ -11,7 +12,9 @@ export type EndReason =
   /** The endpoint answered 410. */
   | 'gone'
   /** Entries of too many records are parked. */
-  | 'parked';
+  | 'parked'
+  /** A lasting fault that is not the endpoint's keeps it from sending. */
+  | 'unstartable';
 
 /** How a drain ended. */
 export interface DrainEnd {
@@ -21,6 +24,8 @@ export interface DrainEnd {
   head: StoredHead | null;
   /** When the next parked entry is due, unix ms; null: none is parked. */
   parkedDueAt: number | null;
+  /** The lasting fault if the drain ended as `unstartable`. */
+  fault?: CannotStart;
 }
 
 /** What a drain does when it ends. */
@@ -43,6 +48,10 @@ export interface Ending {
   begin(reason: EndReason): void;
   /** Takes over a verdict, even while the drain is ending for another reason. Does not conclude. */
   judge(verdict: FailureVerdict): void;
+  /** Ends the drain for a lasting fault that is not the endpoint's, unless it has a reason to end. Does not conclude. */
+  cannotSend(fault: CannotStart): void;
+  /** That fault; null: there is none. */
+  readonly fault: CannotStart | null;
   /** Notes that another sender has the lease: whatever the reason was, nothing more is stored. */
   fence(): void;
   /** Concludes if there is a reason and nothing is in flight; call it whenever a request has ended. */
@@ -61,6 +70,7 @@ export function createEnding(options: EndingOptions): Ending {
   let reason: EndReason | null = null;
   let concluding = false;
   let failed = false;
+  let fault: CannotStart | null = null;
 
   function concludeWhenQuiet(): void {
     if (reason !== null && options.inFlight() === 0) void conclude();
@@ -91,6 +101,13 @@ export function createEnding(options: EndingOptions): Ending {
     },
     judge: (verdict) => {
       reason = endsBy(verdict, reason);
+    },
+    cannotSend: (its) => {
+      fault ??= its;
+      reason ??= 'unstartable';
+    },
+    get fault() {
+      return fault;
     },
     fence: () => {
       reason = 'fenced';

@@ -9,14 +9,17 @@ import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { AttemptLog } from '../progress/attemptLog.ts';
-import type { Outcome } from '../rules/outcome.ts';
+import type { Ours, Outcome } from '../rules/outcome.ts';
+import { CannotStart } from '../rules/startFault.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Ending } from './ending.ts';
 import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 
-/** How long sending rests after a fault of this machine, ms. */
+/** How long sending rests after a fault that is not the endpoint's, ms. */
 const REST_MS = 1_000;
+/** How long such a fault that does not pass by itself is waited for, ms: a proxy that restarts is soon back. */
+const PATIENCE_MS = 10_000;
 
 /** The parts of a drain that the end of a request concerns. */
 export interface LandingOptions {
@@ -31,6 +34,8 @@ export interface LandingOptions {
   ending: Ending;
   outage: Outage;
   reader: Pick<Reader, 'fill'>;
+  /** How long after the first failure a sender makes the retries itself, ms. */
+  ownRetriesMs: number;
   /** The time until which a request may start, monotonic ms. */
   startBy: () => number;
   /** Called when there is something to store. */
@@ -55,6 +60,7 @@ export interface Landing {
 export function createLanding(options: LandingOptions): Landing {
   const { slidingWindow, lanes, dispatcher, limit, attempts, failures, parked, ending } = options;
   const { outage } = options;
+  let faultySince: number | null = null; // of a lasting fault, since nothing has reached the endpoint
 
   function landed(
     slot: Outgoing,
@@ -68,6 +74,7 @@ export function createLanding(options: LandingOptions): Landing {
     addWaits(slot, outcome, startedMono);
     const { position, messageId, attempt } = slot;
     const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
+    if (outcome.kind !== 'ours') faultySince = null;
     if (outcome.kind === 'delivered') {
       attempts.delivered(ended, outcome);
       limit.success();
@@ -79,7 +86,7 @@ export function createLanding(options: LandingOptions): Landing {
       if (verdict === 'blocked' && ending.reason === null) outage.begin();
       else ending.judge(verdict);
     } else {
-      notTheEndpoints(slot, outcome.detail);
+      notTheEndpoints(slot, outcome);
     }
     dispatcher.passOn();
     judge();
@@ -102,15 +109,22 @@ export function createLanding(options: LandingOptions): Landing {
     }
   }
 
-  /** Handles a fault of this machine, which blames nothing: the entry is tried again, and sending rests. */
-  function notTheEndpoints(slot: Outgoing, reason: string): void {
+  /**
+   * Handles a fault that is not the endpoint's and blames nothing: the entry is tried again, and sending rests.
+   * The drain ends when it is a lasting one that does not pass.
+   */
+  function notTheEndpoints(slot: Outgoing, { detail, lasting }: Ours): void {
     failures.tryAgain(slot);
     outage.untried();
     const now = performance.now();
     if (now >= options.startBy()) return; // it was cut because the lease is over
     dispatcher.rest(now + REST_MS);
-    const fields = { consumer_id: options.consumerId, reason };
-    options.log.warn(fields, 'sending rests after a fault of this machine');
+    const fields = { consumer_id: options.consumerId, reason: detail };
+    options.log.warn(fields, "sending rests after a fault that is not the endpoint's");
+    if (lasting === undefined) return;
+    faultySince ??= now;
+    if (now - faultySince < Math.min(PATIENCE_MS, options.ownRetriesMs)) return;
+    ending.cannotSend(new CannotStart(lasting, detail));
   }
 
   /** Settles an entry; the next entry of its lane may then be sent. */

@@ -25,6 +25,9 @@ const BY_CODE: Record<string, [ErrorCode, string]> = {
 export function outcomeOfError(error: unknown, phase = phaseOf(error)): Outcome {
   const code = codeOf(error);
   if (OURS.has(code)) return { kind: 'ours', detail: code };
+  if (code === 'PROXY_AWAY') {
+    return { kind: 'ours', detail: messageOf(error), lasting: 'proxy_unreachable' };
+  }
   const known = BY_CODE[code];
   if (known !== undefined) return failed(known[0], known[1], phase);
   const unreadable = whyUnreadable(code, error);

@@ -4,6 +4,7 @@ import { buildConnector, Client, type Dispatcher } from 'undici';
 
 import { connectorOf, secureConnector, type Connect } from './connector.ts';
 import { openLines } from './lines.ts';
+import { outcomeOfError } from './networkError.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
 
 /** The egress proxy did not open a way to the host. */
@@ -19,8 +20,30 @@ export class ProxyRefused extends Error {
 }
 
 /**
+ * The egress proxy itself can't be reached or used, which says nothing of the host. The message is a
+ * sentence without its full stop that names what to do.
+ */
+export class ProxyAway extends Error {
+  override name = 'ProxyAway';
+  readonly code = 'PROXY_AWAY';
+
+  constructor(why: string, options: { cause?: unknown } = {}) {
+    super(
+      `The egress proxy that MILLRACE_EGRESS_PROXY names can't be used (${why}): ` +
+        'start it, or correct the variable and restart the processes',
+      options,
+    );
+  }
+}
+
+/** A proxy is near, so that one that takes longer to connect to is away; ms. */
+const CONNECT_MS = 5_000;
+
+/**
  * Connections to an origin through an http or https proxy, which looks the name up: with each new
- * connection for https, through `CONNECT`; as it likes for http, whose requests it forwards.
+ * connection for https, through `CONNECT`; as it likes for http, whose requests it forwards. Where the proxy
+ * itself can't be reached, does not answer as one, or refuses the credentials of its URL for a `CONNECT`,
+ * requests fail with `ProxyAway`.
  */
 export function openProxied(
   options: OutletOptions & { maxAgeMs: number },
@@ -28,7 +51,7 @@ export function openProxied(
 ): Outlet {
   const { origin, connectTimeoutMs: timeout, ca = null } = options;
   const proxy = new URL(proxyUrl);
-  const toProxy = buildConnector({ rejectUnauthorized: true, allowH2: false, timeout });
+  const toProxy = proxyConnector(timeout);
   /** The proxy looks the name of the endpoint up. */
   const direct: Connect = (to, callback, opening) => {
     opening.lookedUpAt = opening.begunAt;
@@ -73,11 +96,35 @@ export function openProxied(
       });
       if (statusCode === 200) return socket as Socket;
       socket.on('error', () => undefined).destroy();
+      if (statusCode === 407) throw new ProxyAway('it refuses the credentials in its URL, HTTP 407');
       throw new ProxyRefused(statusCode);
+    } catch (error) {
+      // The time is over while the proxy connects to the host: that may be the host's fault.
+      const isOver = error instanceof Error && error.name === 'TimeoutError';
+      throw isOver || error instanceof ProxyRefused ? error : awayBy(error);
     } finally {
       void client.destroy();
     }
   }
+}
+
+/** Connects to the proxy, well before the time of a request is over, so that it is known what took so long. */
+function proxyConnector(timeoutMs: number): buildConnector.connector {
+  const timeout = Math.min(CONNECT_MS, timeoutMs / 2);
+  const connect = buildConnector({ rejectUnauthorized: true, allowH2: false, timeout });
+  return (to, callback) =>
+    connect(to, (...[error, socket]) => {
+      if (error === null) callback(null, socket);
+      else callback(awayBy(error), null);
+    });
+}
+
+/** That the proxy is away, unless the error is one of this machine itself. */
+function awayBy(error: unknown): Error {
+  if (error instanceof ProxyAway) return error;
+  const outcome = outcomeOfError(error, 'connect');
+  if (outcome.kind === 'failed') return new ProxyAway(outcome.detail, { cause: error });
+  return error instanceof Error ? error : new ProxyAway('an unknown error', { cause: error });
 }
 
 function credentialsOf({ username, password }: URL): Record<string, string> {

@@ -1,4 +1,4 @@
-import type { Delivered, Failed, LateAnswer, Outcome } from '../rules/outcome.ts';
+import type { Delivered, Failed, LateAnswer, Ours, Outcome } from '../rules/outcome.ts';
 import {
   Exchange,
   LEASE_ENDED,
@@ -117,7 +117,7 @@ export function createWebhookSender<M extends Message>(
     const { startedMono } = request;
     const endedAt = performance.now();
     const durationMs = Math.round(endedAt - startedMono);
-    const shown = outcome.kind === 'ours' ? outcome : kept(request, outcome, endedAt);
+    const shown = isOfNothing(outcome) ? outcome : kept(request, outcome, endedAt);
     options.ended(request.message, shown, request.startedAt, durationMs, startedMono);
   }
 
@@ -125,7 +125,7 @@ export function createWebhookSender<M extends Message>(
   function kept(request: OpenRequest<M>, outcome: Ended, endedAt: number): Ended {
     const { token } = request;
     const shown = withoutSecrets(outcome, hiding, token);
-    if (outcome.kind === 'delivered' && !request.isTraced) return shown;
+    if (outcome.kind !== 'failed' && !request.isTraced) return shown;
     const url = options.origin + options.path;
     return { ...shown, trace: traceOf({ url, ...request.record(endedAt), hiding, token }) };
   }
@@ -319,10 +319,16 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
 const never = (): number => Infinity;
 const nothing = (): boolean => false;
 
-/** The outcome of an attempt that the endpoint is responsible for. */
-type Ended = Delivered | Failed;
+/** The outcome of an attempt that the endpoint is responsible for, or the way to it. */
+type Ended = Delivered | Failed | Ours;
+
+/** Whether nothing is kept of an attempt: a fault of this machine that passes. */
+function isOfNothing(outcome: Outcome): boolean {
+  return outcome.kind === 'ours' && outcome.lasting === undefined;
+}
 
 function withoutSecrets(outcome: Ended, hiding: Hiding, token: string | null): Ended {
+  if (outcome.kind === 'ours') return outcome;
   const { responseHead } = outcome;
   return responseHead === null
     ? outcome

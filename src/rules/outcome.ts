@@ -1,4 +1,5 @@
 import type { AttemptTrace } from '../schema/attemptTrace.ts';
+import type { CannotStart } from './startFault.ts';
 
 /** Why an attempt failed, by the names of the API. */
 export type ErrorCode =
@@ -47,7 +48,14 @@ export type Outcome =
       /** What was sent and how long each step took; added as the attempt ends. */
       trace?: AttemptTrace;
     }
-  | { kind: 'ours'; detail: string };
+  | {
+      kind: 'ours';
+      detail: string;
+      /** Given for a fault that does not pass by itself: consumers that it lasts for can't be sent to. */
+      lasting?: CannotStart['code'];
+      /** Of a lasting fault whose attempt was to be traced. */
+      trace?: AttemptTrace;
+    };
 
 /** The error code for an HTTP status; null for success. 3xx is a failure: redirects are never followed. */
 export function codeOfStatus(status: number): ErrorCode | null {
@@ -73,6 +81,9 @@ export type Failed = Outcome & { kind: 'failed' };
 
 /** The outcome of an attempt that succeeded. */
 export type Delivered = Outcome & { kind: 'delivered' };
+
+/** The outcome of an attempt that came to nothing by a fault on our side. */
+export type Ours = Outcome & { kind: 'ours' };
 
 /**
  * What a failure is blamed on: the `endpoint` immediately (it can't be reached, is overloaded, or asks

@@ -6,6 +6,7 @@ export const START_FAULT_CODES = [
   'url_unreadable',
   'filter_unreadable',
   'target_missing',
+  'proxy_unreachable',
   'internal_error',
 ] as const;
 

@@ -154,7 +154,7 @@ export const Consumer = z
         code: z.string().meta({
           description:
             'credentials_unreadable, signing_secret_unreadable, certificate_unreadable, url_unreadable, ' +
-            'filter_unreadable, target_missing or internal_error; more may follow',
+            'filter_unreadable, target_missing, proxy_unreachable or internal_error; more may follow',
         }),
         detail: z.string().meta({ description: 'A sentence that names what to do' }),
         since: Timestamp,

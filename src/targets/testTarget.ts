@@ -17,7 +17,7 @@ const SWEEP_MS = 25;
 /**
  * Sends one signed webhook with the body `{"test":{…}}` as a sender does, but with an OAuth2
  * token of its own. After a timeout it waits twice as long again for the answer, so that the result
- * says whether one comes. Rejects only for a fault of this machine.
+ * says whether one comes. Rejects only for a fault of this machine that passes.
  */
 export async function testTarget(
   target: OpenTarget,
@@ -50,20 +50,19 @@ export async function testTarget(
   try {
     sender.send({ position: 0, messageId, body }, 1);
     const [outcome, duration_ms] = await promise;
-    if (outcome.kind === 'ours') throw new Error(`a fault of this machine: ${outcome.detail}`);
-    if (outcome.trace === undefined) throw new Error('a test webhook was not traced');
-    const isFailed = outcome.kind === 'failed';
-    const isTimeout = isFailed && outcome.code === 'TIMEOUT' && outcome.status === null;
+    if (outcome.trace === undefined) throw new Error(untraced(outcome));
+    const isTimeout =
+      outcome.kind === 'failed' && outcome.code === 'TIMEOUT' && outcome.status === null;
     if (isTimeout) waiting = setTimeout(() => sender.cut(), lateWaitMs(target.timeoutMs));
     const answer = isTimeout ? await late.promise : null;
     return {
       message_id: messageId,
-      outcome: outcome.kind,
-      status: outcome.status,
-      error_code: isFailed ? outcome.code : null,
+      outcome: outcome.kind === 'delivered' ? 'delivered' : 'failed',
+      status: outcome.kind === 'ours' ? null : outcome.status,
+      error_code: codeOf(outcome),
       detail: detailOf(outcome, answer),
       duration_ms,
-      response_head: outcome.responseHead,
+      response_head: outcome.kind === 'ours' ? null : outcome.responseHead,
       request: {
         method: 'POST',
         url: target.baseUrl,
@@ -79,7 +78,20 @@ export async function testTarget(
   }
 }
 
+function untraced(outcome: Outcome): string {
+  return outcome.kind === 'ours'
+    ? `a fault of this machine: ${outcome.detail}`
+    : 'a test webhook was not traced';
+}
+
+/** The code of a failure; that of a lasting fault is written as codes of failures are. */
+function codeOf(outcome: Outcome): string | null {
+  if (outcome.kind === 'ours') return outcome.lasting?.toUpperCase() ?? null;
+  return outcome.kind === 'failed' ? outcome.code : null;
+}
+
 function detailOf(outcome: Outcome, answer: LateAnswer | null): string | null {
+  if (outcome.kind === 'ours') return outcome.detail;
   if (outcome.kind !== 'failed') return null;
   return answer === null ? outcome.detail : lateDetail(outcome.detail, answer);
 }

@@ -8,6 +8,7 @@ import {
   type EndReason,
 } from '../../src/delivery/ending.ts';
 import type { FailureVerdict } from '../../src/failure/failureHandler.ts';
+import { CannotStart } from '../../src/rules/startFault.ts';
 
 function openEnding(conclude?: (ending: Ending) => Promise<DrainEnd>) {
   const counts = { concluded: 0, left: 0, inFlight: 0 };
@@ -31,17 +32,20 @@ const REASONS: (EndReason | null)[] = [
   'idle',
   'changed',
   'yielded',
+  'unstartable',
   'parked',
   'blocked',
   'gone',
   'fenced',
 ];
 
+const times = (count: number, reason: EndReason): EndReason[] => Array(count).fill(reason);
+
 test.each<[FailureVerdict, (EndReason | null)[]]>([
   ['goes on', REASONS],
-  ['blocked', ['blocked', 'blocked', 'blocked', 'blocked', 'parked', 'blocked', 'gone', 'fenced']],
-  ['parked', ['parked', 'parked', 'parked', 'parked', 'parked', 'blocked', 'gone', 'fenced']],
-  ['gone', ['gone', 'gone', 'gone', 'gone', 'gone', 'gone', 'gone', 'fenced']],
+  ['blocked', [...times(5, 'blocked'), 'parked', 'blocked', 'gone', 'fenced']],
+  ['parked', [...times(5, 'parked'), 'parked', 'blocked', 'gone', 'fenced']],
+  ['gone', [...times(5, 'gone'), 'gone', 'gone', 'gone', 'fenced']],
 ])('a verdict of "%s" meets every reason', (verdict, after) => {
   expect(REASONS.map((reason) => endsBy(verdict, reason))).toEqual(after);
 });
@@ -73,6 +77,15 @@ test('a verdict does not conclude by itself: the request that brought it has sti
   const { ending, counts } = openEnding();
   ending.judge('blocked');
   expect([ending.reason, counts.concluded]).toEqual(['blocked', 0]);
+});
+
+test('a lasting fault ends a drain once what is in flight has ended, unless a verdict on the endpoint follows', () => {
+  const { ending, counts } = openEnding();
+  const fault = new CannotStart('proxy_unreachable', 'the proxy is away');
+  ending.cannotSend(fault);
+  expect([ending.reason, ending.fault, counts.concluded]).toEqual(['unstartable', fault, 0]);
+  ending.judge('blocked');
+  expect(ending.reason).toBe('blocked');
 });
 
 test('a drain that is fenced while it concludes ends as fenced', async () => {

@@ -95,6 +95,7 @@ function openStations() {
     outage,
     ending,
     reader: { fill: () => undefined },
+    ownRetriesMs: 60_000,
     startBy: () => Infinity,
   });
   return { parked, dispatcher, sent, room };

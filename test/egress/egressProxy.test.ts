@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createServer as createHttp, request as forward, type IncomingMessage } from 'node:http';
+import { createServer as createHttp, type IncomingMessage } from 'node:http';
 import { createServer as createHttps } from 'node:https';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import { expect, test } from 'vitest';
 
@@ -13,54 +13,12 @@ import { loadConfig } from '../../src/process/config.ts';
 import type { OpenTarget } from '../../src/targets/openTarget.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
 import { issue, selfSigned } from '../support/certificate.ts';
+import { openEgressProxy } from '../support/egressProxy.ts';
 import { listening } from '../support/listening.ts';
 import { until } from '../support/poll.ts';
 import { openPoster } from '../support/poster.ts';
 import { openRaw } from '../support/rawServer.ts';
 import { openReceiver } from '../support/receiver.ts';
-
-/** A proxy to whom every name is 127.0.0.1, and who says what it was asked for. */
-async function openProxy() {
-  const asked: string[] = [];
-  const sockets = new Set<Socket>();
-  const server = createHttp((request, response) => {
-    asked.push(`${request.method} ${request.url} ${request.headers['proxy-authorization'] ?? ''}`);
-    const url = new URL(request.url ?? '');
-    const { 'proxy-authorization': _own, ...headers } = request.headers;
-    const options = { port: url.port, path: url.pathname, method: request.method, headers };
-    const onward = forward({ host: '127.0.0.1', ...options }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    request.pipe(onward);
-  });
-  server.on('connect', (request: IncomingMessage, socket: Socket) => {
-    asked.push(`CONNECT ${request.url} ${request.headers['proxy-authorization'] ?? ''}`);
-    const upstream = connect(Number(request.url?.split(':').at(-1)), '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      upstream.pipe(socket).pipe(upstream);
-    });
-    for (const one of [socket, upstream]) {
-      sockets.add(one);
-      one.on('error', () => undefined); // its other side has ended it
-      one.on('close', () => upstream.destroy() && socket.destroy());
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://user:pass%20word@127.0.0.1:${port}`,
-    asked,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
-  };
-}
 
 const targetAt = (baseUrl: string, ca: string | null = null): OpenTarget => ({
   id: newId(),
@@ -81,7 +39,7 @@ const BASIC = `Basic ${btoa('user:pass word')}`;
 const userAgent = 'Millrace/test';
 
 test('with an egress proxy names are left to it, over http and over https', async () => {
-  await using proxy = await openProxy();
+  await using proxy = await openEgressProxy();
   await using receiver = await openReceiver();
   const egress = createEgress({
     allowCidrs: [],
@@ -125,7 +83,7 @@ test('with an egress proxy names are left to it, over http and over https', asyn
 });
 
 test('with an egress proxy a connection is not used beyond its greatest age either', async () => {
-  await using proxy = await openProxy();
+  await using proxy = await openEgressProxy();
   const own = issue({ isAuthority: true, names: ['hooks.test'] });
   const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
   await using server = await openRaw({ tls: own, answer: (socket) => socket.write(ok) });
@@ -155,8 +113,52 @@ test('an egress proxy that refuses to connect is named in the outcome', async ()
   });
 });
 
+test('an egress proxy that is not there is named, and blames no endpoint', async () => {
+  const gone = await openEgressProxy();
+  await gone[Symbol.asyncDispose]();
+  const egress = createEgress({ allowCidrs: [], proxyUrl: gone.url });
+  for (const origin of ['http://hooks.test', 'https://hooks.test']) {
+    await using poster = openPoster({ egress, origin, timeoutMs: 10_000 });
+    const outcome = await poster.post();
+    expect(outcome).toMatchObject({
+      kind: 'ours',
+      lasting: 'proxy_unreachable',
+      detail:
+        "The egress proxy that MILLRACE_EGRESS_PROXY names can't be used (connection refused): " +
+        'start it, or correct the variable and restart the processes',
+    });
+    const tested = await testTarget(targetAt(origin), { egress, userAgent, now: Date.now });
+    expect(tested).toMatchObject({
+      outcome: 'failed',
+      status: null,
+      error_code: 'PROXY_UNREACHABLE',
+      detail: outcome.kind === 'ours' && outcome.detail,
+    });
+    expect(JSON.stringify([outcome, tested])).not.toMatch(/pass(?:%20| )word/u);
+  }
+});
+
+test.each<[what: string, answer: string, why: string]>([
+  [
+    'refuses its credentials',
+    'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n',
+    'it refuses the credentials in its URL, HTTP 407',
+  ],
+  ['closes the connection', '', 'connection lost while connecting'],
+])('an egress proxy that %s is named, and blames no endpoint', async (_what, answer, why) => {
+  const refuses = createHttp().on('connect', (_request: IncomingMessage, socket: Socket) =>
+    socket.end(answer),
+  );
+  await using proxy = await listening(refuses);
+  const egress = createEgress({ allowCidrs: [], proxyUrl: proxy.url });
+  await using poster = openPoster({ egress, origin: 'https://hooks.test', timeoutMs: 10_000 });
+  const outcome = await poster.post();
+  expect(outcome).toMatchObject({ kind: 'ours', lasting: 'proxy_unreachable' });
+  expect(outcome.kind === 'ours' && outcome.detail).toContain(why);
+});
+
 test('with an egress proxy a literal that may not be reached is refused before the proxy hears of it', async () => {
-  await using proxy = await openProxy();
+  await using proxy = await openEgressProxy();
   await using receiver = await openReceiver();
   const { port } = new URL(receiver.url);
   const closed = createEgress({ allowCidrs: [], proxyUrl: proxy.url });

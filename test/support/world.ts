@@ -66,6 +66,8 @@ export interface WorldOptions extends WorkerSettings {
   retryWindowMs?: number;
   /** Database and Temporal are reached through proxies that can be cut. */
   proxied?: boolean;
+  /** The URL of the proxy through which everything is sent. */
+  egressProxy?: string;
   /** False: nothing polls the queues. */
   worker?: boolean;
   /** The leader starts no workflow before this resolves. */
@@ -100,7 +102,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     publicUrl: 'http://127.0.0.1:4600',
     consumerOf: (id) => consumerToStart(db, id),
   });
-  const egress = createEgress({ allowCidrs: LOOPBACK });
+  const egress = createEgress({ allowCidrs: LOOPBACK, proxyUrl: options.egressProxy ?? null });
   const targets = createTargets({ db, vault, egress });
   const consumers = createConsumers({
     db,

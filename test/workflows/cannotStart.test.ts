@@ -10,6 +10,7 @@ import type { Consumer } from '../../src/schema/consumer.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import type { State } from '../../src/workflows/messages.ts';
 import { LOOPBACK, openApp } from '../support/app.ts';
+import { openEgressProxy } from '../support/egressProxy.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver, type TestReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
@@ -253,4 +254,64 @@ test('a target that is damaged while its consumer is being sent to ends that dra
   const list = await app.request('GET', '/v1/targets');
   expect([list.status, list.body.data.length]).toEqual([200, 1]);
   await app[Symbol.asyncDispose]();
+}, 120_000);
+
+test('an egress proxy that is away blames no endpoint, is named in the alert, and what waits is sent once it is back', async () => {
+  const proxy = await openEgressProxy();
+  await using receiver = await openReceiver();
+  await using world = await openWorld({
+    egressProxy: proxy.url,
+    ownRetriesMs: 500,
+    idleAfterMs: 200,
+  });
+  await world.append.events(someEvents(1));
+  const consumer = await world.consumer(await world.target(receiver.url), { start: 'beginning' });
+  await until(() => receiver.received.length === 1);
+  await proxy[Symbol.asyncDispose]();
+  await world.append.events(someEvents(2, { from: 1 }));
+
+  const shown = await faulty(world, consumer);
+  expect(shown).toMatchObject({
+    status: 'active',
+    failing_since: null,
+    last_failure: null,
+    next_attempt_at: null,
+    position: 1,
+    cannot_start: { code: 'proxy_unreachable' },
+  });
+  expect(shown.cannot_start?.detail).toContain('MILLRACE_EGRESS_PROXY');
+  const [alert] = await until(async () => {
+    const alerts = await alertsOf(world, consumer);
+    return alerts.length > 0 && alerts;
+  });
+  expect(alert).toMatchObject({
+    kind: 'warning',
+    detail: { reason: shown.cannot_start?.detail, cannot_start: { code: 'proxy_unreachable' } },
+  });
+
+  await using again = await openEgressProxy(proxy.port);
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  await until(() => receiver.received.length === 3);
+  await world.caughtUp(consumer);
+  await until(async () => (await world.get(consumer)).cannot_start === null);
+  expect(positions(receiver)).toEqual([1, 2, 3]);
+  expect(again.asked.length).toBeGreaterThan(0);
+}, 120_000);
+
+test('while the egress proxy is away a blocked consumer keeps the failure of its endpoint', async () => {
+  const proxy = await openEgressProxy();
+  await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
+  await using world = await openWorld({ egressProxy: proxy.url, ownRetriesMs: 0 });
+  await world.append.events(someEvents(1));
+  const consumer = await world.consumer(await world.target(receiver.url), { start: 'beginning' });
+  const blocked = await world.becomes(consumer, 'blocked');
+  await proxy[Symbol.asyncDispose]();
+  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+  const shown = await faulty(world, consumer);
+  expect(shown).toMatchObject({
+    status: 'blocked',
+    failing_since: blocked.failing_since,
+    last_failure: { status: 503 },
+    cannot_start: { code: 'proxy_unreachable' },
+  });
 }, 120_000);
