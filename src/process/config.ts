@@ -361,9 +361,14 @@ function readTemporal(env: NodeJS.ProcessEnv): ClientConnectConfig {
   );
   let config: ClientConnectConfig;
   try {
-    config = loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(given) });
+    config = loadTemporal(Object.fromEntries(given));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
+    const profile = env['TEMPORAL_PROFILE'] ?? '';
+    if (profile !== '' && why.startsWith('Profile ')) {
+      const where = "a profile of Temporal's configuration file (TEMPORAL_CONFIG_FILE)";
+      throw new ConfigError(`TEMPORAL_PROFILE must name ${where}, not ${JSON.stringify(profile)}.`);
+    }
     throw new ConfigError(
       `TEMPORAL_CONFIG_FILE and TEMPORAL_TLS_* must name files that can be read: ${why}.`,
     );
@@ -375,4 +380,14 @@ function readTemporal(env: NodeJS.ProcessEnv): ClientConnectConfig {
     );
   }
   return config;
+}
+
+/** Reads a configuration file without a profile, such as an empty one, as one that says nothing. */
+function loadTemporal(overrideEnvVars: Record<string, string>): ClientConnectConfig {
+  try {
+    return loadClientConnectConfig({ overrideEnvVars });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // it takes the profiles to be there
+    return loadClientConnectConfig({ overrideEnvVars, configSource: { data: '[profile]' } });
+  }
 }

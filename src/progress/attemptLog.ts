@@ -1,4 +1,10 @@
-import { longestRetryAfter, planHead, storedFailure } from '../rules/headPlan.ts';
+import {
+  longestRetryAfter,
+  NO_NEXT_ATTEMPT,
+  planHead,
+  storedFailure,
+  type HeadPlanRequest,
+} from '../rules/headPlan.ts';
 import type { Delivered, Failed } from '../rules/outcome.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { StoredHead } from './lease.ts';
@@ -30,7 +36,7 @@ export interface AttemptLog {
    * The head among the entries that were logged as failing since the last call: one that was answered 410,
    * or else the lowest. Its next attempt is planned from `now` (unix ms), not before the end of any wait
    * that the endpoint has asked for, nor within `paceMs`. The schedule goes on from `before`; null: it
-   * begins. Null when no entry fails.
+   * begins. After a 410 no attempt is planned. Null when no entry fails.
    */
   failingHead(now: number, paceMs: number, before: HeadSchedule | null): StoredHead | null;
 }
@@ -74,7 +80,7 @@ export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
     const scheduleFrom = before?.scheduleFrom ?? now; // however often this entry was tried before
     const scheduleAgainFrom = before?.scheduleAgainFrom ?? null;
     const outcomes = failing.map((one) => one.outcome);
-    const { nextAttemptAt, askedUntil } = planHead({
+    const request: HeadPlanRequest = {
       failingMs: now - scheduleFrom,
       sinceAskedMs: scheduleAgainFrom === null ? null : now - scheduleAgainFrom,
       nowMs: now,
@@ -83,7 +89,9 @@ export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
       askedMs: longestRetryAfter(outcomes, options.now()),
       stretch,
       leastMs: paceMs,
-    });
+    };
+    const isGone = outcome.code === 'GONE';
+    const { nextAttemptAt, askedUntil } = isGone ? NO_NEXT_ATTEMPT : planHead(request);
     attempt.nextAttemptAt = nextAttemptAt;
     return {
       position: attempt.position,

@@ -157,8 +157,9 @@ export const END_EPOCH = `
  * if entries up to `last_position` wait already, it wants the next one.
  */
 export const CREATE_CURSOR = `
-  insert into cursors (consumer_id, position, idle, wanted)
-  select id, position, true, case when position < last_position then position + 1 end
+  insert into cursors (consumer_id, position, idle, wanted, wanted_at)
+  select id, position, true, case when position < last_position then position + 1 end,
+         case when position < last_position then clock_timestamp() end
     from consumer cross join place
   returning wanted`;
 

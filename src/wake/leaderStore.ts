@@ -47,9 +47,9 @@ export interface LeaderStore {
   leaveToDrains(): Promise<{ consumerId: string; wanted: number }[]>;
   /**
    * Consumers that want something and have no sender, those that need a drain first, then those with the
-   * lowest wanted positions.
+   * lowest wanted positions; in this order, those that follow `after`, if it is given.
    */
-  wanting(limit: number): Promise<Wanting[]>;
+  wanting(limit: number, after?: Wanting | null): Promise<Wanting[]>;
 }
 
 /** A consumer that wants an entry and has no sender. */
@@ -96,7 +96,7 @@ export function createLeaderStore(db: LeaderDb, by: WantedOf): LeaderStore {
     advance: (step) => advance(db, step, by),
     hintVisits: () => hintVisits(db),
     leaveToDrains: () => leaveToDrains(db),
-    wanting: (limit) => wanting(db, limit),
+    wanting: (limit, after = null) => wanting(db, limit, after),
   };
 }
 
@@ -189,7 +189,7 @@ async function hintVisits(sql: Sql): Promise<void> {
   await sql.query(VISIT);
 }
 
-async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
+async function wanting(sql: Sql, limit: number, after: Wanting | null): Promise<Wanting[]> {
   await endLapsedLaneLeases(sql); // there may be no lane that does
   const { rows } = await sql.query<{
     consumer_id: string;
@@ -209,8 +209,16 @@ async function wanting(sql: Sql, limit: number): Promise<Wanting[]> {
         select c.consumer_id, c.position + 1, false, k.region
           from lost join cursors c on c.visited and c.holder = lost.holder ${WITH_CONSUMERS}
          where ${IS_ACTIVE}
-      ) w order by needs_drain desc, wanted limit $1`,
-    values: [limit],
+      ) w
+       where $2::uuid is null
+          or (not needs_drain, wanted, consumer_id) > (not $3::boolean, $4::bigint, $2::uuid)
+       order by not needs_drain, wanted, consumer_id limit $1`,
+    values: [
+      limit,
+      after?.consumerId ?? null,
+      after?.needsDrain ?? null,
+      after?.wanted ?? null,
+    ],
   });
   return rows.map((row) => ({
     consumerId: row.consumer_id,

@@ -14,10 +14,11 @@ const CLAIMING_GRACE_MS = 1_800_000;
 /**
  * Chooses, of the consumers that want something and have no sender, those whose workflows are to be
  * signalled: those that need a drain, and those that no lane of visits has claimed for long, as when none
- * runs. `now` is monotonic ms.
+ * runs. `now` is monotonic ms. They may come page by page; `isLast` ends a round, after which those that it
+ * did not have are forgotten.
  */
 export interface Unclaimed {
-  choose(wanting: readonly Wanting[], now: number): Wanting[];
+  choose(wanting: readonly Wanting[], now: number, isLast?: boolean): Wanting[];
 }
 
 interface Waits {
@@ -37,11 +38,14 @@ interface Lanes {
 /** Creates a memory of since when each consumer has not been claimed. */
 export function createUnclaimed(): Unclaimed {
   let since = new Map<string, Waits>();
+  let seen: typeof since = new Map(); // in this round
+  let wants = new Map<string, number>(); // of all that this round has had
   const regions = new Map<string, Lanes>();
 
-  function choose(wanting: readonly Wanting[], now: number): Wanting[] {
-    notice(wanting, now);
-    const seen = new Map<string, Waits>();
+  function choose(wanting: readonly Wanting[], now: number, isLast = true): Wanting[] {
+    noticeLanes(wanting, now);
+    for (const { consumerId, wanted } of wanting) wants.set(consumerId, wanted);
+    if (isLast) noticeClaims(now);
     const chosen: Wanting[] = [];
     for (const one of wanting) {
       if (one.needsDrain) {
@@ -57,21 +61,28 @@ export function createUnclaimed(): Unclaimed {
       waits.isChosen = true;
       chosen.push(one);
     }
-    since = seen;
+    if (isLast) {
+      since = seen;
+      seen = new Map();
+      wants = new Map();
+    }
     return chosen;
   }
 
-  /** Notes which regions have lanes, and of which a consumer is gone that nobody but a lane can have taken. */
-  function notice(wanting: readonly Wanting[], now: number): void {
+  /** Notes which regions have lanes. */
+  function noticeLanes(wanting: readonly Wanting[], now: number): void {
     for (const { region, hasLanes } of wanting) {
       if (!hasLanes) continue;
       const { claimedAt = -Infinity } = regions.get(region) ?? {};
       regions.set(region, { seenAt: now, claimedAt });
     }
-    const left = new Map(wanting.map(({ consumerId, wanted }) => [consumerId, wanted]));
+  }
+
+  /** Notes of which regions a consumer is gone, by the end of a round, that nobody but a lane can have taken. */
+  function noticeClaims(now: number): void {
     for (const [consumerId, { wanted, region, isChosen }] of since) {
       const lanes = regions.get(region);
-      if (lanes !== undefined && !isChosen && left.get(consumerId) !== wanted)
+      if (lanes !== undefined && !isChosen && wants.get(consumerId) !== wanted)
         lanes.claimedAt = now;
     }
   }

@@ -8,8 +8,8 @@ import type { Pages } from '../streams/pages.ts';
 import { createLeadership } from './leadership.ts';
 import type { LeaderStore } from './leaderStore.ts';
 import type { PacedQueue } from './pacedQueue.ts';
+import { createRounds } from './rounds.ts';
 import { createStreamFollower, type StreamFollower } from './streamFollower.ts';
-import { createUnclaimed } from './unclaimed.ts';
 import { createWakeSignals } from './wakeSignals.ts';
 
 const UNWATCHED_PER_STEP = 2_000;
@@ -45,10 +45,7 @@ export interface Wake extends AsyncDisposable {
  */
 export function startWake(options: WakeOptions): Wake {
   const { store, log, listener } = options;
-  const unclaimed = createUnclaimed();
-  const wanting = async (limit: number) =>
-    unclaimed.choose(await store.wanting(limit), performance.now());
-  const signals = createWakeSignals({ ...options, store: { wanting } });
+  const signals = createWakeSignals({ ...options, store: { wanting: createRounds(store) } });
   const leadership = createLeadership({ ...options, begin });
   const followers = { records: follower('records'), events: follower('events') };
   const loop = createLoop({

@@ -1,5 +1,6 @@
 import type { PacedQueue } from './pacedQueue.ts';
 import { createRepetitions } from './repetitions.ts';
+import type { Page } from './rounds.ts';
 
 /** Signals the workflows of consumers that want an entry. */
 export interface WakeSignals {
@@ -7,7 +8,8 @@ export interface WakeSignals {
   want(consumerId: string, position: number): void;
   /**
    * Looks once a second which consumers want an entry: signals those that were signalled before and
-   * those of which this process does not know, and no longer those that want nothing.
+   * those of which this process does not know, and no longer those that want nothing. Of more than 2,000, each
+   * look takes the next ones, so that each is looked at once in as many seconds as that takes.
    */
   sweep(): Promise<void>;
   /** Signals nothing of what waits: another process leads. What is still wanted is found by a sweep. */
@@ -16,14 +18,17 @@ export interface WakeSignals {
 
 export interface WakeSignalsOptions {
   store: {
-    /** The consumers that are to be signalled until they have a sender. */
-    wanting(limit: number): Promise<{ consumerId: string; wanted: number }[]>;
+    /** The next of the consumers that are to be signalled until they have a sender. */
+    wanting(limit: number): Promise<Wanted>;
   };
   /** Signals the consumer's workflow; rejects when Temporal did not take the signal. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
   /** The queue of the process, in which signals have their turns. */
   queue: Pick<PacedQueue, 'put' | 'has' | 'drop'>;
 }
+
+/** A page of those that are to be signalled, as far as that needs to be known of them. */
+type Wanted = Pick<Page, 'round'> & { toSignal: { consumerId: string; wanted: number }[] };
 
 const SWEEP_MS = 1_000;
 const SWEPT_CONSUMERS = 2_000;
@@ -33,8 +38,10 @@ const KEY = 'wake ';
 export function createWakeSignals({ store, signal, queue }: WakeSignalsOptions): WakeSignals {
   const repetitions = createRepetitions();
   let sweepAt = 0;
+  let fresh = new Set<string>(); // those that have wanted anew since this round of looks began
 
   function want(consumerId: string, position: number): void {
+    fresh.add(consumerId);
     repetitions.forget(consumerId);
     put(consumerId, position);
   }
@@ -43,10 +50,12 @@ export function createWakeSignals({ store, signal, queue }: WakeSignalsOptions):
     const now = performance.now();
     if (now < sweepAt) return;
     sweepAt = now + SWEEP_MS;
-    const wanting = await store.wanting(SWEPT_CONSUMERS);
-    // Where there may be more, nothing is known of those that were not read.
-    if (wanting.length < SWEPT_CONSUMERS) keep(new Set(wanting.map((one) => one.consumerId)));
-    for (const { consumerId, wanted } of wanting) {
+    const { toSignal, round } = await store.wanting(SWEPT_CONSUMERS);
+    if (round !== null) {
+      keep(round.union(fresh));
+      fresh = new Set();
+    }
+    for (const { consumerId, wanted } of toSignal) {
       if (queue.has(KEY + consumerId)) continue; // with this `wanted`, or about to be repeated
       if (repetitions.isDue(consumerId, now)) put(consumerId, wanted);
     }

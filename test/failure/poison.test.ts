@@ -222,6 +222,8 @@ test.concurrent('410 stops the consumer at once, and nothing more is sent', asyn
   const stopped = await world.becomes(consumer, 'stopped');
   expect(stopped.position).toBe(0);
   expect(receiver.received).toHaveLength(1);
+  const { rows } = await world.db.query('select status, next_attempt_at from attempts');
+  expect(rows).toEqual([{ status: 410, next_attempt_at: null }]);
 });
 
 test.concurrent('Retry-After on a burst: nothing is sent until then, then everything, in order', async () => {

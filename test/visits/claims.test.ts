@@ -8,7 +8,9 @@ import { compile } from '../../src/rules/filter.ts';
 import { readConsumerFigures } from '../../src/telemetry/consumerFigures.ts';
 import { isBusy } from '../../src/visits/busyness.ts';
 import { together } from '../../src/visits/together.ts';
+import { createLeaderStore } from '../../src/wake/leaderStore.ts';
 import { createRecentKeys } from '../../src/wake/recentKeys.ts';
+import { createRounds } from '../../src/wake/rounds.ts';
 import { createUnclaimed } from '../../src/wake/unclaimed.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 
@@ -65,6 +67,40 @@ test('a claim says how long its consumer has wanted an entry, which is counted u
   await loseLane(db);
   const [lost] = await claim(db.pipe, { ...LEASE, holder: 'next', lost: true });
   expect(lost?.waitedMs).toBeNull(); // nobody wanted it to be claimed
+});
+
+test('a consumer that is created behind entries says since when it has wanted one', async () => {
+  await using opened = await openConsumersApi();
+  await opened.append('s');
+  const { db } = opened.api;
+  await opened.create({ start: 'beginning' });
+  await opened.create({ start: 'end' });
+  const { rows } = await db.query<{ wanted: number | null; since: boolean }>(
+    'select wanted, wanted_at <= clock_timestamp() as since from cursors order by wanted nulls last',
+  );
+  expect(rows).toEqual([
+    { wanted: 1, since: true },
+    { wanted: null, since: null },
+  ]);
+});
+
+test('those that want an entry are read page by page, in rounds, so that the last of them has its turn', async () => {
+  await using opened = await openConsumersApi();
+  const { db } = opened.api;
+  for (let n = 0; n < 5; n += 1) await opened.create({ start: 'end' });
+  await db.query('update cursors set wanted = 1, idle = true, needs_drain = true');
+  const { rows } = await db.query<{ id: string }>('select id from consumers order by id');
+  const ids = rows.map(({ id }) => id);
+  const next = createRounds(createLeaderStore(db, 'visit'));
+  for (const round of [1, 2]) {
+    const read: string[] = [];
+    for (const size of [2, 2, 1]) {
+      const { toSignal, round: all } = await next(2);
+      read.push(...toSignal.map(({ consumerId }) => consumerId));
+      expect([round, toSignal.length, all?.size]).toEqual([round, size, size === 1 ? 5 : undefined]);
+    }
+    expect(read).toEqual(ids);
+  }
 });
 
 test('one that needs a drain, is held, paused or of another region is not claimed', async () => {

@@ -62,7 +62,10 @@ function openWaking() {
   const underWay: number[] = []; // as each call began, itself included
   const signals = createWakeSignals({
     store: {
-      wanting: async () => [...wanting].map(([consumerId, wanted]) => ({ consumerId, wanted })),
+      wanting: async () => ({
+        toSignal: [...wanting].map(([consumerId, wanted]) => ({ consumerId, wanted })),
+        round: new Set(wanting.keys()),
+      }),
     },
     signal: async (consumerId, wanted) => {
       begun.push(performance.now());

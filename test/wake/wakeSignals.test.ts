@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+import type { Wanting } from '../../src/wake/leaderStore.ts';
 import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
+import { createRounds } from '../../src/wake/rounds.ts';
 import { createWakeSignals } from '../../src/wake/wakeSignals.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -19,10 +21,18 @@ function someSignals(take: (consumerId: string) => Promise<void> = async () => u
   });
   const signals = createWakeSignals({
     store: {
-      wanting: async (limit) => {
-        sweeps += 1;
-        return [...wanting].slice(0, limit).map(([consumerId, wanted]) => ({ consumerId, wanted }));
-      },
+      wanting: createRounds({
+        wanting: async (limit, after) => {
+          sweeps += 1;
+          return [...wanting]
+            .filter(([, wanted]) => after == null || wanted > after.wanted)
+            .sort(([, a], [, b]) => a - b)
+            .slice(0, limit)
+            .map(([consumerId, wanted]): Wanting => {
+              return { consumerId, wanted, needsDrain: true, region: 'here', hasLanes: false };
+            });
+        },
+      }),
     },
     signal: (consumerId, wanted) => {
       sent.push(`${consumerId}@${wanted}`);
@@ -148,6 +158,23 @@ test('one whose signals failed goes before those that are only repeated', async 
   gate.resolve();
   const sent = await looks(0, 1_000);
   expect(sent.filter((one) => !one.startsWith('busy'))).toEqual(['new@2', 'old@1']);
+});
+
+test('one behind more than are read at a look, whom nobody serves, is signalled as well', async () => {
+  const { wantedBefore, looks } = someSignals();
+  for (let n = 0; n < 4_001; n += 1) wantedBefore(`c${n}`, n);
+  const sent = await looks(2_000, 1_000);
+  expect(sent.filter((one) => one === 'c4000@4000')).toHaveLength(1);
+  expect(new Set(sent).size).toBe(4_001);
+});
+
+test('one that waits for its turn beyond what a look reads is not forgotten by that look', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { want, looks, queue } = someSignals(() => gate.promise);
+  for (let n = 0; n < 2_500; n += 1) want(`c${n}`, n);
+  await looks(4_000, 1_000);
+  expect(queue.reading.waiting + queue.reading.underWay).toBe(2_500);
+  gate.resolve();
 });
 
 test('more than are read at a look are signalled once each, too', async () => {
