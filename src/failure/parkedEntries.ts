@@ -6,7 +6,7 @@ import {
   type RecordKey,
 } from '../progress/parkedRows.ts';
 import type { Blame, Failed } from '../rules/outcome.ts';
-import { nextDelayMs, parseRetryAfter, stretchOf } from '../rules/retry.ts';
+import { lastAttemptMarginMs, nextDelayMs, parseRetryAfter, stretchOf } from '../rules/retry.ts';
 import type { Entry } from '../streams/entry.ts';
 import { createParkedBodies, type ParkedBodies } from './parkedBodies.ts';
 import {
@@ -23,6 +23,12 @@ import { createParkedWrites } from './parkedWrites.ts';
 
 /** When so many records have been parked since the last resume, single messages cannot be the reason. */
 const MAX_PARKED = 10_000;
+
+/**
+ * How long after a failure an entry is tried for the last time whose window is over although its last attempt was
+ * not made in time, ms.
+ */
+const LAST_TRY_MS = 250;
 
 /**
  * The parked entries of a running sender, and the changes of them that are still to be written.
@@ -55,7 +61,9 @@ export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
   delivered(parked: ParkedEntry): void;
   /**
    * The entry failed. Returns when it is tried again, unix ms; null when it is not. Only a failure that
-   * is blamed on the message takes the place of the one for which the entry is parked.
+   * is blamed on the message takes the place of the one for which the entry is parked. Its window ends with
+   * the attempt that was planned as its last: one that comes after the end because nobody sent, or because an
+   * earlier entry of its record had the turn, is followed by one more.
    */
   failed(parked: ParkedEntry, outcome: Failed, about: FailedParked): number | null;
   /** The entry was not tried, as its body could not be read: it is due again in `ms`. */
@@ -83,7 +91,7 @@ export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
 /** What is known of a failed attempt at a parked entry. */
 export interface FailedParked {
   blame: Blame;
-  /** Whether the entry becomes a dead letter if its window is over. */
+  /** Whether the entry becomes a dead letter if this was its last attempt. */
   mayDie: boolean;
 }
 
@@ -122,7 +130,10 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     const now = readClocks();
     const counts = failed !== null && !lanes.has(record);
     const parked = newParked({ entry, record, attempts, failed, counts }, now);
-    if (failed !== null) parked.due = plan(parked, failed, now, windowMs) ?? now.clockMs;
+    if (failed !== null) {
+      parked.due = plan(parked, failed, now, windowMs) ?? now.clockMs;
+      parked.plannedMs = parked.due;
+    }
     lanes.insert(parked);
     bodies.keep(parked);
     if (counts) total += 1;
@@ -169,11 +180,12 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     parked.failingMs ??= now.clockMs;
     if (about.blame === 'message') parked.failure = toFailure(outcome, now.nowMs);
     const at = plan(parked, outcome, now, windowMs);
-    if (at === null && about.mayDie) {
+    if (at === null && about.mayDie && wasLast(parked, windowMs)) {
       leave(parked, 'dead');
       return null;
     }
-    lanes.schedule(parked, at ?? now.clockMs);
+    parked.plannedMs = at ?? (about.mayDie ? lastTryMs(parked, now, windowMs) : 0);
+    lanes.schedule(parked, parked.plannedMs);
     writes.note(parked);
     lanes.hurry(parked.record);
     return now.nowMs + Math.max(0, parked.due - now.clockMs);
@@ -233,6 +245,21 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
       return total >= MAX_PARKED;
     },
   };
+}
+
+/** The time of the last attempt in the window of an entry, on the consumer's clock. */
+function lastInWindowMs({ parkedMs }: ParkedEntry, windowMs: number): number {
+  return parkedMs + windowMs - lastAttemptMarginMs(windowMs);
+}
+
+/** Whether the attempt that has ended was planned as the last one; stored times are whole ms. */
+function wasLast(parked: ParkedEntry, windowMs: number): boolean {
+  return parked.plannedMs >= lastInWindowMs(parked, windowMs) - 1;
+}
+
+/** When an entry is tried for the last time whose window ends before the schedule has another time. */
+function lastTryMs(parked: ParkedEntry, { clockMs }: Clocks, windowMs: number): number {
+  return Math.max(clockMs + LAST_TRY_MS, lastInWindowMs(parked, windowMs));
 }
 
 /** When an entry that failed is tried again, on the consumer's clock; null when its window is over. */

@@ -31,6 +31,8 @@ export interface ParkedEntry {
   parkedAt: Date;
   parkedMs: number;
   due: number;
+  /** For when its next attempt was planned, however late that is made; 0 or less: it was not planned. */
+  plannedMs: number;
   failure: ParkedFailure | null;
   state: ParkedState;
   /** Whether Postgres has the row. */
@@ -98,6 +100,7 @@ export function newParked(
     parkedAt: new Date(nowMs),
     parkedMs: clockMs,
     due: WAITS,
+    plannedMs: 0,
     failure: failed === null ? null : toFailure(failed, nowMs),
     state: 'waiting',
     stored: false,
@@ -126,6 +129,7 @@ export function toParked(row: ParkedRow): ParkedEntry {
     parkedAt: new Date(row.parked_at),
     parkedMs: row.parked_ms,
     due: row.due_ms ?? WAITS,
+    plannedMs: row.due_ms ?? 0,
     failure: row.last_failure,
     state: 'waiting',
     stored: true,

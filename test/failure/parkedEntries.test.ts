@@ -99,10 +99,56 @@ test('the schedule of a parked entry follows how long it has failed in this wind
     parked.merge([parkedRow(1, { due_ms: -1 })]); // by the command `retry`
     expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBe(after);
   }
-  time.now = 24 * HOUR;
-  expect(parked.due()).toHaveLength(1);
-  expect(parked.failed(one!, refused, MESSAGE)).toBeNull();
+});
+
+/** The stored row of an entry, as the next sender reads it. */
+function handedOn(parked: ParkedEntries): ParkedHead {
+  const [row] = parked.toStore()?.updates ?? [];
+  if (row === undefined) throw new Error('nothing has changed');
+  parked.committed();
+  return { ...row, followed: false };
+}
+
+test('the attempt that is planned as the last of the window ends it', () => {
+  const before = 24 * HOUR - 65_000;
+  const { parked, time } = openParked([parkedRow(1, { failing_ms: 0, due_ms: before })]);
+  time.now = before;
+  const last = parked.failed(parked.due()[0]!, refused, MESSAGE);
+  expect(last).toBe(24 * HOUR - 30_000);
+  time.now = last! + 50;
+  expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBeNull();
   expect(parked.toStore()?.deletes[0]?.died_at).not.toBeNull();
+});
+
+test.each<[what: string, row: Partial<ParkedHead>]>([
+  ['was not tried in time, as nobody sent', { failing_ms: 0, due_ms: HOUR, last_failure: refusal }],
+  ['has waited behind an earlier one of its record', { failing_ms: null, due_ms: 0 }],
+])('an entry that %s is not given up after one failure, whoever sends then', (_what, row) => {
+  const first = openParked([parkedRow(1, row)]);
+  first.time.now = 25 * HOUR;
+  const again = first.parked.failed(first.parked.due()[0]!, refused, MESSAGE);
+  expect(again).toBe(25 * HOUR + 250);
+  const next = openParked([handedOn(first.parked)]);
+  next.time.now = again!;
+  expect(next.parked.failed(next.parked.due()[0]!, refused, MESSAGE)).toBeNull();
+  expect(next.parked.toStore()?.deletes[0]?.died_at).not.toBeNull();
+});
+
+test('an entry that fails shortly before the end of its window, unplanned, is tried once more at the end', () => {
+  const { parked, time } = openParked([parkedRow(1)]);
+  time.now = 24 * HOUR - 50_000;
+  const last = parked.failed(parked.due()[0]!, refused, MESSAGE);
+  expect(last).toBe(24 * HOUR - 30_000);
+  time.now = last!;
+  expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBeNull();
+});
+
+test('what fails with its endpoint after its window is tried again before it is given up', () => {
+  const { parked, time } = openParked([parkedRow(1, { failing_ms: 0, last_failure: refusal })]);
+  time.now = 25 * HOUR;
+  const blamed = { blame: 'endpoint', mayDie: false } as const;
+  expect(parked.failed(parked.due()[0]!, refused, blamed)).toBe(25 * HOUR);
+  expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBe(25 * HOUR + 250);
 });
 
 test('an entry that is parked waits about 5 s, and one of an older version goes on by its window', () => {

@@ -108,6 +108,9 @@ test('chaos: endpoints that fail in every way, workers killed, filters edited: n
   );
   const seen = await Promise.all(subjects.map((subject) => judge(cluster, subject)));
   process.stderr.write(`chaos: ${JSON.stringify({ seen })}\n`);
+  for (const [index, { wrongLetters }] of seen.entries()) {
+    for (const id of wrongLetters) await tellOf(cluster, subjects[index] as Subject, id);
+  }
   for (const { kills } of subjects) expect(kills).toHaveLength(SIZE.kills);
   for (const one of seen) {
     expect(one).toMatchObject({ missing: [], outOfOrder: [], forbidden: [], wrongLetters: [] });
@@ -329,6 +332,22 @@ async function judge(cluster: Cluster, { consumer, sent, endpoint, edits, kills 
     edits: edits.length - 1,
     counts: endpoint.counts,
   };
+}
+
+/** Says what happened to an entry that should not be a dead letter: its attempts, and when its endpoint took it. */
+async function tellOf(cluster: Cluster, { consumer, endpoint, kills }: Subject, id: string) {
+  const { data } = await cluster.request<{ data: Record<string, unknown>[] }>(
+    'GET',
+    `/v1/consumers/${consumer.id}/attempts?event_id=${id}`,
+  );
+  const attempts = data.map(({ attempt, started_at, duration_ms, status, error_code }) => {
+    return { attempt, started_at, duration_ms, status, error_code };
+  });
+  const times = (monotonic: number): string =>
+    new Date(performance.timeOrigin + monotonic).toISOString();
+  const taken = endpoint.taken.filter((one) => one.id === id).map(({ at }) => times(at));
+  const killed = kills.map(({ at }) => times(at));
+  process.stderr.write(`chaos: ${JSON.stringify({ id, attempts, taken, killed })}\n`);
 }
 
 /** Positions with an attempt whose answer did not come in time: they may have been taken all the same. */
