@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 
 import { codeOfStatus, failed, type Outcome, type Phase } from '../rules/outcome.ts';
+import { textOf } from './hide.ts';
 import { isUnreadable, outcomeOfError } from './networkError.ts';
 import type { Opening } from './opening.ts';
 import type { OutletHandler, SeenLine } from './outlet.ts';
@@ -226,10 +227,4 @@ export function timedOut(phase: Phase, timeoutMs: number): Outcome {
   return phase === 'connect'
     ? failed('TIMEOUT', 'connecting took too long', phase)
     : failed('TIMEOUT', `no answer within ${timeoutMs} ms`, phase);
-}
-
-/** Without the rest of a character that was cut off at the end, and as Postgres stores it. */
-function textOf(bytes: Buffer): string {
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
-  return text.replaceAll('\u0000', '\ufffd');
 }

@@ -2,8 +2,10 @@
 const HEAD_BYTES = 2_048;
 /** A shorter secret gives nothing away by itself, and would match everywhere. */
 const SHORTEST = 4;
-/** The longest token that a token endpoint may give. */
-const MOST_TOKEN_BYTES = 8_192;
+/** The longest token that a token endpoint may give, in UTF-16. */
+const MOST_TOKEN_FORM_BYTES = 2 * 8_192;
+/** A shorter piece of base64 would match everywhere. */
+const SHORTEST_BASE64 = 6;
 /** Stands in place of a secret. */
 export const MASK = '••••';
 
@@ -17,14 +19,15 @@ export interface Hiding {
 
 /**
  * Hides these secrets, and the token of a request if it has one: as they are, as they stand in a JSON
- * text, percent-encoded, and as bytes that were read as Latin-1, in any case. What begins a secret at the end of what was read is hidden as well.
+ * text, percent-encoded, in base64 wherever they stand in what was encoded, in UTF-16, and as bytes that were
+ * read as Latin-1, in any case. What begins a secret at the end of what was read is hidden as well.
  */
 export function hide(secrets: readonly string[], hasTokens: boolean): Hiding {
   const forms = formsOf(secrets);
   const whole = new Set(secrets.filter((secret) => secret !== '')); // also those too short for the rest
   const longest = Math.max(0, ...forms.map(({ text }) => Buffer.byteLength(text)));
   return {
-    bytes: HEAD_BYTES + Math.max(longest, hasTokens ? MOST_TOKEN_BYTES : 0),
+    bytes: HEAD_BYTES + Math.max(longest, hasTokens ? MOST_TOKEN_FORM_BYTES : 0),
     of(token) {
       const all = token === null ? forms : [...forms, ...formsOf([token])];
       return (text) => {
@@ -50,11 +53,39 @@ function formsOf(secrets: readonly string[]): Form[] {
     texts.add(secret).add(JSON.stringify(secret).slice(1, -1));
     if (secret.isWellFormed()) texts.add(encodeURIComponent(secret));
     texts.add(Buffer.from(secret).toString('latin1'));
+    for (const text of [...base64Of(secret), ...utf16Of(secret)]) texts.add(text);
   }
   return Array.from(texts, (text) => ({
     text,
     anyCase: new RegExp(RegExp.escape(text), 'giu'),
   })).sort((a, b) => b.text.length - a.text.length);
+}
+
+/**
+ * A secret in base64, plain and for URLs: the characters that it alone determines, for each of the three places
+ * that it may have within the groups of three bytes.
+ */
+function base64Of(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  return [0, 1, 2].flatMap((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const from = Math.ceil((8 * before) / 6);
+    const piece = text.slice(from, Math.floor((8 * (before + bytes.length)) / 6));
+    if (piece.length < SHORTEST_BASE64) return [];
+    return [piece, piece.replaceAll('+', '-').replaceAll('/', '_')];
+  });
+}
+
+/**
+ * A secret in UTF-16 of either byte order, as `textOf` an answer shows such bytes: each 0 as U+FFFD. Those at its
+ * ends are left out, as they may be a part of what stands beside it.
+ */
+function utf16Of(secret: string): string[] {
+  const little = Buffer.from(secret, 'utf16le');
+  const big = Buffer.from(little).swap16();
+  return [little, big]
+    .map((bytes) => textOf(bytes).replaceAll(/^\ufffd+|\ufffd+$/gu, ''))
+    .filter((text) => text.replaceAll('\ufffd', '').length >= SHORTEST);
 }
 
 function withoutBeginnings(text: string, forms: readonly Form[]): string {
@@ -76,4 +107,10 @@ function cut(text: string): string {
   if (bytes.length <= HEAD_BYTES) return text;
   const kept = bytes.subarray(0, HEAD_BYTES);
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept, { stream: true });
+}
+
+/** What was read of an answer as text: without the rest of a character that was cut off at its end, and as Postgres stores it. */
+export function textOf(bytes: Buffer): string {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
+  return text.replaceAll('\u0000', '\ufffd');
 }

@@ -1,8 +1,12 @@
+import type { Readable } from 'node:stream';
+
 import { request, type Dispatcher } from 'undici';
 
 import type { Egress } from './egress.ts';
 
 const BODY_BYTES = 65_536;
+/** How long the body of an answer is read of which only the status counts, ms. */
+const DROP_MS = 1_000;
 
 /** An answer; its body is cut off after 64 KB. */
 export interface PostAnswer {
@@ -16,6 +20,8 @@ export interface Posting {
   body: string;
   /** Covers everything from the DNS lookup to the end of the answer. */
   timeoutMs: number;
+  /** The answer is complete once its headers are here: its body is read for a second at most, and dropped. */
+  statusOnly?: boolean;
 }
 
 /**
@@ -40,11 +46,19 @@ export async function postOnce(egress: Egress, url: string, posting: Posting): P
     return {
       status: answer.statusCode,
       headers: answer.headers,
-      body: await readSome(answer.body),
+      body: posting.statusOnly === true ? await drop(answer.body) : await readSome(answer.body),
     };
   } finally {
     await outlet.destroy();
   }
+}
+
+/** Reads a body whose end need not come, or be without an error. */
+async function drop(body: Readable): Promise<string> {
+  const timer = setTimeout(() => body.destroy(), DROP_MS);
+  await readSome(body).catch(() => undefined); // the status has come, whatever becomes of the rest
+  clearTimeout(timer);
+  return '';
 }
 
 async function readSome(body: AsyncIterable<Buffer>): Promise<string> {

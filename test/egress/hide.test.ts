@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { hide } from '../../src/egress/hide.ts';
+import { hide, textOf } from '../../src/egress/hide.ts';
 
 const SECRET = 'sk_live_THE_"VERY"_SECRET/0123456789';
 const CUT = 2_048;
@@ -44,6 +44,45 @@ test('a secret that is too short to be looked for is hidden where it stands alon
 test('a secret whose bytes were read as Latin-1 is hidden, as in a header', () => {
   const shown = hide(['pässwörd'], false).of(null);
   expect(shown(`you sent ${Buffer.from('pässwörd').toString('latin1')}`)).toBe('you sent ••••');
+});
+
+const BYTES = 'sk_live_?>~?>~_0123456789'; // its base64 has characters that URLs write differently
+
+test.each(['base64', 'base64url'] as const)(
+  'a secret in %s is hidden, whatever stands before and behind it in what was encoded',
+  (encoding) => {
+    const shown = hide([BYTES], false).of(null);
+    for (const before of ['', 'a', 'ab', 'user:']) {
+      for (const behind of ['', 'z', 'zz', '\n']) {
+        const echo = Buffer.from(before + BYTES + behind).toString(encoding);
+        const seen = shown(`got ${echo}.`);
+        expect([before, behind, seen]).toEqual([
+          before,
+          behind,
+          expect.stringMatching(/^got [\w+/-]{0,7}••••[\w+/=-]{0,6}\.$/u),
+        ]);
+      }
+    }
+  },
+);
+
+test.each([
+  ['little', (bytes: Buffer) => bytes],
+  ['big', (bytes: Buffer) => bytes.swap16()],
+])('a secret in UTF-16 that is %s-endian is hidden', (_order, order) => {
+  const shown = hide([SECRET, 'schlüssel-wort'], false).of(null);
+  for (const secret of [SECRET, 'schlüssel-wort']) {
+    const seen = shown(textOf(order(Buffer.from(`you sent ${secret}!`, 'utf16le'))));
+    expect(seen.replaceAll('\ufffd', '')).toBe('you sent ••••!');
+  }
+});
+
+test('a secret of which UTF-16 leaves little that can be read hides nothing else', () => {
+  const shown = hide(['秘密秘密秘密'], false).of(null);
+  expect(shown('a plain answer \ufffd\ufffd\ufffd\ufffd')).toBe(
+    'a plain answer \ufffd\ufffd\ufffd\ufffd',
+  );
+  expect(shown('you sent 秘密秘密秘密')).toBe('you sent ••••');
 });
 
 test('characters are kept whole at the cut', () => {
