@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { findHead, type HeadRequest } from '../failure/headSearch.ts';
 import { createParkedEntries } from '../failure/parkedEntries.ts';
+import type { Shared } from '../flow/budget.ts';
 import type { Lease } from '../progress/lease.ts';
 import { recordOfRow, type ParkedHead } from '../progress/parkedRows.ts';
 import { recordOf } from '../rules/ordering.ts';
@@ -79,6 +82,7 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
   const { consumerId, context, holder, openSingle, schedule } = options;
   const { progress, committer } = context;
   const { cancelled } = schedule;
+  await untilRoom(context.budget.bytes, cancelled);
   options.lateAnswers.cut(consumerId);
   const sender = await openSingleSender({
     consumerId,
@@ -98,6 +102,19 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
     throw error;
   } finally {
     sender.cutOverdue();
+  }
+}
+
+/** Between two looks at the memory, and how long it is waited for before the attempt is put off, ms. */
+const ROOM_POLL_MS = 100;
+const ROOM_WAIT_MS = 10_000;
+
+/** Waits until anything is left of the memory for what is sent, as a drain that holds nothing does. */
+async function untilRoom(memory: Pick<Shared, 'room'>, cancelled: AbortSignal): Promise<void> {
+  const until = performance.now() + ROOM_WAIT_MS;
+  while (memory.room(0) <= 0 && !cancelled.aborted) {
+    if (performance.now() >= until) throw new WillPass('the memory for what is sent is taken');
+    await sleep(ROOM_POLL_MS);
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
+import { createBudget } from '../../src/flow/budget.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { HOLDER, openBlockedConsumer, WINDOW_MS } from '../support/blocked.ts';
 import { answerAt, failedHead, sent } from '../support/headResults.ts';
@@ -81,6 +82,23 @@ describe('an answer of the head', () => {
     expect(since).toBeLessThan(930_000);
     expect(result.delayMs).toBeGreaterThanOrEqual(1_275_500 * 0.9 - 930_000);
     expect(result.delayMs).toBeLessThanOrEqual(1_275_500 * 1.1 - 900_000);
+  });
+
+  test('it is not tried while no memory is left', async () => {
+    await using blocked = await openBlockedConsumer(accept);
+    const { bytes } = createBudget({ requests: 1, bytes: 1_000 });
+    bytes.take(1_000);
+    const { budget } = blocked.context;
+    const looks: number[] = [];
+    const room = (held: number): number => {
+      looks.push(blocked.receiver.received.length);
+      if (looks.length === 3) bytes.take(-1);
+      return bytes.room(held);
+    };
+    const attempt = blocked.attempt({ context: { budget: { ...budget, bytes: { ...bytes, room } } } });
+    expect(await attempt).toMatchObject({ outcome: 'delivered' });
+    expect(looks).toEqual([0, 0, 0]);
+    expect(sent(blocked.receiver)).toEqual(['1#1']);
   });
 
   test('410 plans nothing more', async () => {
