@@ -1,5 +1,5 @@
-import type { Target } from '../src/schema/target.ts';
 import type { Percentiles } from '../test/support/percentiles.ts';
+import { createHanging, toAlone } from './besideHanging.ts';
 import type { Hanging } from './hanging.ts';
 import { countRows } from './instruments/count.ts';
 import type { Figure } from './instruments/figures.ts';
@@ -65,8 +65,10 @@ export async function memory(installation: Installation): Promise<Figure[]> {
   const rss = peakRss(after ?? null);
   return [
     ...figuresOf('beside idle ones', alone),
-    ...besides(`beside ${HANGING} that hang`, beside, alone),
-    ...besides(`beside ${HANGING} blocked`, blocked, alone),
+    ...figuresOf(`beside ${HANGING} that hang`, beside),
+    toAlone(`beside ${HANGING} that hang`, beside, alone),
+    ...figuresOf(`beside ${HANGING} blocked`, blocked),
+    toAlone(`beside ${HANGING} blocked`, blocked, alone),
     ...(rss === null ? [] : [rssFigure(rss, rssAlone)]),
     {
       name: 'the worker was started anew',
@@ -107,19 +109,9 @@ async function healthy(installation: Installation, number: number): Promise<void
   await installation.consumer({ name, syncs: [`${LOAD.prefix}-${number}`], start: 'end' });
 }
 
-async function hanging(installation: Installation, number: number): Promise<void> {
-  const name = `hanging ${number}`;
-  const target = await installation.api<Target>('POST', '/v1/targets', {
-    name,
-    base_url: installation.endpoint.url,
-  });
-  await installation.consumer({
-    name,
-    target_id: target.id,
-    path: `/_hang/${number % 2 === 0 ? 0 : ANSWERED}/${number}`,
-    syncs: ['hanging'],
-    start: 'end',
-  });
+function hanging(installation: Installation, number: number): Promise<void> {
+  const answered = number % 2 === 0 ? 0 : ANSWERED;
+  return createHanging(installation, { number, answered, sync: 'hanging', start: 'end' });
 }
 
 /** Has every healthy consumer get an entry, so that it is awake and its connection is open. */
@@ -156,13 +148,5 @@ function figuresOf(name: string, measured: Measured): Figure[] {
     { name: `${name}: append → received p50`, value: latency.p50, unit: 'ms' },
     { name: `${name}: append → received p95`, value: latency.p95, unit: 'ms' },
     { name: `${name}: append → received p99`, value: latency.p99, unit: 'ms', note: worst },
-  ];
-}
-
-function besides(name: string, measured: Measured, alone: Measured): Figure[] {
-  const value = measured.latency.p99 / alone.latency.p99;
-  return [
-    ...figuresOf(name, measured),
-    { name: `${name}: p99 to alone`, value, unit: '', goal: { most: 3 } },
   ];
 }

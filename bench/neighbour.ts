@@ -1,5 +1,5 @@
-import type { Target } from '../src/schema/target.ts';
 import type { Percentiles } from '../test/support/percentiles.ts';
+import { createHanging, toAlone } from './besideHanging.ts';
 import type { Hanging } from './hanging.ts';
 import { countRows } from './instruments/count.ts';
 import { watchDisk } from './instruments/disk.ts';
@@ -59,24 +59,20 @@ export async function neighbour(installation: Installation): Promise<Figure[]> {
   const blocked = await measure(installation, SECONDS);
   return [
     ...figuresOf('alone', alone),
-    ...besides(`beside ${HANGING} that hang`, hanging, alone),
-    ...besides(`beside ${HANGING} blocked`, blocked, alone),
+    ...figuresOf(`beside ${HANGING} that hang`, hanging),
+    toAlone(`beside ${HANGING} that hang`, hanging, alone),
+    ...figuresOf(`beside ${HANGING} blocked`, blocked),
+    toAlone(`beside ${HANGING} blocked`, blocked, alone),
   ];
 }
 
-async function hang(installation: Installation, number: number): Promise<void> {
-  const target = await installation.api<Target>('POST', '/v1/targets', {
-    name: `hanging ${number}`,
-    base_url: installation.endpoint.url,
-    timeout_ms: TIMEOUT_MS,
-    max_in_flight: IN_FLIGHT,
-  });
-  await installation.consumer({
-    name: `hanging ${number}`,
-    target_id: target.id,
-    path: `/_hang/${ANSWERED}/${number}`,
-    syncs: [`hanging-${number}`],
+function hang(installation: Installation, number: number): Promise<void> {
+  return createHanging(installation, {
+    number,
+    answered: ANSWERED,
+    sync: `hanging-${number}`,
     start: 'beginning',
+    target: { timeout_ms: TIMEOUT_MS, max_in_flight: IN_FLIGHT },
   });
 }
 
@@ -112,13 +108,5 @@ function figuresOf(name: string, measured: Measured): Figure[] {
       unit: 'ms',
       note: `worst ${max.toFixed(0)}; append → answer p99 ${answer.p99.toFixed(1)}; disk at worst ${diskMs.toFixed(0)}; generator late p99 ${late.p99.toFixed(1)}`,
     },
-  ];
-}
-
-function besides(name: string, measured: Measured, alone: Measured): Figure[] {
-  const value = measured.latency.p99 / alone.latency.p99;
-  return [
-    ...figuresOf(name, measured),
-    { name: `${name}: p99 to alone`, value, unit: '', goal: { most: 3 } },
   ];
 }

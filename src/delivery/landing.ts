@@ -95,20 +95,6 @@ export function createLanding(options: LandingOptions): Landing {
     else ending.concludeWhenQuiet();
   }
 
-  function ended(
-    slot: Outgoing,
-    outcome: Outcome,
-    at: number,
-    ms: number,
-    startedMono: number,
-  ): void {
-    try {
-      landed(slot, outcome, at, ms, startedMono);
-    } catch (error) {
-      ending.fail(error);
-    }
-  }
-
   /**
    * Handles a fault that is not the endpoint's and blames nothing: the entry is tried again, and sending rests.
    * The drain ends when it is a lasting one that does not pass.
@@ -165,5 +151,15 @@ export function createLanding(options: LandingOptions): Landing {
     if (failures.blames(dispatcher.empty)) outage.begin();
   }
 
-  return { ended, skips, judge };
+  return {
+    ended: (slot, outcome, at, ms, startedMono) => {
+      try {
+        landed(slot, outcome, at, ms, startedMono);
+      } catch (error) {
+        ending.fail(error);
+      }
+    },
+    skips,
+    judge,
+  };
 }

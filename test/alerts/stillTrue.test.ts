@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createDeadLetterDigest } from '../../src/alerts/deadLetterDigest.ts';
 import { smtpMail, type Send } from '../../src/alerts/mail.ts';
+import type { StopReason } from '../../src/consumers/lifecycle.ts';
 import { createStartFaults } from '../../src/consumers/startFaults.ts';
 import { createAging } from '../../src/retention/aging.ts';
 import { ALERT_OPTIONS, openAlertDesk, type AlertDesk } from '../support/alertDesk.ts';
@@ -43,14 +44,20 @@ async function tryInVain({ opened, outbox }: AlertDesk): Promise<void> {
   });
 }
 
-test('a consumer that stopped, was resumed and stopped again is told of once, and counted once', async () => {
-  await using smtp = await openMailServer();
-  await using desk = await openAlertDesk();
+/** A consumer that stopped as its endpoint was gone, was resumed, and stopped again, for this reason; and one that stopped. */
+async function stopTwice(desk: AlertDesk, again: StopReason): Promise<[string, string]> {
   const [twice = '', once = ''] = await named(desk, 'twice', 'once');
   await desk.lifecycle.stop(twice, new Date(), 'gone');
   await desk.lifecycle.stop(once, new Date(), 'gone');
   await desk.resume(twice);
-  await desk.lifecycle.stop(twice, new Date(), 'gone');
+  await desk.lifecycle.stop(twice, new Date(), again);
+  return [twice, once];
+}
+
+test('a consumer that stopped, was resumed and stopped again is told of once, and counted once', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const [twice, once] = await stopTwice(desk, 'gone');
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.mails).toHaveLength(1);
@@ -68,11 +75,7 @@ test('a consumer that stopped, was resumed and stopped again is told of once, an
 test('a consumer that stopped anew for another reason is named by the mail of the newest stop alone', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
-  const [twice = '', once = ''] = await named(desk, 'twice', 'once');
-  await desk.lifecycle.stop(twice, new Date(), 'gone');
-  await desk.lifecycle.stop(once, new Date(), 'gone');
-  await desk.resume(twice);
-  await desk.lifecycle.stop(twice, new Date(), 'parked');
+  const [twice, once] = await stopTwice(desk, 'parked');
   await using outbox = desk.outbox(smtpMail(smtp.url, FROM));
   await desk.sendAll(outbox);
   expect(smtp.of('gone').map(consumersOf)).toEqual([[once]]);
