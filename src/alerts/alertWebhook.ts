@@ -6,9 +6,11 @@ import { postOnce } from '../egress/postOnce.ts';
 import { createSigner } from '../egress/signing.ts';
 import type { AlertItem } from './alertItem.ts';
 import { slackOf, slackText } from './alertText.ts';
-import type { Mail, Send } from './mail.ts';
+import type { Mail, Send, Taken } from './mail.ts';
 
 const TIMEOUT_MS = 15_000;
+/** How many alerts a text for Slack tells of at most, which stays far below what Slack takes. */
+const IN_A_TEXT = 20;
 
 /** The body of alert webhooks: the alert as JSON, or a text as Slack's incoming webhooks take it. */
 export type AlertFormat = 'json' | 'slack';
@@ -26,7 +28,8 @@ class AlertRefused extends Error {
 /**
  * POSTs alerts to the operators' own endpoint as Standard Webhooks: `webhook-id` is the alert's id,
  * the same on each attempt. Rejects unless the headers of a 2xx come within 15 s, with the status where
- * there was one. What follows the headers has no effect.
+ * there was one. What follows the headers has no effect. As a text for Slack, alerts of one target that are due
+ * together are one message.
  */
 export function alertWebhook(options: {
   egress: Egress;
@@ -38,7 +41,10 @@ export function alertWebhook(options: {
   now: () => number;
 }): Send {
   const sign = createSigner(options.secrets);
-  return async (mail) => {
+  const gathers = options.format === 'slack' ? IN_A_TEXT : 1;
+  return Object.assign(send, { gathers });
+
+  async function send(mail: Mail): Promise<Taken> {
     const { message_id } = mail;
     const body = options.format === 'slack' ? slackBody(mail) : mail.body;
     const timestamp = Math.floor(options.now() / 1000);
@@ -58,7 +64,7 @@ export function alertWebhook(options: {
       throw new AlertRefused(answer.status);
     }
     return { status: answer.status };
-  };
+  }
 }
 
 /** The message as Slack takes it, in the words of the mail. */

@@ -25,6 +25,8 @@ export interface Mail {
   attempts: number;
   /** What a test says; what alerts say follows from `kind` and `items`. */
   sections?: Section[];
+  /** The ids of all rows that it stands for, where there are several. */
+  told?: string[];
 }
 
 /** What the other side has said when it took a message. */
@@ -38,7 +40,11 @@ export interface Taken {
 }
 
 /** Hands a mail over; resolves once the other side has accepted it. `signal` cuts it off. */
-export type Send = (mail: Mail, signal: AbortSignal) => Promise<Taken | void>;
+export interface Send {
+  (mail: Mail, signal: AbortSignal): Promise<Taken | void>;
+  /** How many alerts of one target that are due it takes in one message; one unless given. */
+  readonly gathers?: number;
+}
 
 /** Whether the mail server has refused this one mail, which says nothing about others. */
 export function isRefusal(error: unknown): boolean {

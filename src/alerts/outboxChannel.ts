@@ -6,6 +6,7 @@ import { createLoop } from '../process/loop.ts';
 import { createChannelPace } from './channelPace.ts';
 import { isRefusal, type Mail, type Send } from './mail.ts';
 import {
+  claimAlike,
   claimMail,
   dropMail,
   nextMailInMs,
@@ -81,13 +82,24 @@ export function startChannel(options: ChannelOptions): Channel {
     try {
       return await db.transaction(async (sql) => {
         const mail = await claimMail(sql, channel);
-        return mail === null ? null : { toSend: await asItStands(sql, mail) };
+        if (mail === null) return null;
+        return { toSend: await asItStands(sql, await gathered(sql, mail)) };
       });
     } catch (error) {
       if (isDatabaseAway(error)) throw error;
       failed(error);
       return (await claimMail(db, channel)) && { toSend: null }; // so that it holds up no others for now
     }
+  }
+
+  /** The message with what else is due that it can tell of, each consumer once, by its newest alert. */
+  async function gathered(sql: Sql, mail: Mail): Promise<Mail> {
+    const { gathers = 1 } = options.send;
+    const others = gathers > 1 ? await claimAlike(sql, mail, gathers - 1) : [];
+    if (others.length === 0) return mail;
+    const items = [mail, ...others].flatMap((one) => one.items);
+    const newest = new Map(items.map((item) => [item.consumer_id, item]));
+    return { ...mail, items: [...newest.values()], told: [mail, ...others].map(({ id }) => id) };
   }
 
   /** Plans an earlier look than the next regular one. */
@@ -104,8 +116,10 @@ export function startChannel(options: ChannelOptions): Channel {
       return;
     }
     pace.answered();
-    await noteSent(db, mail.id);
-    log.info({ channel, subject, message_id, recipients: recipients.length }, 'alert sent');
+    const ids = mail.told ?? [mail.id];
+    await noteSent(db, ids);
+    const what = { channel, subject, message_id, recipients: recipients.length };
+    log.info({ ...what, alerts: ids.length }, 'alert sent');
   }
 
   /** The mail with what is still true of it; null when nothing is. Webhooks report what happened, and stay. */
@@ -131,7 +145,7 @@ export function startChannel(options: ChannelOptions): Channel {
     if (isRefusal(error)) pace.answered();
     else if (!closing.signal.aborted) pace.failed(performance.now());
     const waitSeconds = Math.min(3600, 5 * 2 ** (mail.attempts - 1));
-    const givenUp = await noteFailed(db, mail.id, {
+    const givenUp = await noteFailed(db, mail.told ?? [mail.id], {
       error: error instanceof Error ? error.message : 'failed',
       waitSeconds,
     });

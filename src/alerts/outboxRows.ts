@@ -3,6 +3,7 @@ import { newId } from '../db/ids.ts';
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 import { written } from './alertText.ts';
+import { sayingOf } from './alertWords.ts';
 import type { Mail } from './mail.ts';
 
 /** A mail as it is put into the outbox. */
@@ -158,6 +159,43 @@ export async function claimMail(sql: Sql, channel: Mail['channel']): Promise<Mai
   return rows[0] ?? null;
 }
 
+/**
+ * Claims up to `most` others of what is due in its channel that tell the same as `first` of consumers of the same
+ * target: of one kind and reason, unless what is told of each gives its own. The oldest come first.
+ */
+export async function claimAlike(
+  sql: Sql,
+  { kind, channel, items: [item] }: Mail,
+  most: number,
+): Promise<Pick<Mail, 'id' | 'items'>[]> {
+  if (kind === null || item?.target_id === undefined || most <= 0) return [];
+  const { cannot_start, first, reason, target_id } = item;
+  const isOfEndpoint = cannot_start === undefined;
+  const isApart = sayingOf(kind, item).apart === true || (kind === 'warning' && isOfEndpoint);
+  const { rows } = await sql.query<Pick<Mail, 'id' | 'items'>>({
+    text: `
+      update outbox set attempts = attempts + 1, next_try_at = clock_timestamp() + interval '${CLAIM}'
+       where id in (select id from outbox
+                     where sent_at is null and given_up_at is null and channel = $1
+                       and next_try_at <= clock_timestamp()
+                       and kind = $2 and items->0->>'target_id' = $3
+                       and (items->0->'cannot_start' is null) = $4 and (items->0->'first' is null) = $5
+                       and ($6::text is null or items->0->>'reason' = $6)
+                     order by next_try_at limit $7 for update skip locked)
+      returning id, items`,
+    values: [
+      channel,
+      kind,
+      target_id,
+      isOfEndpoint,
+      first === undefined,
+      isApart ? null : reason,
+      most,
+    ],
+  });
+  return rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)); // the ids say in which order they came
+}
+
 /** Milliseconds until the next one of a channel is due; Infinity when nothing waits. */
 export async function nextMailInMs(sql: Sql, channel: Mail['channel']): Promise<number> {
   const { rows } = await sql.query<{ ms: number | null }>({
@@ -177,18 +215,18 @@ export async function dropMail(sql: Sql, id: string): Promise<void> {
   });
 }
 
-/** Notes that the other side has accepted it. */
-export async function noteSent(sql: Sql, id: string): Promise<void> {
+/** Notes that the other side has accepted these. */
+export async function noteSent(sql: Sql, ids: string[]): Promise<void> {
   await sql.query({
-    text: 'update outbox set sent_at = clock_timestamp(), last_error = null where id = $1',
-    values: [id],
+    text: 'update outbox set sent_at = clock_timestamp(), last_error = null where id = any($1)',
+    values: [ids],
   });
 }
 
-/** Notes a failed attempt and plans the next in `waitSeconds`; true when it is given up, after 24 hours. */
+/** Notes a failed attempt at these and plans the next in `waitSeconds`; true when one is given up, after 24 hours. */
 export async function noteFailed(
   sql: Sql,
-  id: string,
+  ids: string[],
   { error, waitSeconds }: { error: string; waitSeconds: number },
 ): Promise<boolean> {
   const { rows } = await sql.query<{ given_up: boolean }>({
@@ -197,8 +235,8 @@ export async function noteFailed(
          set last_error = $2, next_try_at = clock_timestamp() + make_interval(secs => $3),
              given_up_at = case when created_at < clock_timestamp() - interval '${GIVE_UP_AFTER}'
                                 then clock_timestamp() end
-       where id = $1 returning given_up_at is not null as given_up`,
-    values: [id, error, waitSeconds],
+       where id = any($1) returning given_up_at is not null as given_up`,
+    values: [ids, error, waitSeconds],
   });
-  return rows[0]?.given_up === true;
+  return rows.some((row) => row.given_up);
 }

@@ -204,6 +204,40 @@ test('with the format slack the alert webhook gets a text, for each alert and fo
   expect(JSON.parse(slack.received[1]!.body).text).toContain('*This is a test alert.');
 });
 
+test('many alerts of one target that are due together are a few texts for Slack, and each is told of once', async () => {
+  let refusals = 1;
+  await using slack = await openReceiver((_one, response) => {
+    response.writeHead(refusals > 0 ? 503 : 200).end();
+    refusals -= 1;
+  });
+  await using alerts = await openAlertDesk({ alertWebhook: true });
+  const ids: string[] = [];
+  for (let n = 0; n < 45; n += 1) {
+    const { id } = await alerts.opened.create({ name: `consumer ${n}` });
+    await alerts.lifecycle.stop(id, new Date(), n < 43 ? 'gone' : 'parked');
+    ids.push(id);
+  }
+  await using outbox = alerts.outbox(() => Promise.resolve(), {
+    sendWebhook: webhookTo(slack.url, 'slack'),
+  });
+  outbox.hint();
+  await until(() => refusals < 0);
+  await alerts.sendAll(outbox);
+  const texts = slack.received
+    .filter(({ status }) => status === 200)
+    .map(({ body }) => (JSON.parse(body) as { text: string }).text);
+  expect(texts.length).toBeLessThanOrEqual(6);
+  for (const id of ids) {
+    expect(texts.filter((text) => text.includes(id))).toHaveLength(1);
+  }
+  for (const text of texts) {
+    expect(text.match(/millrace consumers resume/gu)?.length ?? 1).toBeLessThanOrEqual(20);
+    // Those that stopped for another reason have a message of their own.
+    const isParked = ids.slice(43).some((id) => text.includes(id));
+    expect(ids.slice(0, 43).some((id) => text.includes(id))).toBe(!isParked);
+  }
+});
+
 test('the JSON of the alert webhook has the fields it has always had', async () => {
   await using operators = await openReceiver();
   await using alerts = await openAlertDesk({ alertWebhook: true });
