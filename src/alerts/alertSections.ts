@@ -39,6 +39,7 @@ export function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Sectio
   const isUntilApart = untilApart(items);
   const each = items.map((item): Section => {
     const facts: Section['facts'] = [['Consumer', item.name]];
+    if (targetsOf(items) > 1) facts.push(['Target', item.target]);
     if (!isOneEndpoint) facts.push(['Endpoint', item.endpoint]);
     facts.push(...sharedFacts(item, saying));
     if (isUntilApart && item.retries_until !== undefined)
@@ -60,19 +61,30 @@ function headOf(saying: Saying, items: readonly AlertItem[], endpoint: string | 
   const [first] = items as [AlertItem];
   const isOneReason = !saying.apart && items.every(({ reason }) => reason === first.reason);
   const why = isOneReason ? `: ${first.reason}` : '';
+  const targets = targetsOf(items);
+  const whose = targets > 1 ? `${targets} targets` : `"${first.target}"`;
   return {
-    lead: `${items.length} consumers of "${first.target}" ${saying.leadAll}${why}.`,
+    lead: `${items.length} consumers of ${whose} ${saying.leadAll}${why}.`,
     facts: endpoint === null ? [] : [['Endpoint', endpoint]],
     next: [(saying.nextAll ?? saying.next)(items), saying.todoAll],
     command: null,
-    link: targetPage(first),
+    link: targets > 1 ? allConsumers(first) : targetPage(first),
   };
 }
 
+/** How many targets several consumers have. */
+export function targetsOf(items: readonly AlertItem[]): number {
+  return new Set(items.map(({ target_id: id, target }) => id ?? target)).size;
+}
+
 /** The page of the target, which lists its consumers; of items of older versions, the list of all consumers. */
-function targetPage({ url, target_id: id }: AlertItem): string {
-  const origin = new URL(url).origin;
-  return id === undefined ? `${origin}/consumers` : `${origin}/targets/${id}`;
+function targetPage(item: AlertItem): string {
+  const { url, target_id: id } = item;
+  return id === undefined ? allConsumers(item) : `${new URL(url).origin}/targets/${id}`;
+}
+
+function allConsumers({ url }: AlertItem): string {
+  return `${new URL(url).origin}/consumers`;
 }
 
 function sharedFacts(

@@ -1,13 +1,15 @@
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
-import { sectionsOf, type Section } from './alertSections.ts';
+import { sectionsOf, targetsOf, type Section } from './alertSections.ts';
 import { sayingOf } from './alertWords.ts';
 
-/** The subject of a mail: the kind of alert, the consumer or how many there are, and the target. */
+/** The subject of a mail: the kind of alert, and the consumer and the target or how many there are. */
 export function mailSubject(kind: AlertKind, items: readonly AlertItem[]): string {
   const [first] = items;
   const who = items.length === 1 ? first?.name : `${items.length} consumers`;
-  return `${sayingOf(kind, first).subject}: ${who} → ${first?.target}`.replaceAll(/\p{Cc}/gu, ' ');
+  const targets = targetsOf(items);
+  const where = targets > 1 ? `${targets} targets` : first?.target;
+  return `${sayingOf(kind, first).subject}: ${who} → ${where}`.replaceAll(/\p{Cc}/gu, ' ');
 }
 
 /** The plain text of a mail: a section for each consumer, after what several have in common. */

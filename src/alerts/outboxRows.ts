@@ -1,5 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
+import { isOfAllTargets } from '../rules/startFault.ts';
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 import { written } from './alertText.ts';
@@ -14,6 +15,8 @@ export interface NewMail {
   kind: AlertKind;
   recipients: string[];
   targetId: string;
+  /** Whether it may join a mail about consumers of other targets. */
+  spansTargets?: boolean;
   /** What the mail reports, one item for each consumer. */
   items: AlertItem[];
   /** How long the mail waits for other alerts to join it, ms. */
@@ -57,7 +60,7 @@ export const CONSUMERS_IN_A_MAIL = 100;
 
 /**
  * Adds the items of `mail` to a waiting mail of the same kind, target and recipients that has not been
- * tried yet. They have the same reason as well, unless they are warnings of a failing endpoint, of which
+ * tried yet; to one of any target if it spans targets. They have the same reason as well, unless they are warnings of a failing endpoint, of which
  * each gives its own. A consumer that the mail tells of already is told of once, by its new item. Returns
  * the Message-ID of that mail; null when there is none, or it is full.
  */
@@ -65,20 +68,28 @@ export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> 
   const [first] = mail.items;
   if (first === undefined) throw new Error('a mail tells of at least one consumer');
   const isOfEndpoint = first.cannot_start === undefined;
+  const { spansTargets = false } = mail;
   await sql.query({
     text: `select pg_advisory_xact_lock(hashtextextended('alert mail of ' || $1, 0))`,
-    values: [mail.targetId],
+    values: [spansTargets ? 'all targets' : mail.targetId],
   });
   const { rows } = await sql.query<{ id: string; message_id: string; items: AlertItem[] }>({
     text: `
       select id, message_id, items from outbox
-       where target_id = $1 and kind = $2 and recipients = $3 and channel = 'mail'
+       where (target_id = $1 or $6) and kind = $2 and recipients = $3 and channel = 'mail'
          and (items->0->'cannot_start' is null) = $5
          and (items->0->>'reason' = $4 or kind = 'warning' and $5)
          and json_array_length(items) < ${CONSUMERS_IN_A_MAIL}
          and sent_at is null and attempts = 0 and next_try_at > clock_timestamp()
        order by created_at desc limit 1 for update`,
-    values: [mail.targetId, mail.kind, mail.recipients, first.reason, isOfEndpoint],
+    values: [
+      mail.targetId,
+      mail.kind,
+      mail.recipients,
+      first.reason,
+      isOfEndpoint,
+      spansTargets,
+    ],
   });
   const [found] = rows;
   if (found === undefined) return null;
@@ -161,7 +172,8 @@ export async function claimMail(sql: Sql, channel: Mail['channel']): Promise<Mai
 
 /**
  * Claims up to `most` others of what is due in its channel that tell the same as `first` of consumers of the same
- * target: of one kind and reason, unless what is told of each gives its own. The oldest come first.
+ * target, or of any if the cause is of none: of one kind and reason, unless what is told of each gives its own.
+ * The oldest come first.
  */
 export async function claimAlike(
   sql: Sql,
@@ -178,7 +190,7 @@ export async function claimAlike(
        where id in (select id from outbox
                      where sent_at is null and given_up_at is null and channel = $1
                        and next_try_at <= clock_timestamp()
-                       and kind = $2 and items->0->>'target_id' = $3
+                       and kind = $2 and ($3::text is null or items->0->>'target_id' = $3)
                        and (items->0->'cannot_start' is null) = $4 and (items->0->'first' is null) = $5
                        and ($6::text is null or items->0->>'reason' = $6)
                      order by next_try_at limit $7 for update skip locked)
@@ -186,7 +198,7 @@ export async function claimAlike(
     values: [
       channel,
       kind,
-      target_id,
+      cannot_start !== undefined && isOfAllTargets(cannot_start.code) ? null : target_id,
       isOfEndpoint,
       first === undefined,
       isApart ? null : reason,

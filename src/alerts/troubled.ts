@@ -38,6 +38,8 @@ export interface Alert {
   key?: string;
   /** Set for a fault that keeps the consumer from being sent to; such mails are shared as those of stops are. */
   cannotStart?: CannotStartNote;
+  /** Whether its mail is shared by consumers of all targets, because the cause is of none of them. */
+  spansTargets?: boolean;
 }
 
 type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'>;

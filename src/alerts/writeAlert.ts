@@ -16,7 +16,8 @@ export function mailGraceMs(retryWindowMs: number): number {
 /**
  * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the
  * caller's transaction. Warnings of one target within a minute share a mail if they have the same
- * recipients, and so do stops and recoveries, and consumers that the same fault keeps from being sent to.
+ * recipients, and so do stops and recoveries, and consumers that the same fault keeps from being sent to. If it
+ * is of none of the targets, those of all targets share a mail.
  */
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
@@ -29,6 +30,7 @@ export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert):
     kind,
     recipients: recipientsOf(troubled, options.alertEmails),
     targetId: troubled.target_id,
+    spansTargets: alert.spansTargets === true,
     alerts: [{ id: newId(), consumerId, at, item }],
   };
   await insertAlerts(sql, [told]);
@@ -57,6 +59,8 @@ export interface AlertMail {
   kind: AlertKind;
   recipients: string[];
   targetId: string;
+  /** Whether it may be shared by consumers of other targets. */
+  spansTargets?: boolean;
   /** The alerts; there is at least one. */
   alerts: { id: string; consumerId: string; at: Date; item: AlertItem }[];
 }

@@ -2,7 +2,12 @@ import type { AlertOptions } from '../alerts/alertItem.ts';
 import { TROUBLED, type Troubled } from '../alerts/troubled.ts';
 import { writeAlert } from '../alerts/writeAlert.ts';
 import type { Db, Sql } from '../db/db.ts';
-import { isAlertDue, startAgainInMs, type StartFault } from '../rules/startFault.ts';
+import {
+  isAlertDue,
+  isOfAllTargets,
+  startAgainInMs,
+  type StartFault,
+} from '../rules/startFault.ts';
 
 /** Keeps which consumers can't be sent to, and why; alerts tell of it. */
 export interface StartFaults {
@@ -56,7 +61,8 @@ export function createStartFaults(
         const cannotStart = { code, since: before?.since ?? standing.at };
         const alert = { consumerId, reason: detail, at: new Date(standing.at), troubled: standing };
         const key = `${standing.version}.${code}.${Date.parse(cannotStart.since)}`;
-        await writeAlert(sql, options, { kind: 'warning', ...alert, key, cannotStart });
+        const spansTargets = isOfAllTargets(code);
+        await writeAlert(sql, options, { kind: 'warning', ...alert, key, cannotStart, spansTargets });
       }
       const isNew = before === null || before.code !== code || before.detail !== detail;
       return { againInMs, isNew };
@@ -80,6 +86,7 @@ export function createStartFaults(
         at: new Date(standing.at),
         troubled: standing,
         key: `${standing.version}.start.${Date.parse(fault.since)}`,
+        spansTargets: fault.told.every(isOfAllTargets),
       });
     });
   }

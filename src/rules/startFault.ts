@@ -13,6 +13,11 @@ export const START_FAULT_CODES = [
 /** The kind of a lasting fault; `internal_error` is an exception that nothing explains, which is a bug of ours. */
 export type StartFaultCode = (typeof START_FAULT_CODES)[number];
 
+/** Whether a fault is of neither a consumer nor its target, so that it befalls those of all targets. */
+export function isOfAllTargets(code: string): boolean {
+  return code === 'proxy_unreachable';
+}
+
 /** Why a consumer can't be sent to. */
 export interface StartFault {
   code: StartFaultCode;

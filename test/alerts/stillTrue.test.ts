@@ -268,3 +268,44 @@ test('a consumer that can not be sent to is told of while that lasts, whatever i
   await desk.sendAll(outbox);
   expect(smtp.mails.map(consumersOf)).toEqual([[lasting]]);
 });
+
+test('consumers of several targets that the egress proxy keeps from being sent to share a mail, and their recoveries one', async () => {
+  await using smtp = await openMailServer();
+  await using desk = await openAlertDesk();
+  const { api, create } = desk.opened;
+  const { db } = api;
+  const ids: string[] = [];
+  for (const name of ['first', 'second']) {
+    const target = { name, base_url: `https://${name}.example.com/hooks` };
+    const { body } = await api.request('POST', '/v1/targets', target);
+    for (const number of [1, 2]) {
+      ids.push((await create({ name: `${name} ${number}`, target_id: body.id })).id as string);
+    }
+  }
+  const faults = createStartFaults({ ...ALERT_OPTIONS, db });
+  const fault = { code: 'proxy_unreachable', detail: 'The proxy is away' } as const;
+  for (const consumerId of ids) {
+    const faulty = { consumerId, fault, isCrash: true, target: null };
+    await faults.note(faulty);
+    await db.query("update start_faults set since = since - interval '1 minute'");
+    await faults.note(faulty);
+  }
+  const send = smtpMail(smtp.url, FROM);
+  {
+    await using outbox = desk.outbox(send);
+    await desk.sendAll(outbox);
+  }
+  for (const id of ids) await faults.clear(id);
+  await using outbox = desk.outbox(send);
+  await desk.sendAll(outbox);
+  expect(smtp.mails.map(consumersOf)).toEqual([ids.toSorted(), ids.toSorted()]);
+  expect(await subjects(desk)).toEqual([
+    'Cannot be sent to: 4 consumers → 2 targets',
+    'Recovered: 4 consumers → 2 targets',
+  ]);
+  const text = smtp.mails[0]?.text ?? '';
+  expect(text).toContain("4 consumers of 2 targets can't be sent to: The proxy is away.");
+  expect(text).toContain('This is not the fault of the endpoint.');
+  expect(text).toMatch(/Target: +second\r?\nEndpoint: +https:\/\/second\.example\.com\/hooks/u);
+  expect(text).toContain(`${ALERT_OPTIONS.publicUrl}/consumers`);
+});
