@@ -21,6 +21,8 @@ const REST_MS = 1_000;
 /** How long such a fault that does not pass by itself is waited for, ms: a proxy that restarts is soon back. */
 const PATIENCE_MS = 10_000;
 
+const RESTS = "sending rests after a fault that is not the endpoint's";
+
 /** The parts of a drain that the end of a request concerns. */
 export interface LandingOptions {
   consumerId: string;
@@ -61,6 +63,7 @@ export function createLanding(options: LandingOptions): Landing {
   const { slidingWindow, lanes, dispatcher, limit, attempts, failures, parked, ending } = options;
   const { outage } = options;
   let faultySince: number | null = null; // of a lasting fault, since nothing has reached the endpoint
+  let restsUntil = 0; // so that a rest is told of once, however many requests were in flight
 
   function landed(
     slot: Outgoing,
@@ -104,9 +107,10 @@ export function createLanding(options: LandingOptions): Landing {
     outage.untried();
     const now = performance.now();
     if (now >= options.startBy()) return; // it was cut because the lease is over
-    dispatcher.rest(now + REST_MS);
     const fields = { consumer_id: options.consumerId, reason: detail };
-    options.log.warn(fields, "sending rests after a fault that is not the endpoint's");
+    if (now >= restsUntil) options.log.warn(fields, RESTS);
+    restsUntil = now + REST_MS;
+    dispatcher.rest(restsUntil);
     if (lasting === undefined) return;
     faultySince ??= now;
     if (now - faultySince < Math.min(PATIENCE_MS, options.ownRetriesMs)) return;

@@ -4,7 +4,7 @@ import { buildConnector, Client, type Dispatcher } from 'undici';
 
 import { connectorOf, secureConnector, type Connect } from './connector.ts';
 import { openLines } from './lines.ts';
-import { outcomeOfError } from './networkError.ts';
+import { codeOf, outcomeOfError } from './networkError.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
 
 /** The egress proxy did not open a way to the host. */
@@ -119,9 +119,10 @@ function proxyConnector(timeoutMs: number): buildConnector.connector {
     });
 }
 
-/** That the proxy is away, unless the error is one of this machine itself. */
+/** That the proxy is away, unless this machine is short of something. */
 function awayBy(error: unknown): Error {
   if (error instanceof ProxyAway) return error;
+  if (codeOf(error) === 'ENETUNREACH') return new ProxyAway('no route to it', { cause: error });
   const outcome = outcomeOfError(error, 'connect');
   if (outcome.kind === 'failed') return new ProxyAway(outcome.detail, { cause: error });
   return error instanceof Error ? error : new ProxyAway('an unknown error', { cause: error });
