@@ -256,12 +256,17 @@ test('a target that is damaged while its consumer is being sent to ends that dra
   await app[Symbol.asyncDispose]();
 }, 120_000);
 
-test('an egress proxy that is away blames no endpoint, is named in the alert, and what waits is sent once it is back', async () => {
+test.each([
+  ['of a drain of its own', 0],
+  ['of a lane of visits', 1],
+])('an egress proxy that is away blames no endpoint %s, is named in the alert, and what waits is sent once it is back', async (_of, visitLanes) => {
   const proxy = await openEgressProxy();
   await using receiver = await openReceiver();
   await using world = await openWorld({
     egressProxy: proxy.url,
     ownRetriesMs: 500,
+    visitRetriesMs: 500,
+    visitLanes,
     idleAfterMs: 200,
   });
   await world.append.events(someEvents(1));
