@@ -82,14 +82,7 @@ export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> 
          and json_array_length(items) < ${CONSUMERS_IN_A_MAIL}
          and sent_at is null and attempts = 0 and next_try_at > clock_timestamp()
        order by created_at desc limit 1 for update`,
-    values: [
-      mail.targetId,
-      mail.kind,
-      mail.recipients,
-      first.reason,
-      isOfEndpoint,
-      spansTargets,
-    ],
+    values: [mail.targetId, mail.kind, mail.recipients, first.reason, isOfEndpoint, spansTargets],
   });
   const [found] = rows;
   if (found === undefined) return null;

@@ -62,7 +62,13 @@ export function createStartFaults(
         const alert = { consumerId, reason: detail, at: new Date(standing.at), troubled: standing };
         const key = `${standing.version}.${code}.${Date.parse(cannotStart.since)}`;
         const spansTargets = isOfAllTargets(code);
-        await writeAlert(sql, options, { kind: 'warning', ...alert, key, cannotStart, spansTargets });
+        await writeAlert(sql, options, {
+          kind: 'warning',
+          ...alert,
+          key,
+          cannotStart,
+          spansTargets,
+        });
       }
       const isNew = before === null || before.code !== code || before.detail !== detail;
       return { againInMs, isNew };

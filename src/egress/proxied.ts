@@ -96,7 +96,8 @@ export function openProxied(
       });
       if (statusCode === 200) return socket as Socket;
       socket.on('error', () => undefined).destroy();
-      if (statusCode === 407) throw new ProxyAway('it refuses the credentials in its URL, HTTP 407');
+      if (statusCode === 407)
+        throw new ProxyAway('it refuses the credentials in its URL, HTTP 407');
       throw new ProxyRefused(statusCode);
     } catch (error) {
       // The time is over while the proxy connects to the host: that may be the host's fault.

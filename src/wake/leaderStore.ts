@@ -213,12 +213,7 @@ async function wanting(sql: Sql, limit: number, after: Wanting | null): Promise<
        where $2::uuid is null
           or (not needs_drain, wanted, consumer_id) > (not $3::boolean, $4::bigint, $2::uuid)
        order by not needs_drain, wanted, consumer_id limit $1`,
-    values: [
-      limit,
-      after?.consumerId ?? null,
-      after?.needsDrain ?? null,
-      after?.wanted ?? null,
-    ],
+    values: [limit, after?.consumerId ?? null, after?.needsDrain ?? null, after?.wanted ?? null],
   });
   return rows.map((row) => ({
     consumerId: row.consumer_id,

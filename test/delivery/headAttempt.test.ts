@@ -95,7 +95,9 @@ describe('an answer of the head', () => {
       if (looks.length === 3) bytes.take(-1);
       return bytes.room(held);
     };
-    const attempt = blocked.attempt({ context: { budget: { ...budget, bytes: { ...bytes, room } } } });
+    const attempt = blocked.attempt({
+      context: { budget: { ...budget, bytes: { ...bytes, room } } },
+    });
     expect(await attempt).toMatchObject({ outcome: 'delivered' });
     expect(looks).toEqual([0, 0, 0]);
     expect(sent(blocked.receiver)).toEqual(['1#1']);

@@ -129,7 +129,12 @@ describe('the head that a drain ends with', () => {
   const cases: {
     title: string;
     failures: [number, Failed][];
-    head: { position: number; code: string; afterMs: [number, number] | null; asked: boolean } | null;
+    head: {
+      position: number;
+      code: string;
+      afterMs: [number, number] | null;
+      asked: boolean;
+    } | null;
   }[] = [
     { title: 'none, when nothing fails', failures: [], head: null },
     {

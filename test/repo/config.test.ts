@@ -110,25 +110,28 @@ describe('the environment', () => {
     expect(config).toMatchObject({ port: 4600, temporalAddress: '127.0.0.1:7233' });
   });
 
-  test.each(['', '# nothing yet\n'])('a configuration file of Temporal that holds %j says nothing', (text) => {
-    const folder = mkdtempSync(join(tmpdir(), 'millrace-config-'));
-    const file = join(folder, 'temporal.toml');
-    writeFileSync(file, text);
-    const env = { ...base, TEMPORAL_CONFIG_FILE: file };
-    expect(loadConfig(env, 'server')).toMatchObject({
-      temporalAddress: '127.0.0.1:7233',
-      temporalNamespace: 'default',
-    });
-    const address = 'x.example:7233';
-    expect(loadConfig({ ...env, TEMPORAL_ADDRESS: address }, 'worker').temporalAddress).toBe(
-      address,
-    );
-    expect(failure({ ...env, TEMPORAL_PROFILE: 'staging' })).toBe(
-      "TEMPORAL_PROFILE must name a profile of Temporal's configuration file (TEMPORAL_CONFIG_FILE), " +
-        'not "staging".',
-    );
-    rmSync(folder, { recursive: true });
-  });
+  test.each(['', '# nothing yet\n'])(
+    'a configuration file of Temporal that holds %j says nothing',
+    (text) => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-config-'));
+      const file = join(folder, 'temporal.toml');
+      writeFileSync(file, text);
+      const env = { ...base, TEMPORAL_CONFIG_FILE: file };
+      expect(loadConfig(env, 'server')).toMatchObject({
+        temporalAddress: '127.0.0.1:7233',
+        temporalNamespace: 'default',
+      });
+      const address = 'x.example:7233';
+      expect(loadConfig({ ...env, TEMPORAL_ADDRESS: address }, 'worker').temporalAddress).toBe(
+        address,
+      );
+      expect(failure({ ...env, TEMPORAL_PROFILE: 'staging' })).toBe(
+        "TEMPORAL_PROFILE must name a profile of Temporal's configuration file (TEMPORAL_CONFIG_FILE), " +
+          'not "staging".',
+      );
+      rmSync(folder, { recursive: true });
+    },
+  );
 
   test('under npm start loopback is allowed unless the list is set, even to nothing', () => {
     expect(

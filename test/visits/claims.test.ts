@@ -97,7 +97,11 @@ test('those that want an entry are read page by page, in rounds, so that the las
     for (const size of [2, 2, 1]) {
       const { toSignal, round: all } = await next(2);
       read.push(...toSignal.map(({ consumerId }) => consumerId));
-      expect([round, toSignal.length, all?.size]).toEqual([round, size, size === 1 ? 5 : undefined]);
+      expect([round, toSignal.length, all?.size]).toEqual([
+        round,
+        size,
+        size === 1 ? 5 : undefined,
+      ]);
     }
     expect(read).toEqual(ids);
   }

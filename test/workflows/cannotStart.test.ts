@@ -259,49 +259,53 @@ test('a target that is damaged while its consumer is being sent to ends that dra
 test.each([
   ['of a drain of its own', 0],
   ['of a lane of visits', 1],
-])('an egress proxy that is away blames no endpoint %s, is named in the alert, and what waits is sent once it is back', async (_of, visitLanes) => {
-  const proxy = await openEgressProxy();
-  await using receiver = await openReceiver();
-  await using world = await openWorld({
-    egressProxy: proxy.url,
-    ownRetriesMs: 500,
-    visitRetriesMs: 500,
-    visitLanes,
-    idleAfterMs: 200,
-  });
-  await world.append.events(someEvents(1));
-  const consumer = await world.consumer(await world.target(receiver.url), { start: 'beginning' });
-  await until(() => receiver.received.length === 1);
-  await proxy[Symbol.asyncDispose]();
-  await world.append.events(someEvents(2, { from: 1 }));
+])(
+  'an egress proxy that is away blames no endpoint %s, is named in the alert, and what waits is sent once it is back',
+  async (_of, visitLanes) => {
+    const proxy = await openEgressProxy();
+    await using receiver = await openReceiver();
+    await using world = await openWorld({
+      egressProxy: proxy.url,
+      ownRetriesMs: 500,
+      visitRetriesMs: 500,
+      visitLanes,
+      idleAfterMs: 200,
+    });
+    await world.append.events(someEvents(1));
+    const consumer = await world.consumer(await world.target(receiver.url), { start: 'beginning' });
+    await until(() => receiver.received.length === 1);
+    await proxy[Symbol.asyncDispose]();
+    await world.append.events(someEvents(2, { from: 1 }));
 
-  const shown = await faulty(world, consumer);
-  expect(shown).toMatchObject({
-    status: 'active',
-    failing_since: null,
-    last_failure: null,
-    next_attempt_at: null,
-    position: 1,
-    cannot_start: { code: 'proxy_unreachable' },
-  });
-  expect(shown.cannot_start?.detail).toContain('MILLRACE_EGRESS_PROXY');
-  const [alert] = await until(async () => {
-    const alerts = await alertsOf(world, consumer);
-    return alerts.length > 0 && alerts;
-  });
-  expect(alert).toMatchObject({
-    kind: 'warning',
-    detail: { reason: shown.cannot_start?.detail, cannot_start: { code: 'proxy_unreachable' } },
-  });
+    const shown = await faulty(world, consumer);
+    expect(shown).toMatchObject({
+      status: 'active',
+      failing_since: null,
+      last_failure: null,
+      next_attempt_at: null,
+      position: 1,
+      cannot_start: { code: 'proxy_unreachable' },
+    });
+    expect(shown.cannot_start?.detail).toContain('MILLRACE_EGRESS_PROXY');
+    const [alert] = await until(async () => {
+      const alerts = await alertsOf(world, consumer);
+      return alerts.length > 0 && alerts;
+    });
+    expect(alert).toMatchObject({
+      kind: 'warning',
+      detail: { reason: shown.cannot_start?.detail, cannot_start: { code: 'proxy_unreachable' } },
+    });
 
-  await using again = await openEgressProxy(proxy.port);
-  await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
-  await until(() => receiver.received.length === 3);
-  await world.caughtUp(consumer);
-  await until(async () => (await world.get(consumer)).cannot_start === null);
-  expect(positions(receiver)).toEqual([1, 2, 3]);
-  expect(again.asked.length).toBeGreaterThan(0);
-}, 120_000);
+    await using again = await openEgressProxy(proxy.port);
+    await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+    await until(() => receiver.received.length === 3);
+    await world.caughtUp(consumer);
+    await until(async () => (await world.get(consumer)).cannot_start === null);
+    expect(positions(receiver)).toEqual([1, 2, 3]);
+    expect(again.asked.length).toBeGreaterThan(0);
+  },
+  120_000,
+);
 
 test('while the egress proxy is away a blocked consumer keeps the failure of its endpoint', async () => {
   const proxy = await openEgressProxy();
