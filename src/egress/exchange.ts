@@ -32,7 +32,7 @@ export interface ExchangeBounds {
 export interface ExchangeOwner {
   /** Keeps the headers and the beginning of the answer even if it is a success. */
   readonly isTraced: boolean;
-  /** Called when no byte came on a connection that had served before; true if the request is sent again. */
+  /** Called when no byte came and the connection may have died of something else; true if the request is sent again. */
   again(): boolean;
   /** Called exactly once, unless the exchange was cut or is sent again. */
   ended(outcome: Outcome): void;
@@ -182,7 +182,7 @@ export class Exchange implements OutletHandler {
     }
     this.#cameLate(null);
     if (this.#over) return;
-    if (lost?.onUsedConnection === true && this.#owner.again()) this.#over = true;
+    if (lost?.mayBeRepeated === true && this.#owner.again()) this.#over = true;
     else this.#end(this.#status > 0 ? this.#answer() : outcomeOfError(error, this.phase));
   }
 

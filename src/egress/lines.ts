@@ -15,6 +15,8 @@ export interface LinesOptions {
   connect: Connect;
   /** From this age on a connection gets no further request, so that its name is looked up again. */
   maxAgeMs: number;
+  /** Whether the connections lead through a proxy, which may be what has died when one is lost. */
+  viaProxy?: boolean;
 }
 
 /**
@@ -131,7 +133,7 @@ interface Line {
 
 /** One undici client, which has one connection and opens a new one when an answer has ended the last. */
 function openLine(
-  { origin, connect, maxAgeMs }: LinesOptions,
+  { origin, connect, maxAgeMs, viaProxy = false }: LinesOptions,
   on: { free: (line: Line) => void; lost: (line: Line) => void },
 ): Line {
   let wire: Wire | null = null;
@@ -181,7 +183,7 @@ function openLine(
     },
     onResponseError(controller, error) {
       const ended = handler;
-      const lost = new RequestLost(error, { begun, wire });
+      const lost = new RequestLost(error, { begun, wire, viaProxy });
       handler = null;
       on.lost(line);
       ended?.onResponseError?.(controller, lost);

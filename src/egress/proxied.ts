@@ -43,7 +43,8 @@ const CONNECT_MS = 5_000;
  * Connections to an origin through an http or https proxy, which looks the name up: with each new
  * connection for https, through `CONNECT`; as it likes for http, whose requests it forwards. Where the proxy
  * itself can't be reached, does not answer as one, or refuses the credentials of its URL for a `CONNECT`,
- * requests fail with `ProxyAway`.
+ * requests fail with `ProxyAway`. A connection that is lost may have been lost with the proxy, so that its request
+ * may be repeated.
  */
 export function openProxied(
   options: OutletOptions & { maxAgeMs: number },
@@ -63,7 +64,12 @@ export function openProxied(
     servername: isIP(proxy.hostname.replace(/^\[|\]$/gu, '')) === 0 ? proxy.hostname : '',
   };
   if (origin.startsWith('http:')) {
-    const outlet = openLines({ ...options, origin: proxy.origin, connect: direct });
+    const outlet = openLines({
+      ...options,
+      origin: proxy.origin,
+      connect: direct,
+      viaProxy: true,
+    });
     const host = new URL(origin).host;
     const own = ['host', host, ...Object.entries(credentials).flat()];
     return {
@@ -75,6 +81,7 @@ export function openProxied(
   const secure = secureConnector({ ca, timeoutMs: timeout });
   return openLines({
     ...options,
+    viaProxy: true,
     connect: connectorOf(async (to, opening) => {
       opening.lookedUpAt = opening.begunAt;
       const path = to.port === '' ? `${to.host}:443` : (to.host ?? '');

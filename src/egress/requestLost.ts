@@ -9,19 +9,28 @@ export class RequestLost extends Error {
   readonly status: number;
   /** When the status line was complete, monotonic ms; 0 if it was not. */
   readonly statusAt: number;
-  /** It was lost on a connection that had served before, and no byte of an answer had come. */
-  readonly onUsedConnection: boolean;
+  /**
+   * No byte of an answer had come, and its connection may have died of something else than this request: it had
+   * served before, or leads through a proxy.
+   */
+  readonly mayBeRepeated: boolean;
   /** A part of an answer had come. */
   readonly answered: boolean;
 
-  /** `wire` is the connection that was open, and `begun` whether the request was written to it. */
-  constructor(cause: Error, { begun, wire }: { begun: boolean; wire: Wire | null }) {
+  /**
+   * `wire` is the connection that was open, `begun` whether the request was written to it, and `viaProxy` whether it
+   * leads through a proxy.
+   */
+  constructor(
+    cause: Error,
+    { begun, wire, viaProxy = false }: { begun: boolean; wire: Wire | null; viaProxy?: boolean },
+  ) {
     super(cause.message, { cause: wire?.error ?? cause });
     this.begun = begun;
     this.status = begun ? (wire?.status ?? 0) : 0;
     this.statusAt = this.status > 0 ? (wire?.statusAt ?? 0) : 0; // the wire's may be of an earlier answer
     this.answered = begun && wire !== null && !wire.silent;
     const before = wire === null ? 0 : wire.requests - (begun ? 1 : 0);
-    this.onUsedConnection = before > 0 && !this.answered;
+    this.mayBeRepeated = (before > 0 || (begun && viaProxy)) && !this.answered;
   }
 }

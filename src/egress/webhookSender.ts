@@ -267,9 +267,9 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   }
 
   /**
-   * A request that is lost on a connection which had served before is sent once more, on a new one, if not
-   * a byte of an answer came: such a connection may have died while it was idle, which says nothing of the
-   * endpoint.
+   * A request that is lost on a connection which had served before, or which leads through a proxy, is sent once
+   * more, on a new one, if not a byte of an answer came: such a connection may have died while it was idle, or
+   * with the proxy, which says nothing of the endpoint.
    */
   again(): boolean {
     if (this.#repeated || this.#sent === null) return false;

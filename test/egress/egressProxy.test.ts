@@ -138,6 +138,16 @@ test('an egress proxy that is not there is named, and blames no endpoint', async
   }
 });
 
+test('an egress proxy that goes away while a request is open is named, and blames no endpoint', async () => {
+  const proxy = await openEgressProxy();
+  await using receiver = await openReceiver(() => void proxy[Symbol.asyncDispose]());
+  const egress = createEgress({ allowCidrs: [], proxyUrl: proxy.url });
+  const origin = `http://hooks.test:${new URL(receiver.url).port}`;
+  await using poster = openPoster({ egress, origin, timeoutMs: 10_000 });
+  expect(await poster.post()).toMatchObject({ kind: 'ours', lasting: 'proxy_unreachable' });
+  expect(receiver.received).toHaveLength(1);
+});
+
 test.each<[what: string, answer: string, why: string]>([
   [
     'refuses its credentials',

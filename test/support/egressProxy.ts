@@ -22,6 +22,8 @@ export async function openEgressProxy(port = 0): Promise<EgressProxy> {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
+    onward.on('error', () => response.destroy());
+    response.on('close', () => onward.destroy());
     request.pipe(onward);
   });
   server.on('connect', (request: IncomingMessage, socket: Socket) => {

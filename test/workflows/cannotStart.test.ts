@@ -274,6 +274,7 @@ test.each([
     await world.append.events(someEvents(1));
     const consumer = await world.consumer(await world.target(receiver.url), { start: 'beginning' });
     await until(() => receiver.received.length === 1);
+    await world.caughtUp(consumer);
     await proxy[Symbol.asyncDispose]();
     await world.append.events(someEvents(2, { from: 1 }));
 
