@@ -39,14 +39,14 @@ interface Lanes {
 export function createUnclaimed(): Unclaimed {
   let since = new Map<string, Waits>();
   let seen: typeof since = new Map(); // in this round
+  let wants = new Map<string, number>(); // of all that this round has had
   const regions = new Map<string, Lanes>();
 
   function choose(wanting: readonly Wanting[], now: number, isLast = true): Wanting[] {
+    noticeLanes(wanting, now);
+    for (const { consumerId, wanted } of wanting) wants.set(consumerId, wanted);
+    if (isLast) noticeClaims(now);
     const chosen: Wanting[] = [];
-    for (const { region, hasLanes } of wanting) {
-      const { claimedAt = -Infinity } = regions.get(region) ?? {};
-      if (hasLanes) regions.set(region, { seenAt: now, claimedAt });
-    }
     for (const one of wanting) {
       if (one.needsDrain) {
         chosen.push(one);
@@ -61,19 +61,30 @@ export function createUnclaimed(): Unclaimed {
       waits.isChosen = true;
       chosen.push(one);
     }
-    if (isLast) endRound(now);
+    if (isLast) {
+      since = seen;
+      seen = new Map();
+      wants = new Map();
+    }
     return chosen;
   }
 
-  /** Notes of which regions a consumer is gone since the last round that nobody but a lane can have taken. */
-  function endRound(now: number): void {
+  /** Notes which regions have lanes. */
+  function noticeLanes(wanting: readonly Wanting[], now: number): void {
+    for (const { region, hasLanes } of wanting) {
+      if (!hasLanes) continue;
+      const { claimedAt = -Infinity } = regions.get(region) ?? {};
+      regions.set(region, { seenAt: now, claimedAt });
+    }
+  }
+
+  /** Notes of which regions a consumer is gone, by the end of a round, that nobody but a lane can have taken. */
+  function noticeClaims(now: number): void {
     for (const [consumerId, { wanted, region, isChosen }] of since) {
       const lanes = regions.get(region);
-      const isGone = seen.get(consumerId)?.wanted !== wanted;
-      if (lanes !== undefined && isGone && !isChosen) lanes.claimedAt = now;
+      if (lanes !== undefined && !isChosen && wants.get(consumerId) !== wanted)
+        lanes.claimedAt = now;
     }
-    since = seen;
-    seen = new Map();
   }
 
   function graceOf(region: string, now: number): number {
