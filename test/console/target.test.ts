@@ -151,17 +151,20 @@ test('charts show what all its consumers did over the chosen time, which stands 
   expect(page.url()).toBe(`${site.url}/targets/${target}?range=6h`);
 });
 
-test('the latest deliveries of all its consumers are one list; each names its consumer and opens', async () => {
+test('the latest deliveries of all its consumers are one list; each is called as on the page of its consumer, which it names, and opens', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
   const first = deliveries(page).getByRole('row').nth(1);
-  expect(await first.innerText()).toMatch(/failed\s+503/u);
+  expect(await first.innerText()).toMatch(
+    /^[\da-f-]{36}\s+created · a:b\s+first\s+failed\s+503 HTTP_5XX\s/u,
+  );
   await deliveries(page).getByRole('link', { name: 'fourth' }).first().waitFor();
+  await deliveries(page).getByText('position 90, not kept').waitFor();
   await page.getByLabel('Outcome').selectOption('failed');
   await expect.poll(() => deliveries(page).getByRole('row').count()).toBe(2);
   expect(page.url()).toContain('outcome=failed');
   await deliveries(page)
-    .getByRole('button', { name: /failed/u })
+    .getByRole('button', { name: /created · a:b/u })
     .click();
   await page.getByRole('dialog').getByText('503 at position 1').waitFor();
   expect(page.url()).toContain(`delivery=${failed}`);
@@ -172,6 +175,24 @@ test('the latest deliveries of all its consumers are one list; each names its co
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await deliveries(page).getByRole('link', { name: 'first' }).click();
   await page.getByRole('heading', { level: 1, name: /first/u }).waitFor();
+});
+
+test('its deliveries are found by record, as those of a consumer are; one that is not listed is said to be missing', async () => {
+  const { rows } = await opened.api.db.query<{ upstream_id: string }>(
+    'select upstream_id from events where position = 1',
+  );
+  const record = rows[0]!.upstream_id;
+  const { tab, page } = await openTarget({ query: `?record=${record}&delivery=${newId()}` });
+  await using _ = tab;
+  await page.getByText('is not among those read so far').waitFor();
+  const found = deliveries(page).getByRole('row').filter({ hasText: record });
+  await expect.poll(() => found.count()).toBe(2); // that of the first, and that of the fourth
+  expect(await deliveries(page).getByRole('row').count()).toBe(3);
+  expect(await page.getByLabel('Record', { exact: true }).inputValue()).toBe(record);
+  await page.getByRole('button', { name: 'Clear filters' }).waitFor({ state: 'detached' });
+  await page.getByLabel('Record', { exact: true }).fill('nothing-of-this-name');
+  await page.waitForURL(/[?&]record=nothing-of-this-name/u);
+  await page.getByText('No deliveries match').waitFor();
 });
 
 test('its consumers are a list with their state, their lag and their last delivery', async () => {
@@ -231,6 +252,7 @@ test('at 400 pixels health and acts come first, then deliveries, then charts, an
   expect(health).toBeLessThan(400);
   expect(health).toBeLessThan(list);
   expect(list).toBeLessThan(await top(page.getByRole('heading', { name: 'Over time' })));
+  await deliveries(page).getByRole('row').nth(1).getByRole('link', { name: 'first' }).waitFor();
   await page.getByRole('button', { name: 'Show older deliveries' }).click();
   await page.getByRole('tab', { name: /Consumers/u }).click();
   await page.getByRole('table', { name: 'consumers' }).waitFor();
