@@ -266,6 +266,39 @@ test('parked entries have a part of the page, with what they failed by, and are 
   await expect.poll(() => rows(page).allInnerTexts()).toEqual([expect.stringContaining('422')]);
 });
 
+test('Overview, lists and alerts lead with one click to what was put aside of a consumer', async () => {
+  const { id } = await opened.create({ name: 'Puts aside' });
+  await deadLetter(id, await event('dead-record', 'updated'));
+  await park(id, await event('parked-record', 'updated'), 'parked-record');
+  await sql(
+    `insert into alerts (id, consumer_id, kind, detail, at)
+     values ($1, $2, 'dead-letters', '{"name":"Puts aside","reason":"told of"}', now())`,
+    [newId(), id],
+  );
+  const { tab, page } = await openSigned('/');
+  await using _ = tab;
+  const item = (text: string): Locator =>
+    page.getByRole('listitem').filter({ hasText: 'Puts aside' }).filter({ hasText: text });
+  const row = page.getByRole('row').filter({ hasText: 'Puts aside' });
+  for (const [path, found, part, record] of [
+    ['/', item('1 dead letter'), 'dead-letters', 'dead-record'],
+    ['/', item('1 parked'), 'parked', 'parked-record'],
+    ['/', item('told of'), 'dead-letters', 'dead-record'],
+    ['/alerts', row, 'dead-letters', 'dead-record'],
+    ['/consumers?has=parked', row, 'parked', 'parked-record'],
+    ['/consumers?has=dead_letters', row, 'dead-letters', 'dead-record'],
+  ] as const) {
+    await openPage(page, `${site.url}${path}`);
+    await found.getByRole('link', { name: 'Puts aside' }).click();
+    await page.waitForURL(`${site.url}/consumers/${id}?tab=${part}`);
+    await rows(page).getByText(record, { exact: true }).waitFor();
+  }
+  await openPage(page, `${site.url}/alerts`);
+  await row.getByRole('button').click();
+  await page.getByRole('link', { name: 'To its dead letters' }).click();
+  await page.waitForURL(`${site.url}/consumers/${id}?tab=dead-letters`);
+});
+
 test('pauses, edits and seeks are read in words, and are marked in the charts, in their tables as well', async () => {
   const { id } = await opened.create({ name: 'Changed', syncs: ['a'] });
   const base = `/v1/consumers/${id}`;

@@ -4,7 +4,7 @@ import { useRef } from 'react';
 import type { Consumer } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
-import { FAILURE, LAG, NAME, RATE, STATUS } from '../consumers/columns.tsx';
+import { FAILURE, LAG, nameColumn, RATE, STATUS } from '../consumers/columns.tsx';
 import { useInSight } from '../inSight.ts';
 import { useList } from '../queries.ts';
 import { createTurns } from '../turns.ts';
@@ -52,7 +52,7 @@ function columnsOf(timeWidth: string): Column<Consumer>[] {
     width: timeWidth,
     cell: ({ id }) => <LastDelivery id={id} />,
   };
-  return [NAME, STATUS, { ...LAG, width: '5rem' }, delivered, RATE, FAILURE];
+  return [nameColumn(), STATUS, { ...LAG, width: '5rem' }, delivered, RATE, FAILURE];
 }
 
 /** When the newest delivery started; read while the row is in sight. */
