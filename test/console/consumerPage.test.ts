@@ -268,7 +268,7 @@ test('parked entries have a part of the page, with what they failed by, and are 
 
 test('Overview, lists and alerts lead with one click to what was put aside of a consumer', async () => {
   const { id } = await opened.create({ name: 'Puts aside' });
-  await deadLetter(id, await event('dead-record', 'updated'));
+  await deadLetter(id, await event('put-aside', 'updated'));
   await park(id, await event('parked-record', 'updated'), 'parked-record');
   await sql(
     `insert into alerts (id, consumer_id, kind, detail, at)
