@@ -39,7 +39,14 @@ export function TargetSettings(props: {
           </Button>
         )}
       >
-        {({ draft, set, errorAt }) => <TargetForm draft={draft} onChange={set} errorAt={errorAt} />}
+        {({ draft, set, errorAt }) => (
+          <TargetForm
+            draft={draft}
+            onChange={set}
+            errorAt={errorAt}
+            unreadable={target.unreadable}
+          />
+        )}
       </EditForm>
       <Panel title="Delete it">
         <p className="text-soft">Possible once no consumer uses it.</p>
