@@ -125,7 +125,9 @@ test('the page says first how the target is: what its consumers do, each cause w
   const [stopped, blocked] = await troubles.allInnerTexts();
   expect(stopped).toContain('1 of 4 consumers (third): the endpoint answered 410 Gone');
   expect(stopped).toContain('failing since 2026-11-23 12:03 UTC');
-  expect(blocked).toContain('2 of 4 consumers: HTTP 503 since 2026-11-23 12:03 UTC');
+  expect(blocked).toContain(
+    '2 of 4 consumers (first, second): HTTP 503 since 2026-11-23 12:03 UTC',
+  );
   expect(blocked).toContain('gives up 2026-11-24 12:03 UTC');
   const top = async (name: string): Promise<number> =>
     (await page.getByRole('heading', { name }).boundingBox())!.y;
