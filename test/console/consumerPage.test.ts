@@ -186,6 +186,8 @@ test('a delivery is called by its record, type and collection, and by its positi
     });
     await using _ = tab;
     await rows(page).nth(1).waitFor();
+    await page.getByText('In the last hour: 1 delivered, 1 failed (50 %).').waitFor();
+    await page.getByText('answered in 12 ms').waitFor();
     const [gone, named] = await rows(page).allInnerTexts();
     expect(named).toContain('order-1');
     expect(named).toContain('updated · shop:order');
