@@ -43,7 +43,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       <Figure
         title="Last delivery"
         value={<TimeText at={delivery?.started_at ?? null} />}
-        about={delivery == null ? 'none that is kept' : `answered in ${number(delivery.duration_ms)} ms`}
+        about={deliveryText(delivery)}
       />
       <Figure title="Parked" value={number(parked)} about="waiting for a retry" />
       <Figure
@@ -97,6 +97,13 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
 /** Where its webhooks go; the target's URL when its path can't be read. */
 function urlOf({ base_url }: Target, { path }: Consumer): string {
   return requestUrl(base_url, path) ?? base_url;
+}
+
+function deliveryText(delivery: ReturnType<typeof useLastDelivery>): string | undefined {
+  if (delivery === undefined) return undefined;
+  return delivery === null
+    ? 'none among those kept'
+    : `answered in ${number(delivery.duration_ms)} ms`;
 }
 
 /** By what it is being sent to. */

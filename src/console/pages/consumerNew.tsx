@@ -158,6 +158,11 @@ function Wizard() {
             >
               {step === STEPS.length ? 'Save' : `Next: ${STEPS[step]?.toLowerCase()}`}
             </Button>
+            {step < STEPS.length - 1 && (
+              <Button disabled={!hasTarget} onClick={() => go(STEPS.length)}>
+                Skip to save
+              </Button>
+            )}
             <Link to="/consumers" className={buttonLook('quiet')}>
               Cancel
             </Link>
