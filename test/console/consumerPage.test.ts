@@ -163,9 +163,17 @@ test('the reason why a consumer does not send comes first, with the command that
   await page.getByRole('button', { name: 'dead-record' }).click();
   await page.getByRole('dialog').getByText('Dead letter of dead-record').waitFor();
   await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+  // The keyboard asks as the buttons do.
+  await page.keyboard.press('r');
+  await page.getByRole('dialog', { name: 'Retry Blocked now?' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
 
   // Pausing gives another reason, and resuming ends that one.
-  await page.getByRole('button', { name: 'Pause', exact: true }).click();
+  await page.keyboard.press('p');
+  await page.getByRole('dialog', { name: 'Pause Blocked?' }).waitFor();
   await pressed(page, 'Pause');
   await why.getByText('Paused by bootstrap').waitFor();
   await why.getByText('Since', { exact: true }).waitFor();
