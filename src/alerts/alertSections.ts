@@ -31,7 +31,7 @@ export function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Sectio
         ],
         next: [saying.next(items), saying.todo],
         command: saying.command?.(first.consumer_id) ?? null,
-        link: saying.tab === undefined ? first.url : `${first.url}?tab=${saying.tab}`,
+        link: first.url,
       },
     ];
   }

@@ -19,8 +19,6 @@ export interface Saying {
   todo: string;
   todoAll: string;
   command: ((consumerId: string) => string) | null;
-  /** The part of the consumer's page in the console that shows what it speaks of; the first unless given. */
-  tab?: 'dead-letters';
 }
 
 const resume = (consumerId: string): string => `millrace consumers resume ${consumerId}`;
@@ -105,7 +103,6 @@ const SAYS: Record<Matter, Saying> = {
     todo: 'Once the endpoint accepts them, send them again, in order:',
     todoAll: 'Once the endpoint accepts them, each command below sends them again, in order.',
     command: (consumerId) => `millrace dead-letters replay ${consumerId} --all`,
-    tab: 'dead-letters',
   },
   aging: {
     subject: 'Events will be lost',

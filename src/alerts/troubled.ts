@@ -40,7 +40,8 @@ export interface Alert {
   cannotStart?: CannotStartNote;
 }
 
-type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'>;
+type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'> &
+  Partial<Pick<Alert, 'kind'>>;
 
 /** Describes consumers for mails and webhooks, and counts what waits for each. */
 export async function itemsOf(
@@ -56,7 +57,7 @@ export async function itemsOf(
 }
 
 function itemOf(
-  { consumerId, reason, troubled, cannotStart }: Told,
+  { kind, consumerId, reason, troubled, cannotStart }: Told,
   waiting: Waiting,
   publicUrl: string,
 ): AlertItem {
@@ -72,7 +73,7 @@ function itemOf(
     position: troubled.position,
     waiting: waiting.entries,
     waiting_exact: waiting.exact,
-    url: `${publicUrl}/consumers/${consumerId}`,
+    url: `${publicUrl}/consumers/${consumerId}${kind === 'dead-letters' ? '?tab=dead-letters' : ''}`,
     ...(cannotStart === undefined ? {} : { cannot_start: cannotStart }),
   };
 }

@@ -44,9 +44,8 @@ test('credentials and headers that can not be read are said to be kept, and are,
   // They are not sent to a host that may be another's, and the form says where the fault is.
   await page.getByLabel('Base URL').fill('https://elsewhere.example.com');
   await page.getByRole('button', { name: 'Save changes' }).click();
-  const refused = 'must be sent whole with a base_url of another scheme, host or port';
   await expect.poll(() => type.getAttribute('aria-invalid')).toBe('true');
-  await page.getByText(refused, { exact: true }).waitFor();
+  await page.getByText(/^must be .* base_url/u).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
 
   await type.selectOption('bearer');

@@ -245,6 +245,18 @@ test('all of its consumers are retried, resumed and paused from the head, those 
   }
 });
 
+test('resuming all says how many of them were paused by someone', async () => {
+  await sql(`update consumers set status = 'paused', status_reason = 'paused by me' where id = $1`, [
+    ids[3],
+  ]);
+  const { tab, page } = await openTarget();
+  await using _ = tab;
+  await page.getByRole('button', { name: 'Resume all' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Resume 2 consumers of Warehouse Accra?' });
+  await dialog.getByText('1 of them was paused by someone, and is resumed as well.').waitFor();
+  await sql(`update consumers set status = 'active', status_reason = null where id = $1`, [ids[3]]);
+});
+
 test('at 400 pixels health and acts come first, then deliveries, then charts, and nothing is wider than the screen', async () => {
   const { tab, page } = await openTarget({ width: 400 });
   await using _ = tab;
