@@ -79,6 +79,39 @@ test('credentials that can not be read are removed only by choosing none', async
   ]);
 });
 
+test('a consumer that waits for a key leads to where the fault is mended', async () => {
+  await using database = await createDatabase();
+  await using before = openApp(database.url);
+  const { id: target_id } = await sealed(before);
+  await using after = openApp(database.url);
+  const input = { name: 'Waits', target_id, stream: 'events' };
+  const { body: consumer } = await after.request('POST', '/v1/consumers', input);
+  await using site = await serve(after);
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site.signIn(context);
+  for (const [code, link, path] of [
+    ['credentials_unreadable', "To the target's credentials", `/targets/${target_id}?tab=settings`],
+    [
+      'signing_secret_unreadable',
+      "To the target's signing secret",
+      `/targets/${target_id}?tab=verify`,
+    ],
+    ['filter_unreadable', 'To its filter', `/consumers/${consumer.id}?tab=filter`],
+  ] as const) {
+    await after.db.query({
+      text: `insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
+             values ($1, $2, 'It cannot be read', now(), now(), false)
+                 on conflict (consumer_id) do update set code = excluded.code`,
+      values: [consumer.id, code],
+    });
+    await openPage(page, `${site.url}/consumers/${consumer.id}`);
+    const band = page.getByRole('region', { name: 'Why it does not send' });
+    await band.getByRole('link', { name: link }).click();
+    await page.waitForURL(`${site.url}${path}`);
+  }
+});
+
 async function sealed(api: TestApp): Promise<{ id: string }> {
   const { body } = await api.request('POST', '/v1/targets', {
     name: 'Sealed',
