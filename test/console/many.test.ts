@@ -52,9 +52,13 @@ test.each([
     await using tab = await openTab({ viewport: { width, height: 800 } });
     const { page, context } = tab;
     await site.signIn(context);
-    await openPage(page, `${site.url}/`);
+    const began = performance.now();
+    await page.goto(`${site.url}/`);
     const troubles = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
-    await troubles.first().waitFor();
+    await troubles.getByRole('link', { name: IN_TROUBLE[1]! }).waitFor();
+    const took = Math.round(performance.now() - began);
+    process.stderr.write(`two of ${MANY} in trouble are named after ${took} ms, ${width} px\n`);
+    await openPage(page, `${site.url}/`); // everything else is there as well
     expect(await troubles.count()).toBe(1);
     expect(await troubles.innerText()).toContain('2 of 305 consumers');
     const bottom = async (found: Locator): Promise<number> => {
