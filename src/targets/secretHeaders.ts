@@ -92,14 +92,14 @@ export function refuseHeadersElsewhere(
   from: string,
 ): void {
   if (new URL(to).origin === URL.parse(from)?.origin) return;
-  if (headers === null) throw refuseField('/headers', WHOLE);
+  if (headers === null) throw refuseField('/headers', UNMASKED);
   for (const name of Object.keys(headers)) {
     if (!isSecretHeader(name) || (sent !== undefined && !isMask(sent[name] ?? ''))) continue;
-    throw refuseField(pointerTo(name), WHOLE);
+    throw refuseField(pointerTo(name), UNMASKED);
   }
 }
 
-const WHOLE = 'must be sent whole with a base_url of another scheme, host or port';
+const UNMASKED = 'must be sent unmasked with a base_url of another scheme, host or port';
 
 /** A part of a value shorter than this is not searched for: it would hide what is no secret. */
 const SHORTEST_PART = 8;

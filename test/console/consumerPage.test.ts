@@ -305,7 +305,7 @@ test('Overview, lists and alerts lead with one click to what was put aside of a 
   }
   await openPage(page, `${site.url}/alerts`);
   await row.getByRole('button').click();
-  await page.getByRole('link', { name: 'To its dead letters' }).click();
+  await page.getByRole('link', { name: 'Open its dead letters' }).click();
   await page.waitForURL(`${site.url}/consumers/${id}?tab=dead-letters`);
 });
 

@@ -46,7 +46,7 @@ test('credentials and headers that can not be read are said to be kept, and are,
   await page.getByRole('button', { name: 'Save changes' }).click();
   await expect.poll(() => type.getAttribute('aria-invalid')).toBe('true');
   await page.getByText(/^must be .* base_url/u).waitFor();
-  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('button', { name: 'Discard changes' }).click();
 
   await type.selectOption('bearer');
   await page.getByLabel('Token', { exact: true }).fill('another-token-of-the-target');
@@ -91,13 +91,13 @@ test('a consumer that waits for a key leads to where the fault is mended', async
   const { page, context } = tab;
   await site.signIn(context);
   for (const [code, link, path] of [
-    ['credentials_unreadable', "To the target's credentials", `/targets/${target_id}?tab=settings`],
+    ['credentials_unreadable', "Open the target's credentials", `/targets/${target_id}?tab=settings`],
     [
       'signing_secret_unreadable',
-      "To the target's signing secret",
+      "Open the target's signing secret",
       `/targets/${target_id}?tab=verify`,
     ],
-    ['filter_unreadable', 'To its filter', `/consumers/${consumer.id}?tab=filter`],
+    ['filter_unreadable', 'Open its filter', `/consumers/${consumer.id}?tab=filter`],
   ] as const) {
     await after.db.query({
       text: `insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
@@ -124,7 +124,7 @@ async function sealed(api: TestApp): Promise<{ id: string }> {
 
 async function save(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Save changes' }).click();
-  await page.getByText('Saved: the next requests go by it').first().waitFor();
+  await page.getByText('Saved. It applies from the next request on.').first().waitFor();
   await expect
     .poll(() => page.getByRole('button', { name: 'Save changes' }).isDisabled())
     .toBe(true);

@@ -36,7 +36,7 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
       <div className="flex flex-wrap gap-2">
         {tab !== undefined && (
           <Link to="/consumers/$id" params={params} search={{ tab }} className={buttonLook('main')}>
-            To its dead letters
+            Open its dead letters
           </Link>
         )}
         <Link
@@ -44,7 +44,7 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
           params={params}
           className={buttonLook(tab === undefined ? 'main' : 'plain')}
         >
-          To the consumer
+          Open the consumer
         </Link>
       </div>
       <Code label="What it said" text={said(alert)} />

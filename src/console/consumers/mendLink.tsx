@@ -5,10 +5,10 @@ import { buttonLook } from '../ui/button.tsx';
 
 /** The faults that are mended at the target, and in which part of its page. */
 const AT_TARGET: Record<string, { tab: 'settings' | 'verify'; title: string }> = {
-  credentials_unreadable: { tab: 'settings', title: "To the target's credentials" },
-  signing_secret_unreadable: { tab: 'verify', title: "To the target's signing secret" },
-  certificate_unreadable: { tab: 'settings', title: "To the target's certificates" },
-  url_unreadable: { tab: 'settings', title: "To the target's URL" },
+  credentials_unreadable: { tab: 'settings', title: "Open the target's credentials" },
+  signing_secret_unreadable: { tab: 'verify', title: "Open the target's signing secret" },
+  certificate_unreadable: { tab: 'settings', title: "Open the target's certificates" },
+  url_unreadable: { tab: 'settings', title: "Open the target's URL" },
 };
 
 /** Leads to where the fault is mended that keeps a consumer from being sent to; nothing where that is not in the console. */
@@ -23,7 +23,7 @@ export function MendLink({ consumer }: { consumer: Consumer }) {
         resetScroll={false}
         className={buttonLook('main')}
       >
-        To its filter
+        Open its filter
       </Link>
     );
   }

@@ -68,7 +68,7 @@ function Fields({ draft, set, errorAt }: EditedFields<SettingsDraft>) {
           label="Path"
           value={draft.path}
           onChange={(event) => set({ path: event.target.value })}
-          hint="Joined to the target's base URL; empty, or begins with /"
+          hint="Appended to the target's base URL; empty, or begins with /"
           error={errorAt('/path')}
         />
         <SelectField
@@ -79,11 +79,11 @@ function Fields({ draft, set, errorAt }: EditedFields<SettingsDraft>) {
         />
       </div>
       <AreaField
-        label="Who gets its alerts"
+        label="Alert addresses"
         rows={2}
         value={draft.emails}
         onChange={(event) => set({ emails: event.target.value })}
-        hint="Email addresses, one a line; empty: the operators' own"
+        hint="Email addresses, one per line. Left empty, alerts go to MILLRACE_ALERT_EMAIL."
         error={errorAt('/alert_emails')}
       />
     </>

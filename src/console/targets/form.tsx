@@ -119,7 +119,7 @@ function Credentials({ draft, onChange, errorAt, unreadable = [] }: Props) {
         value={draft.credentialsType}
         onChange={(credentialsType) => onChange({ credentialsType })}
         options={types.map(([value, { title }]) => ({ value, text: title }))}
-        hint="Each webhook is signed as well, whatever is chosen here"
+        hint="Each webhook is also signed, whatever you select here"
         error={draft.credentialsType === 'unreadable' ? errorAt('/credentials') : undefined}
       />
       {draft.credentialsType === 'unreadable' && (
@@ -167,7 +167,7 @@ function Headers({ draft, onChange, errorAt, unreadable = [] }: Props) {
         </Hint>
       )}
       {headers.length === 0 && !unreadable.includes('headers') && (
-        <p className="text-soft">None. They are sent with each webhook.</p>
+        <p className="text-soft">No headers. Headers are sent with each webhook.</p>
       )}
       {headers.map(({ name, value }, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while they are typed

@@ -32,10 +32,10 @@ export function TargetSettings(props: {
         onEdit={onEdit}
         save={(draft, changed) => api.targets.update(target.id, patchOf(draft, changed))}
         queryKey={['target', target.id]}
-        saved="Saved: the next requests go by it"
+        saved="Saved. It applies from the next request on."
         buttons={(isChanged) => (
           <Button kind="quiet" disabled={!isChanged} onClick={() => onEdit({})}>
-            Undo
+            Discard changes
           </Button>
         )}
       >
@@ -48,8 +48,8 @@ export function TargetSettings(props: {
           />
         )}
       </EditForm>
-      <Panel title="Delete it">
-        <p className="text-soft">Possible once no consumer uses it.</p>
+      <Panel title="Delete target">
+        <p className="text-soft">A target can be deleted once no consumer uses it.</p>
         <div>
           <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
             Delete
