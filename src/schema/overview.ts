@@ -84,7 +84,9 @@ export const Trouble = z
     named: z.array(z.object({ consumer_id: Uuid, name: z.string() })).meta({
       description: 'The consumers by name, where they are at most 3; empty where they are more',
     }),
-    since: Timestamp.nullable().meta({ description: 'When the first of them began to fail in this way' }),
+    since: Timestamp.nullable().meta({
+      description: 'When the first of them began to fail in this way',
+    }),
     next_attempt_at: Timestamp.nullable(),
     gives_up_at: Timestamp.nullable().meta({
       description: 'When the first of them stops if nothing changes; null unless they are blocked',

@@ -248,7 +248,7 @@ test('troubles are grouped by target and cause, with when the first consumer giv
     base_url: 'https://accra.example.com',
   });
   const target = made.body.id as string;
-  const ids = [];
+  const ids: string[] = [];
   for (let n = 0; n < 6; n += 1) {
     ids.push((await opened.create({ name: `accra ${n}`, target_id: target })).id as string);
   }

@@ -307,6 +307,7 @@ test('Overview, lists and alerts lead with one click to what was put aside of a 
   await row.getByRole('button').click();
   await page.getByRole('link', { name: 'Open its dead letters' }).click();
   await page.waitForURL(`${site.url}/consumers/${id}?tab=dead-letters`);
+  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Dead letters (1)');
 });
 
 test('pauses, edits and seeks are read in words, and are marked in the charts, in their tables as well', async () => {

@@ -91,7 +91,11 @@ test('a consumer that waits for a key leads to where the fault is mended', async
   const { page, context } = tab;
   await site.signIn(context);
   for (const [code, link, path] of [
-    ['credentials_unreadable', "Open the target's credentials", `/targets/${target_id}?tab=settings`],
+    [
+      'credentials_unreadable',
+      "Open the target's credentials",
+      `/targets/${target_id}?tab=settings`,
+    ],
     [
       'signing_secret_unreadable',
       "Open the target's signing secret",
@@ -110,6 +114,7 @@ test('a consumer that waits for a key leads to where the fault is mended', async
     await band.getByRole('link', { name: link }).click();
     await page.waitForURL(`${site.url}${path}`);
   }
+  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Filter');
 });
 
 async function sealed(api: TestApp): Promise<{ id: string }> {

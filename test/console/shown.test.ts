@@ -217,6 +217,7 @@ test('a test webhook whose sender is refused says what to check', async () => {
   receiver.respond = accept;
   await page.getByRole('button', { name: 'Send test webhook' }).click();
   await why.waitFor({ state: 'detached' });
+  expect(receiver.received.map(({ status }) => status)).toEqual([401, 204]);
 });
 
 test('a text that is being typed is called wrong only once it can no longer become right', async () => {

@@ -246,14 +246,16 @@ test('all of its consumers are retried, resumed and paused from the head, those 
 });
 
 test('resuming all says how many of them were paused by someone', async () => {
-  await sql(`update consumers set status = 'paused', status_reason = 'paused by me' where id = $1`, [
-    ids[3],
-  ]);
+  await sql(
+    `update consumers set status = 'paused', status_reason = 'paused by me' where id = $1`,
+    [ids[3]],
+  );
   const { tab, page } = await openTarget();
   await using _ = tab;
   await page.getByRole('button', { name: 'Resume all' }).click();
   const dialog = page.getByRole('dialog', { name: 'Resume 2 consumers of Warehouse Accra?' });
   await dialog.getByText('1 of them was paused by someone, and is resumed as well.').waitFor();
+  expect(await dialog.getByRole('button', { name: 'Resume all' }).isEnabled()).toBe(true);
   await sql(`update consumers set status = 'active', status_reason = null where id = $1`, [ids[3]]);
 });
 

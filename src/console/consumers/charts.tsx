@@ -30,7 +30,7 @@ export function Charts({ consumer, range, onRange, marks }: Props) {
     queryKey: ['metrics', consumerId, range],
     queryFn: async () => {
       const asked = { since, step: String(step) };
-      const metrics = (await api.consumers.metrics(consumerId, asked)) as Metrics;
+      const metrics = await api.consumers.metrics(consumerId, asked);
       return { ...metrics, range }; // what is shown while another range is read says which it is of
     },
     refetchInterval: () => (isYoung() ? YOUNG_EVERY_MS : everyMs),

@@ -13,10 +13,7 @@ export function useLastDelivery(consumerId: string, enabled = true): Attempt | n
   const { data } = useQuery({
     queryKey: ['attempts', consumerId, 'last-delivered'],
     queryFn: ({ signal }) =>
-      turn(
-        () => api.consumers.attempts(consumerId, { outcome: 'delivered', limit: 1 }),
-        signal,
-      ),
+      turn(() => api.consumers.attempts(consumerId, { outcome: 'delivered', limit: 1 }), signal),
     enabled,
     refetchInterval: KEPT_MS,
     staleTime: KEPT_MS,

@@ -31,9 +31,7 @@ export function Totals(props: { range: Range; onRange: (range: Range) => void })
         )}
         {data !== undefined && (
           <>
-            <p className="text-soft">
-              {sumText(data.series, data.range, appendedText(data))}
-            </p>
+            <p className="text-soft">{sumText(data.series, data.range, appendedText(data))}</p>
             <Charts overview={data} />
           </>
         )}

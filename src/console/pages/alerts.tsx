@@ -103,11 +103,7 @@ function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Al
       title: 'Consumer',
       width: 'minmax(0,1.5fr)',
       cell: (alert) => (
-        <ConsumerName
-          id={alert.consumer_id}
-          known={nameIn(alert)}
-          tab={tabOfAlert(alert.kind)}
-        />
+        <ConsumerName id={alert.consumer_id} known={nameIn(alert)} tab={tabOfAlert(alert.kind)} />
       ),
     },
     {
