@@ -280,10 +280,21 @@ test('Overview, lists and alerts lead with one click to what was put aside of a 
   const { id } = await opened.create({ name: 'Puts aside' });
   await deadLetter(id, await event('put-aside', 'updated'));
   await park(id, await event('parked-record', 'updated'), 'parked-record');
+  const detail = {
+    consumer_id: id,
+    name: 'Puts aside',
+    reason: 'told of',
+    target: 'one',
+    endpoint: 'https://example.com/hooks',
+    failing_since: null,
+    last_failure: null,
+    position: 0,
+    waiting: 0,
+    url: `${site.url}/consumers/${id}?tab=dead-letters`,
+  };
   await sql(
-    `insert into alerts (id, consumer_id, kind, detail, at)
-     values ($1, $2, 'dead-letters', '{"name":"Puts aside","reason":"told of"}', now())`,
-    [newId(), id],
+    `insert into alerts (id, consumer_id, kind, detail, at) values ($1, $2, 'dead-letters', $3, now())`,
+    [newId(), id, JSON.stringify(detail)],
   );
   const { tab, page } = await openSigned('/');
   await using _ = tab;
