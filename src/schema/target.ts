@@ -153,6 +153,7 @@ export const Target = z
         'The internationalised hosts in the URLs of the target, in both forms; a host that only looks like another one is seen by its ASCII form',
     }),
     unreadable: z.array(UnreadableSecret).meta({
+      example: [],
       description:
         "Which of its secrets can't be read, as a rule because no configured encryption key opens them; its health says " +
         'what to do. They are kept until others are saved. `headers` means those that carry credentials, which are not listed then',
