@@ -101,9 +101,7 @@ function urlOf({ base_url }: Target, { path }: Consumer): string {
 
 function deliveryText(delivery: ReturnType<typeof useLastDelivery>): string | undefined {
   if (delivery === undefined) return undefined;
-  return delivery === null
-    ? 'none among those kept'
-    : `answered in ${number(delivery.duration_ms)} ms`;
+  return delivery === null ? 'none is kept' : `answered in ${number(delivery.duration_ms)} ms`;
 }
 
 /** By what it is being sent to. */
