@@ -34,7 +34,7 @@ export interface AlertItem extends Partial<Lost> {
   waiting: number;
   /** Missing in items that an older version has written. */
   waiting_exact?: boolean;
-  /** The consumer's page in the console. */
+  /** The consumer's page in the console, open at what the alert is about. */
   url: string;
   /** In a warning of a failing endpoint: when the retry window ends, RFC 3339. */
   retries_until?: string;

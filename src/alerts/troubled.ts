@@ -42,7 +42,8 @@ export interface Alert {
   spansTargets?: boolean;
 }
 
-type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'>;
+type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'> &
+  Partial<Pick<Alert, 'kind'>>;
 
 /** Describes consumers for mails and webhooks, and counts what waits for each. */
 export async function itemsOf(
@@ -58,7 +59,7 @@ export async function itemsOf(
 }
 
 function itemOf(
-  { consumerId, reason, troubled, cannotStart }: Told,
+  { kind, consumerId, reason, troubled, cannotStart }: Told,
   waiting: Waiting,
   publicUrl: string,
 ): AlertItem {
@@ -74,7 +75,7 @@ function itemOf(
     position: troubled.position,
     waiting: waiting.entries,
     waiting_exact: waiting.exact,
-    url: `${publicUrl}/consumers/${consumerId}`,
+    url: `${publicUrl}/consumers/${consumerId}${kind === 'dead-letters' ? '?tab=dead-letters' : ''}`,
     ...(cannotStart === undefined ? {} : { cannot_start: cannotStart }),
   };
 }

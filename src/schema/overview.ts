@@ -81,7 +81,12 @@ export const Trouble = z
     of: z.int().meta({ description: 'How many consumers the target has' }),
     consumer_id: Uuid.nullable().meta({ description: 'The consumer, where it is a single one' }),
     consumer_name: z.string().nullable(),
-    since: Timestamp.nullable().meta({ description: 'When the first of them began to fail so' }),
+    named: z.array(z.object({ consumer_id: Uuid, name: z.string() })).meta({
+      description: 'The consumers by name, where they are at most 3; empty where they are more',
+    }),
+    since: Timestamp.nullable().meta({
+      description: 'When the first of them began to fail in this way',
+    }),
     next_attempt_at: Timestamp.nullable(),
     gives_up_at: Timestamp.nullable().meta({
       description: 'When the first of them stops if nothing changes; null unless they are blocked',

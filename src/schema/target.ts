@@ -138,6 +138,11 @@ export const IdnForms = z.object(idnForms).meta({ id: 'IdnForms' });
 export const IdnHost = z.object({ pointer: z.string(), ...idnForms }).meta({ id: 'IdnHost' });
 export type IdnHost = z.infer<typeof IdnHost>;
 
+export const UnreadableSecret = z
+  .enum(['credentials', 'headers', 'signing_secret', 'previous_signing_secret'])
+  .meta({ id: 'UnreadableSecret' });
+export type UnreadableSecret = z.infer<typeof UnreadableSecret>;
+
 export const Target = z
   .object({
     id: Uuid,
@@ -146,6 +151,12 @@ export const Target = z
     idn_hosts: z.array(IdnHost).meta({
       description:
         'The internationalised hosts in the URLs of the target, in both forms; a host that only looks like another one is seen by its ASCII form',
+    }),
+    unreadable: z.array(UnreadableSecret).meta({
+      example: [],
+      description:
+        "Which of its secrets can't be read, as a rule because no configured encryption key opens them; its health says " +
+        'what to do. They are kept until others are saved. `headers` means those that carry credentials, which are not listed then',
     }),
     health: Health,
     consumers: z

@@ -83,22 +83,23 @@ export function unmaskedHeaders(sent: Headers, stored: Headers): Headers {
 
 /**
  * Throws a `Refusal` if a header that carries credentials and that the caller left as it is stored would be sent
- * to another origin. `sent` is undefined when the caller left all headers as they are.
+ * to another origin. `sent` is undefined when the caller left all headers as they are. Null for `headers`: some
+ * can't be read, but stay, and may be read again once their key is back.
  */
 export function refuseHeadersElsewhere(
-  { sent, headers }: { sent: Headers | undefined; headers: Headers },
+  { sent, headers }: { sent: Headers | undefined; headers: Headers | null },
   to: string,
   from: string,
 ): void {
   if (new URL(to).origin === URL.parse(from)?.origin) return;
+  if (headers === null) throw refuseField('/headers', UNMASKED);
   for (const name of Object.keys(headers)) {
     if (!isSecretHeader(name) || (sent !== undefined && !isMask(sent[name] ?? ''))) continue;
-    throw refuseField(
-      pointerTo(name),
-      'must be sent whole with a base_url of another scheme, host or port',
-    );
+    throw refuseField(pointerTo(name), UNMASKED);
   }
 }
+
+const UNMASKED = 'must be sent unmasked with a base_url of another scheme, host or port';
 
 /** A part of a value shorter than this is not searched for: it would hide what is no secret. */
 const SHORTEST_PART = 8;

@@ -228,13 +228,14 @@ async function update(
     patch.headers === undefined
       ? (own ?? row.headers)
       : unmaskedHeaders(patch.headers, own ?? row.headers);
-  const sealed =
-    own === null && patch.headers === undefined ? row : sealHeaders(id, headers, vault);
+  const isUnread = own === null && patch.headers === undefined;
+  const sealed = isUnread ? row : sealHeaders(id, headers, vault);
   refuse({ base_url, headers, credentials: credentials ?? { type: 'none' }, ca });
   if (credentials === null || keepsSecret(patch.credentials, credentials)) {
     refuseElsewhere(credentials, base_url, row.base_url);
   }
-  refuseHeadersElsewhere({ sent: patch.headers, headers }, base_url, row.base_url);
+  const kept = { sent: patch.headers, headers: isUnread ? null : headers };
+  refuseHeadersElsewhere(kept, base_url, row.base_url);
   await tx.query({
     text: `
       update targets
@@ -340,6 +341,8 @@ function maskedSecret(row: Row, vault: Vault): string {
 function toTarget(row: Row, vault: Vault): Target {
   const credentials = orUnreadable(() => openCredentials(row, vault));
   const shown = credentials === null ? UNREADABLE : masked(credentials);
+  const unreadable = unreadableSecrets(row, vault);
+  const notes = unreadable.map(({ note }) => note);
   return {
     id: row.id,
     name: row.name,
@@ -353,7 +356,8 @@ function toTarget(row: Row, vault: Vault): Target {
     timeout_ms: row.timeout_ms,
     max_in_flight: row.max_in_flight,
     rate_limit: row.rate_limit,
-    health: targetHealth(row, unreadableSecrets(row, vault), new Date()),
+    unreadable: unreadable.map(({ secret }) => secret),
+    health: targetHealth(row, notes, new Date()),
     consumers: {
       active: row.active ?? 0,
       paused: row.paused ?? 0,

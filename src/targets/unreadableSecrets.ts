@@ -1,5 +1,6 @@
 import type { Vault } from '../db/vault.ts';
 import { CannotStart } from '../rules/startFault.ts';
+import type { UnreadableSecret } from '../schema/target.ts';
 import { openHeaders, type HeadersRow } from './secretHeaders.ts';
 import {
   openCredentials,
@@ -8,19 +9,26 @@ import {
   type SealedRow,
 } from './targetSecrets.ts';
 
-/** Sentences on what of a target's secrets can't be read, and what to do; empty when everything can. */
+const OPEN = {
+  credentials: openCredentials,
+  headers: openHeaders,
+  signing_secret: openSigningSecret,
+  previous_signing_secret: openPrevious,
+} satisfies Record<UnreadableSecret, unknown>;
+
+/** Which of a target's secrets can't be read, each with a sentence that says why and what to do; empty when all can. */
 export function unreadableSecrets(
   row: SealedRow & HeadersRow & { previous_signs?: boolean },
   vault: Vault,
-): string[] {
-  const notes: string[] = [];
-  for (const open of [openCredentials, openHeaders, openSigningSecret, openPrevious]) {
+): { secret: UnreadableSecret; note: string }[] {
+  const found: { secret: UnreadableSecret; note: string }[] = [];
+  for (const secret of Object.keys(OPEN) as UnreadableSecret[]) {
     try {
-      open(row, vault);
+      OPEN[secret](row, vault);
     } catch (error) {
       if (!(error instanceof CannotStart)) throw error;
-      notes.push(error.message);
+      found.push({ secret, note: error.message });
     }
   }
-  return notes;
+  return found;
 }

@@ -3,6 +3,8 @@ import { SHOWN_FAILING_SINCE, SHOWN_STATUS } from '../rules/statusSql.ts';
 import type { Trouble, Troubles } from '../schema/overview.ts';
 
 const SHOWN = 50;
+/** So many consumers of a group are named: of more, the list of them tells more. */
+const NAMED = 3;
 
 /**
  * Reads which consumers are in trouble, in groups by target and cause, of one target if given. `retryWindowMs`:
@@ -13,7 +15,7 @@ export async function readTroubles(
   retryWindowMs: number,
   targetId?: string,
 ): Promise<Troubles> {
-  const values = [retryWindowMs, SHOWN];
+  const values = [retryWindowMs, SHOWN, NAMED];
   const { rows } = await sql.query<Trouble & { total: number }>(
     targetId === undefined
       ? { text: troublesOf(ALL), values }
@@ -35,7 +37,7 @@ const ALL = `
     union
     select consumer_id from start_faults`;
 
-const OF_TARGET = 'select id from consumers where target_id = $3 and deleted_at is null';
+const OF_TARGET = 'select id from consumers where target_id = $4 and deleted_at is null';
 
 const troublesOf = (ids: string): string => `
   with ids as (${ids}
@@ -60,7 +62,10 @@ const troublesOf = (ids: string): string => `
            min(next_attempt_at) filter (where status = 'blocked') as next_attempt_at,
            min(gives_up_at) filter (where status = 'blocked') as gives_up_at,
            case when count(*) = 1 then (array_agg(id))[1] end as consumer_id,
-           case when count(*) = 1 then min(name) end as consumer_name
+           case when count(*) = 1 then min(name) end as consumer_name,
+           case when count(*) <= $3
+                then jsonb_agg(jsonb_build_object('consumer_id', id, 'name', name) order by name, id)
+                else '[]' end as named
       from troubled
      where status in ('stopped', 'cannot_start', 'blocked')
      group by target_id, status, code, http_status, reason
@@ -72,7 +77,7 @@ const troublesOf = (ids: string): string => `
   )
   select s.target_id, t.name as target_name, s.status, s.code, s.http_status, s.reason, s.consumers,
          (select count(*) from consumers k where k.target_id = s.target_id and k.deleted_at is null) as of,
-         s.consumer_id, s.consumer_name, s.since, s.next_attempt_at, s.gives_up_at, s.total
+         s.consumer_id, s.consumer_name, s.named, s.since, s.next_attempt_at, s.gives_up_at, s.total
     from shown s join targets t on t.id = s.target_id
    order by array_position(array['stopped', 'cannot_start', 'blocked'], s.status), s.consumers desc,
             s.since, s.target_id, s.code, s.http_status, s.reason`;

@@ -144,6 +144,7 @@ test.concurrent('dead letters are told of once, in a digest, with the command th
   await until(() => count() === 3);
   expect(told()[0]?.text).toContain(`millrace dead-letters replay ${consumer} --all`);
   expect(told()[0]?.text).toContain('HTTP_4XX');
+  expect(told()[0]?.text).toContain(`/consumers/${consumer}?tab=dead-letters`);
   expect(told()[0]?.text).not.toContain('<b>&quot;');
   expect(new Set(told().map((mail) => mail.headers['message-id'])).size).toBe(told().length);
   expect((await world.db.query('select from dead_letters where not told')).rows).toEqual([]);

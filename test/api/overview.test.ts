@@ -248,7 +248,7 @@ test('troubles are grouped by target and cause, with when the first consumer giv
     base_url: 'https://accra.example.com',
   });
   const target = made.body.id as string;
-  const ids = [];
+  const ids: string[] = [];
   for (let n = 0; n < 6; n += 1) {
     ids.push((await opened.create({ name: `accra ${n}`, target_id: target })).id as string);
   }
@@ -282,6 +282,7 @@ test('troubles are grouped by target and cause, with when the first consumer giv
         consumers: 1,
         consumer_id: ids[5],
         consumer_name: 'accra 5',
+        named: [{ consumer_id: ids[5], name: 'accra 5' }],
         since: '2026-11-23T11:00:00Z',
         next_attempt_at: null,
         gives_up_at: null,
@@ -295,6 +296,7 @@ test('troubles are grouped by target and cause, with when the first consumer giv
         consumers: 4,
         consumer_id: null,
         consumer_name: null,
+        named: [],
         since: '2026-11-23T12:03:00Z',
         next_attempt_at: '2026-11-23T12:40:00Z',
         gives_up_at: '2026-11-24T12:03:00Z',
@@ -314,6 +316,11 @@ test('troubles are grouped by target and cause, with when the first consumer giv
     reason: 'The credentials cannot be read',
     http_status: null,
     consumer_id: ids[4],
+  });
+  await fails(ids[3]!, 500, '2026-11-23T12:10:00Z');
+  expect((await troubles()).data[2]).toMatchObject({
+    consumers: 3,
+    named: [0, 1, 2].map((n) => ({ consumer_id: ids[n], name: `accra ${n}` })),
   });
   const those = async (query: string): Promise<string[]> => {
     const { status, body } = await opened.api.request('GET', `/v1/consumers?${query}`);

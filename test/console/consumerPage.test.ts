@@ -163,9 +163,17 @@ test('the reason why a consumer does not send comes first, with the command that
   await page.getByRole('button', { name: 'dead-record' }).click();
   await page.getByRole('dialog').getByText('Dead letter of dead-record').waitFor();
   await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+  // The keyboard asks as the buttons do.
+  await page.keyboard.press('r');
+  await page.getByRole('dialog', { name: 'Retry Blocked now?' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
 
   // Pausing gives another reason, and resuming ends that one.
-  await page.getByRole('button', { name: 'Pause', exact: true }).click();
+  await page.keyboard.press('p');
+  await page.getByRole('dialog', { name: 'Pause Blocked?' }).waitFor();
   await pressed(page, 'Pause');
   await why.getByText('Paused by bootstrap').waitFor();
   await why.getByText('Since', { exact: true }).waitFor();
@@ -186,6 +194,8 @@ test('a delivery is called by its record, type and collection, and by its positi
     });
     await using _ = tab;
     await rows(page).nth(1).waitFor();
+    await page.getByText('In the last hour: 1 delivered, 1 failed (50 %).').waitFor();
+    await page.getByText('answered in 12 ms').waitFor();
     const [gone, named] = await rows(page).allInnerTexts();
     expect(named).toContain('order-1');
     expect(named).toContain('updated · shop:order');
@@ -264,6 +274,51 @@ test('parked entries have a part of the page, with what they failed by, and are 
   await page.getByRole('link', { name: 'parked-1' }).click();
   await page.waitForURL(/\?record=parked-1$/u);
   await expect.poll(() => rows(page).allInnerTexts()).toEqual([expect.stringContaining('422')]);
+});
+
+test('Overview, lists and alerts lead with one click to what was put aside of a consumer', async () => {
+  const { id } = await opened.create({ name: 'Puts aside' });
+  await deadLetter(id, await event('put-aside', 'updated'));
+  await park(id, await event('parked-record', 'updated'), 'parked-record');
+  const detail = {
+    consumer_id: id,
+    name: 'Puts aside',
+    reason: 'told of',
+    target: 'one',
+    endpoint: 'https://example.com/hooks',
+    failing_since: null,
+    last_failure: null,
+    position: 0,
+    waiting: 0,
+    url: `${site.url}/consumers/${id}?tab=dead-letters`,
+  };
+  await sql(
+    `insert into alerts (id, consumer_id, kind, detail, at) values ($1, $2, 'dead-letters', $3, now())`,
+    [newId(), id, JSON.stringify(detail)],
+  );
+  const { tab, page } = await openSigned('/');
+  await using _ = tab;
+  const item = (text: string): Locator =>
+    page.getByRole('listitem').filter({ hasText: 'Puts aside' }).filter({ hasText: text });
+  const row = page.getByRole('row').filter({ hasText: 'Puts aside' });
+  for (const [path, found, part, record] of [
+    ['/', item('1 dead letter'), 'dead-letters', 'dead-record'],
+    ['/', item('1 parked'), 'parked', 'parked-record'],
+    ['/', item('told of'), 'dead-letters', 'dead-record'],
+    ['/alerts', row, 'dead-letters', 'dead-record'],
+    ['/consumers?has=parked', row, 'parked', 'parked-record'],
+    ['/consumers?has=dead_letters', row, 'dead-letters', 'dead-record'],
+  ] as const) {
+    await openPage(page, `${site.url}${path}`);
+    await found.getByRole('link', { name: 'Puts aside' }).click();
+    await page.waitForURL(`${site.url}/consumers/${id}?tab=${part}`);
+    await rows(page).getByText(record, { exact: true }).waitFor();
+  }
+  await openPage(page, `${site.url}/alerts`);
+  await row.getByRole('button').click();
+  await page.getByRole('link', { name: 'Open its dead letters' }).click();
+  await page.waitForURL(`${site.url}/consumers/${id}?tab=dead-letters`);
+  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Dead letters (1)');
 });
 
 test('pauses, edits and seeks are read in words, and are marked in the charts, in their tables as well', async () => {

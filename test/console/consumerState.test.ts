@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 
-import { askedOf, beginOf, filterIn } from '../../src/console/consumers/attemptFilter.ts';
+import {
+  askedOf,
+  beginOf,
+  filterIn,
+  filterSearch,
+} from '../../src/console/consumers/attemptFilter.ts';
 import { marksOf } from '../../src/console/consumers/marks.ts';
 import { tabOfNote } from '../../src/console/consumers/notes.ts';
 import { givesUpAt, stateOf } from '../../src/console/consumers/state.ts';
@@ -186,6 +191,8 @@ test('the API is asked for what an address says, and not for what it can not ans
   const filter = filterIn(address);
   expect(filter).toEqual({ outcome: 'failed', status: '50', record: 'r 1', since: '1h' });
   expect(askedOf(filter)).toEqual({ outcome: 'failed', upstream_id: 'r 1', since: '1h' });
+  const odd = { ...filter, outcome: 'perhaps', tab: 'settings', until: '' };
+  expect(filterSearch(odd)).toEqual({ status: '50', record: 'r 1', since: '1h' });
   expect(askedOf({ status: '503', event: 'e', since: at(1), until: 'soon' })).toEqual({
     status: '503',
     event_id: 'e',

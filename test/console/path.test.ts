@@ -100,7 +100,7 @@ async function createTarget(page: Page, endpoint: string): Promise<void> {
 
 /** By the six steps, for the events of one sync from now on. */
 async function createConsumer(page: Page): Promise<string> {
-  await page.getByRole('link', { name: 'Next: add webhooks' }).click();
+  await page.getByRole('link', { name: 'Choose what is sent' }).click();
   const next = (to: string) => page.getByRole('button', { name: `Next: ${to}` }).click();
   await next('select syncs');
   await page.getByLabel('Selected syncs').check();

@@ -6,7 +6,7 @@ import { cursorOf } from '../../src/streams/cursor.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { serve, type Served } from '../support/serve.ts';
 
 const openTab = browserOfFile();
@@ -204,6 +204,20 @@ test('a test webhook shows the request that was sent, and says that the form has
   await expect.poll(() => request.innerText()).toContain('x-env: staging');
   expect(await changed.count()).toBe(0);
   expect(receiver.received.map(({ headers }) => headers['x-env'])).toEqual([undefined, 'staging']);
+});
+
+test('a test webhook whose sender is refused says what to check', async () => {
+  await using receiver = await openReceiver(answer(401));
+  const { tab, page } = await openSigned('/targets/new');
+  await using _ = tab;
+  await page.getByLabel('Base URL').fill(receiver.url);
+  const why = page.getByText('Check that its receiver has the signing secret');
+  await page.getByRole('button', { name: 'Send test webhook' }).click();
+  await why.waitFor();
+  receiver.respond = accept;
+  await page.getByRole('button', { name: 'Send test webhook' }).click();
+  await why.waitFor({ state: 'detached' });
+  expect(receiver.received.map(({ status }) => status)).toEqual([401, 204]);
 });
 
 test('a text that is being typed is called wrong only once it can no longer become right', async () => {

@@ -37,7 +37,7 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
     [`/consumers/${sending.id}`, /Caught up/u],
     [`/consumers/${failing.id}?outcome=failed`, /Answered HTTP 503/u],
     [`/consumers/${sending.id}?tab=filter`, /Edit filter/u],
-    [`/consumers/${sending.id}?tab=settings`, /Who gets its alerts/u],
+    [`/consumers/${sending.id}?tab=settings`, /Alert addresses/u],
     [`/consumers/${sending.id}?tab=changes`, /^Created, to start/u],
     ['/targets', /Base URL/u],
     ['/targets/new', /Try it before you save it/u],
@@ -126,7 +126,7 @@ test('a target is tried before it is saved, keeps its secrets when edited, and s
   await page.getByRole('alert').waitFor();
   await page.getByLabel('Timeout, ms').fill('9000');
   await page.getByRole('button', { name: 'Save changes' }).click();
-  await page.getByText('Saved: the next requests go by it').waitFor();
+  await page.getByText('Saved. It applies from the next request on.').waitFor();
   await page.getByRole('button', { name: 'Send test webhook' }).click();
   await page.getByRole('status').getByText('delivered').waitFor();
   expect(receiver.received.at(-1)?.headers['authorization']).toBe('Bearer token-0123456789');

@@ -125,7 +125,9 @@ test('the page says first how the target is: what its consumers do, each cause w
   const [stopped, blocked] = await troubles.allInnerTexts();
   expect(stopped).toContain('1 of 4 consumers (third): the endpoint answered 410 Gone');
   expect(stopped).toContain('failing since 2026-11-23 12:03 UTC');
-  expect(blocked).toContain('2 of 4 consumers: HTTP 503 since 2026-11-23 12:03 UTC');
+  expect(blocked).toContain(
+    '2 of 4 consumers (first, second): HTTP 503 since 2026-11-23 12:03 UTC',
+  );
   expect(blocked).toContain('gives up 2026-11-24 12:03 UTC');
   const top = async (name: string): Promise<number> =>
     (await page.getByRole('heading', { name }).boundingBox())!.y;
@@ -151,17 +153,23 @@ test('charts show what all its consumers did over the chosen time, which stands 
   expect(page.url()).toBe(`${site.url}/targets/${target}?range=6h`);
 });
 
-test('the latest deliveries of all its consumers are one list; each names its consumer and opens', async () => {
+test('the latest deliveries of all its consumers are one list; each is called as on the page of its consumer, which it names, and opens', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
   const first = deliveries(page).getByRole('row').nth(1);
-  expect(await first.innerText()).toMatch(/failed\s+503/u);
+  expect(await first.innerText()).toMatch(
+    /^[\da-f-]{36}\s+created · a:b\s+first\s+\S+\s+failed\s+503 HTTP_5XX\s/u,
+  );
   await deliveries(page).getByRole('link', { name: 'fourth' }).first().waitFor();
+  await deliveries(page)
+    .getByText(/^position \d+, not kept$/u)
+    .first()
+    .waitFor();
   await page.getByLabel('Outcome').selectOption('failed');
   await expect.poll(() => deliveries(page).getByRole('row').count()).toBe(2);
   expect(page.url()).toContain('outcome=failed');
   await deliveries(page)
-    .getByRole('button', { name: /failed/u })
+    .getByRole('button', { name: /created · a:b/u })
     .click();
   await page.getByRole('dialog').getByText('503 at position 1').waitFor();
   expect(page.url()).toContain(`delivery=${failed}`);
@@ -172,6 +180,23 @@ test('the latest deliveries of all its consumers are one list; each names its co
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await deliveries(page).getByRole('link', { name: 'first' }).click();
   await page.getByRole('heading', { level: 1, name: /first/u }).waitFor();
+});
+
+test('its deliveries are found by record, as those of a consumer are; one that is not listed is said to be missing', async () => {
+  const { rows } = await opened.api.db.query<{ upstream_id: string }>(
+    'select upstream_id from events where position = 1',
+  );
+  const record = rows[0]!.upstream_id;
+  const { tab, page } = await openTarget({ query: `?record=${record}&delivery=${newId()}` });
+  await using _ = tab;
+  await page.getByText('is not among those read so far').waitFor();
+  const found = deliveries(page).getByRole('row').filter({ hasText: record });
+  await expect.poll(() => found.count()).toBe(3); // one of the first, and two of the fourth
+  expect(await deliveries(page).getByRole('row').count()).toBe(4);
+  expect(await page.getByLabel('Record', { exact: true }).inputValue()).toBe(record);
+  await page.getByLabel('Record', { exact: true }).fill('nothing-of-this-name');
+  await page.waitForURL(/[?&]record=nothing-of-this-name/u);
+  await page.getByText('No deliveries match').waitFor();
 });
 
 test('its consumers are a list with their state, their lag and their last delivery', async () => {
@@ -220,6 +245,20 @@ test('all of its consumers are retried, resumed and paused from the head, those 
   }
 });
 
+test('resuming all says how many of them were paused by someone', async () => {
+  await sql(
+    `update consumers set status = 'paused', status_reason = 'paused by me' where id = $1`,
+    [ids[3]],
+  );
+  const { tab, page } = await openTarget();
+  await using _ = tab;
+  await page.getByRole('button', { name: 'Resume all' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Resume 2 consumers of Warehouse Accra?' });
+  await dialog.getByText('1 of them was paused by someone, and is resumed as well.').waitFor();
+  expect(await dialog.getByRole('button', { name: 'Resume all' }).isEnabled()).toBe(true);
+  await sql(`update consumers set status = 'active', status_reason = null where id = $1`, [ids[3]]);
+});
+
 test('at 400 pixels health and acts come first, then deliveries, then charts, and nothing is wider than the screen', async () => {
   const { tab, page } = await openTarget({ width: 400 });
   await using _ = tab;
@@ -231,6 +270,7 @@ test('at 400 pixels health and acts come first, then deliveries, then charts, an
   expect(health).toBeLessThan(400);
   expect(health).toBeLessThan(list);
   expect(list).toBeLessThan(await top(page.getByRole('heading', { name: 'Over time' })));
+  await deliveries(page).getByRole('row').nth(1).getByRole('link', { name: 'first' }).waitFor();
   await page.getByRole('button', { name: 'Show older deliveries' }).click();
   await page.getByRole('tab', { name: /Consumers/u }).click();
   await page.getByRole('table', { name: 'consumers' }).waitFor();

@@ -45,6 +45,7 @@ test('one target that can not be opened spoils no list: it is listed with what t
   expect(shown.body).toMatchObject({
     credentials: { type: 'unreadable' },
     signing_secret: '••••',
+    unreadable: ['credentials', 'signing_secret', 'previous_signing_secret'],
     health: {
       status: 'error',
       notes: [
@@ -88,6 +89,30 @@ test('credentials that can not be read now are never sent to another origin late
   const credentials = { type: 'bearer', token: 'a-token-for-the-other-host' };
   const whole = await two.after.request('PATCH', path, { base_url, credentials });
   expect(whole.status).toBe(200);
+});
+
+test('secret headers that can not be read now stay, and are never sent to another origin later', async () => {
+  await using two = await openTwo();
+  const path = `/v1/targets/${two.id}`;
+  const headers = { 'x-team': 'shop', 'x-api-key': 'planted-key-of-a-target' };
+  expect((await two.before.request('PATCH', path, { headers })).status).toBe(200);
+  const { body } = await two.after.request('GET', path);
+  expect(body.headers).toEqual({ 'x-team': 'shop' });
+  expect(body.unreadable).toContain('headers');
+  expect((await two.after.request('PATCH', path, { name: 'renamed' })).status).toBe(200);
+  expect((await two.before.request('GET', path)).body.headers['x-api-key']).toMatch(/^••••/u);
+
+  const elsewhere = {
+    base_url: 'https://evil.example.com/hooks',
+    credentials: { type: 'bearer', token: 'a-token-for-the-other-host' },
+  };
+  const refused = await two.after.request('PATCH', path, elsewhere);
+  expect([refused.status, refused.body.errors?.[0]?.pointer]).toEqual([422, '/headers']);
+  const whole = await two.after.request('PATCH', path, { ...elsewhere, headers: {} });
+  expect([whole.status, whole.body.unreadable]).toEqual([
+    200,
+    ['signing_secret', 'previous_signing_secret'],
+  ]);
 });
 
 test('new credentials and a rotation mend it, and a mask of what can not be read is refused', async () => {

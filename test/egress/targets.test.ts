@@ -47,6 +47,7 @@ test('creating answers with every default, and the whole signing secret once', a
     timeout_ms: 15_000,
     max_in_flight: 64,
     rate_limit: null,
+    unreadable: [],
     health: { status: 'ok', notes: [], time: expect.any(String) },
     consumers: { active: 0, paused: 0, blocked: 0, stopped: 0 },
     metadata: {},

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 
 import type { Alert } from '../../schema/alert.ts';
 import { ConsumerName } from '../consumerName.tsx';
+import { tabOfAlert } from '../consumers/asideTab.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Code } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
@@ -13,6 +14,8 @@ import { MailFacts, OutboxHint } from './mail.tsx';
 /** One alert: what it said and whether it was sent. */
 export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => void }) {
   const { kind, consumer_id, at, mail } = alert;
+  const params = { id: consumer_id };
+  const tab = tabOfAlert(kind);
   return (
     <Drawer
       open
@@ -31,14 +34,18 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
         ]}
       />
       <div className="flex flex-wrap gap-2">
-        <Link to="/consumers/$id" params={{ id: consumer_id }} className={buttonLook('main')}>
-          To the consumer
-        </Link>
-        {kind === 'dead-letters' && (
-          <Link to="/dead-letters" search={{ consumer: consumer_id }} className={buttonLook()}>
-            To its dead letters
+        {tab !== undefined && (
+          <Link to="/consumers/$id" params={params} search={{ tab }} className={buttonLook('main')}>
+            Open its dead letters
           </Link>
         )}
+        <Link
+          to="/consumers/$id"
+          params={params}
+          className={buttonLook(tab === undefined ? 'main' : 'plain')}
+        >
+          Open the consumer
+        </Link>
       </div>
       <Code label="What it said" text={said(alert)} />
       <MailFacts mail={mail} />

@@ -1,3 +1,5 @@
+import { textOf, wordOf } from '../search.ts';
+
 /** Which deliveries are shown, as the address has it; times are RFC 3339, or how long ago: `1h`. */
 export interface AttemptFilter {
   outcome?: string;
@@ -22,6 +24,12 @@ export const NO_FILTER: FilterChange = Object.fromEntries(NAMES.map((name) => [n
 export function filterIn(search: FilterChange): AttemptFilter {
   const found = NAMES.map((name) => [name, search[name]] as const);
   return Object.fromEntries(found.filter(([, value]) => value !== undefined && value !== ''));
+}
+
+/** The parts of any address that filter; a word that is no outcome does not count. */
+export function filterSearch(search: Record<string, unknown>): AttemptFilter {
+  const texts = Object.fromEntries(NAMES.map((name) => [name, textOf(search, name)]));
+  return filterIn({ ...texts, outcome: wordOf(search, 'outcome', ['delivered', 'failed']) });
 }
 
 /** The same as the API takes it, without what is not complete or can't be right yet. */

@@ -4,6 +4,7 @@ import { useMemo } from 'react';
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, type Metrics } from '../api.ts';
 import { OverTime } from '../overTime.tsx';
+import { sumText } from '../overview/sumText.ts';
 import { eachStep, RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
 import type { ChartMark } from '../ui/chartMarks.ts';
@@ -27,15 +28,23 @@ export function Charts({ consumer, range, onRange, marks }: Props) {
   const isYoung = (): boolean => Date.now() < Date.parse(created_at) + YOUNG_MS;
   const query = useQuery({
     queryKey: ['metrics', consumerId, range],
-    queryFn: () =>
-      api.consumers.metrics(consumerId, { since, step: String(step) }) as Promise<Metrics>,
+    queryFn: async () => {
+      const asked = { since, step: String(step) };
+      const metrics = await api.consumers.metrics(consumerId, asked);
+      return { ...metrics, range }; // what is shown while another range is read says which it is of
+    },
     refetchInterval: () => (isYoung() ? YOUNG_EVERY_MS : everyMs),
     placeholderData: keepPreviousData,
     retry: false,
   });
   return (
     <OverTime range={range} onRange={onRange} query={query}>
-      {(metrics) => <Series metrics={metrics} since={Date.parse(created_at)} marks={marks} />}
+      {(metrics) => (
+        <>
+          <p className="text-soft">{sumText(metrics.data, metrics.range)}</p>
+          <Series metrics={metrics} since={Date.parse(created_at)} marks={marks} />
+        </>
+      )}
     </OverTime>
   );
 }

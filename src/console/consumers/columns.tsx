@@ -4,25 +4,30 @@ import type { Consumer } from '../../schema/consumer.ts';
 import type { Column } from '../ui/dataTable.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { duration } from '../words.ts';
+import type { AsideTab } from './asideTab.ts';
 import { LastFailure, Rate } from './rowTraffic.tsx';
 import { waitingNumber } from './waits.ts';
 
-/** The columns that every list of consumers has. */
-export const NAME: Column<Consumer> = {
-  id: 'name',
-  title: 'Name',
-  width: 'minmax(0,3fr)',
-  cell: ({ id, name }) => (
-    <Link
-      to="/consumers/$id"
-      params={{ id }}
-      className="foreign block truncate font-medium hover:underline"
-    >
-      {name}
-    </Link>
-  ),
-};
+/** The column of names, which lead to the consumers' pages, to a part of them if one is given. */
+export function nameColumn(tab?: AsideTab): Column<Consumer> {
+  return {
+    id: 'name',
+    title: 'Name',
+    width: 'minmax(0,3fr)',
+    cell: ({ id, name }) => (
+      <Link
+        to="/consumers/$id"
+        params={{ id }}
+        search={tab === undefined ? {} : { tab }}
+        className="foreign block truncate font-medium hover:underline"
+      >
+        {name}
+      </Link>
+    ),
+  };
+}
 
+/** The further columns that every list of consumers has. */
 export const STATUS: Column<Consumer> = {
   id: 'status',
   title: 'Status',

@@ -8,18 +8,14 @@ import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
 import { SampleDialog } from '../streams/sample.tsx';
 import { Button } from '../ui/button.tsx';
-import { DataTable } from '../ui/dataTable.tsx';
-import { Hint } from '../ui/notice.tsx';
 import { useTimeWidth } from '../ui/timeText.tsx';
 import { askedOf, NO_FILTER, type AttemptFilter, type FilterChange } from './attemptFilter.ts';
 import { columnsOf } from './deliveryColumns.tsx';
 import { DeliveryDrawer } from './deliveryDrawer.tsx';
 import { DeliveryFilters } from './deliveryFilters.tsx';
+import { DeliveryTable } from './deliveryTable.tsx';
 import { useLiveAttempts } from './liveAttempts.ts';
 import { newestOf, planOf } from './plan.ts';
-
-/** On a phone so many come first, and then what is below them. */
-const FEW = 8;
 
 interface Props {
   consumer: Consumer;
@@ -52,9 +48,6 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
     return columnsOf({ onOpen, plan, timeWidth, isNarrow });
   }, [onOpen, rows, status, next_attempt_at, parked, timeWidth, isNarrow]);
   const [isSending, setSending] = useState(false);
-  const [isAll, setAll] = useState(false);
-  const isShort = isNarrow && !isAll && (rows.length > FEW || list.hasMore);
-  const chosen = rows.find(({ id }) => id === opened);
   return (
     <>
       <DeliveryFilters filter={filter} onFilter={onFilter}>
@@ -71,18 +64,11 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
           {isLive ? 'Live' : 'Paused'}
         </Button>
       </DeliveryFilters>
-      {opened !== undefined && chosen === undefined && isKnown && (
-        <Hint tone="warn">
-          The delivery of this address is not among those read so far: read further below, or it is
-          no longer kept.
-        </Hint>
-      )}
-      <DataTable
-        what="deliveries"
+      <DeliveryTable
         columns={columns}
-        list={isShort ? { ...list, rows: rows.slice(0, FEW), hasMore: false } : { ...list, rows }}
-        rowKey={({ id }) => id}
-        onOpen={({ id }) => onOpen(id)}
+        list={{ ...list, rows }}
+        opened={opened}
+        onOpen={onOpen}
         isFiltered={Object.keys(filter).length > 0}
         onClearFilters={() => onFilter(NO_FILTER)}
         empty={{
@@ -94,12 +80,12 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
             </ActButton>
           ),
         }}
-      />
-      {isShort && <Button onClick={() => setAll(true)}>Show older deliveries</Button>}
+      >
+        {(attempt) => (
+          <DeliveryDrawer attempt={attempt} consumer={consumer} onClose={() => onOpen(undefined)} />
+        )}
+      </DeliveryTable>
       {isSending && <MatchingSample consumer={consumer} onClose={() => setSending(false)} />}
-      {chosen !== undefined && (
-        <DeliveryDrawer attempt={chosen} consumer={consumer} onClose={() => onOpen(undefined)} />
-      )}
     </>
   );
 }

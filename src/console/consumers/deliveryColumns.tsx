@@ -1,4 +1,7 @@
+import type { ReactNode } from 'react';
+
 import type { Attempt } from '../api.ts';
+import { ConsumerName } from '../consumerName.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText, useNow } from '../ui/timeText.tsx';
@@ -7,29 +10,49 @@ import { number } from '../words.ts';
 /** When the next attempt after this one is planned. */
 export type Plan = (attempt: Attempt, now: number) => string | null;
 
-/** The columns of deliveries. `timeWidth`: that of the chosen form of times. */
-export function columnsOf(options: {
+/** The columns of deliveries, the same in every list of them. */
+export function columnsOf<A extends Attempt>(options: {
   onOpen: (id: string) => void;
-  plan: Plan;
+  /** That of the chosen form of times. */
   timeWidth: string;
   isNarrow: boolean;
-}): Column<Attempt>[] {
-  const { onOpen, plan, timeWidth, isNarrow } = options;
-  return [
+  /** The name of its consumer, in a list of several; on a phone it stands under the entry. */
+  consumerName?: (attempt: A) => string;
+  /** Adds when the next attempt is planned. */
+  plan?: Plan;
+}): Column<A>[] {
+  const { onOpen, timeWidth, isNarrow, consumerName, plan } = options;
+  const whose = (attempt: A): ReactNode =>
+    consumerName !== undefined && (
+      <ConsumerName id={attempt.consumer_id} known={consumerName(attempt)} />
+    );
+  const columns: (Column<A> | null)[] = [
     {
       id: 'entry',
       title: 'Entry',
       width: 'minmax(0,3fr)',
       cell: (attempt) => (
-        <button
-          type="button"
-          className="foreign block max-w-full text-left"
-          onClick={() => onOpen(attempt.id)}
-        >
-          <Entry attempt={attempt} />
-        </button>
+        <>
+          <button
+            type="button"
+            className="foreign block max-w-full text-left"
+            onClick={() => onOpen(attempt.id)}
+          >
+            <Entry attempt={attempt} />
+          </button>
+          {isNarrow && whose(attempt)}
+        </>
       ),
     },
+    consumerName === undefined
+      ? null
+      : {
+          id: 'consumer',
+          title: 'Consumer',
+          width: 'minmax(0,2fr)',
+          isExtra: true,
+          cell: whose,
+        },
     {
       id: 'outcome',
       title: 'Outcome',
@@ -76,14 +99,17 @@ export function columnsOf(options: {
       isExtra: true,
       cell: ({ attempt }) => attempt,
     },
-    {
-      id: 'next',
-      title: 'Next attempt',
-      width: `max(${timeWidth}, 6.75rem)`,
-      isExtra: true,
-      cell: (attempt) => <Planned attempt={attempt} plan={plan} />,
-    },
+    plan === undefined
+      ? null
+      : {
+          id: 'next',
+          title: 'Next attempt',
+          width: `max(${timeWidth}, 6.75rem)`,
+          isExtra: true,
+          cell: (attempt) => <Planned attempt={attempt} plan={plan} />,
+        },
   ];
+  return columns.filter((column) => column !== null);
 }
 
 /** The record, then what happened to it and its collection; of an entry that is no longer kept its position. */

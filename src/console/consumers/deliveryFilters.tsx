@@ -18,7 +18,7 @@ interface Props {
   filter: AttemptFilter;
   onFilter: (change: FilterChange) => void;
   /** Further controls in the same line. */
-  children: ReactNode;
+  children?: ReactNode;
 }
 
 /** The filters of deliveries: outcome and status, and behind a button record, webhook-id and time. On a phone all are behind it. */

@@ -11,6 +11,7 @@ import { shownUrl } from '../targets/shownUrl.ts';
 import { TimeText, useNow } from '../ui/timeText.tsx';
 import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
+import { useLastDelivery } from './lastDelivery.ts';
 import { waitingNumber } from './waits.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
@@ -19,13 +20,14 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   const { lag, position, parked, next_attempt_at, failing_since, sender } = consumer;
   const { data: info } = useInfo();
   const eta = useCatchUp(consumer);
+  const delivery = useLastDelivery(consumer.id);
   const target = useQuery({
     queryKey: ['target', consumer.target_id],
     queryFn: () => api.targets.get(consumer.target_id),
   });
   const temporal = workflowUrl(info, consumer);
   return (
-    <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-4 lg:grid-cols-7">
+    <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-4 xl:grid-cols-8">
       <Figure
         title="Position"
         value={number(position)}
@@ -37,6 +39,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         about={
           lag.entries === 0 ? 'caught up' : [duration(lag.seconds), eta].filter(Boolean).join(', ')
         }
+      />
+      <Figure
+        title="Last delivery"
+        value={<TimeText at={delivery?.started_at ?? null} />}
+        about={deliveryText(delivery)}
       />
       <Figure title="Parked" value={number(parked)} about="waiting for a retry" />
       <Figure
@@ -92,6 +99,11 @@ function urlOf({ base_url }: Target, { path }: Consumer): string {
   return requestUrl(base_url, path) ?? base_url;
 }
 
+function deliveryText(delivery: ReturnType<typeof useLastDelivery>): string | undefined {
+  if (delivery === undefined) return undefined;
+  return delivery === null ? 'none is kept' : `answered in ${number(delivery.duration_ms)} ms`;
+}
+
 /** By what it is being sent to. */
 function senderOf({ sender }: Consumer): string {
   if (sender === null) return 'none';
@@ -108,7 +120,7 @@ function Due({ at }: { at: string | null }) {
 
 function Figure(props: { title: string; value: ReactNode; about: ReactNode }) {
   return (
-    <div className="min-w-0 bg-panel px-3 py-2 last:col-span-2 lg:last:col-span-1">
+    <div className="min-w-0 bg-panel px-3 py-2">
       <dt className="text-xs text-soft">{props.title}</dt>
       <dd className="foreign truncate text-base font-semibold tabular-nums">{props.value}</dd>
       <dd className="foreign truncate text-xs text-soft">{props.about}</dd>

@@ -3,17 +3,14 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Consumer, ConsumerPatch, Ordering } from '../../schema/consumer.ts';
-import { ActButton, SaveChanges } from '../act.tsx';
+import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
-import { changedOf, edited } from '../edits.ts';
-import { errorsOf } from '../fieldErrors.ts';
-import { useRefusal } from '../session.ts';
+import { EditForm, type EditedFields } from '../editForm.tsx';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
-import { ErrorText, Hint, Unsaved } from '../ui/notice.tsx';
+import { ErrorText, Hint } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
-import { useToasts } from '../ui/toast.tsx';
 import { amount } from '../words.ts';
 import { ORDERINGS } from './orderings.ts';
 import { waits } from './waits.ts';
@@ -34,74 +31,62 @@ export function ConsumerSettings(props: {
 }) {
   const { consumer, edits, onEdit } = props;
   const [isDeleting, setDeleting] = useState(false);
-  const refusal = useRefusal('manage');
-  const queries = useQueryClient();
-  const toasts = useToasts();
-  const stored = draftOf(consumer);
-  const draft = { ...stored, ...edits };
-  const changed = changedOf(stored, edits);
-  const set = (change: Partial<SettingsDraft>): void => onEdit(edited(stored, edits, change));
-  const save = useMutation({
-    mutationFn: () => api.consumers.update(consumer.id, patchOf(draft, changed)),
-    onSuccess: (saved) => {
-      queries.setQueryData(['consumer', consumer.id], saved);
-      onEdit({});
-      toasts.done('Saved');
-    },
-  });
-  const errorAt = errorsOf(save.error);
   return (
     <Panel title="Settings">
-      <form
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
-      >
-        {refusal !== null && <Hint>{refusal}</Hint>}
-        <fieldset disabled={refusal !== null} className="contents">
-          <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
-            <TextField
-              label="Name"
-              required
-              value={draft.name}
-              onChange={(event) => set({ name: event.target.value })}
-              error={errorAt('/name')}
-            />
-            <TextField
-              label="Path"
-              value={draft.path}
-              onChange={(event) => set({ path: event.target.value })}
-              hint="Joined to the target's base URL; empty, or begins with /"
-              error={errorAt('/path')}
-            />
-            <SelectField
-              label="Order"
-              value={draft.ordering}
-              onChange={(ordering) => set({ ordering })}
-              options={ORDERINGS}
-            />
-          </div>
-          <AreaField
-            label="Who gets its alerts"
-            rows={2}
-            value={draft.emails}
-            onChange={(event) => set({ emails: event.target.value })}
-            hint="Email addresses, one a line; empty: the operators' own"
-            error={errorAt('/alert_emails')}
-          />
-        </fieldset>
-        <Unsaved error={save.error} />
-        <div className="flex flex-wrap gap-2">
-          <SaveChanges busy={save.isPending} nothing={changed.length === 0} />
+      <EditForm
+        stored={draftOf(consumer)}
+        edits={edits}
+        onEdit={onEdit}
+        save={(draft, changed) => api.consumers.update(consumer.id, patchOf(draft, changed))}
+        queryKey={['consumer', consumer.id]}
+        saved="Saved"
+        buttons={() => (
           <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
             Delete consumer
           </ActButton>
-        </div>
-      </form>
+        )}
+      >
+        {(fields) => <Fields {...fields} />}
+      </EditForm>
       <DeleteDialog consumer={consumer} open={isDeleting} onClose={() => setDeleting(false)} />
     </Panel>
+  );
+}
+
+function Fields({ draft, set, errorAt }: EditedFields<SettingsDraft>) {
+  return (
+    <>
+      <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
+        <TextField
+          label="Name"
+          required
+          value={draft.name}
+          onChange={(event) => set({ name: event.target.value })}
+          error={errorAt('/name')}
+        />
+        <TextField
+          label="Path"
+          value={draft.path}
+          onChange={(event) => set({ path: event.target.value })}
+          hint="Appended to the target's base URL; empty, or begins with /"
+          error={errorAt('/path')}
+        />
+        <SelectField
+          label="Order"
+          value={draft.ordering}
+          onChange={(ordering) => set({ ordering })}
+          options={ORDERINGS}
+        />
+      </div>
+      <AreaField
+        label="Alert addresses"
+        rows={2}
+        value={draft.emails}
+        onChange={(event) => set({ emails: event.target.value })}
+        hint="Email addresses, one per line. Left empty, alerts go to MILLRACE_ALERT_EMAIL."
+        error={errorAt('/alert_emails')}
+      />
+    </>
   );
 }
 

@@ -1,3 +1,5 @@
+import type { ReactNode } from 'react';
+
 import { ActButton } from '../act.tsx';
 import { Sentence } from '../ui/sentence.tsx';
 import { TimeText, useNow } from '../ui/timeText.tsx';
@@ -11,8 +13,14 @@ const LOOKS = {
 } as const;
 
 /** The reason why a consumer sends nothing, above everything else on its page, with the command that ends it. */
-export function StateBand(props: { state: State; at: string; onAct: (verb: Verb) => void }) {
-  const { state, at, onAct } = props;
+export function StateBand(props: {
+  state: State;
+  at: string;
+  onAct: (verb: Verb) => void;
+  /** The way to what ends it where no command does. */
+  children?: ReactNode;
+}) {
+  const { state, at, onAct, children } = props;
   const { tone, title, code, facts, verb } = state;
   const look = LOOKS[tone];
   return (
@@ -44,6 +52,7 @@ export function StateBand(props: { state: State; at: string; onAct: (verb: Verb)
           {TITLES[verb]}
         </ActButton>
       )}
+      {children}
     </section>
   );
 }

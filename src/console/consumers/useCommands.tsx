@@ -3,11 +3,13 @@ import { useState, type ReactNode } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
+import { useKeys } from '../keys.ts';
+import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { ErrorText, Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
-import { DONE, planOf, type Verb } from './commands.ts';
+import { DONE, planOf, verbsOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
 
 /** The commands of one page: whoever offers one asks here, and the dialogs are shown once. */
@@ -17,7 +19,10 @@ export interface Commands {
   dialogs: ReactNode;
 }
 
-/** The commands pause, resume, retry and seek of a consumer. */
+/** The keys of the commands that are given most. */
+const KEYS = { retry: 'r', resume: 'r', pause: 'p' } as const;
+
+/** The commands pause, resume, retry and seek of a consumer; `r` asks for retry or resume, `p` for pause. */
 export function useCommands(consumer: Consumer): Commands {
   const [open, setOpen] = useState<Verb | 'seek' | null>(null);
   const [verb, setVerb] = useState<Verb>('pause');
@@ -38,6 +43,9 @@ export function useCommands(consumer: Consumer): Commands {
     if (which !== 'seek') setVerb(which);
     setOpen(which);
   };
+  const mayAct = useRefusal('manage') === null;
+  const offered = mayAct ? verbsOf(consumer) : [];
+  useKeys(Object.fromEntries(offered.map((one) => [KEYS[one], () => ask(one)])));
   const plan = planOf(verb, consumer);
   const dialogs = (
     <>

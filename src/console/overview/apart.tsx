@@ -3,13 +3,15 @@ import { Link } from '@tanstack/react-router';
 
 import type { ConsumerWith } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
+import { ConsumerName } from '../consumerName.tsx';
+import { tabWith } from '../consumers/asideTab.ts';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { amount, number } from '../words.ts';
 
 const EVERY_MS = 5_000;
 const SHOWN = 5;
 
-/** Some of the consumers with entries that were put aside, how many of them, and the way to all. */
+/** Some of the consumers with entries that were put aside, each a link to these, and the way to all. */
 export function Apart({ has, title }: { has: ConsumerWith; title: string }) {
   const { data, error, refetch } = useQuery({
     queryKey: ['consumers', 'overview', has],
@@ -27,14 +29,7 @@ export function Apart({ has, title }: { has: ConsumerWith; title: string }) {
       <ul className="flex flex-col gap-1">
         {data?.data.map(({ id, name, parked, dead_letters }) => (
           <li key={id} className="flex min-w-0 items-baseline justify-between gap-2">
-            <Link
-              to={isParked ? '/consumers/$id' : '/dead-letters'}
-              params={{ id }}
-              search={isParked ? {} : { consumer: id }}
-              className="foreign truncate font-medium hover:underline"
-            >
-              {name}
-            </Link>
+            <ConsumerName id={id} known={name} tab={tabWith(has)} />
             <span className="text-xs whitespace-nowrap text-soft tabular-nums">
               {isParked ? `${number(parked)} parked` : amount(dead_letters, 'dead letter')}
             </span>

@@ -44,6 +44,7 @@ export function AskForAll(props: {
       onClose();
     },
   });
+  const paused = all.filter(({ status }) => status === 'paused').length;
   const many = concerned.data === undefined ? 'all consumers' : amount(all.length, 'consumer');
   return (
     <Dialog
@@ -68,6 +69,12 @@ export function AskForAll(props: {
       {concerned.error !== null && (
         <Hint tone="bad">
           <ErrorText error={concerned.error} />
+        </Hint>
+      )}
+      {verb === 'resume' && paused > 0 && paused < all.length && (
+        <Hint tone="warn">
+          {number(paused)} of them {paused === 1 ? 'was' : 'were'} paused by someone, and{' '}
+          {paused === 1 ? 'is' : 'are'} resumed as well.
         </Hint>
       )}
       {concerned.data?.length === 0 && <Hint>No consumer is left that this concerns.</Hint>}

@@ -7,6 +7,7 @@ import { gist, KindBadge, nameIn } from '../alerts/kind.tsx';
 import { api } from '../api.ts';
 import { changeSentence } from '../changes/changeText.ts';
 import { ConsumerName } from '../consumerName.tsx';
+import { tabOfAlert } from '../consumers/asideTab.ts';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { Sentence } from '../ui/sentence.tsx';
@@ -32,7 +33,11 @@ export function LastAlerts() {
       {(alert) => (
         <>
           <Head at={alert.at} what={<KindBadge kind={alert.kind} />}>
-            <ConsumerName id={alert.consumer_id} known={nameIn(alert)} />
+            <ConsumerName
+              id={alert.consumer_id}
+              known={nameIn(alert)}
+              tab={tabOfAlert(alert.kind)}
+            />
           </Head>
           <span className="foreign line-clamp-2 text-xs text-soft">{gist(alert)}</span>
         </>

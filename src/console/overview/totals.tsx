@@ -3,13 +3,14 @@ import { useMemo } from 'react';
 
 import type { Overview, OverviewPoint } from '../../schema/overview.ts';
 import { api } from '../api.ts';
-import { eachStep, RANGES, RANGE_WORDS, type Range } from '../ranges.ts';
+import { eachStep, RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { RangeChoice } from '../ui/rangeChoice.tsx';
-import { amount, number } from '../words.ts';
+import { amount } from '../words.ts';
 import { failureRate } from './failureRate.ts';
+import { sumText } from './sumText.ts';
 import { TopConsumers } from './top.tsx';
 
 /** What all consumers did together over time, and which of them did most of it. */
@@ -30,7 +31,7 @@ export function Totals(props: { range: Range; onRange: (range: Range) => void })
         )}
         {data !== undefined && (
           <>
-            <p className="text-soft">{sumText(data)}</p>
+            <p className="text-soft">{sumText(data.series, data.range, appendedText(data))}</p>
             <Charts overview={data} />
           </>
         )}
@@ -75,12 +76,7 @@ function Charts({ overview }: { overview: Overview }) {
   );
 }
 
-function sumText({ series, range }: Overview): string {
-  const sum = (of: 'delivered' | 'failed' | 'appended'): number =>
-    series.reduce((total, point) => total + (point[of] ?? 0), 0);
-  const [delivered, failed] = [sum('delivered'), sum('failed')];
-  const span = RANGE_WORDS[range];
-  if (delivered + failed === 0) return `No attempts in the last ${span}.`;
-  const rate = failureRate({ delivered, failed }) ?? 0;
-  return `In the last ${span}: ${number(delivered)} delivered, ${number(failed)} failed (${rate} %), ${amount(sum('appended'), 'event')} appended.`;
+function appendedText({ series }: Overview): string {
+  const appended = series.reduce((sum, point) => sum + (point.appended ?? 0), 0);
+  return `${amount(appended, 'event')} appended`;
 }

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { Fragment } from 'react';
 
 import type { Trouble } from '../../schema/overview.ts';
 import type { Status } from '../../schema/status.ts';
@@ -126,9 +127,9 @@ export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPag
   );
 }
 
-/** How many consumers, as a link to them; a single one by its name as well. */
+/** How many consumers, as a link to them; a few by their names as well. */
 function Whom({ trouble }: { trouble: Trouble }) {
-  const { target_id, status, consumer_id, consumer_name, of } = trouble;
+  const { target_id, status, named, of } = trouble;
   const those = status === 'cannot_start' ? ({ has: status } as const) : { status };
   const search = { target: target_id, ...those };
   return (
@@ -136,12 +137,17 @@ function Whom({ trouble }: { trouble: Trouble }) {
       <Link to="/consumers" search={search} className="underline">
         {manyOf(trouble)}
       </Link>
-      {consumer_id !== null && consumer_name !== null && (
+      {named.length > 0 && (
         <>
           {of === 1 ? ', ' : ' ('}
-          <Link to="/consumers/$id" params={{ id: consumer_id }} className="underline">
-            {consumer_name}
-          </Link>
+          {named.map(({ consumer_id: id, name }, index) => (
+            <Fragment key={id}>
+              {index > 0 && ', '}
+              <Link to="/consumers/$id" params={{ id }} className="underline">
+                {name}
+              </Link>
+            </Fragment>
+          ))}
           {of === 1 ? '' : ')'}
         </>
       )}

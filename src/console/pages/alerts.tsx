@@ -8,6 +8,7 @@ import { MailBadge, OutboxHint } from '../alerts/mail.tsx';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
 import { ConsumerName } from '../consumerName.tsx';
+import { tabOfAlert } from '../consumers/asideTab.ts';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -101,7 +102,9 @@ function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Al
       id: 'consumer',
       title: 'Consumer',
       width: 'minmax(0,1.5fr)',
-      cell: (alert) => <ConsumerName id={alert.consumer_id} known={nameIn(alert)} />,
+      cell: (alert) => (
+        <ConsumerName id={alert.consumer_id} known={nameIn(alert)} tab={tabOfAlert(alert.kind)} />
+      ),
     },
     {
       id: 'gist',

@@ -12,6 +12,7 @@ import { Deliveries } from '../consumers/deliveries.tsx';
 import { isSameFilter } from '../consumers/filterDelta.ts';
 import { FilterPanel } from '../consumers/filterPanel.tsx';
 import { marksOf } from '../consumers/marks.ts';
+import { MendLink } from '../consumers/mendLink.tsx';
 import { NoteList } from '../consumers/noteList.tsx';
 import { Numbers } from '../consumers/numbers.tsx';
 import { ParkedList } from '../consumers/parkedList.tsx';
@@ -146,7 +147,11 @@ function Loaded({ consumer }: { consumer: Consumer }) {
       >
         <CommandBar consumer={consumer} commands={commands} without={state?.verb ?? null} />
       </PageHead>
-      {state !== null && <StateBand state={state} at={consumer.health.time} onAct={commands.ask} />}
+      {state !== null && (
+        <StateBand state={state} at={consumer.health.time} onAct={commands.ask}>
+          <MendLink consumer={consumer} />
+        </StateBand>
+      )}
       <NoteList consumerId={id} notes={furtherNotes(consumer)} at={consumer.health.time} />
       {!isNarrow && <Numbers consumer={consumer} />}
       <Tabs

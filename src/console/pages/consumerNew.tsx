@@ -158,6 +158,7 @@ function Wizard() {
             >
               {step === STEPS.length ? 'Save' : `Next: ${STEPS[step]?.toLowerCase()}`}
             </Button>
+            <Skip step={step} onGo={go} isReady={hasTarget} />
             <Link to="/consumers" className={buttonLook('quiet')}>
               Cancel
             </Link>
@@ -178,6 +179,16 @@ function Wizard() {
   );
 }
 
+/** Leaves the steps between as they are. */
+function Skip({ step, onGo, isReady }: StepsProps) {
+  if (step >= STEPS.length - 1) return null;
+  return (
+    <Button disabled={!isReady} onClick={() => onGo(STEPS.length)}>
+      Skip to save
+    </Button>
+  );
+}
+
 /** The id of the only target there is, which need not be chosen; empty while there are none or several. */
 function useLoneTarget(): string {
   const { data: page } = useQuery({
@@ -191,8 +202,15 @@ function filterOf({ syncs, collections, event_types }: Draft) {
   return { syncs, collections, event_types };
 }
 
-function Progress(props: { step: number; onGo: (step: number) => void; isReady: boolean }) {
-  const { step, onGo, isReady } = props;
+interface StepsProps {
+  /** Where the wizard is. */
+  step: number;
+  onGo: (step: number) => void;
+  /** Whether the first step is done. */
+  isReady: boolean;
+}
+
+function Progress({ step, onGo, isReady }: StepsProps) {
   return (
     <nav aria-label="Steps">
       <ol className="flex flex-wrap gap-1">

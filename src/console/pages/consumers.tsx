@@ -5,7 +5,8 @@ import { useEffect, useState } from 'react';
 import type { Consumer, ConsumerStatus, ConsumerWith } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
-import { FAILURE, LAG, NAME, RATE, STATUS } from '../consumers/columns.tsx';
+import { tabWith } from '../consumers/asideTab.ts';
+import { FAILURE, LAG, nameColumn, RATE, STATUS } from '../consumers/columns.tsx';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
@@ -51,7 +52,7 @@ const STREAM: Column<Consumer> = {
   cell: ({ stream }) => stream,
 };
 
-const COLUMNS = [NAME, STATUS, STREAM, LAG, RATE, FAILURE];
+const FURTHER = [STATUS, STREAM, LAG, RATE, FAILURE];
 
 const TYPING_MS = 200;
 
@@ -82,6 +83,7 @@ export function ConsumersPage() {
     { everyMs: 3_000 },
   );
   const clear = (): void => void navigate({ to: '/consumers', search: {} });
+  const tab = tabWith(search.has);
   return (
     <>
       <PageHead title="Consumers">
@@ -95,10 +97,10 @@ export function ConsumersPage() {
       </div>
       <DataTable
         what="consumers"
-        columns={COLUMNS}
+        columns={[nameColumn(tab), ...FURTHER]}
         list={list}
         rowKey={({ id }) => id}
-        rowHref={({ id }) => `/consumers/${id}`}
+        rowHref={({ id }) => `/consumers/${id}${tab === undefined ? '' : `?tab=${tab}`}`}
         isFiltered={Object.keys(search).length > 0}
         onClearFilters={clear}
         empty={{

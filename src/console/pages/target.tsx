@@ -5,6 +5,7 @@ import { useCallback, useState } from 'react';
 import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, isGone, messageOf } from '../api.ts';
+import { filterIn, filterSearch, type AttemptFilter } from '../consumers/attemptFilter.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
 import { RANGE_NAMES, type Range } from '../ranges.ts';
@@ -28,11 +29,9 @@ import { number } from '../words.ts';
 
 const TABS = ['deliveries', 'consumers', 'verify', 'settings'] as const;
 
-export interface TargetSearch {
+export interface TargetSearch extends AttemptFilter {
   tab?: (typeof TABS)[number];
   range?: Range;
-  outcome?: string;
-  status?: string;
   /** The id of the attempt that is open. */
   delivery?: string;
 }
@@ -41,8 +40,7 @@ export function targetSearch(search: Record<string, unknown>): TargetSearch {
   const found = {
     tab: wordOf(search, 'tab', TABS),
     range: wordOf(search, 'range', RANGE_NAMES),
-    outcome: wordOf(search, 'outcome', ['delivered', 'failed']),
-    status: textOf(search, 'status'),
+    ...filterSearch(search),
     delivery: textOf(search, 'delivery'),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
@@ -93,8 +91,8 @@ function Loaded({ target }: { target: Target }) {
   const deliveries = (
     <TargetDeliveries
       targetId={id}
-      filter={{ outcome: search.outcome, status: search.status }}
-      onFilter={({ outcome, status }) => set({ outcome, status })}
+      filter={filterIn(search)}
+      onFilter={(change) => set(change)}
       opened={search.delivery}
       onOpen={onOpen}
     />

@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
@@ -142,7 +142,14 @@ function NewTarget() {
   );
 }
 
+/** The secret of a new target, and the way on: while there is no consumer, to the next step of the first run. */
 function Saved({ target }: { target: Target }) {
+  const consumers = useQuery({
+    queryKey: ['consumers', 'newest'],
+    queryFn: () => api.consumers.list({ limit: 2 }),
+  });
+  const isFirst = consumers.data?.data.length === 0;
+  const search = { target: target.id };
   return (
     <>
       <PageHead title={`${target.name} is saved`} />
@@ -150,9 +157,21 @@ function Saved({ target }: { target: Target }) {
         <WholeSecret secret={target.signing_secret} />
       </Panel>
       <div className="flex flex-wrap gap-2">
-        <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
-          Next: add webhooks
-        </Link>
+        {isFirst && (
+          <>
+            <Link to="/" className={buttonLook('main')}>
+              Next: send your first webhook
+            </Link>
+            <Link to="/consumers/new" search={search} className={buttonLook()}>
+              Choose what is sent
+            </Link>
+          </>
+        )}
+        {!isFirst && !consumers.isPending && (
+          <Link to="/consumers/new" search={search} className={buttonLook('main')}>
+            Next: add webhooks
+          </Link>
+        )}
         <Link to="/targets/$id" params={{ id: target.id }} className={buttonLook()}>
           To the target
         </Link>

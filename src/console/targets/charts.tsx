@@ -4,10 +4,9 @@ import { useMemo } from 'react';
 import type { TargetMetrics } from '../../schema/overview.ts';
 import { api } from '../api.ts';
 import { OverTime } from '../overTime.tsx';
-import { failureRate } from '../overview/failureRate.ts';
-import { eachStep, RANGES, RANGE_WORDS, type Range } from '../ranges.ts';
+import { sumText } from '../overview/sumText.ts';
+import { eachStep, RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
-import { number } from '../words.ts';
 
 /** What all consumers of a target did together over time. */
 export function TargetCharts(props: {
@@ -27,7 +26,7 @@ export function TargetCharts(props: {
     <OverTime range={range} onRange={onRange} query={query}>
       {(metrics) => (
         <>
-          <p className="text-soft">{sumText(metrics)}</p>
+          <p className="text-soft">{sumText(metrics.data, metrics.range)}</p>
           <Series metrics={metrics} />
         </>
       )}
@@ -68,15 +67,4 @@ function Series({ metrics }: { metrics: TargetMetrics }) {
       />
     </div>
   );
-}
-
-/** What the charts add up to, in a sentence. */
-function sumText({ data, range }: TargetMetrics): string {
-  const sum = (of: 'delivered' | 'failed'): number =>
-    data.reduce((total, point) => total + (point[of] ?? 0), 0);
-  const [delivered, failed] = [sum('delivered'), sum('failed')];
-  const rate = failureRate({ delivered, failed });
-  const span = RANGE_WORDS[range];
-  if (rate === null) return `No attempts in the last ${span}.`;
-  return `In the last ${span}: ${number(delivered)} delivered, ${number(failed)} failed (${rate} %).`;
 }

@@ -1,102 +1,60 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
 
 import type { TargetAttempt } from '../../schema/attempt.ts';
 import { api, messageOf } from '../api.ts';
+import {
+  askedOf,
+  NO_FILTER,
+  type AttemptFilter,
+  type FilterChange,
+} from '../consumers/attemptFilter.ts';
+import { columnsOf } from '../consumers/deliveryColumns.tsx';
 import { DeliveryDrawer } from '../consumers/deliveryDrawer.tsx';
+import { DeliveryFilters } from '../consumers/deliveryFilters.tsx';
+import { DeliveryTable } from '../consumers/deliveryTable.tsx';
 import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
-import { Button } from '../ui/button.tsx';
-import { DataTable, type Column } from '../ui/dataTable.tsx';
-import { SelectField, TextField } from '../ui/field.tsx';
 import { Hint } from '../ui/notice.tsx';
-import { StatusBadge } from '../ui/statusBadge.tsx';
-import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
-import { number } from '../words.ts';
+import { useTimeWidth } from '../ui/timeText.tsx';
 
 const EVERY_MS = 5_000;
-/** On a phone so many come first, and then what is below them. */
-const FEW = 8;
-
-const OUTCOMES = [
-  { value: '', text: 'All' },
-  { value: 'delivered', text: 'Delivered' },
-  { value: 'failed', text: 'Failed' },
-];
-
-/** Which deliveries are shown. */
-export interface DeliveryFilter {
-  outcome?: string | undefined;
-  status?: string | undefined;
-}
 
 /** The deliveries of all consumers of a target, newest first. */
 export function TargetDeliveries(props: {
   targetId: string;
-  filter: DeliveryFilter;
-  onFilter: (filter: DeliveryFilter) => void;
+  filter: AttemptFilter;
+  onFilter: (change: FilterChange) => void;
   /** The id of the attempt whose drawer is open. */
   opened: string | undefined;
   onOpen: (id: string | undefined) => void;
 }) {
   const { targetId, filter, onFilter, opened, onOpen } = props;
-  const isStatus = /^[1-5]\d\d$/u.test(filter.status ?? '');
-  const asked = { outcome: filter.outcome, status: isStatus ? filter.status : undefined };
+  const asked = askedOf(filter);
   const list = useList(
     ['attempts', 'of-target', targetId, asked],
     (cursor) => api.targets.attempts(targetId, { ...asked, cursor, limit: 50 }),
     { everyMs: EVERY_MS },
   );
   const timeWidth = useTimeWidth();
-  const [isAll, setAll] = useState(false);
-  const isShort = useNarrow() && !isAll && (list.rows.length > FEW || list.hasMore);
-  const chosen = list.rows.find(({ id }) => id === opened);
+  const isNarrow = useNarrow();
+  const consumerName = (attempt: TargetAttempt): string => attempt.consumer_name;
   return (
     <>
-      <div className="flex flex-wrap items-end gap-2">
-        <SelectField
-          label="Outcome"
-          value={filter.outcome ?? ''}
-          onChange={(outcome) => onFilter({ ...filter, outcome })}
-          options={OUTCOMES}
-        />
-        <div className="w-32">
-          <TextField
-            label="HTTP status"
-            inputMode="numeric"
-            placeholder="any"
-            value={filter.status ?? ''}
-            onChange={(event) => onFilter({ ...filter, status: event.target.value })}
-            error={
-              /^([1-5]\d{0,2})?$/u.test(filter.status ?? '')
-                ? undefined
-                : 'Three digits, such as 503'
-            }
-          />
-        </div>
-      </div>
-      {opened !== undefined && chosen === undefined && !list.isLoading && list.error === null && (
-        <Hint tone="warn">
-          The delivery of this address is not among those read so far: read further below, or it is
-          no longer kept.
-        </Hint>
-      )}
-      <DataTable
-        what="deliveries"
-        columns={columnsOf(onOpen, timeWidth)}
-        list={isShort ? { ...list, rows: list.rows.slice(0, FEW), hasMore: false } : { ...list }}
-        rowKey={({ id }) => id}
-        onOpen={({ id }) => onOpen(id)}
-        isFiltered={filter.outcome !== undefined || filter.status !== undefined}
-        onClearFilters={() => onFilter({})}
+      <DeliveryFilters filter={filter} onFilter={onFilter} />
+      <DeliveryTable
+        columns={columnsOf({ onOpen, timeWidth, isNarrow, consumerName })}
+        list={list}
+        opened={opened}
+        onOpen={onOpen}
+        isFiltered={Object.keys(filter).length > 0}
+        onClearFilters={() => onFilter(NO_FILTER)}
         empty={{
           title: 'Nothing was sent yet',
           text: 'What its consumers send appears here by itself.',
         }}
-      />
-      {isShort && <Button onClick={() => setAll(true)}>Show older deliveries</Button>}
-      {chosen !== undefined && <Opened attempt={chosen} onClose={() => onOpen(undefined)} />}
+      >
+        {(attempt) => <Opened attempt={attempt} onClose={() => onOpen(undefined)} />}
+      </DeliveryTable>
     </>
   );
 }
@@ -112,71 +70,4 @@ function Opened({ attempt, onClose }: { attempt: TargetAttempt; onClose: () => v
     return <DeliveryDrawer attempt={attempt} consumer={data} onClose={onClose} />;
   }
   return error === null ? null : <Hint tone="bad">{messageOf(error)}</Hint>;
-}
-
-function columnsOf(onOpen: (id: string) => void, timeWidth: string): Column<TargetAttempt>[] {
-  return [
-    {
-      id: 'outcome',
-      title: 'Outcome',
-      width: '9.5rem',
-      cell: ({ id, outcome, status, error_code }) => (
-        <button
-          type="button"
-          className="flex max-w-full items-center gap-1.5 text-left hover:underline"
-          onClick={() => onOpen(id)}
-        >
-          <StatusBadge status={outcome} />
-          <span className="truncate text-xs tabular-nums">{status ?? error_code}</span>
-        </button>
-      ),
-    },
-    {
-      id: 'started',
-      title: 'Time',
-      width: timeWidth,
-      cell: ({ started_at }) => <TimeText at={started_at} />,
-    },
-    {
-      id: 'consumer',
-      title: 'Consumer',
-      width: 'minmax(0,1fr)',
-      cell: ({ consumer_id, consumer_name }) => (
-        <Link
-          to="/consumers/$id"
-          params={{ id: consumer_id }}
-          className="foreign block truncate hover:underline"
-        >
-          {consumer_name}
-        </Link>
-      ),
-    },
-    {
-      id: 'duration',
-      title: 'Duration',
-      width: '6rem',
-      align: 'right',
-      isExtra: true,
-      cell: ({ duration_ms }) => `${number(duration_ms)} ms`,
-    },
-    {
-      id: 'attempt',
-      title: 'Attempt',
-      width: '4.5rem',
-      align: 'right',
-      isExtra: true,
-      cell: ({ attempt }) => attempt,
-    },
-    {
-      id: 'message',
-      title: 'Message',
-      width: 'minmax(0,1fr)',
-      isExtra: true,
-      cell: ({ position, message_id }) => (
-        <span className="foreign block truncate font-mono text-xs">
-          {number(position)} · {message_id}
-        </span>
-      ),
-    },
-  ];
 }

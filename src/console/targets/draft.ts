@@ -1,6 +1,8 @@
 import type { Target, TargetInput } from '../../schema/target.ts';
 import { isText, oneOf, type Form } from '../keptForm.ts';
-export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2';
+
+/** `unreadable`: those that are stored, which can't be read now. */
+export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2' | 'unreadable';
 
 /** The fields of the form; they are texts until they are sent. */
 export interface TargetDraft {
@@ -21,6 +23,7 @@ export const CREDENTIALS: Record<
   CredentialsType,
   { title: string; fields: { name: string; title: string; isSecret?: true; isOptional?: true }[] }
 > = {
+  unreadable: { title: "Those that are stored, which can't be read", fields: [] },
   none: { title: 'None', fields: [] },
   basic: {
     title: 'User name and password (Basic)',
@@ -71,7 +74,7 @@ export const TARGET_FORM: Form<TargetDraft> = {
   fields: {
     name: isText,
     base_url: (value) => isText(value) && !/^[^/?#]*\/\/[^/?#]*@/u.test(value),
-    credentialsType: oneOf(...Object.keys(CREDENTIALS)),
+    credentialsType: oneOf(...Object.keys(CREDENTIALS).filter((type) => type !== 'unreadable')),
     timeout_ms: isText,
     max_in_flight: isText,
     rate_limit: isText,
@@ -79,16 +82,13 @@ export const TARGET_FORM: Form<TargetDraft> = {
   },
 };
 
-/**
- * A stored target as a form; its secrets are masked, and stay what they are when sent back. Credentials
- * that can't be read begin as none, and stay what they are until another kind is chosen.
- */
+/** A stored target as a form; secrets that are masked or can't be read stay what they are when sent back. */
 export function draftOf(target: Target): TargetDraft {
   const { type, ...fields } = target.credentials;
   return {
     name: target.name,
     base_url: target.base_url,
-    credentialsType: type === 'unreadable' ? 'none' : type,
+    credentialsType: type,
     credentials: { ...fields } as Record<string, string>,
     headers: Object.entries(target.headers).map(([name, value]) => ({ name, value })),
     timeout_ms: String(target.timeout_ms),

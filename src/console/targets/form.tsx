@@ -1,5 +1,7 @@
+import type { UnreadableSecret } from '../../schema/target.ts';
 import { Button } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
+import { Hint } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { CREDENTIALS, type CredentialsType, type TargetDraft } from './draft.ts';
 
@@ -7,6 +9,8 @@ interface Props {
   draft: TargetDraft;
   onChange: (change: Partial<TargetDraft>) => void;
   errorAt: (pointer: string) => string | undefined;
+  /** What is stored of its secrets, but can't be read. */
+  unreadable?: readonly UnreadableSecret[];
   /** The name that it gets if the field stays empty; without one a name must be filled in. */
   proposedName?: string;
 }
@@ -31,8 +35,13 @@ const LIMITS = [
   },
 ] as const;
 
+/** What makes secrets readable again that are stored. */
+const WAY_OUT =
+  'Give MILLRACE_ENCRYPTION_KEYS the key again that sealed them, and restart all processes';
+
 /** The form with all fields of a target. */
-export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Props) {
+export function TargetForm(props: Props) {
+  const { draft, onChange: set, errorAt, proposedName } = props;
   return (
     <>
       <Panel title="Where to">
@@ -61,10 +70,10 @@ export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Prop
         />
       </Panel>
       <Panel title="Credentials">
-        <Credentials draft={draft} onChange={set} errorAt={errorAt} />
+        <Credentials {...props} />
       </Panel>
       <Panel title="Headers">
-        <Headers draft={draft} onChange={set} errorAt={errorAt} />
+        <Headers {...props} />
       </Panel>
       <Panel title="Limits">
         <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
@@ -98,8 +107,10 @@ export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Prop
   );
 }
 
-function Credentials({ draft, onChange, errorAt }: Props) {
-  const types = Object.entries(CREDENTIALS) as [CredentialsType, { title: string }][];
+function Credentials({ draft, onChange, errorAt, unreadable = [] }: Props) {
+  const all = Object.entries(CREDENTIALS) as [CredentialsType, { title: string }][];
+  const isUnreadable = unreadable.includes('credentials');
+  const types = all.filter(([type]) => type !== 'unreadable' || isUnreadable);
   const { fields } = CREDENTIALS[draft.credentialsType];
   return (
     <>
@@ -108,8 +119,16 @@ function Credentials({ draft, onChange, errorAt }: Props) {
         value={draft.credentialsType}
         onChange={(credentialsType) => onChange({ credentialsType })}
         options={types.map(([value, { title }]) => ({ value, text: title }))}
-        hint="Each webhook is signed as well, whatever is chosen here"
+        hint="Each webhook is also signed, whatever you select here"
+        error={draft.credentialsType === 'unreadable' ? errorAt('/credentials') : undefined}
       />
+      {draft.credentialsType === 'unreadable' && (
+        <Hint tone="bad">
+          Credentials are stored, but can't be read with the keys that Millrace has, so nothing can
+          be sent. {WAY_OUT}, or choose their type here and fill them in again. Until then they stay
+          as they are stored, whatever else you save.
+        </Hint>
+      )}
       <div className="grid grid-cols-1 gap-3 empty:hidden sm:grid-cols-2">
         {fields.map(({ name, title, isSecret, isOptional }) => (
           <TextField
@@ -130,7 +149,7 @@ function Credentials({ draft, onChange, errorAt }: Props) {
   );
 }
 
-function Headers({ draft, onChange, errorAt }: Props) {
+function Headers({ draft, onChange, errorAt, unreadable = [] }: Props) {
   const { headers } = draft;
   const change = (at: number, part: Partial<(typeof headers)[number]>): void =>
     onChange({ headers: headers.map((one, index) => (index === at ? { ...one, ...part } : one)) });
@@ -139,7 +158,17 @@ function Headers({ draft, onChange, errorAt }: Props) {
     headers.slice(0, at).some(({ name }) => name !== '' && sameName(name, headers[at]?.name));
   return (
     <>
-      {headers.length === 0 && <p className="text-soft">None. They are sent with each webhook.</p>}
+      {unreadable.includes('headers') && (
+        <Hint tone="bad">
+          Headers with secrets are stored as well, but can't be read with the keys that Millrace
+          has, so they are not listed, and nothing can be sent. {WAY_OUT}, or fill in all headers
+          again. Until you change a header here, they stay as they are stored; saving a change takes
+          the place of all.
+        </Hint>
+      )}
+      {headers.length === 0 && !unreadable.includes('headers') && (
+        <p className="text-soft">No headers. Headers are sent with each webhook.</p>
+      )}
       {headers.map(({ name, value }, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while they are typed
         <div key={index} className="grid grid-cols-[1fr_1fr_auto] items-end gap-2">

@@ -3,17 +3,14 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
-import { ActButton, SaveChanges } from '../act.tsx';
+import { ActButton } from '../act.tsx';
 import { api, messageOf } from '../api.ts';
-import { changedOf, edited } from '../edits.ts';
-import { errorsOf } from '../fieldErrors.ts';
-import { useRefusal } from '../session.ts';
+import { EditForm } from '../editForm.tsx';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Hint, Unsaved } from '../ui/notice.tsx';
+import { Hint } from '../ui/notice.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
-import { useToasts } from '../ui/toast.tsx';
 import { draftOf, patchOf, type TargetDraft } from './draft.ts';
 import { TargetForm } from './form.tsx';
 import { RotateDialog } from './rotate.tsx';
@@ -27,47 +24,32 @@ export function TargetSettings(props: {
 }) {
   const { target, edits, onEdit } = props;
   const [isDeleting, setDeleting] = useState(false);
-  const refusal = useRefusal('manage');
-  const queries = useQueryClient();
-  const toasts = useToasts();
-  const stored = draftOf(target);
-  const draft = { ...stored, ...edits };
-  const changed = changedOf(stored, edits);
-  const save = useMutation({
-    mutationFn: () => api.targets.update(target.id, patchOf(draft, changed)),
-    onSuccess: (saved) => {
-      queries.setQueryData(['target', target.id], saved);
-      onEdit({});
-      toasts.done('Saved: the next requests go by it');
-    },
-  });
   return (
     <>
-      <form
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
+      <EditForm
+        stored={draftOf(target)}
+        edits={edits}
+        onEdit={onEdit}
+        save={(draft, changed) => api.targets.update(target.id, patchOf(draft, changed))}
+        queryKey={['target', target.id]}
+        saved="Saved. It applies from the next request on."
+        buttons={(isChanged) => (
+          <Button kind="quiet" disabled={!isChanged} onClick={() => onEdit({})}>
+            Discard changes
+          </Button>
+        )}
       >
-        {refusal !== null && <Hint>{refusal}</Hint>}
-        <fieldset disabled={refusal !== null} className="contents">
+        {({ draft, set, errorAt }) => (
           <TargetForm
             draft={draft}
-            onChange={(change) => onEdit(edited(stored, edits, change))}
-            errorAt={errorsOf(save.error)}
+            onChange={set}
+            errorAt={errorAt}
+            unreadable={target.unreadable}
           />
-        </fieldset>
-        <Unsaved error={save.error} />
-        <div className="flex gap-2">
-          <SaveChanges busy={save.isPending} nothing={changed.length === 0} />
-          <Button kind="quiet" disabled={changed.length === 0} onClick={() => onEdit({})}>
-            Undo
-          </Button>
-        </div>
-      </form>
-      <Panel title="Delete it">
-        <p className="text-soft">Possible once no consumer uses it.</p>
+        )}
+      </EditForm>
+      <Panel title="Delete target">
+        <p className="text-soft">A target can be deleted once no consumer uses it.</p>
         <div>
           <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
             Delete

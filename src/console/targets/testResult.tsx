@@ -29,6 +29,12 @@ export function TestResult({ test, isOlder }: { test: TargetTest; isOlder: boole
         ]}
       />
       {test.detail !== null && <Hint tone="bad">{test.detail}</Hint>}
+      {(test.status === 401 || test.status === 403) && (
+        <Hint tone="warn">
+          The endpoint refuses the sender. Check that its receiver has the signing secret, and that
+          the credentials are right.
+        </Hint>
+      )}
       <Waterfall timings={trace.timings} />
       <Code label="Request" text={requestText(trace, request.body)} />
       <Code label="Response" text={answerText(trace, test.status, test.response_head)} />

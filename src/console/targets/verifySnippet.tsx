@@ -8,15 +8,23 @@ import { SNIPPETS, type Language } from './snippets.ts';
 export function VerifySnippet() {
   const [chosen, setChosen] = useState<Language>('Node');
   return (
-    <Tabs
-      label="Language"
-      chosen={chosen}
-      onChoose={setChosen}
-      tabs={SNIPPETS.map(({ language, text }) => ({
-        id: language,
-        title: language,
-        content: <Code label={`Verify in ${language}`} text={text} />,
-      }))}
-    />
+    <>
+      <Tabs
+        label="Language"
+        chosen={chosen}
+        onChoose={setChosen}
+        tabs={SNIPPETS.map(({ language, text }) => ({
+          id: language,
+          title: language,
+          content: <Code label={`Verify in ${language}`} text={text} />,
+        }))}
+      />
+      <p className="pt-2 text-soft">
+        <a href="/docs/receiving" target="_blank" rel="noreferrer" className="underline">
+          Receiving webhooks
+        </a>{' '}
+        has whole receivers, and what becomes of each answer.
+      </p>
+    </>
   );
 }

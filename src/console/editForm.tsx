@@ -1,0 +1,77 @@
+import { useMutation, useQueryClient, type QueryKey } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+
+import { SaveChanges } from './act.tsx';
+import { changedOf, edited } from './edits.ts';
+import { errorsOf } from './fieldErrors.ts';
+import { useRefusal } from './session.ts';
+import { Hint, Unsaved } from './ui/notice.tsx';
+import { useToasts } from './ui/toast.tsx';
+
+/** What a field of an `EditForm` needs. */
+export interface EditedFields<Draft extends object> {
+  /** What is stored, with the edits over it. */
+  draft: Draft;
+  set: (change: Partial<Draft>) => void;
+  /** What the API says of a field that it refused, by its pointer. */
+  errorAt: (pointer: string) => string | undefined;
+}
+
+/**
+ * A form over what is stored. The page keeps the edits, so that a look at another part of it loses nothing.
+ * Only fields that were changed are saved; the answer takes the place of what the page has read, and ends
+ * the edits. A session that may not change anything sees why, and the fields as they are.
+ */
+export function EditForm<Draft extends object>(props: {
+  stored: Draft;
+  edits: Partial<Draft>;
+  onEdit: (edits: Partial<Draft>) => void;
+  /** Resolves to what is stored then. */
+  save: (draft: Draft, changed: (keyof Draft)[]) => Promise<unknown>;
+  /** The query that the page reads it by. */
+  queryKey: QueryKey;
+  /** What is said once it is saved. */
+  saved: string;
+  children: (fields: EditedFields<Draft>) => ReactNode;
+  /** The buttons beside the one that saves. */
+  buttons: (isChanged: boolean) => ReactNode;
+}) {
+  const { stored, edits, onEdit, queryKey, children, buttons } = props;
+  const refusal = useRefusal('manage');
+  const queries = useQueryClient();
+  const toasts = useToasts();
+  const draft = { ...stored, ...edits };
+  const changed = changedOf(stored, edits);
+  const isChanged = changed.length > 0;
+  const save = useMutation({
+    mutationFn: () => props.save(draft, changed),
+    onSuccess: (answer) => {
+      queries.setQueryData(queryKey, answer);
+      onEdit({});
+      toasts.done(props.saved);
+    },
+  });
+  return (
+    <form
+      className="flex flex-col gap-3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save.mutate();
+      }}
+    >
+      {refusal !== null && <Hint>{refusal}</Hint>}
+      <fieldset disabled={refusal !== null} className="contents">
+        {children({
+          draft,
+          set: (change) => onEdit(edited(stored, edits, change)),
+          errorAt: errorsOf(save.error),
+        })}
+      </fieldset>
+      <Unsaved error={save.error} />
+      <div className="flex flex-wrap gap-2">
+        <SaveChanges busy={save.isPending} nothing={!isChanged} />
+        {buttons(isChanged)}
+      </div>
+    </form>
+  );
+}
