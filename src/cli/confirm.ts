@@ -11,7 +11,7 @@ export interface YesFlag {
 
 /** Adds `--yes` to a command that destroys something. */
 export function withYes(command: Command): Command {
-  return command.option('--yes', 'do not ask first; nobody is asked without a terminal either');
+  return command.option('--yes', 'skip the confirmation, which is only asked for on a terminal');
 }
 
 /**
@@ -32,5 +32,5 @@ export async function confirm(
   } finally {
     asked.close();
   }
-  throw new CliError(EXIT.failed, 'Nothing was changed', '  --yes goes on without a question');
+  throw new CliError(EXIT.failed, 'Nothing was changed', '  --yes skips the confirmation');
 }

@@ -100,6 +100,6 @@ function broken(where: string, why: string): CliError {
   return new CliError(
     EXIT.failed,
     `The JSON array can't be read ${where}: ${why}`,
-    'Everything before it is imported, nothing after it; NDJSON continues after a bad line.',
+    'Everything before that place is imported, and nothing after it. An import of NDJSON continues after a bad line.',
   );
 }

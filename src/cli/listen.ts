@@ -59,9 +59,9 @@ export async function runListen(
     onEntry: (entry) => forwarder.forward(entry),
     settled: () => forwarder.settled(),
     onState: ({ connected, why }) => {
-      if (!connected) out.note(`Connection lost, trying again: ${why}`);
-      else if (why !== '') out.note(`Connected again`);
-      else out.note(`Ready. Signing secret: ${secret} (^C to quit)`);
+      if (!connected) out.note(`Connection lost, reconnecting: ${why}`);
+      else if (why !== '') out.note(`Reconnected`);
+      else out.note(`Ready. Signing secret: ${secret} (Ctrl-C to quit)`);
     },
   });
   await forwarder.close();
@@ -80,8 +80,8 @@ export async function runTail(
     query: queryOf(flags),
     onEntry: async (entry) => out.line(out.isJson ? bare(entry.body) : tailLine(entry)),
     onState: ({ connected, why }) => {
-      if (!connected) out.note(`Connection lost, trying again: ${why}`);
-      else if (why !== '') out.note('Connected again');
+      if (!connected) out.note(`Connection lost, reconnecting: ${why}`);
+      else if (why !== '') out.note('Reconnected');
     },
   });
   return EXIT.interrupted;
@@ -103,7 +103,7 @@ export function queryOf(flags: StreamFlags): Query {
 
 function checked(secret: string): string {
   if (/^whsec_[A-Za-z0-9+/]{16,}={0,2}$/u.test(secret)) return secret;
-  throw usage('--secret takes whsec_ and base64');
+  throw usage('--secret must be whsec_ followed by base64');
 }
 
 function sentLine({ what, collectionId, upstreamId, messageId }: Entry): string {

@@ -21,7 +21,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   return (text) => {
     const value = Number(text);
     if (/^\d+$/u.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`);
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
 }
 
@@ -30,7 +30,7 @@ export const limit = wholeNumber(1, 1_000);
 
 /** What a flag or argument takes that names a place in a stream. */
 const PLACES =
-  'beginning, end, a time such as 2026-11-23T10:00:00Z, 90s, 1h or 2d before now, or a cursor that Millrace has printed';
+  'beginning, end, a time such as 2026-11-23T10:00:00Z, how long ago such as 90s, 1h or 2d, or a cursor that Millrace has printed';
 
 /**
  * Turns `beginning`, `end`, a time, `1h` before now, or a cursor into the form of the API. Throws a
@@ -59,14 +59,18 @@ export function timeOf(text: string, now = Date.now()): string | null {
 /** Parses an option that takes a time or `1h` before now, into RFC 3339. */
 export function time(text: string): string {
   const at = timeOf(text);
-  if (at === null) throw new InvalidArgumentError('It takes 90s, 1h, 2d or an RFC 3339 time.');
+  if (at === null)
+    throw new InvalidArgumentError(
+      'It must be an RFC 3339 time, or how long ago such as 90s, 1h or 2d.',
+    );
   return at;
 }
 
 /** Parses an option that takes a duration such as `90s` or `1h`, into seconds. */
 export function seconds(text: string): number {
   const [, count, unit] = DURATION.exec(text) ?? [];
-  if (count === undefined) throw new InvalidArgumentError('It takes 90s, 30m, 24h or 7d.');
+  if (count === undefined)
+    throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 24h or 7d.');
   return (Number(count) * UNITS[unit as keyof typeof UNITS]) / 1_000;
 }
 
@@ -90,7 +94,7 @@ export function collectOf<T extends string>(
   return (value, before) => {
     const word = words.find((one) => one === value);
     if (word === undefined) {
-      throw new InvalidArgumentError(`It takes ${words.join(', ')}, not "${value}".`);
+      throw new InvalidArgumentError(`It must be one of ${words.join(', ')}, not "${value}".`);
     }
     return [...(before ?? []), word];
   };
@@ -102,7 +106,7 @@ export function collectPair(
   before: Record<string, string> | undefined,
 ): Record<string, string> {
   const at = value.search(/[=:]/u);
-  if (at <= 0) throw new InvalidArgumentError('It takes name=value or "Name: value".');
+  if (at <= 0) throw new InvalidArgumentError('It must be name=value or "Name: value".');
   return { ...before, [value.slice(0, at).trim()]: value.slice(at + 1).trim() };
 }
 
@@ -158,7 +162,7 @@ export function needFlags(
   const list = missing.map(
     (name) => `--${name.replaceAll(/[A-Z]/gu, (one) => `-${one.toLowerCase()}`)}`,
   );
-  throw usage(`${list.join(', ')} ${missing.length === 1 ? 'is' : 'are'} needed (or --input)`);
+  throw usage(`${list.join(', ')} ${missing.length === 1 ? 'is' : 'are'} required (or --input)`);
 }
 
 /** Merges the JSON object of a file with the fields that flags give; flags win. */

@@ -110,7 +110,7 @@ export function createLanding(options: LandingOptions): Landing {
     if (now >= options.startBy()) return; // it was cut because the lease is over
     dispatcher.rest(now + REST_MS);
     const fields = { consumer_id: options.consumerId, reason };
-    options.log.warn(fields, 'sending rests after a fault of this machine');
+    options.log.warn(fields, 'sending pauses after a fault of this machine');
   }
 
   /** Settles an entry; the next entry of its lane may then be sent. */

@@ -27,20 +27,20 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
       <Facts
         facts={[
           ['Consumer', <ConsumerName key="consumer" id={consumer_id} />],
-          ['At', <TimeText key="at" at={at} />],
+          ['Time', <TimeText key="at" at={at} />],
         ]}
       />
       <div className="flex flex-wrap gap-2">
         <Link to="/consumers/$id" params={{ id: consumer_id }} className={buttonLook('main')}>
-          To the consumer
+          Open the consumer
         </Link>
         {kind === 'dead-letters' && (
           <Link to="/dead-letters" search={{ consumer: consumer_id }} className={buttonLook()}>
-            To its dead letters
+            Open its dead letters
           </Link>
         )}
       </div>
-      <Code label="What it said" text={said(alert)} />
+      <Code label="Text" text={said(alert)} />
       <MailFacts mail={mail} />
       <OutboxHint />
       <details>

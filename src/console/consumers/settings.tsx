@@ -73,7 +73,7 @@ export function ConsumerSettings(props: {
               label="Path"
               value={draft.path}
               onChange={(event) => set({ path: event.target.value })}
-              hint="Joined to the target's base URL; empty, or begins with /"
+              hint="Appended to the target's base URL; empty, or begins with /"
               error={errorAt('/path')}
             />
             <SelectField
@@ -84,11 +84,11 @@ export function ConsumerSettings(props: {
             />
           </div>
           <AreaField
-            label="Who gets its alerts"
+            label="Alert addresses"
             rows={2}
             value={draft.emails}
             onChange={(event) => set({ emails: event.target.value })}
-            hint="Email addresses, one a line; empty: the operators' own"
+            hint="Email addresses, one per line. Left empty, alerts go to MILLRACE_ALERT_EMAIL."
             error={errorAt('/alert_emails')}
           />
         </fieldset>
@@ -135,10 +135,10 @@ function DeleteDialog(props: { consumer: Consumer; open: boolean; onClose: () =>
       open={open}
       onClose={onClose}
       title={`Delete ${name}?`}
-      description={`It stops sending at once; ${waits(lag, 'entry that waits', 'entries that wait')} and ${amount(parked, 'parked one', 'parked ones')} are not sent; its position, dead letters and attempts are gone. The streams keep their entries.`}
+      description={`It stops sending immediately: ${waits(lag, 'waiting entry', 'waiting entries')} and ${amount(parked, 'parked entry', 'parked entries')} are not sent. Its position, dead letters and attempts are deleted. The streams keep their entries.`}
       actions={
         <>
-          <Button onClick={onClose}>Keep it</Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
             Delete
           </Button>

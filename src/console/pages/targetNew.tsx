@@ -32,7 +32,7 @@ export function TargetNewPage() {
   return (
     <Refused title={TITLE} refusal={refusal}>
       <Link to="/targets" className={buttonLook('main')}>
-        To the targets
+        Back to targets
       </Link>
     </Refused>
   );
@@ -154,7 +154,7 @@ function Saved({ target }: { target: Target }) {
           Next: add webhooks
         </Link>
         <Link to="/targets/$id" params={{ id: target.id }} className={buttonLook()}>
-          To the target
+          Open the target
         </Link>
       </div>
     </>

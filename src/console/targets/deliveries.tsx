@@ -91,8 +91,8 @@ export function TargetDeliveries(props: {
         isFiltered={filter.outcome !== undefined || filter.status !== undefined}
         onClearFilters={() => onFilter({})}
         empty={{
-          title: 'Nothing was sent yet',
-          text: 'What its consumers send appears here by itself.',
+          title: 'Nothing has been sent yet',
+          text: 'What its consumers send appears here automatically.',
         }}
       />
       {isShort && <Button onClick={() => setAll(true)}>Show older deliveries</Button>}

@@ -14,20 +14,20 @@ interface Props {
 const LIMITS = [
   {
     name: 'timeout_ms',
-    title: 'Timeout, ms',
+    title: 'Timeout (ms)',
     hint: '500–15,000 ms until the status of the response arrives',
     required: true,
   },
   {
     name: 'max_in_flight',
-    title: 'Requests at once',
-    hint: '1–1,000, for each consumer',
+    title: 'Max requests in flight',
+    hint: '1–1,000, per consumer',
     required: true,
   },
   {
     name: 'rate_limit',
-    title: 'Requests a second',
-    hint: 'For each consumer; empty: no limit',
+    title: 'Requests per second',
+    hint: 'Per consumer. Leave it empty for no limit.',
   },
 ] as const;
 
@@ -35,7 +35,7 @@ const LIMITS = [
 export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Props) {
   return (
     <>
-      <Panel title="Where to">
+      <Panel title="Endpoint">
         <TextField
           label="Name"
           name="name"
@@ -45,8 +45,8 @@ export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Prop
           onChange={(event) => set({ name: event.target.value })}
           hint={
             proposedName
-              ? `What people call it; ${proposedName} unless you fill it in`
-              : 'What people call it, for example: CRM of ACME'
+              ? `A name for people. Left empty, it is ${proposedName}.`
+              : 'A name for people, for example: CRM of ACME'
           }
           error={errorAt('/name')}
         />
@@ -56,7 +56,7 @@ export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Prop
           required
           value={draft.base_url}
           onChange={(event) => set({ base_url: event.target.value })}
-          hint="http:// or https://; each consumer may add a path to it"
+          hint="http:// or https://; each consumer may add a path"
           error={errorAt('/base_url')}
         />
       </Panel>
@@ -81,10 +81,10 @@ export function TargetForm({ draft, onChange: set, errorAt, proposedName }: Prop
           ))}
         </div>
         <details>
-          <summary>Own certificate authority</summary>
+          <summary>Custom certificate authority</summary>
           <div className="pt-2">
             <AreaField
-              label="CA certificates, PEM"
+              label="CA certificates (PEM)"
               rows={4}
               value={draft.ca}
               onChange={(event) => set({ ca: event.target.value })}
@@ -108,7 +108,7 @@ function Credentials({ draft, onChange, errorAt }: Props) {
         value={draft.credentialsType}
         onChange={(credentialsType) => onChange({ credentialsType })}
         options={types.map(([value, { title }]) => ({ value, text: title }))}
-        hint="Each webhook is signed as well, whatever is chosen here"
+        hint="Each webhook is also signed, whatever you select here"
       />
       <div className="grid grid-cols-1 gap-3 empty:hidden sm:grid-cols-2">
         {fields.map(({ name, title, isSecret, isOptional }) => (
@@ -139,7 +139,9 @@ function Headers({ draft, onChange, errorAt }: Props) {
     headers.slice(0, at).some(({ name }) => name !== '' && sameName(name, headers[at]?.name));
   return (
     <>
-      {headers.length === 0 && <p className="text-soft">None. They are sent with each webhook.</p>}
+      {headers.length === 0 && (
+        <p className="text-soft">No headers. Headers are sent with each webhook.</p>
+      )}
       {headers.map(({ name, value }, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while they are typed
         <div key={index} className="grid grid-cols-[1fr_1fr_auto] items-end gap-2">
@@ -148,9 +150,7 @@ function Headers({ draft, onChange, errorAt }: Props) {
             value={name}
             onChange={(event) => change(index, { name: event.target.value })}
             // Of two headers with the same name, the first would be lost.
-            ref={(input) =>
-              input?.setCustomValidity(repeated(index) ? 'This header stands above already' : '')
-            }
+            ref={(input) => input?.setCustomValidity(repeated(index) ? 'Duplicate header' : '')}
             error={repeated(index) ? 'Duplicate header' : undefined}
           />
           <TextField

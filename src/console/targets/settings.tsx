@@ -38,7 +38,7 @@ export function TargetSettings(props: {
     onSuccess: (saved) => {
       queries.setQueryData(['target', target.id], saved);
       onEdit({});
-      toasts.done('Saved: the next requests go by it');
+      toasts.done('Saved. It applies from the next request on.');
     },
   });
   return (
@@ -62,12 +62,12 @@ export function TargetSettings(props: {
         <div className="flex gap-2">
           <SaveChanges busy={save.isPending} nothing={changed.length === 0} />
           <Button kind="quiet" disabled={changed.length === 0} onClick={() => onEdit({})}>
-            Undo
+            Discard changes
           </Button>
         </div>
       </form>
-      <Panel title="Delete it">
-        <p className="text-soft">Possible once no consumer uses it.</p>
+      <Panel title="Delete target">
+        <p className="text-soft">A target can be deleted once no consumer uses it.</p>
         <div>
           <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
             Delete
@@ -124,10 +124,10 @@ function DeleteDialog(props: { target: Target; open: boolean; onClose: () => voi
       open={open}
       onClose={onClose}
       title={`Delete ${target.name}?`}
-      description="Its credentials and its signing secret are gone then. A target that consumers use is not deleted."
+      description="Its credentials and its signing secret are deleted as well. A target that consumers use can't be deleted."
       actions={
         <>
-          <Button onClick={onClose}>Keep it</Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
             Delete
           </Button>
