@@ -59,9 +59,12 @@ async function main(argv: string[]): Promise<number> {
       'Sends the changes of a record or event stream to HTTP endpoints, through Temporal.',
     )
     .version(version)
-    .option('--url <url>', 'of the API (MILLRACE_URL, else of what runs on ./.millrace)')
-    .option('--api-key <key>', 'MILLRACE_API_KEY, else the one in ./.millrace/api-key')
-    .option('--json', 'data as JSON, as the API answers it')
+    .option(
+      '--url <url>',
+      'address of the API (default: MILLRACE_URL, else what runs on ./.millrace)',
+    )
+    .option('--api-key <key>', 'API key (default: MILLRACE_API_KEY, else ./.millrace/api-key)')
+    .option('--json', 'print data as JSON, as the API returns it')
     .addHelpText(
       'before',
       examples(
@@ -69,15 +72,15 @@ async function main(argv: string[]): Promise<number> {
         ['millrace dev --port 8080', 'the same, with the API on another port'],
         ['millrace demo --once', 'deliver a real data set and check every webhook'],
         ['millrace listen --forward-to http://localhost:3000/hook', 'webhooks to your machine'],
-        ['millrace consumers list', 'who is sent what, and how far it is'],
+        ['millrace consumers list', 'list consumers with their status and position'],
         ['millrace status', 'what runs, and what is wrong'],
         ['millrace console', 'open the console, signed in'],
-        ['millrace doctor', 'what is wrong on this machine, and how to mend it'],
+        ['millrace doctor', 'what is wrong on this machine, and how to fix it'],
       ),
     )
     .addHelpText('after', exitHelp())
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(--help lists commands and options)')
     .exitOverride()
     .hook('preAction', (_program, command) => {
       given = flagsOf(command);
@@ -94,8 +97,15 @@ async function main(argv: string[]): Promise<number> {
   program
     .command('dev')
     .description('run everything on this machine until Ctrl-C (npm start)')
-    .option('--port <port>', 'of the API (MILLRACE_PORT, 4600)', wholeNumber(0, 65_535))
-    .option('--data-dir <folder>', 'what is kept (MILLRACE_DATA_DIR, ./.millrace)')
+    .option(
+      '--port <port>',
+      'port of the API (default: MILLRACE_PORT, else 4600)',
+      wholeNumber(0, 65_535),
+    )
+    .option(
+      '--data-dir <folder>',
+      'where data is kept (default: MILLRACE_DATA_DIR, else ./.millrace)',
+    )
     .action(async (options: { port?: number; dataDir?: string }) => {
       const { runDev } = await import('./src/cli/dev.ts');
       code = await runDev({
@@ -112,7 +122,7 @@ async function main(argv: string[]): Promise<number> {
     .description(
       'deliver a real data set to a receiver here and check every webhook (npm run demo)',
     )
-    .option('--once', 'exit when all was delivered and verified')
+    .option('--once', 'exit once everything is delivered and verified')
     .action(async (options: { once?: boolean }) => {
       const { runDemo } = await import('./src/cli/demo.ts');
       code = await runDemo({ env: process.env, once: options.once === true });
@@ -123,11 +133,13 @@ async function main(argv: string[]): Promise<number> {
   addTargetCommands(program, run);
   addConsumerCommands(program, run);
   addHistoryCommands(program, run);
-  const keys = program.command('keys').description('API keys; the keys that seal secrets');
+  const keys = program
+    .command('keys')
+    .description('manage API keys, and rotate the encryption key');
   addApiKeyCommands(keys, run);
   keys
     .command('rotate')
-    .description('seal every secret with the first of MILLRACE_ENCRYPTION_KEYS')
+    .description('seal every secret again with the first of MILLRACE_ENCRYPTION_KEYS')
     .action(async () => {
       const { runKeysRotate } = await import('./src/cli/keys.ts');
       code = await runKeysRotate({ env: process.env });

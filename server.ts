@@ -143,7 +143,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   await using shown = new AsyncDisposableStack();
   shown.use(await showMetrics(config, metrics, log));
   const port = await listenOn(server, config, 'MILLRACE_HOST and MILLRACE_PORT');
-  log.info({ port }, 'the API listens');
+  log.info({ port }, 'the API is listening');
 
   try {
     await migrateOnceItIsThere(url, log, stopping);
@@ -249,9 +249,9 @@ async function showMetrics(
   log: Log,
 ): Promise<AsyncDisposable | null> {
   if (port === null) return null;
-  const onError = (error: unknown): void => log.warn({ err: error }, 'metrics could not be shown');
+  const onError = (error: unknown): void => log.warn({ err: error }, 'metrics could not be served');
   const shown = await serveMetrics({ host, port, text, onError });
-  log.info({ metrics_port: shown.port }, 'metrics are shown');
+  log.info({ metrics_port: shown.port }, 'metrics are served');
   return shown;
 }
 

@@ -154,7 +154,7 @@ async function serve(
   );
   metrics.gauge(
     'millrace_send_memory_bytes',
-    'Bytes that are held of entries that are sent',
+    'Memory that is held by entries that are being sent, in bytes',
     () => workers.heldBytes,
   );
   showCalls(metrics, () => workers.calls);
@@ -169,11 +169,11 @@ async function serve(
     const { metricsHost: host, metricsPort: port } = config;
     const text = async (): Promise<string> => (await metrics.text()) + (await sdk());
     const server = shown.use(await serveMetrics({ host, port, text, onError }));
-    log.info({ metrics_port: server.port }, 'metrics are shown');
+    log.info({ metrics_port: server.port }, 'metrics are served');
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => workers.shutdown());
-  log.info({ ...queues, ...queue, region: config.region }, 'worker runs');
+  log.info({ ...queues, ...queue, region: config.region }, 'the worker is running');
   let unstored: ReadonlySet<string>;
   try {
     unstored = await workers.run();
@@ -182,13 +182,13 @@ async function serve(
     await connection.close();
   }
   if (unstored.size === 0) {
-    log.info('worker has stopped; everything in flight is stored');
+    log.info('the worker has stopped; everything in flight is stored');
     return;
   }
   process.exitCode = 1;
   log.error(
     { count: unstored.size, consumers: [...unstored].slice(0, 100) },
-    'worker has stopped, but Postgres was away: what these consumers sent last is not stored and may be sent again',
+    'the worker has stopped, but Postgres was not available: what these consumers sent last is not stored and may be sent again',
   );
 }
 

@@ -98,8 +98,8 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
       return vault.open(sealed, aad(request, column));
     } catch {
       const detail =
-        `What is stored for the Idempotency-Key ${request.key} can't be opened with MILLRACE_ENCRYPTION_KEYS; ` +
-        'the request may have been done: look at what it was to make, then use another key';
+        `The stored data of the Idempotency-Key ${request.key} can't be opened with MILLRACE_ENCRYPTION_KEYS; ` +
+        'the request may have been carried out: check what it has changed, then use another key';
       throw new Refusal({ status: 409, code: 'idempotency_unreadable', detail });
     }
   }

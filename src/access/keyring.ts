@@ -110,7 +110,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
     touched.set(id, now);
     const written = apiKeys.used(id).catch((error: unknown) => {
       touched.delete(id);
-      log.warn({ err: error, api_key: id }, 'the use of a key was not noted');
+      log.warn({ err: error, api_key: id }, 'the last use of an API key was not stored');
     });
     writing.add(written);
     void written.finally(() => writing.delete(written));

@@ -108,7 +108,7 @@ export function createPermits(options: PermitsOptions): Permits {
       }
       for (const one of all) one.since = since;
     } catch (error) {
-      log.warn({ err: error }, 'the callers of open answers could not be judged; trying again');
+      log.warn({ err: error }, 'the callers of open responses could not be checked; trying again');
     }
   }
 

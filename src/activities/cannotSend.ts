@@ -45,7 +45,7 @@ export async function cannotSend(
   deps.mailWaits();
   if (noted.isNew) {
     const fields = { err: error, consumer_id: consumerId, code: fault.code };
-    deps.log.error(fields, `a consumer can't be sent to: ${fault.detail}`);
+    deps.log.error(fields, `a consumer can't send: ${fault.detail}`);
   }
   if (waits === true) return { cannotStart: fault.detail, againInMs: noted.againInMs };
   throw ApplicationFailure.create({
@@ -67,10 +67,10 @@ export async function sendsAgain(
     await faults.clear(consumerId);
   } catch (error) {
     const fields = { err: error, consumer_id: consumerId };
-    log.warn(fields, 'a consumer is sent to again, but that could not be noted');
+    log.warn(fields, 'a consumer can send again, but that could not be stored');
     return false;
   }
-  log.info({ consumer_id: consumerId }, 'a consumer is sent to again');
+  log.info({ consumer_id: consumerId }, 'a consumer can send again');
   mailWaits();
   return true;
 }

@@ -96,7 +96,7 @@ function sharedFacts(
   if (failing_since !== null) facts.push([since, moment(failing_since)]);
   if (last_failure === null) return facts;
   const { code, detail, at } = last_failure;
-  return [...facts, ['Last answer', `${code}, ${detail} (${moment(at)})`]];
+  return [...facts, ['Last failure', `${code}, ${detail} (${moment(at)})`]];
 }
 
 function ownFacts(

@@ -82,7 +82,7 @@ export function slackOf(sections: readonly Section[]): string {
       lines.push(`${name}: ${/^https?:/u.test(value) ? code(value) : slackEscape(value)}`);
     lines.push(...next.map((one) => slackEscape(one)));
     if (command !== null) lines.push(code(command));
-    if (link !== null) lines.push(`<${slackEscape(link)}|Open it in Millrace>`);
+    if (link !== null) lines.push(`<${slackEscape(link)}|Open in Millrace>`);
     return lines.join('\n');
   });
   return parts.join('\n\n');

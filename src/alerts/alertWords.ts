@@ -26,9 +26,9 @@ const show = (consumerId: string): string => `millrace consumers get ${consumerI
 const retry = (consumerId: string): string => `millrace retry ${consumerId}`;
 
 const STAYS =
-  'Nothing more is sent until someone resumes it. It then continues exactly where it stopped. A mail warns you before events that wait get too old to be kept.';
+  'Nothing more is sent until someone resumes it. It then continues exactly where it stopped. A mail warns you before waiting events become too old to be kept.';
 const ALL_STAY =
-  'Nothing more is sent until someone resumes them. They then continue exactly where they stopped. A mail warns you before events that wait get too old to be kept.';
+  'Nothing more is sent until someone resumes them. They then continue exactly where they stopped. A mail warns you before waiting events become too old to be kept.';
 
 /** What an alert is about: its kind, or what tells alerts of one kind apart. */
 export type Matter = Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart';
@@ -40,24 +40,24 @@ const SAYS: Record<Matter, Saying> = {
     leadAll: 'are failing',
     waits: 'Nothing is lost.',
     next: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. If it still fails then, it stops, keeps its position, and a mail says so.`,
+      `Retries continue automatically until ${untilOf(items)}. If it still fails then, the consumer stops and keeps its position, and you get another mail.`,
     nextAll: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops, keeps its position, and a mail says so.`,
-    todo: 'Find out why the endpoint fails, and mend it. To retry at once:',
-    todoAll: 'Find out why the endpoint fails, and mend it. Each command below retries at once.',
+      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops and keeps its position, and you get another mail.`,
+    todo: 'Find out why the endpoint fails, and fix it. To retry now:',
+    todoAll: 'Find out why the endpoint fails, and fix it. Each command below retries now.',
     command: retry,
   },
   cannotStart: {
-    subject: 'Cannot be sent to',
-    lead: ({ name, reason }) => `Consumer "${name}" can't be sent to. ${reason}.`,
-    leadAll: "can't be sent to",
+    subject: 'Cannot send',
+    lead: ({ name, reason }) => `Consumer "${name}" can't send. ${reason}.`,
+    leadAll: "can't send",
     waits: 'Nothing is lost.',
     next: () =>
-      'This is not the fault of the endpoint. It is tried again every few minutes until it works, and at once after a change of the consumer or its target.',
+      'This is not the fault of the endpoint. The consumer is started again every few minutes until it can send, and immediately after a change of the consumer or its target.',
     nextAll: () =>
-      'This is not the fault of the endpoint. They are tried again every few minutes until they work, and at once after a change of the consumer or the target.',
-    todo: 'Once you have mended what is named above, try at once:',
-    todoAll: 'Once you have mended what is named above, each command below tries at once.',
+      'This is not the fault of the endpoint. The consumers are started again every few minutes until they can send, and immediately after a change of the consumer or the target.',
+    todo: 'Once you have fixed what is named above, start it now:',
+    todoAll: 'Once you have fixed what is named above, each command below starts one of them now.',
     command: retry,
   },
   stopped: {
@@ -88,9 +88,9 @@ const SAYS: Record<Matter, Saying> = {
     leadAll: 'have recovered',
     since: 'Failed since',
     waits: 'Nothing is lost.',
-    next: () => 'What waits is being sent now.',
-    todo: 'There is nothing to do.',
-    todoAll: 'There is nothing to do.',
+    next: () => 'The waiting entries are being sent now.',
+    todo: 'No action is needed.',
+    todoAll: 'No action is needed.',
     command: null,
   },
   'dead-letters': {
@@ -111,9 +111,9 @@ const SAYS: Record<Matter, Saying> = {
     apart: true,
     waits: 'Nothing is lost yet.',
     next: () => 'Events that are still waiting when they reach that age are dropped unsent.',
-    todo: 'Have them sent before that, or set MILLRACE_EVENT_RETENTION higher. To see what holds them up:',
+    todo: 'Make sure that they are sent before that, or raise MILLRACE_EVENT_RETENTION. To see what holds them up:',
     todoAll:
-      'Have them sent before that, or set MILLRACE_EVENT_RETENTION higher. Each command below shows what holds them up.',
+      'Make sure that they are sent before that, or raise MILLRACE_EVENT_RETENTION. Each command below shows what holds them up.',
     command: show,
   },
   lost: {
@@ -122,7 +122,7 @@ const SAYS: Record<Matter, Saying> = {
     leadAll: 'have lost events',
     apart: true,
     waits: null,
-    next: () => 'They are gone from the stream. What came after them is kept.',
+    next: () => 'They are no longer in the stream. Later events are kept.',
     todo: 'To see what holds it up:',
     todoAll: 'Each command below shows what holds a consumer up.',
     command: show,
@@ -153,7 +153,7 @@ export function untilApart(items: readonly AlertItem[]): boolean {
 }
 
 function untilOf(items: readonly AlertItem[]): string {
-  if (untilApart(items)) return 'the time given with each';
+  if (untilApart(items)) return 'the time given for each';
   const until = items[0]?.retries_until;
   return until === undefined ? 'the retry window ends' : moment(until);
 }

@@ -48,5 +48,5 @@ export function startOutbox(options: OutboxOptions): Outbox {
 }
 
 function nowhere(_mail: Mail): Promise<void> {
-  return Promise.reject(new Error('MILLRACE_ALERT_WEBHOOK is no longer set'));
+  return Promise.reject(new Error('MILLRACE_ALERT_WEBHOOK is not set any more'));
 }

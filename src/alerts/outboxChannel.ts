@@ -136,7 +136,10 @@ export function startChannel(options: ChannelOptions): Channel {
     }
     await dropMail(sql, mail.id);
     const { subject, message_id } = mail;
-    log.info({ channel, subject, message_id }, 'an alert is not sent: nothing is left to tell');
+    log.info(
+      { channel, subject, message_id },
+      'an alert was not sent: nothing in it is true any more',
+    );
     return null;
   }
 
@@ -150,8 +153,8 @@ export function startChannel(options: ChannelOptions): Channel {
       waitSeconds,
     });
     const what = { err: error, channel, subject, message_id };
-    if (givenUp) log.error(what, 'an alert could not be sent for a day and is given up');
-    else log.warn({ ...what, again_in_s: waitSeconds }, 'an alert could not be sent');
+    if (givenUp) log.error(what, 'an alert could not be sent for a day; giving up');
+    else log.warn({ ...what, again_in_s: waitSeconds }, 'an alert could not be sent; trying again');
   }
 
   return {

@@ -147,9 +147,9 @@ interface Tried {
 }
 
 const NOBODY =
-  'MILLRACE_ALERT_EMAIL is not set for the workers: alerts about consumers without addresses of their own are mailed to nobody. Set it, or give an address to test with.';
+  'MILLRACE_ALERT_EMAIL is not set for the workers: alerts about consumers without addresses of their own are not mailed to anyone. Set it, or give an address to test with.';
 const NO_SERVER =
-  'SMTP_URL is not set for the workers: the mail was not sent, but written to the folder outbox of MILLRACE_DATA_DIR.';
+  'SMTP_URL is not set for the workers: the mail was not sent, but written to the outbox folder of MILLRACE_DATA_DIR.';
 const NO_WEBHOOK = 'MILLRACE_ALERT_WEBHOOK is not set for the workers.';
 
 function messageOf(
@@ -174,12 +174,12 @@ function sectionOf(
   return {
     lead: 'This is a test alert. Nothing has happened.',
     facts: [
-      ['Asked for by', actor],
+      ['Requested by', actor],
       ['At', moment(askedAt)],
       ['Sent by', `worker ${holder}`],
     ],
     next: [
-      'Alerts come this way, with one link. If the link below opens the console, theirs will, too. There is nothing else to do.',
+      'Alerts are sent the same way, each with one link. If the link below opens the console, the links in alerts work as well. No action is needed.',
     ],
     command: null,
     link: `${publicUrl}/settings`,

@@ -11,7 +11,9 @@ export async function within(
   const cut = Promise.withResolvers<never>();
   const onAbort = (): void =>
     cut.reject(
-      new Error(end.aborted ? 'the process ended meanwhile' : 'it was not handed over in time'),
+      new Error(
+        end.aborted ? 'the process ended before it was sent' : 'it was not accepted in time',
+      ),
     );
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();

@@ -60,8 +60,8 @@ export function createAlertRoutes(deps: {
 function noWorker(why: 'not taken' | 'no result'): ApiError {
   const detail =
     why === 'not taken'
-      ? 'No worker has taken the test alert, so nothing was sent. Alerts are sent by worker.ts: is one running?'
-      : 'The worker that took the test alert has not said what came of it; its log may';
+      ? 'No worker has taken the test alert, so nothing was sent. Alerts are sent by worker.ts: check that one is running'
+      : 'The worker that took the test alert has not reported the outcome; its log may show it';
   return new ApiError({ status: 503, code: 'worker_unavailable', detail });
 }
 
@@ -92,9 +92,9 @@ const TEST = createRoute({
   path: '/v1/alerts/test',
   summary: 'Send a test alert',
   description:
-    'A worker sends a test mail to the default addresses (MILLRACE_ALERT_EMAIL), or to the one given, and a ' +
-    'test to the alert webhook if there is one, by the settings of that worker. The answer is 200 whatever ' +
-    'comes of it, within 32 s; 503 when no worker takes it.',
+    'A worker sends a test mail to the default addresses (MILLRACE_ALERT_EMAIL), or to the given one, and a ' +
+    'test to the alert webhook if there is one, with the settings of that worker. The answer is 200 whatever ' +
+    'the outcome, and comes within 32 s; it is 503 when no worker takes the test.',
   request: { body: { ...jsonBody(AlertTestInput), required: false } },
-  responses: { 200: json(AlertTest, 'What came of it'), ...problems(400, 413, 415, 422) },
+  responses: { 200: json(AlertTest, 'The outcome'), ...problems(400, 413, 415, 422) },
 });

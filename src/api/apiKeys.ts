@@ -60,7 +60,7 @@ const CREATE = createRoute({
   method: 'post',
   path: '/v1/api-keys',
   summary: 'Create an API key',
-  description: 'The key is in this answer only: nothing but its hash is stored.',
+  description: 'Only this answer shows the key: Millrace stores its hash alone.',
   request: { body: jsonBody(ApiKeyInput) },
   responses: {
     201: json(NewApiKey, 'The key, which is shown only once'),
@@ -73,7 +73,7 @@ const LIST = createRoute({
   method: 'get',
   path: '/v1/api-keys',
   summary: 'List API keys, newest first',
-  description: 'Includes revoked keys, but not the configured one.',
+  description: 'Includes revoked keys, but not the key of MILLRACE_API_KEY.',
   request: { query: ListQuery },
   responses: { 200: json(pageOf(ApiKey), 'A page of keys'), ...problems(400) },
 });
@@ -92,7 +92,7 @@ const REVOKE = createRoute({
   method: 'delete',
   path: '/v1/api-keys/{id}',
   summary: 'Revoke an API key',
-  description: 'Within five seconds, the key and its sessions are refused everywhere.',
+  description: 'The key and its sessions are refused everywhere within five seconds.',
   request: { params: IdParam },
   responses: { 204: { description: 'Revoked' }, ...problems(404) },
 });

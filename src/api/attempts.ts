@@ -101,16 +101,16 @@ const fields = {
     .meta({ description: 'HTTP status of the answer', example: 503 }),
   since: Moment.optional().meta({
     description:
-      'Attempts that started then or later: RFC 3339, or how long ago (15m). With `wait_for`, attempts that ended then or later',
+      'Only attempts that started then or later: RFC 3339, or how long ago (15m). With `wait_for`, those that ended then or later',
   }),
   until: Moment.optional().meta({
-    description: 'Attempts that started before: RFC 3339, or how long ago (15m)',
+    description: 'Only attempts that started before: RFC 3339, or how long ago (15m)',
   }),
   upstream_id: UpstreamId.optional().meta({
-    description: 'Attempts at one record, as long as its entry is in the stream',
+    description: 'Only attempts at this record, as long as its entry is in the stream',
   }),
   include: z.literal('trace').optional().meta({
-    description: 'With the `trace` of each attempt: what was sent, what came back, and when',
+    description: 'Adds the `trace` of each attempt: what was sent, what came back, and when',
   }),
   ...listFields,
 };
@@ -126,9 +126,9 @@ type Query = z.infer<typeof ConsumerQuery>;
 const about = { tags: ['Attempts'], security: needs('read'), method: 'get' as const };
 /** How a list of attempts is paged. */
 export const PAGES =
-  'Newest first. One request looks at 10,000 attempts at most, so a filtered page may be short or empty and still have a `next_cursor`. ';
+  'Newest first. One request reads at most 10,000 attempts, so a filtered page may be short or empty and still have a `next_cursor`. ';
 const FOLLOWING =
-  'With `wait_for`, the answer comes as soon as an attempt passes the filters. To follow, repeat the request with `since` one millisecond after the newest end so far (`started_at` + `duration_ms`): that includes everything that ends later, however long it took.';
+  'With `wait_for`, the answer comes as soon as an attempt passes the filters. To follow, repeat the request with `since` one millisecond after the latest end so far (`started_at` + `duration_ms`): this includes every attempt that ends later, however long it took.';
 
 const LIST = createRoute({
   ...about,

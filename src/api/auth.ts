@@ -43,7 +43,7 @@ async function callerOf(c: Context<AppEnv>, access: Access): Promise<Caller> {
     return callerOfKey(key, access);
   }
   const token = readSession(c);
-  if (token === undefined) throw unauthorized(`An API key is needed; ${HOW}`, 'missing');
+  if (token === undefined) throw unauthorized(`An API key is required; ${HOW}`, 'missing');
   const session = await access.sessions.find(token);
   if (session === null) throw unauthorized('This session has ended; sign in again');
   refuseCrossSite(c);
@@ -69,7 +69,7 @@ const HOW = 'send one as "Authorization: Bearer <key>"';
 
 /** The 401 for each reason to refuse a key. */
 export const REFUSED = {
-  unknown: () => unauthorized(`This API key is not known; ${HOW}`),
+  unknown: () => unauthorized(`Unknown API key; ${HOW}`),
   expired: () => unauthorized('This API key has expired', 'key_expired'),
   revoked: () => unauthorized('This API key was revoked', 'key_revoked'),
 };
@@ -79,7 +79,7 @@ export function forbidden(scope: Scope, what: string): ApiError {
   return new ApiError({
     status: 403,
     code: 'forbidden',
-    detail: `This needs the scope ${scope}; ${what}`,
+    detail: `This requires the scope ${scope}; ${what}`,
     headers: {
       'www-authenticate': `Bearer realm="millrace", error="insufficient_scope", scope="${scope}"`,
     },

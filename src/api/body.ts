@@ -13,7 +13,9 @@ export type Media = 'json' | 'ndjson';
 export function mediaOf(c: Context): Media {
   const encoding = c.req.header('content-encoding') ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') {
-    throw unsupported(`content-encoding ${encoding} is not supported; send the body as it is`);
+    throw unsupported(
+      `content-encoding ${encoding} is not supported; send the body without an encoding`,
+    );
   }
   const type = (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   if (type === 'application/json') return 'json';

@@ -53,7 +53,7 @@ export function createConsole(
     if (!isPage(c, path)) return otherwise(c);
     const page = files.get('/index.html');
     if (page === undefined) {
-      return c.text('The console is not built: npm start or npm run build does that\n', 503);
+      return c.text('The console is not built. Run npm start or npm run build.\n', 503);
     }
     return send(c, page, false);
   };

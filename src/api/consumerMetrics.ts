@@ -35,8 +35,8 @@ function refuseTooMany(since: number, step: number): void {
   if (points > 0 && points <= MOST_POINTS) return;
   const detail =
     points <= 0
-      ? 'since lies in the future; it must be a time before now'
-      : `since and step make ${points} points, of at most ${MOST_POINTS}: choose a later since or a longer step`;
+      ? 'since is in the future; it must be a time before now'
+      : `since and step give ${points} points, more than the limit of ${MOST_POINTS}: use a later since or a longer step`;
   throw new ApiError({
     status: 422,
     code: points <= 0 ? 'invalid_since' : 'too_many_points',
@@ -49,8 +49,8 @@ const METRICS = createRoute({
   security: needs('read'),
   method: 'get',
   path: '/v1/consumers/{id}/metrics',
-  summary: 'Read what a consumer did over time',
-  description: `Attempts by when they ended, in at most ${MOST_POINTS} steps of equal length. With more than 30,000 attempts, the percentiles are those of a sample.`,
+  summary: 'Read the metrics of a consumer over time',
+  description: `Counts attempts by the time they ended, in at most ${MOST_POINTS} steps of equal length. With more than 30,000 attempts, the percentiles are those of a sample.`,
   request: {
     params: IdParam,
     query: z.strictObject({

@@ -99,7 +99,7 @@ const CREATE = createRoute({
   security: needs('manage'),
   path: '/v1/consumers',
   summary: 'Create a consumer',
-  description: 'It sends from the moment it is saved.',
+  description: 'It starts to send as soon as it is created.',
   request: { body: jsonBody(ConsumerInput) },
   responses: { 201: json(Consumer, 'The consumer'), ...problems(400, 409, 413, 415, 422) },
 });
@@ -119,8 +119,8 @@ const LIST = createRoute({
       target_id: Uuid.optional(),
       has: ConsumerWith.optional().meta({
         description:
-          'Only consumers that have parked entries, or dead letters, or a `cannot_start`: that ' +
-          "can't be sent to",
+          'Only consumers that have parked entries, dead letters, or a `cannot_start`, which are those that ' +
+          "can't send",
       }),
       ...listFields,
     }),
@@ -145,7 +145,7 @@ const PATCH = createRoute({
   path: '/v1/consumers/{id}',
   summary: 'Change a consumer while it runs',
   description:
-    'Replaces the given fields, lists as a whole. A filter applies to entries above `filter_from`.',
+    'Replaces the given fields; a list replaces the stored one. A filter applies to entries above `filter_from`.',
   request: { params: IdParam, body: jsonBody(ConsumerPatch) },
   responses: { 200: json(Consumer, 'The consumer'), ...problems(400, 404, 409, 413, 415, 422) },
 });

@@ -33,6 +33,6 @@ function refused(): ApiError {
     status: 403,
     code: 'csrf_refused',
     detail:
-      'With a session, a change must come from our own page (Sec-Fetch-Site: same-origin, or its Origin); programs send an API key',
+      'With a session, a change must come from the console (Sec-Fetch-Site: same-origin, or its Origin); a program must send an API key',
   });
 }

@@ -156,7 +156,7 @@ const REPLAY = createRoute({
   path: `${base}/replay`,
   summary: 'Send dead letters again',
   description:
-    'They are sent in order, each with a new retry window; by a consumer that is not active, later.',
+    'They are sent in order, each with a new retry window, as soon as the consumer is active.',
   request: { params: IdParam, body: jsonBody(ReplayInput) },
   responses: {
     202: json(Queued, 'The number of entries that were queued'),

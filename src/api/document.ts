@@ -130,8 +130,11 @@ function addProblems(operation: Operation, path: string): void {
 
 const PROBLEMS: Record<number, { code: ProblemCode; detail: string; more?: object }> = {
   400: { code: 'invalid_query', detail: '/limit must be at most 1000' },
-  401: { code: 'unauthorized', detail: 'This API key is not known' },
-  403: { code: 'forbidden', detail: 'This needs the scope manage; the key importer has ingest' },
+  401: {
+    code: 'unauthorized',
+    detail: 'Unknown API key; send one as "Authorization: Bearer <key>"',
+  },
+  403: { code: 'forbidden', detail: 'This requires the scope manage; the key importer has ingest' },
   404: {
     code: 'not_found',
     detail: 'There is no consumer 0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
@@ -142,7 +145,7 @@ const PROBLEMS: Record<number, { code: ProblemCode; detail: string; more?: objec
   },
   410: {
     code: 'cursor_expired',
-    detail: 'Entries after the cursor are older than the retention and gone',
+    detail: 'Entries after the cursor were dropped by the retention',
   },
   413: { code: 'too_large', detail: 'This request may have at most 10485760 bytes' },
   414: { code: 'url_too_long', detail: 'A URL may have at most 8192 characters' },
@@ -155,19 +158,22 @@ const PROBLEMS: Record<number, { code: ProblemCode; detail: string; more?: objec
     detail: '/name is required',
     more: { errors: [{ pointer: '/name', detail: 'is required' }] },
   },
-  429: { code: 'rate_limited', detail: 'A key may send 1000 requests a second, 2000 in a burst' },
+  429: { code: 'rate_limited', detail: 'A key may send 1000 requests per second, 2000 in a burst' },
   431: {
     code: 'headers_too_large',
     detail: 'Path, query and headers may have at most 16384 bytes together',
   },
   503: {
     code: 'database_unavailable',
-    detail: 'Postgres cannot do this now; the same request may be repeated',
+    detail: 'Postgres is not available; it is safe to send the same request again',
   },
 };
 
 function problemExample(status: number): unknown {
-  const { code, detail, more } = PROBLEMS[status] ?? { code: 'internal', detail: 'What is wrong' };
+  const { code, detail, more } = PROBLEMS[status] ?? {
+    code: 'internal',
+    detail: 'An explanation of the error',
+  };
   return {
     type: `urn:millrace:problem:${code}`,
     title: STATUS_CODES[status] ?? 'Error',

@@ -67,7 +67,8 @@ export function createOnError(log: ErrorLog): ErrorHandler<AppEnv> {
     return problem(c, {
       status: 500,
       code: 'internal',
-      detail: 'Something went wrong on our side; the log has it under the request id',
+      detail:
+        'An unexpected error occurred in Millrace; its log has the details under this request_id',
     });
   };
 }
@@ -101,7 +102,7 @@ export function toApiError(error: unknown): ApiError | null {
     return new ApiError({
       status: 503,
       code: 'temporal_unavailable',
-      detail: 'Temporal or its workers do not answer; the same request may be repeated',
+      detail: 'Temporal or its workers do not answer; it is safe to send the same request again',
       headers: { 'retry-after': RETRY_AFTER },
     });
   }
@@ -124,7 +125,7 @@ export function databaseAway(): ApiError {
   return new ApiError({
     status: 503,
     code: 'database_unavailable',
-    detail: 'Postgres cannot do this now; the same request may be repeated',
+    detail: 'Postgres is not available; it is safe to send the same request again',
     headers: { 'retry-after': RETRY_AFTER },
   });
 }

@@ -42,7 +42,10 @@ export function createIdempotent(
     c.set('seed', begun.seed);
     await next();
     await keep(c, idempotency, request, begun.run).catch((error: unknown) => {
-      log.warn({ err: error, path: c.req.path }, 'an answer was not stored: it is not replayed');
+      log.warn(
+        { err: error, path: c.req.path },
+        'an answer was not stored, so a repeated request is not answered with it',
+      );
     });
     return undefined;
   };
@@ -71,14 +74,14 @@ function answerOf(c: Context, begun: Exclude<Begun, { kind: 'run' }>, key: strin
     throw new ApiError({
       status: 409,
       code: 'idempotency_running',
-      detail: `The request with the Idempotency-Key ${key} is still running; repeat it later`,
+      detail: `The request with the Idempotency-Key ${key} is still running; send it again later`,
       headers: { 'retry-after': '1' },
     });
   }
   throw new ApiError({
     status: 422,
     code: 'idempotency_mismatch',
-    detail: `The Idempotency-Key ${key} was used for another request (${begun.method} ${begun.path}); each needs a key of its own`,
+    detail: `The Idempotency-Key ${key} was used for another request (${begun.method} ${begun.path}); each request needs a key of its own`,
   });
 }
 

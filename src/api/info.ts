@@ -28,8 +28,8 @@ const INFO = createRoute({
   security: needs('read'),
   method: 'get',
   path: '/v1/info',
-  summary: 'Read what runs here',
-  responses: { 200: json(Info, 'Version, region and settings'), ...problems() },
+  summary: 'Read version, region and settings',
+  responses: { 200: json(Info, 'The settings'), ...problems() },
 });
 
 const CHANGES = createRoute({
@@ -37,7 +37,7 @@ const CHANGES = createRoute({
   security: needs('read'),
   method: 'get',
   path: '/v1/changes',
-  summary: 'List who changed which consumer, newest first',
+  summary: 'List changes of consumers, newest first',
   request: { query: z.strictObject({ consumer_id: Uuid.optional(), ...listFields }) },
   responses: { 200: json(pageOf(Change), 'A page of changes'), ...problems(400) },
 });

@@ -88,17 +88,17 @@ function bodyOf(list: string, entry: z.ZodType): RequestBody {
 }
 
 const ABOUT =
-  'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry per line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines that were stored. A key that ends meanwhile ends it with a 401 that has `committed`.';
+  'A JSON request (at most 10 MiB) is atomic. `application/x-ndjson`, one entry per line, is committed in parts; an invalid line ends it with a 422 that has `line` and `committed`, the number of lines that were stored. If the key ends in the meantime, the request ends with a 401 that has `committed`.';
 const about = { tags: ['Streams'], security: needs('ingest'), method: 'post' as const };
 
 const RECORDS = {
   ...about,
   path: '/v1/records',
   summary: 'Append record changes',
-  description: `The later change of a record wins, an equal value changes nothing, and events are derived from changes. ${ABOUT}`,
+  description: `The later change of a record wins, an unchanged record is not stored again, and events are derived from the changes. ${ABOUT}`,
   request: { body: bodyOf('records', RecordInput) },
   responses: {
-    200: json(RecordsAppended, 'What became of the changes, which are on disk'),
+    200: json(RecordsAppended, 'The number of changes by outcome; all of them are on disk'),
     ...problems(400, 413, 415, 422),
   },
 };
@@ -110,7 +110,7 @@ const EVENTS = {
   description: `An \`event_id\` that was sent before is a duplicate, not an error. ${ABOUT}`,
   request: { body: bodyOf('events', EventInput) },
   responses: {
-    200: json(EventsAppended, 'What became of the events, which are on disk'),
+    200: json(EventsAppended, 'The number of events by outcome; all of them are on disk'),
     ...problems(400, 413, 415, 422),
   },
 };

@@ -50,7 +50,7 @@ export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
       throw badQuery('event', 'is only for the events stream');
     }
     if (query.after_cursor !== undefined && query.since !== undefined) {
-      throw badQuery('since', 'and after_cursor exclude each other');
+      throw badQuery('since', "can't be combined with after_cursor");
     }
     const after = await startOf(query, c.req.header('last-event-id'));
     const request: PageRequest = {
@@ -241,7 +241,7 @@ const LISTEN = createRoute({
   path: '/v1/listen',
   summary: 'Follow a stream over server-sent events',
   description:
-    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with only an `id:` moves the cursor past entries that the filter left out. When nothing else was sent for 15 s, a comment is. `Last-Event-ID` takes precedence over the query. Within 5 s of the end of its key, session or scope, the answer ends with the frame `event: end`, whose `data:` is the problem that the next request would get.',
+    'Each entry is a frame: `id:` its cursor, `event: entry`, `data:` the webhook body. A frame with only an `id:` moves the cursor past entries that the filter left out. After 15 s without a frame, a comment is sent. `Last-Event-ID` takes precedence over the query. Within 5 s of the end of its key, session or scope, the answer ends with the frame `event: end`, whose `data:` is the problem that the next request would get.',
   request: {
     query: ListenQuery,
     headers: z.object({
@@ -251,7 +251,7 @@ const LISTEN = createRoute({
   responses: {
     200: {
       content: { 'text/event-stream': { schema: z.string() } },
-      description: 'Frames, until either side ends it',
+      description: 'Frames, until either side closes the connection',
     },
     ...problems(400, 422),
     ...GONE,

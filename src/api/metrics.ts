@@ -25,7 +25,7 @@ const METRICS = createRoute({
   path: '/metrics',
   summary: 'Metrics of the API process',
   description:
-    'In the text format of Prometheus. Where `MILLRACE_METRICS_PORT` is set, a process also shows its ' +
+    'In the text format of Prometheus. Where `MILLRACE_METRICS_PORT` is set, a process also serves its ' +
     'metrics on that port, without a key; that is how to read those of the worker.',
   responses: {
     200: {

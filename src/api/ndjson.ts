@@ -131,7 +131,7 @@ function withCommitted(error: unknown, committed: number): unknown {
     return new ApiError({
       status: 503,
       code: 'database_unavailable',
-      detail: `Postgres cannot do this now; ${committed} lines are stored`,
+      detail: `Postgres is not available; ${committed} lines are stored`,
       headers: { 'retry-after': '2' },
       extra: { committed },
       cause: error,

@@ -27,7 +27,7 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
         title: 'Millrace',
         version,
         description:
-          'A webhook sender for record and event streams. Times are RFC 3339; a leap second is taken as the second after it.',
+          'A webhook sender for record and event streams. Times are RFC 3339; a leap second is read as the second after it.',
         license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
       servers: [{ url: '/' }],
@@ -46,12 +46,12 @@ const TAGS = [
   },
   { name: 'Targets', description: 'HTTP endpoints with their credentials' },
   { name: 'Consumers', description: 'Saved subscriptions: one stream, a filter, one target' },
-  { name: 'Commands', description: 'What a running consumer can be told to do' },
+  { name: 'Commands', description: 'Commands for a running consumer' },
   { name: 'Attempts', description: 'What was sent, when, and how it was answered' },
   { name: 'Dead letters', description: 'Entries that were given up, and how to send them again' },
-  { name: 'Search', description: 'Anything by what is known of it' },
-  { name: 'Alerts', description: 'What people were notified of' },
-  { name: 'API keys', description: 'Who may use the API, and to do what' },
+  { name: 'Search', description: 'Find anything by a name or an id' },
+  { name: 'Alerts', description: 'What people were alerted to' },
+  { name: 'API keys', description: 'Keys for the API, with their scopes' },
   { name: 'Sign-in', description: 'Sessions of the console' },
   { name: 'Process', description: 'Health, settings and metrics' },
 ];
@@ -80,7 +80,7 @@ const IDEMPOTENCY_KEY = {
   in: 'header' as const,
   schema: { type: 'string' as const, pattern: '^[\\x21-\\x7e]{1,255}$' },
   description:
-    'A request that is repeated with the same key within 24 hours is not done again: it gets the ' +
+    'A request that is repeated with the same key within 24 hours is not carried out again: it gets the ' +
     'stored answer, with `idempotency-replayed: true`',
 };
 const IDEMPOTENCY_PROBLEMS = [
@@ -94,7 +94,7 @@ const headers = z.object({
   'webhook-timestamp': z.string().meta({ description: 'Unix seconds of this attempt' }),
   'webhook-signature': z.string().meta({
     description:
-      '`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, one for each signing secret, separated by blanks',
+      '`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, one for each signing secret, separated by spaces',
   }),
   'millrace-consumer': z.uuid(),
   'millrace-position': z.string(),
@@ -107,8 +107,8 @@ function webhook(name: 'event' | 'record', summary: string, schema: z.ZodType) {
     path: name,
     summary,
     description:
-      'Sent to the target by the rules of Standard Webhooks. Success is a 2xx status line within ' +
-      '`timeout_ms`; 410 stops the consumer; anything else is tried again.',
+      'Sent to the target in the format of Standard Webhooks. Success is a 2xx status line within ' +
+      '`timeout_ms`; 410 stops the consumer; after anything else the webhook is retried.',
     operationId: `on${name === 'event' ? 'Event' : 'Record'}`,
     tags: ['Consumers'],
     request: {
@@ -120,7 +120,7 @@ function webhook(name: 'event' | 'record', summary: string, schema: z.ZodType) {
     },
     responses: {
       '2XX': { description: 'Delivered' },
-      default: { description: 'Tried again for 24 hours' },
+      default: { description: 'Retried for 24 hours' },
     },
   };
 }

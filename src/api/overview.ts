@@ -25,13 +25,13 @@ const OVERVIEW = createRoute({
   method: 'get',
   security: needs('read'),
   path: '/v1/overview',
-  summary: 'Read what all consumers did together over time',
+  summary: 'Read the metrics of all consumers over time',
   description:
-    'Attempts are counted once, by the minute, and counts are exact. An answer is used again for some ' +
-    'seconds, and for a minute where it spans seven days. The lists at the top are those of whole ' +
-    'hours, up to `until`, which is some two minutes ago.',
+    'Attempts are counted once, by the minute, and counts are exact. An answer is cached for some ' +
+    'seconds, and for a minute where it spans seven days. The lists in `top` cover whole ' +
+    'hours, up to `until`, which is about two minutes ago.',
   request: { query: z.strictObject({ range: OverviewRange.default('1h') }) },
-  responses: { 200: json(Overview, 'The series, and the consumers at the top'), ...problems(400) },
+  responses: { 200: json(Overview, 'The series and the lists'), ...problems(400) },
 });
 
 const TROUBLES = createRoute({
@@ -40,7 +40,7 @@ const TROUBLES = createRoute({
   security: needs('read'),
   path: '/v1/troubles',
   summary: 'List what keeps consumers from sending, by target and cause',
-  description: 'An answer for all targets is used again for 2 s.',
+  description: 'An answer for all targets is cached for 2 s.',
   request: {
     query: z.strictObject({
       target_id: Uuid.optional().meta({ description: 'Only the consumers of this target' }),

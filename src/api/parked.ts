@@ -49,7 +49,7 @@ const LIST = createRoute({
   path: '/v1/consumers/{id}/parked',
   summary: 'List parked entries',
   description:
-    'Entries that their endpoint refused while it took others: they are retried beside the others until they are delivered or become dead letters. The highest position first.',
+    'Entries that the endpoint refused while it accepted others. They are retried beside the others until they are delivered or become dead letters. The highest position first.',
   request: { params: IdParam, query: z.strictObject({ limit: listFields.limit, cursor }) },
   responses: { 200: json(pageOf(ParkedEntry), 'A page of parked entries'), ...problems(400, 404) },
 });

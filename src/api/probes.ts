@@ -60,7 +60,7 @@ const HEALTHZ = createRoute({
   method: 'get',
   path: '/healthz',
   summary: 'Check whether the process is up',
-  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It is') },
+  responses: { 200: json(z.object({ status: z.literal('ok') }), 'The process is up') },
 });
 
 const READYZ = createRoute({
@@ -73,10 +73,10 @@ const READYZ = createRoute({
       z.object({
         status: z.literal('ready'),
         notes: z.array(z.string()).optional().meta({
-          description: 'What needs an operator all the same: a clock that is off by more than 5 s',
+          description: 'What needs an operator nevertheless: a clock that is off by more than 5 s',
         }),
       }),
-      'They are',
+      'They are available',
     ),
     503: {
       content: {

@@ -17,7 +17,7 @@ export function takeTurn(c: Context, limit: RateLimit | null, caller: string): v
   throw new ApiError({
     status: 429,
     code: 'rate_limited',
-    detail: `A key may send ${limit.perSecond} requests a second, ${limit.burst} in a burst`,
+    detail: `A key may send ${limit.perSecond} requests per second, ${limit.burst} in a burst`,
     headers: { 'retry-after': String(Math.max(1, seconds)) },
   });
 }

@@ -22,27 +22,27 @@ const SEARCH = createRoute({
   security: needs('read'),
   method: 'get',
   path: '/v1/search',
-  summary: 'Find anything by what is known of it',
+  summary: 'Find anything by a name or an id',
   description:
     'Consumers and targets are found by the beginning of their id, of their name, or of a word within it; syncs by ' +
     'the beginning of their id or name (a new one within a minute); records by their whole `upstream_id`; events by ' +
     'their `event_id`, and by the `upstream_id` of their record if they are among the newest 10,000; entries of both ' +
     'streams by the `webhook-id` of their webhooks, on the records stream as long as that version is the latest. ' +
-    'Names and syncs in upper or lower case.',
+    'The case of names and syncs does not matter.',
   request: {
     query: z.strictObject({
       q: z
         .string()
         .trim()
         .pipe(text(1024))
-        .meta({ description: 'The text, without blanks around it', example: 'cus_1' }),
+        .meta({ description: 'The text to find; spaces around it are ignored', example: 'cus_1' }),
       limit: z.coerce
         .number()
         .int()
         .min(1)
         .max(20)
         .default(5)
-        .meta({ description: 'The most of each kind' }),
+        .meta({ description: 'The maximum number of results of each kind' }),
     }),
   },
   responses: { 200: json(SearchResult, 'What was found'), ...problems(400) },

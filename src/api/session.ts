@@ -80,7 +80,7 @@ const SIGN_IN = createRoute({
   summary: 'Sign in',
   description:
     'Sets the cookie `millrace_session`, which ends 12 hours after its last use and has the scopes of ' +
-    'the key. Changes with it need `Sec-Fetch-Site: same-origin` or our own `Origin`.',
+    'the key. Changes with it need `Sec-Fetch-Site: same-origin` or the `Origin` of the API.',
   request: { body: jsonBody(SessionInput) },
   responses: { 200: json(Session, 'The session'), ...problems(400, 413, 415, 422) },
 });
@@ -89,7 +89,7 @@ const WHO = createRoute({
   ...about,
   security: needs(),
   method: 'get',
-  summary: 'Read who is using the API',
+  summary: 'Read the current session or key',
   responses: { 200: json(Session, 'The session, or the key'), ...problems() },
 });
 

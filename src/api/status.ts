@@ -67,6 +67,6 @@ const STATUS = createRoute({
   security: needs('read'),
   method: 'get',
   path: '/v1/status',
-  summary: 'Read what runs, and what is wrong',
+  summary: 'Read what is running, and what is wrong',
   responses: { 200: json(Status, 'The parts and the figures'), ...problems() },
 });

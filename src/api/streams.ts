@@ -122,7 +122,7 @@ export function expired(stream: StreamName, first: number): ApiError {
   return new ApiError({
     status: 410,
     code: 'cursor_expired',
-    detail: 'Entries after the cursor are older than the retention and gone',
+    detail: 'Entries after the cursor were dropped by the retention',
     extra: { oldest_cursor: cursorOf(stream, first - 1) },
   });
 }
@@ -134,7 +134,7 @@ const fields = {
     .min(1)
     .max(255)
     .optional()
-    .meta({ description: 'Before the colon of a collection' }),
+    .meta({ description: 'The part of a collection before the colon' }),
   collection_id: CollectionId.optional(),
   after_cursor: z
     .string()
@@ -149,12 +149,12 @@ const EventsQuery = z.strictObject({ ...fields, event: EventType.optional() });
 type ListQuery = z.infer<typeof RecordsQuery> & Pick<z.infer<typeof EventsQuery>, 'event'>;
 
 const about = { tags: ['Streams'], security: needs('read'), method: 'get' as const };
-const afterwards = 'The cursor of the answer stands at the last position that was looked at.';
+const afterwards = '`cursor` in the answer is the last position that was read.';
 /** The 410 that `expired` makes, for `createRoute`. */
 export const GONE = {
   410: {
     content: problems(410)['410']!.content,
-    description: '`cursor_expired`; `oldest_cursor` is where what is left begins',
+    description: '`cursor_expired`; `oldest_cursor` is where the entries that are kept begin',
   },
 };
 

@@ -82,7 +82,8 @@ const PUT = createRoute({
   security: needs('manage'),
   path: '/v1/syncs/{sync_id}',
   summary: 'Name a sync',
-  description: 'Sets the given fields and keeps the others. The sync need not have been seen yet.',
+  description:
+    'Sets the given fields and keeps the others. The sync need not exist in the streams yet.',
   request: {
     params: z.object({ sync_id: SyncId }),
     body: jsonBody(

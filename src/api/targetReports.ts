@@ -47,7 +47,7 @@ const ATTEMPTS = createRoute({
   tags: ['Attempts'],
   path: '/v1/targets/{id}/attempts',
   summary: 'List the attempts of all consumers of a target',
-  description: `Those of the consumers that send to it now. ${PAGES.trim()}`,
+  description: `The attempts of the consumers that send to it now. ${PAGES.trim()}`,
   request: { params: IdParam, query: AttemptsQuery },
   responses: { 200: json(pageOf(TargetAttempt), 'A page of attempts'), ...problems(400, 404) },
 });
@@ -56,9 +56,9 @@ const METRICS = createRoute({
   ...about,
   tags: ['Targets'],
   path: '/v1/targets/{id}/metrics',
-  summary: 'Read what all consumers of a target did over time',
+  summary: 'Read the metrics of a target over time',
   description:
-    'Attempts are counted by the minute, for the target that their consumer had then; counts are exact.',
+    'Attempts are counted by the minute, for the target that their consumer had at that time; counts are exact.',
   request: { params: IdParam, query: z.strictObject({ range: OverviewRange.default('1h') }) },
   responses: { 200: json(TargetMetrics, 'The series'), ...problems(400, 404) },
 });

@@ -104,7 +104,7 @@ const CREATE = createRoute({
   summary: 'Create a target',
   request: { body: jsonBody(TargetInput) },
   responses: {
-    201: json(Target, 'The target, with its whole signing secret this once'),
+    201: json(Target, 'The target; only this answer shows its whole signing secret'),
     ...problems(400, 413, 415, 422),
   },
 });
@@ -137,7 +137,7 @@ const PATCH = createRoute({
   summary: 'Change a target',
   description:
     'Replaces the given fields. A secret that is sent back masked stays as it is stored, and so do ' +
-    'credentials of the type `unreadable`. Answered once no request can start any more by what was before.',
+    'credentials of the type `unreadable`. Answered once no request can start with the former settings any more.',
   request: { params: IdParam, body: jsonBody(TargetPatch) },
   responses: { 200: json(Target, 'The target'), ...problems(400, 404, 413, 415, 422) },
 });
@@ -160,11 +160,11 @@ const ROTATE = createRoute({
   path: '/v1/targets/{id}/rotate-secret',
   summary: 'Create a new signing secret',
   description:
-    'The current secret signs as well until it expires, unless it can not be read; one from an earlier ' +
-    'rotation ends immediately. Answered once every request that starts is signed by the new one.',
+    'The current secret signs as well until it expires, unless it can not be read; a secret from an earlier ' +
+    'rotation ends immediately. Answered once every request that starts is signed with the new secret.',
   request: { params: IdParam, body: { ...jsonBody(SecretRotation), required: false } },
   responses: {
-    200: json(Target, 'The target, with its whole new signing secret this once'),
+    200: json(Target, 'The target; only this answer shows its whole new signing secret'),
     ...problems(400, 404, 413, 415, 422),
   },
 });
@@ -177,9 +177,9 @@ const TEST = createRoute({
   summary: 'Send a test webhook',
   description:
     'Sends a signed webhook with the body {"test":{…}}. The answer is 200 whatever the endpoint ' +
-    'answers. If that is a success, blocked consumers of the target try again immediately. After a ' +
-    'timeout it waits twice as long again, up to 30 s, and `detail` says whether the endpoint answers ' +
-    'late. 409 when something of the target can not be read; its health says what.',
+    'answers. If it accepts the webhook, blocked consumers of the target retry immediately. After a ' +
+    'timeout, the test waits twice as long again, up to 30 s, and `detail` says whether the endpoint answers ' +
+    'late. 409 when a part of the target can not be read; its health says which.',
   request: { params: IdParam },
   responses: { 200: json(TargetTest, 'The outcome'), ...problems(404, 409) },
 });

@@ -35,7 +35,7 @@ export function waitFor(what: string) {
     .min(0)
     .max(30_000)
     .default(0)
-    .meta({ description: `How long to wait for the first ${what}, ms` });
+    .meta({ description: `How many milliseconds to wait for the first ${what}` });
 }
 
 function secondsOf(text: string): number | null {

@@ -53,7 +53,7 @@ export function fieldErrors(issues: readonly Issue[], base = ''): FieldError[] {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
         pointer: pointer + toPointer([key]),
-        detail: 'is not a field here',
+        detail: 'is not a known field',
       }));
     }
     if (issue.code === 'invalid_key') return fieldErrors(issue.issues, pointer);
@@ -98,7 +98,7 @@ function toDetail(issue: Issue): string {
     return `must ${amountOf(issue.origin, 'at most', issue.maximum)}`;
   }
   if (issue.code === 'invalid_format') return FORMATS[issue.format] ?? issue.message;
-  return issue.message === 'Invalid input' ? 'is not a value that is allowed here' : issue.message;
+  return issue.message === 'Invalid input' ? 'is not an allowed value' : issue.message;
 }
 
 /** The values of which an issue wants one; none when it wants something else, or something else will do. */

@@ -57,7 +57,7 @@ export function createAttemptWaits({
       const found = new Set(rows.map(({ what }) => what));
       waits.end((watched) => found.has(keyOf(watched)));
     } catch (error) {
-      log.warn({ err: error }, 'attempts could not be looked for; trying again');
+      log.warn({ err: error }, 'new attempts could not be read; trying again');
     } finally {
       polling = false;
     }

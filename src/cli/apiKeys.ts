@@ -16,15 +16,15 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
     examples(
       ['millrace keys create --name importer --scope ingest', 'the key is shown only once'],
       ['millrace keys list', ''],
-      ['millrace keys rotate', 'seal secrets with the first of MILLRACE_ENCRYPTION_KEYS'],
+      ['millrace keys rotate', 'seal every secret with the first of MILLRACE_ENCRYPTION_KEYS'],
     ),
   );
 
   group
     .command('list')
-    .description('API keys, newest first')
-    .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'continue after a page')
+    .description('list API keys, newest first')
+    .option('--limit <n>', 'list at most this many', limit)
+    .option('--cursor <cursor>', 'list the page that begins here')
     .action((query: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) =>
         out.page(await client.apiKeys.list(query), COLUMNS, 'API keys'),
@@ -34,7 +34,7 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
   group
     .command('create')
     .description('create an API key, which is shown only once')
-    .requiredOption('--name <name>', 'who uses it')
+    .requiredOption('--name <name>', 'the person or program that uses it')
     .requiredOption('--scope <scope>', 'ingest, read or manage; repeatable', collectOf(SCOPES))
     .option('--expires-at <time>', 'when it expires: a time such as 2027-01-31T00:00:00Z', time)
     .action((options: { name: string; scope: Scope[]; expiresAt?: string }) =>
@@ -61,7 +61,7 @@ export function addApiKeyCommands(group: Command, run: RunCommand): void {
           signal,
         });
         await client.apiKeys.delete(id);
-        out.note(`Deleted ${which}`);
+        out.note(`Revoked API key ${which}`);
       }),
     );
 }

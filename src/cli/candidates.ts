@@ -77,7 +77,7 @@ function flagsOf(program: Command, command: Command): Word[] {
   return [...own, ...program.options]
     .filter((one) => one.long !== undefined && !one.hidden)
     .map((one) => word(one.long!, one.description))
-    .concat(word('--help', 'what there is'));
+    .concat(word('--help', 'show help'));
 }
 
 function visible(command: Command): Command[] {

@@ -23,10 +23,10 @@ export interface Seen {
 export function comeOf(seen: Seen): Verdict | null {
   const { before, answered, now, attempts } = seen;
   if (now.status === 'stopped') return { ok: false, text: `It has stopped: ${reasonOf(now)}` };
-  if (now.status === 'paused') return { ok: false, text: 'Someone has paused it meanwhile' };
+  if (now.status === 'paused') return { ok: false, text: 'It was paused in the meantime' };
   if (now.cannot_start !== null) {
     const isOfNow = now.cannot_start.next_try_at !== answered.cannot_start?.next_try_at;
-    return isOfNow ? { ok: false, text: `It can't be sent to: ${now.cannot_start.detail}` } : null;
+    return isOfNow ? { ok: false, text: `It can't send: ${now.cannot_start.detail}` } : null;
   }
   const failed = attempts.find(({ outcome }) => outcome === 'failed');
   if (now.status === 'blocked') {
@@ -37,7 +37,7 @@ export function comeOf(seen: Seen): Verdict | null {
   }
   if (attempts.length === 0) {
     if (now.lag.entries > 0 || (now.parked > 0 && before.parked > 0)) return null;
-    return { ok: true, text: 'Nothing waits for it' };
+    return { ok: true, text: 'Nothing is waiting' };
   }
   if (seen.isBusy) return null;
   return tried(now, attempts, failed);
@@ -53,7 +53,7 @@ export function notKnown({ attempts, now }: Seen, seconds: number): Verdict {
 function tried(now: Consumer, attempts: readonly Attempt[], failed: Attempt | undefined): Verdict {
   const delivered = attempts.filter(({ outcome }) => outcome === 'delivered').length;
   const waits = [
-    ...(now.lag.entries === 0 ? [] : [`up to ${now.lag.entries} still wait`]),
+    ...(now.lag.entries === 0 ? [] : [`up to ${now.lag.entries} still waiting`]),
     ...(now.parked === 0 ? [] : [`${now.parked} parked`]),
   ];
   const left = waits.length === 0 ? '' : `; ${waits.join(', ')}`;

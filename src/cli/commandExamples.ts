@@ -4,7 +4,7 @@ import { examples } from './values.ts';
 
 /** An example of each command that does not bring its own, by its words. */
 const EXAMPLES: Record<string, [command: string, does: string]> = {
-  dev: ['millrace dev --port 8080', 'everything here, with the API on another port'],
+  dev: ['millrace dev --port 8080', 'run everything here, with the API on another port'],
   demo: ['millrace demo --once', 'deliver a real data set and check every webhook'],
   'targets list': ['millrace targets list --limit 20', ''],
   'targets get': ['millrace targets get shop', ''],
@@ -13,26 +13,26 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
     '',
   ],
   'targets update': ['millrace targets update shop --rate-limit 50', ''],
-  'targets delete': ['millrace targets delete shop --yes', 'without a question'],
+  'targets delete': ['millrace targets delete shop --yes', 'without asking first'],
   'targets test': ['millrace targets test shop', 'exit 0: it was accepted; 1: it was not'],
   'targets rotate-secret': ['millrace targets rotate-secret shop --expires-in 7d', ''],
   'consumers list': ['millrace consumers list --status blocked', ''],
-  'consumers get': ['millrace consumers get orders --watch', 'its live status'],
+  'consumers get': ['millrace consumers get orders --watch', 'follow its status'],
   'consumers create': [
     'millrace consumers create --name orders --target shop --stream events',
-    'all that comes from now on',
+    'everything appended from now on',
   ],
   'consumers update': ['millrace consumers update orders --alert-email ops@example.com', ''],
-  'consumers delete': ['millrace consumers delete orders --yes', 'without a question'],
+  'consumers delete': ['millrace consumers delete orders --yes', 'without asking first'],
   'consumers pause': ['millrace consumers pause orders', ''],
   'consumers resume': [
     'millrace consumers resume orders',
-    'exit 0: it is delivered to; 1: it failed again',
+    'exit 0: it delivers again; 1: it failed again',
   ],
   'consumers seek': ['millrace consumers seek orders 2h', 'send the last two hours again'],
   'consumers filter': ['millrace consumers filter orders --add-collection stripe:customer', ''],
   'consumers preview': ['millrace consumers preview --stream events --sync crm', ''],
-  alerts: ['millrace alerts orders', 'those of one consumer; without a name, of all'],
+  alerts: ['millrace alerts orders', 'the alerts of one consumer; without a name, of all'],
   'alerts test': [
     'millrace alerts test --to me@example.com',
     'exit 0: it was accepted; 1: it was not',
@@ -44,7 +44,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   'dead-letters delete': ['millrace dead-letters delete orders 0199c1f2 --yes', ''],
   'keys list': ['millrace keys list', ''],
   'keys create': ['millrace keys create --name importer --scope ingest', ''],
-  'keys delete': ['millrace keys delete importer --yes', 'without a question'],
+  'keys delete': ['millrace keys delete importer --yes', 'without asking first'],
   'keys rotate': ['millrace keys rotate', 'with DATABASE_URL and MILLRACE_ENCRYPTION_KEYS set'],
   'signature verify': [
     'millrace signature verify --secret whsec_… --header-file headers.txt --body body.json',

@@ -23,12 +23,16 @@ export function addCompletion(program: Command): void {
         ['millrace completion fish | source', 'in ~/.config/fish/config.fish'],
       ),
     )
-    .addArgument(new Argument('<shell>', 'whose script').choices(Object.keys(SCRIPTS)))
+    .addArgument(
+      new Argument('<shell>', 'the shell to print a script for').choices(Object.keys(SCRIPTS)),
+    )
     .action((shell: string) => void process.stdout.write(SCRIPTS[shell]!));
 
   program
     .command('complete', { hidden: true })
-    .description('print what may stand at the last word, one a line, a tab before what it does')
+    .description(
+      'print candidates for the last word, one per line, each with a tab and its description',
+    )
     .argument('[words...]')
     .action(async (words: string[]) => {
       const plain = words.map((one) => one.replace(/^["']/u, '').replaceAll(/\\(.)/gu, '$1'));

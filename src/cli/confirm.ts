@@ -14,10 +14,7 @@ export interface YesFlag {
 
 /** Adds `--yes` to a command that destroys something. */
 export function withYes(command: Command): Command {
-  return command.option(
-    '--yes',
-    'do not ask first; a script, whose stdin is no terminal, is not asked either',
-  );
+  return command.option('--yes', 'skip the confirmation, which is only asked for on a terminal');
 }
 
 /**

@@ -15,7 +15,7 @@ export function addConsole(program: Command, run: RunCommand): void {
       'before',
       examples(
         ['millrace console', 'print the link and open it'],
-        ['millrace console --no-open', 'print it alone'],
+        ['millrace console --no-open', 'only print the link'],
       ),
     )
     .option('--no-open', 'do not start a browser')
@@ -27,7 +27,9 @@ export function addConsole(program: Command, run: RunCommand): void {
           return;
         }
         out.line(link.url);
-        out.note(`It signs in the first browser that opens it, until ${link.expires_at}`);
+        out.note(
+          `The link signs in the first browser that opens it. It expires at ${link.expires_at}.`,
+        );
         const browser = flags.open ? browserOf(env, process.platform) : null;
         if (browser === null || (await opens(browser, link.url))) return;
         out.note(`${browser} could not be started; open the link yourself`);

@@ -17,7 +17,7 @@ export const consumerColumns = (nameOf: NameOf): Column<Consumer>[] => [
   { title: 'WAITING', of: (one: Consumer) => waitingOf(one.lag), right: true },
   { title: 'PARKED', of: (one: Consumer) => one.parked, right: true },
   { title: 'ID', of: (one: Consumer) => one.id },
-  { title: 'WHY', of: (one: Consumer) => one.cannot_start?.detail ?? one.status_reason ?? '' },
+  { title: 'REASON', of: (one: Consumer) => one.cannot_start?.detail ?? one.status_reason ?? '' },
 ];
 
 /** Prints a consumer with the name of its target and, if it is in trouble, the command that gets it going again. */
@@ -36,10 +36,10 @@ export async function showConsumer(
 
 /** The command that gets a consumer going again, and when to give it; null when nothing has to be done. */
 export function nextStep(one: Consumer): string | null {
-  if (one.cannot_start !== null) return `When it is mended: millrace retry ${one.id}`;
+  if (one.cannot_start !== null) return `Once it is fixed: millrace retry ${one.id}`;
   if (one.status !== 'stopped' && one.status !== 'blocked') return null;
   const command = one.status === 'stopped' ? `consumers resume ${one.id}` : `retry ${one.id}`;
-  return `When the endpoint works again: millrace ${command}`;
+  return `Once the endpoint works again: millrace ${command}`;
 }
 
 /** All fields of a consumer, with what people want to know at the beginning. `target` is the name of its target. */
@@ -59,8 +59,8 @@ export function consumerFields(
     ['Parked', one.parked],
     ['Dead letters', one.dead_letters],
     ['Position', one.position],
-    ['Sender', one.sender === null ? 'none at present' : senderOf(one.sender)],
-    ["Can't be sent to", one.cannot_start === null ? null : faultOf(one.cannot_start)],
+    ['Sender', one.sender === null ? 'none' : senderOf(one.sender)],
+    ["Can't send", one.cannot_start === null ? null : faultOf(one.cannot_start)],
     ['Failing since', one.failing_since],
     ['Last failure', failure === null ? null : failureOf(failure)],
     ['Next attempt', one.next_attempt_at],
@@ -72,7 +72,7 @@ export function consumerFields(
     ['Syncs', listed(one.syncs)],
     ['Collections', listed(one.collections)],
     ['Event types', listed(one.event_types)],
-    ['Filter', `version ${one.filter_version}, above position ${one.filter_from}`],
+    ['Filter', `version ${one.filter_version}, applies after position ${one.filter_from}`],
     ['Ordering', one.ordering],
     ['Alerts to', listed(one.alert_emails)],
     ['Region', one.region],

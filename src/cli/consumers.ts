@@ -61,12 +61,12 @@ interface ListFlags {
 export function addConsumerCommands(program: Command, run: RunCommand): void {
   const group = program
     .command('consumers')
-    .description('subscriptions: a stream, a filter, a target')
+    .description('saved subscriptions: one stream, a filter, one target')
     .addHelpText(
       'before',
       examples(
         ['millrace consumers create --name orders --target shop --stream events', ''],
-        ['millrace consumers get orders --watch', 'its live status'],
+        ['millrace consumers get orders --watch', 'follow its status'],
         ['millrace consumers resume orders', 'continue where it stopped'],
         ['millrace consumers filter orders --add-collection stripe:customer', ''],
         ['millrace consumers seek orders 2h', 'send the last two hours again'],
@@ -83,18 +83,18 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
 function addReads(group: Command, run: RunCommand): void {
   group
     .command('list')
-    .description('newest first')
+    .description('list consumers, newest first')
     .option('--q <text>', 'part of its name, its id or the name of its target')
-    .addOption(new Option('--status <status>', 'only these').choices(STATUSES))
+    .addOption(new Option('--status <status>', 'only consumers with this status').choices(STATUSES))
     .addOption(
       new Option(
         '--has <what>',
-        "only those with parked entries, with dead letters, or that can't be sent to",
+        "only consumers with parked entries, with dead letters, or that can't send",
       ).choices(HAS),
     )
-    .option('--target <target>', 'only those of this target')
-    .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'continue after a page')
+    .option('--target <target>', 'only consumers of this target')
+    .option('--limit <n>', 'list at most this many', limit)
+    .option('--cursor <cursor>', 'list the page that begins here')
     .action((options: ListFlags) =>
       run(async ({ client, out }) => {
         const { target, ...query } = options;
@@ -107,7 +107,7 @@ function addReads(group: Command, run: RunCommand): void {
 
   group
     .command('get <consumer>')
-    .description('show one, by its id, its name, or the beginning of either')
+    .description('show a consumer, by its id, its name, or the beginning of either')
     .option('--watch', 'follow its status until Ctrl-C')
     .action((consumer: string, options: { watch?: boolean }) =>
       run(async (context) => {
@@ -120,9 +120,12 @@ function addReads(group: Command, run: RunCommand): void {
 
 function addChanges(group: Command, run: RunCommand): void {
   withFlags(group.command('create'))
-    .description('create a consumer, which sends from the moment it is saved')
+    .description('create a consumer, which starts sending immediately')
     .addOption(streamOption())
-    .option('--start <place>', 'beginning, end, a time, 2h before now, or a cursor (end)')
+    .option(
+      '--start <place>',
+      'where to start: beginning, end, a time, 2h for two hours ago, or a cursor (default: end)',
+    )
     .action((options: ConsumerFlags) =>
       run(async (context) => {
         const { stream, start } = options;
@@ -137,7 +140,7 @@ function addChanges(group: Command, run: RunCommand): void {
     );
 
   withFlags(group.command('update <consumer>'))
-    .description('change the given fields while it runs; lists are replaced as a whole')
+    .description('change the given fields while it runs; a list replaces the stored one')
     .action((consumer: string, options: ConsumerFlags) =>
       run(async (context) => {
         needChange(options);
@@ -173,14 +176,14 @@ function addCommands(group: Command, run: RunCommand): void {
     );
 
   withWait(group.command('resume <consumer>'))
-    .description('continue where it stopped, with a new retry window, and say what came of it')
+    .description('continue where it stopped, with a new retry window, and report the outcome')
     .action((consumer: string, flags: WaitFlags) =>
       run((context) => getGoing(context, consumer, 'resume', flags)),
     );
 
   group
     .command('seek <consumer> <place>')
-    .description('move the position: beginning, end, a time, 2h before now, or a cursor')
+    .description('move the position: to beginning, end, a time, 2h for two hours ago, or a cursor')
     .action((consumer: string, place: string) =>
       run(async (context) => {
         const { client } = context;
@@ -196,21 +199,23 @@ function addFilter(group: Command, run: RunCommand): void {
   group
     .command('filter <consumer>')
     .description('add to and remove from the filter while it runs')
-    .option('--add-sync <sync>', 'repeatable', collect)
-    .option('--add-collection <collection>', 'repeatable', collect)
+    .option('--add-sync <sync>', 'a sync to add; repeatable', collect)
+    .option('--add-collection <collection>', 'a collection to add; repeatable', collect)
     .option(
       '--add-event <event>',
       'created, updated, deleted or *; repeatable',
       collectOf(EVENTS_OR_ALL),
     )
-    .option('--remove-sync <sync>', 'repeatable', collect)
-    .option('--remove-collection <collection>', 'repeatable', collect)
+    .option('--remove-sync <sync>', 'a sync to remove; repeatable', collect)
+    .option('--remove-collection <collection>', 'a collection to remove; repeatable', collect)
     .option('--remove-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
     .action((consumer: string, flags: Record<string, string[]>) =>
       run(async (context) => {
         const { client, out } = context;
         if (Object.keys(flags).length === 0) {
-          throw usage('Say what changes: --add-sync, --add-collection, --add-event, --remove-…');
+          throw usage(
+            'Nothing to change: give --add-sync, --add-collection, --add-event or --remove-…',
+          );
         }
         const part = (verb: string): object =>
           given({
@@ -233,10 +238,14 @@ function addPreview(group: Command, run: RunCommand): void {
     .command('preview')
     .description('count how many of the newest entries a filter would let through')
     .addOption(streamOption().makeOptionMandatory())
-    .option('--sync <sync>', 'repeatable', collect)
-    .option('--collection <collection>', 'repeatable', collect)
+    .option('--sync <sync>', 'a sync of the filter; repeatable (default: *)', collect)
+    .option(
+      '--collection <collection>',
+      'a collection of the filter; repeatable (default: *)',
+      collect,
+    )
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
-    .option('--last <n>', 'how many entries to look at (1000)', wholeNumber(1, 10_000))
+    .option('--last <n>', 'how many entries to look at (default: 1000)', wholeNumber(1, 10_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
         const preview = await client.consumers.preview({
@@ -257,22 +266,30 @@ function addPreview(group: Command, run: RunCommand): void {
 
 function withFlags(command: Command): Command {
   return command
-    .option('--name <name>', 'a name for people')
+    .option('--name <name>', 'its name')
     .option('--target <target>', 'its id, its name, or the beginning of either')
-    .option('--path <path>', "joined to the target's URL")
-    .option('--sync <sync>', 'in its filter; repeatable (*)', collect)
-    .option('--collection <collection>', 'in its filter; repeatable (*)', collect)
+    .option('--path <path>', "appended to the target's base URL")
+    .option('--sync <sync>', 'a sync of its filter; repeatable (default: *)', collect)
+    .option(
+      '--collection <collection>',
+      'a collection of its filter; repeatable (default: *)',
+      collect,
+    )
     .option(
       '--event <event>',
-      'created, updated or deleted; repeatable (*)',
+      'created, updated or deleted; repeatable (default: *)',
       collectOf(EVENTS_OR_ALL),
     )
-    .addOption(new Option('--ordering <ordering>', '(record)').choices(ORDERINGS))
-    .option('--alert-email <address>', 'who gets alerts; repeatable', collect)
-    .option('--metadata <name=value>', 'data of yours; repeatable', collectPair)
+    .addOption(
+      new Option('--ordering <ordering>', 'what is kept in order (default: record)').choices(
+        ORDERINGS,
+      ),
+    )
+    .option('--alert-email <address>', 'where its alerts are mailed; repeatable', collect)
+    .option('--metadata <name=value>', 'your own data; repeatable', collectPair)
     .option(
       '--input <file>',
-      'a JSON object with the fields of the API, - for stdin; flags override it',
+      'a file with a JSON object of API fields, - for stdin; flags override it',
     );
 }
 

@@ -39,7 +39,7 @@ export async function openContext(
   if (apiKey === null) {
     throw new CliError(
       EXIT.auth,
-      'An API key is needed: --api-key, MILLRACE_API_KEY, or a folder with .millrace/api-key (millrace dev creates it)',
+      'An API key is required: set --api-key or MILLRACE_API_KEY, or use a folder with .millrace/api-key (millrace dev creates it)',
     );
   }
   const client = createClient({ url, apiKey, signal, parse: parseJson, fetch: fetchOurs });
@@ -75,7 +75,7 @@ async function runningUrl(dataDir: string): Promise<string | null> {
   throw new CliError(
     EXIT.unavailable,
     `Millrace does not run on ${dataDir} any more: its process ${running.pid}, which answered at ${running.address}, has ended without stopping`,
-    '  millrace dev starts it again; --url or MILLRACE_URL names another',
+    '  Start it again with millrace dev, or name another with --url or MILLRACE_URL',
   );
 }
 

@@ -58,7 +58,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       say: screen.say,
       signal: interrupted.signal,
     });
-    screen.say(`All of it is up after ${since(began)} s: ${stack.url}`);
+    screen.say(`Everything is up after ${since(began)} s: ${stack.url}`);
     await using endpoint = await startEndpoint(screen);
     const report = await perform({ stack, endpoint, screen, once, signal: interrupted.signal });
     const result = JSON.stringify({ ...report.counts, seconds: Number(since(began)) });
@@ -92,7 +92,7 @@ async function perform(show: Show): Promise<Report> {
     `Data: ${count(data.airports.length)} airports, ${data.months.length} months of stock prices (npm package vega-datasets)`,
   );
   screen.say(
-    `Receiver: ${endpoint.url}, a process of its own; it knows from the data file what must come`,
+    `Receiver: ${endpoint.url}, a process of its own; it knows from the data file what must arrive`,
   );
   const { address } = stack.temporal;
   const connection = await Connection.connect({ address, ...channelArgsFor(address) });
@@ -127,7 +127,7 @@ function summarize({ counts, superseded, problems, latency }: Report, screen: Sc
     rows.push([
       'superseded',
       superseded,
-      'versions that moved before their turn: never sent, by design',
+      'versions that were replaced before their turn: never sent, by design',
     ]);
   }
   for (const [what, number, why] of rows) {

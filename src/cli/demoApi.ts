@@ -55,7 +55,7 @@ export function createDemoApi(options: {
       if (holds(one)) return one;
       if (performance.now() > deadline) {
         throw new Error(
-          `The consumer ${one.name} did not get there: ${JSON.stringify({ status: one.status, lag: one.lag, collections: one.collections })}`,
+          `The consumer ${one.name} did not reach the expected state: ${JSON.stringify({ status: one.status, lag: one.lag, collections: one.collections })}`,
         );
       }
       await wait(POLL_MS, undefined, { signal: options.signal });

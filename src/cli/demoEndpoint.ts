@@ -84,7 +84,7 @@ export async function startEndpoint(listeners: EndpointListeners): Promise<Endpo
     }).then(({ progress }) => {
       if (progress.remaining === 0) return progress;
       throw new Stalled(
-        `Nothing came for ${stallMs / 1_000} s, and ${progress.remaining} deliveries are missing`,
+        `Nothing arrived for ${stallMs / 1_000} s, and ${progress.remaining} deliveries are missing`,
       );
     });
   }

@@ -69,7 +69,7 @@ export function createExpectation(steps: Step[]): Expectation {
     if (version.wanted === 'filtered') return 'the filter leaves it out';
     if (version.seen) {
       counts.duplicates += 1;
-      return 'came before';
+      return 'arrived before';
     }
     version.seen = true;
     if (version.wanted === 'must') seen[version.step]! += 1;
@@ -78,7 +78,7 @@ export function createExpectation(steps: Step[]): Expectation {
     const behind = version.order < (newest.get(history) ?? -1);
     if (behind) counts.out_of_order += 1;
     else newest.set(history, version.order);
-    return behind ? 'came after a later change of its record' : null;
+    return behind ? 'arrived after a later change of its record' : null;
   }
 
   function remaining(step: number): number {
@@ -150,7 +150,8 @@ function add(
 ): Version {
   const history = histories.get(key) ?? new Map();
   histories.set(key, history);
-  if (history.has(fingerprint)) throw new Error(`the data says the same twice of ${key}`);
+  if (history.has(fingerprint))
+    throw new Error(`the data file has the same version of ${key} twice`);
   const placed = { ...version, order: history.size };
   history.set(fingerprint, placed);
   return placed;

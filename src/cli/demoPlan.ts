@@ -41,7 +41,7 @@ export function planDemo({ airports, departures, months }: DemoData): Step[] {
 
   return [
     {
-      title: `A backlog: ${airports.length.toLocaleString('en')} airports are there before the consumers, which begin at the beginning`,
+      title: `A backlog: ${airports.length.toLocaleString('en')} airports are appended first, and the consumers start at the beginning`,
       appends: [airports.map(toAirport)],
       live: false,
     },
@@ -51,8 +51,8 @@ export function planDemo({ airports, departures, months }: DemoData): Step[] {
       live: true,
     },
     {
-      title: `The filter changes while it runs: ${STOCKS} leaves the events consumer, by a Temporal signal`,
-      detail: `Prices go on (${span(first, second)}), and ${withFlights.length} airports get their departures`,
+      title: `The filter changes while it runs: ${STOCKS} is removed from the filter of the events consumer, by a Temporal signal`,
+      detail: `Prices continue (${span(first, second)}), and ${withFlights.length} airports get their departures`,
       filter: { signal: 'removeCollections', collection: STOCKS },
       appends: prices
         .slice(first, second)
@@ -63,8 +63,8 @@ export function planDemo({ airports, departures, months }: DemoData): Step[] {
       live: true,
     },
     {
-      title: `${STOCKS} comes back, by another signal`,
-      detail: `What was left out stays out; prices from here on come (${span(second, prices.length)})`,
+      title: `${STOCKS} is added again, by another signal`,
+      detail: `What was left out stays out; prices from here on are sent (${span(second, prices.length)})`,
       filter: { signal: 'addCollections', collection: STOCKS },
       appends: prices.slice(second),
       live: true,

@@ -75,7 +75,7 @@ export function createScreen(output: NodeJS.WriteStream): Screen {
       const out =
         now.filtered === 0 ? '' : `; the filter leaves out another ${count(now.filtered)}`;
       say(
-        `     all ${count(now.total)} are there after ${seconds.toFixed(1)} s, each verified${out}`,
+        `     all ${count(now.total)} have arrived after ${seconds.toFixed(1)} s, each verified${out}`,
       );
     },
   };

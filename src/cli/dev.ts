@@ -19,7 +19,9 @@ export async function runDev(options: DevOptions): Promise<number> {
   let stack: Stack | null = null;
   onInterrupt({
     first: () => {
-      say('Stopping: deliveries in flight end and are committed (Ctrl-C again hurries)');
+      say(
+        'Stopping once the deliveries in flight are committed (press Ctrl-C again to stop sooner)',
+      );
       giveUp.abort();
       interrupted.resolve();
     },
@@ -52,12 +54,12 @@ function summary(stack: Stack, env: NodeJS.ProcessEnv, link: string | null): str
   const key = env['MILLRACE_API_KEY'] ? 'the one in MILLRACE_API_KEY' : stack.apiKey;
   const lines = [
     ['Console', stack.url],
-    ...(link === null ? [] : [['Sign in', `${link}  once, within 15 minutes`]]),
+    ...(link === null ? [] : [['Sign in', `${link}  valid once, within 15 minutes`]]),
     ['API document', `${stack.url}/v1/openapi.json`],
     ['API key', key],
     ['Temporal UI', stack.uiUrl ?? `none here (server ${stack.temporal.address})`],
     ['Receiver', `${stack.receiver?.url}  as a target's base_url`],
-    ['', `${stack.receiver?.pageUrl}  shows what it got`],
+    ['', `${stack.receiver?.pageUrl}  shows what it received`],
     ['Data', stack.dataDir],
     ['Processes', processes(stack)],
     ['Stop', 'Ctrl-C; the data stays'],

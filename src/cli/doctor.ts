@@ -27,7 +27,9 @@ export async function examine(patient: Patient): Promise<Finding[]> {
     config = loadConfig(patient.env, 'dev');
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return [fail('Configuration', error.message, 'Correct the variable and run this again')];
+    return [
+      fail('Configuration', error.message, 'Correct the variable, then run millrace doctor again'),
+    ];
   }
   const databaseUrl = config.databaseUrl ?? (await keptPostgresUrl(config.dataDir));
   const temporal = config.temporalAddress ?? (await keptTemporalAddress(config.dataDir));
@@ -43,7 +45,7 @@ export async function examine(patient: Patient): Promise<Finding[]> {
       namespace: config.temporalNamespace,
     }),
   ]);
-  return [ok('Configuration', 'every variable can be used'), ...parts.flat(), ...api.findings];
+  return [ok('Configuration', 'all variables are valid'), ...parts.flat(), ...api.findings];
 }
 
 /** The port of what `millrace dev` runs on this data folder; null when nothing does. */
@@ -62,7 +64,7 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
   } catch (error) {
     // Before a start nothing has to run, not even after a kill.
     if (error instanceof CliError && error.exitCode === EXIT.unavailable) {
-      const fix = 'millrace dev starts it again; --url or MILLRACE_URL names another';
+      const fix = 'Start it again with millrace dev, or name another with --url or MILLRACE_URL';
       return { findings: [warn('API', error.message, fix)], hosts };
     }
     const fix = 'Name the API with --url or MILLRACE_URL';
@@ -73,7 +75,7 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     () => null, // reported as not answering
   );
   if (ready === null) {
-    const fix = 'millrace dev starts everything here, node server.ts the API alone';
+    const fix = 'Start everything with millrace dev, or the API alone with node server.ts';
     return { findings: [warn('API', `does not answer at ${url}`, fix)], hosts };
   }
   const answer = await ready.text().catch(() => ''); // cut off: like one of another program
@@ -91,7 +93,7 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     const { detail = `status ${ready.status}` } = (isProblem ? JSON.parse(answer) : {}) as {
       detail?: string;
     };
-    findings.push(fail('API', `${url}: ${detail}`, 'See the lines of what it names, and its log'));
+    findings.push(fail('API', `${url}: ${detail}`, 'Check what it names, and its log'));
   }
   findings.push(...clockOf('the API', ready, sentAt));
   try {
@@ -107,7 +109,7 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
       fetch: fetchOurs,
     });
     const info = await client.info();
-    findings.push(ok('API key', `taken by Millrace ${info.version}, region ${info.region}`));
+    findings.push(ok('API key', `accepted by Millrace ${info.version}, region ${info.region}`));
     const ui = info.temporal.ui_url;
     if (ui !== null) {
       const sent = Date.now();
@@ -121,7 +123,7 @@ async function examineApi(patient: Patient): Promise<{ findings: Finding[]; host
     const isKey =
       error instanceof CliError ||
       (error instanceof ClientError && [401, 403].includes(error.status));
-    const fix = isKey ? 'Give the key that the API was started with' : 'See the lines above';
+    const fix = isKey ? 'Use the key that the API was started with' : 'See the lines above';
     findings.push(fail('API key', describe(error), fix));
   }
   return { findings, hosts };

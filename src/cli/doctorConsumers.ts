@@ -25,13 +25,13 @@ export async function examineConsumers(client: Pick<Client, 'consumers'>): Promi
     cursor = listed.next_cursor;
   }
   const [first] = faulty;
-  if (first === undefined) return ok(name, 'nothing keeps a consumer from being sent to');
+  if (first === undefined) return ok(name, 'every consumer can send');
   const others = faulty.length === 1 ? '' : ` and ${faulty.length - 1} more`;
-  const detail = `"${first.name}" (${first.id})${others} can't be sent to: ${first.cannot_start?.detail}`;
+  const detail = `"${first.name}" (${first.id})${others} can't send: ${first.cannot_start?.detail}`;
   return fail(
     name,
     detail,
-    'Mend what each says (millrace consumers list --has cannot_start), then millrace retry',
+    'Fix what each of them names (millrace consumers list --has cannot_start), then run millrace retry',
   );
 }
 

@@ -51,13 +51,13 @@ function node(): Finding {
 
 async function port({ port: number, host }: { port: number; host: string }): Promise<Finding> {
   const name = `Port ${number}`;
-  if (number === 0) return ok('Port', 'any that is free');
+  if (number === 0) return ok('Port', 'any free port');
   const free = await isPortFree(number, host).catch((error: NodeJS.ErrnoException) => error);
   if (free === true) return ok(name, 'free');
   if (free !== false) {
     const fix =
-      'MILLRACE_HOST must be an address of this machine, and the port one that you may use';
-    return fail(name, `${host} can't be listened on (${free.code})`, fix);
+      'Set MILLRACE_HOST to an address of this machine, and MILLRACE_PORT to a port that you may use';
+    return fail(name, `can't listen on ${host} (${free.code})`, fix);
   }
   const base = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   const text = await fetch(`http://${base}:${number}/healthz`, {
@@ -77,7 +77,7 @@ async function disk(dataDir: string): Promise<Finding> {
     if (stats !== null) {
       const free = stats.bavail * stats.bsize;
       const detail = `${(free / 1024 ** 3).toFixed(1)} GB free for ${dataDir}`;
-      const fix = 'Make room, move MILLRACE_DATA_DIR, or shorten MILLRACE_EVENT_RETENTION';
+      const fix = 'Free some space, move MILLRACE_DATA_DIR, or shorten MILLRACE_EVENT_RETENTION';
       if (free < DISK.fail) return fail('Disk', detail, fix);
       return free < DISK.warn ? warn('Disk', detail, fix) : ok('Disk', detail);
     }
@@ -124,7 +124,7 @@ function proxy(env: NodeJS.ProcessEnv): Finding {
   if (set.length === 0) return ok('Proxy', 'HTTPS_PROXY, HTTP_PROXY and the like are not set');
   return warn(
     'Proxy',
-    `${set.join(' and ')} set, which neither deliveries nor addresses of this machine use`,
+    `deliveries, and requests to this machine, do not use ${set.join(' and ')}`,
     'Set MILLRACE_EGRESS_PROXY, or allow this machine to reach the targets directly',
   );
 }

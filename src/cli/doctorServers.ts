@@ -23,7 +23,7 @@ export async function examinePostgres(options: {
   isOurs: boolean;
 }): Promise<Finding[]> {
   const { url, isOurs } = options;
-  if (url === null) return [ok('Postgres', 'none yet: millrace dev brings its own')];
+  if (url === null) return [ok('Postgres', 'not set up yet: millrace dev brings its own')];
   await using db = openDb({
     url,
     max: 1,
@@ -48,7 +48,11 @@ export async function examinePostgres(options: {
     return [
       Math.floor(number / 10_000) === TESTED
         ? ok('Postgres', `${version} answers`)
-        : warn('Postgres', `${version} answers, which is not tested`, `Use Postgres ${TESTED}`),
+        : warn(
+            'Postgres',
+            `${version} answers, but Millrace is not tested with it`,
+            `Use Postgres ${TESTED}`,
+          ),
       readonly
         ? fail('Postgres writes', 'it is read-only', 'Point DATABASE_URL at the primary')
         : await writable(db),
@@ -59,7 +63,7 @@ export async function examinePostgres(options: {
   } catch (error) {
     const why = whyOf(error);
     return isOurs
-      ? [warn('Postgres', `the embedded one does not run (${why})`, 'millrace dev starts it')]
+      ? [warn('Postgres', `the embedded one is not running (${why})`, 'Start it with millrace dev')]
       : [
           fail(
             'Postgres',
@@ -75,24 +79,32 @@ async function clocksOff(sql: Sql): Promise<Finding[]> {
   const wrong = await wrongClocks(sql).catch(() => []); // the table comes with the migrations
   const fix = 'Run a time service (chrony, systemd-timesyncd) on its machine';
   return wrong.map(({ process, aheadMs }) =>
-    warn(`Clock of ${process}`, `${aheadText(aheadMs)}; what is sent goes by that one`, fix),
+    warn(
+      `Clock of ${process}`,
+      `${aheadText(aheadMs)}; webhooks are sent by the clock of Postgres`,
+      fix,
+    ),
   );
 }
 
 async function writable(sql: Sql): Promise<Finding> {
   try {
     await sql.query('create temp table millrace_doctor (a int) on commit drop');
-    return ok('Postgres writes', 'it takes them');
+    return ok('Postgres writes', 'allowed');
   } catch (error) {
-    return fail('Postgres writes', whyOf(error), 'Give its user the rights of the database owner');
+    return fail('Postgres writes', whyOf(error), 'Give the database user the rights of the owner');
   }
 }
 
 async function migrated(sql: Sql): Promise<Finding> {
   const pending = await pendingMigrations(sql);
   return pending.length === 0
-    ? ok('Migrations', 'all are in')
-    : warn('Migrations', `${pending.length} are not in`, 'server.ts brings them in when it starts');
+    ? ok('Migrations', 'all applied')
+    : warn(
+        'Migrations',
+        `${pending.length} not applied yet`,
+        'server.ts applies them when it starts',
+      );
 }
 
 /** Examines Temporal: whether it answers, its namespace and its search attributes. */
@@ -103,7 +115,7 @@ export async function examineTemporal(options: {
   namespace: string;
 }): Promise<Finding[]> {
   const { address, isOurs, namespace } = options;
-  if (address === null) return [ok('Temporal', 'none yet: millrace dev brings its own')];
+  if (address === null) return [ok('Temporal', 'not set up yet: millrace dev brings its own')];
   let connection: Connection;
   try {
     connection = await Connection.connect({
@@ -115,7 +127,7 @@ export async function examineTemporal(options: {
   } catch (error) {
     const why = whyOf(error);
     return isOurs
-      ? [warn('Temporal', `the embedded one does not run (${why})`, 'millrace dev starts it')]
+      ? [warn('Temporal', `the embedded one is not running (${why})`, 'Start it with millrace dev')]
       : [
           fail(
             'Temporal',

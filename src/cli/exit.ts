@@ -18,11 +18,11 @@ export const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
   ok: 'done',
   failed: 'failed: the API refused it, or what was tried did not succeed',
   usage: "a flag or an argument can't be used; nothing was done",
-  notFound: 'there is no such thing',
-  auth: 'the API key is missing, not known, or may not do this',
-  conflict: 'it conflicts with the state of things',
-  unavailable: 'Millrace, or what it needs, does not answer',
-  interrupted: 'interrupted, by Ctrl-C for example',
+  notFound: 'what was named does not exist',
+  auth: 'the API key is missing or unknown, or lacks the scope',
+  conflict: 'it conflicts with the current state',
+  unavailable: 'Millrace, or a server that it needs, does not answer',
+  interrupted: 'interrupted, for example by Ctrl-C',
 };
 
 /** The list of exit codes at the end of `millrace --help`. */
@@ -102,8 +102,9 @@ function pageOf({ problem: { docs } }: ClientError, url: string | undefined): st
 }
 
 function hintOf({ status }: ClientError): string | null {
-  if (status === 0) return '  millrace dev starts one here; --url or MILLRACE_URL names another';
-  if (status === 401) return '  --api-key or MILLRACE_API_KEY sets another key';
+  if (status === 0)
+    return '  Start one here with millrace dev, or name another with --url or MILLRACE_URL';
+  if (status === 401) return '  Set another key with --api-key or MILLRACE_API_KEY';
   return null;
 }
 

@@ -56,7 +56,7 @@ export function explainSignature(
   if (key === null) {
     return no(
       'bad_secret',
-      'The secret is not whsec_ and base64',
+      'The secret is not whsec_ followed by base64',
       "Copy the target's signing_secret whole",
     );
   }
@@ -64,8 +64,8 @@ export function explainSignature(
   if (signatures.length === 0) {
     return no(
       'bad_signature_format',
-      `The signature is not v1, and base64${/^[\da-f]{64}$/iu.test(signature) ? ' but hex' : ''}`,
-      'Pass the webhook-signature header whole: v1,… with a blank between several',
+      `The signature is not "v1," followed by base64${/^[\da-f]{64}$/iu.test(signature) ? '; it is hex' : ''}`,
+      'Pass the whole webhook-signature header: v1,… with a space between several signatures',
     );
   }
   const matches = (prefix: string, content: Buffer, by: Buffer): boolean => {
@@ -79,7 +79,7 @@ export function explainSignature(
     return no(
       'id_and_timestamp_swapped',
       'The id and the timestamp are swapped',
-      'Signed is id.timestamp.body: webhook-id first, then webhook-timestamp',
+      'The signed content is id.timestamp.body: webhook-id first, then webhook-timestamp',
     );
   }
   for (const [what, variant] of bodyVariants(body)) {
@@ -87,7 +87,7 @@ export function explainSignature(
     return no(
       'body_changed',
       `The body is not byte for byte what was signed: ${what}`,
-      'Verify the raw bytes of the request, before any JSON parser has read and printed them again',
+      'Verify the raw bytes of the request, before a JSON parser turns them into other bytes',
     );
   }
   for (const [what, wrongKey] of keyVariants(secret)) {
@@ -95,7 +95,7 @@ export function explainSignature(
     return no(
       'secret_not_decoded',
       `It was signed with ${what}`,
-      'The key is what base64-decodes from the part after whsec_',
+      'The key is the part after whsec_, decoded from base64',
     );
   }
   for (const [what, prefix] of [
@@ -104,11 +104,15 @@ export function explainSignature(
     ['id.body, without the timestamp', `${id}.`],
   ] as const) {
     if (!matches(prefix, body, key)) continue;
-    return no('wrong_content', `It signs ${what}`, 'Signed is id.timestamp.body');
+    return no(
+      'wrong_content',
+      `It was made over ${what}`,
+      'The signed content is id.timestamp.body',
+    );
   }
   return no(
     'no_match',
-    'No usual mistake explains it: the secret is of another target or was rotated, or the body, id or timestamp is of another webhook',
+    'No common mistake explains it: the secret belongs to another target or was rotated, or the body, id or timestamp belongs to another webhook',
     'millrace targets rotate-secret gives a new secret; millrace targets test sends a fresh webhook to compare with',
   );
 }
@@ -117,7 +121,7 @@ function judgeTime(timestamp: string, nowS: number, toleranceS: number | null): 
   if (!/^\d{1,12}$/u.test(timestamp)) {
     return no(
       'bad_timestamp',
-      'The timestamp is not in whole unix seconds',
+      'The timestamp is not a whole number of Unix seconds',
       'Pass webhook-timestamp as it came',
     );
   }
@@ -127,7 +131,7 @@ function judgeTime(timestamp: string, nowS: number, toleranceS: number | null): 
     return no(
       'outside_tolerance',
       `The signature is right, but the webhook is ${when} and ${toleranceS} s are tolerated`,
-      'Compare the clocks of both sides (millrace doctor); --tolerance any takes an old one',
+      'Compare the clocks of both sides (millrace doctor); --tolerance any accepts any age',
     );
   }
   return { ok: true, code: 'valid', finding: 'The signature is right', fix: null };
@@ -138,7 +142,7 @@ function bodyVariants(body: Buffer): [what: string, body: Buffer][] {
   const text = body.toString('utf8');
   const variants: [string, string][] = [
     ['it has a line break at its end', text.replace(/\r?\n$/u, '')],
-    ['its last line break is gone', `${text}\n`],
+    ['its last line break is missing', `${text}\n`],
     ['its line breaks were changed', text.replaceAll('\r\n', '\n')],
     ['its line breaks were changed', text.replaceAll(/\r?\n/gu, '\r\n')],
     ['it has a byte order mark', text.replace(/^\uFEFF/u, '')],
@@ -149,7 +153,7 @@ function bodyVariants(body: Buffer): [what: string, body: Buffer][] {
   } catch {
     return variants.map(([what, one]) => [what, Buffer.from(one)]);
   }
-  const again = 'it was parsed and printed again';
+  const again = 'it was parsed and serialized again';
   const sorted = sortKeys(value);
   for (const one of [value, sorted]) {
     const compact = JSON.stringify(one);
@@ -162,7 +166,7 @@ function bodyVariants(body: Buffer): [what: string, body: Buffer][] {
       [again, escaped(spaced(one))],
     );
   }
-  if (typeof value === 'string') variants.push(['it was printed as a JSON string', value]);
+  if (typeof value === 'string') variants.push(['it was serialized as a JSON string', value]);
   return variants.map(([what, one]) => [what, Buffer.from(one)]);
 }
 

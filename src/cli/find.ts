@@ -74,7 +74,7 @@ async function findIn(kind: Kind, text: string, list: Lister): Promise<Named> {
   const beginning: Named[] = [];
   const near: Named[] = [];
   const wanted = text.toLowerCase();
-  if (wanted.trim() === '') throw usage(`Say which ${kind.one}: its name or its id`);
+  if (wanted.trim() === '') throw usage(`Give the name or the id of the ${kind.one}`);
   let cursor: string | undefined;
   do {
     const page = await list(cursor);
@@ -93,14 +93,14 @@ async function findIn(kind: Kind, text: string, list: Lister): Promise<Named> {
   if (found.length > 1) {
     const how = exact.length > 0 ? 'are named' : 'begin with';
     throw usage(
-      `${found.length} ${kind.one}s ${how} ${shown}; say which by its id:`,
+      `${found.length} ${kind.one}s ${how} ${shown}; give the id of one of them:`,
       listed(found),
     );
   }
   throw new CliError(
     EXIT.notFound,
     `There is no ${kind.one} ${shown}${near.length > 0 ? '; did you mean:' : ''}`,
-    near.length > 0 ? listed(near) : `  millrace ${kind.list} shows what there is`,
+    near.length > 0 ? listed(near) : `  List them with millrace ${kind.list}`,
   );
 }
 

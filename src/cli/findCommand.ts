@@ -10,7 +10,9 @@ import { examples, wholeNumber } from './values.ts';
 export function addFind(program: Command, run: RunCommand): void {
   program
     .command('find <text>')
-    .description('find consumers, targets, syncs, records and events by what is known of them')
+    .description(
+      'find consumers, targets, syncs, records and events by a name, an id or a webhook-id',
+    )
     .addHelpText(
       'before',
       examples(
@@ -19,14 +21,15 @@ export function addFind(program: Command, run: RunCommand): void {
         ['millrace find 01a22282-4d54-78ef-84d2-96c4627635a5', 'an entry by its webhook-id'],
       ),
     )
-    .option('--limit <n>', 'how many of each kind (5)', wholeNumber(1, 20))
+    .option('--limit <n>', 'find at most this many of each kind (default: 5)', wholeNumber(1, 20))
     .action((text: string, { limit }: { limit?: number }) =>
       run(async ({ client, out }) => {
-        if (text.trim() === '') throw usage('Say what to find: a name, an id, a webhook-id');
+        if (text.trim() === '')
+          throw usage('Give something to find: a name, an id or a webhook-id');
         const found = await client.search(text, limit);
         if (out.isJson) out.json(found);
         else if (found.data.length > 0) {
-          out.page({ data: found.data, next_cursor: null }, COLUMNS, 'finds');
+          out.page({ data: found.data, next_cursor: null }, COLUMNS, 'results');
         }
         if (found.data.length > 0) return EXIT.ok;
         out.note(`Nothing was found for ${JSON.stringify(printable(text))}. ${SEARCHED}`);

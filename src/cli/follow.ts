@@ -53,7 +53,7 @@ export async function followStream(options: FollowOptions): Promise<string | nul
   let failures = 0;
   while (!signal.aborted) {
     const silence = silenceOf(signal);
-    let why = 'the API ended it';
+    let why = 'the API closed it';
     try {
       const response = await client.open('GET', '/v1/listen', {
         query,
@@ -114,7 +114,7 @@ function silenceOf(signal: AbortSignal): {
   end: () => void;
 } {
   const silent = new AbortController();
-  const tooLong = (): void => silent.abort(new ConnectionLost('nothing came for 45 s'));
+  const tooLong = (): void => silent.abort(new ConnectionLost('nothing arrived for 45 s'));
   let timer = setTimeout(tooLong, SILENT_MS);
   return {
     signal: AbortSignal.any([signal, silent.signal]),

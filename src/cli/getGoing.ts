@@ -26,8 +26,8 @@ const MOST_ATTEMPTS = 1_000;
 /** Adds the flags that say whether and how long to wait. */
 export function withWait(command: Command): Command {
   return command
-    .option('--no-wait', 'do not wait for what comes of it; exit 0 once it is recorded')
-    .option('--timeout <duration>', `how long to wait at most (${TIMEOUT_S}s)`, seconds);
+    .option('--no-wait', 'do not wait for the outcome; exit 0 once the command is recorded')
+    .option('--timeout <duration>', `wait at most this long (default: ${TIMEOUT_S}s)`, seconds);
 }
 
 /**
@@ -75,7 +75,7 @@ async function follow(
     const verdict =
       comeOf(seen) ?? (performance.now() >= deadline ? notKnown(seen, timeoutS) : null);
     if (verdict !== null) return { verdict, now };
-    out.progress('Waiting for what comes of it');
+    out.progress('Waiting for the outcome');
     await wait(LOOK_MS, undefined, { signal });
   }
 }

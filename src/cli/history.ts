@@ -34,7 +34,7 @@ interface AttemptFlags {
 export function addHistoryCommands(program: Command, run: RunCommand): void {
   program
     .command('attempts <consumer>')
-    .description('list what was sent and answered, newest first')
+    .description('list what was sent and how it was answered, newest first')
     .addHelpText(
       'before',
       examples(
@@ -48,14 +48,22 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
     )
     .option('--failed', 'only failed attempts')
     .option('--status <status>', 'only this HTTP status', wholeNumber(100, 599))
-    .option('--since <time>', "a time, or how long ago by the API's clock: 90s, 1h, 2d", moment)
-    .option('--until <time>', "a time, or how long ago by the API's clock: 90s, 1h, 2d", moment)
-    .option('--event-id <id>', 'only of this event')
-    .option('--upstream-id <id>', 'only of this record')
-    .option('--trace', 'how long each step took, what was sent, and what came back')
+    .option(
+      '--since <time>',
+      "only attempts since then: a time, or 90s, 1h or 2d for how long ago by the API's clock",
+      moment,
+    )
+    .option(
+      '--until <time>',
+      "only attempts until then: a time, or 90s, 1h or 2d for how long ago by the API's clock",
+      moment,
+    )
+    .option('--event-id <id>', 'only attempts at this event')
+    .option('--upstream-id <id>', 'only attempts at this record')
+    .option('--trace', 'show how long each step took, what was sent, and what came back')
     .option('--follow', 'print attempts as they end, oldest first, until Ctrl-C')
-    .option('--limit <n>', `how many (100; ${TRACED} with --trace)`, limit)
-    .option('--cursor <cursor>', 'continue after a page')
+    .option('--limit <n>', `list at most this many (default: 100; ${TRACED} with --trace)`, limit)
+    .option('--cursor <cursor>', 'list the page that begins here')
     .action((consumer: string, flags: AttemptFlags) =>
       run(async (context) => {
         const { client, out } = context;
@@ -92,8 +100,8 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
   const alerts = program
     .command('alerts [consumer]')
     .description('list alerts, newest first')
-    .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'continue after a page')
+    .option('--limit <n>', 'list at most this many', limit)
+    .option('--cursor <cursor>', 'list the page that begins here')
     .action((consumer: string | undefined, query: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) => {
         const page =
@@ -106,12 +114,12 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
   addAlertTest(alerts, run);
 
   withWait(program.command('retry <consumer>'))
-    .description('try what waits now and say what came of it; the retry window keeps running')
+    .description('try what is waiting now and report the outcome; the retry window keeps running')
     .addHelpText(
       'before',
       examples(
-        ['millrace retry orders', 'exit 0: delivered, or nothing waits; 1: it failed'],
-        ['millrace retry orders --no-wait', 'do not wait for what comes of it'],
+        ['millrace retry orders', 'exit 0: delivered, or nothing is waiting; 1: it failed'],
+        ['millrace retry orders --no-wait', 'do not wait for the outcome'],
       ),
     )
     .action((consumer: string, flags: WaitFlags) =>
@@ -148,9 +156,9 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
 
   group
     .command('list <consumer>')
-    .description('newest first')
-    .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'continue after a page')
+    .description('list dead letters, newest first')
+    .option('--limit <n>', 'list at most this many', limit)
+    .option('--cursor <cursor>', 'list the page that begins here')
     .action((consumer: string, query: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
@@ -160,7 +168,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
 
   group
     .command('get <consumer> <letter>')
-    .description('show one, with the body that was refused')
+    .description('show a dead letter, with the body that was refused')
     .action((consumer: string, letter: string) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
@@ -175,7 +183,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
           ['Event', one.event],
           ['Attempts', one.attempts],
           ['Last failure', `${one.last_failure.code}, ${one.last_failure.detail}`],
-          ['Answer', one.last_failure.response_head],
+          ['Response', one.last_failure.response_head],
           ['Body', one.body],
         ]);
       }),
@@ -183,14 +191,13 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
 
   group
     .command('replay <consumer>')
-    .description('send them again, in order, with a new retry window')
-    .option('--all', 'all of them')
-    .option('--id <letter>', 'only this one; repeatable', collect)
+    .description('send dead letters again, in order, with a new retry window')
+    .option('--all', 'all dead letters of the consumer')
+    .option('--id <letter>', 'only this dead letter; repeatable', collect)
     .action((consumer: string, options: { all?: boolean; id?: string[] }) =>
       run(async ({ client, out }) => {
         const { all, id: ids } = options;
-        if ((all === true) === (ids !== undefined))
-          throw usage('Say which: --all, or --id <letter>');
+        if ((all === true) === (ids !== undefined)) throw usage('Give --all, or --id <letter>');
         const id = await findConsumer(client, consumer);
         const found = await Promise.all((ids ?? []).map((one) => findDeadLetter(client, id, one)));
         const queued = await client.deadLetters.replay(
@@ -202,7 +209,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
     );
 
   withYes(group.command('delete <consumer> <letter>'))
-    .description('delete one, so that it can no longer be sent')
+    .description('delete a dead letter, so that it can no longer be sent')
     .action((consumer: string, letter: string, flags: YesFlag) =>
       run(async ({ client, out, signal }) => {
         const id = await findConsumer(client, consumer);
@@ -251,7 +258,7 @@ const ALERTS = [
   { title: 'KIND', of: (one: Alert) => one.kind },
   { title: 'CONSUMER', of: ({ detail, consumer_id: id }: Alert) => textIn(detail, 'name') ?? id },
   { title: 'MAIL', of: ({ mail }: Alert) => mailState(mail) },
-  { title: 'WHY', of: whyOf },
+  { title: 'REASON', of: whyOf },
 ];
 
 /** What became of the mail of an alert. */
@@ -262,13 +269,13 @@ function mailState(mail: Alert['mail']): string {
   if (mail.dropped_at !== null) return 'not needed';
   if (mail.given_up_at !== null) return 'given up';
   if (mail.recipients === null) return '–';
-  return mail.last_error === null ? 'waits' : 'retrying';
+  return mail.last_error === null ? 'waiting' : 'retrying';
 }
 
 /** What an alert is about; one of lost events has counts instead of a reason where it has no mail. */
 function whyOf({ kind, detail }: Alert): string {
   const { count, first, last } = detail;
-  const lost = `${String(count)} entries, positions ${String(first)} to ${String(last)}, were lost by the retention`;
+  const lost = `${String(count)} entries, positions ${String(first)} to ${String(last)}, were dropped by the retention before they were sent`;
   return textIn(detail, 'reason') ?? (kind === 'retention' ? lost : '');
 }
 
@@ -280,7 +287,7 @@ function textIn(detail: Record<string, unknown>, name: string): string | undefin
 /** Their ids come first, by which other commands take them: a narrow terminal cuts what is last. */
 const LETTERS = [
   { title: 'ID', of: (one: DeadLetter) => one.id },
-  { title: 'DIED', of: (one: DeadLetter) => one.died_at },
+  { title: 'FAILED AT', of: (one: DeadLetter) => one.died_at },
   { title: 'POSITION', of: (one: DeadLetter) => one.position, right: true },
   { title: 'COLLECTION', of: (one: DeadLetter) => one.collection_id },
   { title: 'RECORD', of: (one: DeadLetter) => one.upstream_id },

@@ -121,13 +121,13 @@ function checkedHeader(header: Header, rules: ImportRules): Header {
   const flags = missingFlags(header.columns, rules);
   if (flags.length > 0) {
     throw usage(
-      `The columns ${columns} do not say of which sync, collection and record a row is; add ${flags.join(' ')}`,
+      `The columns ${columns} do not name the sync, the collection and the record of a row; add ${flags.join(' ')}`,
       'Nothing was sent. millrace import --help has an example.',
     );
   }
   if (key === null || header.columns.includes(key)) return header;
   throw usage(
-    `No column is named ${JSON.stringify(key)}, as --key says; the columns are ${columns}`,
+    `No column has the name that --key gives, ${JSON.stringify(key)}; the columns are ${columns}`,
   );
 }
 
@@ -171,10 +171,10 @@ function report(
   out.thing(result, Object.entries(result));
   if (rejected === 0) return EXIT.ok;
   const were = rejected === 1 ? '1 line was' : `${rejected} lines were`;
-  out.note(`${were} rejected: ${rejects.listPath} says which and why`);
+  out.note(`${were} rejected; ${rejects.listPath} lists them with their reasons`);
   for (const hint of rejects.hints()) out.note(hint);
   if (checkpoint.rejects !== null) {
-    out.note(`${checkpoint.rejects} has them as they were, to be mended and imported again`);
+    out.note(`${checkpoint.rejects} has them unchanged, to be fixed and imported again`);
   }
   return EXIT.failed;
 }

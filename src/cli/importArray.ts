@@ -90,6 +90,6 @@ function broken(where: string, why: string): CliError {
   return new CliError(
     EXIT.failed,
     `The JSON array can't be read ${where}: ${why}`,
-    'Everything before it is imported or listed, and nothing after it.',
+    'Everything before that place is imported or listed, and nothing after it.',
   );
 }

@@ -109,7 +109,9 @@ function rulesOf(flags: ImportFlags): ImportRules {
     throw usage('--collection must be provider:name, for example stripe:customer');
   }
   if (rules.key !== null && (rules.sync === null || rules.collection === null)) {
-    throw usage('With --key, each line is only data: --sync and --collection are needed as well');
+    throw usage(
+      'With --key, a line is only the data of a record: --sync and --collection are needed as well',
+    );
   }
   return rules;
 }

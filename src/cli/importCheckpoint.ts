@@ -93,6 +93,6 @@ export function refuseOther(checkpoint: Checkpoint, now: Checkpoint): void {
 export function changed(): CliError {
   return new CliError(
     EXIT.failed,
-    'The file is not as it was when its import began; without --resume it is imported from its beginning',
+    'The file has changed since its import began; import it from the beginning, without --resume',
   );
 }

@@ -61,7 +61,7 @@ async function readRow(queue: Queue, first: TextLine, shape: Shape): Promise<Rea
   const parsed = parseRow(text.slice(0, text.length - last.ending.length), shape.delimiter);
   if (parsed === 'open' || 'fault' in parsed) {
     return refused(
-      `opens a quote that is not closed: the next one stands in line ${last.number}, within a value`,
+      `opens a quote that is not closed: the next quote is in line ${last.number}, within a value`,
     );
   }
   const read = judged(parsed, lines.length, shape.width);
@@ -124,7 +124,7 @@ function parseRow(text: string, delimiter: string): Parsed | 'open' {
       relax_column_count: true,
     });
     if (rows.length === 1) return { values: rows[0]! };
-    return { fault: 'has ends of lines outside of quotes' };
+    return { fault: 'has line breaks outside of quotes' };
   } catch (error) {
     const { code } = error as CsvError;
     if (code === 'CSV_QUOTE_NOT_CLOSED') return 'open';

@@ -12,7 +12,7 @@ export function parseDelimiter(flag: string): string {
   if (flag === 'tab' || flag === '\\t') return '\t';
   if (Array.from(flag).length === 1 && !/["\r\n]/u.test(flag)) return flag;
   throw usage(
-    `--delimiter takes one character such as ; or |, or tab, not ${JSON.stringify(flag)}`,
+    `--delimiter takes one character such as ; or |, or the word tab, not ${JSON.stringify(flag)}`,
   );
 }
 
@@ -41,7 +41,9 @@ export async function findDelimiter(
   if (first === undefined) return ',';
   if (second?.share === first.share && second.width === first.width) {
     const [one, other] = [delimiterName(first.delimiter), delimiterName(second.delimiter)];
-    throw usage(`${one} or ${other} may separate the columns; --delimiter says which`);
+    throw usage(
+      `The columns may be separated by ${one} or by ${other}; set --delimiter to the right one`,
+    );
   }
   return first.delimiter;
 }

@@ -61,7 +61,7 @@ export async function sendPart(
       }
       const isPassing = error.status === 0 || error.status >= 500 || error.status === 429;
       if (!isPassing || performance.now() - since > PATIENCE_MS) throw error;
-      out.progress(`${error.detail}; trying again`);
+      out.progress(`${error.detail}; retrying`);
       await wait(Math.min(MOST_MS, AGAIN_MS * 2 ** tries++), undefined, { signal });
     }
   }

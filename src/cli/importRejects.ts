@@ -55,7 +55,7 @@ export async function openRejects(options: {
   const { out, source, path, reading } = options;
   const listPath = `${source === '-' ? 'stdin' : source}.rejected.ndjson`;
   if (path !== null && (await isSameFile(path, source))) {
-    throw usage('--rejects must name another file than the one that is imported');
+    throw usage('--rejects must name a file other than the one that is imported');
   }
   const sizes = { list: 0, file: 0 };
   const missing = new Set<string>();
@@ -117,9 +117,9 @@ export async function openRejects(options: {
 
 /** The flags that give a field to lines without it. */
 const GIVEN_BY: Record<string, string> = {
-  sync_id: '--sync gives it',
-  collection_id: '--collection gives it',
-  upstream_id: "--key names the field that has the record's id, with --sync and --collection",
+  sync_id: 'set --sync',
+  collection_id: 'set --collection',
+  upstream_id: "set --key to the field that holds the record's id, with --sync and --collection",
 };
 
 function placeOf({ number, lines }: SourceLine, { format }: Reading): string {

@@ -25,8 +25,8 @@ export async function runKeysRotate({ env }: { env: NodeJS.ProcessEnv }): Promis
     });
     const columns = await reseal({ db, vault });
     for (const { column, resealed, unopened } of columns) {
-      say(`${column}: ${resealed} sealed under "${vault.activeKey}"`);
-      for (const one of unopened) say(`${one} opens with none of MILLRACE_ENCRYPTION_KEYS`);
+      say(`${column}: ${resealed} sealed with key "${vault.activeKey}"`);
+      for (const one of unopened) say(`None of MILLRACE_ENCRYPTION_KEYS opens ${one}`);
     }
     process.stdout.write(`${JSON.stringify({ active_key: vault.activeKey, columns })}\n`);
     return columns.every(({ unopened }) => unopened.length === 0) ? 0 : 1;

@@ -60,9 +60,9 @@ export async function runListen(
     onEntry: (entry) => forwarder.forward(entry),
     settled: () => forwarder.settled(),
     onState: ({ connected, why }) => {
-      if (!connected) out.note(`Connection lost, trying again: ${why}`);
-      else if (why !== '') out.note(`Connected again`);
-      else out.note(`Ready. Signing secret: ${secret} (^C to quit)`);
+      if (!connected) out.note(`Connection lost, reconnecting: ${why}`);
+      else if (why !== '') out.note(`Reconnected`);
+      else out.note(`Ready. Signing secret: ${secret} (Ctrl-C to quit)`);
     },
   });
   await forwarder.close();
@@ -81,8 +81,8 @@ export async function runTail(
     query: queryOf(flags),
     onEntry: async (entry) => out.line(out.isJson ? escaped(bare(entry.body)) : tailLine(entry)),
     onState: ({ connected, why }) => {
-      if (!connected) out.note(`Connection lost, trying again: ${why}`);
-      else if (why !== '') out.note('Connected again');
+      if (!connected) out.note(`Connection lost, reconnecting: ${why}`);
+      else if (why !== '') out.note('Reconnected');
     },
   });
   return EXIT.interrupted;

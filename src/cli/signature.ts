@@ -64,13 +64,18 @@ function withFlags(command: Command): Command {
     .option('--signature <signature>', 'the webhook-signature header')
     .option('--header-file <file>', 'the headers, one "name: value" per line, - for stdin')
     .requiredOption('--body <file>', 'the raw body as it came, - for stdin')
-    .option('--tolerance <seconds>', 'how far its time may be off, or any', tolerance, TOLERANCE_S);
+    .option(
+      '--tolerance <seconds>',
+      'how far the timestamp may be off, in seconds, or any',
+      tolerance,
+      TOLERANCE_S,
+    );
 }
 
 function tolerance(text: string): number | null {
   if (text === 'any') return null;
   if (/^\d{1,9}$/u.test(text)) return Number(text);
-  throw new InvalidArgumentError('It takes seconds, or any.');
+  throw new InvalidArgumentError('It must be a number of seconds, or any.');
 }
 
 async function judge(flags: SignatureFlags): Promise<Verdict> {

@@ -24,9 +24,7 @@ const NAMED = 3;
 export function addStatus(program: Command, run: RunCommand): void {
   program
     .command('status')
-    .description(
-      'what runs and what is wrong, with the command that shows more; exit 1 if something is',
-    )
+    .description('show what runs and what is wrong; exit 1 when something is wrong')
     .addHelpText(
       'before',
       examples(
@@ -72,8 +70,12 @@ export function findings(
   const all = consumers.active + consumers.paused + consumers.blocked + consumers.stopped;
   found.push(
     outbox === 0
-      ? ok('Outbox', 'no mail or alert webhook waits')
-      : warn('Outbox', `${outbox} mails or alert webhooks wait to be sent`, 'millrace alerts'),
+      ? ok('Outbox', 'no mail or alert webhook is waiting')
+      : warn(
+          'Outbox',
+          `${outbox} mails or alert webhooks are waiting to be sent`,
+          'millrace alerts',
+        ),
     ok('Consumers', `${all} in all, ${consumers.active} active, ${consumers.paused} paused`),
     ...troubles(figures, names),
   );
@@ -94,28 +96,28 @@ function troubles(figures: Figures, names: ReadonlyMap<string, string>): Finding
   add(
     'Stopped',
     consumers.stopped,
-    ', sent nothing until someone resumes them',
+    ', which send nothing until someone resumes them',
     stopped,
     'millrace consumers list --status stopped',
   );
   add(
     'Blocked',
     consumers.blocked,
-    ', whose endpoint fails and is tried again',
+    ', whose endpoint fails and is retried',
     blocked,
     'millrace consumers list --status blocked',
   );
   add(
-    "Can't be sent to",
+    "Can't send",
     figures.cannot_start,
-    ', for a lasting fault that is not the fault of an endpoint',
+    ", because of a lasting fault that is not an endpoint's",
     [],
     'millrace consumers list --has cannot_start',
   );
   add(
     'Parked',
     figures.parked,
-    ', refused by the endpoint and tried again beside the others',
+    ', refused by the endpoint and retried beside the others',
     parked,
     `millrace attempts ${name(parked)} --failed`,
   );

@@ -37,12 +37,19 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
         ['millrace listen --forward-to http://localhost:3000/hook --since 1h', ''],
       ),
     )
-    .requiredOption('--forward-to <address>', 'where entries are POSTed')
-    .option('--secret <whsec>', 'to sign with; by default one that is kept for you and printed')
-    .option('--concurrency <n>', 'how many records concurrently (1)', wholeNumber(1, 256))
+    .requiredOption('--forward-to <address>', 'where entries are posted to')
+    .option(
+      '--secret <whsec>',
+      'signing secret (default: one that is created once, kept, and printed)',
+    )
+    .option(
+      '--concurrency <n>',
+      'how many records to forward concurrently (default: 1)',
+      wholeNumber(1, 256),
+    )
     .addHelpText(
       'after',
-      '\nEach entry is sent once, in order per record. A failure is reported and not tried again.',
+      '\nEach entry is sent once, in order per record. A failure is reported and not retried.',
     )
     .action((flags: ListenFlags) =>
       run(async (context) => {
@@ -79,12 +86,12 @@ export function addStreamCommands(program: Command, run: RunCommand, version: st
       ),
     )
     .addOption(streamOption())
-    .option('--sync <sync>', 'its sync', 'sample')
-    .option('--collection <collection>', 'its collection', 'sample:customer')
-    .option('--id <upstream id>', 'its record', 'cus_1')
-    .addOption(eventOption('what happened to it').default('created'))
-    .option('--event-id <id>', 'sent again, the same id is a duplicate')
-    .option('--data <json>', 'JSON, @FILE or - for stdin')
+    .option('--sync <sync>', 'sync of the record', 'sample')
+    .option('--collection <collection>', 'collection of the record', 'sample:customer')
+    .option('--id <upstream id>', 'id of the record', 'cus_1')
+    .addOption(eventOption('what happened to the record').default('created'))
+    .option('--event-id <id>', 'id of the event; one that was appended before is a duplicate')
+    .option('--data <json>', 'data of the record: JSON, @FILE, or - for stdin')
     .action((flags: SendFlags) =>
       run(async ({ client, out }) => {
         if (flags.stream === 'records' && flags.eventId !== undefined) {
@@ -116,7 +123,10 @@ function withFilter(command: Command): Command {
     .option('--sync <sync>', 'only this sync; repeatable', collect)
     .option('--collection <collection>', 'only this collection; repeatable', collect)
     .option('--event <event>', 'only created, updated or deleted; repeatable', collectOf(EVENTS))
-    .option('--since <place>', 'beginning, 1h before now, a time or a cursor (now)');
+    .option(
+      '--since <place>',
+      'where to start: beginning, 1h for an hour ago, a time, or a cursor (default: now)',
+    );
 }
 
 function sample(id: string): object {

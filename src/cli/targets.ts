@@ -44,15 +44,15 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
       examples(
         ['millrace targets create --name shop --base-url https://example.com/hooks', ''],
         ['millrace targets test shop', 'send a signed test webhook now'],
-        ['millrace targets rotate-secret shop', 'the old one signs as well for 24 h'],
+        ['millrace targets rotate-secret shop', 'the old secret signs as well for another 24 h'],
       ),
     );
 
   group
     .command('list')
-    .description('newest first')
-    .option('--limit <n>', 'how many', limit)
-    .option('--cursor <cursor>', 'continue after a page')
+    .description('list targets, newest first')
+    .option('--limit <n>', 'list at most this many', limit)
+    .option('--cursor <cursor>', 'list the page that begins here')
     .action((options: { limit?: number; cursor?: string }) =>
       run(async ({ client, out }) => {
         const page = await client.targets.list(options);
@@ -62,7 +62,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
   group
     .command('get <target>')
-    .description('show one, by its id, its name, or the beginning of either')
+    .description('show a target, by its id, its name, or the beginning of either')
     .action((target: string) =>
       run(async ({ client, out }) => {
         showTarget(out, await client.targets.get(await findTarget(client, target)));
@@ -82,7 +82,7 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
     );
 
   withFlags(group.command('update <target>'))
-    .description('change the given fields; consumers that are blocked on it try immediately')
+    .description('change the given fields; its blocked consumers retry immediately')
     .action((target: string, options: TargetFlags) =>
       run(async ({ client, out }) => {
         needChange(options);
@@ -118,7 +118,11 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
   group
     .command('rotate-secret <target>')
     .description('create a new signing secret, which is shown only once')
-    .option('--expires-in <duration>', 'how long the old one signs as well (24h)', seconds)
+    .option(
+      '--expires-in <duration>',
+      'how long the old secret signs as well (default: 24h)',
+      seconds,
+    )
     .action((target: string, options: { expiresIn?: number }) =>
       run(async ({ client, out }) => {
         const id = await findTarget(client, target);
@@ -135,21 +139,33 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
 function withFlags(command: Command): Command {
   return command
-    .option('--name <name>', 'a name for people')
-    .option('--base-url <address>', 'where webhooks are POSTed')
-    .option('--basic <user:password>', 'sent as basic authentication')
-    .option('--bearer-token <token>', 'sent as "Authorization: Bearer …"')
-    .option('--header-key <name: value>', 'sent as a secret header', collectPair)
-    .option('--no-credentials', 'send none')
-    .option('--header <name: value>', 'a header of yours; repeatable', collectPair)
-    .option('--timeout-ms <ms>', 'until the status line', wholeNumber(500, 15_000))
-    .option('--max-in-flight <n>', 'open requests, per consumer', wholeNumber(1, 1_000))
-    .option('--rate-limit <n>', 'requests a second, per consumer', wholeNumber(1, 100_000))
+    .option('--name <name>', 'its name')
+    .option('--base-url <address>', 'URL that webhooks are posted to')
+    .option('--basic <user:password>', 'credentials that are sent as Basic authentication')
+    .option('--bearer-token <token>', 'token that is sent as "Authorization: Bearer …"')
+    .option(
+      '--header-key <name: value>',
+      'credentials that are sent as a secret header',
+      collectPair,
+    )
+    .option('--no-credentials', 'send no credentials')
+    .option('--header <name: value>', 'an additional header; repeatable', collectPair)
+    .option('--timeout-ms <ms>', 'time until the response status arrives', wholeNumber(500, 15_000))
+    .option(
+      '--max-in-flight <n>',
+      'maximum number of open requests, per consumer',
+      wholeNumber(1, 1_000),
+    )
+    .option(
+      '--rate-limit <n>',
+      'maximum number of requests per second, per consumer',
+      wholeNumber(1, 100_000),
+    )
     .option('--no-rate-limit', 'no limit')
-    .option('--metadata <name=value>', 'data of yours; repeatable', collectPair)
+    .option('--metadata <name=value>', 'your own data; repeatable', collectPair)
     .option(
       '--input <file>',
-      'a JSON object with the fields of the API, - for stdin; flags override it',
+      'a file with a JSON object of API fields, - for stdin; flags override it',
     );
 }
 
@@ -171,7 +187,7 @@ function credentialsOf(flags: TargetFlags): TargetInput['credentials'] | undefin
   const { basic, bearerToken, headerKey } = flags;
   const kinds = [basic, bearerToken, headerKey].filter((one) => one !== undefined);
   if (kinds.length + (flags.credentials === false ? 1 : 0) > 1) {
-    throw usage('--basic, --bearer-token, --header-key and --no-credentials exclude each other');
+    throw usage("--basic, --bearer-token, --header-key and --no-credentials can't be combined");
   }
   if (basic !== undefined) {
     const at = basic.indexOf(':');
@@ -211,8 +227,8 @@ function showTarget(out: Output, one: Target): void {
     ['Headers', one.headers],
     ['Signing secret', one.signing_secret],
     ['Timeout', `${one.timeout_ms} ms`],
-    ['In flight', one.max_in_flight],
-    ['Rate limit', one.rate_limit === null ? 'none' : `${one.rate_limit} a second`],
+    ['Max in flight', one.max_in_flight],
+    ['Rate limit', one.rate_limit === null ? 'none' : `${one.rate_limit} per second`],
     ['Metadata', one.metadata],
     ['Created', one.created_at],
     ['Updated', one.updated_at],
@@ -227,6 +243,6 @@ function showTest(out: Output, tested: TargetTest): void {
     ['Error', tested.error_code],
     ['Detail', tested.detail],
     ['Duration', `${tested.duration_ms} ms`],
-    ['Answer', tested.response_head],
+    ['Response', tested.response_head],
   ]);
 }

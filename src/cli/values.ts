@@ -21,7 +21,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   return (text) => {
     const value = Number(text);
     if (/^\d+$/u.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`);
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
 }
 
@@ -30,7 +30,7 @@ export const limit = wholeNumber(1, 1_000);
 
 /** What a flag or argument takes that names a place in a stream. */
 const PLACES =
-  'beginning, end, a time such as 2026-11-23T10:00:00Z, 90s, 1h or 2d before now, or a cursor that Millrace has printed';
+  'beginning, end, a time such as 2026-11-23T10:00:00Z, how long ago such as 90s, 1h or 2d, or a cursor that Millrace has printed';
 
 /** A place in a stream as a person names it; `agoMs` before now, by the API's clock. */
 export type Place = 'beginning' | 'end' | { time: string } | { cursor: string } | { agoMs: number };
@@ -75,7 +75,8 @@ export function time(text: string): string {
 /** Parses an option that takes a duration such as `90s` or `1h`, into seconds. */
 export function seconds(text: string): number {
   const ms = durationOf(text);
-  if (ms === null) throw new InvalidArgumentError('It takes 90s, 30m, 24h or 7d.');
+  if (ms === null)
+    throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 24h or 7d.');
   return ms / 1_000;
 }
 
@@ -99,7 +100,7 @@ export function collectOf<T extends string>(
   return (value, before) => {
     const word = words.find((one) => one === value);
     if (word === undefined) {
-      throw new InvalidArgumentError(`It takes ${words.join(', ')}, not "${value}".`);
+      throw new InvalidArgumentError(`It must be one of ${words.join(', ')}, not "${value}".`);
     }
     return [...(before ?? []), word];
   };
@@ -111,7 +112,7 @@ export function collectPair(
   before: Record<string, string> | undefined,
 ): Record<string, string> {
   const at = value.search(/[=:]/u);
-  if (at <= 0) throw new InvalidArgumentError('It takes name=value or "Name: value".');
+  if (at <= 0) throw new InvalidArgumentError('It must be name=value or "Name: value".');
   return { ...before, [value.slice(0, at).trim()]: value.slice(at + 1).trim() };
 }
 
@@ -167,7 +168,7 @@ export function needFlags(
   const list = missing.map(
     (name) => `--${name.replaceAll(/[A-Z]/gu, (one) => `-${one.toLowerCase()}`)}`,
   );
-  throw usage(`${list.join(', ')} ${missing.length === 1 ? 'is' : 'are'} needed (or --input)`);
+  throw usage(`${list.join(', ')} ${missing.length === 1 ? 'is' : 'are'} required (or --input)`);
 }
 
 /** Throws a `CliError` when no flag says what to change. A `--no-…` that was not given is true, and says nothing. */

@@ -32,7 +32,7 @@ export async function watchConsumer(context: Context, id: string): Promise<numbe
       if (signal.aborted) return EXIT.interrupted;
       if (!(error instanceof ClientError) || (error.status !== 0 && error.status < 500))
         throw error;
-      out.progress(`${error.detail}; trying again`);
+      out.progress(`${error.detail}; retrying`);
     }
     await wait(EACH_MS, undefined, { signal }).catch(() => undefined); // Ctrl-C
     if (signal.aborted) return EXIT.interrupted;

@@ -76,7 +76,7 @@ function Arrived(props: { attempt: Attempt; consumerId: string; receiver: string
         {attempt.status ?? attempt.error_code} in {attempt.duration_ms} ms
       </span>
       <Link to="/consumers/$id" params={{ id: consumerId }} className={buttonLook('main')}>
-        Look at the consumer
+        Open the consumer
       </Link>
       {receiver !== null && (
         <a
@@ -85,7 +85,7 @@ function Arrived(props: { attempt: Attempt; consumerId: string; receiver: string
           rel="noreferrer"
           className={buttonLook()}
         >
-          What the receiver got
+          Open the receiver
         </a>
       )}
     </div>

@@ -2,7 +2,7 @@ import { PLACES } from './places.ts';
 import { Dialog } from './ui/dialog.tsx';
 
 const KEYS = [
-  ['/', 'Search this page, or everything where the page has no search'],
+  ['/', 'Search this page, or everything if the page has no search'],
   ['Ctrl K', 'Search everything'],
   ['j  k', 'Next row, previous row'],
   ['Enter', 'Open the row'],

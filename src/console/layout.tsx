@@ -108,7 +108,7 @@ function Connection() {
           ● <span className="max-sm:sr-only">Connected</span>
         </>
       ) : (
-        '■ No answer; trying again'
+        '■ No connection; retrying'
       )}
     </span>
   );

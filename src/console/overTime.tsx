@@ -16,7 +16,7 @@ export function OverTime<D>(props: {
   const { data, error, refetch } = query;
   return (
     <Panel title="Over time" actions={<RangeChoice value={range} onChange={onRange} />}>
-      {data === undefined && error === null && <Loading what="the series" />}
+      {data === undefined && error === null && <Loading what="charts" />}
       {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />
       )}

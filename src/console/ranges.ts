@@ -18,6 +18,6 @@ export const RANGE_WORDS: Record<Range, string> = {
 
 /** A step of whole minutes, as in `attempts a minute`. */
 export function eachStep(seconds: number): string {
-  if (seconds === 60) return 'a minute';
+  if (seconds === 60) return 'per minute';
   return seconds % 60 === 0 ? `every ${seconds / 60} min` : `every ${seconds} s`;
 }

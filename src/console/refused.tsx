@@ -13,7 +13,7 @@ export function Refused(props: { title: string; refusal: string; children?: Reac
   return (
     <>
       <PageHead title={props.title} />
-      <Notice title={props.refusal} text="Sign in with one that has it.">
+      <Notice title={props.refusal} text="Sign in with a key that has this scope.">
         <div className="flex flex-wrap justify-center gap-2">
           {props.children}
           <Button onClick={() => signOut(href)}>Sign in with another key</Button>

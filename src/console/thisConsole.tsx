@@ -26,7 +26,7 @@ function Runs() {
   const { data: info, error, refetch } = useInfo();
   if (info === undefined) {
     return error === null ? (
-      <Loading what="what runs" />
+      <Loading what="settings" />
     ) : (
       <Failed error={error} again={() => void refetch()} />
     );
@@ -39,14 +39,14 @@ function Runs() {
           ['Version', info.version],
           ['Region', info.region],
           ['Retry window', info.retry_window],
-          ['Events are kept', retention.events],
-          ['Attempts are kept', retention.attempts],
+          ['Event retention', retention.events],
+          ['Attempt retention', retention.attempts],
           ['Temporal', `${temporal.address}, namespace ${temporal.namespace}`],
           receiver === null ? null : ['Development receiver', <code key="url">{receiver}</code>],
         ]}
       />
       <p className="text-soft">
-        These are set by the environment: MILLRACE_REGION, MILLRACE_EVENT_RETENTION and the like.
+        These are set by environment variables such as MILLRACE_REGION and MILLRACE_EVENT_RETENTION.
       </p>
     </Panel>
   );
@@ -66,10 +66,10 @@ function Doors() {
     <Panel title="Links">
       <ul className="flex flex-col gap-1.5">
         {link('/docs', 'Documentation', 'guides, the API, errors, the command line')}
-        {link('/docs/reference', 'API reference', 'every route, to try')}
+        {link('/docs/reference', 'API reference', 'every route, to try out')}
         {link('/v1/openapi.json', 'OpenAPI document', 'for generators and tools')}
         {link('/metrics', 'Metrics', 'of this process, for Prometheus')}
-        {ui !== null && link(ui, 'Temporal UI', 'one workflow a consumer, with its history')}
+        {ui !== null && link(ui, 'Temporal UI', 'one workflow per consumer, with its history')}
       </ul>
     </Panel>
   );
@@ -113,7 +113,7 @@ function SignedIn() {
       <Facts
         facts={[
           ['Signed in as', who.name],
-          ['Permissions', who.scopes.join(', ')],
+          ['Scopes', who.scopes.join(', ')],
           who.expires_at === null
             ? null
             : ['Session ends', <TimeText key="until" at={who.expires_at} />],

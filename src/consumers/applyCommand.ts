@@ -145,7 +145,7 @@ function refusalFor(error: unknown): CommandAnswer | null {
   }
   if (!isRefusedForGood(error)) return null;
   const detail =
-    'What this command refers to was changed or deleted at the same moment; look at it before giving the command again.';
+    'Something that this command refers to was changed or deleted at the same time; check it before you send the command again.';
   return { ok: false, status: 409, code: 'conflict', detail };
 }
 
@@ -322,7 +322,7 @@ async function opened(sql: Sql, command: Command): Promise<Command> {
   });
   const edit = rows[0]?.edit;
   if (edit !== undefined) return edit;
-  const detail = 'This command was given so long ago that it is no longer kept; give it again.';
+  const detail = 'This command was sent so long ago that it is no longer stored; send it again.';
   throw new Refused({ ok: false, status: 409, code: 'command_gone', detail });
 }
 

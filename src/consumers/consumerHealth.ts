@@ -69,7 +69,7 @@ function cannotStart(
   { detail, since, next_try_at }: NonNullable<HealthInput['cannotStart']>,
   now: Date,
 ): string {
-  return `Can't be sent to since ${clockText(since, now)}: ${lower(detail)}; next try ${clockText(next_try_at, now)}`;
+  return `Can't send since ${clockText(since, now)}: ${lower(detail)}; next try ${clockText(next_try_at, now)}`;
 }
 
 /** A sentence as it goes on after a colon. */
@@ -101,12 +101,12 @@ function sinceOf({ lastFailure, failingSince, now }: HealthInput): string {
 
 function waits({ entries, exact }: HealthInput['waiting']): string {
   const upTo = exact ? '' : 'up to ';
-  return `${upTo}${amount(entries, 'entry', 'entries')} ${entries === 1 ? 'waits' : 'wait'}`;
+  return `${upTo}${amount(entries, 'entry', 'entries')} ${isAre(entries)} waiting`;
 }
 
 function parked({ status, parked: count, nextAttemptAt, now }: HealthInput): string {
   const many = `${amount(count, 'entry', 'entries')} ${isAre(count)} parked`;
-  if (status !== 'active') return `${many} until it is active`;
+  if (status !== 'active') return `${many} until the consumer is active`;
   return nextAttemptAt === null ? many : `${many}; next attempt ${clockText(nextAttemptAt, now)}`;
 }
 

@@ -180,7 +180,7 @@ async function isMade(sql: Sql, id: string): Promise<boolean> {
 }
 
 function deletedSince(id: string): Refusal {
-  const detail = `This request has created consumer ${id} before, which has been deleted since`;
+  const detail = `This request created consumer ${id} earlier, and that consumer has been deleted since`;
   return new Refusal({ status: 409, code: 'deleted_since', detail });
 }
 
@@ -211,7 +211,10 @@ async function endsOf(sql: Sql, stream: StreamName): Promise<Ends> {
 function openPlace(cursor: string, stream: StreamName, ends: Ends, pointer: string): number {
   const position = openCursor(cursor, stream, pointer);
   if (position < ends.first - 1) {
-    throw refuseField(pointer, 'is older than what is kept; "beginning" is the oldest place left');
+    throw refuseField(
+      pointer,
+      'is older than the retention; "beginning" is the oldest place that is kept',
+    );
   }
   if (position > ends.last) throw refuseField(pointer, `is beyond the end of the ${stream} stream`);
   return position;
@@ -223,7 +226,8 @@ export async function needTarget(sql: Sql, id: string): Promise<void> {
     text: 'select 1 from targets where id = $1 for key share',
     values: [id],
   });
-  if (rowCount === 0) throw refuseField('/target_id', `names no target: there is no ${id}`);
+  if (rowCount === 0)
+    throw refuseField('/target_id', `must be the id of a target; there is no target ${id}`);
 }
 
 async function streamOf(sql: Sql, id: string): Promise<StreamName | null> {

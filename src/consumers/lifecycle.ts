@@ -45,7 +45,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (troubled?.warned_at == null) return;
       const reason = success
         ? 'it is delivering again'
-        : 'nothing is left of what failed: it was filtered out, superseded or put aside';
+        : 'the failing entry was filtered out, superseded or parked';
       await writeAlert(sql, options, { kind: 'recovered', consumerId, reason, at, troubled });
     });
   }

@@ -54,12 +54,12 @@ export async function resend(tx: Tx, position: number): Promise<CommandAnswer> {
   }
   const entry = await tx.pages.entryAt(row.stream, position);
   if (entry === null) {
-    const why = row.stream === 'records' ? 'superseded or gone' : 'gone';
-    const detail = `The ${row.stream} stream holds no entry at position ${position}: it is ${why}.`;
+    const why = row.stream === 'records' ? 'superseded or dropped' : 'dropped';
+    const detail = `The ${row.stream} stream has no entry at position ${position}: it was ${why}.`;
     return refuse(404, 'not_found', detail);
   }
   if (!(await parkEntry(tx.sql, consumerId, { entry, at: tx.at }))) {
-    return refuse(409, 'parked', `Position ${position} is parked: it is tried again by itself.`);
+    return refuse(409, 'parked', `Position ${position} is parked: it is retried automatically.`);
   }
   return sendParked(tx, 'resent', 1, { position });
 }

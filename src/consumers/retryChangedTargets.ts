@@ -54,7 +54,7 @@ export function createChangedTargetRetry(options: {
       given.delete(keyOf(one));
       log.warn(
         { err: error, consumer_id: one.id },
-        'a consumer could not be made to try its changed target yet',
+        'a consumer could not be retried after a change of its target; trying again',
       );
     }
   }

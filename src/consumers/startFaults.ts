@@ -88,7 +88,7 @@ export function createStartFaults(
       await writeAlert(sql, options, {
         kind: 'recovered',
         consumerId,
-        reason: 'what kept it from being sent to is gone',
+        reason: 'it can send again',
         at: new Date(standing.at),
         troubled: standing,
         key: `${standing.version}.start.${Date.parse(fault.since)}`,

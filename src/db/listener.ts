@@ -69,7 +69,7 @@ export function createListener({ url, keepaliveMs, log }: ListenerOptions): List
       } catch (error) {
         log.warn(
           { err: error },
-          'the LISTEN connection was lost; polls find what it would have announced',
+          'the LISTEN connection was lost; polling finds what it would have announced',
         );
       }
       await pause(retryMs, undefined, { signal: closing.signal }).catch(() => undefined); // closing

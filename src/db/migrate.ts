@@ -87,7 +87,7 @@ export async function migrateOnceItIsThere(
       if (!isLocked && !isDatabaseAway(error)) throw error;
       if (isLocked) log.warn({ err: error }, 'partitions wait for locks that others hold');
       else if (!isSaid && performance.now() > started + SAY_AFTER_MS) {
-        log.warn({ err: error }, 'Postgres cannot be used yet: this process waits for it');
+        log.warn({ err: error }, 'Postgres is not available yet: this process waits for it');
         isSaid = true;
       }
       againMs = isLocked ? LOCK_PAUSE_MS : AGAIN_MS;
@@ -122,7 +122,7 @@ export async function untilMigrated(sql: Sql, log: Pick<Logger, 'info' | 'warn'>
     if (!isSaid && performance.now() > started + SAY_AFTER_MS) {
       if (Array.isArray(missing)) {
         log.info({ missing }, 'this process waits for the migrations, which server.ts applies');
-      } else log.warn({ err: missing }, 'Postgres cannot be used yet: this process waits for it');
+      } else log.warn({ err: missing }, 'Postgres is not available yet: this process waits for it');
       isSaid = true;
     }
     await pause(AGAIN_MS);

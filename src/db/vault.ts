@@ -37,7 +37,7 @@ export function createVault(keys: readonly VaultKey[]): Vault {
   const imported = new Map<string, KeyObject>();
   for (const { id, key } of keys) {
     if (!/^[\w-]+$/u.test(id))
-      throw new Error(`encryption key id "${id}" may hold only A–Z a–z 0–9 _ -`);
+      throw new Error(`encryption key id "${id}" may contain only A–Z a–z 0–9 _ -`);
     if (key.length !== 32) throw new Error(`encryption key "${id}" must have 32 bytes`);
     if (imported.has(id)) throw new Error(`encryption key id "${id}" occurs twice`);
     imported.set(id, createSecretKey(key));
@@ -63,7 +63,7 @@ export function createVault(keys: readonly VaultKey[]): Vault {
     const key = imported.get(id);
     if (key === undefined) {
       throw new Error(
-        `${aad} is sealed with encryption key "${id}", which MILLRACE_ENCRYPTION_KEYS does not hold`,
+        `${aad} is sealed with encryption key "${id}", which is not in MILLRACE_ENCRYPTION_KEYS`,
       );
     }
     try {

@@ -74,7 +74,7 @@ export function createLateAnswers(options: {
     await: (awaited) => {
       cut(awaited.consumerId);
       watch(awaited).catch((error: unknown) => {
-        log.warn({ err: error, consumer_id: awaited.consumerId }, 'a late answer was not noted');
+        log.warn({ err: error, consumer_id: awaited.consumerId }, 'a late response was not stored');
       });
     },
     cut,

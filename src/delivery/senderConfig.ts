@@ -138,7 +138,7 @@ const SELECT = `
 
 function configOf(row: Row, target: OpenTarget | null): SenderConfig {
   if (target === null) {
-    const detail = `There is no target ${row.target_id}: give the consumer another target`;
+    const detail = `The target ${row.target_id} does not exist: give the consumer another target`;
     throw new CannotStart('target_missing', detail);
   }
   return {

@@ -15,7 +15,7 @@ export function startFaultOf(error: unknown): StartFault | null {
   const kind = error instanceof Error ? error.name : typeof error;
   const which = typeof code === 'string' ? `${kind} ${code}` : kind;
   const detail =
-    `An unexpected error in Millrace (${which}) ends its sender; ` +
-    'the log of the worker says more: report it, and go on with the version before if an upgrade brought it';
+    `An unexpected error in Millrace (${which}) ends the sender: ` +
+    "report it with the worker's log, and go back to the previous version if it began with an upgrade";
   return { code: 'internal_error', detail };
 }

@@ -42,16 +42,16 @@ const GROUPS: PageGroup[] = [
   {
     title: 'Begin',
     pages: [
-      page('readme', 'Millrace', 'what it is, what it guarantees and for whom', 'README.md'),
+      page('readme', 'Millrace', 'what it is, what it guarantees, and who it is for', 'README.md'),
       page('quick-start', 'Quick start', 'from nothing to a delivered and verified webhook'),
-      page('concepts', 'Concepts', 'streams, consumers, positions, and what a status means'),
+      page('concepts', 'Concepts', 'streams, consumers, positions, and what each status means'),
     ],
   },
   {
     title: 'Guides',
     pages: [
       page('receiving', 'Receiving webhooks', 'what arrives, how to verify it, what to answer'),
-      page('filters', 'Filters', 'which entries a consumer gets, and how to change that'),
+      page('filters', 'Filters', 'which entries a consumer gets, and how to change them'),
       page('failures', 'Failures and the 24 hours', 'retries, dead letters, stops and resuming'),
       page('operating', 'Operating', 'processes, variables, metrics, upgrades, what may be away'),
     ],
@@ -60,17 +60,17 @@ const GROUPS: PageGroup[] = [
     title: 'Reference',
     pages: [
       page('api', 'API', 'every route with its parameters, bodies and answers'),
-      page('errors', 'Errors', 'every code of a refused request, and what to do'),
+      page('errors', 'Errors', 'every error code, and what to do'),
       page('cli', 'Command line', 'names, output, exit codes'),
     ],
   },
   {
     title: 'Background',
     pages: [
-      page('promises', 'Promises', 'what is guaranteed, with the tests that hold it'),
+      page('promises', 'Promises', 'what is guaranteed, with the tests that prove it'),
       page('design', 'How it works', 'the life of one event, and each mechanism'),
       page('decisions', 'Decisions', 'why some things are as they are', 'docs/decisions/README.md'),
-      page('changelog', 'Changelog', 'what has changed, and what to do about it', 'CHANGELOG.md'),
+      page('changelog', 'Changelog', 'what has changed, and what you have to do', 'CHANGELOG.md'),
     ],
   },
 ];

@@ -79,7 +79,7 @@ export function indexBody(groups: PageGroup[]): string {
 ${lists.join('\n')}
 <h2>For programs</h2>
 <ul>
-<li><a href="/docs/reference">The API to try</a>: every route as a form (needs JavaScript and a key)</li>
+<li><a href="/docs/reference">API reference</a>: every route, to try out (needs JavaScript and an API key)</li>
 <li><a href="/v1/openapi.json">OpenAPI document</a>: for generators and tools</li>
 <li><a href="/llms.txt">llms.txt</a>: these pages as Markdown, for language models</li>
 </ul>`;

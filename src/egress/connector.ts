@@ -61,7 +61,7 @@ export function guardedConnector(options: {
     opening.lookedUpAt = family === 0 ? performance.now() : opening.begunAt;
     if (found.length === 0) throw notFound(hostname);
     if (found.every(({ address }) => mayReach(address, port))) return found;
-    throw new AddressRefused('an address of the host may not be reached');
+    throw new AddressRefused('an address of the host is not allowed');
   }
 
   return connectorOf(async (to, opening) => {

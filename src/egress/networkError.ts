@@ -61,7 +61,7 @@ const UNREADABLE: Record<Unreadable['code'], string> = {
   TLS_BYTES: 'the server speaks TLS at this port: the URL has to begin with https://',
   HTTP2_BYTES:
     'the server speaks HTTP/2 only: it has to accept HTTP/1.1, which is what Millrace speaks',
-  SWITCHED: 'the server switched protocols (HTTP 101), which it was not asked to do',
+  SWITCHED: 'the server switched protocols (HTTP 101) without being asked',
   INTERIM_FLOOD: 'the server sent more than 1 MB of interim answers (1xx) and no final one',
 };
 

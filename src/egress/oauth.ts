@@ -158,7 +158,7 @@ function readToken({ status, headers, body }: PostAnswer): Token {
     throw new TokenFailure(refused('answered without a usable access_token'));
   }
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') {
-    throw new TokenFailure(refused('answered with a token that is no bearer token'));
+    throw new TokenFailure(refused('answered with a token that is not a bearer token'));
   }
   const seconds = Number(given ?? UNSAID_S);
   const holdsMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : UNSAID_S * 1_000;

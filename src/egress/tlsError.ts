@@ -2,7 +2,7 @@
 const SENTENCES: [when: RegExp, sentence: string][] = [
   [
     /CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE/u,
-    'the server requires a client certificate, which Millrace does not send: let it accept requests without one',
+    'the server requires a client certificate, which Millrace does not send: configure it to accept requests without one',
   ],
   [
     /NO_APPLICATION_PROTOCOL/u,
@@ -10,15 +10,15 @@ const SENTENCES: [when: RegExp, sentence: string][] = [
   ],
   [
     /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT/u,
-    'an intermediate certificate is missing, or its authority is not a public one: let the server send its whole chain, or give the authority as `ca`',
+    'an intermediate certificate is missing, or its authority is not a public one: configure the server to send its whole chain, or set the authority as `ca`',
   ],
   [
     /SELF_SIGNED_CERT_IN_CHAIN/u,
-    'the certificate was issued by an authority that is not trusted: give that authority as `ca`',
+    'the certificate was issued by an authority that is not trusted: set that authority as `ca`',
   ],
   [
     /SELF_SIGNED/u,
-    'the certificate is self-signed: use one of a public authority, or give it as `ca`',
+    'the certificate is self-signed: use one of a public authority, or set it as `ca`',
   ],
   [/CERT_HAS_EXPIRED/u, 'the certificate has expired: renew it'],
   [/CERT_NOT_YET_VALID/u, 'the certificate is not valid yet: check its dates and the clocks'],
@@ -29,11 +29,11 @@ const SENTENCES: [when: RegExp, sentence: string][] = [
   ],
   [
     /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/u,
-    'the server does not speak TLS at this port: use http:// there, or the port of its https',
+    'the server does not speak TLS at this port: use http://, or the port at which it speaks TLS',
   ],
   [
     /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW/u,
-    'the server speaks no version of TLS that is accepted: let it speak TLS 1.2 or 1.3',
+    'the server supports no accepted version of TLS: enable TLS 1.2 or 1.3',
   ],
   [
     /UNRECOGNIZED_NAME/u,

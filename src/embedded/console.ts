@@ -53,7 +53,9 @@ async function build(outDir: string): Promise<void> {
   const [code] = (await once(child, 'close')) as [number | null];
   if (code === 0) return;
   await rm(outDir, { recursive: true, force: true });
-  throw new Error(`The console does not build; npm install installs what it needs:\n${printed}`);
+  throw new Error(
+    `The console could not be built; npm install installs what it needs:\n${printed}`,
+  );
 }
 
 async function stampOfBuild(built: string): Promise<string | null> {

@@ -157,7 +157,7 @@ async function prepareCluster(
   if (version === null) return initCluster(state, binaries, owner);
   if (version.trim() === binaries.major) return;
   throw new Error(
-    `${data} was made by Postgres ${version.trim()}, and this version of Millrace brings Postgres ${binaries.major}, which can't open it. Dump it with the old one and set DATABASE_URL, or start with an empty data folder (${stateFile} names this one).`,
+    `${data} was created by Postgres ${version.trim()}, and this version of Millrace brings Postgres ${binaries.major}, which can't open it. Dump it with the old one and set DATABASE_URL, or start with an empty data folder (${stateFile} names this one).`,
   );
 }
 

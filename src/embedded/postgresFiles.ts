@@ -83,7 +83,7 @@ export async function placeCluster(
   await makeOpenDir(systemDir);
   const place = join(systemDir, `cluster-${randomBytes(6).toString('hex')}`);
   say(
-    `Postgres does not run as root, and the user it is dropped to can't reach ${dataDir}: its files go to ${place}`,
+    `Postgres can't run as root, and the user that runs it instead can't reach ${dataDir}: its files go to ${place}`,
   );
   return place;
 }
@@ -109,7 +109,7 @@ function findPackage(): string {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (cause) {
     throw new Error(
-      `The package ${name} is not installed: run npm install with optional dependencies, or set DATABASE_URL to a Postgres of yours.`,
+      `The package ${name} is not installed: run npm install with optional dependencies, or set DATABASE_URL to your own Postgres.`,
       { cause },
     );
   }

@@ -70,7 +70,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
     counts[verdict] += 1;
     received.unshift(toReceived(request.headers, body, verdict));
     if (received.length > KEPT) received.pop();
-    const text = verdict === 'refused' ? 'no signing secret fits' : 'ok';
+    const text = verdict === 'refused' ? 'no signing secret matches' : 'ok';
     answer(response, verdict === 'refused' ? 401 : 200, 'text/plain', text);
   }
 

@@ -82,7 +82,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const lock = started.use(await lockDataDir(dataDir, url));
   await waitForPort(port, config.host, lock.takenOver, say);
   const keys = await developmentKeys(dataDir);
-  await ensureConsole(say).catch((error: Error) => say(`No console this time. ${error.message}`));
+  await ensureConsole(say).catch((error: Error) =>
+    say(`Starting without the console. ${error.message}`),
+  );
 
   const children: Child[] = [];
   const restart = (): void => children.forEach((child) => child.restart());
@@ -187,7 +189,7 @@ async function waitForPort(
 ): Promise<void> {
   if (await isPortFree(port, host)) return;
   if (takenOver) {
-    say(`The processes of a killed run still drain: waiting for port ${port}`);
+    say(`The processes of a run that was killed are still stopping: waiting for port ${port}`);
     if (await until(() => isPortFree(port, host), 20_000, 100)) return;
   }
   throw new Error(

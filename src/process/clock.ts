@@ -83,7 +83,7 @@ export function startClock(options: ClockOptions): Clock {
       await noteClock(sql, options.process, isOff ? Math.round(aheadMs) : null);
       isNoted = isOff;
     } catch (error) {
-      log.warn({ err: error }, 'a wrong clock could not be noted in Postgres; trying again');
+      log.warn({ err: error }, 'a wrong clock could not be stored in Postgres; trying again');
     }
   }
 

@@ -145,7 +145,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
 
 const DEFAULT_TEMPORAL_ADDRESS = '127.0.0.1:7233';
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
-const KEYS_FORM = 'a comma list of id:key, each key 32 bytes in base64';
+const KEYS_FORM = 'a comma-separated list of id:key, each key 32 bytes in base64';
 /** Powers of two, as in Postgres. */
 const SIZE_UNITS = { MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -244,7 +244,7 @@ const encryptionKeys = z
   )
   .refine((keys) => keys.length > 0 && keys.every(isKey), { error: `must be ${KEYS_FORM}` })
   .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
-    error: `must be ${KEYS_FORM}, and no id twice`,
+    error: `must be ${KEYS_FORM}, without repeated ids`,
   });
 
 function isKey({ id, key }: VaultKey): boolean {
@@ -277,7 +277,9 @@ const Variables = z.object({
     .optional(),
   MILLRACE_API_RATE_LIMIT: z
     .string()
-    .regex(/^\d{1,6}$/u, { error: 'must be requests a second from 0 (no limit) to 999999' })
+    .regex(/^\d{1,6}$/u, {
+      error: 'must be a number of requests per second from 0 (no limit) to 999999',
+    })
     .transform(Number)
     .optional(),
   MILLRACE_TRUST_PROXY: z.enum(['0', '1']).default('0'),
@@ -292,18 +294,18 @@ const Variables = z.object({
     .default(1),
   MILLRACE_ALLOW_CIDRS: list(
     isCidr,
-    'must be a comma list of address ranges such as 10.0.0.0/8,::1/128',
+    'must be a comma-separated list of address ranges such as 10.0.0.0/8,::1/128',
   ).optional(),
   MILLRACE_EGRESS_PROXY: webUrl.optional(),
   MILLRACE_ALERT_EMAIL: list(
     (part) => z.email().safeParse(part).success,
-    'must be a comma list of e-mail addresses',
+    'must be a comma-separated list of email addresses',
   ).optional(),
   SMTP_URL: url(/^smtps?:$/u, 'must be an smtp:// or smtps:// URL').optional(),
   MILLRACE_MAIL_FROM: z
     .string()
     .regex(/^([^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/u, {
-      error: 'must be an e-mail address, with or without a name: Millrace <millrace@example.com>',
+      error: 'must be an email address, with or without a name: Millrace <millrace@example.com>',
     })
     .default('Millrace <millrace@localhost>'),
   MILLRACE_ALERT_WEBHOOK: webUrl.optional(),
@@ -311,7 +313,7 @@ const Variables = z.object({
   MILLRACE_ALERT_WEBHOOK_SECRET: z
     .string()
     .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/u, {
-      error: 'must be whsec_ and 24–64 bytes in base64',
+      error: 'must be whsec_ followed by 24–64 bytes in base64',
     })
     .optional(),
   MILLRACE_EVENT_RETENTION: duration('1s', '3650d').default(toMs('30d')),

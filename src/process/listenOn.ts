@@ -19,7 +19,7 @@ export async function listenOn(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigError(
-      `${variables} must name an address that is free: ${host}:${port} is not (${code}).`,
+      `${variables} must name an address and a port that are free: ${host}:${port} is not (${code}).`,
     );
   }
   return (server.address() as AddressInfo).port;

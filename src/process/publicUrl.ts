@@ -40,7 +40,7 @@ export function missingPublicUrl(
   if (SMTP_URL === undefined && MILLRACE_ALERT_WEBHOOK === undefined) return null;
   if (isNpmStart && isLoopback(values.MILLRACE_HOST)) return null;
   const needs = SMTP_URL === undefined ? 'MILLRACE_ALERT_WEBHOOK' : 'SMTP_URL';
-  return `MILLRACE_PUBLIC_URL must be set where ${needs} is: the URL at which people open the console, such as https://millrace.example.com, as links in alerts begin with it.`;
+  return `MILLRACE_PUBLIC_URL must be set when ${needs} is set: it is the URL at which people open the console, such as https://millrace.example.com, and links in alerts begin with it.`;
 }
 
 function isLoopback(name: string): boolean {

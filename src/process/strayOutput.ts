@@ -10,7 +10,7 @@ export function logStrayOutput(log: Log): void {
   process.removeAllListeners('warning'); // Node's own listener prints it
   process.on('warning', (warning) => log.warn({ err: warning }, 'a warning of Node.js'));
   process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'the process ends by an error that nothing has caught');
+    log.fatal({ err: error }, 'the process ends because of an uncaught error');
     process.exit(1);
   });
   const levels = {

@@ -22,7 +22,7 @@ export function startUpkeep(
       try {
         await chore.run();
       } catch (error) {
-        log.warn({ err: error, chore: chore.name }, 'a chore failed; it is done again later');
+        log.warn({ err: error, chore: chore.name }, 'an upkeep task failed; it is repeated later');
       }
       busy = false;
     }

@@ -81,13 +81,16 @@ export function createOutcomeStore<S extends { broken(error: Error): void }>(
 
   function away(error: Error): void {
     if (healthy) {
-      log.warn({ err: error }, 'Postgres is away: sending stops until outcomes are stored');
+      log.warn(
+        { err: error },
+        'Postgres is not available: sending stops until outcomes are stored',
+      );
     }
     healthy = false;
   }
 
   function heal(): void {
-    if (!healthy) log.info('Postgres is back: outcomes are stored');
+    if (!healthy) log.info('Postgres is available again: outcomes are stored');
     healthy = true;
   }
 

@@ -25,7 +25,7 @@ export function agingText({ waiting, ageMs, keptMs }: Aging): string {
   const { entries, exact } = waiting;
   const which =
     entries === 1
-      ? 'the event that waits'
+      ? 'the waiting event'
       : `the oldest of ${exact ? '' : 'up to '}${amount(entries, 'waiting event')}`;
   return `${which} is ${inWords(ageMs)} old; events are dropped after ${inWords(keptMs)}`;
 }

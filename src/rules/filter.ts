@@ -70,7 +70,7 @@ export function applyDelta(filter: Filter, delta: FilterDelta, stream: StreamNam
       return {
         ok: false,
         status: 409,
-        detail: `${list} is ["*"] (everything); set the list to values before removing one`,
+        detail: `${list} is ["*"] (all); replace the list with values before you remove one`,
       };
     }
     if (list === 'event_types' && stream === 'records' && add.some((value) => value !== '*')) {

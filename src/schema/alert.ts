@@ -16,18 +16,18 @@ export const Alert = z
     kind: AlertKind,
     detail: z.record(z.string(), z.unknown()).meta({
       description:
-        'What the mail says. For `retention`: that events will be lost, or which were lost, with their count, first and last',
+        'The facts that the mail tells. For `retention`: that events will be lost, or which events were lost, with their `count`, `first` and `last`',
     }),
     at: Timestamp,
     mail: z
       .object({
         message_id: z.string().meta({ description: 'A mail may be about several consumers' }),
-        recipients: z.int().nullable().meta({ description: 'The number of people' }),
+        recipients: z.int().nullable().meta({ description: 'The number of addresses' }),
         sent_at: Timestamp.nullable(),
         given_up_at: Timestamp.nullable(),
         dropped_at: Timestamp.nullable().meta({
           description:
-            'When it was not sent because nothing was left to tell, as every consumer had been resumed or had recovered by then',
+            'When it was dropped because nothing in it was true any more, as every consumer had been resumed or had recovered by then',
         }),
         last_error: z.string().nullable(),
       })

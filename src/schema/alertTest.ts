@@ -4,14 +4,14 @@ import { z } from 'zod';
 export const AlertTestInput = z
   .strictObject({
     to: z.email().optional().meta({
-      description: 'Where its mail goes; the addresses of MILLRACE_ALERT_EMAIL unless given',
+      description: 'The address that the mail is sent to; by default those of MILLRACE_ALERT_EMAIL',
     }),
   })
   .meta({ id: 'AlertTestInput' });
 export type AlertTestInput = z.infer<typeof AlertTestInput>;
 
 const detail = z.string().nullable().meta({
-  description: 'In words: why it failed, or what to set; null when there is nothing to say',
+  description: 'Why it failed, or what to set, in words; null when there is nothing to report',
 });
 
 /** What came of a test alert. */
@@ -20,7 +20,7 @@ export const AlertTest = z
     mail: z.object({
       outcome: z.enum(['accepted', 'written', 'failed', 'not_set']).meta({
         description:
-          '`accepted` by the mail server; `written` to a file, as SMTP_URL is not set; `not_set`: there is nobody to send it to',
+          '`accepted` by the mail server; `written` to a file, as SMTP_URL is not set; `not_set`: there is no address to send it to',
       }),
       to: z.array(z.string()),
       detail,

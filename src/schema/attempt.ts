@@ -22,7 +22,7 @@ export const Attempt = z
     }),
     event: EventType.nullable().meta({
       description:
-        'The type of the event. Null on the records stream and, like the three that follow, once the entry is no longer in the stream',
+        'The type of the event. Null on the records stream and, like the next three fields, once the entry is no longer in the stream',
     }),
     sync_id: z.string().nullable(),
     collection_id: z.string().nullable(),

@@ -15,22 +15,18 @@ const Headers = z.array(z.object({ name: z.string(), value: z.string() }));
  */
 export const AttemptTimings = z
   .object({
-    lane: ms(
-      'From when the entry was read until the entries before it in its order had been delivered; null for a retry',
-    ),
-    pace: ms(
-      'From then until it was sent: limits of the target and of the worker; null for a retry',
-    ),
+    lane: ms('Waiting until the entries before it in its order were delivered; null for a retry'),
+    pace: ms('Waiting for the limits of the target and of the worker; null for a retry'),
     prepare: ms(
-      'Getting an access token, and a first request that was repeated right away because its connection had died or its token was refused',
+      'Fetching an access token, and a first request that was repeated immediately because its connection was lost or its token was refused',
     ),
     connection: ms('Waiting for a free connection'),
-    dns: ms('Looking the name up'),
-    connect: ms('Opening the TCP connection; with an egress proxy, the way through it'),
+    dns: ms('Looking up the host name'),
+    connect: ms('Opening the TCP connection; with an egress proxy, the connection through it'),
     tls: ms('The TLS handshake'),
     request: ms('Writing the request'),
     first_byte: ms('Waiting for the status line'),
-    body: ms('Reading the answer'),
+    body: ms('Reading the response'),
   })
   .meta({ id: 'AttemptTimings' });
 export type AttemptTimings = z.infer<typeof AttemptTimings>;
@@ -44,7 +40,7 @@ export const AttemptTrace = z
     }),
     request_bytes: z.int().meta({ description: 'The size of the body that was sent' }),
     response_headers: Headers.meta({
-      description: 'At most 100, and the first 8 KB; empty without an answer',
+      description: 'At most 100, and the first 8 KB; empty without a response',
     }),
     response_bytes: z.int().meta({
       description: 'How much of the body was read; reading stops after 64 KB',

@@ -123,7 +123,7 @@ export const Consumer = z
       seconds: z.number().meta({ description: 'The age of the oldest entry' }),
       exact: z.boolean().meta({
         description:
-          'Whether `entries` is the very number; false where so many follow the position that not all were looked at',
+          'Whether `entries` is exact; false where so many entries follow the position that not all were read',
       }),
     }),
     parked: z.int(),
@@ -133,16 +133,16 @@ export const Consumer = z
     last_failure: z
       .object({
         code: z.string(),
-        status: z.int().nullable().meta({ description: 'Null when there was no answer' }),
+        status: z.int().nullable().meta({ description: 'Null when there was no response' }),
         detail: z.string(),
         at: Timestamp,
         since: Timestamp.nullable().meta({
           description:
-            'When the first of the failures in a row came that have this code and status; null when that is not known',
+            'When the first of the consecutive failures with this code and status happened; null when unknown',
         }),
         late: z.object({ status: z.int(), after_ms: z.int() }).nullable().meta({
           description:
-            'The answer that came after the timeout, and how long after the start of the request; null when none is known',
+            'The response that came after the timeout, and how long after the start of the request; null when none is known',
         }),
       })
       .nullable()
@@ -163,14 +163,14 @@ export const Consumer = z
       .nullable()
       .meta({
         description:
-          'A lasting fault, not of the endpoint, that keeps an active or blocked consumer from being sent to; null when there is none',
+          "A lasting fault, not the endpoint's, that keeps an active or blocked consumer from sending; null when there is none",
       }),
     sender: z
       .object({
         activity: z.enum(['visit', 'drain', 'deliver']).meta({
           description:
-            'visit: a lane that delivers for many quiet consumers; drain: one of its own, which sends many entries ' +
-            'at a time; deliver: one of its own, which tries the failing entry',
+            'visit: a lane that delivers for many quiet consumers; drain: an activity of this consumer, which sends many entries ' +
+            'at a time; deliver: an activity of this consumer, which retries the failing entry',
         }),
         process: z.string().meta({
           description:
@@ -181,13 +181,13 @@ export const Consumer = z
         }),
         lease_until: Timestamp.meta({
           description:
-            'No request starts later unless the lease is renewed, as it is while the sender runs',
+            'No request starts after this time unless the lease is renewed; a running sender renews it',
         }),
       })
       .nullable()
       .meta({
         description:
-          'Who alone may send for the consumer at present; null while nobody does. How far it is, position and lag say',
+          'The only process that may send for the consumer at present; null while there is none. `position` and `lag` tell how far it is',
       }),
     filter_version: z.int(),
     filter_from: Position,
@@ -209,7 +209,7 @@ export const Change = z
     actor: z.string(),
     detail: z.record(z.string(), z.unknown()).meta({
       description:
-        'What was changed, by the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name` and `ordering`',
+        'What was changed; the fields depend on the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name` and `ordering`',
     }),
     at: Timestamp,
   })

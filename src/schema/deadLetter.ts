@@ -29,9 +29,11 @@ export const ParkedEntry = z
         'Null while the consumer is not active, and while the entry follows another of its record',
     }),
     follows: z.boolean().meta({
-      description: 'Whether it waits for an earlier parked entry of its record',
+      description: 'Whether it is waiting for an earlier parked entry of its record',
     }),
-    last_failure: LastFailure.nullable().meta({ description: 'Null when it was not tried yet' }),
+    last_failure: LastFailure.nullable().meta({
+      description: 'Null when it has not been tried yet',
+    }),
   })
   .meta({ id: 'ParkedEntry' });
 export type ParkedEntry = z.infer<typeof ParkedEntry>;

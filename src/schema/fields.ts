@@ -95,14 +95,17 @@ export const httpUrl = z
     const url = URL.parse(value);
     return url === null || (url.username === '' && url.password === '' && url.hash === '');
   }, 'must not contain credentials or a fragment')
-  .refine((value) => URL.parse(value)?.port !== '0', 'must not name port 0');
+  .refine((value) => URL.parse(value)?.port !== '0', 'must not have port 0');
 
 /** A list of values, or `["*"]` for everything. */
 export const filterList = <T extends z.ZodType<string>>(value: T) =>
   z
     .array(z.union([z.literal('*'), value]))
     .max(10_000)
-    .refine((list) => list.length < 2 || !list.includes('*'), '"*" stands alone')
+    .refine(
+      (list) => list.length < 2 || !list.includes('*'),
+      'must contain only "*" when it contains "*"',
+    )
     .transform((list) => [...new Set<string>(list)]);
 
 export const path = z
@@ -131,7 +134,10 @@ export const masked = z.string().regex(/^••••.{0,4}$/u);
 const scope = z
   .string()
   .max(1024)
-  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/u, 'must be words and blanks')
+  .regex(
+    /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/u,
+    'must be words separated by single spaces',
+  )
   .optional();
 
 /** The kinds of credentials; `headerSecret` is the schema of secrets that are sent in a header. */

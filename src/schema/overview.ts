@@ -11,12 +11,12 @@ export const OverviewPoint = z
     at: Timestamp.meta({ description: 'The beginning of the step' }),
     delivered: z.int().nullable(),
     failed: z.int().nullable().meta({
-      description: 'Attempts by when they were stored; null for a time of which nothing is counted',
+      description: 'Attempts by the time they were stored; null for a time that was not counted',
     }),
     p50_ms: z.number().nullable(),
     p95_ms: z.number().nullable().meta({
       description:
-        'Answer times of all attempts, to within 5 %; of a sample in minutes with more than 30,000 attempts. Null when there were none',
+        'Response times of all attempts, to within 5 %; of a sample in minutes with more than 30,000 attempts. Null when there were none',
     }),
     appended: z.int().nullable().meta({ description: 'Events that were appended' }),
     lag: z.int().nullable().meta({
@@ -40,29 +40,31 @@ export const Overview = z
     series: z.array(OverviewPoint),
     top: z
       .object({
-        since: Timestamp.meta({ description: 'The full hour with which the lists begin' }),
-        until: Timestamp.nullable().meta({ description: 'Up to when is counted; null: not yet' }),
+        since: Timestamp.meta({ description: 'The full hour at which the lists begin' }),
+        until: Timestamp.nullable().meta({
+          description: 'The time up to which attempts are counted; null before the first count',
+        }),
         busiest: z.array(sent).meta({ description: 'Most deliveries first, at most 5' }),
         failing: z.array(sent).meta({ description: 'Most failed attempts first, at most 5' }),
         laggiest: z
           .array(z.object({ consumer_id: Uuid, name: z.string(), entries: z.int() }))
-          .meta({ description: 'As of the last minute: most entries that wait first, at most 5' }),
+          .meta({ description: 'Most waiting entries first, as of the last minute, at most 5' }),
         slowest: z
           .array(
             z.object({
               target_id: Uuid,
               name: z.string(),
-              mean_ms: z.int().meta({ description: 'The mean answer time of its attempts' }),
+              mean_ms: z.int().meta({ description: 'The mean response time of its attempts' }),
               attempts: z.int(),
             }),
           )
           .meta({
             description:
-              'The targets that took longest to answer, on average, at most 5. Attempts of a consumer are ' +
-              'those of the target it has now',
+              'The targets with the longest mean response times, at most 5. Attempts of a consumer are ' +
+              'counted for the target that it has now',
           }),
       })
-      .meta({ description: 'The consumers, and targets, at the top of four lists' }),
+      .meta({ description: 'Four lists of consumers and targets' }),
   })
   .meta({ id: 'Overview', description: 'What all consumers did together' });
 export type Overview = z.infer<typeof Overview>;
@@ -72,14 +74,14 @@ export const Trouble = z
     target_id: Uuid,
     target_name: z.string(),
     status: z.enum(['stopped', 'cannot_start', 'blocked']).meta({
-      description: 'cannot_start: not sent to by a lasting fault that is not of the endpoint',
+      description: "cannot_start: can't send because of a lasting fault that is not the endpoint's",
     }),
-    code: z.string().nullable().meta({ description: 'That of their newest failure' }),
+    code: z.string().nullable().meta({ description: 'The code of their newest failure' }),
     http_status: z.int().nullable(),
-    reason: z.string().nullable().meta({ description: 'In words' }),
+    reason: z.string().nullable().meta({ description: 'The reason in words' }),
     consumers: z.int().meta({ description: 'How many consumers of the target have this trouble' }),
     of: z.int().meta({ description: 'How many consumers the target has' }),
-    consumer_id: Uuid.nullable().meta({ description: 'The consumer, where it is a single one' }),
+    consumer_id: Uuid.nullable().meta({ description: 'The consumer, when there is only one' }),
     consumer_name: z.string().nullable(),
     named: z.array(z.object({ consumer_id: Uuid, name: z.string() })).meta({
       description: 'The consumers by name, where they are at most 3; empty where they are more',
@@ -99,7 +101,7 @@ export const Troubles = z
   .object({
     data: z.array(Trouble).meta({
       description:
-        'Stopped ones first, then those that cannot be sent to, then blocked ones; at most 50',
+        "Stopped consumers first, then those that can't send, then blocked ones; at most 50",
     }),
     total: z.int().meta({ description: 'How many there are' }),
   })
@@ -117,7 +119,7 @@ export const TargetMetrics = z
           delivered: z.int().nullable(),
           failed: z.int().nullable().meta({
             description:
-              'Attempts by when they were stored; null for a time of which nothing is counted',
+              'Attempts by the time they were stored; null for a time that was not counted',
           }),
           p50_ms: z.number().nullable(),
           p95_ms: z.number().nullable().meta({

@@ -17,7 +17,7 @@ export const PreviewInput = z
       .min(1)
       .max(10000)
       .default(1000)
-      .meta({ description: 'How many of the newest entries to look at' }),
+      .meta({ description: 'How many of the newest entries to read' }),
   })
   .refine((input) => input.stream === 'events' || input.event_types[0] === '*', {
     path: ['event_types'],
@@ -30,7 +30,7 @@ export const Preview = z
   .object({
     scanned: z.int().meta({
       description:
-        'The number of entries that were looked at: `last`, or fewer when the stream has fewer',
+        'The number of entries that were read: `last`, or fewer when the stream has fewer',
     }),
     matched: z.int(),
     sample: z

@@ -56,10 +56,10 @@ export const Problem = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.string().meta({ description: 'Stable; switch on this' }),
+    code: z.string().meta({ description: 'The stable code of the error, for programs' }),
     request_id: z.string(),
     docs: z.string().optional().meta({
-      description: 'A URL, relative to that of the API, that says what the code means',
+      description: 'The page that explains the code, as a URL relative to that of the API',
     }),
     errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
   })

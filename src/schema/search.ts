@@ -37,7 +37,7 @@ export const SearchHit = z
       updated_at: Timestamp,
       cursor: z.string().meta({
         description:
-          'The records stream, read after this cursor, begins with the record for as long as it has not changed again',
+          'The cursor after which the records stream begins with this record, as long as the record has not changed again',
       }),
     }),
     z.object({
@@ -55,8 +55,8 @@ export const SearchResult = z
   .object({
     data: z.array(SearchHit).meta({
       description:
-        'By kind: consumers, targets, syncs, records, events. Of each kind what fits best first',
+        'By kind: consumers, targets, syncs, records, events; the best match of each kind first',
     }),
   })
-  .meta({ id: 'SearchResult', description: 'What was found; empty when nothing was' });
+  .meta({ id: 'SearchResult', description: 'What was found; empty when nothing was found' });
 export type SearchResult = z.infer<typeof SearchResult>;

@@ -14,7 +14,8 @@ export const MetricsPoint = z
       .nullable()
       .meta({ description: 'Of all attempts; null when there were none' }),
     lag: z.int().meta({
-      description: 'Upper bound of the entries that wait; the newest point has the current one',
+      description:
+        'Upper bound of the number of waiting entries; in the newest point, the current one',
     }),
   })
   .meta({ id: 'MetricsPoint' });

@@ -17,7 +17,7 @@ export const Session = z
     scopes: z.array(Scope),
     via: z.enum(['session', 'key']),
     expires_at: Timestamp.nullable().meta({
-      description: 'When it ends unless it is used before; null when it does not end',
+      description: 'When it ends unless it is used before that; null when it does not end',
     }),
   })
   .meta({ id: 'Session' });

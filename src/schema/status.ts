@@ -9,7 +9,7 @@ export const Status = z
     region: z.string(),
     parts: z.record(z.string(), z.boolean()).meta({
       description:
-        'Whether each answers: `database`, `temporal` and `worker`, which is one of this region and one that runs workflows; more may follow',
+        'Whether each part answers: `database`, `temporal` and `worker` (a worker of this region and one that runs workflows); more may follow',
       example: { database: true, temporal: true, worker: true },
     }),
     figures: z
@@ -22,12 +22,14 @@ export const Status = z
         }),
         lag: z.object({ entries: z.int(), seconds: z.number() }).meta({
           description:
-            'What waits: an upper bound of the entries, summed over all consumers, and the age of the oldest',
+            'The waiting entries: an upper bound of their number, summed over all consumers, and the age of the oldest',
         }),
         parked: z.int(),
         dead_letters: z.int(),
-        cannot_start: z.int().meta({ description: "Consumers that can't be sent to" }),
-        outbox: z.int().meta({ description: 'Mails and alert webhooks that wait to be sent' }),
+        cannot_start: z.int().meta({ description: "Consumers that can't send" }),
+        outbox: z
+          .int()
+          .meta({ description: 'Mails and alert webhooks that are waiting to be sent' }),
         worst: z
           .array(
             z.object({
@@ -42,5 +44,5 @@ export const Status = z
       .nullable()
       .meta({ description: 'Null while the database does not answer' }),
   })
-  .meta({ id: 'Status', description: 'What runs, and what is wrong' });
+  .meta({ id: 'Status', description: 'What is running, and what is wrong' });
 export type Status = z.infer<typeof Status>;

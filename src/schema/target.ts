@@ -26,7 +26,7 @@ export const MaskedCredentials = z
   .meta({
     id: 'MaskedCredentials',
     description:
-      'Secrets are shown as ••••last4; sent back like this, they stay as they are stored. The type ' +
+      'Secrets are shown as ••••last4; sent back in this form, they stay as they are stored. The type ' +
       '`unreadable` stands for credentials that no configured encryption key opens; see the health of the target',
   });
 export type MaskedCredentials = z.infer<typeof MaskedCredentials>;
@@ -35,13 +35,17 @@ export type MaskedCredentials = z.infer<typeof MaskedCredentials>;
 const headersWith = <T extends z.ZodType<string>>(value: T) =>
   z
     .preprocess(refuseProto, z.record(headerName, value))
-    .refine((map) => Object.keys(map).length <= 50, 'must not hold more than 50')
+    .refine((map) => Object.keys(map).length <= 50, 'must not have more than 50 headers')
     .meta({ description: `Sent with each webhook. ${SECRET_HEADER_RULE}` });
 
 /** `z.record` would leave this name out without a word. */
 function refuseProto(value: unknown, c: z.RefinementCtx): unknown {
   if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
-    c.addIssue({ code: 'custom', path: ['__proto__'], message: 'may not be the name of a header' });
+    c.addIssue({
+      code: 'custom',
+      path: ['__proto__'],
+      message: 'must not be the name of a header',
+    });
   }
   return value;
 }
@@ -54,20 +58,21 @@ const targetFields = {
   credentials: Credentials,
   headers: HeaderMap,
   ca: z.string().min(1).max(65536).nullable().meta({
-    description: 'PEM certificates to trust instead of the public authorities; null to trust those',
+    description:
+      'PEM certificates to trust instead of the public certificate authorities; null to trust the public ones',
   }),
   timeout_ms: z
     .int()
     .min(500)
     .max(15000)
-    .meta({ description: 'Milliseconds until the status line' }),
+    .meta({ description: 'The longest time until the status line, in milliseconds' }),
   max_in_flight: z
     .int()
     .min(1)
     .max(1000)
-    .meta({ description: 'The most open requests per consumer' }),
+    .meta({ description: 'The maximum number of open requests per consumer' }),
   rate_limit: z.int().min(1).max(100000).nullable().meta({
-    description: 'The most requests a second per consumer; null for no limit',
+    description: 'The maximum number of requests per second per consumer; null for no limit',
   }),
   metadata: Metadata,
 };
@@ -82,12 +87,12 @@ const newSecret = z
       `^whsec_(?:(?:${QUAD}){8}|(?:${QUAD}){8,20}(?:${QUAD}|${LAST})|(?:${QUAD}){21}[A-Za-z0-9+/]{2}==)$`,
       'u',
     ),
-    'must be whsec_ and 24–64 bytes in base64',
+    'must be whsec_ followed by 24–64 bytes in base64',
   )
   .meta({
     description:
-      'What webhooks are signed with: whsec_ and 24–64 bytes in base64. Without it a new one is made, ' +
-      'which the answer shows',
+      'The secret that signs webhooks: whsec_ followed by 24–64 bytes in base64. By default a new one is created, ' +
+      'and the answer shows it',
     writeOnly: true, // no example has one, which people would copy
   });
 
@@ -122,7 +127,7 @@ export type TargetPatch = z.infer<typeof TargetPatch>;
 export const SecretRotation = z
   .strictObject({
     expires_in: z.int().min(0).max(2592000).default(86400).meta({
-      description: 'Seconds for which the current secret signs as well; with 0 it ends immediately',
+      description: 'How many seconds the current secret signs as well; with 0 it ends immediately',
     }),
   })
   .meta({ id: 'SecretRotation' });
@@ -150,7 +155,7 @@ export const Target = z
     ...maskedFields,
     idn_hosts: z.array(IdnHost).meta({
       description:
-        'The internationalised hosts in the URLs of the target, in both forms; a host that only looks like another one is seen by its ASCII form',
+        'The internationalised hosts in the URLs of the target, in both forms; the ASCII form reveals a host that only looks like another one',
     }),
     unreadable: z.array(UnreadableSecret).meta({
       example: [],
@@ -161,7 +166,7 @@ export const Target = z
     health: Health,
     consumers: z
       .object({ active: z.int(), paused: z.int(), blocked: z.int(), stopped: z.int() })
-      .meta({ description: 'How many consumers send to it, by their status' }),
+      .meta({ description: 'How many consumers it has, by their status' }),
     created_at: Timestamp,
     updated_at: Timestamp,
   })

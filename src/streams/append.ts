@@ -128,7 +128,10 @@ function weigh(rows: { data: string | null; changes?: string | null }[]): {
 }
 
 function refusal(cause?: unknown): Overloaded {
-  return new Overloaded('Too many appends wait for Postgres; the same request may be repeated', {
-    cause,
-  });
+  return new Overloaded(
+    'Too many appends are waiting for Postgres; it is safe to send the same request again',
+    {
+      cause,
+    },
+  );
 }

@@ -29,7 +29,7 @@ export function openCursor(cursor: string, stream: StreamName, pointer?: string)
     throw new Refusal({
       status: 422,
       code: 'invalid_cursor',
-      detail: 'The cursor is not one that this API has handed out',
+      detail: 'The cursor is not valid: this API has not issued it',
       ...at,
     });
   }

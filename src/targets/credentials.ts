@@ -64,7 +64,10 @@ export function unmasked(sent: MaskedCredentials, stored: Credentials | null): C
   switch (sent.type) {
     case 'unreadable':
       if (stored === null) return null;
-      throw refuseField('/credentials/type', 'may be "unreadable" only while what is stored is');
+      throw refuseField(
+        '/credentials/type',
+        'can be "unreadable" only while the stored credentials are',
+      );
     case 'none':
       return sent;
     case 'basic': {
@@ -98,7 +101,7 @@ function secret(sent: string, stored: string | null, field: string): string {
   if (!isMask(sent)) return sent;
   throw refuseField(
     `/credentials/${field}`,
-    'is masked, but is not the mask of what is stored; send the secret itself',
+    'is masked, but does not match the stored secret; send the secret itself',
   );
 }
 
@@ -120,14 +123,14 @@ export function refuseElsewhere(kept: Credentials | null, to: string, from: stri
   if (field === null || new URL(to).origin === URL.parse(from)?.origin) return;
   throw refuseField(
     kept === null ? '/credentials' : `/credentials/${field}`,
-    'must be sent whole with a base_url of another scheme, host or port',
+    'must be sent unmasked with a base_url of another scheme, host or port',
   );
 }
 
 /** Keeps a caller who has never seen the secret from having it sent elsewhere. */
 function refuseMoved(to: string, from: string | undefined): void {
   if (to === from) return;
-  throw refuseField('/credentials/client_secret', 'must be sent whole with another token_url');
+  throw refuseField('/credentials/client_secret', 'must be sent unmasked with another token_url');
 }
 
 /**
@@ -140,7 +143,7 @@ const RESERVED =
 /** Throws a `Refusal` for headers that may not be set, occur twice, or are set by the credentials. */
 export function refuseHeaders(headers: Record<string, string>, credentials: Credentials): void {
   if (credentials.type === 'header' && RESERVED.test(credentials.name.toLowerCase())) {
-    throw refuseField('/credentials/name', `may not be ${credentials.name}: the sender sets it`);
+    throw refuseField('/credentials/name', `must not be ${credentials.name}: Millrace sets it`);
   }
   const taken = new Set(Object.keys(toHeaders(credentials)).map((name) => name.toLowerCase()));
   if (credentials.type === 'oauth2') taken.add('authorization');
@@ -149,9 +152,9 @@ export function refuseHeaders(headers: Record<string, string>, credentials: Cred
     const lower = name.toLowerCase();
     // A header name may contain "~", which RFC 6901 writes as ~0.
     const pointer = `/headers/${name.replaceAll('~', '~0')}`;
-    if (RESERVED.test(lower)) throw refuseField(pointer, 'may not be set: the sender sets it');
-    if (taken.has(lower)) throw refuseField(pointer, 'is set by the credentials');
-    if (seen.has(lower)) throw refuseField(pointer, 'is there twice');
+    if (RESERVED.test(lower)) throw refuseField(pointer, 'must not be set: Millrace sets it');
+    if (taken.has(lower)) throw refuseField(pointer, 'is already set by the credentials');
+    if (seen.has(lower)) throw refuseField(pointer, 'is given twice');
     seen.add(lower);
   }
 }

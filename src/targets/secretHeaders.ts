@@ -26,7 +26,7 @@ export function openHeaders(row: HeadersRow, vault: Vault): Headers {
   const unreadable = (why: string): CannotStart =>
     new CannotStart(
       'credentials_unreadable',
-      `What is stored as the target's secret headers ${why}: save the headers again, or add the key that sealed them back`,
+      `The stored value of the target's secret headers ${why}: save the headers again, or add back the key that sealed them`,
     );
   const text = unseal(vault, row.secret_headers, SECRET_HEADERS(row.id), unreadable);
   const secret = parsed(text) as Headers | undefined;
@@ -75,7 +75,7 @@ export function unmaskedHeaders(sent: Headers, stored: Headers): Headers {
     if (kept !== undefined && value === mask(kept)) return [name, kept];
     throw refuseField(
       pointerTo(name),
-      'is masked, but is not the mask of what is stored; send the value itself',
+      'is masked, but does not match the stored value; send the value itself',
     );
   });
   return Object.fromEntries(all) as Headers;

@@ -25,7 +25,7 @@ export function targetHealth(
   const notes = [
     ...unreadable,
     ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),
-    ...(faulty > 0 ? [`${ofItsConsumers(faulty, 'unable to start')}${because(others)}`] : []),
+    ...(faulty > 0 ? [`${ofItsConsumers(faulty, 'unable to send')}${because(others)}`] : []),
     ...(blocked > 0 ? [ofItsConsumers(blocked, 'blocked')] : []),
   ];
   const isError = unreadable.length > 0 || stopped > 0 || faulty > 0;

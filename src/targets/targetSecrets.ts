@@ -17,20 +17,20 @@ export const CREDENTIALS = (id: string): string => `targets:credentials:${id}`;
 export const SIGNING_SECRET = (id: string): string => `targets:signing_secret:${id}`;
 export const PREVIOUS_SECRET = (id: string): string => `targets:signing_secret_previous:${id}`;
 
-const SAVE = 'save the credentials again, or add the key that sealed them back';
-const ROTATE = 'rotate the signing secret, or add the key that sealed it back';
+const SAVE = 'save the credentials again, or add back the key that sealed them';
+const ROTATE = 'rotate the signing secret, or add back the key that sealed it';
 
 /** Unseals a target's credentials; throws `CannotStart` when they can't be read. */
 export function openCredentials(row: SealedRow, vault: Vault): Credentials {
   const place = CREDENTIALS(row.id);
   const text = unseal(vault, row.credentials, place, (why) => {
-    const detail = `What is stored as the target's credentials ${why}: ${SAVE}`;
+    const detail = `The stored value of the target's credentials ${why}: ${SAVE}`;
     return new CannotStart('credentials_unreadable', detail);
   });
   const read = Credentials.safeParse(parsed(text));
   if (read.success) return read.data;
   // The cause is left out, as it would quote secrets.
-  const detail = `What is stored as the target's credentials has a form that this version does not know: ${SAVE}`;
+  const detail = `The stored value of the target's credentials has a form that this version does not know: ${SAVE}`;
   throw new CannotStart('credentials_unreadable', detail);
 }
 
@@ -61,10 +61,11 @@ function openSecret(vault: Vault, sealed: string, place: string, name: string): 
   const unreadable = (why: string): CannotStart =>
     new CannotStart(
       'signing_secret_unreadable',
-      `What is stored as the target's ${name} ${why}: ${ROTATE}`,
+      `The stored value of the target's ${name} ${why}: ${ROTATE}`,
     );
   const secret = unseal(vault, sealed, place, unreadable);
   // Two characters of base64 are the least that hold a byte.
-  if (!/^(?:whsec_)?[\w+/-]{2,}=*$/u.test(secret)) throw unreadable('is not whsec_ and base64');
+  if (!/^(?:whsec_)?[\w+/-]{2,}=*$/u.test(secret))
+    throw unreadable('is not whsec_ followed by base64');
   return secret;
 }

@@ -90,7 +90,7 @@ export function pathOf(baseUrl: string, path: string): string {
   }
   const joined = requestPath(url, path);
   if (joined === null) {
-    const detail = "The consumer's path can't be read as a path of a URL: save another path";
+    const detail = "The consumer's path can't be read as the path of a URL: save another path";
     throw new CannotStart('url_unreadable', detail);
   }
   return joined;

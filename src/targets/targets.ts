@@ -216,7 +216,10 @@ async function update(
   const row = rows[0];
   if (row === undefined) return null;
   if (patch.signing_secret !== undefined && patch.signing_secret !== maskedSecret(row, vault)) {
-    throw refuseField('/signing_secret', 'can only be sent back as it came, masked');
+    throw refuseField(
+      '/signing_secret',
+      "can't be changed here: leave it out, send it back masked, or rotate it",
+    );
   }
   const stored = orUnreadable(() => openCredentials(row, vault));
   const credentials =
@@ -324,7 +327,7 @@ async function remove(tx: Sql, id: string): Promise<boolean> {
     throw new Refusal({
       status: 409,
       code: 'target_in_use',
-      detail: `Target ${id} is used by ${names}${more}; delete those or give them another target`,
+      detail: `Target ${id} is used by ${names}${more}; delete these consumers or give them another target`,
       extra: { consumers: rows.map((one) => ({ id: one.id, name: one.name })) },
     });
   }

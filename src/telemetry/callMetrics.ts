@@ -11,16 +11,16 @@ export interface CallsReading {
 export function showCalls(metrics: Metrics, read: () => CallsReading): void {
   metrics.gauge(
     'millrace_temporal_calls_limit',
-    'How many calls of Temporal may be under way among those that keep its pace',
+    'How many paced calls to Temporal may be under way',
     () => read().limit,
   );
   metrics.gauge(
     'millrace_temporal_calls_waiting',
-    'Calls of Temporal that wait for their turn',
+    'Paced calls to Temporal that are waiting for their turn',
     () => read().waiting,
   );
   const name = 'millrace_temporal_call_failures_total';
-  const help = 'Calls of Temporal that have failed among those that keep its pace';
+  const help = 'Paced calls to Temporal that have failed';
   metrics.register({
     name,
     get: () => {

@@ -102,14 +102,14 @@ export function showConsumerGauges({
     ),
     all(
       'millrace_all_lag_seconds',
-      'Age of the oldest entry that waits',
+      'Age of the oldest waiting entry',
       ({ all: sum }) => sum.seconds,
     ),
     all('millrace_all_parked', 'Parked entries of all consumers', ({ all: sum }) => sum.parked),
     all('millrace_all_dead_letters', 'Dead letters of all consumers', ({ all: sum }) => sum.dead),
     show(
       'millrace_consumers_cannot_start',
-      "Consumers that can't be sent to because of a lasting fault that is not the endpoint's, by reason",
+      "Consumers that can't send because of a lasting fault that is not the endpoint's, by reason",
       ({ cannotStart }) =>
         START_FAULT_CODES.map((reason) => ({
           labels: { reason },
@@ -123,12 +123,12 @@ export function showConsumerGauges({
     ),
     all(
       'millrace_visits_waiting_seconds',
-      'For how long the first of them has wanted it',
+      'How long the first of them has wanted it',
       ({ waiting }) => waiting.seconds,
     ),
     all(
       'millrace_outbox_unsent',
-      'Mails and alert webhooks that wait to be sent',
+      'Mails and alert webhooks that are waiting to be sent',
       ({ unsent }) => unsent,
     ),
     show(

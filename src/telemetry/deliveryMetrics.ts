@@ -12,7 +12,7 @@ export function countDeliveries(metrics: Metrics): DeliveryCounts {
   const requests = { open: 0 };
   const durations = createDurations(
     'millrace_attempt_duration_seconds',
-    'Time from the start of an attempt to the end of its answer',
+    'Time from the start of an attempt to the end of its response',
   );
   const attempts = createCounts<'outcome' | 'code'>(
     'millrace_deliveries_total',

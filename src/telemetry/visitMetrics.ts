@@ -20,7 +20,7 @@ export function countVisits(metrics: Metrics, { region, lanes: wanted }: LanesOf
   );
   const handedOver = createCounts<'reason'>(
     'millrace_visit_handovers_total',
-    'Visits that have ended with the consumer going to a drain of its own, by reason',
+    'Visits that have ended because the consumer got a drain of its own, by reason',
   );
   const visits = begun.of({});
   for (const reason of HAND_OVER_REASONS) handedOver.of({ reason });
@@ -36,7 +36,7 @@ export function countVisits(metrics: Metrics, { region, lanes: wanted }: LanesOf
   );
   metrics.gauges(
     'millrace_visit_lanes_wanted',
-    'How many lanes of visits the region is to have in all processes together',
+    'How many lanes of visits the region should have in all processes together',
     'region',
     () => ({ [region]: wanted }),
   );

@@ -29,10 +29,13 @@ export async function registerAttributes(options: {
       if (missing.length === 0) return;
       const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
       await operatorService.addSearchAttributes({ namespace, searchAttributes });
-      log.info({ namespace, names: missing }, 'search attributes are registered');
+      log.info({ namespace, names: missing }, 'search attributes were registered');
     });
   } catch (error) {
     const fields = { err: error, command: registrationCommand(namespace, missing) };
-    log.error(fields, 'search attributes could not be registered; run the command unless it was');
+    log.error(
+      fields,
+      'search attributes could not be registered; run the command if this was not done before',
+    );
   }
 }

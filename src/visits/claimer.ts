@@ -136,4 +136,4 @@ export function createClaimer(options: ClaimerOptions): Claimer {
   };
 }
 
-const LET_GO = 'consumers that a lane had claimed and did not visit were let go of';
+const LET_GO = 'consumers that a lane had claimed but did not visit were released';

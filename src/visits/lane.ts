@@ -132,7 +132,7 @@ export function openLane(options: LaneOptions): Lane {
   /** The lease is over: what this lane still stores is fenced where others have claimed meanwhile. */
   function lapse(one: Current): void {
     if (one !== current) return; // it is let go of already
-    log.warn('the lease of a lane of visits could not be renewed in time; it begins anew');
+    log.warn('the lease of a lane of visits could not be renewed in time; the lane starts again');
     end();
     loop.ask();
   }

@@ -90,7 +90,7 @@ export function createVisits(options: VisitsOptions): Visits {
       }
       log.error(fields, 'a visit ended with an error; the consumer goes to a drain of its own');
       await giveBack(one, 'failed').catch((again: unknown) => {
-        log.warn({ ...fields, err: again }, 'a visited consumer could not be given back');
+        log.warn({ ...fields, err: again }, 'a visited consumer could not be handed back');
         options.isUnsure();
       });
     }

@@ -59,14 +59,14 @@ export function createFailureLog({ waiting, log }: FailureLogOptions): FailureLo
     const { key, error, failed } = trouble;
     log.warn(
       { err: error, call: key, failed, waiting: waiting() },
-      'calls of Temporal fail; they are repeated as fast as Temporal takes them',
+      'calls to Temporal fail; they are repeated as fast as Temporal accepts them',
     );
   }
 
   function end(): void {
     if (trouble === null) return;
     const seconds = Math.round((performance.now() - trouble.since) / 1_000);
-    log.info({ failed: trouble.failed, seconds }, 'Temporal takes calls again');
+    log.info({ failed: trouble.failed, seconds }, 'Temporal accepts calls again');
     trouble = null;
   }
 

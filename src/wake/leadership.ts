@@ -65,7 +65,10 @@ export function createLeadership(options: LeadershipOptions): Leadership {
   async function resign(): Promise<void> {
     if (current === null) return;
     await store.resign(current).catch((error: unknown) => {
-      log.warn({ err: error }, 'the lead could not be given up; its lease runs out by itself');
+      log.warn(
+        { err: error },
+        'the role of the leader could not be released; its lease ends by itself',
+      );
     });
   }
 

@@ -20,14 +20,14 @@ export function details(snapshot: ConsumerSnapshot, beside: Beside): string {
   const { filter, fault, note } = beside;
   const behind = Math.max(0, snapshot.lastPosition - snapshot.position);
   const lines = [
-    `**${fault === null ? sentence(snapshot) : `Can't be sent to: ${fault}`}**`,
+    `**${fault === null ? sentence(snapshot) : `Can't send: ${fault}`}**`,
     '',
     `- Consumer: ${consumer(snapshot, beside)}`,
     `- Target: ${inLine(snapshot.targetName)} (${snapshot.targetHost}${snapshot.path})`,
     `- Stream: ${snapshot.stream}, ${filter} (filter version ${snapshot.filterVersion})`,
     `- Sender: ${sender(snapshot, beside)}`,
     snapshot.status === 'active'
-      ? '- Position: see the console, the API or `millrace consumers get`, as sending takes no step in this workflow'
+      ? '- Position: see the console, the API or `millrace consumers get`, because sending takes no step in this workflow'
       : `- Position: ${snapshot.position}, up to ${behind} entries behind when last looked at`,
   ];
   if (snapshot.lastFailure !== null) {
@@ -70,14 +70,14 @@ function sentence(snapshot: ConsumerSnapshot): string {
 
 /** By whom the consumer is sent to. */
 function sender(snapshot: ConsumerSnapshot, { fault, deliveryQueue }: Beside): string {
-  if (fault !== null) return 'none, until the next try';
+  if (fault !== null) return 'none until the next try';
   const { status, idle, parkedDueAt } = snapshot;
   if (status === 'blocked') return '`deliver`, an activity of its own that tries the failing entry';
-  if (status !== 'active') return 'none, as nothing is to be sent';
+  if (status !== 'active') return 'none, because nothing is to be sent';
   if (!idle) return '`drain`, an activity of its own';
-  if (parkedDueAt !== null) return '`drain`, once a parked entry is due or another one comes';
+  if (parkedDueAt !== null) return '`drain`, once a parked entry is due or another entry arrives';
   return (
-    `a lane of workflow \`visits/${deliveryQueue}\` whenever something comes, ` +
+    `a lane of workflow \`visits/${deliveryQueue}\` whenever an entry arrives, ` +
     'or `drain`, an activity of its own, while that workflow runs no lanes'
   );
 }

@@ -85,21 +85,21 @@ export function openMailbox(): Mailbox {
     description: 'Continues at the position, with a new retry window.',
   });
   setHandler(messages.retryNow, () => putSignal({ kind: 'retry' }), {
-    description: 'Tries what waits now; the retry window (24 hours) is not reset.',
+    description: 'Tries what is waiting now; the retry window (24 hours) is not reset.',
   });
   setHandler(
     messages.wake,
     (position) => {
       if (typeof position === 'number' && position > mailbox.wanted) mailbox.wanted = position;
     },
-    { description: 'Millrace itself sends it: an entry waits at this position.' },
+    { description: 'Sent by Millrace itself: an entry is waiting at this position.' },
   );
   setHandler(
     messages.headReport,
     (report) => {
       if (isHeadReport(report)) mailbox.headReport = report;
     },
-    { description: 'Millrace itself sends it: how an attempt at the failing entry ended.' },
+    { description: 'Sent by Millrace itself: how an attempt at the failing entry ended.' },
   );
   setHandler(
     messages.command,
@@ -111,7 +111,7 @@ export function openMailbox(): Mailbox {
       return pending.answer;
     },
     {
-      description: 'What the API asks with; people use the signals.',
+      description: 'Used by the API; people use the signals.',
       validator: (request: unknown) => {
         if (!isCommandRequest(request))
           throw new Error('the argument must be { editId, actor, command }');
@@ -155,7 +155,7 @@ function isCommandRequest(value: unknown): value is CommandRequest {
 /** The values of a signal's argument, or the reason why it cannot be used. */
 function readValues(list: List, argument: unknown): { values: string[] } | { wrong: string } {
   if (!Array.isArray(argument)) return { wrong: 'the argument must be a JSON array of strings' };
-  if (argument.length > 10_000) return { wrong: 'at most 10,000 values' };
+  if (argument.length > 10_000) return { wrong: 'the argument must have at most 10,000 values' };
   const values: string[] = [];
   for (const value of argument as unknown[]) {
     if (
@@ -167,13 +167,13 @@ function readValues(list: List, argument: unknown): { values: string[] } | { wro
       return { wrong: `each value must be a string of 1–${LIMIT[list]} characters` };
     }
     if (list === 'event_types' && !EVENT_TYPES.has(value)) {
-      return { wrong: `"${value}" is no event type (created, updated, deleted, *)` };
+      return { wrong: `"${value}" is not an event type (created, updated, deleted, *)` };
     }
     if (list === 'collections' && value !== '*' && !/^[^:]+:.+$/su.test(value)) {
       return { wrong: `"${value}" is not provider:name` };
     }
     values.push(value);
   }
-  if (values.length > 1 && values.includes('*')) return { wrong: '"*" stands alone' };
+  if (values.length > 1 && values.includes('*')) return { wrong: '"*" must be the only value' };
   return { values };
 }

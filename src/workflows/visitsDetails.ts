@@ -23,8 +23,7 @@ export function visitsDetails(known: LanesKnown): string {
   const lines = [`**${sentence(known)}**`, ''];
   if (known.running > known.lanes) {
     const many = known.running - known.lanes;
-    const run =
-      many === 1 ? 'is not wanted any more, and ends' : 'are not wanted any more, and end';
+    const run = many === 1 ? 'is no longer needed, and ends' : 'are no longer needed, and end';
     lines.push(`- ${amount(many, 'lane')} ${run} within an hour`);
   }
   if (known.running > 0) lines.push(...ABOUT_LANES);
@@ -36,7 +35,7 @@ export function visitsDetails(known: LanesKnown): string {
   }
   if (failure !== null) lines.push(`- ${failure}`);
   lines.push(
-    '- How many lanes there are is `MILLRACE_VISIT_LANES` of the workers, which each of them sets again every five ' +
+    '- `MILLRACE_VISIT_LANES` of the workers is the number of lanes. Each worker sets it again every five ' +
       'minutes; until then, the signal `lanes` changes it',
   );
   if (note !== null) lines.push(`- ${note}`);

@@ -233,7 +233,7 @@ describe('a scope', () => {
     expect(answer.body.code).toBe('forbidden');
     const needed = { '/v1/records': 'ingest', '/v1/targets': method === 'GET' ? 'read' : 'manage' };
     const name = needed[path as keyof typeof needed] ?? 'manage';
-    expect(answer.body.detail).toContain(`needs the scope ${name};`);
+    expect(answer.body.detail).toContain(`requires the scope ${name};`);
     expect(answer.headers.get('www-authenticate')).toContain(`scope="${name}"`);
   });
 

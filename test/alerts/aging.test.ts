@@ -154,7 +154,7 @@ test('a warning ends when the consumer has passed what is old, and a later one i
   await watch(db).run();
   expect(await told(id)).toBe(2);
   expect((await opened.read(id)).health.notes).toEqual([
-    'The event that waits is 24 days old; events are dropped after 30 days',
+    'The waiting event is 24 days old; events are dropped after 30 days',
   ]);
   await opened.setCursor(id, `position = ${last}`);
 });

@@ -61,11 +61,11 @@ test('a warning says what happened, since when, until when it is retried, what t
 
 Endpoint:      https://shop.example/in?a=1&b=2
 Failing since: 2026-11-23 11:52 UTC
-Last answer:   HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
+Last failure:  HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
 
-Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, it stops, keeps its position, and a mail says so.
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and you get another mail.
 
-Find out why the endpoint fails, and mend it. To retry at once:
+Find out why the endpoint fails, and fix it. To retry now:
 
   millrace retry c1
   https://millrace.example.com/consumers/c1
@@ -93,7 +93,7 @@ test('a warning of several consumers has one link, to the page of their target',
   });
   const apart = mailText('warning', [warning({}), later]);
   expect(apart).toContain('2 consumers of "Shop & <Co>" are failing.');
-  expect(apart).toContain('until the time given with each');
+  expect(apart).toContain('until the time given for each');
   expect(apart).toContain('Retries until: 2026-11-24 12:30 UTC');
 });
 
@@ -112,11 +112,11 @@ test('a message for Slack has the facts of the mail, with text from outside esca
     `*Consumer "&lt;!channel&gt; &amp; &lt;https://evil.example|pay&gt;" is failing: HTTP_5XX: HTTP 503.*
 Endpoint: \`https://shop.example/in?a=1&amp;b=2\`
 Failing since: 2026-11-23 11:52 UTC
-Last answer: HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
+Last failure: HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
 Waiting: up to 3 entries, from position 5. Nothing is lost.
-Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, it stops, keeps its position, and a mail says so.
-Find out why the endpoint fails, and mend it. To retry at once:
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and you get another mail.
+Find out why the endpoint fails, and fix it. To retry now:
 \`millrace retry c1\`
-<https://millrace.example.com/consumers/c1|Open it in Millrace>`,
+<https://millrace.example.com/consumers/c1|Open in Millrace>`,
   );
 });

@@ -98,7 +98,7 @@ test('a mail that hangs holds one slot for a bounded time; the others go out mea
   outbox.hint();
   await until(() => smtp.mails.length === 12);
   expect([...smtp.hanging]).toEqual(['hang@example.com']);
-  const noted = "select from outbox where last_error = 'it was not handed over in time'";
+  const noted = "select from outbox where last_error = 'it was not accepted in time'";
   await until(async () => (await desk.opened.api.db.query(noted)).rowCount === 1);
   await until(() => smtp.hanging.size === 0); // its connection is closed, too
 });
@@ -151,7 +151,7 @@ test('a message under way when the outbox ends does not hold up the end of the p
   await outbox[Symbol.asyncDispose]();
   expect(performance.now() - began).toBeLessThan(12_000);
   const { rows } = await desk.opened.api.db.query('select last_error from outbox');
-  expect(rows).toEqual([{ last_error: 'the process ended meanwhile' }]);
+  expect(rows).toEqual([{ last_error: 'the process ended before it was sent' }]);
 });
 
 test.each([

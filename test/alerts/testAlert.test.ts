@@ -156,7 +156,7 @@ test('without a worker nothing is sent, then or later, and the answer says so', 
   await using desk = await openDesk();
   const { status, body } = await desk.api.request('POST', '/v1/alerts/test', { to: 'a@b.org' });
   expect([status, body.code]).toEqual([503, 'worker_unavailable']);
-  expect(body.detail).toContain('is one running?');
+  expect(body.detail).toContain('check that one is running');
   const { db } = desk.api;
   await db.query("update alert_tests set asked_at = asked_at - interval '1 minute'");
   await using _ = desk.worker({ send: smtpMail(smtp.url, FROM) });
@@ -195,7 +195,7 @@ test('with the format slack the alert webhook gets a text, for each alert and fo
   expect(text).toContain('*Consumer "a &lt;b&gt; &amp; c" is failing: HTTP_5XX: HTTP 503.*');
   expect(text).toContain('Retries continue automatically until 2026-11-24 11:52 UTC.');
   expect(text.match(/<http[^>]*>/gu)).toEqual([
-    `<${ALERT_OPTIONS.publicUrl}/consumers/${id}|Open it in Millrace>`,
+    `<${ALERT_OPTIONS.publicUrl}/consumers/${id}|Open in Millrace>`,
   ]);
   await using desk = await openDesk();
   await using _ = desk.worker({ sendWebhook });
@@ -268,5 +268,8 @@ test('a mail server that hangs is given up, and a worker that ends says so', asy
   await until(() => smtp.hanging.size === 1);
   await worker[Symbol.asyncDispose]();
   const { body } = await asked;
-  expect(body.mail).toMatchObject({ outcome: 'failed', detail: 'the process ended meanwhile' });
+  expect(body.mail).toMatchObject({
+    outcome: 'failed',
+    detail: 'the process ended before it was sent',
+  });
 });

@@ -41,7 +41,7 @@ test('a blocked one warns with what fails, since when, and what comes next', () 
   expect(consumerHealth(blocked)).toMatchObject({
     status: 'warn',
     notes: [
-      'Refused connections since 14:02 UTC; next attempt 14:37 UTC (attempt 9); 1,204 entries wait',
+      'Refused connections since 14:02 UTC; next attempt 14:37 UTC (attempt 9); 1,204 entries are waiting',
     ],
   });
   const yesterday = {
@@ -51,7 +51,7 @@ test('a blocked one warns with what fails, since when, and what comes next', () 
     nextAttemptAt: null,
   };
   expect(consumerHealth(yesterday).notes).toEqual([
-    'Answered HTTP 503 since 2026-11-22 23:59 UTC; next attempt now (attempt 9); 1,204 entries wait',
+    'Answered HTTP 503 since 2026-11-22 23:59 UTC; next attempt now (attempt 9); 1,204 entries are waiting',
   ]);
 });
 
@@ -68,12 +68,14 @@ test('the newest failure and the whole time of failing each have their own begin
     }).notes;
   const rest = 'next attempt 14:37 UTC (attempt 3)';
   expect(failing({ code: 'HTTP_4XX', status: 401, since: '2026-11-23T11:54:00Z' })).toEqual([
-    `Answered HTTP 401 since 11:54 UTC, failing since 11:52 UTC; ${rest}; 1 entry waits`,
+    `Answered HTTP 401 since 11:54 UTC, failing since 11:52 UTC; ${rest}; 1 entry is waiting`,
   ]);
   expect(failing({ code: 'HTTP_4XX', status: 401 })).toEqual([
-    `Answered HTTP 401, failing since 11:52 UTC; ${rest}; 1 entry waits`,
+    `Answered HTTP 401, failing since 11:52 UTC; ${rest}; 1 entry is waiting`,
   ]);
-  expect(failing(null, false)).toEqual([`Failing since 11:52 UTC; ${rest}; up to 1 entry waits`]);
+  expect(failing(null, false)).toEqual([
+    `Failing since 11:52 UTC; ${rest}; up to 1 entry is waiting`,
+  ]);
 });
 
 test('a page finds the times of a sentence again, and nothing else', () => {
@@ -125,7 +127,7 @@ test('parked entries and dead letters are counted, with the next attempt', () =>
     notes: ['1 entry is parked; next attempt 14:37 UTC', '2 dead letters: replay or delete them'],
   });
   expect(consumerHealth({ ...parked, status: 'paused', deadLetters: 0 }).notes).toEqual([
-    '1 entry is parked until it is active',
+    '1 entry is parked until the consumer is active',
   ]);
 });
 
@@ -146,7 +148,7 @@ test('events that are old enough to be lost soon are counted, with both ages in 
       aging: { waiting: { entries: waiting, exact: true }, ageMs, keptMs },
     }).notes;
   expect(notes(1, 50.6 * hour, 60 * hour)).toEqual([
-    'The event that waits is 50 hours old; events are dropped after 60 hours',
+    'The waiting event is 50 hours old; events are dropped after 60 hours',
   ]);
   expect(notes(2, 95_000, 120_000)).toEqual([
     'The oldest of 2 waiting events is 95 seconds old; events are dropped after 2 minutes',

@@ -167,7 +167,7 @@ test('a blocked consumer says why, since when and when it tries again', async ()
     health: { status: 'warn' },
   });
   expect(consumer.health.notes[0]).toMatch(
-    /^Refused connections since .*10:20 UTC, failing since .*10:00 UTC; next attempt .* \(attempt 9\); .* waits?$/u,
+    /^Refused connections since .*10:20 UTC, failing since .*10:00 UTC; next attempt .* \(attempt 9\); .* (?:is|are) waiting$/u,
   );
   const late = { ...JSON.parse(failure), late: { status: 200, after_ms: 16_400, target: 't/1' } };
   await opened.setCursor(id, `last_failure = '${JSON.stringify(late)}'`);

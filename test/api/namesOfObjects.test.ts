@@ -32,7 +32,7 @@ test('a header named __proto__ is refused when a target is saved, changed or tes
     expect([path, answer.status, answer.body.errors]).toEqual([
       path,
       422,
-      [{ pointer: '/headers/__proto__', detail: 'may not be the name of a header' }],
+      [{ pointer: '/headers/__proto__', detail: 'must not be the name of a header' }],
     ]);
   }
 });

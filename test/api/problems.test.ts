@@ -141,8 +141,8 @@ test('unknown fields, wrong types and missing fields are 422, each with its poin
     '/timeout_ms': expect.stringContaining('500'),
     '/headers/bad header': 'must be an HTTP header name',
     '/credentials/token': 'must be printable ASCII without line breaks',
-    '/nmae': 'is not a field here',
-    '/a~1b~0c': 'is not a field here',
+    '/nmae': 'is not a known field',
+    '/a~1b~0c': 'is not a known field',
   });
 });
 

@@ -24,9 +24,9 @@ test('alerts are listed with what they say, and a test alert says what came of i
   await desk.lifecycle.stop(id, new Date('2026-11-23T11:52:00Z'), 'gone');
 
   const listed = await runCli(['alerts'], env);
-  expect(listed.stdout).toMatch(/^AT +KIND +CONSUMER +MAIL +WHY$/mu);
+  expect(listed.stdout).toMatch(/^AT +KIND +CONSUMER +MAIL +REASON$/mu);
   expect(listed.stdout).toMatch(
-    /^2026-11-23T11:52:00Z +gone +orders +waits +the endpoint answered 410 Gone$/mu,
+    /^2026-11-23T11:52:00Z +gone +orders +waiting +the endpoint answered 410 Gone$/mu,
   );
 
   await using listener = createListener({ url: databaseUrl, log: silent });

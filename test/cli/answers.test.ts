@@ -96,9 +96,9 @@ test('what an API of another version does not answer as expected is said to come
 });
 
 test.each<[string[], number, RegExp]>([
-  [['consumers', 'create', '--name', 'x', '--target', 'shop'], 2, /^--stream is needed/u],
-  [['consumers', 'create'], 2, /^--name, --target, --stream are needed/u],
-  [['targets', 'create', '--name', 'x'], 2, /^--base-url is needed/u],
+  [['consumers', 'create', '--name', 'x', '--target', 'shop'], 2, /^--stream is required/u],
+  [['consumers', 'create'], 2, /^--name, --target, --stream are required/u],
+  [['targets', 'create', '--name', 'x'], 2, /^--base-url is required/u],
   [
     ['targets', 'create', '--name', '', '--base-url', 'ftp://x'],
     1,
@@ -116,7 +116,7 @@ test.each<[string[], number, RegExp]>([
       'webhook-id: 1',
     ],
     1,
-    /^--header webhook-id may not be set/u,
+    /^--header webhook-id must not be set/u,
   ],
   [
     ['targets', 'rotate-secret', 'shop', '--expires-in', '900d'],
@@ -216,7 +216,7 @@ test('a consumer is found by the beginning of its name, in any case, and several
   });
   const several = await cli('consumers', 'get', 'My');
   expect(several.code).toBe(2);
-  expect(several.stderr).toMatch(/^2 consumers begin with "My"; say which by its id:$/mu);
+  expect(several.stderr).toMatch(/^2 consumers begin with "My"; give the id of one of them:$/mu);
   expect(several.stderr).toMatch(/^ {2}[\da-f-]{36} {2}My first consumer$/mu);
   const within = await cli('consumers', 'get', 'second');
   expect(within.code).toBe(3);

@@ -198,11 +198,11 @@ test.each<[string[], number, RegExp]>([
   [['consumers', 'list', '--has', 'all'], 2, /parked, dead_letters, cannot_start/u],
   [['consumers'], 2, /Examples:/u],
   [['consumers', 'get'], 2, /missing required argument 'consumer'/u],
-  [['consumers', 'filter', 'x'], 2, /Say what changes/u],
+  [['consumers', 'filter', 'x'], 2, /Nothing to change/u],
   [['dead-letters', 'replay', 'x'], 2, /--all, or --id/u],
   [['resend', 'x', 'y'], 2, /<position> must be a whole number/u],
   [['targets', 'create', '--header', 'nothing'], 2, /name=value/u],
-  [['targets', 'create', '--basic', 'a:b', '--bearer-token', 'c'], 2, /exclude each other/u],
+  [['targets', 'create', '--basic', 'a:b', '--bearer-token', 'c'], 2, /can't be combined/u],
   [
     ['targets', 'create', '--header-key', 'a=1', '--header-key', 'b=2'],
     2,
@@ -213,7 +213,7 @@ test.each<[string[], number, RegExp]>([
   [['send', '--data', '@missing.json'], 2, /missing\.json can't be read/u],
   [['targets', 'list', '--url', 'localhost'], 2, /--url must be an http or https URL/u],
   [['targets', 'create', '--name', 'x', '--base-url', 'ftp://x'], 1, /^--base-url must be/u],
-  [['targets', 'list', '--api-key', 'wrong-key-0123456789'], 4, /not known/u],
+  [['targets', 'list', '--api-key', 'wrong-key-0123456789'], 4, /Unknown API key/u],
   [
     ['targets', 'list', '--url', 'http://127.0.0.1:9'],
     69,

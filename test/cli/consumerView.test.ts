@@ -9,7 +9,7 @@ const VISIT = { activity: 'visit', process: 'host/1/ab', lane: 0 } as const;
 const LEASE = { lease_until: '2026-11-29T00:00:08.000Z' };
 
 test.each([
-  ['nobody', null, 'none at present'],
+  ['nobody', null, 'none'],
   ['a lane of visits', { ...VISIT, ...LEASE }, 'lane 0 of visits in host/1/ab'],
   [
     'a drain of its own',

@@ -85,7 +85,7 @@ test('a record version that came before it moved is expected, one that comes lat
   expect(early.counts()).toMatchObject({ expected: 4, verified: 2, out_of_order: 0, missing: 2 });
   const late = createExpectation(plan);
   late.check('records', record('1', 2));
-  expect(late.check('records', record('1', 1))).toBe('came after a later change of its record');
+  expect(late.check('records', record('1', 1))).toBe('arrived after a later change of its record');
   expect(late.counts()).toMatchObject({ out_of_order: 1 });
 });
 
@@ -97,7 +97,7 @@ test('a duplicate, a wrong value, a wrong order and an entry that the filter lea
   ]);
   expectation.check('events', event('1', 'updated', 2, { n: 1 }));
   expect(expectation.check('events', event('1', 'created', 1))).toMatch('after a later change');
-  expect(expectation.check('events', event('1', 'created', 1))).toBe('came before');
+  expect(expectation.check('events', event('1', 'created', 1))).toBe('arrived before');
   expect(expectation.check('events', event('1', 'created', 7))).toBe('is not in the data file');
   const filtered = event('1', 'updated', 3, { n: 2 });
   expect(expectation.check('events', filtered)).toBe('the filter leaves it out');

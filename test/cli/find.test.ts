@@ -54,7 +54,7 @@ test('find ends with 3 when there is no such thing, says what can be searched, a
 test('find refuses a text that says nothing, and a number of finds that is too large', async () => {
   const blank = await find(' ');
   expect(blank.code).toBe(2);
-  expect(blank.stderr).toContain('Say what to find');
+  expect(blank.stderr).toContain('Give something to find');
   const long = await find('x'.repeat(1_025));
   expect(long.stderr).toMatch(/^<text> /u);
   expect((await find('crm', '--limit', '50')).code).toBe(2);

@@ -146,7 +146,7 @@ test('every line that is no entry is listed with its number and why, and the res
     [2, 'is not JSON'],
     [3, '/collection_id must be provider:name, for example stripe:customer'],
     [4, '/data is required unless deleted is true'],
-    [5, '/colour is not a field here'],
+    [5, '/colour is not a known field'],
     [6, 'is not UTF-8; --encoding names another encoding, for example --encoding latin1'],
     [7, 'is longer than 3145728 bytes'],
   ]);
@@ -238,7 +238,7 @@ test('--resume refuses a file or flags that are not those of its beginning, and 
   await utimes(path, new Date(0), new Date(0));
   const changed = await importing([path, '--resume']);
   expect(changed.code).toBe(1);
-  expect(changed.stderr).toContain('The file is not as it was when its import began');
+  expect(changed.stderr).toContain('The file has changed since its import began');
   expect((await importing(['-', '--resume'], '')).code).toBe(2);
 }, 240_000);
 

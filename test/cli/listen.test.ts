@@ -140,7 +140,7 @@ test.each([
     ).entries()) {
       await until(() => receiver.received.length > total * share, { timeoutMs: 60_000 });
       // What has come so far may have waited in buffers.
-      await until(() => cli.stderr().split('Connected again').length - 1 === times);
+      await until(() => cli.stderr().split('Reconnected').length - 1 === times);
       await server[end]();
       expect(receiver.received.length).toBeLessThan(total);
       server = await cluster.startServer();
@@ -193,7 +193,7 @@ test('listen says that its key was revoked, and ends', async () => {
   const { code, stderr } = await cli.ended;
   expect(code).toBe(4);
   expect(stderr).toContain('This API key was revoked');
-  expect(stderr).not.toContain('trying again');
+  expect(stderr).not.toContain('reconnecting');
 });
 
 test('tail prints entries as the API has them, one a line', async () => {

@@ -76,7 +76,7 @@ test('retry and resume wait for what comes of them, and status says what is wron
   expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining('1 delivered') });
   expect(JSON.parse(resumed.stdout) as Consumer).toMatchObject({ id, status: 'active' });
   const idle = await cli('retry', 'orders');
-  expect(idle).toMatchObject({ code: 0, stderr: 'Nothing waits for it\n' });
+  expect(idle).toMatchObject({ code: 0, stderr: 'Nothing is waiting\n' });
 }, 400_000);
 
 test('a command that deletes asks on a terminal, and --yes or a script goes on without a question', async () => {

@@ -6,21 +6,21 @@ import { filterChange } from '../../src/rules/filterChange.ts';
 const ALL = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 
 test.each<[action: string, detail: Record<string, unknown>, words: string]>([
-  ['created', { start: 'end', position: 9 }, 'Created, to start at the end'],
-  ['created', { start: 'beginning', position: 0 }, 'Created, to start at the beginning'],
+  ['created', { start: 'end', position: 9 }, 'Created, starting at the end'],
+  ['created', { start: 'beginning', position: 0 }, 'Created, starting at the beginning'],
   [
     'created',
     { start: { cursor: 'x' }, position: 1_204 },
-    'Created, to start after position 1,204',
+    'Created, starting after position 1,204',
   ],
   [
     'created',
     { start: { time: '2026-11-23T10:00:30Z' }, position: 7 },
-    'Created, to start at 2026-11-23 10:00 UTC',
+    'Created, starting at 2026-11-23 10:00 UTC',
   ],
   ['paused', {}, 'Paused'],
   ['resumed', {}, 'Resumed'],
-  ['retried', {}, 'Tried again'],
+  ['retried', {}, 'Retried'],
   ['deleted', {}, 'Deleted'],
   ['seeked', { to: 'beginning', position: 0 }, 'Moved to the beginning'],
   ['seeked', { to: 'end', position: 40 }, 'Moved to the end'],
@@ -43,7 +43,7 @@ test.each<[action: string, detail: Record<string, unknown>, words: string]>([
   [
     'filter',
     { added: { syncs: ['*'] }, removed: { syncs: ['x'] } },
-    'Filter: all syncs instead of a choice',
+    'Filter: all syncs instead of selected ones',
   ],
   ['filter', { filter_version: 3 }, 'Filter: edited, version 3'],
   [
@@ -68,9 +68,9 @@ test.each<[action: string, detail: Record<string, unknown>, words: string]>([
   ],
   ['changed', { fields: ['path', 'syncs'] }, 'Settings: path, syncs'],
   ['changed', { fields: [] }, 'Settings saved'],
-  ['replayed', { count: 1 }, 'Sent 1 dead letter again'],
-  ['replayed', { count: 1_000 }, 'Sent 1,000 dead letters again'],
-  ['resent', { count: 1, position: 12 }, 'Sent the entry at position 12 again'],
+  ['replayed', { count: 1 }, 'Replayed 1 dead letter'],
+  ['replayed', { count: 1_000 }, 'Replayed 1,000 dead letters'],
+  ['resent', { count: 1, position: 12 }, 'Resent the entry at position 12'],
   ['moved_house', {}, 'Moved house'],
 ])('a change “%s” with the detail %j is read as “%s”', (action, detail, words) => {
   expect(whatChanged({ action, actor: 'ada', detail })).toBe(words);
@@ -81,7 +81,7 @@ test('a sentence about a change says who made it', () => {
     changeSentence({ action, actor, detail });
   expect(said('paused', 'ada')).toBe('Paused by ada');
   expect(said('resumed', 'temporal')).toBe('Resumed by a signal from Temporal');
-  expect(said('retried', 'target')).toBe('Tried again, as its target was changed');
+  expect(said('retried', 'target')).toBe('Retried, because its target was changed');
   expect(said('seeked', 'ada', { to: 'end' })).toBe('Moved to the end by ada');
   expect(said('filter', 'ada', { added: { syncs: ['s'] }, removed: {} })).toBe(
     'Filter: added sync s (ada)',

@@ -238,7 +238,7 @@ test('deliveries are found by record, by webhook-id and by time, and the address
   await count(1);
   await page.getByText('found-2').waitFor();
   await page.getByLabel('Time', { exact: true }).selectOption('range');
-  await page.getByLabel('To, in your zone').fill('2020-01-01T00:00:00');
+  await page.getByLabel('To, in your time zone').fill('2020-01-01T00:00:00');
   await page.waitForURL(/[?&]until=2020-01-0/u);
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await page.waitForURL(/\/consumers\/[0-9a-f-]+$/u);
@@ -345,14 +345,14 @@ test('pauses, edits and seeks are read in words, and are marked in the charts, i
     'Filter: added sync shop',
     'Resumed',
     'Paused',
-    'Created, to start at the end',
+    'Created, starting at the end',
   ]);
   await page.getByRole('tab', { name: 'Deliveries' }).click();
   const lag = page.locator('figure').filter({ hasText: 'Lag' });
   await lag.locator('[data-mark]').last().hover();
   await page.getByRole('tooltip').getByText('Moved to the beginning by bootstrap').waitFor();
   await page.getByRole('tooltip').getByText('Stopped: it failed').waitFor();
-  await lag.getByText('As a table').click();
+  await lag.getByText('Show as table').click();
   const table = page.getByRole('region', { name: 'Lag as a table' });
   await table.getByText('Paused by bootstrap').waitFor();
   await table.getByText('Filter: added sync shop (bootstrap)').waitFor();

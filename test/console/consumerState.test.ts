@@ -109,7 +109,7 @@ test('a consumer that cannot be sent to says what to do; no command ends that', 
   const state = stateOf(consumer({ cannot_start: { ...fault, next_try_at: at(9) } }), known);
   expect(state).toMatchObject({
     tone: 'bad',
-    title: "Can't be sent to: Set it anew.",
+    title: "Can't send: Set it anew.",
     code: 'filter_unreadable',
     verb: null,
   });

@@ -80,7 +80,7 @@ test('a dialog that closes gives the focus back to the button that opened it', a
     ]),
     ['/streams', (on) => on.getByRole('button', { name: 'Send a sample…' })],
     ['/streams', (on) => on.getByRole('cell').getByRole('button').first()],
-    ['/settings?tab=keys', (on) => on.getByRole('button', { name: /Create a key/u }).first()],
+    ['/settings?tab=keys', (on) => on.getByRole('button', { name: /Create key/u }).first()],
   ];
   for (const [path, find] of openers) {
     await openPage(page, site().url + path);

@@ -73,7 +73,7 @@ test('the form of a new target is kept without its secrets, and nothing of it fo
   await page.goto(`${site.url}/targets/new`);
   await page.getByLabel('Name', { exact: true }).fill('Our endpoint');
   await page.getByLabel('Base URL').fill('https://example.com/hook');
-  await page.getByLabel('Timeout, ms').fill('5000');
+  await page.getByLabel('Timeout (ms)').fill('5000');
   await page.getByLabel('Type').selectOption('bearer');
   await page.getByLabel('Token', { exact: true }).fill('planted-token');
   await page.getByRole('button', { name: 'Add a header' }).click();
@@ -86,7 +86,7 @@ test('the form of a new target is kept without its secrets, and nothing of it fo
   await page.getByText('Credentials and headers were not kept').waitFor();
   expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Our endpoint');
   expect(await page.getByLabel('Base URL').inputValue()).toBe('https://example.com/hook');
-  expect(await page.getByLabel('Timeout, ms').inputValue()).toBe('5000');
+  expect(await page.getByLabel('Timeout (ms)').inputValue()).toBe('5000');
   expect(await page.getByLabel('Token', { exact: true }).inputValue()).toBe('');
   expect(await page.getByLabel('Header 1').count()).toBe(0);
 

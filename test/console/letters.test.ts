@@ -43,18 +43,18 @@ test('a dead letter is found by its failure, read whole, and sent again after it
   await drawer.waitFor({ state: 'detached' });
 
   await page.getByRole('checkbox').first().check();
-  await page.getByRole('button', { name: 'Delete 1 chosen one…' }).click();
+  await page.getByRole('button', { name: 'Delete 1 selected…' }).click();
   await page.getByRole('button', { name: 'Delete 1 dead letter', exact: true }).click();
   await page.getByText('1 dead letter deleted').waitFor();
   expect(await letters()).toBe(1);
 
   receiver.respond = accept;
   const before = receiver.received.length;
-  await page.getByRole('button', { name: 'Send all 1 dead letter again…' }).click();
-  await page.getByRole('dialog', { name: 'Send 1 dead letter again?' }).waitFor();
+  await page.getByRole('button', { name: 'Replay all 1 dead letter…' }).click();
+  await page.getByRole('dialog', { name: 'Replay 1 dead letter?' }).waitFor();
   expect(receiver.received.slice(before).some(isPoison)).toBe(false);
-  await page.getByRole('button', { name: 'Send 1 dead letter', exact: true }).click();
-  await page.getByText('1 dead letter queued to be sent again').waitFor();
+  await page.getByRole('button', { name: 'Replay 1 dead letter', exact: true }).click();
+  await page.getByText('1 dead letter queued for replay').waitFor();
   await until(() => receiver.received.slice(before).some(isPoison), { what: 'it arrives' });
   await page.getByText('No dead letters match').waitFor();
 });

@@ -146,7 +146,7 @@ test('consumers that fail alike are one line of their target, with when the firs
   await groups(page).getByRole('link', { name: '5 of 6 consumers' }).click();
   await page.getByRole('heading', { name: 'Consumers' }).waitFor();
   await expect.poll(() => page.getByRole('row').count()).toBe(FAILING + 1);
-  await page.getByRole('link', { name: 'Show not only those of Warehouse Accra' }).click();
+  await page.getByRole('link', { name: 'Clear the filter: of Warehouse Accra' }).click();
   await expect.poll(() => page.url()).toBe(`${site.url}/consumers?status=blocked`);
 });
 
@@ -166,7 +166,9 @@ test('Retry all retries those of the group, a few at a time, shows how far it is
   await dialog.getByText('0 of 4 consumers done').waitFor();
   await expect.poll(() => given.underWay).toBe(3);
   open();
-  await page.getByText('Retried: 3 consumers. Not 1 consumer: accra 1: It is busy').waitFor();
+  await page
+    .getByText('Retried: 3 consumers. Failed for 1 consumer: accra 1: It is busy')
+    .waitFor();
   expect(given.most).toBe(3);
   expect(given.verbs).toEqual(['retry', 'retry', 'retry']);
   expect(new Set(given.ids)).toEqual(new Set([accra[0], accra[2], accra[3]]));
@@ -217,8 +219,8 @@ test("consumers that can't be sent to are counted, listed, and a trouble of thei
   const { tab, page } = await openOverview();
   await using _ = tab;
   const strip = page.getByRole('navigation', { name: 'States' });
-  await strip.getByRole('link', { name: "1 can't be sent to" }).click();
-  await page.getByRole('link', { name: "Show not only those that can't be sent to" }).waitFor();
+  await strip.getByRole('link', { name: "1 can't send" }).click();
+  await page.getByRole('link', { name: "Clear the filter: that can't send" }).waitFor();
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
   await page
     .getByRole('row')
@@ -230,8 +232,8 @@ test("consumers that can't be sent to are counted, listed, and a trouble of thei
   await expect.poll(() => new URL(page.url()).searchParams.get('has')).toBe('cannot_start');
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
   await openPage(page, `${site.url}/consumers`);
-  const only = page.getByRole('navigation', { name: 'Only those' });
-  await only.getByRole('link', { name: "that can't be sent to" }).click();
+  const only = page.getByRole('navigation', { name: 'Filters' });
+  await only.getByRole('link', { name: "that can't send" }).click();
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
   await sql('delete from start_faults');
 });
@@ -265,20 +267,20 @@ test('charts and lists show what all consumers did, and the range stands in the 
   await using _ = tab;
   await page.getByText('In the last hour: 90 delivered, 10 failed (10 %)').waitFor();
   for (const title of [
-    'Attempts a minute',
+    'Attempts per minute',
     'Failure rate',
-    'Answer time',
-    'Appended a minute',
+    'Response time',
+    'Appended per minute',
     'Total lag',
   ]) {
     const chart = page.locator('figure').filter({ hasText: title });
     expect(await chart.locator('canvas').count(), title).toBe(1);
   }
   const rates = page.locator('figure').filter({ hasText: 'Failure rate' });
-  await rates.getByText('As a table').click();
+  await rates.getByText('Show as table').click();
   await rates.getByRole('cell', { name: '10 %', exact: true }).waitFor();
-  const answers = page.locator('figure').filter({ hasText: 'Answer time' });
-  await answers.getByText('As a table').click();
+  const answers = page.locator('figure').filter({ hasText: 'Response time' });
+  await answers.getByText('Show as table').click();
   await answers.getByRole('cell', { name: '12 ms', exact: true }).waitFor();
   await page.getByRole('list', { name: 'Busiest' }).getByText('90 delivered').waitFor();
   await page.getByRole('list', { name: 'Most failing' }).getByText('10 failed').waitFor();

@@ -97,7 +97,7 @@ test('an alert of events that were lost, or will be, is shown in the words of it
   await page.goto(`${site.url}/signin${new URL(link.body.url).hash}`);
   await page.waitForURL(`${site.url}/`);
   await page.goto(`${site.url}/alerts`);
-  await page.getByText('8 entries, positions 1 to 8, left the stream').waitFor();
+  await page.getByText('8 entries, positions 1 to 8, were dropped').waitFor();
   const drawer = page.getByRole('dialog');
   const shows = async (row: string, text: string[]): Promise<void> => {
     await page.getByText(row).click();
@@ -107,5 +107,5 @@ test('an alert of events that were lost, or will be, is shown in the words of it
     await drawer.waitFor({ state: 'detached' });
   };
   await shows('the oldest is old', ['is about to lose events', 'Nothing is lost yet.']);
-  await shows('they were dropped', ['has lost events', 'They are gone from the stream']);
+  await shows('they were dropped', ['has lost events', 'They are no longer in the stream']);
 });

@@ -114,7 +114,7 @@ async function createConsumer(page: Page): Promise<string> {
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
   await heading(page, 'active');
-  await page.getByText('Nothing was sent yet').waitFor();
+  await page.getByText('Nothing has been sent yet').waitFor();
   return page.url().slice(-36);
 }
 

@@ -64,9 +64,9 @@ test('a consumer that is caught up says what was put aside as well', () => {
       parked,
       dead_letters,
     }) as Consumer;
-  expect(sentenceOf(consumer(0, 0))).toBe('Caught up: all that matches has been sent.');
+  expect(sentenceOf(consumer(0, 0))).toBe('Caught up: every matching entry has been sent.');
   expect(sentenceOf(consumer(13, 2))).toBe(
-    'Caught up: all that matches has been sent, but for 13 parked entries and 2 dead letters.',
+    'Caught up: every matching entry has been sent, except 13 parked entries and 2 dead letters.',
   );
-  expect(sentenceOf(consumer(0, 1))).toContain('but for 1 dead letter.');
+  expect(sentenceOf(consumer(0, 1))).toContain('except 1 dead letter.');
 });

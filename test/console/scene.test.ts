@@ -125,8 +125,8 @@ test('a key that may only read is offered no act: each says why, also to a scree
       `/consumers/${stopped.id}?tab=settings`,
       ['Seek', 'Resume', 'Save changes', 'Delete consumer'],
     ],
-    [`/consumers/${stopped.id}?delivery=${opened.attempt}`, ['Send this entry again']],
-    [`/dead-letters?consumer=${refused.id}&letter=${opened.letter}`, ['Send again…', 'Delete…']],
+    [`/consumers/${stopped.id}?delivery=${opened.attempt}`, ['Resend this entry']],
+    [`/dead-letters?consumer=${refused.id}&letter=${opened.letter}`, ['Replay…', 'Delete…']],
     ['/streams', ['Send a sample…']],
     ['/settings?tab=keys', []],
     ['/consumers/new', []],
@@ -202,10 +202,10 @@ test('dead letters are grouped, counted before they are sent again, and gone onc
 
   const before = receiver.received.length;
   receiver.respond = accept;
-  await page.getByRole('button', { name: `Send all ${REFUSED} dead letters again` }).click();
-  const dialog = page.getByRole('dialog', { name: `Send ${REFUSED} dead letters again?` });
-  await dialog.getByRole('button', { name: `Send ${REFUSED} dead letters` }).click();
-  await page.getByText(`${REFUSED} dead letters queued to be sent again`).waitFor();
+  await page.getByRole('button', { name: `Replay all ${REFUSED} dead letters` }).click();
+  const dialog = page.getByRole('dialog', { name: `Replay ${REFUSED} dead letters?` });
+  await dialog.getByRole('button', { name: `Replay ${REFUSED} dead letters` }).click();
+  await page.getByText(`${REFUSED} dead letters queued for replay`).waitFor();
   await until(() => receiver.received.length >= before + REFUSED);
   const sent = receiver.received.slice(before);
   expect(sent.every(({ body }) => body.includes('poison'))).toBe(true);

@@ -75,7 +75,7 @@ test('list and page count the same entries, and the failure is apart from the ti
   await using _ = tab;
   const sentence =
     'Answered HTTP 401 since 2026-11-23 11:54 UTC, failing since 2026-11-23 11:52 UTC; ' +
-    'next attempt 2026-11-23 12:40 UTC (attempt 4); 2 entries wait';
+    'next attempt 2026-11-23 12:40 UTC (attempt 4); 2 entries are waiting';
   const trouble = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
   await trouble.getByText('HTTP 401').waitFor();
   expect(await trouble.innerText()).toContain('since 2026-11-23 11:54 UTC');
@@ -112,7 +112,7 @@ test.each([
     await using _ = tab;
     const band = page.getByRole('region', { name: 'Why it does not send' });
     await band.getByText(since.slice(0, 16)).first().waitFor();
-    await page.getByText('As a table').first().click();
+    await page.getByText('Show as table').first().click();
     const cell = page
       .getByRole('region', { name: /as a table$/u })
       .locator('tbody tr')
@@ -139,7 +139,7 @@ test('charts show nothing of the time before a consumer was created', async () =
   const { tab, page } = await openSigned(`/consumers/${id}`);
   await using _ = tab;
   const table = page.locator('figure').filter({ hasText: 'Lag' });
-  await table.getByText('As a table').click();
+  await table.getByText('Show as table').click();
   const rows = table.locator('tbody tr');
   await expect.poll(() => rows.count()).toBeGreaterThan(50);
   const values = await rows.locator('td:nth-child(2)').allInnerTexts();
@@ -178,7 +178,7 @@ test('each consumer with dead letters is offered, with how many, and no other', 
     .getByText('2 dead letters')
     .waitFor();
   await openPage(page, `${site.url}/consumers/${id}`);
-  await page.getByText('all that matches has been sent, but for 2 dead letters.').waitFor();
+  await page.getByText('every matching entry has been sent, except 2 dead letters.').waitFor();
   const { body } = await opened.api.request('GET', '/v1/consumers?has=dead_letters');
   expect(body.data.map((one: { id: string }) => one.id)).toEqual([id]);
   expect((await opened.api.request('GET', '/v1/consumers?has=parked')).body.data).toEqual([]);

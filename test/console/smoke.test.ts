@@ -38,13 +38,13 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
     [`/consumers/${failing.id}?outcome=failed`, /Answered HTTP 503/u],
     [`/consumers/${sending.id}?tab=filter`, /Edit filter/u],
     [`/consumers/${sending.id}?tab=settings`, /Alert addresses/u],
-    [`/consumers/${sending.id}?tab=changes`, /^Created, to start/u],
+    [`/consumers/${sending.id}?tab=changes`, /^Created, starting/u],
     ['/targets', /Base URL/u],
     ['/targets/new', /Try it before you save it/u],
     [`/targets/${target.id}`, /^Its only consumer sends/u],
     [`/targets/${target.id}?tab=consumers`, /Last delivery/u],
     [`/targets/${target.id}?tab=verify`, /npm install standardwebhooks/u],
-    [`/targets/${target.id}?tab=settings`, /Requests at once/u],
+    [`/targets/${target.id}?tab=settings`, /Max requests in flight/u],
     ['/nothing', /There is no such page/u],
   ];
   for (const [width, colorScheme] of [
@@ -71,7 +71,7 @@ test('an update shows its fields old and new, the request as it was sent, and a 
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await signIn(context);
   await page.goto(`${url}/consumers/${id}`);
-  await page.getByText('Nothing was sent yet').waitFor();
+  await page.getByText('Nothing has been sent yet').waitFor();
   for (const text of ['{"n":9007199254740993}', '{"n":9007199254740995,"s":"it\'s"}']) {
     const body = `{"records":[{"sync_id":"numbers","collection_id":"a:b","upstream_id":"1","data":${text}}]}`;
     const headers = { 'content-type': 'application/json' };
@@ -119,12 +119,12 @@ test('a target is tried before it is saved, keeps its secrets when edited, and s
 
   await page.getByRole('button', { name: 'Save target' }).click();
   await page.locator('[data-secret]').waitFor();
-  await page.getByRole('link', { name: 'To the target' }).click();
+  await page.getByRole('link', { name: 'Open the target' }).click();
   await page.getByRole('tab', { name: 'Settings' }).click();
-  await page.getByLabel('Timeout, ms').fill('20000');
+  await page.getByLabel('Timeout (ms)').fill('20000');
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByRole('alert').waitFor();
-  await page.getByLabel('Timeout, ms').fill('9000');
+  await page.getByLabel('Timeout (ms)').fill('9000');
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByText('Saved. It applies from the next request on.').waitFor();
   await page.getByRole('button', { name: 'Send test webhook' }).click();
@@ -136,7 +136,7 @@ test('a target is tried before it is saved, keeps its secrets when edited, and s
   await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
   const secret = await page.locator('[data-secret]').innerText();
   expect(secret).toMatch(/^whsec_/u);
-  await page.getByRole('button', { name: 'I have copied it' }).click();
+  await page.getByRole('button', { name: 'Done' }).click();
   await page.reload();
   await page.getByRole('tab', { name: /^Consumers/u }).waitFor();
   expect(await page.content()).not.toContain(secret);

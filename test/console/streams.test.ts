@@ -60,9 +60,9 @@ test('an API key is shown once, works until it is revoked, and its end is asked 
   const { page, context } = tab;
   await signIn(context);
   await page.goto(`${url}/settings?tab=keys`);
-  await page.getByRole('button', { name: 'Create a key…' }).first().click();
+  await page.getByRole('button', { name: 'Create key…' }).first().click();
   await page.getByRole('textbox', { name: 'Name' }).fill('reader');
-  await page.getByRole('button', { name: 'Create the key' }).click();
+  await page.getByRole('button', { name: 'Create key', exact: true }).click();
   const key = (await page.getByLabel('API key', { exact: true }).textContent()) ?? '';
   const status = async (): Promise<number> => {
     const headers = { authorization: `Bearer ${key}` };
@@ -75,7 +75,7 @@ test('an API key is shown once, works until it is revoked, and its end is asked 
 
   await page.getByRole('button', { name: 'Revoke reader' }).click();
   await page.getByRole('button', { name: 'Revoke 1 key' }).click();
-  await page.getByText('The key “reader” is revoked').waitFor();
+  await page.getByText('API key “reader” revoked').waitFor();
   await expect.poll(status, { timeout: 15_000 }).toBe(401);
 });
 

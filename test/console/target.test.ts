@@ -141,12 +141,12 @@ test('charts show what all its consumers did over the chosen time, which stands 
   const { tab, page } = await openTarget();
   await using _ = tab;
   await page.getByText('In the last hour: 90 delivered, 1 failed (1.1 %).').waitFor();
-  for (const title of ['Attempts a minute', 'Answer time']) {
+  for (const title of ['Attempts per minute', 'Response time']) {
     const chart = page.locator('figure').filter({ hasText: title });
     expect(await chart.locator('canvas').count(), title).toBe(1);
   }
-  const answers = page.locator('figure').filter({ hasText: 'Answer time' });
-  await answers.getByText('As a table').click();
+  const answers = page.locator('figure').filter({ hasText: 'Response time' });
+  await answers.getByText('Show as table').click();
   await answers.getByRole('cell', { name: '12 ms', exact: true }).first().waitFor();
   await page.getByRole('button', { name: '6h' }).click();
   await page.getByText('In the last 6 hours: 100 delivered, 1 failed (1 %).').waitFor();
@@ -287,7 +287,7 @@ test('a target that nothing sends to says so, and offers nothing for all of its 
   await site.signIn(tab.context);
   await openPage(tab.page, `${site.url}/targets/${made.body.id}`);
   await tab.page.getByText('No consumer sends to it yet.').waitFor();
-  await tab.page.getByText('Nothing was sent yet').waitFor();
+  await tab.page.getByText('Nothing has been sent yet').waitFor();
   expect(await tab.page.getByRole('button', { name: /all$/u }).count()).toBe(0);
   await tab.page.getByText(/^No attempts in the last hour/u).waitFor();
 });

@@ -90,7 +90,7 @@ test('a consumer may start at a point in time, in the zone of the browser; a nam
   await signIn(context);
   await page.goto(`${url}/consumers/new?target=${target_id}&step=5`);
   await page.getByRole('radio', { name: /A point in time/u }).check();
-  const time = page.getByLabel('Time, in your zone');
+  const time = page.getByLabel('Time, in your time zone');
   expect(await time.inputValue()).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d$/u);
   const there = new Date(since.getTime() + (5 * 60 + 45) * 60_000).toISOString().slice(0, 16);
   await time.fill(there);

@@ -79,7 +79,7 @@ test('the command says what it did and holds no secret; a missing variable is na
       columns: [{ resealed: 1 }, { resealed: 1 }, { resealed: 1 }, { resealed: 0 }],
     },
   ]);
-  expect(stderr).toContain('targets.credentials: 1 sealed under "newer"');
+  expect(stderr).toContain('targets.credentials: 1 sealed with key "newer"');
   for (const secret of [newer, older].map(({ key }) => key.toString('base64'))) {
     expect(stdout + stderr).not.toContain(secret);
   }

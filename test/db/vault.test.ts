@@ -51,7 +51,7 @@ test('an unknown key is named with what needs it, and no secret', () => {
   const sealed = createVault([first]).seal('s3cret', 'targets:credentials:1');
   const open = () => createVault([second]).open(sealed, 'targets:credentials:1');
   expect(open).toThrow(
-    'targets:credentials:1 is sealed with encryption key "k1", which MILLRACE_ENCRYPTION_KEYS does not hold',
+    'targets:credentials:1 is sealed with encryption key "k1", which is not in MILLRACE_ENCRYPTION_KEYS',
   );
 });
 
@@ -59,7 +59,7 @@ test('keys that cannot be used are refused without being shown', () => {
   expect(() => createVault([])).toThrow(/at least one/u);
   expect(() => createVault([{ id: 'k', key: Buffer.from('short') }])).toThrow(/32 bytes/u);
   expect(() => createVault([first, first])).toThrow(/twice/u);
-  expect(() => createVault([{ id: 'a.b', key: randomBytes(32) }])).toThrow(/may hold/u);
+  expect(() => createVault([{ id: 'a.b', key: randomBytes(32) }])).toThrow(/may contain/u);
 });
 
 test('a mask shows the last four characters of a long secret and nothing of a short one', () => {

@@ -112,7 +112,7 @@ test.each<[string, TokenServer['respond'], string]>([
   [
     'a token of another type',
     (response) => response.end('{"access_token":"a","token_type":"mac"}'),
-    'the token endpoint answered with a token that is no bearer token',
+    'the token endpoint answered with a token that is not a bearer token',
   ],
   [
     'a lost connection',

@@ -179,7 +179,7 @@ describe('the embedded Postgres', () => {
     await postgres.stop();
     await writeFile(join(dataDir, 'postgres', 'data', 'PG_VERSION'), '11\n');
     await expect(startPostgres({ dataDir, say })).rejects.toThrow(
-      /was made by Postgres 11, and this version of Millrace brings Postgres \d+/u,
+      /was created by Postgres 11, and this version of Millrace brings Postgres \d+/u,
     );
   });
 

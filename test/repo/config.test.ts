@@ -175,7 +175,7 @@ describe('where links begin', () => {
     ['dev', { ...SMTP, MILLRACE_HOST: '10.0.0.1' }],
   ] as const)('has to be said to %s where alerts leave this machine: %o', (role, env) => {
     expect(failure({ ...base, ...env }, role)).toMatch(
-      /^MILLRACE_PUBLIC_URL must be set where (SMTP_URL|MILLRACE_ALERT_WEBHOOK) is: .*\.$/u,
+      /^MILLRACE_PUBLIC_URL must be set when (SMTP_URL|MILLRACE_ALERT_WEBHOOK) is set: .*\.$/u,
     );
     const config = loadConfig({ ...base, ...env, MILLRACE_PUBLIC_URL: 'https://m.example' }, role);
     expect(publicUrl(config)).toBe('https://m.example');
@@ -207,11 +207,11 @@ describe('a wrong value is one sentence that names the variable and what it may 
     ['MILLRACE_RETRY_WINDOW', '0s', /a duration from 1s to 30d/u],
     ['MILLRACE_IDLE_AFTER', '-1s', /a duration such as/u],
     ['MILLRACE_IDLE_AFTER', '25h', /a duration from 10ms to 24h/u],
-    ['MILLRACE_ALLOW_CIDRS', '10.0.0.1', /a comma list of address ranges/u],
-    ['MILLRACE_ALLOW_CIDRS', '10.0.0.0/33', /a comma list of address ranges/u],
-    ['MILLRACE_ALLOW_CIDRS', 'example.com/8', /a comma list of address ranges/u],
-    ['MILLRACE_ALERT_EMAIL', 'a@example.com,b', /a comma list of e-mail addresses/u],
-    ['MILLRACE_MAIL_FROM', 'nobody', /an e-mail address/u],
+    ['MILLRACE_ALLOW_CIDRS', '10.0.0.1', /a comma-separated list of address ranges/u],
+    ['MILLRACE_ALLOW_CIDRS', '10.0.0.0/33', /a comma-separated list of address ranges/u],
+    ['MILLRACE_ALLOW_CIDRS', 'example.com/8', /a comma-separated list of address ranges/u],
+    ['MILLRACE_ALERT_EMAIL', 'a@example.com,b', /a comma-separated list of email addresses/u],
+    ['MILLRACE_MAIL_FROM', 'nobody', /an email address/u],
     ['MILLRACE_ALERT_WEBHOOK_FORMAT', 'teams', /json or slack, not "teams"/u],
     ['MILLRACE_ALERT_WEBHOOK', 'ftp://x', /an http or https URL/u],
     ['MILLRACE_EVENT_RETENTION', 'ever', /a duration/u],
@@ -235,7 +235,7 @@ describe('a wrong value is one sentence that names the variable and what it may 
     ['MILLRACE_API_KEY', 'hunter2 hunter2 hunter2', /16–255 visible ASCII characters\.$/u],
     ['MILLRACE_ENCRYPTION_KEYS', 'hunter2', /each key 32 bytes in base64\.$/u],
     ['MILLRACE_ENCRYPTION_KEYS', 'k:aHVudGVyMg==', /each key 32 bytes in base64\.$/u],
-    ['MILLRACE_ENCRYPTION_KEYS', `k:${key()},k:${key()}`, /no id twice\.$/u],
+    ['MILLRACE_ENCRYPTION_KEYS', `k:${key()},k:${key()}`, /without repeated ids\.$/u],
   ])('%s is wrong and stays secret', (variable, value, rule) => {
     const message = failure({ ...base, [variable]: value });
     expect(message).toMatch(new RegExp(`^${variable} `, 'u'));

@@ -4,6 +4,6 @@ import type { Page } from 'playwright-core';
 export async function openPage(page: Page, url: string): Promise<void> {
   await page.goto(url);
   await page.getByRole('heading').first().waitFor();
-  const reading = page.getByRole('status').filter({ hasText: /^Reading/u });
+  const reading = page.getByRole('status').filter({ hasText: /^Loading/u });
   await reading.first().waitFor({ state: 'hidden' });
 }

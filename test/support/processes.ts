@@ -153,7 +153,7 @@ export async function openCluster(
     startServer: () =>
       start('server.ts', () => fetch(`${url}/readyz`).then((response) => response.ok)),
     startWorker: (own, spawned) =>
-      start('worker.ts', (run) => run.stderr().includes('worker runs'), own, spawned),
+      start('worker.ts', (run) => run.stderr().includes('the worker is running'), own, spawned),
     request,
     consumer: async (target, input = {}) => {
       const { id } = await request<Target>('POST', '/v1/targets', { name: 'r', base_url: target });

@@ -67,7 +67,7 @@ test('warnings of Node.js, the console of a library and the error that ends the 
     ['info', 'out 1'],
     ['error', 'Error: printed'],
     ['warn', 'a warning of Node.js'],
-    ['fatal', 'the process ends by an error that nothing has caught'],
+    ['fatal', 'the process ends because of an uncaught error'],
   ]);
 });
 

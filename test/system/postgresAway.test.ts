@@ -109,7 +109,7 @@ test.concurrent('processes that are to end while Postgres is away end in time, t
   await until(() => receiver.received.length > 500);
 
   postgres.setAway(true);
-  await until(() => worker.stderr().includes('Postgres is away'));
+  await until(() => worker.stderr().includes('Postgres is not available'));
   const at = performance.now();
   const took = (code: number | null) => ({ code, ms: performance.now() - at });
   const [api, sender] = await Promise.all([server.stop().then(took), worker.stop().then(took)]);
@@ -120,7 +120,7 @@ test.concurrent('processes that are to end while Postgres is away end in time, t
   const last = said.find((line) => line.includes('worker has stopped')) ?? '';
   expect(JSON.parse(last)).toMatchObject({
     level: 'error',
-    msg: 'worker has stopped, but Postgres was away: what these consumers sent last is not stored and may be sent again',
+    msg: 'the worker has stopped, but Postgres was not available: what these consumers sent last is not stored and may be sent again',
     consumers: [id],
   });
 

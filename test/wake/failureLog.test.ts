@@ -5,8 +5,8 @@ import { createFailureLog } from '../../src/wake/failureLog.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-const FAIL = 'calls of Temporal fail; they are repeated as fast as Temporal takes them';
-const OVER = 'Temporal takes calls again';
+const FAIL = 'calls to Temporal fail; they are repeated as fast as Temporal accepts them';
+const OVER = 'Temporal accepts calls again';
 
 function openLog() {
   const lines: [message: string, given: object][] = [];

@@ -186,8 +186,8 @@ test('a Temporal that refuses everything is asked ever less often, and gets all 
   expect(most.underWay).toBeLessThanOrEqual(32);
   await pass(6);
   expect(lines).toMatchObject([
-    { message: 'calls of Temporal fail; they are repeated as fast as Temporal takes them' },
-    { message: 'Temporal takes calls again', failed: queue.reading.failures },
+    { message: 'calls to Temporal fail; they are repeated as fast as Temporal accepts them' },
+    { message: 'Temporal accepts calls again', failed: queue.reading.failures },
   ]);
 });
 

@@ -146,8 +146,8 @@ test('while Temporal is away it is hardly asked, and when it is back each is wok
   expect(await signalled()).toBe(2 * CONSUMERS);
   await until(() => lines.length >= 2);
   expect(lines).toEqual([
-    'calls of Temporal fail; they are repeated as fast as Temporal takes them',
-    'Temporal takes calls again',
+    'calls to Temporal fail; they are repeated as fast as Temporal accepts them',
+    'Temporal accepts calls again',
   ]);
   await queue.close();
 }, 120_000);

@@ -79,11 +79,11 @@ test('secrets sealed with a key that is gone are named within seconds, nobody el
   expect(shown.cannot_start).toMatchObject({
     code: 'credentials_unreadable',
     detail:
-      `What is stored as the target's credentials is sealed with encryption key "test", which ` +
-      'MILLRACE_ENCRYPTION_KEYS does not hold: save the credentials again, or add the key that sealed them back',
+      `The stored value of the target's credentials is sealed with encryption key "test", which ` +
+      'is not in MILLRACE_ENCRYPTION_KEYS: save the credentials again, or add back the key that sealed them',
   });
   expect(shown.health.status).toBe('error');
-  expect(shown.health.notes[0]).toContain('MILLRACE_ENCRYPTION_KEYS does not hold');
+  expect(shown.health.notes[0]).toContain('is not in MILLRACE_ENCRYPTION_KEYS');
   await world.caughtUp(healthy);
   expect(positions(well)).toEqual([1, 2, 3]);
 

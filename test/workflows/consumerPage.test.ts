@@ -25,14 +25,14 @@ test.each([
     'is quiet',
     { idle: true },
     null,
-    'a lane of workflow `visits/queue` whenever something comes, ' +
+    'a lane of workflow `visits/queue` whenever an entry arrives, ' +
       'or `drain`, an activity of its own, while that workflow runs no lanes',
   ],
   [
     'has parked entries',
     { idle: true, parkedDueAt: '2026-11-28T00:00:00.000Z' },
     null,
-    '`drain`, once a parked entry is due or another one comes',
+    '`drain`, once a parked entry is due or another entry arrives',
   ],
   [
     'is blocked',
@@ -40,9 +40,9 @@ test.each([
     null,
     '`deliver`, an activity of its own that tries the failing entry',
   ],
-  ['is paused', { status: 'paused' }, null, 'none, as nothing is to be sent'],
-  ['is stopped', { status: 'stopped' }, null, 'none, as nothing is to be sent'],
-  ["can't be sent to", {}, 'the secret is sealed', 'none, until the next try'],
+  ['is paused', { status: 'paused' }, null, 'none, because nothing is to be sent'],
+  ['is stopped', { status: 'stopped' }, null, 'none, because nothing is to be sent'],
+  ["can't be sent to", {}, 'the secret is sealed', 'none until the next try'],
 ] as const)('the page of a consumer that %s says by whom it is sent to', (_, given, fault, by) => {
   expect(linesOf(given, fault)).toContain(`- Sender: ${by}`);
 });

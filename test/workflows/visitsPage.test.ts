@@ -49,7 +49,7 @@ test('the page of the visits says how many lanes run, which are over, and which 
   await until(async () => (await pageOf(world)).includes('The signal lanes had no effect'));
   await visitsOf(world).signal('lanes', 1);
   await until(async () => (await pageOf(world)).startsWith('**1 lane delivers'));
-  expect(await pageOf(world)).toContain('- 1 lane is not wanted any more, and ends within an hour');
+  expect(await pageOf(world)).toContain('- 1 lane is no longer needed, and ends within an hour');
   expect(await pageOf(world)).not.toContain('had no effect');
   await visitsOf(world).signal('lanes', 0);
   await until(async () => (await pageOf(world)).startsWith('**No lanes: each consumer'));

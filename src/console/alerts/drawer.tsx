@@ -30,7 +30,7 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
       <Facts
         facts={[
           ['Consumer', <ConsumerName key="consumer" id={consumer_id} />],
-          ['At', <TimeText key="at" at={at} />],
+          ['Time', <TimeText key="at" at={at} />],
         ]}
       />
       <div className="flex flex-wrap gap-2">
@@ -47,7 +47,7 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
           Open the consumer
         </Link>
       </div>
-      <Code label="What it said" text={said(alert)} />
+      <Code label="Text" text={said(alert)} />
       <MailFacts mail={mail} />
       <OutboxHint />
       <details>

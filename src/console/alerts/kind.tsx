@@ -44,7 +44,7 @@ export function said({ kind, detail }: Alert): string {
 /** The text of an older alert about lost events, which has no mail. */
 function lostText(detail: Record<string, unknown>): string {
   const { count, first, last } = detail;
-  return `${String(count)} entries, positions ${String(first)} to ${String(last)}, left the stream by its retention before they were sent.`;
+  return `${String(count)} entries, positions ${String(first)} to ${String(last)}, were dropped by the retention before they were sent.`;
 }
 
 function textIn(detail: Record<string, unknown>, name: string): string | undefined {

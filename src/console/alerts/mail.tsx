@@ -15,14 +15,14 @@ export function MailBadge({ mail }: { mail: Mail }) {
   if (mail.sent_at !== null) return <Badge tone="ok" shape="✓" text="sent" />;
   if (mail.dropped_at !== null) return <Badge tone="idle" shape="○" text="not needed" />;
   if (mail.given_up_at !== null) return <Badge tone="bad" shape="✕" text="given up" />;
-  if (mail.last_error !== null) return <Badge tone="warn" shape="▲" text="tried again" />;
-  if (mail.recipients === null) return <Badge tone="idle" shape="○" text="long ago" />;
-  return <Badge tone="accent" shape="…" text="to be sent" />;
+  if (mail.last_error !== null) return <Badge tone="warn" shape="▲" text="retrying" />;
+  if (mail.recipients === null) return <Badge tone="idle" shape="○" text="not known" />;
+  return <Badge tone="accent" shape="…" text="waiting" />;
 }
 
 /** What became of an alert's mail. */
 export function MailFacts({ mail }: { mail: Mail }) {
-  if (mail === null) return <p className="text-soft">No mail is sent for this one.</p>;
+  if (mail === null) return <p className="text-soft">No mail is sent for this alert.</p>;
   return (
     <Facts
       facts={[

@@ -31,7 +31,7 @@ export function TestAlertPanel() {
           label="Mail the test to"
           type="email"
           placeholder="The addresses of MILLRACE_ALERT_EMAIL"
-          hint="It also goes to the alert webhook, if there is one. A worker sends it, as it sends every alert."
+          hint="It also goes to the alert webhook, if there is one. A worker sends it, like every alert."
           error={wrong}
           value={to}
           onChange={(event) => setTo(event.target.value)}
@@ -66,12 +66,12 @@ function Result({ test: { mail, webhook, sent_by } }: { test: AlertTest }) {
         facts={[
           ['Mail', <Outcome key="mail" of={mail.outcome} />],
           mail.to.length === 0 ? null : ['To', mail.to.join(', ')],
-          mail.outcome === 'not_set' ? null : ['Mail took', `${number(mail.duration_ms)} ms`],
+          mail.outcome === 'not_set' ? null : ['Mail duration', `${number(mail.duration_ms)} ms`],
           ['Webhook', <Outcome key="webhook" of={webhook.outcome} />],
           webhook.status === null ? null : ['Webhook status', `HTTP ${webhook.status}`],
           webhook.outcome === 'not_set'
             ? null
-            : ['Webhook took', `${number(webhook.duration_ms)} ms`],
+            : ['Webhook duration', `${number(webhook.duration_ms)} ms`],
           ['Sent by', `worker ${sent_by}`],
         ]}
       />

@@ -32,7 +32,7 @@ export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
     <Dialog
       open
       onClose={onClose}
-      title={`The key “${made.name}”`}
+      title={`API key “${made.name}” created`}
       description="Copy it now: it is not shown again."
       actions={
         <Button kind="main" onClick={onClose}>
@@ -82,14 +82,14 @@ function Ask({ onClose, onMade }: { onClose: () => void; onMade: (key: NewApiKey
       >
         <TextField
           label="Name"
-          hint="Who or what uses it; the log of changes calls it so."
+          hint="The person or program that uses it. Changes are recorded under this name."
           required
           maxLength={255}
           value={name}
           onChange={({ target }) => setName(target.value)}
         />
         <fieldset className="flex flex-col">
-          <legend className="mb-1 font-medium">What it may do</legend>
+          <legend className="mb-1 font-medium">Scopes</legend>
           {(Object.keys(SCOPES) as Scope[]).map((scope) => (
             <label key={scope} className="flex min-h-8 items-center gap-2">
               <input
@@ -111,7 +111,7 @@ function Ask({ onClose, onMade }: { onClose: () => void; onMade: (key: NewApiKey
             busy={create.isPending}
             disabled={scopes.length === 0 || name.trim() === ''}
           >
-            Create the key
+            Create key
           </Button>
         </div>
       </form>

@@ -18,7 +18,9 @@ import { CreateKeyDialog } from './create.tsx';
 export function ApiKeys() {
   const refusal = useRefusal('manage');
   if (refusal === null) return <Keys />;
-  return <Notice title={refusal} text="Keys are listed, made and revoked with one that has it." />;
+  return (
+    <Notice title={refusal} text="Only a key with this scope can list, create and revoke keys." />
+  );
 }
 
 function Keys() {
@@ -27,15 +29,15 @@ function Keys() {
   const [revoking, setRevoking] = useState<ApiKey | null>(null);
   const create = (
     <Button kind="main" onClick={() => setCreating(true)}>
-      Create a key…
+      Create key…
     </Button>
   );
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-2">
         <p className="max-w-prose text-soft">
-          Each person or program has its own: what they change is recorded under its name. A key is
-          shown once, and kept as a hash.
+          Give each person or program a key of its own: changes are recorded under its name. A key
+          is shown only once; Millrace stores its hash.
         </p>
         {create}
       </div>
@@ -46,7 +48,7 @@ function Keys() {
         rowKey={({ id }) => id}
         empty={{
           title: 'No API keys yet',
-          text: 'Only the key of MILLRACE_API_KEY is in use, which may do everything. It is not listed here.',
+          text: 'Only the admin key of MILLRACE_API_KEY is in use. It is not listed here.',
           action: create,
         }}
       />
@@ -71,7 +73,7 @@ function columnsOf(onRevoke: (key: ApiKey) => void, timeWidth: string): Column<A
     },
     {
       id: 'scopes',
-      title: 'Permissions',
+      title: 'Scopes',
       width: 'minmax(0,1.5fr)',
       isExtra: true,
       cell: ({ scopes }) => scopes.join(', '),
@@ -139,7 +141,7 @@ function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void
   const queries = useQueryClient();
   const revoke = useMutation({
     mutationFn: () => api.apiKeys.delete(apiKey.id),
-    onSuccess: () => toasts.done(`The key “${apiKey.name}” is revoked`),
+    onSuccess: () => toasts.done(`API key “${apiKey.name}” revoked`),
     onError: toasts.refused,
     onSettled: () => {
       onClose();
@@ -151,7 +153,7 @@ function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void
       open
       onClose={() => !revoke.isPending && onClose()}
       title={`Revoke “${apiKey.name}”?`}
-      description="Anyone using it loses access immediately, and so do sessions that were signed in with it. This can't be undone; make a new key instead."
+      description="Anyone using it loses access immediately, and so do sessions that were signed in with it. This can't be undone. Create a new key instead."
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>

@@ -14,15 +14,25 @@ export interface Step {
 
 const STEPS: [key: keyof AttemptTimings, name: string, of: Step['of'], about: string][] = [
   ['lane', 'Order', 'queue', 'Entries before it in its order had to be delivered first.'],
-  ['pace', 'Limits', 'queue', 'The limits of the target or of the worker let no request start.'],
-  ['prepare', 'Preparation', 'way', 'An access token was fetched, or a first request repeated.'],
+  ['pace', 'Limits', 'queue', 'Limits of the target or of the worker delayed the request.'],
+  [
+    'prepare',
+    'Preparation',
+    'way',
+    'An access token was fetched, or the request was repeated once.',
+  ],
   ['connection', 'Connection', 'way', 'All connections to the endpoint were in use.'],
-  ['dns', 'DNS', 'way', 'The name of the host was looked up.'],
+  ['dns', 'DNS', 'way', 'The host name was looked up.'],
   ['connect', 'TCP', 'way', 'The connection was opened.'],
   ['tls', 'TLS', 'way', 'The connection was secured.'],
   ['request', 'Sending', 'endpoint', 'The request was written.'],
-  ['first_byte', 'Waiting', 'endpoint', 'The endpoint had the request, and had not answered yet.'],
-  ['body', 'Answer', 'endpoint', 'The answer was read.'],
+  [
+    'first_byte',
+    'Waiting',
+    'endpoint',
+    'The endpoint had received the request, but had not answered yet.',
+  ],
+  ['body', 'Response', 'endpoint', 'The response was read.'],
 ];
 
 /** The steps that happened, in order, each with where it begins. */

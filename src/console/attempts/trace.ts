@@ -41,7 +41,7 @@ export function answerText(
   status: number | null,
   head: string | null,
 ): string {
-  if (status === null) return '(no answer)';
+  if (status === null) return '(no response)';
   const lines = trace.response_headers.map(({ name, value }) => `${name}: ${value}`);
   return [`HTTP ${status}`, ...lines, '', head ?? ''].join('\n').trimEnd();
 }

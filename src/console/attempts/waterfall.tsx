@@ -20,7 +20,7 @@ export function Waterfall({ timings }: { timings: AttemptTimings }) {
           <tr>
             <th>Step</th>
             <th>Duration</th>
-            <th>From when to when</th>
+            <th>Start and end</th>
           </tr>
         </thead>
         <tbody>

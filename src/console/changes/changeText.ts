@@ -11,9 +11,9 @@ export function whatChanged({
 }: Pick<Change, 'action' | 'actor' | 'detail'>): string {
   switch (action) {
     case 'created':
-      return `Created, to start ${startOf(detail)}`;
+      return `Created, starting ${startOf(detail)}`;
     case 'retried':
-      return actor === 'target' ? 'Tried again, as its target was changed' : 'Tried again';
+      return actor === 'target' ? 'Retried, because its target was changed' : 'Retried';
     case 'seeked':
       return `Moved to ${placeOf(detail)}`;
     case 'filter':
@@ -21,9 +21,9 @@ export function whatChanged({
     case 'changed':
       return settingsText(detail);
     case 'replayed':
-      return `Sent ${amount(countOf(detail), 'dead letter')} again`;
+      return `Replayed ${amount(countOf(detail), 'dead letter')}`;
     case 'resent':
-      return `Sent the entry at position ${positionIn(detail)} again`;
+      return `Resent the entry at position ${positionIn(detail)}`;
     default:
       return capital(action.replaceAll('_', ' ')); // paused, resumed, deleted
   }
@@ -66,7 +66,7 @@ function filterText({ added, removed, left_out }: Detail): string | null {
     const [plus, minus] = [valuesIn(added, list), valuesIn(removed, list)];
     const named = (values: string[]): string =>
       `${values.length === 1 ? one : more} ${values.join(', ')}`;
-    if (plus[0] === '*') parts.push(`all ${more} instead of a choice`);
+    if (plus[0] === '*') parts.push(`all ${more} instead of selected ones`);
     else if (minus[0] === '*') parts.push(`only ${plus.length === 0 ? `no ${one}` : named(plus)}`);
     else {
       if (plus.length > 0) parts.push(`added ${named(plus)}`);

@@ -56,7 +56,7 @@ export function ChangesLog(props: {
         >
           <Facts
             facts={[
-              ['At', <TimeText key="at" at={open.at} />],
+              ['Time', <TimeText key="at" at={open.at} />],
               ['By', open.actor],
               ['Consumer', <ConsumerName key="consumer" id={open.consumer_id} />],
             ]}
@@ -70,10 +70,10 @@ export function ChangesLog(props: {
 
 function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<Change>[] {
   return [
-    { id: 'at', title: 'When', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
+    { id: 'at', title: 'Time', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
     {
       id: 'action',
-      title: 'What',
+      title: 'Change',
       width: 'minmax(0,3fr)',
       cell: (change) => (
         <button
@@ -87,7 +87,7 @@ function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<
     },
     {
       id: 'actor',
-      title: 'Who',
+      title: 'By',
       width: 'minmax(0,1fr)',
       isExtra: true,
       cell: ({ actor }) => <span className="foreign line-clamp-2">{actor}</span>,

@@ -20,7 +20,7 @@ export function catchUp(samples: readonly Sample[]): string | null {
   if (seconds * 1_000 < LEAST_MS) return 'measuring…';
   const shrinking = (first.lag - last.lag) / seconds;
   if (shrinking > 0) return `caught up in about ${duration(last.lag / shrinking)}`;
-  if (shrinking === 0) return 'not getting shorter';
+  if (shrinking === 0) return 'not shrinking';
   return `growing by ${number(Math.ceil(-shrinking))} a second`;
 }
 

@@ -20,7 +20,7 @@ export function ChangesList({ consumerId }: { consumerId: string }) {
       columns={columnsOf(useTimeWidth(), useNarrow())}
       list={list}
       rowKey={({ id }) => id}
-      empty={{ title: 'No changes yet', text: 'Commands and edits are noted here.' }}
+      empty={{ title: 'No changes yet', text: 'Commands and edits are listed here.' }}
     />
   );
 }

@@ -81,7 +81,7 @@ function Series(props: { metrics: Metrics; since: number; marks: readonly ChartM
         marks={marks}
       />
       <Chart
-        title="Answer time"
+        title="Response time"
         kind="lines"
         unit="ms"
         times={times}

@@ -38,7 +38,7 @@ export function planOf(verb: Verb, consumer: Consumer): Plan {
   if (verb === 'pause') {
     return {
       title: `Pause ${name}?`,
-      text: `No new requests start; requests in flight finish. ${capital(waiting)} now, and what comes waits too. Nothing is lost: it continues at position ${number(position)}.${status === 'blocked' ? ' The clock of its retries stops.' : ''}`,
+      text: `No new requests start; requests in flight finish. ${capital(waiting)}, and new entries wait as well. Nothing is lost: it continues at position ${number(position)}.${status === 'blocked' ? ' Its retry window stops running.' : ''}`,
       button: 'Pause',
     };
   }
@@ -52,7 +52,7 @@ export function planOf(verb: Verb, consumer: Consumer): Plan {
   if (status === 'blocked') {
     return {
       title: `Retry ${name} now?`,
-      text: `Tries the next entry${parked === 0 ? '' : ` and ${parkedText}`} now, even before the time that the endpoint asked for. If that succeeds, sending goes on. The retry window is not reset.`,
+      text: `Tries the next entry${parked === 0 ? '' : ` and ${parkedText}`} now, even before the time that the endpoint asked for. If that succeeds, sending continues. The retry window is not reset.`,
       button: 'Retry now',
     };
   }
@@ -60,7 +60,7 @@ export function planOf(verb: Verb, consumer: Consumer): Plan {
     title: `Retry ${name} now?`,
     text:
       parked === 0
-        ? 'Nothing waits for a retry: this changes nothing.'
+        ? 'Nothing is waiting for a retry, so this changes nothing.'
         : `Tries ${parkedText} now. The retry window is not reset.`,
     button: 'Retry now',
   };

@@ -72,8 +72,8 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
         isFiltered={Object.keys(filter).length > 0}
         onClearFilters={() => onFilter(NO_FILTER)}
         empty={{
-          title: 'Nothing was sent yet',
-          text: 'The first entry that matches the filter appears here by itself.',
+          title: 'Nothing has been sent yet',
+          text: 'The first entry that matches the filter appears here automatically.',
           action: (
             <ActButton needs="ingest" onClick={() => setSending(true)}>
               Send a sample…

@@ -46,7 +46,7 @@ export function DeliveryDrawer(props: {
   });
   const resend = useMutation({
     mutationFn: () => api.consumers.resend(consumer.id, attempt.position),
-    onSuccess: () => toasts.done('The entry is sent again.'),
+    onSuccess: () => toasts.done('The entry is queued to be sent again.'),
     onError: (error) => toasts.failed(messageOf(error)),
   });
   const url = requestUrl(target.data?.base_url ?? '', consumer.path) ?? '';
@@ -81,7 +81,7 @@ export function DeliveryDrawer(props: {
       <div className="flex flex-wrap gap-2">
         {sent !== null && <CopyButton text={curlOf(sent)} label="Copy as cURL" />}
         <ActButton needs="manage" busy={resend.isPending} onClick={() => resend.mutate()}>
-          Send this entry again
+          Resend this entry
         </ActButton>
         {temporal !== null && (
           <a href={temporal} target="_blank" rel="noreferrer" className={buttonLook()}>
@@ -98,7 +98,7 @@ export function DeliveryDrawer(props: {
           attempt.error_code === null ? null : ['Error', attempt.error_code],
           attempt.next_attempt_at === null
             ? null
-            : ['Next, as planned then', <TimeText key="n" at={attempt.next_attempt_at} />],
+            : ['Next attempt, as planned then', <TimeText key="n" at={attempt.next_attempt_at} />],
         ]}
       />
       {trace != null && <Waterfall timings={trace.timings} />}
@@ -118,7 +118,7 @@ export function DeliveryDrawer(props: {
         <Hint>
           {consumer.stream === 'records'
             ? 'The body is the latest version of the record; the Streams page shows it.'
-            : 'The event is older than the retention: its body is gone.'}
+            : 'The event is older than the retention, so its body is no longer kept.'}
         </Hint>
       )}
       {trace !== undefined && <Code label="Response" text={responseText(attempt, trace)} />}
@@ -132,7 +132,7 @@ function Rebuilt({ isOlder }: { isOlder: boolean }) {
     <Hint tone={isOlder ? 'warn' : 'accent'}>
       {isOlder
         ? 'The target has been changed since this attempt. The body is what was sent; URL and headers are what would be sent today.'
-        : 'The body is what was sent. URL and headers are those of the target and the consumer as they are today: what was sent is kept of failures, of further attempts, and of a sample of the successes.'}
+        : 'The body is what was sent. URL and headers are those of the target and the consumer as they are today. The original request is kept for failures, for retries, and for a sample of the successes.'}
     </Hint>
   );
 }
@@ -155,7 +155,7 @@ function bodyOf(entry: string | null): string | null {
 function responseText({ status, response_head }: Attempt, trace: AttemptTrace | null): string {
   if (trace !== null) return answerText(trace, status, response_head);
   if (response_head !== null) return response_head;
-  return status === null ? '(no answer)' : `HTTP ${status}\n\n(the rest was not kept)`;
+  return status === null ? '(no response)' : `HTTP ${status}\n\n(the rest was not kept)`;
 }
 
 function endOf({ started_at, duration_ms }: Attempt): string {

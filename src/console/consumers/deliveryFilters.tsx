@@ -113,7 +113,7 @@ const RANGE = 'range';
 const TIMES = [
   { value: '', text: 'Any time' },
   ...SPANS.map((value) => ({ value, text: `Last ${spanText(value)}` })),
-  { value: RANGE, text: 'From … to …' },
+  { value: RANGE, text: 'Custom range' },
 ];
 
 /** When they started: a span before now, or from one time to another. */
@@ -131,12 +131,12 @@ function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
       {shown === RANGE && (
         <div className="col-span-2 grid grid-cols-1 gap-2 sm:grid-cols-2 lg:col-span-4">
           <MomentField
-            label="From, in your zone"
+            label="From, in your time zone"
             value={since}
             onChange={(time) => onFilter({ since: time })}
           />
           <MomentField
-            label="To, in your zone"
+            label="To, in your time zone"
             value={until}
             onChange={(time) => onFilter({ until: time })}
           />

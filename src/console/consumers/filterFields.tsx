@@ -77,9 +77,9 @@ export function CollectionsField({ filter, onChange, stream }: Props) {
 }
 
 const TYPES: Choice[] = [
-  { value: 'created', about: 'a record that was not there' },
-  { value: 'updated', about: 'a record that changed' },
-  { value: 'deleted', about: 'a record that is gone' },
+  { value: 'created', about: 'a new record' },
+  { value: 'updated', about: 'a changed record' },
+  { value: 'deleted', about: 'a deleted record' },
 ];
 
 /** Chooses event types, which records do not have. */
@@ -88,7 +88,7 @@ export function EventTypesField({ filter, onChange, stream }: Props) {
     return (
       <Hint>
         Event types do not apply to the records stream: it holds the latest version of each record,
-        and deleted ones carry <code>deleted: true</code>.
+        and deleted records have <code>deleted: true</code>.
       </Hint>
     );
   }

@@ -53,7 +53,7 @@ export function FilterPanel(props: {
             ],
             [
               'Version',
-              `${consumer.filter_version}, above position ${number(consumer.filter_from)}`,
+              `${consumer.filter_version}, applies after position ${number(consumer.filter_from)}`,
             ],
           ]}
         />
@@ -78,8 +78,8 @@ export function FilterPanel(props: {
       <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
         <FilterPreview stream={consumer.stream} filter={draft} />
         <Hint>
-          Saving takes effect at once, without a restart. Nothing is sent again, nothing from before
-          is added; a removal also closes what waits and no longer matches.
+          The filter takes effect as soon as it is saved, without a restart. Earlier entries are not
+          added, and nothing is sent again. Waiting entries that no longer match are not sent.
         </Hint>
         <Unsaved error={save.error} />
         <div className="flex gap-2">

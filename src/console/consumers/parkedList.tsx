@@ -29,8 +29,8 @@ export function ParkedList({ consumer, commands }: { consumer: Consumer; command
         <div className="flex flex-wrap items-center justify-between gap-2">
           <p className="text-soft">
             {isTried
-              ? 'Each is tried until the retry window is over, and is then kept as a dead letter.'
-              : `They are tried again once the consumer is resumed.`}
+              ? 'Each entry is retried until its retry window ends, and is then kept as a dead letter.'
+              : `They are retried once the consumer is resumed.`}
           </p>
           {isTried && (
             <ActButton needs="manage" kind="main" onClick={() => commands.ask('retry')}>
@@ -47,7 +47,7 @@ export function ParkedList({ consumer, commands }: { consumer: Consumer; command
         rowHref={(entry) => hrefOf(id, entry)}
         empty={{
           title: 'Nothing is parked',
-          text: 'An entry is parked when its endpoint refuses it while it takes others.',
+          text: 'An entry is parked when the endpoint refuses it while it accepts others.',
         }}
       />
     </>
@@ -120,6 +120,7 @@ function columnsOf(consumerId: string, timeWidth: string): Column<ParkedEntry>[]
 function Next({ entry }: { entry: ParkedEntry }) {
   const { next_attempt_at: at, follows } = entry;
   const now = useNow();
-  if (follows) return <span className="text-xs text-soft">after an earlier one of its record</span>;
+  if (follows)
+    return <span className="text-xs text-soft">after an earlier entry of its record</span>;
   return at !== null && Date.parse(at) <= now ? 'now' : <TimeText at={at} />;
 }

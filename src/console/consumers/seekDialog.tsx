@@ -14,8 +14,8 @@ import { waits } from './waits.ts';
 type To = 'end' | 'beginning' | 'time';
 
 const PLACES = [
-  { value: 'end', text: 'The end: skip what waits' },
-  { value: 'beginning', text: 'The beginning: everything that is kept' },
+  { value: 'end', text: 'The end: skip waiting entries' },
+  { value: 'beginning', text: 'The beginning: send every entry that is kept' },
   { value: 'time', text: 'A time' },
 ] as const;
 
@@ -48,7 +48,7 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
       open={open}
       onClose={onClose}
       title={`Move ${consumer.name}?`}
-      description={`It is at position ${number(consumer.position)}. Requests in flight finish first; a failing entry and its retry window are left behind.`}
+      description={`It is at position ${number(consumer.position)}. Requests in flight finish first. If an entry is failing, its retry window ends.`}
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
@@ -66,15 +66,15 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
       <SelectField label="To" value={to} onChange={setTo} options={PLACES} />
       {to === 'time' && (
         <TextField
-          label="Time, in your zone"
+          label="Time, in your time zone"
           type="datetime-local"
           value={time}
           onChange={(event) => setTime(event.target.value)}
-          hint="The first entry that arrived then or later is sent first"
+          hint="Sending starts with the first entry that was appended at this time or later"
         />
       )}
       <Hint tone={(to === 'end' || isToCome) && consumer.lag.entries > 0 ? 'warn' : 'accent'}>
-        {isToCome && 'This time is still to come: the same as the end. '}
+        {isToCome && 'This time is in the future, which is the same as the end. '}
         {concerns}
       </Hint>
       {seek.error !== null && (
@@ -108,20 +108,22 @@ function useConcerned(consumer: Consumer, to: To, at: Date | null, open: boolean
     retry: false,
   });
   if (to === 'end') {
-    const skipped = `Skipped, and never sent: ${waits(lag, 'entry that waits', 'entries that wait')}.`;
-    return parked === 0 ? skipped : `${skipped} The ${number(parked)} parked stay.`;
+    const skipped = `Skipped, and never sent: ${waits(lag, 'waiting entry', 'waiting entries')}.`;
+    return parked === 0
+      ? skipped
+      : `${skipped} ${amount(parked, 'parked entry stays', 'parked entries stay')}.`;
   }
   if (to === 'beginning') {
     if (preview.error !== null) return messageOf(preview.error);
     if (preview.data === undefined) return 'Counting…';
     const { matched, scanned } = preview.data;
     const more = scanned < LAST ? '' : ' More may match before those.';
-    return `${amount(matched, 'entry', 'entries')} of the ${scanned < LAST ? '' : 'last '}${number(scanned)} kept match and are sent, those that were sent before once more.${more} Parked entries are closed, and sent in their turn.`;
+    return `${amount(matched, 'entry', 'entries')} of the ${scanned < LAST ? '' : 'last '}${number(scanned)} that are kept match and are sent, including those that were sent before.${more} Parked entries are closed, and sent in their turn.`;
   }
-  if (at === null) return 'A time is needed.';
+  if (at === null) return 'Enter a time.';
   if (traffic.data === undefined) {
     return traffic.error === null ? 'Counting…' : messageOf(traffic.error);
   }
   const sent = traffic.data.data.reduce((sum, point) => sum + point.delivered, 0);
-  return `About ${amount(sent, 'delivery was', 'deliveries were')} made since then and would be made again, if the time lies before the position; ${waits(lag)} after it.`;
+  return `About ${amount(sent, 'delivery was', 'deliveries were')} made since then and will be made again if the time is before the position; ${waits(lag)} after it.`;
 }

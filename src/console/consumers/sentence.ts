@@ -6,7 +6,9 @@ import { waits } from './waits.ts';
 export function sentenceOf(consumer: Consumer): string {
   const { status, lag, health, status_reason } = consumer;
   const waiting =
-    lag.entries === 0 ? 'nothing waits' : `${waits(lag)}, the oldest for ${duration(lag.seconds)}`;
+    lag.entries === 0
+      ? 'nothing is waiting'
+      : `${waits(lag)}, the oldest for ${duration(lag.seconds)}`;
   if (needsAct(consumer)) return health.notes[0] ?? status_reason ?? status;
   if (status === 'paused') {
     const why = status_reason ?? 'paused';
@@ -23,8 +25,8 @@ function caughtUp({ parked, dead_letters }: Consumer): string {
     dead_letters === 0 ? null : amount(dead_letters, 'dead letter'),
   ].filter((part) => part !== null);
   return apart.length === 0
-    ? 'Caught up: all that matches has been sent.'
-    : `Caught up: all that matches has been sent, but for ${apart.join(' and ')}.`;
+    ? 'Caught up: every matching entry has been sent.'
+    : `Caught up: every matching entry has been sent, except ${apart.join(' and ')}.`;
 }
 
 /** The further notes of its health. */

@@ -120,10 +120,10 @@ function DeleteDialog(props: { consumer: Consumer; open: boolean; onClose: () =>
       open={open}
       onClose={onClose}
       title={`Delete ${name}?`}
-      description={`It stops sending at once; ${waits(lag, 'entry that waits', 'entries that wait')} and ${amount(parked, 'parked one', 'parked ones')} are not sent; its position, dead letters and attempts are gone. The streams keep their entries.`}
+      description={`It stops sending immediately: ${waits(lag, 'waiting entry', 'waiting entries')} and ${amount(parked, 'parked entry', 'parked entries')} are not sent. Its position, dead letters and attempts are deleted. The streams keep their entries.`}
       actions={
         <>
-          <Button onClick={onClose}>Keep it</Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
             Delete
           </Button>

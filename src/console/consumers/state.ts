@@ -44,7 +44,7 @@ function cannotStart(
 ): State {
   return {
     tone: 'bad',
-    title: `Can't be sent to: ${detail}`,
+    title: `Can't send: ${detail}`,
     code,
     facts: [
       { name: 'Since', at: since },

@@ -29,7 +29,10 @@ export function TargetStep({ draft, onChange }: StepProps) {
   if (list.isLoading) return <Loading what="targets" />;
   if (list.rows.length === 0) {
     return (
-      <Notice title="No target yet" text="Create the endpoint first; it leads back here.">
+      <Notice
+        title="No target yet"
+        text="Create an endpoint first. You come back here once it is saved."
+      >
         {add}
       </Notice>
     );
@@ -71,11 +74,13 @@ export function TargetStep({ draft, onChange }: StepProps) {
             <StatusBadge status={health.status} />
           </label>
         ))}
-        {found.length === 0 && <p className="p-3 text-soft">No target read so far matches.</p>}
+        {found.length === 0 && (
+          <p className="p-3 text-soft">None of the targets loaded so far match.</p>
+        )}
       </fieldset>
       {list.hasMore && (
         <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
-          Read more targets
+          Load more targets
         </Button>
       )}
     </>
@@ -117,21 +122,21 @@ export function StartStep({ draft, onChange }: StepProps) {
         <Card
           name="start"
           title="End"
-          text="Sends what is appended from now on"
+          text="Sends entries that are appended from now on"
           checked={draft.start === 'end'}
           onChoose={() => onChange({ start: 'end' })}
         />
         <Card
           name="start"
           title="Beginning"
-          text="Sends every entry that is kept and matches first, then what comes"
+          text="Sends every matching entry that is kept, and then new entries"
           checked={draft.start === 'beginning'}
           onChoose={() => onChange({ start: 'beginning' })}
         />
         <Card
           name="start"
           title="A point in time"
-          text="Sends what was appended since then and matches first, then what comes"
+          text="Sends every matching entry since then, and then new entries"
           checked={draft.start === 'time'}
           onChoose={() =>
             onChange({ start: 'time', start_at: draft.start_at || hourAgo().slice(0, 16) })
@@ -140,12 +145,12 @@ export function StartStep({ draft, onChange }: StepProps) {
       </fieldset>
       {draft.start === 'time' && (
         <TextField
-          label="Time, in your zone"
+          label="Time, in your time zone"
           type="datetime-local"
           required
           value={draft.start_at}
           onChange={(event) => onChange({ start_at: event.target.value })}
-          hint="The first entry that was appended then or later is sent first"
+          hint="Sending starts with the first entry that was appended at this time or later"
         />
       )}
     </>
@@ -157,7 +162,7 @@ function hourAgo(): string {
   return local(Date.now() - 3_600_000).replace(' ', 'T');
 }
 
-const STARTS = { end: 'what comes from now on', beginning: 'the first entry kept' };
+const STARTS = { end: 'new entries only', beginning: 'the oldest entry that is kept' };
 
 function Card(props: {
   name: string;
@@ -205,7 +210,7 @@ export function SaveStep(props: StepProps & { target: Target | undefined; error:
           label="Path (optional)"
           value={draft.path}
           onChange={(event) => onChange({ path: event.target.value })}
-          hint="Joined to the target's base URL; begins with /"
+          hint="Appended to the target's base URL; begins with /"
           error={errorAt('/path')}
         />
         <SelectField

@@ -8,8 +8,12 @@ export function waitingNumber({ entries, exact }: Lag): string {
   return `${upTo(exact)}${number(entries)}`;
 }
 
-/** `1 entry waits`, `31 entries wait`, `up to 806 entries wait`, or other words after the number. */
-export function waits({ entries, exact }: Lag, one = 'entry waits', more = 'entries wait'): string {
+/** `1 entry is waiting`, `up to 806 entries are waiting`, or other words after the number. */
+export function waits(
+  { entries, exact }: Lag,
+  one = 'entry is waiting',
+  more = 'entries are waiting',
+): string {
   return `${upTo(exact)}${amount(entries, one, more)}`;
 }
 

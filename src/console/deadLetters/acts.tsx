@@ -34,7 +34,7 @@ export function ActDialog(props: {
       wanted.kind === 'replay' ? replay(consumer.id, wanted.ids) : remove(consumer.id, wanted.ids),
     onSuccess: (count, { kind }) => {
       const letters = amount(count, 'dead letter');
-      toasts.done(kind === 'replay' ? `${letters} queued to be sent again` : `${letters} deleted`);
+      toasts.done(kind === 'replay' ? `${letters} queued for replay` : `${letters} deleted`);
       onDone();
     },
     onError: toasts.refused,
@@ -46,12 +46,12 @@ export function ActDialog(props: {
   });
   if (act === null) return null;
   const letters = amount(act.count, 'dead letter');
-  const verb = act.kind === 'replay' ? 'Send' : 'Delete';
+  const verb = act.kind === 'replay' ? 'Replay' : 'Delete';
   return (
     <Dialog
       open
       onClose={() => !run.isPending && onClose()}
-      title={act.kind === 'replay' ? `Send ${letters} again?` : `Delete ${letters}?`}
+      title={act.kind === 'replay' ? `Replay ${letters}?` : `Delete ${letters}?`}
       description={act.kind === 'replay' ? <Replayed act={act} consumer={consumer} /> : <Deleted />}
       actions={
         <>
@@ -77,8 +77,8 @@ function Replayed({ act, consumer }: { act: Act; consumer: Consumer }) {
     <div className="flex flex-col gap-2">
       <ul className="list-disc pl-5">
         <li>To the endpoint of “{name}”, with the same webhook ids and in stream order.</li>
-        <li>Each gets a new retry window. One that fails for all of it comes back here.</li>
-        <li>Later entries of the same records wait until theirs is taken.</li>
+        <li>Each gets a new retry window. An entry that fails for all of it comes back here.</li>
+        <li>Later entries of the same records wait until these are delivered.</li>
         {act.ids === null && (
           <li>Entries that become dead letters in the meantime are not included.</li>
         )}
@@ -87,7 +87,7 @@ function Replayed({ act, consumer }: { act: Act; consumer: Consumer }) {
         <Hint tone="warn">
           The consumer is {status}.{' '}
           {status === 'blocked'
-            ? 'They are sent when its endpoint takes webhooks again.'
+            ? 'They are sent once its endpoint accepts webhooks again.'
             : 'They wait until it is resumed.'}
         </Hint>
       )}
@@ -98,8 +98,8 @@ function Replayed({ act, consumer }: { act: Act; consumer: Consumer }) {
 function Deleted() {
   return (
     <p>
-      They are never sent again, and their bodies are gone. The streams keep their entries as long
-      as their retention says.
+      They can't be sent any more, and their bodies are deleted. The streams keep the entries until
+      the retention ends.
     </p>
   );
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 
 import { ActButton } from '../act.tsx';
 import { Button } from '../ui/button.tsx';
-import { amount } from '../words.ts';
+import { amount, number } from '../words.ts';
 import type { Act } from './acts.tsx';
 
 /** Selects listed dead letters, and offers what can be done with the selected ones or, if none is, with all. */
@@ -25,7 +25,7 @@ export function LetterBar(props: {
       {props.children}
       {shown.length > 0 && (
         <Button onClick={() => onChoose(new Set(count > 0 ? [] : shown))}>
-          {count > 0 ? 'Choose none' : `Choose the ${amount(shown.length, 'row')} shown`}
+          {count > 0 ? 'Select none' : `Select the ${amount(shown.length, 'row')} shown`}
         </Button>
       )}
       <span className="sm:ml-auto" />
@@ -36,14 +36,14 @@ export function LetterBar(props: {
             kind="main"
             onClick={() => onAct({ kind: 'replay', ids: chosen, count })}
           >
-            Send {amount(count, 'chosen one')} again…
+            Replay {number(count)} selected…
           </ActButton>
           <ActButton
             needs="manage"
             kind="danger"
             onClick={() => onAct({ kind: 'delete', ids: chosen, count })}
           >
-            Delete {amount(count, 'chosen one')}…
+            Delete {number(count)} selected…
           </ActButton>
         </>
       ) : (
@@ -53,7 +53,7 @@ export function LetterBar(props: {
             kind="main"
             onClick={() => onAct({ kind: 'replay', ids: null, count: all })}
           >
-            Send all {amount(all, 'dead letter')} again…
+            Replay all {amount(all, 'dead letter')}…
           </ActButton>
         )
       )}

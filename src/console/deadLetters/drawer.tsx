@@ -42,7 +42,7 @@ export function LetterDrawer(props: {
         <>
           <div className="flex flex-wrap gap-2">
             <ActButton needs="manage" kind="main" onClick={() => props.onAct('replay')}>
-              Send again…
+              Replay…
             </ActButton>
             <ActButton needs="manage" kind="danger" onClick={() => props.onAct('delete')}>
               Delete…
@@ -51,8 +51,8 @@ export function LetterDrawer(props: {
           <Facts
             facts={[
               ['Last failure', <b key="failure">{failureOf(data.last_failure)}</b>],
-              ['What it said', data.last_failure.detail],
-              ['At', <TimeText key="at" at={data.last_failure.at} />],
+              ['Detail', data.last_failure.detail],
+              ['Last attempt', <TimeText key="at" at={data.last_failure.at} />],
               ['Attempts', number(data.attempts)],
               ['Parked', <TimeText key="parked" at={data.parked_at} />],
               ['Failed at', <TimeText key="died" at={data.died_at} />],
@@ -64,14 +64,14 @@ export function LetterDrawer(props: {
             ]}
           />
           {data.last_failure.response_head === null ? (
-            <p className="text-soft">There was no answer to show.</p>
+            <p className="text-soft">There was no response.</p>
           ) : (
-            <Code label="How the last answer began" text={data.last_failure.response_head} />
+            <Code label="Last response" text={data.last_failure.response_head} />
           )}
           <Code label="The body that was refused" text={prettyText(data.body)} />
           <div className="flex flex-wrap items-center gap-2 text-soft">
-            <CopyButton text={data.body} label="Copy as it was sent" />
-            Byte for byte, as it was signed.
+            <CopyButton text={data.body} label="Copy the raw body" />
+            The exact bytes that were signed.
           </div>
         </>
       )}

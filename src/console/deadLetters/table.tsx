@@ -24,13 +24,13 @@ export function LetterTable(props: {
   const columns: Column<DeadLetter>[] = [
     {
       id: 'choose',
-      title: 'Choose',
+      title: 'Select',
       width: '3.25rem',
       cell: ({ id, upstream_id }) => (
         <label className="flex min-h-8 items-center justify-center">
           <input
             type="checkbox"
-            aria-label={`Choose the dead letter of ${upstream_id.slice(0, 60)}`}
+            aria-label={`Select the dead letter of ${upstream_id.slice(0, 60)}`}
             checked={chosen.has(id)}
             onChange={() => toggle(id)}
           />
@@ -97,7 +97,7 @@ export function LetterTable(props: {
       onClearFilters={props.onClearFilters}
       empty={{
         title: 'No dead letters',
-        text: 'This consumer has none: what was sent was taken, or is still tried.',
+        text: 'This consumer has no dead letters: its entries were delivered, or are still being tried.',
       }}
     />
   );

@@ -22,7 +22,7 @@ export function WithLetters() {
     return (
       <Notice
         title="No consumer has dead letters"
-        text="An entry becomes one when it fails by itself for the whole retry window, while others are taken."
+        text="An entry becomes a dead letter when the endpoint refuses it for the whole retry window while it accepts others."
       >
         <Link to="/consumers" className={buttonLook()}>
           Back to consumers
@@ -48,7 +48,7 @@ export function WithLetters() {
       </ul>
       {list.hasMore && (
         <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
-          Show more
+          Load more
         </Button>
       )}
     </Panel>

@@ -29,7 +29,7 @@ const FURTHER = [
   { to: '/consumers/new', title: 'New consumer: webhooks' },
   { to: '/targets/new', title: 'New target: webhook endpoint' },
   { to: '/settings?tab=keys', title: 'API keys' },
-  { to: '/settings?tab=changes', title: 'Changes of consumers' },
+  { to: '/settings?tab=changes', title: 'Changes to consumers' },
 ];
 
 /** The pages of the console in whose titles a word begins with each word of the text; without a text, the navigation. */

@@ -162,7 +162,7 @@ function statusOf(wanted: string, shown: number, { of, isFailed, error }: Found)
   if (wanted === '') return SEARCHED;
   if (isFailed) return messageOf(error);
   if (of !== wanted) return 'Searching…';
-  if (shown > 0) return `${amount(shown, 'result')}: arrows move, Enter goes there.`;
+  if (shown > 0) return `${amount(shown, 'result')}. Use the arrow keys and Enter.`;
   return `Nothing was found for “${wanted}”. ${SEARCHED}`;
 }
 

@@ -54,7 +54,7 @@ export function ConsumerStep(props: {
       title="Create a consumer"
       isDone={consumer !== undefined}
       isWaiting={target === undefined}
-      text="It sends what matches its filter to the target, from the moment it is saved."
+      text="It sends the entries that match its filter to the target, as soon as it is saved."
       done={consumer?.name}
     >
       {target !== undefined && (
@@ -91,7 +91,7 @@ export function SampleStep(props: {
       title="Send a sample event"
       isDone={send.isSuccess || hasArrived}
       isWaiting={consumer === undefined}
-      text="An event of a made-up customer is appended to the events stream."
+      text="Appends an event of a sample customer to the events stream."
       done="sent"
     >
       {consumer !== undefined && (
@@ -118,7 +118,9 @@ export function ArrivalStep(props: { isSent: boolean; hasArrived: boolean; isDel
       isDone={isDelivered}
       isWaiting={!isSent && !hasArrived}
       text={
-        !hasArrived && isSent ? 'Waiting for the delivery…' : 'The delivery appears here by itself.'
+        !hasArrived && isSent
+          ? 'Waiting for the delivery…'
+          : 'The delivery appears here automatically.'
       }
       done="delivered"
     />

@@ -48,7 +48,7 @@ function TestButton({ trouble }: { trouble: Trouble }) {
   const test = useMutation({
     mutationFn: () => api.targets.test(trouble.target_id),
     onSuccess: ({ outcome, status, detail, duration_ms }) => {
-      const said = status === null ? (detail ?? 'no answer') : `HTTP ${status}`;
+      const said = status === null ? (detail ?? 'no response') : `HTTP ${status}`;
       const text = `Test webhook to ${trouble.target_name}: ${outcome}, ${said}, ${number(duration_ms)} ms.`;
       if (outcome === 'delivered') toasts.done(text);
       else toasts.failed(text);

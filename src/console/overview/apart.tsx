@@ -42,7 +42,7 @@ export function Apart({ has, title }: { has: ConsumerWith; title: string }) {
           search={isParked ? { has } : {}}
           className="underline"
         >
-          All of them
+          Show all
         </Link>
       )}
     </section>

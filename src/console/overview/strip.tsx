@@ -31,7 +31,7 @@ export function Strip({ figures }: { figures: Figures }) {
             search={{ has: 'cannot_start' }}
             className="px-2.5 pb-2 text-xs text-bad underline"
           >
-            {number(cannot_start)} can't be sent to
+            {number(cannot_start)} can't send
           </Link>
         )}
       </div>

@@ -42,7 +42,7 @@ export function TopConsumers({ top }: { top: Top }) {
       <TopList
         title="Slowest targets"
         about={<>mean answer time, {since}</>}
-        none="No target was sent to."
+        none="Nothing was sent."
         colour="bg-chart-2"
         ranked={top.slowest}
         valueOf={(one) => one.mean_ms}
@@ -62,7 +62,7 @@ export function TopConsumers({ top }: { top: Top }) {
         id="laggiest"
         title="Most lag"
         about="in the last minute"
-        none="Nothing waits."
+        none="Nothing is waiting."
         colour="bg-accent"
         ranked={top.laggiest}
         valueOf={(one) => one.entries}
@@ -151,5 +151,4 @@ const deliveredText = ({ delivered }: Top['busiest'][number]): string =>
 const failedText = (one: Top['failing'][number]): string =>
   `${number(one.failed)} failed (${failureRate(one) ?? 0} %)`;
 
-const waitText = ({ entries }: Top['laggiest'][number]): string =>
-  `${number(entries)} ${entries === 1 ? 'entry waits' : 'entries wait'}`;
+const waitText = ({ entries }: Top['laggiest'][number]): string => `${number(entries)} waiting`;

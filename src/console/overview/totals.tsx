@@ -25,7 +25,7 @@ export function Totals(props: { range: Range; onRange: (range: Range) => void })
   return (
     <>
       <Panel title="All deliveries" actions={<RangeChoice value={range} onChange={onRange} />}>
-        {data === undefined && error === null && <Loading what="the series" />}
+        {data === undefined && error === null && <Loading what="charts" />}
         {data === undefined && error !== null && (
           <Failed error={error} again={() => void refetch()} />
         )}
@@ -69,7 +69,7 @@ function Charts({ overview }: { overview: Overview }) {
         <Chart title={`Attempts ${each}`} kind="bars" times={times} series={shown.outcomes} />
       </div>
       <Chart title="Failure rate" kind="lines" unit="%" times={times} series={shown.rate} />
-      <Chart title="Answer time" kind="lines" unit="ms" times={times} series={shown.answers} />
+      <Chart title="Response time" kind="lines" unit="ms" times={times} series={shown.answers} />
       <Chart title={`Appended ${each}`} kind="bars" times={times} series={shown.appended} />
       <Chart title="Total lag" kind="lines" times={times} series={shown.lag} />
     </div>

@@ -82,5 +82,5 @@ export function outcomeText(
   const [first] = failed;
   const said = `${WORDS[verb].done}: ${amount(done, 'consumer')}.`;
   if (first === undefined) return said;
-  return `${said} Not ${amount(failed.length, 'consumer')}: ${first.name}: ${first.reason}${failed.length > 1 ? ', and others' : ''}`;
+  return `${said} Failed for ${amount(failed.length, 'consumer')}: ${first.name}: ${first.reason}${failed.length > 1 ? ', and others' : ''}`;
 }

@@ -28,7 +28,7 @@ export function Troubles({ figures }: { figures: Status['figures'] }) {
   const isWell = data?.data.length === 0;
   return (
     <Panel title="Trouble">
-      {data === undefined && error === null && <Loading what="what is in trouble" />}
+      {data === undefined && error === null && <Loading what="troubles" />}
       {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />
       )}
@@ -52,7 +52,7 @@ export function Troubles({ figures }: { figures: Status['figures'] }) {
           </Link>
           ,{' '}
           <Link to="/consumers" search={{ has: 'cannot_start' }} className="underline">
-            can't be sent to
+            can't send
           </Link>
         </p>
       )}
@@ -62,7 +62,7 @@ export function Troubles({ figures }: { figures: Status['figures'] }) {
       {(hasParked || hasLetters) && (
         <div className="grid grid-cols-1 gap-4 border-t border-line pt-3 lg:grid-cols-2">
           {hasParked && <Apart has="parked" title="Parked entries: retried beside the others" />}
-          {hasLetters && <Apart has="dead_letters" title="Dead letters: send or delete them" />}
+          {hasLetters && <Apart has="dead_letters" title="Dead letters: replay or delete them" />}
         </div>
       )}
     </Panel>
@@ -88,7 +88,7 @@ export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPag
       <div className="flex min-w-0 flex-1 basis-72 flex-col gap-0.5">
         <span className="flex min-w-0 items-center gap-2">
           {status === 'cannot_start' ? (
-            <Badge tone="bad" shape="■" text="can't be sent to" />
+            <Badge tone="bad" shape="■" text="can't send" />
           ) : (
             <StatusBadge status={status} />
           )}

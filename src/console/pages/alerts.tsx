@@ -43,7 +43,7 @@ export function AlertsPage() {
     <>
       <PageHead
         title="Alerts"
-        below={<p className="text-soft">What people were told about consumers, and when.</p>}
+        below={<p className="text-soft">What people were alerted to, and when.</p>}
       />
       <OutboxHint />
       <div className="grid gap-3 sm:max-w-2xl sm:grid-cols-[12rem_1fr]">
@@ -72,7 +72,7 @@ export function AlertsPage() {
         onClearFilters={() => set({ kind: undefined, consumer: undefined })}
         empty={{
           title: 'No alerts yet',
-          text: 'One is written when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, or events get too old to be kept.',
+          text: 'An alert is created when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, or events become too old to be kept.',
           action: (
             <Link to="/consumers" className={buttonLook()}>
               Back to consumers
@@ -87,7 +87,7 @@ export function AlertsPage() {
 
 function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Alert>[] {
   return [
-    { id: 'at', title: 'When', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
+    { id: 'at', title: 'Time', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
     {
       id: 'kind',
       title: 'Kind',
@@ -108,7 +108,7 @@ function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Al
     },
     {
       id: 'gist',
-      title: 'What it said',
+      title: 'Text',
       width: 'minmax(0,3fr)',
       isExtra: true,
       cell: (alert) => <span className="foreign line-clamp-2">{gist(alert)}</span>,

@@ -20,7 +20,7 @@ const HAS = ['parked', 'dead_letters', 'cannot_start'] as const;
 const THOSE: Record<ConsumerWith, string> = {
   parked: 'with parked entries',
   dead_letters: 'with dead letters',
-  cannot_start: "that can't be sent to",
+  cannot_start: "that can't send",
 };
 
 export interface ConsumersSearch {
@@ -105,7 +105,7 @@ export function ConsumersPage() {
         onClearFilters={clear}
         empty={{
           title: 'No consumer yet',
-          text: 'A consumer sends what matches its filter to a target, from the moment it is saved.',
+          text: 'A consumer sends the entries that match its filter to a target, as soon as it is saved.',
           action: <AddNew kind="consumer" />,
         }}
       />
@@ -163,7 +163,7 @@ function OnlyThose({ search }: { search: ConsumersSearch }) {
 function AlsoOnly({ search }: { search: ConsumersSearch }) {
   if (search.has !== undefined) return null;
   return (
-    <nav aria-label="Only those" className="flex flex-wrap gap-1">
+    <nav aria-label="Filters" className="flex flex-wrap gap-1">
       {HAS.map((has) => (
         <Link
           key={has}
@@ -183,7 +183,7 @@ function Only({ what, without }: { what: string; without: ConsumersSearch }) {
     <Link
       to="/consumers"
       search={without}
-      aria-label={`Show not only those ${what}`}
+      aria-label={`Clear the filter: ${what}`}
       className="foreign min-h-8 rounded-md border border-accent bg-accent-soft px-2 py-1 font-medium text-accent"
     >
       {what} <span aria-hidden>✕</span>

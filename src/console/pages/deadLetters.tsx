@@ -28,7 +28,7 @@ export function DeadLettersPage() {
         below={
           <p className="text-soft">
             Entries that the endpoint kept rejecting while it accepted others. They are kept, with
-            their bodies, until you send them again or delete them.
+            their bodies, until you replay or delete them.
           </p>
         }
       />
@@ -36,7 +36,7 @@ export function DeadLettersPage() {
         <div className="w-full sm:w-96">
           <ConsumerChoice
             value={id}
-            placeholder="Choose a consumer"
+            placeholder="Select a consumer"
             onPick={(next) => void navigate({ to: '/dead-letters', search: { consumer: next } })}
           />
         </div>
@@ -44,7 +44,7 @@ export function DeadLettersPage() {
           <span className="flex min-h-8 items-center gap-2">
             <StatusBadge status={consumer.data.status} />
             <Link to="/consumers/$id" params={{ id }} className="underline">
-              To the consumer
+              Open the consumer
             </Link>
           </span>
         )}

@@ -9,9 +9,9 @@ export function NotFoundPage() {
   return (
     <div className="mx-auto flex w-full max-w-xl flex-col gap-3">
       <PageHead title="Not found" />
-      <Notice title="There is no such page" text="The address may be old, or cut off.">
+      <Notice title="There is no such page" text="The address may be old or incomplete.">
         <Link to="/" className={buttonLook('main')}>
-          To the overview
+          Go to Overview
         </Link>
       </Notice>
     </div>

@@ -71,7 +71,7 @@ function Everything() {
     void navigate({ to: '/', search: next === '1h' ? {} : { range: next }, replace: true });
   return (
     <>
-      {data === undefined && error === null && <Loading what="the states" />}
+      {data === undefined && error === null && <Loading what="the overview" />}
       {data === undefined && error !== null && (
         <Failed error={error} again={() => void refetch()} />
       )}

@@ -68,7 +68,7 @@ export function SignInPage() {
           required
           value={key}
           onChange={(event) => setKey(event.target.value)}
-          hint="npm start prints it, and a link that signs in once."
+          hint="npm start prints an API key, and a link that signs in once."
         />
         <Unsaved error={signIn.error} />
         <Button type="submit" kind="main" busy={signIn.isPending}>

@@ -75,14 +75,14 @@ export function StreamsPage() {
     <>
       <PageHead
         title="Streams"
-        below={<p className="text-soft">What was appended, in its order, with its data.</p>}
+        below={<p className="text-soft">Every entry that was appended, in order, with its data.</p>}
       >
         <Button
           aria-pressed={search.live === '1'}
           kind={search.live === '1' ? 'main' : 'plain'}
           onClick={() => set({ live: search.live === '1' ? undefined : '1' })}
         >
-          {search.live === '1' ? '● Live: stop' : '○ Follow live'}
+          {search.live === '1' ? '● Stop following' : '○ Follow live'}
         </Button>
         <ActButton
           needs="ingest"
@@ -149,7 +149,7 @@ function Stream(props: {
       <Filters stream={stream} filter={filter} start={start} isLive={isLive} onChange={set} />
       {isLive && (
         <p role="status" className="text-soft">
-          Following {stream}: newest first, the last 500 are kept here.
+          Following {stream}, newest first. The last 500 are shown.
         </p>
       )}
       <EntryTable
@@ -164,12 +164,12 @@ function Stream(props: {
           isLive
             ? {
                 title: `Waiting for ${stream}`,
-                text: 'What is appended from now on, and passes the filters, appears here at once.',
+                text: 'New entries that match the filters appear here immediately.',
                 action: sample,
               }
             : {
-                title: start === 'beginning' ? `No ${stream} yet` : `No ${stream} in this time`,
-                text: 'Append with POST /v1/events or /v1/records, with millrace import, or by hand.',
+                title: start === 'beginning' ? `No ${stream} yet` : `No ${stream} in this period`,
+                text: 'Append entries with POST /v1/events or /v1/records, with millrace import, or by sending a sample.',
                 action: (
                   <>
                     {start !== 'beginning' && (

@@ -59,7 +59,7 @@ export function TargetPage() {
     return (
       <Failed error={query.error} again={() => void query.refetch()}>
         <Link to="/targets" className={buttonLook()}>
-          To the targets
+          Back to targets
         </Link>
       </Failed>
     );

@@ -32,7 +32,7 @@ export function TargetNewPage() {
   return (
     <Refused title={TITLE} refusal={refusal}>
       <Link to="/targets" className={buttonLook('main')}>
-        To the targets
+        Back to targets
       </Link>
     </Refused>
   );
@@ -173,7 +173,7 @@ function Saved({ target }: { target: Target }) {
           </Link>
         )}
         <Link to="/targets/$id" params={{ id: target.id }} className={buttonLook()}>
-          To the target
+          Open the target
         </Link>
       </div>
     </>

@@ -102,7 +102,7 @@ export async function cursorSince(stream: StreamName, since: string): Promise<st
       text += part?.value ?? '';
       const [, cursor] = /^id: (\S+)\n/mu.exec(text) ?? [];
       if (cursor !== undefined) return cursor;
-      if (part === undefined || part.done) throw new Error('The stream was cut off; try again.');
+      if (part === undefined || part.done) throw new Error('The connection was lost. Try again.');
     }
   } finally {
     leave.abort();

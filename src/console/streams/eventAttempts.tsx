@@ -27,8 +27,8 @@ export function EventAttempts({ eventId }: { eventId: string }) {
       <h3 className="font-medium">Attempts of all consumers</h3>
       {list.rows.length === 0 ? (
         <p className="text-soft">
-          None yet. A consumer sends it when its filter lets it pass and its turn has come; attempts
-          older than their retention are gone.
+          None yet. A consumer whose filter matches the event sends it when its turn comes. Attempts
+          older than the retention are not kept.
         </p>
       ) : (
         <ul className="flex flex-col divide-y divide-line rounded-md border border-line">
@@ -59,7 +59,7 @@ export function EventAttempts({ eventId }: { eventId: string }) {
       )}
       {list.hasMore && (
         <Button busy={list.isLoadingMore} onClick={list.more}>
-          Older attempts
+          Load older attempts
         </Button>
       )}
     </section>

@@ -58,7 +58,7 @@ export function SampleDialog(props: {
       open
       onClose={props.onClose}
       title="Send a sample"
-      description="It is appended to the stream like any other. Consumers whose filter lets it pass send it at once."
+      description="It is appended to the stream like any other entry. Consumers whose filter matches it send it immediately."
     >
       <form
         className="flex flex-col gap-3"
@@ -129,7 +129,7 @@ export function SampleDialog(props: {
         <div className="flex justify-end gap-2">
           <Button onClick={props.onClose}>Cancel</Button>
           <Button type="submit" kind="main" busy={send.isPending} disabled={wrong !== undefined}>
-            {send.isPending ? 'Sending…' : 'Append'}
+            {send.isPending ? 'Appending…' : 'Append'}
           </Button>
         </div>
       </form>

@@ -59,7 +59,7 @@ function Series({ metrics }: { metrics: TargetMetrics }) {
         series={shown.outcomes}
       />
       <Chart
-        title="Answer time"
+        title="Response time"
         kind="lines"
         unit="ms"
         times={shown.times}

@@ -32,7 +32,7 @@ export function TargetConsumers({ targetId }: { targetId: string }) {
         rowHref={({ id }) => `/consumers/${id}`}
         empty={{
           title: 'No consumer sends to it yet',
-          text: 'A consumer sends what matches its filter, from the moment it is saved.',
+          text: 'A consumer sends the entries that match its filter, as soon as it is saved.',
           action: <AddNew kind="consumer" target={targetId} isPlain />,
         }}
       />

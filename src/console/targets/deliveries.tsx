@@ -49,8 +49,8 @@ export function TargetDeliveries(props: {
         isFiltered={Object.keys(filter).length > 0}
         onClearFilters={() => onFilter(NO_FILTER)}
         empty={{
-          title: 'Nothing was sent yet',
-          text: 'What its consumers send appears here by itself.',
+          title: 'Nothing has been sent yet',
+          text: 'What its consumers send appears here automatically.',
         }}
       >
         {(attempt) => <Opened attempt={attempt} onClose={() => onOpen(undefined)} />}

@@ -47,7 +47,7 @@ export const CREDENTIALS: Record<
     title: 'OAuth 2 client credentials',
     fields: [
       { name: 'token_url', title: 'Token URL' },
-      { name: 'client_id', title: 'Client id' },
+      { name: 'client_id', title: 'Client ID' },
       { name: 'client_secret', title: 'Client secret', isSecret: true },
       { name: 'scope', title: 'Scope', isOptional: true },
     ],

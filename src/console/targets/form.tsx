@@ -18,20 +18,20 @@ interface Props {
 const LIMITS = [
   {
     name: 'timeout_ms',
-    title: 'Timeout, ms',
+    title: 'Timeout (ms)',
     hint: '500–15,000 ms until the status of the response arrives',
     required: true,
   },
   {
     name: 'max_in_flight',
-    title: 'Requests at once',
-    hint: '1–1,000, for each consumer',
+    title: 'Max requests in flight',
+    hint: '1–1,000, per consumer',
     required: true,
   },
   {
     name: 'rate_limit',
-    title: 'Requests a second',
-    hint: 'For each consumer; empty: no limit',
+    title: 'Requests per second',
+    hint: 'Per consumer. Leave it empty for no limit.',
   },
 ] as const;
 
@@ -44,7 +44,7 @@ export function TargetForm(props: Props) {
   const { draft, onChange: set, errorAt, proposedName } = props;
   return (
     <>
-      <Panel title="Where to">
+      <Panel title="Endpoint">
         <TextField
           label="Name"
           name="name"
@@ -54,8 +54,8 @@ export function TargetForm(props: Props) {
           onChange={(event) => set({ name: event.target.value })}
           hint={
             proposedName
-              ? `What people call it; ${proposedName} unless you fill it in`
-              : 'What people call it, for example: CRM of ACME'
+              ? `A name for people. Left empty, it is ${proposedName}.`
+              : 'A name for people, for example: CRM of ACME'
           }
           error={errorAt('/name')}
         />
@@ -65,7 +65,7 @@ export function TargetForm(props: Props) {
           required
           value={draft.base_url}
           onChange={(event) => set({ base_url: event.target.value })}
-          hint="http:// or https://; each consumer may add a path to it"
+          hint="http:// or https://; each consumer may add a path"
           error={errorAt('/base_url')}
         />
       </Panel>
@@ -90,10 +90,10 @@ export function TargetForm(props: Props) {
           ))}
         </div>
         <details>
-          <summary>Own certificate authority</summary>
+          <summary>Custom certificate authority</summary>
           <div className="pt-2">
             <AreaField
-              label="CA certificates, PEM"
+              label="CA certificates (PEM)"
               rows={4}
               value={draft.ca}
               onChange={(event) => set({ ca: event.target.value })}
@@ -177,9 +177,7 @@ function Headers({ draft, onChange, errorAt, unreadable = [] }: Props) {
             value={name}
             onChange={(event) => change(index, { name: event.target.value })}
             // Of two headers with the same name, the first would be lost.
-            ref={(input) =>
-              input?.setCustomValidity(repeated(index) ? 'This header stands above already' : '')
-            }
+            ref={(input) => input?.setCustomValidity(repeated(index) ? 'Duplicate header' : '')}
             error={repeated(index) ? 'Duplicate header' : undefined}
           />
           <TextField

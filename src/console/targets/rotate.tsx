@@ -13,7 +13,7 @@ const ENDS = [
   { value: '86400', text: 'for 24 hours' },
   { value: '3600', text: 'for an hour' },
   { value: '604800', text: 'for 7 days' },
-  { value: '0', text: 'not at all: it ends now' },
+  { value: '0', text: 'not at all: it ends immediately' },
 ];
 
 /** Rotates the signing secret; the old one keeps signing beside the new one for a while. */
@@ -37,16 +37,16 @@ export function RotateDialog(props: { target: Target; open: boolean; onClose: ()
     <Dialog
       open={open}
       onClose={close}
-      title={isDone ? 'The new secret signs from now on' : 'Rotate the signing secret?'}
+      title={isDone ? 'The new secret is in use' : 'Rotate the signing secret?'}
       description={
         isDone
           ? undefined
-          : `Webhooks to ${target.name} are signed with a new secret at once. As long as the old one signs too, receivers with either one accept them.`
+          : `Webhooks to ${target.name} are signed with a new secret immediately. While the old secret signs as well, receivers with either secret accept them.`
       }
       actions={
         isDone ? (
           <Button kind="main" onClick={close}>
-            I have copied it
+            Done
           </Button>
         ) : (
           <>
@@ -62,7 +62,7 @@ export function RotateDialog(props: { target: Target; open: boolean; onClose: ()
         <WholeSecret secret={rotate.data.signing_secret} />
       ) : (
         <SelectField
-          label="The old secret signs too"
+          label="The old secret signs as well"
           value={ends}
           onChange={setEnds}
           options={ENDS}

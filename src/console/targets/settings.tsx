@@ -106,10 +106,10 @@ function DeleteDialog(props: { target: Target; open: boolean; onClose: () => voi
       open={open}
       onClose={onClose}
       title={`Delete ${target.name}?`}
-      description="Its credentials and its signing secret are gone then. A target that consumers use is not deleted."
+      description="Its credentials and its signing secret are deleted as well. A target that consumers use can't be deleted."
       actions={
         <>
-          <Button onClick={onClose}>Keep it</Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
             Delete
           </Button>

@@ -20,8 +20,8 @@ export function TestResult({ test, isOlder }: { test: TargetTest; isOlder: boole
       <Facts
         facts={[
           ['Outcome', <StatusBadge key="o" status={test.outcome} />],
-          ['Status', test.status === null ? 'No answer' : String(test.status)],
-          ['Time', `${number(test.duration_ms)} ms`],
+          ['Status', test.status === null ? 'No response' : String(test.status)],
+          ['Duration', `${number(test.duration_ms)} ms`],
           request.idn_host === null
             ? null
             : ['Host', `${request.idn_host.unicode} is ${request.idn_host.ascii}`],

@@ -92,7 +92,7 @@ export function Chart(props: ChartProps) {
       <div ref={host} aria-hidden style={{ height }} />
       {over !== null && <ChartFlags plot={over} steps={steps} />}
       <details className="text-xs">
-        <summary className="text-soft">As a table</summary>
+        <summary className="text-soft">Show as table</summary>
         <div
           tabIndex={0}
           role="region"

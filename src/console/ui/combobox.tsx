@@ -149,11 +149,11 @@ export function Combobox(props: Props) {
 }
 
 function below({ isLoading, isOpen }: Props, found: number, text: string): string {
-  if (found > SHOWN) return `and ${number(found - SHOWN)} more: type to narrow`;
-  if (isLoading === true) return 'Reading…';
+  if (found > SHOWN) return `${number(found - SHOWN)} more. Type to narrow the list.`;
+  if (isLoading === true) return 'Loading…';
   if (found > 0) return '';
   return isOpen === true && text.trim() !== ''
-    ? 'Not seen yet. Enter takes it all the same.'
+    ? 'Not seen yet. Press Enter to use it anyway.'
     : 'None found';
 }
 

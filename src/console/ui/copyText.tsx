@@ -15,7 +15,7 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
       await navigator.clipboard.writeText(text);
       setSaid('Copied');
     } catch {
-      setSaid('Not allowed here: select the text'); // browsers forbid copying without TLS
+      setSaid('Copying is blocked: select the text'); // browsers forbid copying without TLS
     }
   };
   return (

@@ -60,10 +60,10 @@ export function DataTable<T>(props: DataTableProps<T>) {
     return (
       <Notice
         title={`No ${what} match so far`}
-        text="The newest ones were looked at; older ones are read in parts."
+        text="The newest were searched. Older ones are searched in steps."
       >
         <Button busy={list.isLoadingMore} onClick={list.more}>
-          Look further
+          Search older ones
         </Button>
       </Notice>
     );
@@ -251,7 +251,7 @@ function Foot<T>({ list }: { list: List<T> }) {
         </Button>
       )}
       {list.error !== null && (
-        <span role="alert">Could not be read again; what is shown is older.</span>
+        <span role="alert">Refreshing failed: the data shown may be out of date.</span>
       )}
     </footer>
   );

@@ -134,10 +134,10 @@ function Chosen(props: {
 }) {
   const { chosen, what } = props;
   if (chosen.length === 0)
-    return <p className="text-warn">▲ No {what} yet: nothing would match.</p>;
+    return <p className="text-warn">▲ No {what} selected: nothing would match.</p>;
   return (
     <div className="flex flex-wrap items-center gap-1">
-      <span className="mr-1">{number(chosen.length)} chosen:</span>
+      <span className="mr-1">{number(chosen.length)} selected:</span>
       {chosen.slice(0, CHIPS).map((value) => (
         <button
           key={value}
@@ -174,7 +174,7 @@ function Options(props: {
     overscan: 8,
   });
   if (found.length === 0) {
-    const why = props.isLoading ? `Reading ${what}…` : `No ${what} of this text were seen yet.`;
+    const why = props.isLoading ? `Loading ${what}…` : `No ${what} match this text.`;
     return <p className="text-soft">{why}</p>;
   }
   return (

@@ -61,7 +61,7 @@ export function Failed(props: {
 export function Loading({ what }: { what: string }) {
   return (
     <p role="status" className="px-1 py-6 text-soft">
-      Reading {what}…
+      Loading {what}…
     </p>
   );
 }

@@ -3,7 +3,7 @@ import { RANGE_NAMES, type Range } from '../ranges.ts';
 /** The choice of how far back charts go. */
 export function RangeChoice(props: { value: Range; onChange: (range: Range) => void }) {
   return (
-    <div role="group" aria-label="How far back" className="flex gap-1">
+    <div role="group" aria-label="Time range" className="flex gap-1">
       {RANGE_NAMES.map((name) => (
         <button
           key={name}

@@ -43,7 +43,7 @@ export function TimeText({ at, isMinute = false }: { at: string | null; isMinute
         <span className="font-mono text-xs">
           {utc(time)}
           <br />
-          {local(time)} here
+          {local(time)} your time
           <br />
           {relative(time, current)}
         </span>

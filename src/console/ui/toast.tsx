@@ -73,7 +73,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
             <p className="foreign flex-1">
               {text} {page !== null && <AboutError page={page} />}
             </p>
-            <Button kind="quiet" aria-label="Close this note" onClick={() => close(id)}>
+            <Button kind="quiet" aria-label="Dismiss" onClick={() => close(id)}>
               ✕
             </Button>
           </div>

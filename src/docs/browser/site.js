@@ -67,7 +67,7 @@ async function search() {
     .map((section) => ({ section, score: scoreOf(section, words, phrase) }))
     .filter(({ score }) => score > 0)
     .sort((one, other) => other.score - one.score);
-  const all = found.length === 1 ? '1 place' : `${found.length} places`;
+  const all = found.length === 1 ? '1 result' : `${found.length} results`;
   const shown = found.length > MOST ? `${all}, the first ${MOST} of them:` : `${all}:`;
   show(
     found.length === 0 ? 'Nothing was found.' : shown,

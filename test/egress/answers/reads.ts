@@ -89,7 +89,7 @@ export const INTERIM: AnswerRow[] = [
     when: 'sends 101 (switching protocols)',
     answer: says('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'),
     code: 'PROTOCOL_ERROR',
-    says: 'the server switched protocols (HTTP 101), which it was not asked to do',
+    says: 'the server switched protocols (HTTP 101) without being asked',
   },
 ];
 

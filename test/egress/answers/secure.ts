@@ -26,19 +26,19 @@ export const SECURE: AnswerRow[] = [
     when: 'does not send its intermediate certificate',
     tls: () => ({ ...leaf, ca: root.cert }),
     ...failed,
-    says: 'an intermediate certificate is missing, or its authority is not a public one: let the server send its whole chain, or give the authority as `ca`',
+    says: 'an intermediate certificate is missing, or its authority is not a public one: configure the server to send its whole chain, or set the authority as `ca`',
   },
   {
     when: 'has a self-signed certificate',
     tls: () => own,
     ...failed,
-    says: 'the certificate is self-signed: use one of a public authority, or give it as `ca`',
+    says: 'the certificate is self-signed: use one of a public authority, or set it as `ca`',
   },
   {
     when: 'sends the certificate of an authority that is not trusted',
     tls: () => ({ ...leaf, cert: leaf.cert + intermediate.cert + root.cert }),
     ...failed,
-    says: 'the certificate was issued by an authority that is not trusted: give that authority as `ca`',
+    says: 'the certificate was issued by an authority that is not trusted: set that authority as `ca`',
   },
   {
     when: 'has a certificate that has expired',
@@ -75,7 +75,7 @@ export const SECURE: AnswerRow[] = [
       ciphers: 'ALL:@SECLEVEL=0',
     }),
     ...failed,
-    says: 'the server speaks no version of TLS that is accepted: let it speak TLS 1.2 or 1.3',
+    says: 'the server supports no accepted version of TLS: enable TLS 1.2 or 1.3',
   },
   {
     when: 'speaks HTTP/2 only (ALPN h2)',
@@ -97,7 +97,7 @@ export const SECURE: AnswerRow[] = [
     timeoutMs: 2_000,
     connected: (socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad\r\n\r\n')),
     ...failed,
-    says: 'the server does not speak TLS at this port: use http:// there, or the port of its https',
+    says: 'the server does not speak TLS at this port: use http://, or the port at which it speaks TLS',
   },
   {
     when: 'answers in TLS where the URL is http://',
