@@ -300,11 +300,11 @@ test('consumers of several targets that the egress proxy keeps from being sent t
   await desk.sendAll(outbox);
   expect(smtp.mails.map(consumersOf)).toEqual([ids.toSorted(), ids.toSorted()]);
   expect(await subjects(desk)).toEqual([
-    'Cannot be sent to: 4 consumers → 2 targets',
+    'Cannot send: 4 consumers → 2 targets',
     'Recovered: 4 consumers → 2 targets',
   ]);
   const text = smtp.mails[0]?.text ?? '';
-  expect(text).toContain("4 consumers of 2 targets can't be sent to: The proxy is away.");
+  expect(text).toContain("4 consumers of 2 targets can't send: The proxy is away.");
   expect(text).toContain('This is not the fault of the endpoint.');
   expect(text).toMatch(/Target: +second\r?\nEndpoint: +https:\/\/second\.example\.com\/hooks/u);
   expect(text).toContain(`${ALERT_OPTIONS.publicUrl}/consumers`);

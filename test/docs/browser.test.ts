@@ -40,7 +40,7 @@ test('the search finds a word, and its result leads to the place', async () => {
   await field.press('Escape');
   await page.getByText('Nothing was found.').waitFor({ state: 'hidden' });
   await field.fill('nat64');
-  await page.getByText('1 place:').waitFor();
+  await page.getByText('1 result:').waitFor();
   await field.press('Enter');
   await page.waitForURL('**/docs/operating#where-webhooks-may-go');
   expect(await page.locator('.found').isVisible()).toBe(false);
