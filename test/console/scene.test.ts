@@ -210,7 +210,7 @@ test('dead letters are grouped, counted before they are sent again, and gone onc
   const sent = receiver.received.slice(before);
   expect(sent.every(({ body }) => body.includes('poison'))).toBe(true);
   expect(new Set(sent.map(({ id }) => id)).size).toBe(REFUSED);
-  await page.getByText('No dead letters').waitFor();
+  await page.getByText('No dead letters', { exact: true }).waitFor();
   await until(async () => (await cluster.get(refused.id)).parked === 0);
 });
 
