@@ -101,7 +101,7 @@ test('a delivery shows what was sent and what came back, however its target is s
     'TLS 21 ms',
     'Sending 0 ms',
     'Waiting 1.5 s',
-    'Answer 0.4 ms',
+    'Response 0.4 ms',
   ]);
 });
 
