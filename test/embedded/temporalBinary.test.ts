@@ -70,5 +70,5 @@ esac
     /has SHA-256 \w{64} instead of/u,
   );
   expect(await readdir(cacheDir)).toEqual([]);
-  expect(said.join()).toContain('Fetching the Temporal 1.9.1 server');
+  expect(said.join()).toContain('Downloading the Temporal 1.9.1 server');
 });
