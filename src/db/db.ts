@@ -83,7 +83,7 @@ export interface DbOptions {
 const CONFLICTS = 4;
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** How long after the time for a statement its answer may come, ms; then its connection counts as lost. */
-const ANSWER_MS = 2_000;
+export const ANSWER_MS = 2_000;
 
 /**
  * Opens a pool and two pipes on one database. Each connects when it is first used, and again after a loss.

@@ -1,10 +1,8 @@
 import type pg from 'pg';
 
-import type { Query, Sql } from './db.ts';
+import { ANSWER_MS, type Query, type Sql } from './db.ts';
 
 const LONG_MS = 600_000;
-/** What an answer may take beyond the time for its statement, ms. */
-const ANSWER_MS = 2_000;
 
 /** Gives the statements of the rest of a transaction ten minutes each, instead of the minute that others have. */
 export async function withLongStatements(tx: Sql): Promise<Sql> {

@@ -5,6 +5,7 @@ import { targetHost } from '../consumers/consumerSnapshot.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
+import { createInterruptions } from '../process/interruptions.ts';
 import { createLoop } from '../process/loop.ts';
 import type { PacedQueue } from '../wake/pacedQueue.ts';
 import { createRepetitions } from '../wake/repetitions.ts';
@@ -49,15 +50,13 @@ export function startFirstStarts(options: FirstStartsOptions): {
   const begunAt = new Map<string, number>(); // when each was last started, monotonic ms
   let lookAt = 0;
   let isHinted = true;
-  let said: string | null = null; // the last interruption, which is logged once
+  const interruptions = createInterruptions(
+    options.log,
+    'starting workflows was interrupted; trying again',
+  );
   const loop = createLoop({
     turn: look,
-    failed: (error) => {
-      const reason = error instanceof Error ? error.message : 'unknown';
-      if (reason !== said)
-        options.log.warn({ err: error }, 'starting workflows was interrupted; trying again');
-      said = reason;
-    },
+    failed: interruptions.note,
   });
   const unlisten = options.listener.on(CHANNELS.created, hint);
   const timer = setInterval(askIfDue, LOOK_MS);
@@ -81,7 +80,7 @@ export function startFirstStarts(options: FirstStartsOptions): {
     const unstarted = await unstartedConsumers(db, READ);
     if (unstarted.length > 0) isHinted = true; // until none is left
     startSome(unstarted, performance.now());
-    said = null;
+    interruptions.over();
   }
 
   function startSome(unstarted: readonly Unstarted[], now: number): void {

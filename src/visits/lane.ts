@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
+import { createInterruptions } from '../process/interruptions.ts';
 import { createLoop } from '../process/loop.ts';
 import { CLAIMED_AT_ONCE, createClaimer, type Current } from './claimer.ts';
 import { createLateness } from './lateness.ts';
@@ -70,8 +71,9 @@ export function openLane(options: LaneOptions): Lane {
   let handedOver = 0;
   let closing = false;
   let isRenewing = false;
-  let said: string | null = null; // the last interruption, which is logged once
 
+  const interruptions = createInterruptions(log, 'visits were interrupted; trying again');
+  const { note: interrupted } = interruptions;
   const loop = createLoop({ turn: claimSome, failed: interrupted });
   const lateness = createLateness(TICK_MS);
   const claimer = createClaimer({ ...options, ask: loop.ask, lateness, interrupted });
@@ -89,7 +91,7 @@ export function openLane(options: LaneOptions): Lane {
     if (closing) return;
     current ??= await begin();
     await claimer.claimSome(current);
-    said = null;
+    interruptions.over();
   }
 
   async function begin(): Promise<Current> {
@@ -157,11 +159,6 @@ export function openLane(options: LaneOptions): Lane {
     await one.term.end();
   }
 
-  function interrupted(error: unknown): void {
-    if (reasonOf(error) !== said) log.warn({ err: error }, INTERRUPTED);
-    said = reasonOf(error);
-  }
-
   function tick(): void {
     lateness.tick();
     for (const { visits } of held) visits.tick();
@@ -201,10 +198,4 @@ export function openLane(options: LaneOptions): Lane {
     },
   });
   return lane;
-}
-
-const INTERRUPTED = 'visits were interrupted; trying again';
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown';
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
+import { createInterruptions } from '../process/interruptions.ts';
 import { createLoop } from '../process/loop.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -48,19 +49,19 @@ export function startWake(options: WakeOptions): Wake {
   const signals = createWakeSignals({ ...options, store: { wanting: createRounds(store) } });
   const leadership = createLeadership({ ...options, begin });
   const followers = { records: follower('records'), events: follower('events') };
+  const interruptions = createInterruptions(
+    log,
+    'waking idle consumers was interrupted; trying again',
+  );
   const loop = createLoop({
     turn: step,
     failed: (error) => {
-      const reason = error instanceof Error ? error.message : 'unknown';
-      if (reason !== said)
-        log.warn({ err: error }, 'waking idle consumers was interrupted; trying again');
-      said = reason;
+      interruptions.note(error);
       signals.drop();
       leadership.startOver(); // what was half done is read again
     },
   });
   let lookAgainAt = 0;
-  let said: string | null = null; // the last interruption, which is logged once
 
   const stops = [
     listener.on(CHANNELS.records, loop.ask),
@@ -98,7 +99,7 @@ export function startWake(options: WakeOptions): Wake {
     await followers.records.follow();
     await followers.events.follow();
     await signals.sweep();
-    said = null;
+    interruptions.over();
   }
 
   async function begin(): Promise<void> {

@@ -1,0 +1,24 @@
+import type { Logger } from 'pino';
+
+/** Logs what interrupts work that is tried again: each reason once, until the work has gone well. */
+export interface Interruptions {
+  /** Notes that the work was interrupted; logs it unless the last interruption had the same reason. */
+  note: (error: unknown) => void;
+  /** Notes that the work has gone well: the next interruption is logged, whatever its reason. */
+  over(): void;
+}
+
+/** Creates the log of one kind of work; `message` says which. */
+export function createInterruptions(log: Pick<Logger, 'warn'>, message: string): Interruptions {
+  let said: string | null = null;
+  return {
+    note: (error) => {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      if (reason !== said) log.warn({ err: error }, message);
+      said = reason;
+    },
+    over: () => {
+      said = null;
+    },
+  };
+}
