@@ -216,7 +216,8 @@ test('a test webhook whose sender is refused says what to check', async () => {
   await why.waitFor();
   receiver.respond = accept;
   await page.getByRole('button', { name: 'Send test webhook' }).click();
-  await why.waitFor({ state: 'detached' });
+  await page.getByRole('status').getByText('204', { exact: true }).waitFor();
+  expect(await why.count()).toBe(0);
   expect(receiver.received.map(({ status }) => status)).toEqual([401, 204]);
 });
 
