@@ -1,6 +1,5 @@
 import { medianOf } from '../test/support/percentiles.ts';
-import type { BareResult, BareSettings } from './instruments/bare.ts';
-import { runChild } from './instruments/child.ts';
+import { runBare } from './instruments/bareLoop.ts';
 import { cpuFigures, sumOf, type Cpu } from './instruments/cpu.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
@@ -34,12 +33,7 @@ export async function drain(installation: Installation, options: DrainOptions): 
   const drained: Drained[] = [];
   let bodyBytes = 800;
   for (let run = 0; run < runs; run += 1) {
-    const settings = {
-      url: installation.endpoint.url,
-      requests: entries,
-      inFlight: IN_FLIGHT,
-      bodyBytes,
-    };
+    const settings = { requests: entries, inFlight: IN_FLIGHT, bodyBytes };
     bare.push((await runBare(installation, settings)).perSecond);
     const one = await drainOnce(installation, entries);
     bodyBytes = one.bodyBytes;
@@ -65,13 +59,6 @@ export async function drain(installation: Installation, options: DrainOptions): 
       goal: { most: 1 },
     },
   ];
-}
-
-/** Runs the bare loop in a process of its own, against the same receiver. */
-function runBare(installation: Installation, settings: BareSettings): Promise<BareResult> {
-  return installation.endpoint
-    .reset()
-    .then(() => runChild<BareResult>(new URL('./instruments/bare.ts', import.meta.url), settings));
 }
 
 interface Drained {

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { concurrently } from '../src/process/concurrently.ts';
 import type { Target } from '../src/schema/target.ts';
 import { appendEach } from './instruments/appendEach.ts';
+import { runBare } from './instruments/bareLoop.ts';
 import { isCalm } from './instruments/calm.ts';
 import { allStarted, countRows } from './instruments/count.ts';
 import { cpuFigures, type Cpu } from './instruments/cpu.ts';
@@ -48,6 +49,8 @@ const SPREAD_GOALS = [
   { rate: 200, consumers: 2_000, p50: 8, p99: 40 },
   { rate: 500, consumers: 10_000, p50: 10, p99: 60 },
 ];
+/** A bare loop of signed requests, by which the speed of this machine is known: it made 33,000 where the goals were set. */
+const BARE = { requests: 50_000, inFlight: 64, bodyBytes: 600 };
 const STORM_GOALS = { perSecond: 5_000, cpu: 0.3, history: 1 };
 const SPREAD_CPU = 0.8;
 const CREATED_PER_SECOND = 10_000 / 30;
@@ -59,7 +62,8 @@ const IDLE_CORES = 0.05;
  * storm end it early, as what follows would measure what is left of that storm.
  */
 export async function quiet(installation: Installation, options: QuietOptions): Promise<Figure[]> {
-  const figures = [...(await create(installation, options)), ...(await idle(installation))];
+  const figures = [await bareLoop(installation)];
+  figures.push(...(await create(installation, options)), ...(await idle(installation)));
   for (const name of ['storm', 'second storm']) {
     const measured = await storm(installation, options, name);
     figures.push(...measured.figures);
@@ -74,6 +78,12 @@ export async function quiet(installation: Installation, options: QuietOptions): 
     figures.push(...(await quietTrials(installation, { syncs, prefix: PREFIX })));
   }
   return figures;
+}
+
+async function bareLoop(installation: Installation): Promise<Figure> {
+  const { perSecond } = await runBare(installation, BARE);
+  const note = 'about 33,000 on the machine for which the goals were set';
+  return { name: 'bare loop', value: perSecond, unit: 'requests/s', note };
 }
 
 async function create(installation: Installation, options: QuietOptions): Promise<Figure[]> {
