@@ -55,10 +55,12 @@ export interface DeliveryActivities {
 export interface VisitInput {
   /** The number of the lane, from 0 on. */
   lane: number;
+  /** It ends after so many milliseconds at the latest; without it, after about an hour. */
+  endsWithinMs?: number;
 }
 
 /** What a lane has done. */
-export interface Visited extends VisitInput {
+export interface Visited extends Pick<VisitInput, 'lane'> {
   /** How many consumers it has claimed. */
   visits: number;
   /** How many of them it has handed over to drains of their own. */

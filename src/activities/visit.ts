@@ -37,23 +37,24 @@ export async function visit({ openLane, lanes }: VisitDeps, input: VisitInput): 
       nextRetryDelay: LEFT_TO_OTHERS.pause,
     });
   }
-  const lane = openLane(input.lane);
+  const { lane: number, endsWithinMs = TIME_BUDGET_MS.most } = input;
+  const lane = openLane(number);
   lanes.add(lane);
-  const beat = setInterval(() => activity.heartbeat({ ...input, ...lane.reading }), BEAT_MS);
+  const beat = setInterval(() => activity.heartbeat({ lane: number, ...lane.reading }), BEAT_MS);
   try {
-    await untilOver(activity.cancellationSignal);
+    await untilOver(activity.cancellationSignal, endsWithinMs);
     await lane.close();
-    return { ...input, ...lane.reading };
+    return { lane: number, ...lane.reading };
   } finally {
     lanes.delete(lane);
     clearInterval(beat);
   }
 }
 
-function untilOver(cancelled: AbortSignal): Promise<void> {
+function untilOver(cancelled: AbortSignal, endsWithinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const { least, most } = TIME_BUDGET_MS;
-    const timer = setTimeout(over, least + Math.random() * (most - least));
+    const timer = setTimeout(over, Math.min(endsWithinMs, least + Math.random() * (most - least)));
     function over(): void {
       clearTimeout(timer);
       cancelled.removeEventListener('abort', over);

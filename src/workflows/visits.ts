@@ -5,6 +5,7 @@ import {
   continueAsNew,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -25,13 +26,17 @@ export interface VisitsArgs {
 }
 
 const DAY_MS = 86_400_000;
+/** A lane ends by itself within this time of its start (src/activities/visit.ts). */
+const LANE_MS = 3_600_000;
 const FAILED_MS = 5_000;
 const MOST_LANES = 99;
 
 /**
  * Keeps the lanes of visits of one region running, for as long as the installation exists. A lane delivers
  * for many quiet consumers; when its worker dies, Temporal starts it on another one. The signal `lanes`
- * changes how many there are: one more begins immediately, one less ends within an hour.
+ * changes how many there are: one more begins immediately, one less ends within an hour. Each day, or once the
+ * history has become long, another run of the workflow takes over: all lanes end together just before, so that
+ * none is missing for longer than that takes.
  */
 export async function visits(args: VisitsArgs): Promise<void> {
   let { lanes } = args;
@@ -39,6 +44,8 @@ export async function visits(args: VisitsArgs): Promise<void> {
   const ended = { lanes: 0, visits: 0, handedOver: 0 };
   const seen = { failure: null as string | null, note: null as string | null };
   const { runStartTime: since } = workflowInfo();
+  let endsAt = since.getTime() + DAY_MS;
+  let isLong = false;
   setHandler(lanesOf, setLanes, {
     description: `Sets how many lanes there are, 0 to ${MOST_LANES}, until the leader sets it again.`,
   });
@@ -70,7 +77,11 @@ export async function visits(args: VisitsArgs): Promise<void> {
     });
     kept.add(lane);
     try {
-      while (lane < lanes && !isRunLong()) count(await visit({ lane }));
+      while (lane < lanes && !isOver()) {
+        const leftMs = endsAt - Date.now();
+        count(await visit(leftMs < LANE_MS ? { lane, endsWithinMs: leftMs } : { lane }));
+        noticeLength();
+      }
     } catch (error) {
       if (isCancellation(error)) return;
       log.warn('a lane of visits has failed; it is started again', { error, lane });
@@ -90,10 +101,23 @@ export async function visits(args: VisitsArgs): Promise<void> {
     show();
   }
 
-  while (!isRunLong()) {
+  /** A history that has become long ends the run an hour later: all lanes begin once more until then. */
+  function noticeLength(): void {
+    if (isLong || !workflowInfo().continueAsNewSuggested) return;
+    isLong = true;
+    const lastsMs = patched('lanes-end-together') ? LANE_MS : 0;
+    endsAt = Math.min(endsAt, Date.now() + lastsMs);
+  }
+
+  function isOver(): boolean {
+    return Date.now() >= endsAt;
+  }
+
+  while (!isOver()) {
     for (let lane = 0; lane < lanes; lane += 1) if (!kept.has(lane)) void keep(lane);
     show();
-    await condition(() => isRunLong() || kept.size < lanes);
+    await condition(() => isOver() || kept.size < lanes);
+    noticeLength();
   }
   await condition(() => kept.size === 0 && allHandlersFinished());
   await continueAsNew<typeof visits>({ ...args, lanes });
@@ -103,10 +127,4 @@ export async function visits(args: VisitsArgs): Promise<void> {
 function reasonOf(error: unknown): string {
   const cause = error instanceof ActivityFailure ? (error.cause ?? error) : error;
   return cause instanceof Error ? cause.message : 'unknown';
-}
-
-/** Whether the history has become long, or the run is older than a day. */
-function isRunLong(): boolean {
-  const { continueAsNewSuggested, runStartTime } = workflowInfo();
-  return continueAsNewSuggested || Date.now() - runStartTime.getTime() > DAY_MS;
 }
