@@ -75,7 +75,7 @@ const TURN = {
   retry: turn(
     'retry',
     'Retry now',
-    'Tries what waits immediately; the retry window keeps running.',
+    'Tries immediately what is waiting; the retry window keeps running.',
   ),
 };
 
