@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { leaveLeader } from '../progress/cursors.ts';
 import type { CommandAnswer, CommandRequest } from '../rules/command.ts';
-import { IS_HELD } from '../rules/leaseSql.ts';
+import { MAY_STORE } from '../rules/leaseSql.ts';
 import type { ConsumerStatus } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -100,7 +100,7 @@ type Sender = Pick<Row, 'status' | 'version' | 'live'> & { visited: boolean };
 export async function readSender(sql: Sql, consumerId: string): Promise<Sender | null> {
   const { rows } = await sql.query<Sender>({
     text: `
-      select k.status, k.version, ${IS_HELD} as live,
+      select k.status, k.version, ${MAY_STORE} as live,
              c.visited
         from consumers k join cursors c on c.consumer_id = k.id
        where k.id = $1 and k.deleted_at is null`,
@@ -115,7 +115,7 @@ export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null>
     text: `
       select k.stream, k.status, k.target_id, k.version, k.filter_version, c.position, c.ahead, c.idle,
              c.wanted, c.wanted_version, c.indexed_epoch,
-             ${IS_HELD} as live,
+             ${MAY_STORE} as live,
              c.head is not null as failing, k.retried,
              coalesce(f.syncs, '{}') as syncs, coalesce(f.collections, '{}') as collections,
              coalesce(f.event_types, '{}') as event_types

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from '../db/db.ts';
 import { takeForNobody } from '../progress/filterRows.ts';
 import { endLapsedLaneLeases } from '../progress/laneLeases.ts';
-import { IS_HELD } from '../rules/leaseSql.ts';
+import { MAY_STORE } from '../rules/leaseSql.ts';
 import type { Row } from './lockedConsumer.ts';
 
 /** A sender that has found its consumer `blocked` starts its request within this time, ms, or looks again. */
@@ -15,7 +15,7 @@ export async function untilReleased(db: Db, consumerId: string): Promise<void> {
     await endLapsedLaneLeases(db);
     const { rows } = await db.query<{ live: boolean }>({
       text: `
-        select ${IS_HELD} as live
+        select ${MAY_STORE} as live
           from cursors c where consumer_id = $1`,
       values: [consumerId],
     });
@@ -41,10 +41,11 @@ export async function untilInForce(
     return;
   }
   for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 100)) {
+    await endLapsedLaneLeases(db);
     const { rows } = await db.query<{ seen: boolean; live: boolean }>({
       text: `
         select seen_version >= $2 as seen,
-               ${IS_HELD} as live
+               ${MAY_STORE} as live
           from cursors c where consumer_id = $1`,
       values: [consumerId, version],
     });

@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Sql } from '../db/db.ts';
 import { takeForNobody } from '../progress/filterRows.ts';
-import { IS_HELD } from '../rules/leaseSql.ts';
+import { endLapsedLaneLeases } from '../progress/laneLeases.ts';
+import { MAY_STORE } from '../rules/leaseSql.ts';
 import { Unavailable } from './commands.ts';
 import { SEND_WITHIN_MS } from './untilInForce.ts';
 
-/** How long senders are waited for, ms: longer than the lease of a drain (8 s) or of a lane (10 s), after which it is fenced. */
-const WAIT_MS = 12_000;
+/** How long senders are waited for, ms: longer than a drain (8 s) or a lane (13 s) may store without renewing its lease. */
+const WAIT_MS = 16_000;
 const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 100;
 
@@ -43,6 +44,7 @@ interface Senders {
 }
 
 async function sendersOf(sql: Sql, targetId: string): Promise<Senders> {
+  await endLapsedLaneLeases(sql);
   const { rows } = await sql.query<Senders>({
     name: 'target-senders',
     text: `
@@ -50,7 +52,7 @@ async function sendersOf(sql: Sql, targetId: string): Promise<Senders> {
              coalesce(bool_or(live and status = 'blocked'), false) as trying,
              coalesce(array_agg(id::text) filter (where not live), '{}') as lost
         from (
-          select k.id, k.status, ${IS_HELD} as live
+          select k.id, k.status, ${MAY_STORE} as live
             from consumers k
             join cursors c on c.consumer_id = k.id and c.holder is not null
             join targets t on t.id = k.target_id

@@ -32,6 +32,12 @@ import { mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
 import { createSendSlot } from './sendSlot.ts';
 import { createTicking } from './ticking.ts';
 
+/**
+ * How long a fault that is not the endpoint's and does not pass by itself is waited for, ms, before the drain ends. In
+ * a lane the wait costs next to nothing, and each consumer that is handed over costs Temporal some twenty events.
+ */
+const PATIENCE_MS = { drain: 10_000, visit: 120_000 } as const;
+
 /** What a drain starts with. */
 export interface DrainOptions {
   context: DrainContext;
@@ -62,6 +68,7 @@ export function startDrain(options: DrainOptions): Drain {
   const { committer, budget, log, pages, progress, laneLease } = context;
   const ownLease = { until: options.leaseUntil };
   const startBy = (): number => (laneLease ?? ownLease).until - LEASE_MARGIN_MS;
+  const maySend = (now: number): boolean => committer.healthy && now < startBy();
   const mark = (): void => committer.mark(handOver);
   const fail = (error: unknown): void => ending.fail(error);
   const guarded = createGuard(fail);
@@ -75,7 +82,7 @@ export function startDrain(options: DrainOptions): Drain {
   const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast: () => failures.inDoubt });
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
   const stir = (): void => ticking.stir();
-  const common = { ...state, pages, dispatcher, ending, mark, stir, startBy, log };
+  const common = { ...state, pages, dispatcher, ending, mark, stir, startBy, maySend, log };
   const recordParking = createRecordParking(common);
   const isOut = (): boolean => outage.exists;
   const failures = createFailureHandler({ ...common, recordParking, isOut });
@@ -86,7 +93,8 @@ export function startDrain(options: DrainOptions): Drain {
   const filled = guarded(dispatcher.pump);
   const reader = createReader({ ...common, intake, filled, failed: fail });
   const fill = guarded(reader.fill);
-  const landing = createLanding({ ...common, failures, outage, reader });
+  const patienceMs = laneLease === undefined ? PATIENCE_MS.drain : PATIENCE_MS.visit;
+  const landing = createLanding({ ...common, failures, outage, reader, patienceMs });
   const reconfigure = createReconfigure({
     ...common,
     reader: { ...reader, fill },
@@ -135,7 +143,7 @@ export function startDrain(options: DrainOptions): Drain {
   })();
 
   function mayStart(now: number): boolean {
-    if (ending.reason !== null || !committer.healthy || now >= startBy()) return false;
+    if (ending.reason !== null || !maySend(now)) return false;
     const alone = dispatcher.inFlight === 0;
     return outage.exists ? outage.mayStart(alone) : failures.mayStart(alone);
   }

@@ -16,10 +16,11 @@ import type { Ending } from './ending.ts';
 import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 
-/** How long sending rests after a fault that is not the endpoint's, ms. */
-const REST_MS = 1_000;
-/** How long such a fault that does not pass by itself is waited for, ms: a proxy that restarts is soon back. */
-const PATIENCE_MS = 10_000;
+/**
+ * How long sending rests after a fault that is not the endpoint's, ms: at least a second, and the longer the fault has
+ * lasted, so that thousands of senders do not knock at a proxy each second that is away for minutes.
+ */
+const REST_MS = { least: 1_000, most: 10_000, part: 1 / 4 };
 
 const RESTS = "sending rests after a fault that is not the endpoint's";
 
@@ -38,6 +39,8 @@ export interface LandingOptions {
   reader: Pick<Reader, 'fill'>;
   /** How long after the first failure a sender makes the retries itself, ms. */
   ownRetriesMs: number;
+  /** How long a lasting fault that is not the endpoint's is waited for, ms: a proxy that restarts is soon back. */
+  patienceMs: number;
   /** The time until which a request may start, monotonic ms. */
   startBy: () => number;
   /** Called when there is something to store. */
@@ -109,11 +112,11 @@ export function createLanding(options: LandingOptions): Landing {
     if (now >= options.startBy()) return; // it was cut because the lease is over
     const fields = { consumer_id: options.consumerId, reason: detail };
     if (now >= restsUntil) options.log.warn(fields, RESTS);
-    restsUntil = now + REST_MS;
+    if (lasting !== undefined) faultySince ??= now;
+    const faultyMs = now - (faultySince ?? now);
+    restsUntil = now + Math.min(REST_MS.most, Math.max(REST_MS.least, REST_MS.part * faultyMs));
     dispatcher.rest(restsUntil);
-    if (lasting === undefined) return;
-    faultySince ??= now;
-    if (now - faultySince < Math.min(PATIENCE_MS, options.ownRetriesMs)) return;
+    if (lasting === undefined || faultyMs < Math.min(options.patienceMs, options.ownRetriesMs)) return;
     ending.cannotSend(new CannotStart(lasting, detail));
   }
 

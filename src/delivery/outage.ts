@@ -46,8 +46,8 @@ export interface OutageOptions {
   ownRetriesMs: number;
   /** Unix ms, as Temporal counts. */
   nowMs: () => number;
-  /** The time until which a request may start, monotonic ms. */
-  startBy: () => number;
+  /** Whether requests may start at `now`, monotonic ms: the lease is in force, and outcomes are stored. */
+  maySend: (now: number) => boolean;
   /** Whether everything in the stream has been read. */
   isCaughtUp: () => boolean;
   /** Called when there is something to store. */
@@ -164,7 +164,7 @@ export function createOutage(options: OutageOptions): Outage {
       const isNothingLeft = slidingWindow.unsettled().every(({ closed }) => closed);
       if (isNothingLeft && !isAskedToWait(head, nowMs())) wait.hurry();
     }
-    if (now >= wait.dueAt && now < options.startBy()) void tryHead();
+    if (now >= wait.dueAt && options.maySend(now)) void tryHead();
   }
 
   async function tryHead(): Promise<void> {

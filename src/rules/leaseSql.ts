@@ -11,3 +11,11 @@ export const HELD_UNTIL = `
 /** Whether the cursor `c` is that of a lane whose lease has not been ended. */
 export const IS_OF_LANE = `
   c.visited and exists (select from visit_lanes v where v.id = c.holder)`;
+
+/**
+ * Whether a sender of the cursor `c` may store what it has settled: its lease is in force or, for a lane, is over by
+ * the clock and has not been ended. What a change must not overtake goes by this.
+ */
+export const MAY_STORE = `
+  case when c.visited then exists (select from visit_lanes v where v.id = c.holder)
+       else c.holder is not null and c.lease_until is not null and c.lease_until > clock_timestamp() end`;

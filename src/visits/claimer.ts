@@ -73,6 +73,7 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     visit(visits, found);
     const left = lost ? await claim({ holder: term.id, region, limit, lost: true }) : [];
     visit(visits, left);
+    if (left.length === limit) lookForLostAt = 0; // there may be more
     if (found.length < limit && left.length < limit) return;
     const late = options.lateness.ms;
     if (late < LATE_MS) options.ask();

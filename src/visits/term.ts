@@ -28,6 +28,6 @@ export async function beginTerm(leases: LaneLeases, lane: LaneId, leaseMs: numbe
       if (all !== null) until = next;
       return all;
     },
-    end: () => leases.end(id),
+    end: () => leases.end(id, leaseMs),
   };
 }

@@ -30,13 +30,17 @@ export interface VisitKey {
   epoch: number;
 }
 
-/** The leases of lanes: a lane has one for all consumers that it visits. */
+/**
+ * The leases of lanes: a lane has one for all consumers that it visits. What has no answer within a quarter of a lease
+ * rejects, and the next statement has another connection.
+ */
 export interface LaneLeases {
   /** Begins a lease of `leaseMs`, under an id that has not been used before. */
   begin(lane: LaneId, leaseMs: number): Promise<void>;
   /** Renews it, and returns what there is of lanes; null when it is over, which is for good. */
   renew(id: string, leaseMs: number, note: LaneNote): Promise<AllLanes | null>;
-  end(id: string): Promise<void>;
+  /** Ends it; `leaseMs` is what it was begun for. */
+  end(id: string, leaseMs: number): Promise<void>;
   /** Ends leases of any lane that are over by the clock. */
   endLapsed(): Promise<void>;
 }
@@ -60,7 +64,7 @@ export interface VisitStore {
   confirm(taken: Confirmation[]): Promise<void>;
 }
 
-/** A renewal is answered in this part of the lease, or counts as lost. */
+/** A statement about a lease is answered in this part of the lease, or counts as lost. */
 const ANSWERED_PART = 1 / 4;
 
 /** Creates the store, on the pipelined connections. */
@@ -85,18 +89,22 @@ export function createVisitStore(
   }
 
   /**
-   * Gives a renewal up that has no answer for long, with its connection: there is time left in the lease to
-   * try again on another one.
+   * Gives a statement up that has no answer for long, with its connection: there is time left in the lease to
+   * try again on another one. An answer that has come while this process did something else counts.
    */
-  async function withinLease<T>(renewal: Promise<T>, leaseMs: number): Promise<T> {
+  async function withinLease<T>(statement: Promise<T>, leaseMs: number): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
+    let isOver = false;
+    const timer = setTimeout(() => setImmediate(giveUp), leaseMs * ANSWERED_PART);
+    function giveUp(): void {
+      if (isOver) return;
       leases.drop();
-      reject(new Error('there was no answer to the renewal of the lease of a lane'));
-    }, leaseMs * ANSWERED_PART);
+      reject(new Error('there was no answer to a statement about the lease of a lane'));
+    }
     try {
-      return await Promise.race([renewal, late]);
+      return await Promise.race([statement, late]);
     } finally {
+      isOver = true;
       clearTimeout(timer);
     }
   }
@@ -116,9 +124,9 @@ export function createVisitStore(
       return left.length;
     },
     lease: {
-      begin: (lane, leaseMs) => beginLaneLease(leases, lane, leaseMs),
+      begin: (lane, leaseMs) => withinLease(beginLaneLease(leases, lane, leaseMs), leaseMs),
       renew: (id, leaseMs, note) => withinLease(renewLaneLease(leases, id, leaseMs, note), leaseMs),
-      end: (id) => endLaneLease(leases, id),
+      end: (id, leaseMs) => withinLease(endLaneLease(leases, id), leaseMs),
       endLapsed: () => endLapsedLaneLeases(pipe),
     },
     release: async (released) => {

@@ -85,7 +85,7 @@ function openStations() {
     head: null,
     ownRetriesMs: 60_000,
     nowMs: Date.now,
-    startBy: () => Infinity,
+    maySend: () => true,
     isCaughtUp: () => true,
     stir: () => undefined,
   });
@@ -96,6 +96,7 @@ function openStations() {
     ending,
     reader: { fill: () => undefined },
     ownRetriesMs: 60_000,
+    patienceMs: 10_000,
     startBy: () => Infinity,
   });
   return { parked, dispatcher, sent, room };

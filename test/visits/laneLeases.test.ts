@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
+import { readSender } from '../../src/consumers/lockedConsumer.ts';
+import { untilInForce } from '../../src/consumers/untilInForce.ts';
 import type { Sql } from '../../src/db/db.ts';
 import { createVault } from '../../src/db/vault.ts';
 import { takeForNobody } from '../../src/progress/filterRows.ts';
@@ -98,6 +100,22 @@ test('edits of a consumer whose lane has died are in force as soon as the lease 
   expect(await holder()).toEqual([{ visited: false, holder: null }]);
 });
 
+test('an edit does not overtake a lane whose lease is over by the clock, while the lane may still store', async () => {
+  await using visited = await openVisited();
+  const { db, id } = visited;
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 ms'`);
+  const sender = await readSender(db, id);
+  expect(sender).toMatchObject({ live: true, visited: true });
+  const inForce = untilInForce(db, id, (sender?.version ?? 0) + 1, { status: 'active', live: true });
+  const stored = 'update cursors set position = position + 1 where epoch = $1 returning position';
+  const { rows } = await db.query<{ epoch: number }>('select epoch from cursors');
+  const epoch = [rows[0]?.epoch];
+  expect((await db.query({ text: stored, values: epoch })).rows).toHaveLength(1); // before the edit is answered
+  await inForce;
+  expect((await db.query({ text: stored, values: epoch })).rows).toEqual([]);
+  expect((await readSender(db, id))?.live).toBe(false);
+});
+
 test('a consumer that is visited and does not fail is shown where its lane has come to', async () => {
   await using visited = await openVisited();
   const { db, id, opened } = visited;
@@ -143,7 +161,7 @@ test('a renewal without an answer is given up in the time of its lease, and the 
     await letGo.promise;
   });
   await locked.promise;
-  await expect(store.lease.renew('lane', 2_000, NOTE)).rejects.toThrow('no answer to the renewal');
+  await expect(store.lease.renew('lane', 2_000, NOTE)).rejects.toThrow('no answer to a statement about the lease');
   letGo.resolve();
   await held;
   expect(await store.lease.renew('lane', 8_000, NOTE)).not.toBeNull();
