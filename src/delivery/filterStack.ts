@@ -14,6 +14,8 @@ export interface FilterStack {
   reading(after: number): { filter: Filter; until: number | null };
   /** The syncs whose entries may pass; null: any sync. */
   readonly syncs: readonly string[] | null;
+  /** The collections whose entries may pass; null: any collection. */
+  readonly collections: readonly string[] | null;
   /** The only sync whose entries may pass; null: there are several. */
   readonly onlySync: string | null;
   /** The position above which the newest version applies. */
@@ -67,8 +69,10 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
       return { filter, until };
     },
     get syncs() {
-      const syncs = versions.at(-1)?.filter.syncs ?? [];
-      return syncs.includes('*') ? null : syncs;
+      return named(versions.at(-1)?.filter.syncs);
+    },
+    get collections() {
+      return named(versions.at(-1)?.filter.collections);
     },
     get onlySync() {
       return onlySync;
@@ -77,4 +81,8 @@ export function createFilterStack(filters: FilterVersion[], readTo: number): Fil
       return newest.from;
     },
   };
+}
+
+function named(values: readonly string[] = []): readonly string[] | null {
+  return values.includes('*') ? null : values;
 }

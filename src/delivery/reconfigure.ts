@@ -45,7 +45,7 @@ export interface Reconfigure {
 /** Begins to follow the tail for the drain's filter. */
 export function createReconfigure(options: ReconfigureOptions): Reconfigure {
   const { filters, tail, reader, parked } = options;
-  let unfollow = tail.follow(reader.fill, filters.syncs);
+  let unfollow = tail.follow(reader.fill, filters.syncs, filters.collections);
 
   function apply(next: SenderConfig, before: SenderConfig): void {
     options.stir();
@@ -62,7 +62,7 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
     filters.add(next.filters, options.readTo());
     reader.forget();
     const before = unfollow;
-    unfollow = tail.follow(reader.fill, filters.syncs);
+    unfollow = tail.follow(reader.fill, filters.syncs, filters.collections);
     before();
     for (const slot of options.slidingWindow.unsettled() as Iterable<Outgoing>) {
       if (slot.sent || filters.passes(slot.entry)) continue;

@@ -6,7 +6,7 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createLoop } from '../process/loop.ts';
 import type { StreamName } from '../schema/stream.ts';
-import { createFollowers, type Call } from './followers.ts';
+import { createFollowers, type Call, type Keys } from './followers.ts';
 import type { Pages } from './pages.ts';
 import { createRecentEntries, type Since } from './recentEntries.ts';
 
@@ -22,14 +22,14 @@ const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 /** The newest entries of one stream, read once for all drains of the process. */
 export interface Tail {
   /**
-   * Calls `advanced` when entries have been read that may be of these syncs (null: any sync), until
-   * the returned function is called. The tail reads only while it has followers. A follower is not
+   * Calls `advanced` when entries have been read that may be of these syncs (null: any sync) or, where they are null,
+   * of these collections, until the returned function is called. The tail reads only while it has followers. A follower is not
    * called for entries that cannot match, so it has to look now and then how far the tail has come.
    * It is called with how far the tail had come before: one that had looked at everything when it was
    * called last, or began to follow, has missed nothing up to there. While all followers follow no sync
    * at all, the tail reads some times a second, and immediately once another one comes.
    */
-  follow(advanced: Call, syncs?: readonly string[] | null): () => void;
+  follow(advanced: Call, syncs?: Keys, collections?: Keys): () => void;
   /**
    * Up to `limit` entries after `after`, of one sync only unless `sync` is null, and how far they reach;
    * null when memory does not go back that far, or when nothing has been read yet.
@@ -117,8 +117,8 @@ export function createTail(options: TailOptions): Tail {
     if (read.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
   }
 
-  function follow(advanced: Call, syncs: readonly string[] | null = null): () => void {
-    const leave = followers.add(advanced, syncs);
+  function follow(advanced: Call, syncs: Keys = null, collections: Keys = null): () => void {
+    const leave = followers.add(advanced, syncs, collections);
     hint();
     return () => {
       leave();

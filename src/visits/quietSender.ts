@@ -100,7 +100,8 @@ export class QuietSender implements Drain, Committing {
       again: this.#again,
     });
     context.committer.join(this, JOINING);
-    this.#unfollow = tail.follow((before) => this.#look(before), this.#filters.syncs);
+    const { syncs, collections } = this.#filters;
+    this.#unfollow = tail.follow((before) => this.#look(before), syncs, collections);
     if (!options.isConfirmed) void this.#confirm();
     this.#look(0);
   }

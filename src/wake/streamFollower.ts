@@ -21,8 +21,8 @@ export interface StreamFollower {
   matchSkipped(idle: Idle): Promise<Matched>;
   /** Matches what is followed from now on for this consumer, until it wants an entry. */
   watch(idle: WatchedConsumer): void;
-  /** Matches what has been appended, up to the end of the stream. */
-  follow(): Promise<void>;
+  /** Matches what has been appended, up to the end of the stream. False: it is not time yet, so ask again. */
+  follow(): Promise<boolean>;
   /** How many consumers are watched. */
   readonly watched: number;
 }
@@ -76,10 +76,10 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
     }
   }
 
-  async function follow(): Promise<void> {
+  async function follow(): Promise<boolean> {
     // While no consumer is watched, there is no hurry: a consumer that becomes idle is matched from its position.
     const now = performance.now();
-    if (index.size === 0 && now < followedAt + ADVANCE_MS) return;
+    if (index.size === 0 && now < followedAt + ADVANCE_MS) return false;
     followedAt = now;
     for (;;) {
       const keys = await pages.keys(stream, seen, KEYS_PER_STEP);
@@ -92,7 +92,7 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
         }
       }
       await advance(keys.at(-1)?.position ?? seen, wanted);
-      if (keys.length < KEYS_PER_STEP) return;
+      if (keys.length < KEYS_PER_STEP) return true;
     }
   }
 

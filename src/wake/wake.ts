@@ -4,7 +4,7 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createInterruptions } from '../process/interruptions.ts';
 import { createLoop } from '../process/loop.ts';
-import type { StreamName } from '../schema/stream.ts';
+import { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import { createLeadership } from './leadership.ts';
 import type { LeaderStore } from './leaderStore.ts';
@@ -62,22 +62,33 @@ export function startWake(options: WakeOptions): Wake {
     },
   });
   let lookAgainAt = 0;
+  const toFollow = new Set<StreamName>(); // the streams that may have grown
 
   const stops = [
-    listener.on(CHANNELS.records, loop.ask),
-    listener.on(CHANNELS.events, loop.ask),
+    listener.on(CHANNELS.records, () => appended('records')),
+    listener.on(CHANNELS.events, () => appended('events')),
     listener.on(CHANNELS.created, look),
     listener.on(CHANNELS.idle, look),
     listener.on(CHANNELS.consumers, look),
   ];
-  const timer = setInterval(loop.ask, options.pollMs);
-  loop.ask();
+  const timer = setInterval(lookAtAll, options.pollMs);
+  lookAtAll();
 
   function follower(stream: StreamName): StreamFollower {
     const { epoch } = leadership;
     // The transaction that notes what is wanted hints the lanes of visits.
     const wanted = options.visits ? () => undefined : signals.want;
     return createStreamFollower({ ...options, stream, epoch, wanted });
+  }
+
+  function appended(stream: StreamName): void {
+    toFollow.add(stream);
+    loop.ask();
+  }
+
+  function lookAtAll(): void {
+    for (const stream of StreamName.options) toFollow.add(stream);
+    loop.ask();
   }
 
   /** Looks for newly idle consumers as soon as possible. */
@@ -96,13 +107,16 @@ export function startWake(options: WakeOptions): Wake {
       await watchNewlyIdle();
       if (!options.visits) await leaveToDrains();
     }
-    await followers.records.follow();
-    await followers.events.follow();
+    for (const stream of [...toFollow]) {
+      toFollow.delete(stream); // what is appended from now on asks again
+      if (!(await followers[stream].follow())) toFollow.add(stream);
+    }
     await signals.sweep();
     interruptions.over();
   }
 
   async function begin(): Promise<void> {
+    for (const stream of StreamName.options) toFollow.add(stream);
     await followers.records.begin();
     await followers.events.begin();
     await store.unwatchAll();

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createFollowers } from '../../src/streams/followers.ts';
 
-const read = (...syncs: string[]) => syncs.map((syncId) => ({ syncId }));
+const read = (...syncs: string[]) => syncs.map((syncId) => ({ syncId, collectionId: `of ${syncId}` }));
 
 /** Followers that note their name when they are called. */
 function someFollowers() {
@@ -10,8 +10,8 @@ function someFollowers() {
   const called: string[] = [];
   return {
     followers,
-    add: (name: string, syncs: string[] | null) =>
-      followers.add(() => void called.push(name), syncs),
+    add: (name: string, syncs: string[] | null, collections: string[] | null = null) =>
+      followers.add(() => void called.push(name), syncs, collections),
     /** Who was called since this was asked last. */
     called: () => called.splice(0).toSorted(),
   };
@@ -44,6 +44,22 @@ test('a follower of more than 100 syncs is called for any', () => {
   expect(called()).toEqual(['101']);
   followers.tell(read('s7'), 0);
   expect(called()).toEqual(['100', '101']);
+});
+
+test('a follower of any sync is called for its collections alone, and one of syncs whatever its collections', () => {
+  const { followers, add, called } = someFollowers();
+  const leave = add('collection', null, ['of a', 'of b']);
+  add('sync', ['a'], ['of another']);
+  const many = Array.from({ length: 101 }, (_, index) => `s${index}`);
+  add('many syncs', many, ['of b']);
+  expect(followers.callable).toBe(true);
+  followers.tell(read('c'), 0);
+  expect(called()).toEqual([]);
+  followers.tell(read('a', 'b', 'a'), 0);
+  expect(called()).toEqual(['collection', 'many syncs', 'sync']);
+  leave();
+  followers.tell(read('b'), 0);
+  expect(called()).toEqual(['many syncs']);
 });
 
 test('a follower that has left is not called any more, and the others are', () => {

@@ -26,8 +26,8 @@ export function createHeldTail(stream: StreamName, maxEntries: number): HeldTail
 
   return {
     tail: {
-      follow: (advanced, syncs = null) => {
-        const leave = followers.add(advanced, syncs);
+      follow: (advanced, syncs = null, collections = null) => {
+        const leave = followers.add(advanced, syncs, collections);
         return () => {
           leave();
           if (followers.size > 0) return;
