@@ -1,6 +1,7 @@
 import pg from 'pg';
 
 import { isConflict, isReadOnly } from './errors.ts';
+import { isAtWork } from './sessions.ts';
 
 /** The type ids of int2[], int4[] and int8[], for which the driver has no names. */
 const INT_ARRAYS = [1005, 1007, 1016];
@@ -76,12 +77,15 @@ export interface DbOptions {
   applicationName?: string;
   /** A minute unless given. A connection on which no answer comes for much longer counts as lost. */
   statementTimeoutMs?: number;
+  /** After this long without an answer, a pipe asks whether Postgres still works on it, ms; 10 s unless given. */
+  silenceMs?: number;
   onError: (error: Error) => void;
 }
 
 /** How often something that meets a conflict is done before the conflict is thrown. */
 const CONFLICTS = 4;
 const STATEMENT_TIMEOUT_MS = 60_000;
+const SILENCE_MS = 10_000;
 /** How long after the time for a statement its answer may come, ms; then its connection counts as lost. */
 export const ANSWER_MS = 2_000;
 
@@ -172,25 +176,56 @@ export function openDb(options: DbOptions): Db {
   };
 }
 
+/** A connection of a pipe, from the first use to its end. */
+interface Line {
+  opened: Promise<pg.Client>;
+  underWay: number;
+  /** Monotonic ms; or when something began after a time in which nothing was under way. */
+  answeredAt: number;
+  isAsked: boolean;
+}
+
 /**
  * Opens a pipe. If its connection is lost, the open queries fail, and the next query connects again; as
- * well after its server has answered that it takes no writes, and when no answer comes for longer than any
- * statement may take: a server that has gone without a word would else be waited for, for a quarter of an hour.
+ * well after its server has answered that it takes no writes. A server that has gone without a word would else be
+ * waited for, for a quarter of an hour: when no answer has come for ten seconds, Postgres is asked over another
+ * connection, and if it does not work on anything for this one, that counts as lost; as it does when no answer comes
+ * for longer than any statement may take.
  */
 export function openPipe(options: DbOptions): Pipe {
-  let current: Promise<pg.Client> | null = null;
-  let underWay = 0;
-  let answeredAt = 0; // monotonic ms; or when something began after a time in which nothing was under way
+  let current: Line | null = null;
+  const lines = new Set<Line>(); // also those that were set aside, until they have ended
+  const { silenceMs = SILENCE_MS } = options;
   const mostMs = 2 * (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS) + ANSWER_MS; // an exchange has two answers
-  const watch = setInterval(() => {
-    if (underWay > 0 && performance.now() - answeredAt > mostMs) drop();
-  }, mostMs / 4).unref();
+  const watch = setInterval(() => lines.forEach(look), Math.min(silenceMs, mostMs) / 4).unref();
 
-  function connect(): Promise<pg.Client> {
+  function look(line: Line): void {
+    const silentMs = line.underWay === 0 ? 0 : performance.now() - line.answeredAt;
+    if (silentMs > mostMs) abandon(line);
+    else if (silentMs > silenceMs && !line.isAsked) void ask(line);
+  }
+
+  /** Abandons a connection for which the server does nothing, although an answer is waited for. */
+  async function ask(line: Line): Promise<void> {
+    const { answeredAt } = line;
+    line.isAsked = true;
+    try {
+      const { processID } = (await line.opened) as pg.Client & { processID: number | null };
+      const isServed = processID === null || (await isAtWork(connection(options), processID));
+      if (!isServed && line.answeredAt === answeredAt) abandon(line);
+    } catch (error) {
+      options.onError(error as Error); // Postgres is not available: nothing is known of the connection
+    } finally {
+      line.isAsked = false;
+    }
+  }
+
+  function connect(): Line {
     if (current !== null) return current;
     const client = new pg.Client({ ...connection(options), pipeline: true });
     const forget = (): void => {
-      if (current === opened) current = null;
+      lines.delete(line);
+      if (current === line) current = null;
     };
     client.on('error', (error) => {
       forget();
@@ -204,28 +239,30 @@ export function openPipe(options: DbOptions): Pipe {
         throw error;
       },
     );
-    current = opened;
-    return opened;
+    const line: Line = { opened, underWay: 0, answeredAt: 0, isAsked: false };
+    lines.add(line);
+    current = line;
+    return line;
   }
 
   /** Works on the connection; drops it when the server takes no writes, once what was sent is answered. */
   async function onClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const used = connect();
-    const client = await used;
-    if (underWay === 0) answeredAt = performance.now();
-    underWay += 1;
+    const line = connect();
+    const client = await line.opened;
+    if (line.underWay === 0) line.answeredAt = performance.now();
+    line.underWay += 1;
     try {
       return await work(client);
     } catch (error) {
-      if (isReadOnly(error) && current === used) {
+      if (isReadOnly(error) && current === line) {
         current = null;
         const last = client.query('select 1').catch(() => undefined); // it is answered after all others
         void last.then(() => client.end());
       }
       throw error;
     } finally {
-      underWay -= 1;
-      answeredAt = performance.now();
+      line.underWay -= 1;
+      line.answeredAt = performance.now();
     }
   }
 
@@ -254,11 +291,11 @@ export function openPipe(options: DbOptions): Pipe {
     }
   }
 
-  function drop(): void {
-    const dropped = current;
-    current = null;
+  function abandon(line: Line): void {
+    lines.delete(line);
+    if (current === line) current = null;
     // To end it would wait for the answers.
-    dropped?.then((client) => client.connection.stream.destroy()).catch(options.onError);
+    line.opened.then((client) => client.connection.stream.destroy()).catch(options.onError);
   }
 
   async function close(): Promise<void> {
@@ -266,7 +303,7 @@ export function openPipe(options: DbOptions): Pipe {
     const open = current;
     current = null;
     if (open !== null) {
-      const client = await open.catch(() => null); // never opened: there is nothing to end
+      const client = await open.opened.catch(() => null); // never opened: there is nothing to end
       await client?.end();
     }
   }
@@ -277,8 +314,10 @@ export function openPipe(options: DbOptions): Pipe {
       withoutConflicts(() => onClient((client) => transaction(client, queries))),
     exchange: (first, next) =>
       withoutConflicts(() => onClient((client) => exchange(client, first, next))),
-    ready: async () => void (await connect()),
-    drop,
+    ready: async () => void (await connect().opened),
+    drop: () => {
+      if (current !== null) abandon(current);
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

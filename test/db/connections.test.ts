@@ -119,6 +119,18 @@ test.each<[string, (db: Db) => Sql]>([
   },
 );
 
+test('a pipe that waits for an answer is kept as long as Postgres works on it, and given up soon when it does not', async () => {
+  await using database = await createDatabase();
+  await using proxy = await createProxy(database.url);
+  await using db = openDb({ url: proxy.url, silenceMs: 100, onError: () => undefined });
+  const { rows } = await db.pipe.query(LONG); // Postgres was asked some times meanwhile
+  expect(rows).toEqual([{ done: true }]);
+  proxy.silenceOpen();
+  const unanswered = await db.pipe.query('select 2').catch((error: unknown) => error);
+  expect(isDatabaseAway(unanswered)).toBe(true);
+  expect((await db.pipe.query('select 3 as n')).rows).toEqual([{ n: 3 }]);
+});
+
 test('no statement is compiled before it runs, however the server is set', async () => {
   await using database = await createDatabase();
   await using db = open(database, 1);
