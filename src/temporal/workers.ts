@@ -252,6 +252,12 @@ interface QueueParts {
   mailWaits: () => void;
 }
 
+/**
+ * So many workflows stay in memory, each with up to 1 MB. One that is not there is replayed when something happens to it,
+ * within milliseconds as histories are short; one whose consumer is visited, or delivers, has nothing to do for hours.
+ */
+const CACHED_WORKFLOWS = 300;
+
 /** One Temporal worker for each queue that this process serves. */
 async function createQueueWorkers(
   options: WorkersOptions,
@@ -282,6 +288,7 @@ async function createQueueWorkers(
       workflowBundle: options.workflowBundle,
       activities: control,
       maxConcurrentActivityTaskExecutions: 200,
+      maxCachedWorkflows: CACHED_WORKFLOWS,
     });
     workers.push(worker);
   }
