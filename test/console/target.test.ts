@@ -292,18 +292,46 @@ test('a target that nothing sends to says so, and offers nothing for all of its 
   await tab.page.getByText(/^No attempts in the last hour/u).waitFor();
 });
 
+/** Active, paused, blocked and stopped ones; then how many of the active and of the blocked can't send. */
 test.each([
-  [[0, 0, 0, 0], 'No consumer sends to it yet.'],
-  [[1, 0, 0, 0], 'Its only consumer sends.'],
-  [[6, 0, 0, 0], 'All of its 6 consumers send.'],
-  [[0, 0, 1, 0], 'Its only consumer is blocked.'],
-  [[4, 2, 0, 0], '4 of its 6 consumers send: 2 paused.'],
-  [[1, 0, 2, 1], '1 of its 4 consumers sends: 2 blocked, 1 stopped.'],
-  [[0, 1, 1, 0], 'None of its 2 consumers send: 1 paused, 1 blocked.'],
-] as const)('of %j consumers it says: %s', ([active, paused, blocked, stopped], text) => {
-  const consumers = { active, paused, blocked, stopped };
-  expect(consumersText(consumers)).toBe(text);
-  expect(countOf(consumers)).toBe(active + paused + blocked + stopped);
+  [[0, 0, 0, 0, 0, 0], 'No consumer sends to it yet.'],
+  [[1, 0, 0, 0, 0, 0], 'Its only consumer sends.'],
+  [[6, 0, 0, 0, 0, 0], 'All of its 6 consumers send.'],
+  [[0, 1, 0, 0, 0, 0], 'Its only consumer is paused.'],
+  [[0, 0, 1, 0, 0, 0], 'Its only consumer is blocked.'],
+  [[0, 0, 0, 1, 0, 0], 'Its only consumer is stopped.'],
+  [[4, 2, 0, 0, 0, 0], '4 of its 6 consumers send: 2 paused.'],
+  [[1, 0, 2, 1, 0, 0], '1 of its 4 consumers sends: 2 blocked, 1 stopped.'],
+  [[0, 1, 1, 0, 0, 0], 'None of its 2 consumers send: 1 paused, 1 blocked.'],
+  [[0, 2, 0, 0, 0, 0], 'None of its 2 consumers send: 2 paused.'],
+  [[1, 0, 0, 0, 1, 0], "Its only consumer can't send."],
+  [[0, 0, 1, 0, 0, 1], "Its only consumer can't send."],
+  [[2, 0, 0, 0, 1, 0], "1 of its 2 consumers sends: 1 can't send."],
+  [[2, 0, 0, 0, 2, 0], 'None of its 2 consumers can send.'],
+  [[1, 0, 1, 0, 1, 1], 'None of its 2 consumers can send.'],
+  [[3, 0, 2, 0, 1, 1], "2 of its 5 consumers send: 1 blocked, 2 can't send."],
+  [[1, 1, 0, 1, 1, 0], "None of its 3 consumers send: 1 paused, 1 stopped, 1 can't send."],
+] as const)(
+  'of %j consumers it says: %s',
+  ([active, paused, blocked, stopped, ofActive, ofBlocked], text) => {
+    const cannot_start = { active: ofActive, blocked: ofBlocked };
+    const consumers = { active, paused, blocked, stopped, cannot_start };
+    expect(consumersText({ consumers, unreadable: [] })).toBe(text);
+    expect(countOf(consumers)).toBe(active + paused + blocked + stopped);
+  },
+);
+
+test('while a secret of the target cannot be read none of its consumers sends, tried or not', () => {
+  const none = { active: 0, paused: 0, blocked: 0, stopped: 0 };
+  const cannot_start = { active: 0, blocked: 0 };
+  const say = (some: Partial<typeof none>): string =>
+    consumersText({ consumers: { ...none, ...some, cannot_start }, unreadable: ['credentials'] });
+  expect(say({})).toBe('No consumer sends to it yet.');
+  expect(say({ active: 1 })).toBe("Its only consumer can't send.");
+  expect(say({ active: 2, blocked: 1 })).toBe('None of its 3 consumers can send.');
+  expect(say({ active: 2, paused: 1 })).toBe(
+    "None of its 3 consumers send: 1 paused, 2 can't send.",
+  );
 });
 
 test('of the notes of its health, those that count consumers are left to the sentence', () => {
