@@ -292,6 +292,25 @@ test('a target that nothing sends to says so, and offers nothing for all of its 
   await tab.page.getByText(/^No attempts in the last hour/u).waitFor();
 });
 
+test('deleting a target that is used is refused in its dialog, which begins anew when it is opened again', async () => {
+  const tab = await openTab({ expected: [/409/u] });
+  await using _ = tab;
+  const { page } = tab;
+  await site.signIn(tab.context);
+  await openPage(page, `${site.url}/targets/${target}?tab=settings`);
+  const ask = page.getByRole('button', { name: 'Delete', exact: true });
+  const dialog = page.getByRole('dialog', { name: 'Delete Warehouse Accra?' });
+  await ask.click();
+  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await dialog.getByRole('alert').getByText(/is used by/u).waitFor();
+  await dialog.getByRole('link', { name: 'About this error' }).waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await ask.click();
+  await dialog.waitFor();
+  expect(await dialog.getByRole('alert').count()).toBe(0);
+});
+
 /** Active, paused, blocked and stopped ones; then how many of the active and of the blocked can't send. */
 test.each([
   [[0, 0, 0, 0, 0, 0], 'No consumer sends to it yet.'],
