@@ -50,7 +50,9 @@ export function DeleteDialog(props: {
       description={description}
       actions={
         <>
-          <Button onClick={close}>Cancel</Button>
+          <Button onClick={close} disabled={remove.isPending}>
+            Cancel
+          </Button>
           <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
             Delete
           </Button>

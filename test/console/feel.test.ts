@@ -125,6 +125,18 @@ test('a button keeps the focus while it works, and where it is gone after it the
   await expect.poll(() => page.evaluate('document.activeElement !== document.body')).toBe(true);
 });
 
+test('a choice that is cleared by its button leaves the focus in its field', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  await openPage(page, `${site().url}/alerts?consumer=${sending.id}`);
+  await page.getByRole('button', { name: 'Clear Consumer' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/alerts$/u);
+  const field = page.getByRole('combobox', { name: 'Consumer' });
+  await expect.poll(() => field.evaluate(isFocused)).toBe(true);
+});
+
 test('a page that was gone to has the focus, so that Tab goes on in it', async () => {
   await using tab = await openTab();
   const { page, context } = tab;

@@ -288,6 +288,9 @@ test('a target that nothing sends to says so, and offers nothing for all of its 
   await openPage(tab.page, `${site.url}/targets/${made.body.id}`);
   await tab.page.getByText('No consumer sends to it yet.').waitFor();
   await tab.page.getByText('Nothing has been sent yet').waitFor();
+  await tab.page.getByRole('button', { name: 'Add new' }).click();
+  await tab.page.getByRole('menuitem', { name: 'Webhooks', exact: true }).waitFor();
+  await tab.page.keyboard.press('Escape');
   expect(await tab.page.getByRole('button', { name: /all$/u }).count()).toBe(0);
   await tab.page.getByText(/^No attempts in the last hour/u).waitFor();
 });

@@ -7,7 +7,7 @@ import { api } from '../api.ts';
 import { ATTEMPTS, entryColumn, LAST_FAILURE } from '../deadLetters/columns.tsx';
 import { useList } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
-import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
+import { DueText, TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { amount } from '../words.ts';
 import type { Commands } from './useCommands.tsx';
 
@@ -91,9 +91,7 @@ function columnsOf(consumerId: string, timeWidth: string): Column<ParkedEntry>[]
 }
 
 function Next({ entry }: { entry: ParkedEntry }) {
-  const { next_attempt_at: at, follows } = entry;
-  const now = useNow();
-  if (follows)
+  if (entry.follows)
     return <span className="text-xs text-soft">after an earlier entry of its record</span>;
-  return at !== null && Date.parse(at) <= now ? 'now' : <TimeText at={at} />;
+  return <DueText at={entry.next_attempt_at} />;
 }
