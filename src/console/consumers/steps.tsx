@@ -5,7 +5,7 @@ import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { fieldText, ZONE_WORDS } from '../dateField.ts';
 import { errorsOf } from '../fieldErrors.ts';
-import { useList } from '../queries.ts';
+import { useList, useWhole } from '../queries.ts';
 import { useZone } from '../settings.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { Button } from '../ui/button.tsx';
@@ -26,6 +26,8 @@ interface StepProps {
 export function TargetStep({ draft, onChange }: StepProps) {
   const list = useList(['targets'], (cursor) => api.targets.list({ cursor }));
   const [text, setText] = useState('');
+  const wanted = text.trim().toLowerCase();
+  useWhole(list, wanted !== '');
   const add = <AddNew kind="target" isPlain={list.rows.length > 0} />;
   if (list.error !== null) return <Failed error={list.error} again={list.again} />;
   if (list.isLoading) return <Loading what="targets" />;
@@ -39,7 +41,6 @@ export function TargetStep({ draft, onChange }: StepProps) {
       </Notice>
     );
   }
-  const wanted = text.trim().toLowerCase();
   const found = list.rows.filter(({ name, base_url }) =>
     `${name} ${base_url}`.toLowerCase().includes(wanted),
   );
@@ -78,7 +79,7 @@ export function TargetStep({ draft, onChange }: StepProps) {
         ))}
         {found.length === 0 && (
           <p className="p-3 text-soft">
-            {list.hasMore ? 'None of the targets loaded so far match.' : 'No target matches.'}
+            {list.hasMore ? 'None of those loaded so far match.' : 'No targets match.'}
           </p>
         )}
       </fieldset>

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { Target } from '../../schema/target.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
-import { useList } from '../queries.ts';
+import { useList, useWhole } from '../queries.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox } from '../ui/field.tsx';
@@ -17,6 +17,7 @@ export function TargetsPage() {
   const list = useList(['targets'], (cursor) => api.targets.list({ cursor }), { everyMs: 10_000 });
   const [text, setText] = useState('');
   const wanted = text.trim().toLowerCase();
+  useWhole(list, wanted !== '');
   const rows = list.rows.filter((target) =>
     `${target.name} ${shownUrl(target)}`.toLowerCase().includes(wanted),
   );
