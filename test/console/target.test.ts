@@ -295,6 +295,23 @@ test('a target that nothing sends to says so, and offers nothing for all of its 
   await tab.page.getByText(/^No attempts in the last hour/u).waitFor();
 });
 
+test('a new secret is shown although its dialog was asked to close before it had come', async () => {
+  const { tab, page } = await openTarget({ query: '?tab=verify' });
+  await using _ = tab;
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  await page.route('**/rotate-secret', async (route) => {
+    await gate;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Rotate secret' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Rotate', exact: true }).click();
+  await page.keyboard.press('Escape');
+  open();
+  await dialog.getByText(/^whsec_/u).waitFor();
+});
+
 test('deleting a target that is used is refused in its dialog, which begins anew when it is opened again', async () => {
   const tab = await openTab({ expected: [/409/u] });
   await using _ = tab;

@@ -75,7 +75,8 @@ export function DataTable<T>(props: DataTableProps<T>) {
           <Button
             onClick={() => {
               props.onClearFilters?.();
-              document.getElementById('main')?.focus({ preventScroll: true }); // this button is gone then
+              // This button is gone then.
+              document.getElementById('main')?.focus({ preventScroll: true });
             }}
           >
             Clear filters
