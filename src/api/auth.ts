@@ -58,11 +58,18 @@ function sessionOf(c: Context<AppEnv>): Buffer | null {
   return token === undefined ? null : digestOf(token);
 }
 
-/** Returns the caller that an API key authenticates. Throws a 401 that says why it is refused. */
-export async function callerOfKey(key: string, { keyring }: Pick<Access, 'keyring'>) {
+/**
+ * Returns the caller that an API key authenticates. Throws a 401 that says why it is refused; `unknown` is the one for
+ * a key that there is not.
+ */
+export async function callerOfKey(
+  key: string,
+  { keyring }: Pick<Access, 'keyring'>,
+  unknown: () => ApiError = REFUSED.unknown,
+) {
   const verdict = await keyring.authenticate(key);
   if ('caller' in verdict) return verdict.caller;
-  throw REFUSED[verdict.refused]();
+  throw verdict.refused === 'unknown' ? unknown() : REFUSED[verdict.refused]();
 }
 
 const HOW = 'send one as "Authorization: Bearer <key>"';

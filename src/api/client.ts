@@ -216,7 +216,11 @@ export function createClient(options: ClientOptions) {
     deadLetters: {
       list: (
         id: string,
-        query?: PageQuery & { code?: string | undefined; upstream_id?: string | undefined },
+        query?: PageQuery & {
+          code?: string | undefined;
+          status?: string | undefined;
+          upstream_id?: string | undefined;
+        },
       ) => get<Page<DeadLetter>>(`${consumer(id)}/dead-letters`, query),
       groups: (id: string) =>
         get<{ data: DeadLetterGroup[] }>(`${consumer(id)}/dead-letters/groups`),

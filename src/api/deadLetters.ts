@@ -3,6 +3,7 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import type { DeadLetters } from '../attempts/deadLetters.ts';
 import type { Consumers } from '../consumers/consumers.ts';
 import {
+  AnsweredStatus,
   DeadLetter,
   DeadLetterGroup,
   DeadLetterWithBody,
@@ -50,8 +51,8 @@ export function createDeadLetterRoutes(deps: {
   app.openapi(LIST, async (c) => {
     const { id } = c.req.valid('param');
     await needConsumer(consumers, id);
-    const { upstream_id, code, limit, cursor } = c.req.valid('query');
-    const query = { consumerId: id, upstreamId: upstream_id, code, limit, after: cursor };
+    const { upstream_id, code, status, limit, cursor } = c.req.valid('query');
+    const query = { consumerId: id, upstreamId: upstream_id, code, status, limit, after: cursor };
     return c.json(toList(await deadLetters.list(query)), 200);
   });
 
@@ -108,6 +109,7 @@ const LIST = createRoute({
         .max(64)
         .optional()
         .meta({ description: 'Error code of the last failure', example: 'HTTP_4XX' }),
+      status: AnsweredStatus.optional(),
       ...listFields,
     }),
   },

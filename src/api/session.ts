@@ -21,7 +21,7 @@ export function createSessionRoutes(access: Access): OpenAPIHono<AppEnv> {
     const input = c.req.valid('json');
     const caller = await ('token' in input
       ? callerOfToken(input.token)
-      : callerOfKey(input.api_key, access));
+      : callerOfKey(input.api_key, access, unknownKey));
     const { token, expiresAt } = await sessions.open(caller);
     sendSession(c, token, trustProxy);
     return c.json(toSession(caller, 'session', expiresAt), 200, NOT_KEPT);
@@ -57,6 +57,9 @@ export function createSessionRoutes(access: Access): OpenAPIHono<AppEnv> {
 
   return app;
 }
+
+/** The key was typed into a form, so nothing is said of headers. */
+const unknownKey = () => unauthorized('Unknown API key');
 
 const NOT_KEPT = { 'cache-control': 'no-store' };
 

@@ -11,6 +11,8 @@ export interface DeadLetters {
     upstreamId?: string | undefined;
     /** Error code of the last failure. */
     code?: string | undefined;
+    /** HTTP status of the last failure, or `none` for those without an answer. */
+    status?: string | undefined;
     limit: number;
     after: ListPlace | null;
   }): Promise<ListPage<DeadLetter>>;
@@ -27,13 +29,14 @@ const COLUMNS = `id, consumer_id, position, message_id, sync_id, collection_id, 
 /** Reads the table `dead_letters`, and deletes from it. */
 export function createDeadLetters(sql: Sql): DeadLetters {
   return {
-    list: async ({ consumerId, upstreamId, code, limit, after }) => {
+    list: async ({ consumerId, upstreamId, code, status, limit, after }) => {
       const { rows } = await sql.query<DeadLetter>({
         text: `
           select ${COLUMNS} from dead_letters
            where consumer_id = $1 and ($3::uuid is null or (died_at, id) < ($2::timestamptz, $3))
              and ($5::text is null or upstream_id = $5)
              and ($6::text is null or last_failure ->> 'code' = $6)
+             and ($7::text is null or coalesce(last_failure ->> 'status', 'none') = $7)
            order by died_at desc, id desc
            limit $4`,
         values: [
@@ -43,6 +46,7 @@ export function createDeadLetters(sql: Sql): DeadLetters {
           limit + 1,
           upstreamId ?? null,
           code ?? null,
+          status ?? null,
         ],
       });
       return toPage(rows, limit, (row) => ({ at: row.died_at, id: row.id }));

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 import type { Alert } from '../schema/alert.ts';
 import type { Attempt } from '../schema/attempt.ts';
@@ -26,6 +26,14 @@ interface AttemptFlags {
   upstreamId?: string;
   trace?: boolean;
   follow?: boolean;
+  limit?: number;
+  cursor?: string;
+}
+
+interface LetterFlags {
+  code?: string;
+  status?: string;
+  upstreamId?: string;
   limit?: number;
   cursor?: string;
 }
@@ -150,6 +158,7 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
       'before',
       examples(
         ['millrace dead-letters list orders', ''],
+        ['millrace dead-letters list orders --status 422', 'only those that were last answered so'],
         ['millrace dead-letters replay orders --all', 'send them again, in order'],
       ),
     );
@@ -157,12 +166,20 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
   group
     .command('list <consumer>')
     .description('list dead letters, newest first')
+    .option('--code <code>', 'only those with this error code of the last failure')
+    .option(
+      '--status <status>',
+      'only those with this HTTP status of the last failure, or none for those without an answer',
+      answeredStatus,
+    )
+    .option('--upstream-id <id>', 'only those of this record')
     .option('--limit <n>', 'list at most this many', limit)
     .option('--cursor <cursor>', 'list the page that begins here')
-    .action((consumer: string, query: { limit?: number; cursor?: string }) =>
+    .action((consumer: string, { upstreamId, ...query }: LetterFlags) =>
       run(async ({ client, out }) => {
         const id = await findConsumer(client, consumer);
-        out.page(await client.deadLetters.list(id, query), LETTERS, 'dead letters');
+        const page = await client.deadLetters.list(id, { ...query, upstream_id: upstreamId });
+        out.page(page, LETTERS, 'dead letters');
       }),
     );
 
@@ -219,6 +236,12 @@ function addDeadLetterCommands(program: Command, run: RunCommand): void {
         out.note(`Deleted dead letter ${one}`);
       }),
     );
+}
+
+/** Parses the option `--status` of dead letters. */
+function answeredStatus(text: string): string {
+  if (/^(?:[1-5]\d\d|none)$/u.test(text)) return text;
+  throw new InvalidArgumentError('It must be a whole number from 100 to 599, or none.');
 }
 
 /** Refuses the flags that say which page of a list is meant, or its end. */
@@ -279,6 +302,10 @@ function whyOf({ kind, detail }: Alert): string {
   return textIn(detail, 'reason') ?? (kind === 'retention' ? lost : '');
 }
 
+function failureOf({ code, status }: DeadLetter['last_failure']): string {
+  return status === null ? code : `${code} ${status}`;
+}
+
 function textIn(detail: Record<string, unknown>, name: string): string | undefined {
   const value = detail[name];
   return typeof value === 'string' ? value : undefined;
@@ -292,5 +319,5 @@ const LETTERS = [
   { title: 'COLLECTION', of: (one: DeadLetter) => one.collection_id },
   { title: 'RECORD', of: (one: DeadLetter) => one.upstream_id },
   { title: 'N', of: (one: DeadLetter) => one.attempts, right: true },
-  { title: 'LAST FAILURE', of: (one: DeadLetter) => one.last_failure.code },
+  { title: 'LAST FAILURE', of: ({ last_failure: last }: DeadLetter) => failureOf(last) },
 ];

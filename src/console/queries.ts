@@ -5,6 +5,7 @@ import {
   useInfiniteQuery,
   type QueryKey,
 } from '@tanstack/react-query';
+import { useEffect } from 'react';
 
 import type { Page } from '../api/client.ts';
 import { ClientError } from './api.ts';
@@ -89,3 +90,12 @@ export function useList<T>(
 
 /** The state of a list, which a table shows. */
 export type List<T> = Omit<ReturnType<typeof useList>, 'rows'> & { rows: T[] };
+
+/** Reads all pages of a list while `isSearched`: for a search among its rows, as the API has none for them. */
+export function useWhole(list: List<unknown>, isSearched: boolean): void {
+  const { hasMore, isLoadingMore, error, more } = list;
+  const isNext = isSearched && hasMore && !isLoadingMore && error === null;
+  useEffect(() => {
+    if (isNext) more();
+  }, [isNext, more]);
+}

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-import type { TimeForm } from './words.ts';
+import type { TimeForm, Zone } from './words.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -48,6 +48,11 @@ export interface Setting<W> {
 /** The value of a setting; the component is drawn again when it changes. */
 export function useSetting<W>(setting: Setting<W>): W {
   return useSyncExternalStore(setting.subscribe, setting.get);
+}
+
+/** The zone of times that have no relative form, as the reader has chosen it: UTC, or else the browser's. */
+export function useZone(): Zone {
+  return useSetting(timeForm) === 'utc' ? 'utc' : 'local';
 }
 
 function keep<W extends string>(name: string, words: readonly [W, ...W[]]): Setting<W> {

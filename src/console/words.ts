@@ -55,6 +55,9 @@ export function local(time: number): string {
 
 export type TimeForm = 'relative' | 'utc' | 'local';
 
+/** The zone of a time that has no relative form, such as a place on an axis or a time that is typed. */
+export type Zone = 'utc' | 'local';
+
 /** A time in the form that the reader has chosen. */
 export function printTime(form: TimeForm, time: number, now: number): string {
   if (form === 'relative') return relative(time, now);

@@ -12,6 +12,15 @@ const LastFailure = z.object({
   response_head: z.string().nullable(),
 });
 
+/** The status that a last failure was answered with, in a filter: `none` for failures without an answer. */
+export const AnsweredStatus = z
+  .string()
+  .regex(/^(?:[1-5]\d\d|none)$/u, 'must be an HTTP status from 100 to 599, or none')
+  .meta({
+    description: 'HTTP status of the last failure, or `none` for those without an answer',
+    example: '422',
+  });
+
 /** An entry that failed by itself while others were taken, and is retried beside them. */
 export const ParkedEntry = z
   .object({

@@ -165,8 +165,18 @@ export const Target = z
     }),
     health: Health,
     consumers: z
-      .object({ active: z.int(), paused: z.int(), blocked: z.int(), stopped: z.int() })
-      .meta({ description: 'How many consumers it has, by their status' }),
+      .object({
+        active: z.int(),
+        paused: z.int(),
+        blocked: z.int(),
+        stopped: z.int(),
+        cannot_start: z.object({ active: z.int(), blocked: z.int() }),
+      })
+      .meta({
+        description:
+          'How many consumers it has, by their status; `cannot_start`: how many of the active and of the blocked ' +
+          "ones can't send because of a lasting fault that is not the endpoint's",
+      }),
     created_at: Timestamp,
     updated_at: Timestamp,
   })

@@ -159,7 +159,8 @@ export interface Row extends SealedRow, HeadersRow {
   paused?: number;
   blocked?: number;
   stopped?: number;
-  /** How many can't be sent to, and why, each reason once. */
+  /** How many can't be sent to, how many of these are active, and why, each reason once. */
   faulty?: number;
+  faulty_active?: number;
   faults?: string[] | null;
 }

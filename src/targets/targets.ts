@@ -116,7 +116,7 @@ export function refuseUnreadable(error: unknown): never {
 function selectTargets(rows: string): string {
   return `
     select t.*, coalesce(t.previous_expires_at > clock_timestamp(), false) as previous_signs,
-           used.active, used.paused, used.blocked, used.stopped, used.faulty, used.faults
+           used.active, used.paused, used.blocked, used.stopped, used.faulty, used.faulty_active, used.faults
       from (${rows}) t
       left join lateral (
         select count(*) filter (where ${SHOWN_STATUS} = 'active') as active,
@@ -124,6 +124,7 @@ function selectTargets(rows: string): string {
                count(*) filter (where ${SHOWN_STATUS} = 'blocked') as blocked,
                count(*) filter (where k.status = 'stopped') as stopped,
                count(f.consumer_id) as faulty,
+               count(f.consumer_id) filter (where ${SHOWN_STATUS} = 'active') as faulty_active,
                array_agg(distinct f.detail) filter (where f.consumer_id is not null) as faults
           from consumers k
           join cursors c on c.consumer_id = k.id
@@ -366,6 +367,10 @@ function toTarget(row: Row, vault: Vault): Target {
       paused: row.paused ?? 0,
       blocked: row.blocked ?? 0,
       stopped: row.stopped ?? 0,
+      cannot_start: {
+        active: row.faulty_active ?? 0,
+        blocked: (row.faulty ?? 0) - (row.faulty_active ?? 0),
+      },
     },
     metadata: row.metadata,
     created_at: row.created_at,

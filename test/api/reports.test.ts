@@ -84,7 +84,7 @@ test('alerts are newest first, filtered, and tell what became of their mail', as
   await get('/v1/alerts?kind=other', 400);
 });
 
-test('dead letters are grouped by what failed, and found by record and by code', async () => {
+test('dead letters are grouped by what failed, and found by record, by code and by status', async () => {
   const { id } = await opened.create();
   const letters = (
     [
@@ -146,7 +146,24 @@ test('dead letters are grouped by what failed, and found by record and by code',
   expect(await numbers('upstream_id=r2&')).toEqual([3, 2]);
   expect(await numbers('code=HTTP_4XX&')).toEqual([3, 2, 1, 0]);
   expect(await numbers('code=HTTP_4XX&upstream_id=r1&')).toEqual([1, 0]);
+  expect(await numbers('status=422&')).toEqual([2, 1, 0]);
+  expect(await numbers('status=400&code=HTTP_4XX&')).toEqual([3]);
+  expect(await numbers('status=422&upstream_id=r2&')).toEqual([2]);
+  expect(await numbers('status=none&')).toEqual([4]);
+  expect(await numbers('status=none&code=HTTP_4XX&')).toEqual([]);
+  expect(await numbers('status=599&')).toEqual([]);
   await get(`/v1/consumers/${newId()}/dead-letters/groups`, 404);
+});
+
+test('a status that dead letters can not have is refused with what is allowed', async () => {
+  const { id } = await opened.create();
+  for (const status of ['', '99', '600', '4xx', 'None', '422,400']) {
+    const problem = await get(`/v1/consumers/${id}/dead-letters?status=${status}`, 400);
+    expect(problem).toMatchObject({
+      code: 'invalid_query',
+      detail: '/status must be an HTTP status from 100 to 599, or none',
+    });
+  }
 });
 
 test('a preview counts the newest entries that a filter lets through, and shows the newest of them as they are', async () => {

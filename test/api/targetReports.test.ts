@@ -265,6 +265,7 @@ test('a target says how many consumers send to it, and its own troubles alone ar
     paused: 1,
     blocked: 1,
     stopped: 0,
+    cannot_start: { active: 0, blocked: 0 },
   });
   const { data, total } = await read<{ data: object[]; total: number }>(
     `/v1/troubles?target_id=${mine}`,
@@ -275,4 +276,33 @@ test('a target says how many consumers send to it, and its own troubles alone ar
   ]);
   expect(await read(`/v1/troubles?target_id=${target}`)).toEqual({ data: [], total: 0 });
   expect(well).toBeDefined();
+});
+
+test('of its consumers a target also counts those that can not send, by the status that they are shown with', async () => {
+  const mine = await newTarget('Faulty');
+  const ids: string[] = [];
+  for (const name of ['sends', 'faulty', 'faulty and failing', 'faulty once, now paused']) {
+    ids.push((await opened.create({ name, target_id: mine })).id as string);
+  }
+  for (const id of ids.slice(1)) {
+    await sql(
+      `insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
+       values ($1, 'internal_error', 'it crashed', now(), now(), false)`,
+      [id],
+    );
+  }
+  const failure = { code: 'HTTP_5XX', status: 503, detail: 'HTTP 503', at: minutesAgo(9) };
+  await opened.setCursor(
+    ids[2]!,
+    `head = 1, schedule_from = now(), last_failure = '${JSON.stringify(failure)}'`,
+  );
+  await sql(`update consumers set status = 'paused' where id = $1`, [ids[3]]);
+  const { consumers } = (await opened.api.request('GET', `/v1/targets/${mine}`)).body;
+  expect(consumers).toEqual({
+    active: 2,
+    paused: 1,
+    blocked: 1,
+    stopped: 0,
+    cannot_start: { active: 1, blocked: 1 },
+  });
 });

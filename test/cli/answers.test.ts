@@ -202,11 +202,42 @@ test.each<[string[], number, RegExp]>([
   ],
   [['keys', 'delete', 'abc'], 3, /^There is no API key "abc"/u],
   [['dead-letters', 'get', 'other', 'abc'], 3, /^There is no dead letter "abc"/u],
+  [
+    ['dead-letters', 'list', 'other', '--status', '4xx'],
+    2,
+    /--status.*a whole number from 100 to 599, or none/u,
+  ],
 ])('%j exits %i and speaks of the flags that were given', async (args, code, words) => {
   const result = await cli(...args);
   expect(result.stderr.replace(/^error: /u, '')).toMatch(words);
   expect(result.stderr).not.toMatch(/^ {4}at |^\/|Invalid (?:input|option)|Too (?:small|big)/mu);
   expect(result).toMatchObject({ code, stdout: '' });
+});
+
+test('dead letters are listed by the code, the status and the record that they failed with', async () => {
+  await api.db.query(`
+    insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, body,
+                              attempts, parked_at, died_at, last_failure)
+    select gen_random_uuid(), k.id, n, 'm', 's', 'a:b', 'r' || n, '{}', 9, now(), now() - n * interval '1 s',
+           json_build_object('code', case n when 3 then 'TIMEOUT' else 'HTTP_4XX' end,
+                             'status', case n when 1 then 422 when 2 then 404 end, 'detail', '', 'at', '',
+                             'response_head', null)
+      from consumers k, generate_series(1, 3) n where k.name = 'My second consumer'`);
+  for (const [flags, records] of [
+    [[], ['r1', 'r2', 'r3']],
+    [['--status', '404'], ['r2']],
+    [['--status', 'none'], ['r3']],
+    [['--code', 'HTTP_4XX'], ['r1', 'r2']],
+    [['--upstream-id', 'r1', '--status', '422'], ['r1']],
+  ] as const) {
+    const list = ['dead-letters', 'list', 'My second consumer', ...flags];
+    const { data } = JSON.parse((await cli(...list, '--json')).stdout);
+    const found = data.map((one: { upstream_id: string }) => one.upstream_id);
+    expect({ flags, found }).toEqual({ flags, found: records });
+  }
+  expect((await cli('dead-letters', 'list', 'My second consumer')).stdout).toContain(
+    'HTTP_4XX 404',
+  );
 });
 
 test('a consumer is found by the beginning of its name, in any case, and several are listed', async () => {

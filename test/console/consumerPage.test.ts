@@ -276,6 +276,29 @@ test('parked entries have a part of the page, with what they failed by, and are 
   await expect.poll(() => rows(page).allInnerTexts()).toEqual([expect.stringContaining('422')]);
 });
 
+test('the dead letters of a failure are found by their status, however many newer ones failed by another', async () => {
+  const { id } = await opened.create({ name: 'Many dead letters' });
+  await sql(
+    `insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
+                               body, attempts, parked_at, died_at, last_failure)
+     select gen_random_uuid(), $1, n, 'm', 'shop', 'shop:order', 'letter-' || n, 'updated', '{}', 9, now(),
+            now() + n * interval '1 s',
+            json_build_object('code', 'HTTP_4XX', 'status', case n when 1 then 404 else 422 end,
+                              'detail', '', 'at', now(), 'response_head', null)
+       from generate_series(1, 120) n`,
+    [id],
+  );
+  const { tab, page } = await openSigned(`/consumers/${id}?tab=dead-letters`);
+  await using _ = tab;
+  await page.getByRole('button', { name: /HTTP_4XX 404/u }).click();
+  await page.waitForURL(/[?&]code=HTTP_4XX&answer=404$/u);
+  await rows(page).getByText('letter-1', { exact: true }).waitFor();
+  expect(await rows(page).count()).toBe(1);
+  // A status that there can't be is none.
+  await openPage(page, `${site.url}/dead-letters?consumer=${id}&status=4xx`);
+  await rows(page).getByText('letter-120', { exact: true }).waitFor();
+});
+
 test('Overview, lists and alerts lead with one click to what was put aside of a consumer', async () => {
   const { id } = await opened.create({ name: 'Puts aside' });
   await deadLetter(id, await event('put-aside', 'updated'));

@@ -7,12 +7,14 @@ import {
   filterSearch,
 } from '../../src/console/consumers/attemptFilter.ts';
 import { marksOf } from '../../src/console/consumers/marks.ts';
-import { tabOfNote } from '../../src/console/consumers/notes.ts';
+import { tabOfNote, wordsOf } from '../../src/console/consumers/notes.ts';
 import { givesUpAt, stateOf } from '../../src/console/consumers/state.ts';
+import { isIn } from '../../src/console/overview/trouble.ts';
 import { markedSteps } from '../../src/console/ui/chartMarks.ts';
 import { consumerHealth } from '../../src/consumers/consumerHealth.ts';
 import type { Alert } from '../../src/schema/alert.ts';
 import type { Change, Consumer } from '../../src/schema/consumer.ts';
+import type { Trouble } from '../../src/schema/overview.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 10, 23, 11, minute)).toISOString();
 
@@ -125,6 +127,23 @@ test('the time at which it gives up is known for each form of the retry window',
   expect(givesUpAt(null, '24h')).toBeNull();
 });
 
+test('a command for all consumers of a trouble is given to those that it counts', () => {
+  const trouble = {
+    target_id: 't',
+    status: 'blocked',
+    code: 'HTTP_5XX',
+    http_status: 503,
+    reason: null,
+  } as Trouble;
+  const failure = { code: 'HTTP_5XX', status: 503 } as Consumer['last_failure'];
+  const one = { target_id: 't', status: 'blocked', last_failure: failure } as const;
+  const fault = { code: 'internal_error' } as Consumer['cannot_start'];
+  expect(isIn(trouble, consumer(one))).toBe(true);
+  expect(isIn(trouble, consumer({ ...one, cannot_start: fault }))).toBe(false);
+  expect(isIn(trouble, consumer({ ...one, target_id: 'u' }))).toBe(false);
+  expect(isIn(trouble, consumer({ ...one, last_failure: null }))).toBe(false);
+});
+
 test('the notes of a health lead to where something can be done about them', () => {
   const { notes } = consumerHealth({
     status: 'active',
@@ -143,6 +162,11 @@ test('the notes of a health lead to where something can be done about them', () 
     now: new Date(at(0)),
   });
   expect(notes.map(tabOfNote)).toEqual([null, 'parked', 'dead-letters', 'filter', 'settings']);
+  // The page has a field for what the API calls alert_emails.
+  expect(notes.map(wordsOf)).toEqual([
+    ...notes.slice(0, -1),
+    'Nobody is alerted: add an alert address',
+  ]);
 });
 
 test('charts are marked with stops, edits, pauses, resumes and seeks, each where it happened', () => {

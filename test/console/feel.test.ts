@@ -125,6 +125,35 @@ test('a button keeps the focus while it works, and where it is gone after it the
   await expect.poll(() => page.evaluate('document.activeElement !== document.body')).toBe(true);
 });
 
+test('where an edit of the filter begins and ends the focus stays in its part of the page', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  await openPage(page, `${site().url}/consumers/${sending.id}?tab=filter`);
+  const part = page.getByRole('tabpanel');
+  for (const [press, shown] of [
+    ['Edit filter', 'Save filter'],
+    ['Cancel', 'Edit filter'],
+  ] as const) {
+    await part.getByRole('button', { name: press }).focus();
+    await page.keyboard.press('Enter');
+    await part.getByRole('button', { name: shown }).waitFor();
+    await expect.poll(() => part.evaluate(hasFocusIn), { message: press }).toBe(true);
+  }
+});
+
+test('a choice that is cleared by its button leaves the focus in its field', async () => {
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site().signIn(context);
+  await openPage(page, `${site().url}/alerts?consumer=${sending.id}`);
+  await page.getByRole('button', { name: 'Clear Consumer' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/alerts$/u);
+  const field = page.getByRole('combobox', { name: 'Consumer' });
+  await expect.poll(() => field.evaluate(isFocused)).toBe(true);
+});
+
 test('a page that was gone to has the focus, so that Tab goes on in it', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
@@ -277,6 +306,9 @@ test('on a phone a consumer shows status and reason, then deliveries, then chart
 
 const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
   element.matches(':focus');
+
+const hasFocusIn = (element: { matches(selectors: string): boolean }): boolean =>
+  element.matches(':focus-within');
 
 interface Drawn {
   text: string;

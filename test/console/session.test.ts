@@ -18,7 +18,8 @@ test('a wrong key is refused in words; the right one signs in and leads on to th
   await page.waitForURL(/\/signin\?next=%2Ftargets$/u);
   await page.getByLabel('API key').fill('wrong-key-0123456789');
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('alert').waitFor();
+  await page.getByRole('alert').getByText('Unknown API key').waitFor();
+  expect(await page.getByRole('alert').innerText()).not.toContain('Authorization');
   expect(await tab.context.cookies()).toEqual([]);
 
   await page.getByLabel('API key').fill(apiKey);

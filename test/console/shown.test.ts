@@ -123,6 +123,24 @@ test.each([
   },
 );
 
+test('times are typed in the form in which they are shown', async () => {
+  const { id } = await opened.create({ name: 'typed in UTC' });
+  const { tab, page } = await openSigned(`/consumers/${id}?since=2026-11-23T11:54:00.000Z`, {
+    times: 'utc',
+    zone: 'America/New_York',
+  });
+  await using _ = tab;
+  const from = page.getByLabel('From, in UTC');
+  expect(await from.inputValue()).toMatch(/^2026-11-23T11:54/u);
+  await from.fill('2026-11-23T10:00:05');
+  await page.waitForURL((url) => url.searchParams.get('since') === '2026-11-23T10:00:05.000Z');
+  await page.getByRole('button', { name: 'Seek' }).click();
+  await page.getByLabel('To', { exact: true }).selectOption('time');
+  const typed = await page.getByLabel('Time, in UTC').inputValue();
+  const ago = Date.now() - Date.parse(`${typed}Z`);
+  expect(Math.abs(ago - 3_600_000)).toBeLessThan(180_000);
+});
+
 /** New York's distance from UTC on a day, such as `-05:00`. */
 function zoneOf(day: string): string {
   const name = new Intl.DateTimeFormat('en', {

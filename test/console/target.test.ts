@@ -288,22 +288,89 @@ test('a target that nothing sends to says so, and offers nothing for all of its 
   await openPage(tab.page, `${site.url}/targets/${made.body.id}`);
   await tab.page.getByText('No consumer sends to it yet.').waitFor();
   await tab.page.getByText('Nothing has been sent yet').waitFor();
+  await tab.page.getByRole('button', { name: 'Add new' }).click();
+  await tab.page.getByRole('menuitem', { name: 'Webhooks', exact: true }).waitFor();
+  await tab.page.keyboard.press('Escape');
   expect(await tab.page.getByRole('button', { name: /all$/u }).count()).toBe(0);
   await tab.page.getByText(/^No attempts in the last hour/u).waitFor();
 });
 
+test('a new secret is shown although its dialog was asked to close before it had come', async () => {
+  const { tab, page } = await openTarget({ query: '?tab=verify' });
+  await using _ = tab;
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  await page.route('**/rotate-secret', async (route) => {
+    await gate;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Rotate secret' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Rotate', exact: true }).click();
+  await page.keyboard.press('Escape');
+  open();
+  await dialog.getByText(/^whsec_/u).waitFor();
+});
+
+test('deleting a target that is used is refused in its dialog, which begins anew when it is opened again', async () => {
+  const tab = await openTab({ expected: [/409/u] });
+  await using _ = tab;
+  const { page } = tab;
+  await site.signIn(tab.context);
+  await openPage(page, `${site.url}/targets/${target}?tab=settings`);
+  const ask = page.getByRole('button', { name: 'Delete', exact: true });
+  const dialog = page.getByRole('dialog', { name: 'Delete Warehouse Accra?' });
+  await ask.click();
+  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await dialog.getByRole('alert').getByText(/is used by/u).waitFor();
+  await dialog.getByRole('link', { name: 'About this error' }).waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await ask.click();
+  await dialog.waitFor();
+  expect(await dialog.getByRole('alert').count()).toBe(0);
+});
+
+/** Active, paused, blocked and stopped ones; then how many of the active and of the blocked can't send. */
 test.each([
-  [[0, 0, 0, 0], 'No consumer sends to it yet.'],
-  [[1, 0, 0, 0], 'Its only consumer sends.'],
-  [[6, 0, 0, 0], 'All of its 6 consumers send.'],
-  [[0, 0, 1, 0], 'Its only consumer is blocked.'],
-  [[4, 2, 0, 0], '4 of its 6 consumers send: 2 paused.'],
-  [[1, 0, 2, 1], '1 of its 4 consumers sends: 2 blocked, 1 stopped.'],
-  [[0, 1, 1, 0], 'None of its 2 consumers send: 1 paused, 1 blocked.'],
-] as const)('of %j consumers it says: %s', ([active, paused, blocked, stopped], text) => {
-  const consumers = { active, paused, blocked, stopped };
-  expect(consumersText(consumers)).toBe(text);
-  expect(countOf(consumers)).toBe(active + paused + blocked + stopped);
+  [[0, 0, 0, 0, 0, 0], 'No consumer sends to it yet.'],
+  [[1, 0, 0, 0, 0, 0], 'Its only consumer sends.'],
+  [[6, 0, 0, 0, 0, 0], 'All of its 6 consumers send.'],
+  [[0, 1, 0, 0, 0, 0], 'Its only consumer is paused.'],
+  [[0, 0, 1, 0, 0, 0], 'Its only consumer is blocked.'],
+  [[0, 0, 0, 1, 0, 0], 'Its only consumer is stopped.'],
+  [[4, 2, 0, 0, 0, 0], '4 of its 6 consumers send: 2 paused.'],
+  [[1, 0, 2, 1, 0, 0], '1 of its 4 consumers sends: 2 blocked, 1 stopped.'],
+  [[0, 1, 1, 0, 0, 0], 'None of its 2 consumers send: 1 paused, 1 blocked.'],
+  [[0, 2, 0, 0, 0, 0], 'None of its 2 consumers send: 2 paused.'],
+  [[1, 0, 0, 0, 1, 0], "Its only consumer can't send."],
+  [[0, 0, 1, 0, 0, 1], "Its only consumer can't send."],
+  [[2, 0, 0, 0, 1, 0], "1 of its 2 consumers sends: 1 can't send."],
+  [[2, 0, 0, 0, 2, 0], 'None of its 2 consumers can send.'],
+  [[1, 0, 1, 0, 1, 1], 'None of its 2 consumers can send.'],
+  [[3, 0, 2, 0, 1, 1], "2 of its 5 consumers send: 1 blocked, 2 can't send."],
+  [[1, 1, 0, 1, 1, 0], "None of its 3 consumers send: 1 paused, 1 stopped, 1 can't send."],
+] as const)(
+  'of %j consumers it says: %s',
+  ([active, paused, blocked, stopped, ofActive, ofBlocked], text) => {
+    const cannot_start = { active: ofActive, blocked: ofBlocked };
+    const consumers = { active, paused, blocked, stopped, cannot_start };
+    expect(consumersText({ consumers, unreadable: [] })).toBe(text);
+    expect(countOf(consumers)).toBe(active + paused + blocked + stopped);
+  },
+);
+
+test('while a secret of the target cannot be read none of its consumers sends, tried or not', () => {
+  const none = { active: 0, paused: 0, blocked: 0, stopped: 0 };
+  const cannot_start = { active: 0, blocked: 0 };
+  const say = (some: Partial<typeof none>): string =>
+    consumersText({ consumers: { ...none, ...some, cannot_start }, unreadable: ['credentials'] });
+  expect(say({})).toBe('No consumer sends to it yet.');
+  expect(say({ active: 1 })).toBe("Its only consumer can't send.");
+  expect(say({ active: 2, blocked: 1 })).toBe('None of its 3 consumers can send.');
+  expect(say({ active: 2, paused: 1 })).toBe(
+    "None of its 3 consumers send: 1 paused, 2 can't send.",
+  );
 });
 
 test('of the notes of its health, those that count consumers are left to the sentence', () => {

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 
 import { curlOf } from '../../src/console/consumers/curl.ts';
 import { deltaOf, isSameFilter } from '../../src/console/consumers/filterDelta.ts';
+import { fieldText, fieldTime } from '../../src/console/dateField.ts';
 import { duration, relative } from '../../src/console/words.ts';
 import type { Filter } from '../../src/schema/consumer.ts';
 import { openReceiver } from '../support/receiver.ts';
@@ -77,4 +78,14 @@ test('lengths of time and moments read as people say them', () => {
   expect(relative(5_000, 0)).toBe('in 5 s');
   expect(relative(0, 7_200_000)).toBe('2 h ago');
   expect(relative(100, 0)).toBe('now');
+});
+
+test('a field for a date and a time is in UTC or in the zone of the browser, and gives back what it was given', () => {
+  const at = '2026-11-22T14:02:07.000Z';
+  expect(fieldText(Date.parse(at), 'utc')).toBe('2026-11-22T14:02:07');
+  for (const zone of ['utc', 'local'] as const) {
+    expect(fieldTime(fieldText(Date.parse(at), zone), zone)).toBe(at);
+    expect(['', 'soon'].map((text) => fieldTime(text, zone))).toEqual([undefined, undefined]);
+  }
+  expect(fieldTime('2026-11-22T14:02', 'utc')).toBe('2026-11-22T14:02:00.000Z');
 });

@@ -41,7 +41,8 @@ const rows = manyRowsOfFile({
     select gen_random_uuid(), id, case when random() < 0.01 then 'gone' else 'warning' end, '{}', created_at from consumers;
     insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, body, attempts, parked_at, died_at, last_failure)
     select gen_random_uuid(), ${uuidOf('1 + n % 20')}, n, 'm', 's', 'a:b', 'r' || n % 500, '{}', 9, now(), timestamptz '2026-01-01' + n * interval '1 min',
-           json_build_object('code', case when n % 1000 < 20 then 'TIMEOUT' else 'HTTP_4XX' end)
+           json_build_object('code', case when n % 1000 < 20 then 'TIMEOUT' else 'HTTP_4XX' end,
+                             'status', case when n % 1000 < 20 then null when n % 1000 < 40 then 404 else 422 end)
       from generate_series(1, ${MANY}) n;
     insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id, body, attempts, parked_at, parked_ms, due_ms)
     select ${uuidOf('1 + n % 20')}, n, 'm', 's', 'a:b', 'r' || n % 500, '{}', 9, now(), 0, case when n % 3 > 0 then n end
@@ -121,6 +122,27 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     what: 'dead letters of a code',
     work: (sql) => createDeadLetters(sql).list({ ...page, consumerId: id(7), code: 'TIMEOUT' }),
     by: [/using dead_letters_by_code/u],
+  },
+  {
+    what: 'dead letters of a status',
+    work: (sql) => createDeadLetters(sql).list({ ...page, consumerId: id(7), status: '404' }),
+    by: [/using dead_letters_by_status/u],
+  },
+  {
+    what: 'dead letters without an answer',
+    work: (sql) => createDeadLetters(sql).list({ ...page, consumerId: id(7), status: 'none' }),
+    by: [/using dead_letters_by_status/u],
+  },
+  {
+    what: 'dead letters of a code and a status, as the console asks for',
+    work: (sql) =>
+      createDeadLetters(sql).list({
+        ...page,
+        consumerId: id(7),
+        code: 'HTTP_4XX',
+        status: '404',
+      }),
+    by: [/using dead_letters_by_status/u],
   },
   {
     what: 'groups of dead letters',

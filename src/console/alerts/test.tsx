@@ -6,7 +6,7 @@ import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { TextField } from '../ui/field.tsx';
-import { ErrorText, Hint } from '../ui/notice.tsx';
+import { Hint, Unsaved } from '../ui/notice.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
 import { number } from '../words.ts';
@@ -42,11 +42,7 @@ export function TestAlertPanel() {
           </ActButton>
         </div>
       </form>
-      {test.error !== null && wrong === undefined && (
-        <Hint tone="bad">
-          <ErrorText error={test.error} />
-        </Hint>
-      )}
+      <Unsaved error={wrong === undefined ? test.error : null} />
       {test.data !== undefined && <Result test={test.data} />}
     </Panel>
   );

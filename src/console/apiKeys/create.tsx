@@ -69,10 +69,13 @@ function Ask({ onClose, onMade }: { onClose: () => void; onMade: (key: NewApiKey
       void queries.invalidateQueries({ queryKey: ['api-keys'] });
     },
   });
+  const close = (): void => {
+    if (!create.isPending) onClose(); // the key is in the answer, and nowhere else
+  };
   const toggle = (scope: Scope): void =>
     setScopes(scopes.includes(scope) ? scopes.filter((one) => one !== scope) : [...scopes, scope]);
   return (
-    <Dialog open onClose={onClose} title="Create an API key">
+    <Dialog open onClose={close} title="Create an API key">
       <form
         className="flex flex-col gap-3"
         onSubmit={(event) => {
@@ -104,7 +107,9 @@ function Ask({ onClose, onMade }: { onClose: () => void; onMade: (key: NewApiKey
         <SelectField label="Expires" value={days} onChange={setDays} options={ENDS} />
         <Unsaved error={create.error} />
         <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={close} disabled={create.isPending}>
+            Cancel
+          </Button>
           <Button
             type="submit"
             kind="main"

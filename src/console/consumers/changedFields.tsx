@@ -18,18 +18,22 @@ export function ChangedFields({ text }: { text: string }) {
         aria-label="Changed fields"
         className="overflow-x-auto rounded-md border border-line"
       >
-        <table className="w-full text-left text-xs">
+        <table aria-label="Changed fields" className="w-full text-left text-xs">
           <thead className="bg-sunk text-soft">
             <tr>
-              <th className="px-2 py-1">Field</th>
-              <th className="px-2 py-1">Before</th>
-              <th className="px-2 py-1">After</th>
+              {['Field', 'Before', 'After'].map((title) => (
+                <th key={title} scope="col" className="px-2 py-1">
+                  {title}
+                </th>
+              ))}
             </tr>
           </thead>
           <tbody>
             {rows.map(([field, before, after]) => (
               <tr key={field} className="border-t border-line align-top">
-                <th className="foreign px-2 py-1 font-medium">{field}</th>
+                <th scope="row" className="foreign px-2 py-1 font-medium">
+                  {field}
+                </th>
                 <td className="foreign bg-bad-soft px-2 py-1 font-mono whitespace-pre-wrap">
                   {before}
                 </td>

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 
 import type { Attempt } from '../api.ts';
 import { ConsumerName } from '../consumerName.tsx';
+import { EntryKind } from '../deadLetters/columns.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText, useNow } from '../ui/timeText.tsx';
@@ -121,9 +122,7 @@ function Entry({ attempt }: { attempt: Attempt }) {
   return (
     <>
       <span className="line-clamp-1 font-mono underline">{upstream_id}</span>
-      <span className="line-clamp-1 text-xs text-soft">
-        {event ?? 'record'} · {collection_id}
-      </span>
+      <EntryKind event={event} collection={collection_id} />
     </>
   );
 }

@@ -47,7 +47,7 @@ export function DeliveryDrawer(props: {
   const resend = useMutation({
     mutationFn: () => api.consumers.resend(consumer.id, attempt.position),
     onSuccess: () => toasts.done('The entry is queued to be sent again.'),
-    onError: (error) => toasts.failed(messageOf(error)),
+    onError: toasts.refused,
   });
   const url = requestUrl(target.data?.base_url ?? '', consumer.path) ?? '';
   const sent: Sent | null =

@@ -1,11 +1,13 @@
 import { useEffect, useState, type ReactNode } from 'react';
 
+import { fieldText, fieldTime, ZONE_WORDS } from '../dateField.ts';
 import { useNarrow } from '../narrow.ts';
+import { useZone } from '../settings.ts';
 import { useSettled } from '../settled.ts';
 import { useTyped } from '../typed.ts';
 import { Button } from '../ui/button.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
-import { local } from '../words.ts';
+import type { Zone } from '../words.ts';
 import { SPANS, type AttemptFilter, type FilterChange } from './attemptFilter.ts';
 
 const OUTCOMES = [
@@ -119,6 +121,7 @@ const TIMES = [
 /** When they started: a span before now, or from one time to another. */
 function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
   const { since, until } = filter;
+  const zone = useZone();
   const span = SPANS.find((one) => one === since && until === undefined);
   const shown = since === undefined && until === undefined ? '' : (span ?? RANGE);
   const choose = (value: string): void => {
@@ -131,12 +134,16 @@ function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
       {shown === RANGE && (
         <div className="col-span-2 grid grid-cols-1 gap-2 sm:grid-cols-2 lg:col-span-4">
           <MomentField
-            label="From, in your time zone"
+            key={`since ${zone}`}
+            name="From"
+            zone={zone}
             value={since}
             onChange={(time) => onFilter({ since: time })}
           />
           <MomentField
-            label="To, in your time zone"
+            key={`until ${zone}`}
+            name="To"
+            zone={zone}
             value={until}
             onChange={(time) => onFilter({ until: time })}
           />
@@ -148,20 +155,22 @@ function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
 
 /** While it is typed, a time is none, or one of the year 2: it is reported once typing has stopped. */
 function MomentField(props: {
-  label: string;
+  name: string;
+  zone: Zone;
   value: string | undefined;
   onChange: (time: string | undefined) => void;
 }) {
-  const { label, value, onChange } = props;
-  const [text, setText] = useState(() => fieldText(value));
+  const { name, zone, value, onChange } = props;
+  const [text, setText] = useState(() => shownIn(zone, value));
   const settled = useSettled(text, TYPING_MS);
   useEffect(() => {
-    if (timeIn(settled) !== timeIn(fieldText(value))) onChange(timeIn(settled));
+    const time = fieldTime(settled, zone);
+    if (time !== fieldTime(shownIn(zone, value), zone)) onChange(time);
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- only what was typed is reported
   }, [settled]);
   return (
     <TextField
-      label={label}
+      label={`${name}, ${ZONE_WORDS[zone]}`}
       type="datetime-local"
       step={1}
       value={text}
@@ -170,15 +179,10 @@ function MomentField(props: {
   );
 }
 
-/** As a field for a date and a time has it; empty for what is no time. */
-function fieldText(time: string | undefined): string {
+/** As the field has it; empty for what is no time. */
+function shownIn(zone: Zone, time: string | undefined): string {
   const at = Date.parse(time ?? '');
-  return Number.isNaN(at) ? '' : local(at).replace(' ', 'T');
-}
-
-function timeIn(text: string): string | undefined {
-  const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+  return Number.isNaN(at) ? '' : fieldText(at, zone);
 }
 
 function spanText(span: (typeof SPANS)[number]): string {

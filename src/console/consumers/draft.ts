@@ -1,6 +1,8 @@
 import type { ConsumerInput, Filter, Ordering } from '../../schema/consumer.ts';
 import type { StreamName } from '../../schema/stream.ts';
+import { fieldTime } from '../dateField.ts';
 import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
+import type { Zone } from '../words.ts';
 
 /** What the six steps fill in. */
 export interface Draft extends Filter {
@@ -10,7 +12,7 @@ export interface Draft extends Filter {
   path: string;
   ordering: Ordering;
   start: 'beginning' | 'end' | 'time';
-  /** The point in time, in the browser's zone, as its field has it: `2026-11-22T14:02`. */
+  /** The point in time as its field has it: `2026-11-22T14:02`, in the zone of the setting. */
   start_at: string;
 }
 
@@ -55,12 +57,12 @@ export function proposedName({ stream, collections }: Draft, target: string): st
   return `${what} to ${target}`.slice(0, NAME_LENGTH);
 }
 
-/** The input for the API, which checks it. */
-export function inputOf({ start, start_at, ...draft }: Draft): Partial<ConsumerInput> {
+/** The input for the API, which checks it. `zone`: that of the field with the point in time. */
+export function inputOf({ start, start_at, ...draft }: Draft, zone: Zone): Partial<ConsumerInput> {
   return {
     ...draft,
     name: draft.name.trim(),
-    start: start === 'time' ? { time: new Date(start_at).toISOString() } : start,
+    start: start === 'time' ? { time: fieldTime(start_at, zone) ?? '' } : start,
   };
 }
 

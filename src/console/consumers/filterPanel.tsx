@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
 
 import type { Consumer, Filter } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
@@ -20,6 +21,7 @@ export function FilterPanel(props: {
   onEdit: (draft: Filter | null) => void;
 }) {
   const { consumer, draft, onEdit: setDraft } = props;
+  const box = useFocusKept(draft !== null);
   const queries = useQueryClient();
   const toasts = useToasts();
   const save = useMutation({
@@ -34,36 +36,42 @@ export function FilterPanel(props: {
   });
   if (draft === null) {
     return (
-      <Panel
-        title="Filter"
-        actions={
-          <ActButton needs="manage" onClick={() => setDraft(filterOf(consumer))}>
-            Edit filter
-          </ActButton>
-        }
-      >
-        <Facts
-          facts={[
-            ['Stream', consumer.stream],
-            ['Syncs', listed(consumer.syncs, 12)],
-            ['Collections', listed(consumer.collections, 12)],
-            [
-              'Event types',
-              consumer.stream === 'records' ? 'do not apply' : listed(consumer.event_types, 3),
-            ],
-            [
-              'Version',
-              `${consumer.filter_version}, applies after position ${number(consumer.filter_from)}`,
-            ],
-          ]}
-        />
-      </Panel>
+      <div ref={box} tabIndex={-1} className="outline-none">
+        <Panel
+          title="Filter"
+          actions={
+            <ActButton needs="manage" onClick={() => setDraft(filterOf(consumer))}>
+              Edit filter
+            </ActButton>
+          }
+        >
+          <Facts
+            facts={[
+              ['Stream', consumer.stream],
+              ['Syncs', listed(consumer.syncs, 12)],
+              ['Collections', listed(consumer.collections, 12)],
+              [
+                'Event types',
+                consumer.stream === 'records' ? 'do not apply' : listed(consumer.event_types, 3),
+              ],
+              [
+                'Version',
+                `${consumer.filter_version}, applies after position ${number(consumer.filter_from)}`,
+              ],
+            ]}
+          />
+        </Panel>
+      </div>
     );
   }
   const set = (change: Partial<Filter>): void => setDraft({ ...draft, ...change });
   const field = { filter: draft, onChange: set, stream: consumer.stream };
   return (
-    <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+    <div
+      ref={box}
+      tabIndex={-1}
+      className="grid grid-cols-1 items-start gap-4 outline-none lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
+    >
       <div className="flex min-w-0 flex-col gap-3">
         <Panel title="Syncs">
           <SyncsField {...field} />
@@ -98,6 +106,18 @@ export function FilterPanel(props: {
       </div>
     </div>
   );
+}
+
+/** The button that begins or ends the edit is gone then: the focus stays here. */
+function useFocusKept(isEdited: boolean) {
+  const box = useRef<HTMLDivElement>(null);
+  const before = useRef(isEdited);
+  useEffect(() => {
+    if (before.current === isEdited) return;
+    before.current = isEdited;
+    if (document.activeElement === document.body) box.current?.focus({ preventScroll: true });
+  }, [isEdited]);
+  return box;
 }
 
 function filterOf({ syncs, collections, event_types }: Consumer): Filter {

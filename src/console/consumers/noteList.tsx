@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 
 import { Sentence } from '../ui/sentence.tsx';
-import { tabOfNote } from './notes.ts';
+import { tabOfNote, wordsOf } from './notes.ts';
 
 /** What else is to be noted of a consumer, in quiet lines; one about which something can be done leads there. */
 export function NoteList(props: { consumerId: string; notes: string[]; at: string }) {
@@ -11,7 +11,7 @@ export function NoteList(props: { consumerId: string; notes: string[]; at: strin
     <ul aria-label="Notes" className="flex flex-wrap gap-x-5 gap-y-0.5 text-soft">
       {notes.map((note, index) => {
         const tab = tabOfNote(note);
-        const text = <Sentence text={note} at={at} />;
+        const text = <Sentence text={wordsOf(note)} at={at} />;
         return (
           <li key={index} className="foreign">
             <span aria-hidden className="mr-1 text-warn">

@@ -8,6 +8,11 @@ const TABS: [note: RegExp, tab: TabOfNote][] = [
   [/^The filter matches nothing: /u, 'filter'],
 ];
 
+/** A note in the words of the console, which has a field where the API has a name. */
+export function wordsOf(note: string): string {
+  return note.replace(/^Nobody is alerted: .*$/u, 'Nobody is alerted: add an alert address');
+}
+
 /** Where something can be done about a note of a consumer's health; null where nothing can be done here. */
 export function tabOfNote(note: string): TabOfNote | null {
   return TABS.find(([pattern]) => pattern.test(note))?.[1] ?? null;

@@ -8,7 +8,7 @@ import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
-import { TimeText, useNow } from '../ui/timeText.tsx';
+import { DueText, TimeText } from '../ui/timeText.tsx';
 import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
 import { useLastDelivery } from './lastDelivery.ts';
@@ -48,7 +48,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       <Figure title="Parked" value={number(parked)} about="waiting for a retry" />
       <Figure
         title="Next attempt"
-        value={<Due at={next_attempt_at} />}
+        value={<DueText at={next_attempt_at} />}
         about={
           failing_since === null ? (
             'not failing'
@@ -110,12 +110,6 @@ function senderOf({ sender }: Consumer): string {
   return sender.activity === 'visit'
     ? `lane ${sender.lane} of visits`
     : `its own ${sender.activity}`;
-}
-
-/** When something is due; once that time has come, its beginning is all that is left to wait for. */
-function Due({ at }: { at: string | null }) {
-  const now = useNow();
-  return at !== null && Date.parse(at) <= now ? 'now' : <TimeText at={at} />;
 }
 
 function Figure(props: { title: string; value: ReactNode; about: ReactNode }) {

@@ -4,11 +4,11 @@ import type { Consumer } from '../../schema/consumer.ts';
 import type { ParkedEntry } from '../../schema/deadLetter.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
-import { FailureText } from '../deadLetters/failureText.tsx';
+import { ATTEMPTS, entryColumn, LAST_FAILURE } from '../deadLetters/columns.tsx';
 import { useList } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
-import { TimeText, useNow, useTimeWidth } from '../ui/timeText.tsx';
-import { amount, number } from '../words.ts';
+import { DueText, TimeText, useTimeWidth } from '../ui/timeText.tsx';
+import { amount } from '../words.ts';
 import type { Commands } from './useCommands.tsx';
 
 const LOOK_MS = 5_000;
@@ -61,46 +61,19 @@ function hrefOf(consumerId: string, { upstream_id }: ParkedEntry): string {
 
 function columnsOf(consumerId: string, timeWidth: string): Column<ParkedEntry>[] {
   return [
-    {
-      id: 'record',
-      title: 'Entry',
-      width: 'minmax(0,3fr)',
-      cell: ({ upstream_id, event, collection_id }) => (
-        <>
-          <Link
-            to="/consumers/$id"
-            params={{ id: consumerId }}
-            search={{ record: upstream_id }}
-            resetScroll={false}
-            className="foreign line-clamp-1 font-mono underline"
-          >
-            {upstream_id}
-          </Link>
-          <span className="foreign line-clamp-1 text-xs text-soft">
-            {event ?? 'record'} · {collection_id}
-          </span>
-        </>
-      ),
-    },
-    {
-      id: 'failure',
-      title: 'Last failure',
-      width: 'minmax(0,3fr)',
-      cell: ({ last_failure: failure }) =>
-        failure === null ? (
-          <span className="text-soft">not tried yet</span>
-        ) : (
-          <FailureText failure={failure} />
-        ),
-    },
-    {
-      id: 'attempts',
-      title: 'Attempts',
-      width: '5rem',
-      align: 'right',
-      isExtra: true,
-      cell: ({ attempts }) => number(attempts),
-    },
+    entryColumn<ParkedEntry>(({ upstream_id }) => (
+      <Link
+        to="/consumers/$id"
+        params={{ id: consumerId }}
+        search={{ record: upstream_id }}
+        resetScroll={false}
+        className="foreign line-clamp-1 font-mono underline"
+      >
+        {upstream_id}
+      </Link>
+    )),
+    LAST_FAILURE,
+    ATTEMPTS,
     {
       id: 'since',
       title: 'Parked',
@@ -118,9 +91,7 @@ function columnsOf(consumerId: string, timeWidth: string): Column<ParkedEntry>[]
 }
 
 function Next({ entry }: { entry: ParkedEntry }) {
-  const { next_attempt_at: at, follows } = entry;
-  const now = useNow();
-  if (follows)
+  if (entry.follows)
     return <span className="text-xs text-soft">after an earlier entry of its record</span>;
-  return at !== null && Date.parse(at) <= now ? 'now' : <TimeText at={at} />;
+  return <DueText at={entry.next_attempt_at} />;
 }

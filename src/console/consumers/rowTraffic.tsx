@@ -39,7 +39,7 @@ function Line({ metrics }: { metrics: Metrics }) {
       <span className="text-bad">{number(failed)} failed</span>
     );
   }
-  const label = `${amount(sum, 'delivery', 'deliveries')}, ${failed} failed`;
+  const label = `${amount(sum, 'delivery', 'deliveries')}, ${number(failed)} failed`;
   return (
     <span className="flex items-center gap-2">
       <Sparkline values={values} label={label} />

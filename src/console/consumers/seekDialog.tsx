@@ -3,12 +3,14 @@ import { useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, messageOf, type Metrics } from '../api.ts';
+import { fieldText, fieldTime, ZONE_WORDS } from '../dateField.ts';
+import { useZone } from '../settings.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
-import { ErrorText, Hint } from '../ui/notice.tsx';
+import { Hint, Unsaved } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
-import { amount, local, number } from '../words.ts';
+import { amount, number } from '../words.ts';
 import { waits } from './waits.ts';
 
 type To = 'end' | 'beginning' | 'time';
@@ -23,26 +25,22 @@ const PLACES = [
 export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: () => void }) {
   const { consumer, open, onClose } = props;
   const [to, setTo] = useState<To>('end');
-  const [time, setTime] = useState(() =>
-    local(Date.now() - 3_600_000)
-      .replace(' ', 'T')
-      .slice(0, 16),
-  );
+  const zone = useZone();
+  const [time, setTime] = useState(() => fieldText(Date.now() - 3_600_000, zone).slice(0, 16));
   const queries = useQueryClient();
   const toasts = useToasts();
-  const at = new Date(time);
-  const isTime = to === 'time' && !Number.isNaN(at.getTime());
+  const chosen = fieldTime(time, zone);
+  const at = to === 'time' && chosen !== undefined ? new Date(chosen) : null;
   const seek = useMutation({
-    mutationFn: () =>
-      api.consumers.seek(consumer.id, to === 'time' ? { time: at.toISOString() } : to),
+    mutationFn: () => api.consumers.seek(consumer.id, to === 'time' ? { time: chosen ?? '' } : to),
     onSuccess: (changed) => {
       queries.setQueryData(['consumer', consumer.id], changed);
       toasts.done(`Moved to position ${number(changed.position)}.`);
       onClose();
     },
   });
-  const isToCome = to === 'time' && isTime && at.getTime() > Date.now();
-  const concerns = useConcerned(consumer, isToCome ? 'end' : to, isTime ? at : null, open);
+  const isToCome = at !== null && at.getTime() > Date.now();
+  const concerns = useConcerned(consumer, isToCome ? 'end' : to, at, open);
   return (
     <Dialog
       open={open}
@@ -55,7 +53,7 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
           <Button
             kind="main"
             busy={seek.isPending}
-            disabled={to === 'time' && !isTime}
+            disabled={to === 'time' && at === null}
             onClick={() => seek.mutate()}
           >
             Move
@@ -66,7 +64,7 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
       <SelectField label="To" value={to} onChange={setTo} options={PLACES} />
       {to === 'time' && (
         <TextField
-          label="Time, in your time zone"
+          label={`Time, ${ZONE_WORDS[zone]}`}
           type="datetime-local"
           value={time}
           onChange={(event) => setTime(event.target.value)}
@@ -77,11 +75,7 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
         {isToCome && 'This time is in the future, which is the same as the end. '}
         {concerns}
       </Hint>
-      {seek.error !== null && (
-        <Hint tone="bad">
-          <ErrorText error={seek.error} />
-        </Hint>
-      )}
+      <Unsaved error={seek.error} />
     </Dialog>
   );
 }

@@ -1,15 +1,11 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Consumer, ConsumerPatch, Ordering } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
+import { DeleteDialog } from '../deleteDialog.tsx';
 import { EditForm, type EditedFields } from '../editForm.tsx';
-import { Button } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
-import { ErrorText, Hint } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { amount } from '../words.ts';
 import { ORDERINGS } from './orderings.ts';
@@ -48,7 +44,15 @@ export function ConsumerSettings(props: {
       >
         {(fields) => <Fields {...fields} />}
       </EditForm>
-      <DeleteDialog consumer={consumer} open={isDeleting} onClose={() => setDeleting(false)} />
+      <DeleteDialog
+        kind="consumer"
+        id={consumer.id}
+        name={consumer.name}
+        description={lossOf(consumer)}
+        remove={() => api.consumers.delete(consumer.id)}
+        open={isDeleting}
+        onClose={() => setDeleting(false)}
+      />
     </Panel>
   );
 }
@@ -90,6 +94,12 @@ function Fields({ draft, set, errorAt }: EditedFields<SettingsDraft>) {
   );
 }
 
+/** What ends with a consumer that is deleted. */
+function lossOf({ lag, parked }: Consumer): string {
+  const waiting = waits(lag, 'waiting entry', 'waiting entries');
+  return `It stops sending immediately: ${waiting} and ${amount(parked, 'parked entry', 'parked entries')} are not sent. Its position, dead letters and attempts are deleted. The streams keep their entries.`;
+}
+
 function draftOf({ name, path, ordering, alert_emails }: Consumer): SettingsDraft {
   return { name, path, ordering, emails: alert_emails.join('\n') };
 }
@@ -99,42 +109,5 @@ function patchOf(draft: SettingsDraft, changed: (keyof SettingsDraft)[]): Consum
   const all = { ...draft, name: draft.name.trim() };
   return Object.fromEntries(
     changed.map((name) => (name === 'emails' ? ['alert_emails', alert_emails] : [name, all[name]])),
-  );
-}
-
-function DeleteDialog(props: { consumer: Consumer; open: boolean; onClose: () => void }) {
-  const { consumer, open, onClose } = props;
-  const { lag, parked, name, id } = consumer;
-  const queries = useQueryClient();
-  const navigate = useNavigate();
-  const remove = useMutation({
-    mutationFn: () => api.consumers.delete(id),
-    onSuccess: async () => {
-      await navigate({ to: '/consumers' });
-      queries.removeQueries({ queryKey: ['consumer', id] });
-      await queries.invalidateQueries({ queryKey: ['consumers'] });
-    },
-  });
-  return (
-    <Dialog
-      open={open}
-      onClose={onClose}
-      title={`Delete ${name}?`}
-      description={`It stops sending immediately: ${waits(lag, 'waiting entry', 'waiting entries')} and ${amount(parked, 'parked entry', 'parked entries')} are not sent. Its position, dead letters and attempts are deleted. The streams keep their entries.`}
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
-            Delete
-          </Button>
-        </>
-      }
-    >
-      {remove.error !== null && (
-        <Hint tone="bad">
-          <ErrorText error={remove.error} />
-        </Hint>
-      )}
-    </Dialog>
   );
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 
 import { ActButton } from '../act.tsx';
 import { Sentence } from '../ui/sentence.tsx';
-import { TimeText, useNow } from '../ui/timeText.tsx';
+import { DueText, TimeText } from '../ui/timeText.tsx';
 import { TITLES, type Verb } from './commands.ts';
 import type { Fact, State } from './state.ts';
 
@@ -58,9 +58,7 @@ export function StateBand(props: {
 }
 
 function Value({ fact }: { fact: Fact }) {
-  const now = useNow();
   if ('text' in fact) return fact.text;
-  const isNext = fact.name.startsWith('Next');
-  if (fact.at === null || (isNext && Date.parse(fact.at) <= now)) return 'now';
-  return <TimeText at={fact.at} />;
+  if (fact.at === null) return 'now';
+  return fact.name.startsWith('Next') ? <DueText at={fact.at} /> : <TimeText at={fact.at} />;
 }

@@ -3,15 +3,17 @@ import { useState } from 'react';
 import type { Target } from '../../schema/target.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
+import { fieldText, ZONE_WORDS } from '../dateField.ts';
 import { errorsOf } from '../fieldErrors.ts';
-import { useList } from '../queries.ts';
+import { useList, useWhole } from '../queries.ts';
+import { useZone } from '../settings.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { Button } from '../ui/button.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { Failed, Loading, Notice } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
-import { listed, local } from '../words.ts';
+import { listed, type Zone } from '../words.ts';
 import type { Draft } from './draft.ts';
 import { ORDERINGS } from './orderings.ts';
 
@@ -24,6 +26,8 @@ interface StepProps {
 export function TargetStep({ draft, onChange }: StepProps) {
   const list = useList(['targets'], (cursor) => api.targets.list({ cursor }));
   const [text, setText] = useState('');
+  const wanted = text.trim().toLowerCase();
+  useWhole(list, wanted !== '');
   const add = <AddNew kind="target" isPlain={list.rows.length > 0} />;
   if (list.error !== null) return <Failed error={list.error} again={list.again} />;
   if (list.isLoading) return <Loading what="targets" />;
@@ -37,7 +41,6 @@ export function TargetStep({ draft, onChange }: StepProps) {
       </Notice>
     );
   }
-  const wanted = text.trim().toLowerCase();
   const found = list.rows.filter(({ name, base_url }) =>
     `${name} ${base_url}`.toLowerCase().includes(wanted),
   );
@@ -75,7 +78,9 @@ export function TargetStep({ draft, onChange }: StepProps) {
           </label>
         ))}
         {found.length === 0 && (
-          <p className="p-3 text-soft">None of the targets loaded so far match.</p>
+          <p className="p-3 text-soft">
+            {list.hasMore ? 'None of those loaded so far match.' : 'No targets match.'}
+          </p>
         )}
       </fieldset>
       {list.hasMore && (
@@ -115,6 +120,7 @@ export function StreamChoice({ draft, onChange }: StepProps) {
 
 /** Chooses where the consumer starts. */
 export function StartStep({ draft, onChange }: StepProps) {
+  const zone = useZone();
   return (
     <>
       <fieldset className="grid min-w-0 grid-cols-1 gap-2 sm:grid-cols-3">
@@ -138,14 +144,12 @@ export function StartStep({ draft, onChange }: StepProps) {
           title="A point in time"
           text="Sends every matching entry since then, and then new entries"
           checked={draft.start === 'time'}
-          onChoose={() =>
-            onChange({ start: 'time', start_at: draft.start_at || hourAgo().slice(0, 16) })
-          }
+          onChoose={() => onChange({ start: 'time', start_at: draft.start_at || hourAgo(zone) })}
         />
       </fieldset>
       {draft.start === 'time' && (
         <TextField
-          label="Time, in your time zone"
+          label={`Time, ${ZONE_WORDS[zone]}`}
           type="datetime-local"
           required
           value={draft.start_at}
@@ -157,9 +161,9 @@ export function StartStep({ draft, onChange }: StepProps) {
   );
 }
 
-/** As a field for a date and a time has it. */
-function hourAgo(): string {
-  return local(Date.now() - 3_600_000).replace(' ', 'T');
+/** As a field for a date and a time has it, to the minute. */
+function hourAgo(zone: Zone): string {
+  return fieldText(Date.now() - 3_600_000, zone).slice(0, 16);
 }
 
 const STARTS = { end: 'new entries only', beginning: 'the oldest entry that is kept' };
@@ -193,6 +197,7 @@ function Card(props: {
 /** Asks for the name, which is proposed, and shows once more what the consumer will do. */
 export function SaveStep(props: StepProps & { target: Target | undefined; error: unknown }) {
   const { draft, onChange, target } = props;
+  const zone = useZone();
   const errorAt = errorsOf(props.error);
   return (
     <>
@@ -232,7 +237,9 @@ export function SaveStep(props: StepProps & { target: Target | undefined; error:
           ],
           [
             'Start position',
-            draft.start === 'time' ? draft.start_at.replace('T', ' ') : STARTS[draft.start],
+            draft.start === 'time'
+              ? `${draft.start_at.replace('T', ' ')}, ${ZONE_WORDS[zone]}`
+              : STARTS[draft.start],
           ],
         ]}
       />

@@ -7,7 +7,7 @@ import { useKeys } from '../keys.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { ErrorText, Hint } from '../ui/notice.tsx';
+import { Unsaved } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { DONE, planOf, verbsOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
@@ -63,11 +63,7 @@ export function useCommands(consumer: Consumer): Commands {
           </>
         }
       >
-        {command.error !== null && (
-          <Hint tone="bad">
-            <ErrorText error={command.error} />
-          </Hint>
-        )}
+        <Unsaved error={command.error} />
       </Dialog>
       <SeekDialog consumer={consumer} open={open === 'seek'} onClose={close} />
     </>

@@ -10,12 +10,12 @@ export function furtherOf({ status, detail }: DeadLetter['last_failure']): strin
   return detail === `HTTP ${status}` ? '' : detail;
 }
 
-/** The text of a group in the address. */
+/** The status of a failure as the API filters by it. */
 export function statusText(status: number | null): string {
   return status === null ? 'none' : String(status);
 }
 
-/** Whether a dead letter belongs to the chosen group, as the API filters by code only. */
-export function isOf(letter: DeadLetter, status: string | undefined): boolean {
-  return status === undefined || statusText(letter.last_failure.status) === status;
+/** The status in an address as the API filters by it; undefined for a text that can't be one. */
+export function statusIn(text: string | undefined): string | undefined {
+  return text !== undefined && /^(?:[1-5]\d\d|none)$/u.test(text) ? text : undefined;
 }

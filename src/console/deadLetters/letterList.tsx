@@ -7,6 +7,7 @@ import { SearchBox } from '../ui/field.tsx';
 import { ActDialog, type Act } from './acts.tsx';
 import { LetterBar } from './bar.tsx';
 import { LetterDrawer } from './drawer.tsx';
+import { statusIn } from './failure.ts';
 import { Groups } from './groups.tsx';
 import { useLetters, type LetterFilter } from './letters.ts';
 import { LetterTable } from './table.tsx';
@@ -23,7 +24,8 @@ export function LetterList(props: {
   onSearch: (change: LetterSearch, replace: boolean) => void;
 }) {
   const { consumer, onSearch } = props;
-  const { code, status, record, letter } = props.search;
+  const { code, record, letter } = props.search;
+  const status = statusIn(props.search.status);
   const open = useOpened((one, replace) => onSearch({ letter: one }, replace));
   const [text, setText] = useTyped(record ?? '', (typed) => onSearch({ record: typed }, true));
   const { groups = [], list } = useLetters(consumer.id, { code, status, record });
@@ -62,7 +64,7 @@ export function LetterList(props: {
         chosen={chosen}
         onChoose={setChosen}
         onOpen={open}
-        isFiltered={code !== undefined || record !== undefined}
+        isFiltered={code !== undefined || status !== undefined || record !== undefined}
         onClearFilters={clear}
       />
       {letter !== undefined && (

@@ -2,14 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 
 import { api } from '../api.ts';
 import { useList } from '../queries.ts';
-import { isOf } from './failure.ts';
 
 const LOOK_MS = 5_000;
 
 /** The parts of the address that decide which dead letters are listed. */
 export interface LetterFilter {
   code?: string | undefined;
-  /** The status of the answer, which the API does not filter by. */
+  /** The status of the last failure, or `none` for those without an answer. */
   status?: string | undefined;
   /** A record's exact id. */
   record?: string | undefined;
@@ -24,15 +23,8 @@ export function useLetters(consumer: string, { code, status, record }: LetterFil
   });
   const list = useList(
     ['dead-letters', consumer, 'list', code, status, record],
-    async (cursor) => {
-      const page = await api.deadLetters.list(consumer, {
-        limit: 100,
-        cursor,
-        code,
-        upstream_id: record,
-      });
-      return { ...page, data: page.data.filter((one) => isOf(one, status)) };
-    },
+    (cursor) =>
+      api.deadLetters.list(consumer, { limit: 100, cursor, code, status, upstream_id: record }),
     { everyMs: LOOK_MS },
   );
   return { groups: groups.data?.data, list };

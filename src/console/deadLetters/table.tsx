@@ -2,8 +2,7 @@ import type { DeadLetter } from '../../schema/deadLetter.ts';
 import type { List } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
-import { number } from '../words.ts';
-import { FailureText } from './failureText.tsx';
+import { ATTEMPTS, entryColumn, LAST_FAILURE } from './columns.tsx';
 
 /** Dead letters, newest first, each with a box to select it. */
 export function LetterTable(props: {
@@ -37,48 +36,17 @@ export function LetterTable(props: {
         </label>
       ),
     },
-    {
-      id: 'record',
-      title: 'Record',
-      width: 'minmax(0,2fr)',
-      cell: ({ id, upstream_id }) => (
-        <button
-          type="button"
-          onClick={() => onOpen(id)}
-          className="foreign line-clamp-2 text-left font-mono underline"
-        >
-          {upstream_id}
-        </button>
-      ),
-    },
-    {
-      id: 'collection',
-      title: 'Collection',
-      width: 'minmax(0,1.5fr)',
-      isExtra: true,
-      cell: ({ collection_id }) => <span className="foreign line-clamp-2">{collection_id}</span>,
-    },
-    {
-      id: 'event',
-      title: 'Type',
-      width: '5rem',
-      isExtra: true,
-      cell: ({ event }) => event ?? <span className="text-soft">record</span>,
-    },
-    {
-      id: 'failure',
-      title: 'Last failure',
-      width: 'minmax(0,2fr)',
-      cell: ({ last_failure }) => <FailureText failure={last_failure} />,
-    },
-    {
-      id: 'attempts',
-      title: 'Attempts',
-      width: '5rem',
-      align: 'right',
-      isExtra: true,
-      cell: ({ attempts }) => number(attempts),
-    },
+    entryColumn<DeadLetter>(({ id, upstream_id }) => (
+      <button
+        type="button"
+        onClick={() => onOpen(id)}
+        className="foreign line-clamp-1 text-left font-mono underline"
+      >
+        {upstream_id}
+      </button>
+    )),
+    LAST_FAILURE,
+    ATTEMPTS,
     {
       id: 'died',
       title: 'Failed at',

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { Consumer } from '../../schema/consumer.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { ErrorText, Hint } from '../ui/notice.tsx';
+import { Hint, Unsaved } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount, number } from '../words.ts';
 import { giveToAll, type EveryVerb } from './everyOne.ts';
@@ -66,11 +66,7 @@ export function AskForAll(props: {
         </>
       }
     >
-      {concerned.error !== null && (
-        <Hint tone="bad">
-          <ErrorText error={concerned.error} />
-        </Hint>
-      )}
+      <Unsaved error={concerned.error} />
       {verb === 'resume' && paused > 0 && paused < all.length && (
         <Hint tone="warn">
           {number(paused)} of them {paused === 1 ? 'was' : 'were'} paused by someone, and{' '}

@@ -18,12 +18,9 @@ export function Strip({ figures }: { figures: Figures }) {
       aria-label="States"
       className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line min-[360px]:grid-cols-4 xl:grid-cols-8"
     >
-      <Link to="/consumers" className={TILE}>
-        <Tile title="consumers" value={number(all)} />
-      </Link>
       <div className="flex min-w-0 flex-col bg-panel">
-        <Link to="/consumers" search={{ status: 'active' }} className={TILE}>
-          <Tile title="active" value={number(consumers.active)} />
+        <Link to="/consumers" className={TILE}>
+          <Tile title="consumers" value={number(all)} />
         </Link>
         {cannot_start > 0 && (
           <Link
@@ -35,6 +32,9 @@ export function Strip({ figures }: { figures: Figures }) {
           </Link>
         )}
       </div>
+      <Link to="/consumers" search={{ status: 'active' }} className={TILE}>
+        <Tile title="active" value={number(consumers.active)} />
+      </Link>
       <Link to="/consumers" search={{ status: 'blocked' }} className={TILE}>
         <Tile
           title="blocked"

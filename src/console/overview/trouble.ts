@@ -24,8 +24,9 @@ export function keyOf({ target_id, status, code, http_status, reason }: Trouble)
   return JSON.stringify([target_id, status, code, http_status, reason]);
 }
 
-/** Whether the consumer has the trouble. */
+/** Whether the consumer has the trouble, as the API counts it: one that can't send has no other. */
 export function isIn(trouble: Trouble, consumer: Consumer): boolean {
+  if (consumer.cannot_start !== null) return false;
   if (consumer.target_id !== trouble.target_id || consumer.status !== trouble.status) return false;
   if (trouble.status === 'stopped') return consumer.status_reason === trouble.reason;
   const { last_failure: failure } = consumer;

@@ -8,7 +8,7 @@ import { api } from '../api.ts';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { Badge, StatusBadge } from '../ui/statusBadge.tsx';
-import { TimeText } from '../ui/timeText.tsx';
+import { DueText, TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { TroubleActs } from './actOnAll.tsx';
 import { Apart } from './apart.tsx';
@@ -112,7 +112,7 @@ export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPag
           )}
           {next_attempt_at !== null && (
             <>
-              , next attempt <TimeText at={next_attempt_at} />
+              , next attempt <DueText at={next_attempt_at} />
             </>
           )}
           {gives_up_at !== null && (

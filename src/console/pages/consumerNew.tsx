@@ -17,6 +17,7 @@ import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/step
 import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
+import { useZone } from '../settings.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Hint, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
@@ -68,6 +69,7 @@ function Wizard() {
   const { set } = form;
   const draft = { ...form.values, target_id: form.values.target_id || lone };
   const [isNameless, setNameless] = useState(false);
+  const zone = useZone();
   const target = useQuery({
     queryKey: ['target', draft.target_id],
     queryFn: () => api.targets.get(draft.target_id),
@@ -95,7 +97,7 @@ function Wizard() {
     void navigate({ to: '/consumers/new', search: {} });
   };
   const save = useMutation({
-    mutationFn: () => api.consumers.create(inputOf(named)),
+    mutationFn: () => api.consumers.create(inputOf(named, zone)),
     onSuccess: async (consumer) => {
       form.drop();
       queries.setQueryData(['consumer', consumer.id], consumer);

@@ -16,7 +16,7 @@ import { PageHead } from '../ui/panel.tsx';
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
 const HAS = ['parked', 'dead_letters', 'cannot_start'] as const;
-/** What those consumers are called that have it: after "Show not only those". */
+/** What those consumers are called that have it. */
 const THOSE: Record<ConsumerWith, string> = {
   parked: 'with parked entries',
   dead_letters: 'with dead letters',
@@ -90,7 +90,7 @@ export function ConsumersPage() {
         <AddNew kind="consumer" />
       </PageHead>
       <div className="flex flex-wrap items-center gap-2">
-        <SearchBox label="Search names" value={text} onChange={setText} />
+        <SearchBox label="Search names, ids and targets" value={text} onChange={setText} />
         <StatusFilter chosen={search.status} search={search} />
         <OnlyThose search={search} />
         <AlsoOnly search={search} />

@@ -12,7 +12,7 @@ import type { StreamEntry } from '../streams/entry.ts';
 import { EVENT_TYPES, Filters } from '../streams/filters.tsx';
 import { SampleDialog } from '../streams/sample.tsx';
 import { EntryTable } from '../streams/table.tsx';
-import { useTail } from '../streams/tail.ts';
+import { useTail, type Tail } from '../streams/tail.ts';
 import { Button } from '../ui/button.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { Tabs } from '../ui/tabs.tsx';
@@ -204,7 +204,7 @@ function Stream(props: {
   );
 }
 
-function liveList({ entries, error }: ReturnType<typeof useTail>): List<StreamEntry> {
+function liveList({ entries, error, again }: Tail): List<StreamEntry> {
   return {
     rows: entries,
     isLoading: false,
@@ -212,6 +212,6 @@ function liveList({ entries, error }: ReturnType<typeof useTail>): List<StreamEn
     hasMore: false,
     isLoadingMore: false,
     more: () => undefined,
-    again: () => undefined, // it continues by itself, or the filters are at fault
+    again,
   };
 }

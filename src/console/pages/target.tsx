@@ -4,7 +4,7 @@ import { useCallback, useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
-import { api, isGone, messageOf } from '../api.ts';
+import { api, isGone } from '../api.ts';
 import { filterIn, filterSearch, type AttemptFilter } from '../consumers/attemptFilter.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
@@ -21,7 +21,7 @@ import { TargetSecret, TargetSettings } from '../targets/settings.tsx';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { TestResult } from '../targets/testResult.tsx';
 import { buttonLook } from '../ui/button.tsx';
-import { Failed, Hint, Loading } from '../ui/notice.tsx';
+import { Failed, Loading, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
@@ -91,6 +91,7 @@ function Loaded({ target }: { target: Target }) {
   const deliveries = (
     <TargetDeliveries
       targetId={id}
+      hasConsumers={countOf(target.consumers) > 0}
       filter={filterIn(search)}
       onFilter={(change) => set(change)}
       opened={search.delivery}
@@ -155,7 +156,7 @@ function Head({ target }: { target: Target }) {
         </ActButton>
         <TargetActs target={target} />
       </PageHead>
-      {test.error !== null && <Hint tone="bad">{messageOf(test.error)}</Hint>}
+      <Unsaved error={test.error} />
       {test.data !== undefined && (
         <Panel title="Test webhook">
           <TestResult test={test.data} isOlder={test.variables.updated_at !== target.updated_at} />

@@ -13,15 +13,18 @@ export interface Tail {
   entries: StreamEntry[];
   /** Why it ended; null while it goes on. */
   error: unknown;
+  /** Begins anew, with what is appended from now on. */
+  again: () => void;
 }
 
-const NOTHING: Tail = { entries: [], error: null };
+const NOTHING: Pick<Tail, 'entries' | 'error'> = { entries: [], error: null };
 
 /** The entries appended from now on, as they come; continues by its cursor after a break in the answers. */
 export function useTail(request: { stream: StreamName; filter: Filter; isOn: boolean }): Tail {
   const { stream, filter, isOn } = request;
   const { sync, collection, provider, event } = filter;
   const [tail, setTail] = useState(NOTHING);
+  const [turn, setTurn] = useState(0);
   useEffect(() => {
     setTail(NOTHING);
     if (!isOn) return;
@@ -36,8 +39,8 @@ export function useTail(request: { stream: StreamName; filter: Filter; isOn: boo
       if (!leave.signal.aborted) setTail((before) => ({ ...before, error }));
     });
     return () => leave.abort();
-  }, [stream, sync, collection, provider, event, isOn]);
-  return tail;
+  }, [stream, sync, collection, provider, event, isOn, turn]);
+  return { ...tail, again: () => setTurn((before) => before + 1) };
 }
 
 async function follow(

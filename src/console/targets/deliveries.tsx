@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import type { TargetAttempt } from '../../schema/attempt.ts';
+import { AddNew } from '../addNew.tsx';
 import { api, messageOf } from '../api.ts';
 import {
   askedOf,
@@ -22,13 +23,15 @@ const EVERY_MS = 5_000;
 /** The deliveries of all consumers of a target, newest first. */
 export function TargetDeliveries(props: {
   targetId: string;
+  /** Whether any consumer sends to it. */
+  hasConsumers: boolean;
   filter: AttemptFilter;
   onFilter: (change: FilterChange) => void;
   /** The id of the attempt whose drawer is open. */
   opened: string | undefined;
   onOpen: (id: string | undefined) => void;
 }) {
-  const { targetId, filter, onFilter, opened, onOpen } = props;
+  const { targetId, hasConsumers, filter, onFilter, opened, onOpen } = props;
   const asked = askedOf(filter);
   const list = useList(
     ['attempts', 'of-target', targetId, asked],
@@ -50,7 +53,10 @@ export function TargetDeliveries(props: {
         onClearFilters={() => onFilter(NO_FILTER)}
         empty={{
           title: 'Nothing has been sent yet',
-          text: 'What its consumers send appears here automatically.',
+          text: hasConsumers
+            ? 'What its consumers send appears here automatically.'
+            : 'A consumer sends the entries that match its filter, as soon as it is saved.',
+          action: !hasConsumers && <AddNew kind="consumer" target={targetId} isPlain />,
         }}
       >
         {(attempt) => <Opened attempt={attempt} onClose={() => onOpen(undefined)} />}

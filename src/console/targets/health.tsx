@@ -22,7 +22,7 @@ export function TargetHealth({ target }: { target: Target }) {
   const more = data === undefined ? 0 : data.total - data.data.length;
   return (
     <Panel title="Health">
-      <p>{consumersText(target.consumers)}</p>
+      <p>{consumersText(target)}</p>
       {ownNotes(target).map((note) => (
         <Hint key={note} tone="bad">
           <Sentence text={note} at={target.health.time} />

@@ -6,18 +6,36 @@ export function countOf({ active, paused, blocked, stopped }: Target['consumers'
   return active + paused + blocked + stopped;
 }
 
-/** What its consumers do, in a sentence; their troubles say why some fail. */
-export function consumersText(consumers: Target['consumers']): string {
-  const all = countOf(consumers);
-  const { active, ...others } = consumers;
+/**
+ * What its consumers do, in a sentence; their troubles say why some fail. Each is counted once: one that can't
+ * send because of a fault that is not its endpoint's does not count as active or blocked.
+ */
+export function consumersText(target: Pick<Target, 'consumers' | 'unreadable'>): string {
+  const { active, paused, blocked, stopped, cannot_start } = target.consumers;
+  const all = countOf(target.consumers);
   if (all === 0) return 'No consumer sends to it yet.';
-  const states = Object.entries(others).filter(([, count]) => count > 0);
-  if (states.length === 0) {
+  // What can't be read of the target keeps all of them from sending, also those that have not tried yet.
+  const unable = target.unreadable.length > 0 ? { active, blocked } : cannot_start;
+  const sending = active - unable.active;
+  const unableToSend = unable.active + unable.blocked;
+  if (sending === all) {
     return all === 1 ? 'Its only consumer sends.' : `All of its ${number(all)} consumers send.`;
   }
-  const rest = states.map(([state, count]) => `${number(count)} ${state}`).join(', ');
-  if (all === 1) return `Its only consumer is ${states[0]?.[0] ?? ''}.`;
-  return `${active === 0 ? 'None' : number(active)} of its ${amount(all, 'consumer')} ${active === 1 ? 'sends' : 'send'}: ${rest}.`;
+  if (unableToSend === all) {
+    return all === 1
+      ? "Its only consumer can't send."
+      : `None of its ${number(all)} consumers can send.`;
+  }
+  const others = [
+    [paused, 'paused'],
+    [blocked - unable.blocked, 'blocked'],
+    [stopped, 'stopped'],
+    [unableToSend, "can't send"],
+  ] as const;
+  const states = others.filter(([count]) => count > 0);
+  if (all === 1) return `Its only consumer is ${states[0]?.[1] ?? ''}.`;
+  const rest = states.map(([count, state]) => `${number(count)} ${state}`).join(', ');
+  return `${sending === 0 ? 'None' : number(sending)} of its ${amount(all, 'consumer')} ${sending === 1 ? 'sends' : 'send'}: ${rest}.`;
 }
 
 /** What is wrong with the target itself: the notes of its health but for counts of consumers. */

@@ -6,7 +6,7 @@ import { api } from '../api.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { SelectField } from '../ui/field.tsx';
-import { ErrorText, Hint } from '../ui/notice.tsx';
+import { Unsaved } from '../ui/notice.tsx';
 import { WholeSecret } from './secret.tsx';
 
 const ENDS = [
@@ -29,6 +29,7 @@ export function RotateDialog(props: { target: Target; open: boolean; onClose: ()
     onSuccess: () => queries.invalidateQueries({ queryKey: ['target', target.id] }),
   });
   const close = (): void => {
+    if (rotate.isPending) return; // the new secret is in the answer, and nowhere else
     onClose();
     rotate.reset();
   };
@@ -50,7 +51,9 @@ export function RotateDialog(props: { target: Target; open: boolean; onClose: ()
           </Button>
         ) : (
           <>
-            <Button onClick={close}>Cancel</Button>
+            <Button onClick={close} disabled={rotate.isPending}>
+              Cancel
+            </Button>
             <Button kind="main" busy={rotate.isPending} onClick={() => rotate.mutate()}>
               Rotate
             </Button>
@@ -68,11 +71,7 @@ export function RotateDialog(props: { target: Target; open: boolean; onClose: ()
           options={ENDS}
         />
       )}
-      {rotate.error !== null && (
-        <Hint tone="bad">
-          <ErrorText error={rotate.error} />
-        </Hint>
-      )}
+      <Unsaved error={rotate.error} />
     </Dialog>
   );
 }

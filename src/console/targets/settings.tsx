@@ -1,14 +1,11 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf } from '../api.ts';
+import { api } from '../api.ts';
+import { DeleteDialog } from '../deleteDialog.tsx';
 import { EditForm } from '../editForm.tsx';
 import { Button } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
-import { Hint } from '../ui/notice.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { draftOf, patchOf, type TargetDraft } from './draft.ts';
@@ -56,7 +53,15 @@ export function TargetSettings(props: {
           </ActButton>
         </div>
       </Panel>
-      <DeleteDialog target={target} open={isDeleting} onClose={() => setDeleting(false)} />
+      <DeleteDialog
+        kind="target"
+        id={target.id}
+        name={target.name}
+        description="Its credentials and its signing secret are deleted as well. A target that consumers use can't be deleted."
+        remove={() => api.targets.delete(target.id)}
+        open={isDeleting}
+        onClose={() => setDeleting(false)}
+      />
     </>
   );
 }
@@ -87,36 +92,5 @@ export function TargetSecret({ target }: { target: Target }) {
       </Panel>
       <RotateDialog target={target} open={isRotating} onClose={() => setRotating(false)} />
     </>
-  );
-}
-
-function DeleteDialog(props: { target: Target; open: boolean; onClose: () => void }) {
-  const { target, open, onClose } = props;
-  const queries = useQueryClient();
-  const navigate = useNavigate();
-  const remove = useMutation({
-    mutationFn: () => api.targets.delete(target.id),
-    onSuccess: async () => {
-      await navigate({ to: '/targets' });
-      await queries.invalidateQueries({ queryKey: ['targets'] });
-    },
-  });
-  return (
-    <Dialog
-      open={open}
-      onClose={onClose}
-      title={`Delete ${target.name}?`}
-      description="Its credentials and its signing secret are deleted as well. A target that consumers use can't be deleted."
-      actions={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="danger" busy={remove.isPending} onClick={() => remove.mutate()}>
-            Delete
-          </Button>
-        </>
-      }
-    >
-      {remove.error !== null && <Hint tone="bad">{messageOf(remove.error)}</Hint>}
-    </Dialog>
   );
 }

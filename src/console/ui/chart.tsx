@@ -1,8 +1,8 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
 
-import { timeForm, useSetting, useShownTheme } from '../settings.ts';
-import { number, printMinute } from '../words.ts';
+import { useShownTheme, useZone } from '../settings.ts';
+import { number, printMinute, type Zone } from '../words.ts';
 import { axisLetters, axisTime, axisWidth } from './axes.ts';
 import { ChartFlags } from './chartFlags.tsx';
 import { markedSteps, type ChartMark, type MarkedStep } from './chartMarks.ts';
@@ -38,8 +38,7 @@ export function Chart(props: ChartProps) {
   const plot = useRef<uPlot | null>(null);
   const [pointed, setPointed] = useState<number | null>(null);
   const theme = useShownTheme();
-  // A place on an axis has no relative form.
-  const form = useSetting(timeForm) === 'utc' ? 'utc' : 'local';
+  const form = useZone();
   const timeOf = (seconds: number): string => printMinute(form, seconds * 1_000, 0);
   const data = dataOf(times, series, kind);
   const latest = useRef(data);
@@ -99,14 +98,22 @@ export function Chart(props: ChartProps) {
           aria-label={`${title} as a table`}
           className="max-h-48 overflow-auto"
         >
-          <table className="w-full text-right tabular-nums">
+          <table aria-label={title} className="w-full text-right tabular-nums">
             <thead>
               <tr>
-                <th className="text-left">Time</th>
+                <th scope="col" className="text-left">
+                  Time
+                </th>
                 {series.map((one) => (
-                  <th key={one.title}>{one.title}</th>
+                  <th key={one.title} scope="col">
+                    {one.title}
+                  </th>
                 ))}
-                {steps.length > 0 && <th className="pl-3 text-left">What happened</th>}
+                {steps.length > 0 && (
+                  <th scope="col" className="pl-3 text-left">
+                    What happened
+                  </th>
+                )}
               </tr>
             </thead>
             <tbody>
@@ -154,7 +161,7 @@ function optionsOf({
 }: Pick<ChartProps, 'series' | 'kind' | 'unit'> & {
   height: number;
   width: number;
-  form: 'utc' | 'local';
+  form: Zone;
 }): uPlot.Options {
   const colour = (name: string): string =>
     getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -175,7 +182,7 @@ function optionsOf({
         ? uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC')
         : new Date(seconds * 1_000),
     cursor: { y: false, drag: { x: false, y: false } },
-    padding: [8, letters * 2, 0, 0],
+    padding: [Math.ceil(letters / 2) + 2, letters * 2, 0, 0],
     scales: {
       x: { time: true, range: wholeSteps },
       y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 1)] },

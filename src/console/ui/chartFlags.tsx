@@ -1,6 +1,6 @@
 import { createPortal } from 'react-dom';
 
-import { timeForm, useSetting } from '../settings.ts';
+import { useZone } from '../settings.ts';
 import { printMinute } from '../words.ts';
 import type { MarkedStep } from './chartMarks.ts';
 import { Tooltip } from './tooltip.tsx';
@@ -15,7 +15,7 @@ const FLAGS = { ok: 'bg-ok', bad: 'bg-bad', accent: 'bg-accent', idle: 'bg-soft'
 
 /** A flag on a line for each marked step, over `plot`, which is what the chart draws in; its words are shown on hover. */
 export function ChartFlags({ plot, steps }: { plot: HTMLElement; steps: MarkedStep[] }) {
-  const form = useSetting(timeForm) === 'utc' ? 'utc' : 'local';
+  const form = useZone();
   return createPortal(
     steps.map(({ index, place, marks }) => {
       const tone = marks.some((mark) => mark.tone === 'bad')

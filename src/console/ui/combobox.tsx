@@ -107,7 +107,14 @@ export function Combobox(props: Props) {
             className={`${BOX} text-ellipsis`}
           />
           {value !== '' && (
-            <Button kind="quiet" aria-label={`Clear ${label}`} onClick={() => take('')}>
+            <Button
+              kind="quiet"
+              aria-label={`Clear ${label}`}
+              onClick={() => {
+                take('');
+                document.getElementById(attributes.id)?.focus(); // this button is gone then
+              }}
+            >
               ✕
             </Button>
           )}

@@ -71,7 +71,17 @@ export function DataTable<T>(props: DataTableProps<T>) {
   if (isFiltered) {
     return (
       <Notice title={`No ${what} match`} text="Change the search or the filters to see more.">
-        {props.onClearFilters && <Button onClick={props.onClearFilters}>Clear filters</Button>}
+        {props.onClearFilters && (
+          <Button
+            onClick={() => {
+              props.onClearFilters?.();
+              // This button is gone then.
+              document.getElementById('main')?.focus({ preventScroll: true });
+            }}
+          >
+            Clear filters
+          </Button>
+        )}
       </Notice>
     );
   }

@@ -110,6 +110,11 @@ export function ListPicker(props: Props) {
             picked={picked}
             onToggle={toggle}
             what={what}
+            none={
+              typed === ''
+                ? `No ${what} seen yet. Type one to add it.`
+                : `No ${what} match this text.`
+            }
             isLoading={props.isLoading === true}
           />
         </>
@@ -163,6 +168,8 @@ function Options(props: {
   picked: Set<string>;
   onToggle: (value: string) => void;
   what: string;
+  /** What is said when nothing is found. */
+  none: string;
   isLoading: boolean;
 }) {
   const { found, picked, onToggle, what } = props;
@@ -174,8 +181,7 @@ function Options(props: {
     overscan: 8,
   });
   if (found.length === 0) {
-    const why = props.isLoading ? `Loading ${what}…` : `No ${what} match this text.`;
-    return <p className="text-soft">{why}</p>;
+    return <p className="text-soft">{props.isLoading ? `Loading ${what}…` : props.none}</p>;
   }
   return (
     <div

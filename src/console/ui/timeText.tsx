@@ -59,6 +59,12 @@ export function TimeText({ at, isMinute = false }: { at: string | null; isMinute
   );
 }
 
+/** When something is due: once that time has come, its beginning is all that is left to wait for. */
+export function DueText({ at }: { at: string | null }) {
+  const current = useNow();
+  return at !== null && Date.parse(at) <= current ? 'now' : <TimeText at={at} />;
+}
+
 /** The width of a table's column of times in the chosen form, as a track of its grid. */
 export function useTimeWidth(): string {
   const form = useSetting(timeForm);
