@@ -320,3 +320,24 @@ test('a healthy installation is shown as one, and is no blank page', async () =>
   await page.getByRole('list', { name: 'Parts' }).getByText('Outbox').waitFor();
   expect(await stripOf(page)).toMatchObject({ active: '7', blocked: '0' });
 });
+
+test('how long and how much waits says where it is an upper bound', async () => {
+  const [id] = accra;
+  await opened.append('s', 3);
+  await sql(`update events set event_inserted_at = now() - interval '3 days'`);
+  await sql(`update consumers set updated_at = now() - interval '1 hour' where id = $1`, [id]);
+  const sample = `
+    insert into lag_samples (consumer_id, at, entries, exact, oldest)
+    values ($1, date_trunc('minute', now()), 2, $2, now() - interval '2 hours')`;
+  await sql(sample, [id, false]);
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const most = page.getByRole('list', { name: 'Most lag' });
+  await most.getByRole('link', { name: 'up to 2 waiting' }).waitFor();
+  expect(await stripOf(page)).toMatchObject({ 'oldest lag': 'up to 2 h' });
+  await sql('truncate lag_samples');
+  await sql(sample, [id, true]);
+  await openPage(page, `${site.url}/`);
+  await most.getByRole('link', { name: '2 waiting', exact: true }).waitFor();
+  expect(await stripOf(page)).toMatchObject({ 'oldest lag': '2 h' });
+});
