@@ -9,7 +9,7 @@ test.each([
   [{ entries: 3, seconds: 1, exact: true }, '3 still waiting, 2 parked'],
   [{ entries: 806, seconds: 1, exact: false }, 'up to 806 still waiting, 2 parked'],
   [{ entries: 0, seconds: 0, exact: true }, '2 parked'],
-])('what came of a retry says what is left, and where that is an upper bound: %j', async (lag, left) => {
+])('a verdict says what is left, and where that is an upper bound: %j', async (lag, left) => {
   await using opened = await openConsumersApi();
   const before = (await opened.create()) as Consumer;
   const delivered = { outcome: 'delivered', status: 200 } as Attempt;
