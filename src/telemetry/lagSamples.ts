@@ -4,7 +4,7 @@ import { readerFrom } from '../rules/readerSql.ts';
 import { countWaiting, type Reader } from '../streams/waiting.ts';
 
 /**
- * The CTE `sampled`: the newest sample of each consumer (consumer_id, entries, exact, oldest), of this minute or the
+ * The CTE `sampled`: the newest sample of each consumer (consumer_id, at, entries, exact, oldest), of this minute or the
  * one before. A consumer without one was idle with nothing waiting, or has something to do only since.
  */
 export const SAMPLED = `
