@@ -11,7 +11,9 @@ import { needs } from './scopes.ts';
 /** What is counted of all consumers, and of those in the most trouble one by one. */
 export interface Figures {
   consumers: { id: string; status: ConsumerStatus; parked: number; dead: number }[];
-  all: Record<ConsumerStatus | 'parked' | 'dead' | 'entries' | 'seconds', number>;
+  all: Record<ConsumerStatus | 'parked' | 'dead' | 'entries' | 'seconds', number> & {
+    exact: boolean;
+  };
   cannotStart: Record<string, number>;
   unsent: number;
 }
@@ -24,7 +26,7 @@ export interface StatusRouteDeps {
   figures: () => Promise<Figures>;
 }
 
-/** `/v1/status`: what runs, and what is wrong, in two queries however many consumers there are. */
+/** `/v1/status`: what runs, and what is wrong, in a few queries however many consumers there are. */
 export function createStatusRoutes({ info, parts, figures }: StatusRouteDeps): OpenAPIHono<AppEnv> {
   const app = createRoutes();
   app.openapi(STATUS, async (c) => {
@@ -46,7 +48,7 @@ function toFigures({ consumers, all, cannotStart, unsent }: Figures): Status['fi
       blocked: all.blocked,
       stopped: all.stopped,
     },
-    lag: { entries: all.entries, seconds: all.seconds },
+    lag: { entries: all.entries, seconds: all.seconds, exact: all.exact },
     parked: all.parked,
     dead_letters: all.dead,
     cannot_start: Object.values(cannotStart).reduce((sum, many) => sum + many, 0),

@@ -1,5 +1,6 @@
 import type { Attempt } from '../schema/attempt.ts';
 import type { Consumer } from '../schema/consumer.ts';
+import { waitingOf } from './consumerView.ts';
 
 /** What came of `retry` or `resume`, in one sentence. */
 export interface Verdict {
@@ -53,7 +54,7 @@ export function notKnown({ attempts, now }: Seen, seconds: number): Verdict {
 function tried(now: Consumer, attempts: readonly Attempt[], failed: Attempt | undefined): Verdict {
   const delivered = attempts.filter(({ outcome }) => outcome === 'delivered').length;
   const waits = [
-    ...(now.lag.entries === 0 ? [] : [`up to ${now.lag.entries} still waiting`]),
+    ...(now.lag.entries === 0 ? [] : [`${waitingOf(now.lag)} still waiting`]),
     ...(now.parked === 0 ? [] : [`${now.parked} parked`]),
   ];
   const left = waits.length === 0 ? '' : `; ${waits.join(', ')}`;

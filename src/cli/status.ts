@@ -11,6 +11,8 @@ import { examples } from './values.ts';
 
 type Figures = NonNullable<Status['figures']>;
 type Worst = Figures['worst'][number];
+/** What is said after the number 1, and after another one. */
+type Words = [one: string, more: string];
 
 const PARTS: Record<string, string> = {
   database: 'Postgres',
@@ -73,7 +75,9 @@ export function findings(
       ? ok('Outbox', 'no mail or alert webhook is waiting')
       : warn(
           'Outbox',
-          `${outbox} mails or alert webhooks are waiting to be sent`,
+          outbox === 1
+            ? '1 mail or alert webhook is waiting to be sent'
+            : `${outbox} mails or alert webhooks are waiting to be sent`,
           'millrace alerts',
         ),
     ok('Consumers', `${all} in all, ${consumers.active} active, ${consumers.paused} paused`),
@@ -85,8 +89,9 @@ export function findings(
 function troubles(figures: Figures, names: ReadonlyMap<string, string>): Finding[] {
   const { consumers, worst } = figures;
   const found: Finding[] = [];
-  const add = (name: string, many: number, text: string, of: Worst[], next: string): void => {
-    if (many > 0) found.push(fail(name, `${many}${text}${listed(of, names)}`, next));
+  const add = (name: string, many: number, words: Words, of: Worst[], next: string): void => {
+    const text = many === 1 ? `1 ${words[0]}` : `${many} ${words[1]}`;
+    if (many > 0) found.push(fail(name, `${text}${listed(of, names)}`, next));
   };
   const stopped = worst.filter(({ status }) => status === 'stopped');
   const blocked = worst.filter(({ status }) => status === 'blocked');
@@ -96,35 +101,47 @@ function troubles(figures: Figures, names: ReadonlyMap<string, string>): Finding
   add(
     'Stopped',
     consumers.stopped,
-    ', which send nothing until someone resumes them',
+    ['consumer sends nothing until it is resumed', 'consumers send nothing until they are resumed'],
     stopped,
     'millrace consumers list --status stopped',
   );
   add(
     'Blocked',
     consumers.blocked,
-    ', whose endpoint fails and is retried',
+    [
+      'consumer is retrying because its endpoint fails',
+      'consumers are retrying because their endpoints fail',
+    ],
     blocked,
     'millrace consumers list --status blocked',
   );
   add(
     "Can't send",
     figures.cannot_start,
-    ", because of a lasting fault that is not an endpoint's",
+    [
+      'consumer is kept from sending by something other than its endpoint',
+      'consumers are kept from sending by something other than their endpoints',
+    ],
     [],
     'millrace consumers list --has cannot_start',
   );
   add(
     'Parked',
     figures.parked,
-    ', refused by the endpoint and retried beside the others',
+    [
+      'entry was rejected by its endpoint and is retried beside the others',
+      'entries were rejected by their endpoints and are retried beside the others',
+    ],
     parked,
     `millrace attempts ${name(parked)} --failed`,
   );
   add(
     'Dead letters',
     figures.dead_letters,
-    ', refused for the whole retry window',
+    [
+      'entry was rejected for the whole retry window',
+      'entries were rejected for the whole retry window',
+    ],
     dead,
     `millrace dead-letters list ${name(dead)}`,
   );

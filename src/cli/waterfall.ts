@@ -1,23 +1,13 @@
+import { ATTEMPT_STEPS, type AttemptStep } from '../schema/attemptSteps.ts';
 import type { AttemptTimings } from '../schema/attemptTrace.ts';
 
-/** Of whom a step speaks: of what it had to wait for, of the way to the endpoint, or of the endpoint. */
-type Whose = 'queue' | 'way' | 'endpoint';
 type Colour = 'gray' | 'cyan' | 'yellow';
 
-/** The steps in their order; docs/cli.md says what each is. */
-const STEPS: [key: keyof AttemptTimings, name: string, of: Whose][] = [
-  ['lane', 'waited for its lane', 'queue'],
-  ['pace', 'waited for its pace', 'queue'],
-  ['prepare', 'token or repetition', 'way'],
-  ['connection', 'waited for a connection', 'way'],
-  ['dns', 'DNS', 'way'],
-  ['connect', 'connect', 'way'],
-  ['tls', 'TLS', 'way'],
-  ['request', 'request', 'endpoint'],
-  ['first_byte', 'first byte', 'endpoint'],
-  ['body', 'body', 'endpoint'],
-];
-const COLOURS: Record<Whose, Colour> = { queue: 'gray', way: 'cyan', endpoint: 'yellow' };
+const COLOURS: Record<AttemptStep['of'], Colour> = {
+  queue: 'gray',
+  way: 'cyan',
+  endpoint: 'yellow',
+};
 const GAP = '  ';
 /** Bars are this many characters long together: fewer say nothing, and more say no more. */
 const BARS = { least: 10, most: 60 };
@@ -34,7 +24,7 @@ export interface WaterfallPlace {
  * there is room for one. No line with a bar is longer than the width.
  */
 export function waterfall(timings: AttemptTimings, { width, style }: WaterfallPlace): string[] {
-  const steps = STEPS.flatMap(([key, name, of]) => {
+  const steps = ATTEMPT_STEPS.flatMap(({ key, name, of }) => {
     const ms = timings[key];
     return ms === null ? [] : [{ name, of, ms, text: `${ms.toFixed(1)} ms` }];
   });

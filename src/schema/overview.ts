@@ -20,7 +20,8 @@ export const OverviewPoint = z
     }),
     appended: z.int().nullable().meta({ description: 'Events that were appended' }),
     lag: z.int().nullable().meta({
-      description: 'Entries that waited at the end of the step, summed over all consumers',
+      description:
+        'Entries that waited at the end of the step, summed over all consumers; an upper bound where so many followed a position that not all were read',
     }),
   })
   .meta({ id: 'OverviewPoint' });
@@ -47,7 +48,14 @@ export const Overview = z
         busiest: z.array(sent).meta({ description: 'Most deliveries first, at most 5' }),
         failing: z.array(sent).meta({ description: 'Most failed attempts first, at most 5' }),
         laggiest: z
-          .array(z.object({ consumer_id: Uuid, name: z.string(), entries: z.int() }))
+          .array(
+            z.object({
+              consumer_id: Uuid,
+              name: z.string(),
+              entries: z.int(),
+              exact: z.boolean().meta({ description: 'Whether `entries` is no upper bound' }),
+            }),
+          )
           .meta({ description: 'Most waiting entries first, as of the last minute, at most 5' }),
         slowest: z
           .array(

@@ -20,10 +20,18 @@ export const Status = z
           blocked: z.int(),
           stopped: z.int(),
         }),
-        lag: z.object({ entries: z.int(), seconds: z.number() }).meta({
-          description:
-            'The waiting entries: an upper bound of their number, summed over all consumers, and the age of the oldest',
-        }),
+        lag: z
+          .object({
+            entries: z.int(),
+            seconds: z.number(),
+            exact: z.boolean().meta({
+              description: 'False where one of the two may be too high for some consumer',
+            }),
+          })
+          .meta({
+            description:
+              'The entries that wait, counted as in the `lag` of each consumer, as of the last minute: their number, summed over all consumers, and the age of the oldest. Both are upper bounds unless `exact`',
+          }),
         parked: z.int(),
         dead_letters: z.int(),
         cannot_start: z.int().meta({ description: "Consumers that can't send" }),

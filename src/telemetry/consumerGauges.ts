@@ -71,14 +71,10 @@ export function showConsumerGauges({
     },
     each(
       'millrace_consumer_lag_entries',
-      'Upper bound of the entries after the position',
+      'Waiting entries as of the last minute; an upper bound when more than 10,000 entries follow the position',
       (one) => one.entries,
     ),
-    each(
-      'millrace_consumer_lag_seconds',
-      'Age of the oldest entry after the position',
-      (one) => one.seconds,
-    ),
+    each('millrace_consumer_lag_seconds', 'Age of the oldest waiting entry', (one) => one.seconds),
     each('millrace_consumer_parked', 'Parked entries', (one) => one.parked),
     each('millrace_dead_letters', 'Dead letters', (one) => one.dead),
     show(
@@ -102,7 +98,7 @@ export function showConsumerGauges({
     ),
     all(
       'millrace_all_lag_seconds',
-      'Age of the oldest waiting entry',
+      'Age of the oldest entry that waits for any consumer',
       ({ all: sum }) => sum.seconds,
     ),
     all('millrace_all_parked', 'Parked entries of all consumers', ({ all: sum }) => sum.parked),

@@ -4,8 +4,19 @@ import { readerFrom } from '../rules/readerSql.ts';
 import { countWaiting, type Reader } from '../streams/waiting.ts';
 
 /**
- * Records how many entries wait for each busy consumer in this minute, counted as the API counts them. A consumer
- * without a sample was idle with nothing waiting. Any number of processes may call it.
+ * The CTE `sampled`: the newest sample of each consumer (consumer_id, at, entries, exact, oldest), of this minute or the
+ * one before. A consumer without one was idle with nothing waiting, or has something to do only since.
+ */
+export const SAMPLED = `
+  sampled as (
+    select distinct on (consumer_id) consumer_id, at, entries, exact, oldest from lag_samples
+     where at >= date_bin('1 min', now(), timestamptz 'epoch') - interval '1 min'
+     order by consumer_id, at desc
+  )`;
+
+/**
+ * Records what waits for each busy consumer in this minute, counted as the API counts it. A consumer without a
+ * sample was idle with nothing waiting. Any number of processes may call it.
  */
 export async function sampleLag(sql: Sql): Promise<void> {
   const { rows } = await sql.query<{ id: string; minute: string; idle: boolean; reader: Reader }>({
@@ -25,18 +36,22 @@ export async function sampleLag(sql: Sql): Promise<void> {
     rows.map(({ reader }) => reader),
   );
   const samples = rows
-    .map(({ id, minute, idle }, index) => ({ id, minute, idle, entries: waiting[index]!.entries }))
+    .map(({ id, minute, idle }, index) => ({ id, minute, idle, ...waiting[index]! }))
     .filter(({ idle, entries }) => entries > 0 || !idle);
   await sql.query({
     name: 'sample lag',
     text: `
-      insert into lag_samples (consumer_id, at, entries)
-      select id, at, entries from unnest($1::uuid[], $2::timestamptz[], $3::bigint[]) as s(id, at, entries)
+      insert into lag_samples (consumer_id, at, entries, exact, oldest)
+      select id, at, entries, exact, case when entries > 0 then clock_timestamp() - seconds * interval '1 s' end
+        from unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::boolean[], $5::float8[])
+             as s(id, at, entries, exact, seconds)
           on conflict do nothing`,
     values: [
       samples.map(({ id }) => id),
       samples.map(({ minute }) => minute),
       samples.map(({ entries }) => entries),
+      samples.map(({ exact }) => exact),
+      samples.map(({ seconds }) => seconds),
     ],
   });
 }

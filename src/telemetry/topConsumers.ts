@@ -87,12 +87,12 @@ function list(cte: string): string {
 /** By the samples of the newest minute that has any, if it is not over for longer than a minute. */
 const LAGGING = `
   with sampled as (
-    select consumer_id, at, entries, max(at) over () as last from lag_samples
+    select consumer_id, at, entries, exact, max(at) over () as last from lag_samples
      where at >= date_bin('1 min', now(), timestamptz 'epoch') - interval '1 min'
   ), newest as (
-    select consumer_id, entries from sampled where at = last
+    select consumer_id, entries, exact from sampled where at = last
   )
-  select consumer_id, name, entries
+  select consumer_id, name, entries, exact
     from ${inOrder('newest', 'entries')}
    order by entries desc, consumer_id
    limit ${SHOWN}`;

@@ -17,7 +17,7 @@ import * as messages from './messages.ts';
 import { createPublisher } from './publish.ts';
 import { createSending } from './sending.ts';
 import { untilDrain, untilNextAttempt, untilWarning } from './timing.ts';
-import { dueTurn, hasSomethingCome, untilNextTurnMs, type Turn } from './turns.ts';
+import { dueTurn, hasSomethingCome, nextTime, type Turn } from './turns.ts';
 
 /** The arguments of a consumer's workflow. */
 export interface ConsumerArgs {
@@ -60,7 +60,9 @@ export async function consumer(args: ConsumerArgs): Promise<void> {
   // Histories from before this one have no timers for warnings and parked entries.
   const timed = looksSoon || patched('warnings-and-parked');
   let known: Known | null = null;
-  setHandler(messages.state, () => stateOf(known));
+  setHandler(messages.state, () => stateOf(known), {
+    description: 'Its status and why, its filter, and when the failing entry is tried next.',
+  });
 
   const control = openControl(args.consumerId);
   const loaded = looksSoon ? await control.loadSoon() : await control.load();
@@ -111,6 +113,7 @@ async function live(life: Life): Promise<void> {
     {
       untilDueMs: () =>
         timed ? untilWarning(known.snapshot, windowMs(known), Date.now()) : Infinity,
+      timer: () => 'until an alert says that its endpoint keeps failing',
       act: warn,
     },
     { isDue: () => known.snapshot.deleted, act: end },
@@ -119,12 +122,17 @@ async function live(life: Life): Promise<void> {
     {
       isDue: () => sending.isNone() && (known.cannotStart === null || !timed) && wantsDrain(),
       untilDueMs: () => (timed && sending.isNone() ? untilDrainMs() : Infinity),
+      timer: () =>
+        known.cannotStart === null
+          ? 'until the next parked entry is due'
+          : "until the next try, because it can't send",
       act: drain,
     },
     {
       isDue: () => sending.isNone() && known.retryNow && isBlocked(),
       untilDueMs: () =>
         sending.isNone() ? untilNextAttempt(known.snapshot, notBefore(), Date.now()) : Infinity,
+      timer: () => 'until the next attempt at the failing entry',
       act: deliver,
     },
   ];
@@ -140,8 +148,8 @@ async function live(life: Life): Promise<void> {
 
   async function untilOneIsDue(): Promise<void> {
     const ready = (): boolean => hasSomethingCome(turns);
-    const waitMs = untilNextTurnMs(turns);
-    if (waitMs < Infinity) await condition(ready, waitMs);
+    const { ms, timer } = nextTime(turns);
+    if (ms < Infinity) await condition(ready, ms, { summary: timer });
     else await condition(ready); // without a timer
   }
 

@@ -85,7 +85,7 @@ export function openMailbox(): Mailbox {
     description: 'Continues at the position, with a new retry window.',
   });
   setHandler(messages.retryNow, () => putSignal({ kind: 'retry' }), {
-    description: 'Tries what is waiting now; the retry window (24 hours) is not reset.',
+    description: 'Tries what is waiting now; the retry window is not reset.',
   });
   setHandler(
     messages.wake,

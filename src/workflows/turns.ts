@@ -4,6 +4,8 @@ export interface Turn {
   isDue?: () => boolean;
   /** Milliseconds until the time for this turn comes; 0 or less: it has come; Infinity: there is no such time. */
   untilDueMs?: () => number;
+  /** What it waits for until that time, as the Temporal UI names the timer: `until …`. */
+  timer?: () => string;
   act: () => Promise<void> | void;
 }
 
@@ -20,7 +22,12 @@ export function hasSomethingCome(turns: readonly Turn[]): boolean {
   return turns.some((one) => one.isDue?.() === true);
 }
 
-/** Milliseconds until the time for the first turn comes; Infinity: no turn of the list has a time. */
-export function untilNextTurnMs(turns: readonly Turn[]): number {
-  return Math.min(...turns.map((one) => one.untilDueMs?.() ?? Infinity));
+/** The next time for a turn: milliseconds until then (Infinity: no turn of the list has a time), and its timer's name. */
+export function nextTime(turns: readonly Turn[]): { ms: number; timer: string } {
+  let next: { ms: number; turn: Turn | null } = { ms: Infinity, turn: null };
+  for (const turn of turns) {
+    const ms = turn.untilDueMs?.() ?? Infinity;
+    if (ms < next.ms) next = { ms, turn };
+  }
+  return { ms: next.ms, timer: next.turn?.timer?.() ?? 'until the next turn' };
 }

@@ -87,7 +87,7 @@ export async function visits(args: VisitsArgs): Promise<void> {
       log.warn('a lane of visits has failed; it is started again', { error, lane });
       seen.failure = `Lane ${lane} failed at ${new Date().toISOString()} and was started again: ${reasonOf(error)}`;
       show();
-      await sleep(FAILED_MS);
+      await sleep(FAILED_MS, { summary: `until lane ${lane} is started again` });
     } finally {
       kept.delete(lane);
       show();

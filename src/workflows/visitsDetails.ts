@@ -48,8 +48,8 @@ const ABOUT_LANES = [
     'workflows (`handedOver`), because they stay busy or fail',
   "- The last worker of a lane is the `process` in the API's `sender` of the consumers that it visits",
   '- A lane that no worker has started waits for one: no worker of the queue runs, or none has a free slot. ' +
-    'Consumers that no lane claims get drains of their own: after 20 s where there have been no lanes for 3 ' +
-    'minutes, and later where there are some',
+    'Consumers that no lane claims get a drain of their own: after 20 s where there have been no lanes for 3 minutes, ' +
+    'otherwise after 3 minutes, or after half an hour as long as the lanes claim others',
 ];
 
 function sentence({ lanes, deliveryQueue }: LanesKnown): string {

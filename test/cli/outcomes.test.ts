@@ -54,7 +54,7 @@ test('retry and resume wait for what comes of them, and status says what is wron
   const ill = await cli('status');
   expect(ill.code).toBe(1);
   expect(ill.stdout).toMatch(
-    /^fail {2}Blocked: 1, .*: orders\n {6}millrace consumers list --status blocked$/mu,
+    /^fail {2}Blocked: 1 consumer is retrying because its endpoint fails: orders\n {6}millrace consumers list --status blocked$/mu,
   );
   const { status, parts, figures } = JSON.parse((await cli('status', '--json')).stdout) as Omit<
     Status,

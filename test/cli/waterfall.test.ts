@@ -1,7 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { expect, test } from 'vitest';
 
 import { waterfall } from '../../src/cli/waterfall.ts';
-import type { AttemptTimings } from '../../src/schema/attemptTrace.ts';
+import { ATTEMPT_STEPS } from '../../src/schema/attemptSteps.ts';
+import { AttemptTimings } from '../../src/schema/attemptTrace.ts';
 
 const TIMINGS: AttemptTimings = {
   lane: 0,
@@ -69,4 +73,13 @@ test('bars are coloured by whose time it was, and nothing else is', () => {
     'yellow',
     'yellow',
   ]);
+});
+
+test('each step that the API has is named once, in its order, and the documentation explains all of them', async () => {
+  expect(ATTEMPT_STEPS.map(({ key }) => key)).toEqual(Object.keys(AttemptTimings.shape));
+  const text = await readFile(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
+  const table = /^\| step \| is the time \|\n\|---\|---\|\n((?:\|.*\n)+)/mu.exec(text)?.[1] ?? '';
+  const rows = [...table.matchAll(/^\| ([^|]+) \|/gmu)];
+  const explained = rows.flatMap(([, names = '']) => names.split(', '));
+  expect(explained).toEqual(ATTEMPT_STEPS.map(({ name }) => name));
 });

@@ -22,11 +22,17 @@ const accra: string[] = [];
 const given = { verbs: [] as string[], ids: [] as string[], underWay: 0, most: 0 };
 /** The consumer that refuses commands. */
 let refusing: string | null = null;
+/** The part that does not answer. */
+let away: string | null = null;
 /** Commands wait for it. */
 let gate: Promise<void> = Promise.resolve();
 
 beforeAll(async () => {
-  opened = await openConsumersApi({ commands: { give: take } });
+  const part = (name: string) => () => Promise.resolve(name !== away);
+  opened = await openConsumersApi({
+    commands: { give: take },
+    parts: { database: part('database'), temporal: part('temporal'), worker: part('worker') },
+  });
   site = await serve(opened.api);
   receiver = await openReceiver();
   const target = await opened.api.request('POST', '/v1/targets', {
@@ -228,6 +234,21 @@ test("consumers that can't be sent to are counted, listed, and a trouble of thei
     .waitFor();
   await openPage(page, `${site.url}/`);
   const group = groups(page).filter({ hasText: 'The credentials cannot be read' });
+  await group.getByRole('link', { name: "Open the target's credentials" }).click();
+  await page.waitForURL(/\/targets\/[^?]*\?tab=settings$/u);
+  for (const [act, verb] of [
+    ['Retry', 'retry'],
+    ['Pause', 'pause'],
+  ] as const) {
+    given.ids = [];
+    given.verbs = [];
+    await openPage(page, `${site.url}/`);
+    await group.getByRole('button', { name: act, exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: `${act} 1 consumer of Warehouse Accra` });
+    await dialog.getByRole('button', { name: act, exact: true }).click();
+    await expect.poll(() => given).toMatchObject({ ids: [other], verbs: [verb] });
+  }
+  await openPage(page, `${site.url}/`);
   await group.getByRole('link', { name: '1 of 6 consumers' }).click();
   await expect.poll(() => new URL(page.url()).searchParams.get('has')).toBe('cannot_start');
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
@@ -319,4 +340,53 @@ test('a healthy installation is shown as one, and is no blank page', async () =>
   await page.getByText('Last changes').waitFor();
   await page.getByRole('list', { name: 'Parts' }).getByText('Outbox').waitFor();
   expect(await stripOf(page)).toMatchObject({ active: '7', blocked: '0' });
+});
+
+test('a part that does not answer is named, and only Postgres takes the figures with it', async () => {
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const said = async (): Promise<string[]> => {
+    const items = page.getByRole('list', { name: 'Parts' }).getByRole('listitem');
+    await items.first().waitFor();
+    const texts = await items.allInnerTexts();
+    return texts.map((text) => text.replaceAll(/[^\p{L}\p{N},.]+/gu, ' ').trim());
+  };
+  const strip = page.getByRole('navigation', { name: 'States' });
+  const guide = page.getByRole('link', { name: 'What happens meanwhile, and what to do' });
+  const first = async (): Promise<string[]> => (await said()).slice(0, 3);
+  expect(await first()).toEqual(['Postgres answers', 'Temporal answers', 'Worker answers']);
+  expect((await said()).join()).toContain('Outbox');
+  expect([await strip.count(), await guide.count()]).toEqual([1, 0]);
+  away = 'worker';
+  await openPage(page, `${site.url}/`);
+  expect(await first()).toEqual(['Postgres answers', 'Temporal answers', 'Worker does not answer']);
+  expect([await strip.count(), await guide.count()]).toEqual([1, 1]);
+  away = 'database';
+  await openPage(page, `${site.url}/`);
+  expect(await first()).toEqual(['Postgres does not answer', 'Temporal answers', 'Worker answers']);
+  expect((await said()).join()).not.toContain('Outbox');
+  expect(await strip.count()).toBe(0);
+  await page.getByRole('heading', { name: 'Trouble' }).waitFor();
+  away = null;
+});
+
+test('how long and how much waits says where it is an upper bound', async () => {
+  const [id] = accra;
+  await opened.append('s', 3);
+  await sql(`update events set event_inserted_at = now() - interval '3 days'`);
+  await sql(`update consumers set updated_at = now() - interval '1 hour' where id = $1`, [id]);
+  const sample = `
+    insert into lag_samples (consumer_id, at, entries, exact, oldest)
+    values ($1, date_trunc('minute', now()), 2, $2, now() - interval '2 hours')`;
+  await sql(sample, [id, false]);
+  const { tab, page } = await openOverview();
+  await using _ = tab;
+  const most = page.getByRole('list', { name: 'Most lag' });
+  await most.getByRole('link', { name: 'up to 2 waiting' }).waitFor();
+  expect(await stripOf(page)).toMatchObject({ 'oldest lag': 'up to 2 h' });
+  await sql('truncate lag_samples');
+  await sql(sample, [id, true]);
+  await openPage(page, `${site.url}/`);
+  await most.getByRole('link', { name: '2 waiting', exact: true }).waitFor();
+  expect(await stripOf(page)).toMatchObject({ 'oldest lag': '2 h' });
 });

@@ -46,18 +46,51 @@ const TRACE: AttemptTrace = {
   },
 };
 
+interface Failed {
+  id: string;
+  attempt: string;
+}
+
 /** A consumer with one failed attempt at an event, and that attempt's id. */
-async function failed(trace: AttemptTrace | null): Promise<{ id: string; attempt: string }> {
+async function failed(trace: AttemptTrace | null): Promise<Failed> {
   const position = await opened.append('traced');
   const { id } = await opened.create({ name: `Traced ${randomUUID()}` });
-  const progress = createProgress(opened.api.db);
-  const lease = await progress.acquire(id, 'here', 60_000);
   const { body } = await opened.api.request('GET', '/v1/events?limit=1000');
   const eventId: string = body.events.at(-1).event_id;
+  return failedAt(id, { position, messageId: eventId, eventId, trace });
+}
+
+/** As text, so that no digit is lost. */
+async function appendRecord(upstreamId: string, data: string): Promise<void> {
+  const names = { sync_id: 's', collection_id: 'shop:order', upstream_id: upstreamId };
+  const record = `${JSON.stringify(names).slice(0, -1)},"data":${data}}`;
+  const { status } = await opened.api.request('POST', '/v1/records', `{"records":[${record}]}`);
+  expect(status).toBe(200);
+}
+
+/** The same at a version of a record, which is appended for it. */
+async function failedAtRecord(
+  upstreamId: string,
+  data: string,
+  trace: AttemptTrace | null,
+): Promise<Failed> {
+  await appendRecord(upstreamId, data);
+  const { body } = await opened.api.request('GET', '/v1/records?limit=1000');
+  const { version_id: messageId, updated_idx: position } = body.records.at(-1);
+  const { id } = await opened.create({ name: `Traced ${randomUUID()}`, stream: 'records' });
+  return failedAt(id, { position, messageId, eventId: null, trace });
+}
+
+/** Stores a failed attempt as a sender would. */
+async function failedAt(
+  id: string,
+  sent: { position: number; messageId: string; eventId: string | null; trace: AttemptTrace | null },
+): Promise<Failed> {
+  const { position } = sent;
+  const progress = createProgress(opened.api.db);
+  const lease = await progress.acquire(id, 'here', 60_000);
   const attempt = {
-    position,
-    messageId: eventId,
-    eventId,
+    ...sent,
     attempt: 1,
     startedAt: Date.now(),
     durationMs: 1_546,
@@ -66,7 +99,6 @@ async function failed(trace: AttemptTrace | null): Promise<{ id: string; attempt
     errorCode: 'HTTP_5XX' as const,
     responseHead: 'busy',
     nextAttemptAt: null,
-    trace,
   };
   const none = { position: position - 1, ahead: [], batch: emptyBatch(), parked: null };
   const own = { ...none, consumerId: id, epoch: lease!.epoch, attempts: [attempt] };
@@ -93,15 +125,15 @@ test('a delivery shows what was sent and what came back, however its target is s
   const rows = drawer.getByRole('table', { name: 'Where the time went' }).getByRole('row');
   const shown = (await rows.allInnerTexts()).map((text) => text.split('\t').slice(0, 2).join(' '));
   expect(shown.slice(1)).toEqual([
-    'Order 0 ms',
-    'Limits 12 ms',
-    'Connection 0.2 ms',
+    'waited for its lane 0 ms',
+    'waited for its pace 12 ms',
+    'waited for a connection 0.2 ms',
     'DNS 3 ms',
-    'TCP 9.4 ms',
+    'connect 9.4 ms',
     'TLS 21 ms',
-    'Sending 0 ms',
-    'Waiting 1.5 s',
-    'Response 0.4 ms',
+    'request 0 ms',
+    'first byte 1.5 s',
+    'body 0.4 ms',
   ]);
 });
 
@@ -117,6 +149,30 @@ test('where nothing was kept of a request, what is shown is called rebuilt', asy
   expect(await drawer.getByLabel('Request', { exact: true }).count()).toBe(0);
 });
 
+test('the body of a record is shown as long as that version is the latest, and then why it is not', async () => {
+  const record = randomUUID();
+  const digits = '12345678901234567890';
+  const { id, attempt } = await failedAtRecord(record, `{"total":${digits}}`, TRACE);
+  const other = await failedAtRecord(randomUUID(), '{"total":5}', null);
+  await using tab = await openTab();
+  await site.signIn(tab.context);
+  const { page } = tab;
+  const drawer = page.getByRole('dialog');
+  const changed = drawer.getByText('The record has changed since this version was sent.');
+  await openPage(page, `${site.url}/consumers/${other.id}?delivery=${other.attempt}`);
+  const rebuilt = drawer.getByLabel('Request, rebuilt', { exact: true });
+  await rebuilt.getByText('"total": 5').waitFor();
+  await openPage(page, `${site.url}/consumers/${id}?delivery=${attempt}`);
+  const request = drawer.getByLabel('Request', { exact: true });
+  await request.getByText(`"total": ${digits}`).waitFor();
+  expect(await request.innerText()).toMatch(/\n\n\{\n {2}"record": \{/u);
+  expect(await changed.count()).toBe(0);
+  await appendRecord(record, '{"total":6}');
+  await openPage(page, `${site.url}/consumers/${id}?delivery=${attempt}`);
+  await changed.waitFor();
+  expect(await request.innerText()).toMatch(/\n\n\(20 bytes\)$/u);
+});
+
 test('a test webhook shows where its time went', async () => {
   await using receiver = await openReceiver((_, response) => {
     setTimeout(() => response.writeHead(200).end('taken'), 100);
@@ -127,9 +183,9 @@ test('a test webhook shows where its time went', async () => {
   await openPage(page, `${site.url}/targets/new`);
   await page.getByLabel('Base URL').fill(receiver.url);
   await page.getByRole('button', { name: 'Send test webhook' }).click();
-  const waited = page.getByRole('row', { name: /^Waiting/u });
-  await waited.waitFor();
-  expect(await waited.innerText()).toMatch(/\d{3} ms/u);
+  const firstByte = page.getByRole('row', { name: /^first byte/u });
+  await firstByte.waitFor();
+  expect(await firstByte.innerText()).toMatch(/\d{3} ms/u);
   const response = await page.getByLabel('Response', { exact: true }).innerText();
   expect(response).toMatch(/^HTTP 200\n[^]*\n\ntaken$/u);
 });

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import {
-  dueTurn,
-  hasSomethingCome,
-  untilNextTurnMs,
-  type Turn,
-} from '../../src/workflows/turns.ts';
+import { dueTurn, hasSomethingCome, nextTime, type Turn } from '../../src/workflows/turns.ts';
 
 const act = (): void => undefined;
 const come = (due: boolean): Turn => ({ isDue: () => due, act });
@@ -30,9 +25,20 @@ test.each<[string, Turn[], number | null]>([
 test('a wait ends by what has come, and by a time only with its timer', () => {
   expect(hasSomethingCome([come(false), timed(-1)])).toBe(false);
   expect(hasSomethingCome([timed(-1), come(true)])).toBe(true);
-  expect(untilNextTurnMs([come(true), timed(7), timed(3), timed(Infinity)])).toBe(3);
-  expect(untilNextTurnMs([come(true)])).toBe(Infinity);
-  expect(untilNextTurnMs([])).toBe(Infinity);
+  expect(nextTime([come(true), timed(7), timed(3), timed(Infinity)]).ms).toBe(3);
+  expect(nextTime([come(true)]).ms).toBe(Infinity);
+  expect(nextTime([]).ms).toBe(Infinity);
+});
+
+test('a timer is named after the turn that it is for', () => {
+  const named = (ms: number, name: string): Turn => ({ ...timed(ms), timer: () => name });
+  expect(nextTime([named(7, 'until seven'), named(3, 'until three'), come(true)])).toEqual({
+    ms: 3,
+    timer: 'until three',
+  });
+  expect(nextTime([named(3, 'until the first'), named(3, 'until the second')]).timer).toBe(
+    'until the first',
+  );
 });
 
 test('whatever makes a turn due ends the wait for it: no turn is slept through', () => {
@@ -50,7 +56,7 @@ test('whatever makes a turn due ends the wait for it: no turn is slept through',
         ...(ms === undefined ? {} : { untilDueMs: () => ms }),
         act,
       }));
-      const woken = hasSomethingCome(turns) || untilNextTurnMs(turns) <= 0;
+      const woken = hasSomethingCome(turns) || nextTime(turns).ms <= 0;
       expect(dueTurn(turns) !== undefined).toBe(woken);
     }),
   );

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -75,6 +75,23 @@ test('the page of the visits names the last failure of a lane', () => {
     ]),
   );
   expect(visitsDetails({ ...known, failure: null })).not.toContain('failed');
+});
+
+test('the page of the visits says when consumers that no lane claims get a drain, as the alert rule does', async () => {
+  const page = visitsDetails({
+    deliveryQueue: 'q',
+    lanes: 1,
+    running: 1,
+    since: new Date(0),
+    ended: { lanes: 0, visits: 0, handedOver: 0 },
+    failure: null,
+    note: null,
+  });
+  const rules = await readFile(join(ROOT, 'docs/operating/alerts.yml'), 'utf8');
+  for (const text of [page, rules]) {
+    expect(text).toContain('after 20 s where there have been no lanes for 3 minutes');
+    expect(text).toContain('otherwise after 3 minutes, or after half an hour');
+  }
 });
 
 test('the history of lanes that come, go and are moved replays', async () => {

@@ -1,45 +1,18 @@
+import { ATTEMPT_STEPS, type AttemptStep } from '../../schema/attemptSteps.ts';
 import type { AttemptTimings } from '../../schema/attemptTrace.ts';
 
 /** One bar of the waterfall. */
-export interface Step {
-  name: string;
-  /** What happened in it, in a sentence. */
-  about: string;
-  /** Before the request, on the way to the endpoint, or by the endpoint. */
-  of: 'queue' | 'way' | 'endpoint';
+export interface Step extends Omit<AttemptStep, 'key'> {
   /** From the beginning of the first step, ms. */
   from: number;
   ms: number;
 }
 
-const STEPS: [key: keyof AttemptTimings, name: string, of: Step['of'], about: string][] = [
-  ['lane', 'Order', 'queue', 'Entries before it in its order had to be delivered first.'],
-  ['pace', 'Limits', 'queue', 'Limits of the target or of the worker delayed the request.'],
-  [
-    'prepare',
-    'Preparation',
-    'way',
-    'An access token was fetched, or the request was repeated once.',
-  ],
-  ['connection', 'Connection', 'way', 'All connections to the endpoint were in use.'],
-  ['dns', 'DNS', 'way', 'The host name was looked up.'],
-  ['connect', 'TCP', 'way', 'The connection was opened.'],
-  ['tls', 'TLS', 'way', 'The connection was secured.'],
-  ['request', 'Sending', 'endpoint', 'The request was written.'],
-  [
-    'first_byte',
-    'Waiting',
-    'endpoint',
-    'The endpoint had received the request, but had not answered yet.',
-  ],
-  ['body', 'Response', 'endpoint', 'The response was read.'],
-];
-
 /** The steps that happened, in order, each with where it begins. */
 export function stepsOf(timings: AttemptTimings): Step[] {
   const steps: Step[] = [];
   let from = 0;
-  for (const [key, name, of, about] of STEPS) {
+  for (const { key, name, of, about } of ATTEMPT_STEPS) {
     const ms = timings[key];
     if (ms === null) continue;
     steps.push({ name, of, about, from, ms });

@@ -22,6 +22,7 @@ import { number } from '../words.ts';
 import { AttemptsTimeline } from './attemptsTimeline.tsx';
 import { ChangedFields } from './changedFields.tsx';
 import { curlOf, type Sent } from './curl.ts';
+import { useSentEntry } from './sentEntry.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
 /** One attempt: what was sent, what came back, what else was and will be tried. */
@@ -38,12 +39,8 @@ export function DeliveryDrawer(props: {
     queryKey: ['target', consumer.target_id],
     queryFn: () => api.targets.get(consumer.target_id),
   });
-  const entry = useQuery({
-    queryKey: ['event-text', attempt.event_id],
-    queryFn: () => readEvent(attempt.event_id ?? ''),
-    enabled: attempt.event_id !== null,
-    staleTime: Infinity,
-  });
+  const entry = useSentEntry(attempt, consumer.stream);
+  const body = entry.data?.body ?? null;
   const resend = useMutation({
     mutationFn: () => api.consumers.resend(consumer.id, attempt.position),
     onSuccess: () => toasts.done('The entry is queued to be sent again.'),
@@ -51,7 +48,7 @@ export function DeliveryDrawer(props: {
   });
   const url = requestUrl(target.data?.base_url ?? '', consumer.path) ?? '';
   const sent: Sent | null =
-    entry.data === undefined
+    body === null
       ? null
       : {
           url,
@@ -63,7 +60,7 @@ export function DeliveryDrawer(props: {
             'millrace-attempt': String(attempt.attempt),
           },
           messageId: attempt.message_id,
-          body: bodyOf(entry.data),
+          body,
         };
   const temporal = workflowUrl(info, consumer);
   return (
@@ -103,23 +100,23 @@ export function DeliveryDrawer(props: {
       />
       {trace != null && <Waterfall timings={trace.timings} />}
       <AttemptsTimeline attempt={attempt} consumer={consumer} />
-      {entry.data !== undefined && <ChangedFields text={entry.data} />}
+      {entry.data != null && <ChangedFields text={entry.data.text} />}
       {trace === null && sent !== null && (
         <>
           <Code label="Request, rebuilt" text={rebuiltText(sent)} />
           <Rebuilt isOlder={isOlder(attempt, target.data)} />
         </>
       )}
-      {trace != null && (
-        <Code label="Request" text={requestText(trace, bodyOf(entry.data ?? null))} />
-      )}
+      {trace != null && <Code label="Request" text={requestText(trace, body)} />}
       {entry.error !== null && <Hint tone="warn">{messageOf(entry.error)}</Hint>}
-      {attempt.event_id === null && (
+      {entry.data === null && (
         <Hint>
-          {consumer.stream === 'records'
-            ? 'The body is the latest version of the record; the Streams page shows it.'
-            : 'The event is older than the retention, so its body is no longer kept.'}
+          The record has changed since this version was sent. The stream keeps only the latest
+          version, so this body is no longer kept.
         </Hint>
+      )}
+      {consumer.stream === 'events' && attempt.event_id === null && (
+        <Hint>The event is older than the retention, so its body is no longer kept.</Hint>
       )}
       {trace !== undefined && <Code label="Response" text={responseText(attempt, trace)} />}
     </Drawer>
@@ -139,17 +136,6 @@ function Rebuilt({ isOlder }: { isOlder: boolean }) {
 
 function isOlder({ started_at }: Attempt, target: Target | undefined): boolean {
   return target !== undefined && Date.parse(target.updated_at) > Date.parse(started_at);
-}
-
-async function readEvent(id: string): Promise<string> {
-  const response = await api.open('GET', `/v1/events/${encodeURIComponent(id)}`);
-  return response.text();
-}
-
-function bodyOf(entry: string): string;
-function bodyOf(entry: string | null): string | null;
-function bodyOf(entry: string | null): string | null {
-  return entry === null ? null : `{"event":${entry}}`;
 }
 
 function responseText({ status, response_head }: Attempt, trace: AttemptTrace | null): string {

@@ -1,6 +1,5 @@
 import { Link } from '@tanstack/react-router';
 
-import type { Consumer } from '../../schema/consumer.ts';
 import { buttonLook } from '../ui/button.tsx';
 
 /** The faults that are mended at the target, and in which part of its page. */
@@ -11,14 +10,17 @@ const AT_TARGET: Record<string, { tab: 'settings' | 'verify'; title: string }> =
   url_unreadable: { tab: 'settings', title: "Open the target's URL" },
 };
 
-/** Leads to where the fault is mended that keeps a consumer from being sent to; nothing where that is not in the console. */
-export function MendLink({ consumer }: { consumer: Consumer }) {
-  const { id, target_id, cannot_start: fault } = consumer;
-  if (fault?.code === 'filter_unreadable') {
+/**
+ * Leads to where the fault of this code is mended that keeps consumers from being sent to; nothing where that is not
+ * in the console. `consumerId`: the only consumer that has it; null where there are several.
+ */
+export function MendLink(props: { code: string; targetId: string; consumerId: string | null }) {
+  const { code, targetId, consumerId } = props;
+  if (code === 'filter_unreadable' && consumerId !== null) {
     return (
       <Link
         to="/consumers/$id"
-        params={{ id }}
+        params={{ id: consumerId }}
         search={{ tab: 'filter' }}
         resetScroll={false}
         className={buttonLook('main')}
@@ -27,12 +29,12 @@ export function MendLink({ consumer }: { consumer: Consumer }) {
       </Link>
     );
   }
-  const place = AT_TARGET[fault?.code ?? ''];
+  const place = AT_TARGET[code];
   if (place === undefined) return null;
   return (
     <Link
       to="/targets/$id"
-      params={{ id: target_id }}
+      params={{ id: targetId }}
       search={{ tab: place.tab }}
       className={buttonLook('main')}
     >

@@ -1,22 +1,23 @@
 import type { Consumer } from '../../schema/consumer.ts';
 import { amount, number } from '../words.ts';
 
-type Lag = Consumer['lag'];
+type Counted = Pick<Consumer['lag'], 'entries' | 'exact'>;
 
 /** `31`, or `up to 806` where not all that follow were looked at. */
-export function waitingNumber({ entries, exact }: Lag): string {
+export function waitingNumber({ entries, exact }: Counted): string {
   return `${upTo(exact)}${number(entries)}`;
 }
 
 /** `1 entry is waiting`, `up to 806 entries are waiting`, or other words after the number. */
 export function waits(
-  { entries, exact }: Lag,
+  { entries, exact }: Counted,
   one = 'entry is waiting',
   more = 'entries are waiting',
 ): string {
   return `${upTo(exact)}${amount(entries, one, more)}`;
 }
 
-function upTo(exact: boolean): string {
+/** What stands before a number, or a length of time, that is an upper bound unless it is exact. */
+export function upTo(exact: boolean): string {
   return exact ? '' : 'up to ';
 }

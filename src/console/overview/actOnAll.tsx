@@ -1,10 +1,11 @@
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import type { Consumer } from '../../schema/consumer.ts';
+import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
 import type { Trouble } from '../../schema/overview.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
+import { MendLink } from '../consumers/mendLink.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { number } from '../words.ts';
 import { AskForAll } from './askForAll.tsx';
@@ -14,12 +15,8 @@ import { isIn, WORDS } from './trouble.ts';
 /** What can be done about a trouble: for all consumers that have it, for its target, or a test of that. */
 export function TroubleActs({ trouble }: { trouble: Trouble }) {
   const [verb, setVerb] = useState<EveryVerb | null>(null);
-  const verbs: EveryVerb[] =
-    trouble.status === 'stopped'
-      ? ['resume']
-      : trouble.status === 'blocked'
-        ? ['retry', 'pause']
-        : [];
+  const { status, code, target_id: targetId, consumer_id: consumerId } = trouble;
+  const verbs: EveryVerb[] = status === 'stopped' ? ['resume'] : ['retry', 'pause'];
   const buttons = verbs.map((one) => (
     <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
       {trouble.consumers === 1 ? WORDS[one].one : WORDS[one].button}
@@ -27,13 +24,16 @@ export function TroubleActs({ trouble }: { trouble: Trouble }) {
   ));
   return (
     <div className="flex flex-wrap gap-2">
+      {status === 'cannot_start' && code !== null && (
+        <MendLink code={code} targetId={targetId} consumerId={consumerId} />
+      )}
       {buttons.slice(0, 1)}
       <TestButton trouble={trouble} />
       {buttons.slice(1)}
       {verb !== null && (
         <AskForAll
           verb={verb}
-          target={{ id: trouble.target_id, name: trouble.target_name }}
+          target={{ id: targetId, name: trouble.target_name }}
           isSingle={trouble.consumers === 1}
           find={() => concerned(verb, trouble)}
           onClose={() => setVerb(null)}
@@ -62,11 +62,18 @@ function TestButton({ trouble }: { trouble: Trouble }) {
   );
 }
 
+/** The statuses that consumers may have which are in the trouble. */
+const STATUSES: Record<Trouble['status'], ConsumerStatus[]> = {
+  stopped: ['stopped'],
+  cannot_start: ['active', 'blocked'],
+  blocked: ['blocked'],
+};
+
 /** Those that have the trouble; all that send when the target of several is to be left alone. */
 async function concerned(verb: EveryVerb, trouble: Trouble): Promise<Consumer[]> {
   if (verb === 'pause' && trouble.consumers > 1) {
     return consumersOf(trouble.target_id, ['active', 'blocked']);
   }
-  const all = await consumersOf(trouble.target_id, verb === 'resume' ? ['stopped'] : ['blocked']);
+  const all = await consumersOf(trouble.target_id, STATUSES[trouble.status]);
   return all.filter((consumer) => isIn(trouble, consumer));
 }

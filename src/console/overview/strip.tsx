@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 
 import type { Status } from '../../schema/status.ts';
+import { upTo } from '../consumers/waits.ts';
 import { duration, number } from '../words.ts';
 
 type Figures = NonNullable<Status['figures']>;
@@ -59,10 +60,14 @@ export function Strip({ figures }: { figures: Figures }) {
         <Tile title="dead letters" value={number(dead_letters)} tone={tone(dead_letters, 'bad')} />
       </Link>
       <a href="#laggiest" className={TILE}>
-        <Tile title="oldest lag" value={lag.entries === 0 ? 'none' : duration(lag.seconds)} />
+        <Tile title="oldest lag" value={oldest(lag)} />
       </a>
     </nav>
   );
+}
+
+function oldest({ entries, seconds, exact }: Figures['lag']): string {
+  return entries === 0 ? 'none' : `${upTo(exact)}${duration(seconds)}`;
 }
 
 const TILE = 'flex min-w-0 flex-col bg-panel px-2.5 py-2 hover:bg-sunk focus-visible:z-10';

@@ -52,6 +52,16 @@ export function System({ status }: { status: Status }) {
           Millrace {status.version}, {status.region}
         </li>
       </ul>
+      {Object.values(status.parts).includes(false) && (
+        <a
+          href="/docs/operating#when-a-part-is-not-available"
+          target="_blank"
+          rel="noreferrer"
+          className="self-start underline"
+        >
+          What happens meanwhile, and what to do
+        </a>
+      )}
     </Panel>
   );
 }

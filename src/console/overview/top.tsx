@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
 import type { Overview } from '../../schema/overview.ts';
+import { waitingNumber } from '../consumers/waits.ts';
 import { Panel } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { amount, number } from '../words.ts';
@@ -151,4 +152,4 @@ const deliveredText = ({ delivered }: Top['busiest'][number]): string =>
 const failedText = (one: Top['failing'][number]): string =>
   `${number(one.failed)} failed (${failureRate(one) ?? 0} %)`;
 
-const waitText = ({ entries }: Top['laggiest'][number]): string => `${number(entries)} waiting`;
+const waitText = (one: Top['laggiest'][number]): string => `${waitingNumber(one)} waiting`;

@@ -24,12 +24,15 @@ export function keyOf({ target_id, status, code, http_status, reason }: Trouble)
   return JSON.stringify([target_id, status, code, http_status, reason]);
 }
 
-/** Whether the consumer has the trouble, as the API counts it: one that can't send has no other. */
+/** Whether the consumer has the trouble. One that can't send has no other, whatever its status is. */
 export function isIn(trouble: Trouble, consumer: Consumer): boolean {
-  if (consumer.cannot_start !== null) return false;
-  if (consumer.target_id !== trouble.target_id || consumer.status !== trouble.status) return false;
+  const { cannot_start: fault, last_failure: failure } = consumer;
+  if (consumer.target_id !== trouble.target_id) return false;
+  if (trouble.status === 'cannot_start') {
+    return fault !== null && fault.code === trouble.code && fault.detail === trouble.reason;
+  }
+  if (fault !== null || consumer.status !== trouble.status) return false;
   if (trouble.status === 'stopped') return consumer.status_reason === trouble.reason;
-  const { last_failure: failure } = consumer;
   return (
     (failure?.code ?? null) === trouble.code && (failure?.status ?? null) === trouble.http_status
   );

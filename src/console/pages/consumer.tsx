@@ -149,7 +149,13 @@ function Loaded({ consumer }: { consumer: Consumer }) {
       </PageHead>
       {state !== null && (
         <StateBand state={state} at={consumer.health.time} onAct={commands.ask}>
-          <MendLink consumer={consumer} />
+          {consumer.cannot_start !== null && (
+            <MendLink
+              code={consumer.cannot_start.code}
+              targetId={consumer.target_id}
+              consumerId={id}
+            />
+          )}
         </StateBand>
       )}
       <NoteList consumerId={id} notes={furtherNotes(consumer)} at={consumer.health.time} />
