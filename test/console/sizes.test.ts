@@ -4,50 +4,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
-import { insertPastOf, type ConsumerPast } from '../support/consumerPast.ts';
+import { insertPastOf } from '../support/consumerPast.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { insertCrowd } from '../support/crowd.ts';
 import { cutTexts } from '../support/cutTexts.ts';
 import { drawnTexts, RECORD_TEXTS } from '../support/drawnTexts.ts';
+import { everyPage } from '../support/everyPage.ts';
 import { serve, type Served } from '../support/serve.ts';
 
 const WIDTHS = [400, 1280, 1920];
 const NAME = 'Orders of the warehouse in Accra, to the import of the shop in Frankfurt am Main';
-
-interface Shown extends ConsumerPast {
-  consumer: string;
-  target: string;
-}
-
-/** Pages that are there without a consumer. */
-const ALWAYS = [
-  '/',
-  '/targets',
-  '/targets/new',
-  '/consumers',
-  '/consumers/new',
-  '/dead-letters',
-  '/alerts',
-  '/streams',
-  '/settings',
-  '/settings?tab=keys',
-  '/settings?tab=changes',
-];
-
-const pagesOf = ({ consumer, target, attempt, letter }: Shown): string[] => [
-  ...ALWAYS,
-  ...['2', '3', '4', '5', '6'].map((step) => `/consumers/new?target=${target}&step=${step}`),
-  '/consumers?status=blocked',
-  '/streams?stream=records',
-  `/consumers/${consumer}`,
-  ...['parked', 'dead-letters', 'filter', 'settings', 'changes'].map(
-    (tab) => `/consumers/${consumer}?tab=${tab}`,
-  ),
-  `/consumers/${consumer}?delivery=${attempt}`,
-  `/dead-letters?consumer=${consumer}&letter=${letter}`,
-  `/targets/${target}`,
-  ...['consumers', 'verify', 'settings'].map((tab) => `/targets/${target}?tab=${tab}`),
-];
 
 const openTab = browserOfFile();
 
@@ -58,21 +24,18 @@ describe.each([
 ] as const)('with %s', (_many, many) => {
   let opened: ConsumersApi;
   let site: Served;
-  let paths: string[];
+  let pages: [name: string, path: string][];
   beforeAll(async () => {
     opened = await openConsumersApi();
     site = await serve(opened.api);
     if (many === 'none') {
       await opened.api.db.query('delete from targets');
-      paths = ALWAYS;
+      pages = everyPage(null);
       return;
     }
     const { id } = await opened.create({ name: NAME });
-    paths = pagesOf({
-      consumer: id,
-      target: opened.targetId,
-      ...(await insertPastOf(opened, id)),
-    });
+    const past = await insertPastOf(opened, id);
+    pages = everyPage({ consumer: id, target: opened.targetId, ...past });
     if (many === 'many') await insertCrowd(opened.databaseUrl, id);
   });
   afterAll(async () => {
@@ -89,9 +52,9 @@ describe.each([
       await context.addInitScript({ content: RECORD_TEXTS });
       await site.signIn(context);
       const faults: string[] = [];
-      for (const path of paths) {
+      for (const [name, path] of pages) {
         await openPage(page, `${site.url}${path}`);
-        faults.push(...(await faultsOf(page, width)).map((one) => `${path}: ${one}`));
+        faults.push(...(await faultsOf(page, width)).map((one) => `${name}: ${one}`));
       }
       expect(faults).toEqual([]);
     },

@@ -37,7 +37,7 @@ const CUT_TEXTS = `(() => {
       if (cutter === null) continue;
       const place = cutter.getBoundingClientRect();
       found.push('"' + text.data.trim().slice(0, 40) + '" from ' + Math.round(box.left) + ' to ' + Math.round(box.right) +
-        ' in ' + cutter.tagName + ' ' + cutter.className.slice(0, 60) + ' from ' + Math.round(place.left) + ' to ' +
+        ' in ' + cutter.tagName + ' ' + (cutter.getAttribute('class') ?? '').slice(0, 60) + ' from ' + Math.round(place.left) + ' to ' +
         Math.round(place.right));
       break;
     }
