@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 
 /**
  * The texts of a page that are cut off at a side, a line each: they reach out of a box that hides what is outside of
- * it, or out of their cell, and no ellipsis says so. What can be scrolled to is not cut off.
+ * it, or out of their cell to the next one, and no ellipsis says so. What can be scrolled to is not cut off.
  */
 export function cutTexts(page: Page): Promise<string[]> {
   return page.evaluate<string[]>(CUT_TEXTS);
@@ -10,6 +10,7 @@ export function cutTexts(page: Page): Promise<string[]> {
 
 const CUT_TEXTS = `(() => {
   const CELL = 'td, th, [role=cell], [role=columnheader]';
+  const GAP = 8; // less than there is between cells
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
@@ -18,10 +19,12 @@ const CUT_TEXTS = `(() => {
     for (let around = element; around !== null; around = around.parentElement) {
       const look = getComputedStyle(around);
       if (['auto', 'scroll'].includes(look.overflowX)) return null;
-      if (look.overflowX === 'visible' && !around.matches(CELL)) continue;
+      const isOpen = look.overflowX === 'visible';
+      if (isOpen && !around.matches(CELL)) continue;
       const place = around.getBoundingClientRect();
       if (place.width <= 1) return null; // for screen readers alone
-      if (box.right <= place.right + 1 && box.left >= place.left - 1) continue;
+      const reach = isOpen ? GAP : 1;
+      if (box.right <= place.right + reach && box.left >= place.left - reach) continue;
       return look.textOverflow === 'ellipsis' ? null : around;
     }
     return null;
@@ -29,7 +32,7 @@ const CUT_TEXTS = `(() => {
   while (walker.nextNode()) {
     const text = walker.currentNode;
     const element = text.parentElement;
-    if (text.data.trim() === '' || element.closest('script, style, noscript, select, textarea')) continue;
+    if (text.data.trim() === '' || element.closest('script, style, noscript, select, textarea, .sr-only')) continue;
     if (!element.checkVisibility({ visibilityProperty: true })) continue;
     range.selectNodeContents(text);
     for (const box of range.getClientRects()) {
