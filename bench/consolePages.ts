@@ -45,7 +45,7 @@ export async function consolePages(installation: Installation): Promise<Figure[]
 }
 
 /** Counts what the server would count in the following minutes, while pages are measured. */
-async function countPast({ databaseUrl }: Installation): Promise<void> {
+export async function countPast({ databaseUrl }: Installation): Promise<void> {
   await using db = openDb({
     url: databaseUrl,
     max: 2,

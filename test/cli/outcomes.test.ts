@@ -122,24 +122,6 @@ test('console prints a link that signs in once, and opens it', async () => {
   expect(JSON.parse(json.stdout)).toMatchObject({ url: expect.stringContaining('/signin#token=') });
 });
 
-test('bash completes commands, and names with blanks in them', async () => {
-  await cluster.consumer('http://127.0.0.1:9/', { name: 'two words' });
-  const script = `
-    millrace() { '${process.execPath}' '${CLI}' "$@"; }
-    source <(millrace completion bash)
-    complete_at() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _millrace; printf '%s|' "\${COMPREPLY[@]}"; echo; }
-    complete_at millrace consu
-    complete_at millrace consumers get two`;
-  const child = spawn('bash', ['-c', script], {
-    env: { PATH: process.env['PATH'], ...cluster.api },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let stdout = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  expect(await once(child, 'close')).toEqual([0, null]);
-  expect(stdout).toBe('consumers|\ntwo\\ words|\n');
-});
-
 /** Runs the CLI on a terminal (`script` of util-linux) where `input` is typed once it asks, or ends. */
 async function onTerminal(
   args: string[],

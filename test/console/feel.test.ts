@@ -5,6 +5,7 @@ import type { Consumer } from '../../src/schema/consumer.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { siteOfFile } from '../support/consoleSite.ts';
+import { drawnTexts, RECORD_TEXTS } from '../support/drawnTexts.ts';
 import { until } from '../support/poll.ts';
 import { answer, accept, openReceiver, type TestReceiver } from '../support/receiver.ts';
 
@@ -180,11 +181,11 @@ test('labels of the axes are whole: long ones are not cut, and days have dates',
   });
   for (const range of ['1h', '6h', '24h', '7d']) {
     await openPage(page, `${site().url}/consumers/${sending.id}?range=${range}`);
-    await expect.poll(() => drawn(page).then((all) => all.length)).toBeGreaterThan(10);
+    await expect.poll(() => drawnTexts(page).then((all) => all.length)).toBeGreaterThan(10);
     await expect
-      .poll(async () => (await drawn(page)).map(({ text }) => text), { message: range })
+      .poll(async () => (await drawnTexts(page)).map(({ text }) => text), { message: range })
       .toContain('20,000 ms');
-    const texts = await drawn(page);
+    const texts = await drawnTexts(page);
     expect(texts.filter(({ left, right, width }) => left < 0 || right > width)).toEqual([]);
     expect(texts.filter(({ px }) => px < 12)).toEqual([]);
     const times = texts.filter(({ text }) => /^\d\d:\d\d$|^\d+ \w{3}$/u.test(text));
@@ -309,39 +310,6 @@ const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
 
 const hasFocusIn = (element: { matches(selectors: string): boolean }): boolean =>
   element.matches(':focus-within');
-
-interface Drawn {
-  text: string;
-  /** CSS pixels within the canvas, which is `width` wide. */
-  left: number;
-  right: number;
-  width: number;
-  px: number;
-}
-
-const drawn = (page: Page): Promise<Drawn[]> => page.evaluate<Drawn[]>('window.drawnTexts ?? []');
-
-/** Keeps what was drawn as text on canvases still in the page. */
-const RECORD_TEXTS = `{
-  const drawn = [];
-  const fill = CanvasRenderingContext2D.prototype.fillText;
-  CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
-    const scale = devicePixelRatio;
-    const size = this.measureText(text).width;
-    const at = this.getTransform().transformPoint({ x, y }).x;
-    const left = at - (this.textAlign === 'right' ? size : this.textAlign === 'center' ? size / 2 : 0);
-    drawn.push({ canvas: this.canvas, text, left: left / scale, right: (left + size) / scale,
-      width: this.canvas.width / scale, px: parseFloat(/([\\d.]+)px/.exec(this.font)[1]) / scale });
-    return fill.call(this, text, x, y, ...rest);
-  };
-  const clear = CanvasRenderingContext2D.prototype.clearRect;
-  CanvasRenderingContext2D.prototype.clearRect = function (...box) {
-    for (let at = drawn.length - 1; at >= 0; at -= 1) if (drawn[at].canvas === this.canvas) drawn.splice(at, 1);
-    return clear.apply(this, box);
-  };
-  Object.defineProperty(window, 'drawnTexts', { get: () => drawn
-    .filter(({ canvas }) => canvas.isConnected).map(({ canvas, ...one }) => one) });
-}`;
 
 /** What is shown in letters below 12 px. */
 const SMALL_TEXTS = `(() => {

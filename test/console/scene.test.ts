@@ -1,17 +1,13 @@
-import { readFileSync } from 'node:fs';
-
-import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
-import { beforeAll, afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { axeFaults } from '../support/axe.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { openScene, REFUSED, SHORT_WINDOW, type Scene } from '../support/consoleScene.ts';
 import { siteOfFile } from '../support/consoleSite.ts';
 import { until } from '../support/poll.ts';
 import { accept } from '../support/receiver.ts';
-
-const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
 const MAY_READ = 'This key can only read: it lacks the scope manage.';
 const MAY_NOT_APPEND = 'This key can only read: it lacks the scope ingest.';
@@ -65,28 +61,27 @@ const pages = (): [name: string, path: string][] => [
   ['not found', '/nothing/here'],
 ];
 
-// The themes differ by their colours alone.
-test.each([
-  ['light', null],
-  ['dark', 'color-contrast'],
-] as const)(
-  'axe finds nothing that matters on any page in the %s theme',
-  async (colorScheme, only) => {
-    await using tab = await openTab({ colorScheme });
-    const { page, context } = tab;
-    const found: string[] = [];
-    await page.goto(`${site().url}/signin`);
-    found.push(...(await violationsOf(page, 'sign-in', only)));
-    await site().signIn(context);
-    for (const [name, path] of pages()) {
-      await openPage(page, `${site().url}${path}`);
-      expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
-      found.push(...(await violationsOf(page, name, only)));
-    }
-    expect(found).toEqual([]);
-  },
-  240_000,
-);
+describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
+  test.each([400, 1280])(
+    'axe finds nothing on any page at %i pixels',
+    async (width) => {
+      await using tab = await openTab({ colorScheme, viewport: { width, height: 800 } });
+      const { page, context } = tab;
+      const found: string[] = [];
+      await page.goto(`${site().url}/signin`);
+      await page.getByRole('heading').first().waitFor();
+      found.push(...(await axeFaults(page)).map((one) => `sign-in: ${one}`));
+      await site().signIn(context);
+      for (const [name, path] of pages()) {
+        await openPage(page, `${site().url}${path}`);
+        expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
+        found.push(...(await axeFaults(page)).map((one) => `${name}: ${one}`));
+      }
+      expect(found).toEqual([]);
+    },
+    300_000,
+  );
+});
 
 test('at 400 pixels no page has to be moved sideways', async () => {
   await using tab = await openTab({ viewport: { width: 400, height: 800 } });
@@ -142,7 +137,9 @@ test('a key that may only read is offered no act: each says why, also to a scree
       .poll(() => refusedButtons(page), { message: path, timeout: 15_000 })
       .toEqual(names);
     if (names.length === 0) await page.getByText(MAY_READ).waitFor();
-    if (/settings|new/u.test(path)) found.push(...(await violationsOf(page, path, null)));
+    if (/settings|new/u.test(path)) {
+      found.push(...(await axeFaults(page)).map((one) => `${path}: ${one}`));
+    }
   }
   expect(found).toEqual([]);
 
@@ -241,17 +238,4 @@ const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
 async function firstOf(path: string): Promise<string> {
   const page = await site().cluster.request<{ data: { id: string }[] }>('GET', path);
   return page.data[0]?.id ?? '';
-}
-
-/** What axe finds and does not call minor, a line each. `only`: that rule; null: all. */
-async function violationsOf(page: Page, name: string, only: string | null): Promise<string[]> {
-  await page.evaluate(AXE);
-  const options = { resultTypes: ['violations'], ...(only !== null && { runOnly: [only] }) };
-  const results = await page.evaluate<AxeResults>(`axe.run(document, ${JSON.stringify(options)})`);
-  expect(results.passes.length).toBeGreaterThan(only === null ? 10 : 0); // it has looked
-  return results.violations
-    .filter(({ impact }) => impact !== 'minor')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${name}: ${id} ${html} ${failureSummary}`),
-    );
 }

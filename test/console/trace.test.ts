@@ -52,9 +52,12 @@ interface Failed {
 }
 
 /** A consumer with one failed attempt at an event, and that attempt's id. */
-async function failed(trace: AttemptTrace | null): Promise<Failed> {
+async function failed(
+  trace: AttemptTrace | null,
+  targetId = opened.targetId,
+): Promise<Failed> {
   const position = await opened.append('traced');
-  const { id } = await opened.create({ name: `Traced ${randomUUID()}` });
+  const { id } = await opened.create({ name: `Traced ${randomUUID()}`, target_id: targetId });
   const { body } = await opened.api.request('GET', '/v1/events?limit=1000');
   const eventId: string = body.events.at(-1).event_id;
   return failedAt(id, { position, messageId: eventId, eventId, trace });
@@ -138,7 +141,12 @@ test('a delivery shows what was sent and what came back, however its target is s
 });
 
 test('where nothing was kept of a request, what is shown is called rebuilt', async () => {
-  const { id, attempt } = await failed(null);
+  const { body: target } = await opened.api.request('POST', '/v1/targets', {
+    name: 'Rebuilt',
+    base_url: 'https://example.com/rebuilt',
+    headers: { 'x-env': 'first' },
+  });
+  const { id, attempt } = await failed(null, target.id);
   await using tab = await openTab();
   await site.signIn(tab.context);
   const { page } = tab;
@@ -147,6 +155,20 @@ test('where nothing was kept of a request, what is shown is called rebuilt', asy
   await drawer.getByLabel('Response', { exact: true }).getByText('busy').waitFor();
   expect(await drawer.getByRole('table', { name: 'Where the time went' }).count()).toBe(0);
   expect(await drawer.getByLabel('Request', { exact: true }).count()).toBe(0);
+  const rebuilt = drawer.getByLabel('Request, rebuilt', { exact: true });
+  await expect.poll(() => rebuilt.innerText()).toContain('x-env: first');
+  expect(await rebuilt.innerText()).toContain('POST https://example.com/rebuilt\n');
+  await drawer.getByText('those of the target and the consumer as they are today').waitFor();
+  expect(await drawer.getByText('has been changed since this attempt').count()).toBe(0);
+
+  const changed = await opened.api.request('PATCH', `/v1/targets/${target.id}`, {
+    headers: { 'x-env': 'second' },
+  });
+  expect(changed.status).toBe(200);
+  await openPage(page, `${site.url}/consumers/${id}?delivery=${attempt}`);
+  await drawer.getByText('The target has been changed since this attempt.').waitFor();
+  await expect.poll(() => rebuilt.innerText()).toContain('x-env: second');
+  expect(await drawer.getByText('as they are today').count()).toBe(0);
 });
 
 test('the body of a record is shown as long as that version is the latest, and then why it is not', async () => {

@@ -1,20 +1,15 @@
 // the documentation in a browser: search, and what axe says
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-import type { AxeResults } from 'axe-core';
 import { Hono } from 'hono';
-import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createDocs } from '../../src/api/docs.ts';
 import type { AppEnv } from '../../src/api/env.ts';
 import { createReference } from '../../src/api/reference.ts';
 import { createApiServer } from '../../src/api/server.ts';
+import { axeFaults } from '../support/axe.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { listening, type Listening } from '../support/listening.ts';
 
-const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const openTab = browserOfFile();
 let server: Listening;
 
@@ -71,7 +66,7 @@ describe.each(['light', 'dark'] as const)('in the %s', (colorScheme) => {
       const found: string[] = [];
       for (const path of ['', '/quick-start', '/failures', '/operating', '/errors', '/nothing']) {
         await page.goto(`${server.url}/docs${path}`);
-        found.push(...(await axe(page)).map((one) => `${path}: ${one}`));
+        found.push(...(await axeFaults(page)).map((one) => `${path}: ${one}`));
         const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
         if (wide > width) found.push(`${path} is ${wide} pixels wide`);
         const least = await page.evaluate<number>(SMALLEST);
@@ -80,7 +75,7 @@ describe.each(['light', 'dark'] as const)('in the %s', (colorScheme) => {
       await page.goto(`${server.url}/docs/errors`);
       await page.getByRole('searchbox').fill('retry');
       await page.locator('.found a').first().waitFor();
-      found.push(...(await axe(page)));
+      found.push(...(await axeFaults(page)));
       expect(found).toEqual([]);
       tab.complaints.splice(0, Infinity, ...tab.complaints.filter((one) => !one.includes('404')));
     },
@@ -90,12 +85,3 @@ describe.each(['light', 'dark'] as const)('in the %s', (colorScheme) => {
 const SMALLEST = `Math.min(...[...document.querySelectorAll('body *')]
   .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ''))
   .map((one) => Number.parseFloat(getComputedStyle(one).fontSize)))`;
-
-async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const { violations, passes } = await page.evaluate<AxeResults>('axe.run(document)');
-  expect(passes.length).toBeGreaterThan(10); // it has looked
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 120)}: ${failureSummary}`),
-  );
-}

@@ -1,16 +1,20 @@
-// `npm run screenshots`: the console's pages with the demo's data, as docs/images/console-*.png.
+// `npm run screenshots`: the console's pages with the demo's data, as docs/images/console-*.png. With
+// `-- --all FOLDER` every page goes into that folder, in each width, theme and size of an installation.
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 import type { Browser } from 'playwright-core';
 
 import { startStack, type Stack } from '../../src/embedded/stack.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { openPage } from '../support/consolePage.ts';
+import { takeAll } from './all.ts';
 import { toPalette } from './palette.ts';
 import { openShowEndpoint, playPast, playPresent, type Shown } from './show.ts';
+
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 const MOST_BYTES = 150 * 1_024;
 /** Charts and live tails have drawn. */
@@ -28,24 +32,31 @@ interface Picture {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-const dataDir = await mkdtemp(join(tmpdir(), 'millrace-pictures-'));
-await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
-try {
-  await using endpoint = await openShowEndpoint();
-  await withStack({ MILLRACE_RETRY_WINDOW: SHORT_WINDOW }, (stack) =>
-    playPast(stack, endpoint.url),
-  );
-  await withStack({}, async (stack) => {
-    const shown = await playPresent(stack, endpoint.url);
-    const browser = await launchChromium();
-    try {
-      for (const picture of picturesOf(shown, endpoint.url)) await take(browser, stack, picture);
-    } finally {
-      await browser.close();
-    }
-  });
-} finally {
-  await rm(dataDir, { recursive: true, force: true });
+const { values } = parseArgs({ options: { all: { type: 'string' } } });
+if (values.all === undefined) await takeForDocs();
+else await takeAll(resolve(process.env['INIT_CWD'] ?? '.', values.all), say);
+
+/** In a folder of data that goes with them. */
+async function takeForDocs(): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-pictures-'));
+  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  try {
+    await using endpoint = await openShowEndpoint();
+    await withStack(dataDir, { MILLRACE_RETRY_WINDOW: SHORT_WINDOW }, (stack) =>
+      playPast(stack, endpoint.url),
+    );
+    await withStack(dataDir, {}, async (stack) => {
+      const shown = await playPresent(stack, endpoint.url);
+      const browser = await launchChromium();
+      try {
+        for (const picture of picturesOf(shown, endpoint.url)) await take(browser, stack, picture);
+      } finally {
+        await browser.close();
+      }
+    });
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
 }
 
 function picturesOf(shown: Shown, endpoint: string): Picture[] {
@@ -105,6 +116,7 @@ async function take(browser: Browser, stack: Stack, picture: Picture): Promise<v
 
 /** On the one data folder; nothing of the user's own settings. */
 async function withStack(
+  dataDir: string,
   more: Record<string, string>,
   work: (stack: Stack) => Promise<void>,
 ): Promise<void> {

@@ -6,7 +6,7 @@ import { COMPILE_CACHE } from './compileCache.ts';
 
 const CLI = fileURLToPath(new URL('../../cli.ts', import.meta.url));
 
-/** The CLI on a terminal of its own (`script` of util-linux). */
+/** A command on a terminal of its own (`script` of util-linux). */
 export interface OnTerminal {
   /** All that it has shown, with `\n` at the ends of lines. */
   output(): string;
@@ -15,18 +15,34 @@ export interface OnTerminal {
   ended: Promise<{ code: number | null; output: string }>;
 }
 
+interface Size {
+  columns?: number;
+  rows?: number;
+}
+
 /** Starts the real CLI on a terminal of this size, with this environment and no other; stderr may go to a file. */
 export function startOnTerminal(
   args: readonly string[],
   env: Record<string, string>,
-  { columns = 80, rows = 24, stderr = '' } = {},
+  { stderr = '', ...size }: Size & { stderr?: string } = {},
 ): OnTerminal {
   const line = [process.execPath, CLI, ...args].map((one) => `'${one}'`).join(' ');
   const elsewhere = stderr === '' ? '' : ` 2>'${stderr}'`;
-  const sized = `stty cols ${columns} rows ${rows}; ${line}${elsewhere}`;
+  const own = { ...COMPILE_CACHE, PATH: process.env['PATH'] ?? '', ...env };
+  return startLine(`${line}${elsewhere}`, own, size);
+}
+
+/** Starts a line of a shell on a terminal of this size, with this environment and no other. */
+export function startLine(
+  line: string,
+  env: Record<string, string>,
+  { columns = 80, rows = 24, cwd }: Size & { cwd?: string } = {},
+): OnTerminal {
+  const sized = `stty cols ${columns} rows ${rows}; ${line}`;
   const child = spawn('script', ['-qec', sized, '/dev/null'], {
-    env: { ...COMPILE_CACHE, PATH: process.env['PATH'], TERM: 'xterm', SHELL: '/bin/sh', ...env },
+    env: { TERM: 'xterm', SHELL: '/bin/sh', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
+    ...(cwd !== undefined && { cwd }),
   });
   child.stdin.on('error', () => undefined); // it ended before it read all
   let shown = '';
