@@ -36,7 +36,7 @@ async function pageOf(world: World): Promise<string> {
   return metadata.currentDetails;
 }
 
-test('the page of the visits says how many lanes run, which are over, and which signal had no effect', async () => {
+test('the page of the visits says how many lanes run, which have ended, and which signal had no effect', async () => {
   await using world = await openWorld({ visitLanes: 2 });
   await run(world, 2);
   await until(async () => {
@@ -77,7 +77,7 @@ test('the page of the visits names the last failure of a lane', () => {
   expect(visitsDetails({ ...known, failure: null })).not.toContain('failed');
 });
 
-test('the history of lanes that come, go and are moved replays', async () => {
+test('the history of lanes that start, end and are moved replays', async () => {
   await using world = await openWorld({ visitLanes: 2 });
   await run(world, 2);
   await visitsOf(world).signal('lanes', 3);
