@@ -57,7 +57,7 @@ test('--watch draws no more than fits into the height of the terminal', async ()
   expect(output).toMatch(/Name +orders\n/u);
 });
 
-test('what deletes something does not go on where somebody is there and can not be asked', async () => {
+test('a command that deletes something does not proceed where somebody is present but cannot be asked', async () => {
   const { id } = await opened.create({ name: 'doomed' });
   const folder = await mkdtemp(join(tmpdir(), 'millrace-terminal-'));
   const stderr = join(folder, 'stderr');

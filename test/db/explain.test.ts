@@ -78,7 +78,7 @@ const CASES: {
     by: /Index (Only )?Scan using records_by_sync/u,
   },
   {
-    what: 'what the leader looks at',
+    what: 'the entries that the leader matches',
     work: (sql) => createPages(sql).keys('records', 10_000, 100),
     by: /Index Scan using records_position_key/u,
   },
