@@ -47,7 +47,7 @@ test.each([
   ['on a desk', 1280],
   ['on a phone', 400],
 ])(
-  'among 305 consumers the two in trouble are named on the first screen of Overview, %s, each with its cause and its page one click away',
+  'among 305 consumers the two in trouble are named on the first screen of Overview, %s, each with its cause and a link to its page',
   async (_where, width) => {
     await using tab = await openTab({ viewport: { width, height: 800 } });
     const { page, context } = tab;

@@ -75,7 +75,7 @@ async function failed(trace: AttemptTrace | null): Promise<{ id: string; attempt
   return { id, attempt: list.body.data[0].id };
 }
 
-test('a delivery shows what was sent and what came back, however its target is set today, and where the time went', async () => {
+test('a delivery shows the request, the answer and where the time went, even if its target has changed since', async () => {
   const { id, attempt } = await failed(TRACE);
   await using tab = await openTab();
   await site.signIn(tab.context);
@@ -105,7 +105,7 @@ test('a delivery shows what was sent and what came back, however its target is s
   ]);
 });
 
-test('where nothing was kept of a request, what is shown is called rebuilt', async () => {
+test('where no trace of a request was kept, the request is rebuilt and marked as such', async () => {
   const { id, attempt } = await failed(null);
   await using tab = await openTab();
   await site.signIn(tab.context);
