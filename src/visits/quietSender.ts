@@ -140,7 +140,7 @@ export class QuietSender implements Drain, Committing {
       this.#sender.sweep(now);
       if (now > this.#startBy()) this.#sender.cut();
     } else if (this.#waiting.first !== undefined) this.#next();
-    else if (this.#isBusy()) this.#look(0); // another sender may have been notified of the memory that is free again
+    else if (this.#isBusy()) this.#look(0); // another sender may have been notified of the free memory
     else if (now - this.#waiting.lastMatchAt >= this.#lingerMs) {
       this.stop('idle');
     }
@@ -197,10 +197,7 @@ export class QuietSender implements Drain, Committing {
     return this.#inheritance?.startBy?.() ?? this.#context.laneLease.until - LEASE_MARGIN_MS;
   }
 
-  /**
-   * Looks for entries that the tail has read. The tail had come to `before` when it last called this sender or
-   * did not need to.
-   */
+  /** Looks for entries in the tail, which had come to `before` when it last called this sender or did not need to. */
   #look(before: number): void {
     if (this.#reason !== null || this.#inheritance !== null) {
       this.#waiting.miss(); // the next sender looks for it

@@ -168,7 +168,7 @@ export function createVisiting(): Visiting {
       due.delete(key);
     },
     stir: (key) => {
-      if (visits.has(key)) awake.add(key); // a sender that has ended is called because of a page that it had begun to read
+      if (visits.has(key)) awake.add(key); // an ended sender gets the page that it had begun to read
     },
     tick,
     yieldAll: () => {
