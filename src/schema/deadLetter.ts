@@ -12,7 +12,7 @@ const LastFailure = z.object({
   response_head: z.string().nullable(),
 });
 
-/** An entry that failed by itself while others were taken, and is retried beside them. */
+/** An entry that failed by itself while others were accepted, and is retried beside them. */
 export const ParkedEntry = z
   .object({
     consumer_id: Uuid,

@@ -2,11 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 
 import { isDatabaseAway, isOutOfRoom, isReadOnly } from '../db/errors.ts';
 
-/** How to wait while it is unknown whether a write was committed. */
+/** How long to look up a write while it is unknown whether it was committed. */
 export interface Doubt {
-  /** How long to look for a write whose connection broke, ms. */
+  /** How long to look up a write whose connection broke, ms. */
   doubtMs: number;
-  /** The pause between two looks, ms. */
+  /** The pause between two look-ups, ms. */
   retryMs: number;
   /** Aborts when the process ends; from then on nothing is waited for. */
   signal: AbortSignal;
