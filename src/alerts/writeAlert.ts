@@ -34,7 +34,7 @@ export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert):
     alerts: [{ id: newId(), consumerId, at, item }],
   };
   await insertAlerts(sql, [told]);
-  // What befalls one consumer of a target often befalls them all.
+  // A failure of one consumer of a target often concerns them all.
   const isShared = kind !== 'dead-letters';
   const mail = toMail(told, isShared ? mailGraceMs(options.retryWindowMs) : 0);
   const joined = isShared ? await joinMail(sql, mail) : null;
@@ -127,7 +127,7 @@ async function setMessageId(sql: Sql, alertId: string, messageId: string): Promi
   });
 }
 
-/** Notes that the alerts about these consumers are not told by this mail, nor by any other. */
+/** Notes that the alerts about these consumers are not reported by this mail, nor by any other. */
 export async function leaveOutOfMail(
   sql: Sql,
   messageId: string,

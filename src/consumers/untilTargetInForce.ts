@@ -32,11 +32,11 @@ export async function untilTargetInForce(sql: Sql, targetId: string): Promise<vo
   }
 }
 
-/** The senders that have not taken the target's newest version, of all consumers that use the target. */
+/** The senders that have not confirmed the target's newest version, of all consumers that use the target. */
 interface Senders {
   /** How many drains hold a lease. */
   behind: number;
-  /** Whether an attempt at a blocked consumer is under way. */
+  /** Whether an attempt at a blocked consumer is in progress. */
   trying: boolean;
   /** The consumers of senders that were frozen or died: each would renew its lease when it wakes. */
   lost: string[];
