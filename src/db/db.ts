@@ -46,7 +46,7 @@ export interface Db extends Sql, AsyncDisposable {
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
   /** One shared connection that pipelines single statements (twice a pool's rate). */
   pipe: Pipe;
-  /** Another one, for leases: their renewal must not wait behind statements for thousands of rows. */
+  /** Another such connection, for leases: their renewal must not wait behind statements for thousands of rows. */
   leases: Pipe;
   /** How many connections of the pool are in use or idle, and how many callers wait for one. */
   connections(): { active: number; idle: number; waiting: number };
@@ -64,7 +64,10 @@ export interface Pipe extends Sql, AsyncDisposable {
   exchange(first: Query[], next: (results: pg.QueryResult[]) => Query[]): Promise<pg.QueryResult[]>;
   /** Connects unless it is connected. When this throws, nothing has been sent. */
   ready(): Promise<void>;
-  /** Breaks a connection on which answers do not come: what waits for them fails, and the next query opens another. */
+  /**
+   * Breaks a connection on which answers do not come: the queries that wait for them fail, and the next query
+   * opens another one.
+   */
   drop(): void;
   close(): Promise<void>;
 }
@@ -74,20 +77,20 @@ export interface DbOptions {
   /** The largest number of connections in the pool; 10 unless given. */
   max?: number;
   applicationName?: string;
-  /** A minute unless given. A connection on which no answer comes for much longer counts as lost. */
+  /** A minute unless given. A connection without an answer for much longer counts as lost. */
   statementTimeoutMs?: number;
   onError: (error: Error) => void;
 }
 
-/** How often something that meets a conflict is done before the conflict is thrown. */
+/** How many times work that meets a conflict is tried before the conflict is thrown. */
 const CONFLICTS = 4;
 const STATEMENT_TIMEOUT_MS = 60_000;
-/** How long after the time for a statement its answer may come, ms; then its connection counts as lost. */
+/** How long after the time limit of a statement its answer may come, ms; then its connection counts as lost. */
 export const ANSWER_MS = 2_000;
 
 /**
- * Opens a pool and two pipes on one database. Each connects when it is first used, and again after a loss.
- * A connection whose server takes no writes is dropped, and with it those made before: after a failover
+ * Opens a pool and two pipes on one database. Each connects when it is first used, and again after a loss. A
+ * connection whose server accepts no writes is dropped, together with those opened before it: after a failover
  * they lead to a standby, and a new one finds the primary.
  */
 export function openDb(options: DbOptions): Db {
@@ -173,14 +176,15 @@ export function openDb(options: DbOptions): Db {
 }
 
 /**
- * Opens a pipe. If its connection is lost, the open queries fail, and the next query connects again; as
- * well after its server has answered that it takes no writes, and when no answer comes for longer than any
- * statement may take: a server that has gone without a word would else be waited for, for a quarter of an hour.
+ * Opens a pipe. If its connection is lost, the open queries fail, and the next query connects again. It also
+ * connects again after its server has answered that it accepts no writes, and when no answer comes for longer
+ * than any statement may take: otherwise a server that has vanished silently would be waited for, for a quarter
+ * of an hour.
  */
 export function openPipe(options: DbOptions): Pipe {
   let current: Promise<pg.Client> | null = null;
   let underWay = 0;
-  let answeredAt = 0; // monotonic ms; or when something began after a time in which nothing was under way
+  let answeredAt = 0; // monotonic ms; or when something began after a time in which nothing was in progress
   const mostMs = 2 * (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS) + ANSWER_MS; // an exchange has two answers
   const watch = setInterval(() => {
     if (underWay > 0 && performance.now() - answeredAt > mostMs) drop();
@@ -208,7 +212,10 @@ export function openPipe(options: DbOptions): Pipe {
     return opened;
   }
 
-  /** Works on the connection; drops it when the server takes no writes, once what was sent is answered. */
+  /**
+   * Works on the connection; drops it when the server accepts no writes, once all queries that were sent are
+   * answered.
+   */
   async function onClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const used = connect();
     const client = await used;
@@ -257,7 +264,7 @@ export function openPipe(options: DbOptions): Pipe {
   function drop(): void {
     const dropped = current;
     current = null;
-    // To end it would wait for the answers.
+    // Ending it would wait for the answers.
     dropped?.then((client) => client.connection.stream.destroy()).catch(options.onError);
   }
 
@@ -284,7 +291,7 @@ export function openPipe(options: DbOptions): Pipe {
   };
 }
 
-/** Does something again while it meets a conflict, which has undone it; the last conflict is thrown. */
+/** Repeats work while it meets a conflict, which has undone it; the last conflict is thrown. */
 async function withoutConflicts<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -304,7 +311,7 @@ async function all(sent: Promise<pg.QueryResult>[]): Promise<pg.QueryResult[]> {
   });
 }
 
-/** Compiling a statement (`jit`) takes longer than any of ours gains by it. */
+/** Compiling a statement (`jit`) takes longer than it saves for any statement of Millrace. */
 function connection(options: DbOptions): pg.ClientConfig {
   return {
     connectionString: options.url,

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** What has come of the answer to the request that a connection carries. */
+/** The part of the answer that has come to the request which a connection carries. */
 export interface Wire {
   /** When the connection was opened, monotonic ms. */
   readonly openedAt: number;

@@ -29,15 +29,18 @@ export interface AllFigures {
   tailDelay: Record<StreamName, number>;
   /** Mails and alert webhooks that wait to be sent. */
   unsent: number;
-  /** Consumers that want an entry and that a lane of visits has still to claim, and for how long the first has waited, s. */
+  /**
+   * Consumers that want an entry and have not been claimed by a lane of visits, and how long the first one has
+   * waited, s.
+   */
   waiting: { visits: number; seconds: number };
-  /** How many consumers a lasting fault that is not the endpoint's keeps from being sent to, by its code. */
+  /** How many consumers a lasting fault that is not the endpoint's keeps from sending, by its code. */
   cannotStart: Record<string, number>;
 }
 
 type Row = ConsumerFigures & Record<`all_${keyof AllFigures['all']}`, number>;
 
-/** Reads the figures, one by one for the `limit` consumers in the most trouble. */
+/** Reads the figures, singly for the `limit` consumers in the most trouble. */
 export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllFigures> {
   const [consumers, rest] = await Promise.all([
     sql.query<Row>({ name: 'consumer figures', text: CONSUMERS, values: [Math.max(1, limit)] }),
@@ -75,7 +78,7 @@ export async function readConsumerFigures(sql: Sql, limit: number): Promise<AllF
   };
 }
 
-/** Uses the position that the API shows (`SHOWN_POSITION`): an idle consumer is where the leader is. */
+/** Uses the position that the API shows (`SHOWN_POSITION`): for an idle consumer it is the leader's. */
 const CONSUMERS = `
   with stands as materialized (
     select k.id, ${SHOWN_STATUS} as status, k.stream, stand.shown,

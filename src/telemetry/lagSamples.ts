@@ -4,8 +4,8 @@ import { readerFrom } from '../rules/readerSql.ts';
 import { countWaiting, type Reader } from '../streams/waiting.ts';
 
 /**
- * Records how many entries wait for each busy consumer in this minute, counted as the API counts them. A consumer
- * without a sample was idle with nothing waiting. Any number of processes may call it.
+ * Records how many entries wait for each busy consumer in this minute, counted as the API counts them. A
+ * consumer without a sample was idle and had nothing waiting. Any number of processes may call it.
  */
 export async function sampleLag(sql: Sql): Promise<void> {
   const { rows } = await sql.query<{ id: string; minute: string; idle: boolean; reader: Reader }>({

@@ -3,7 +3,7 @@ import { ActivityNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 
-/** A task of this part of the heartbeat timeout's age may have been given up. */
+/** A task that has reached this share of the heartbeat timeout may have been given up. */
 const OLD = 1 / 2;
 
 /**
@@ -28,13 +28,16 @@ export function createCurrentTaskInterceptor(now: () => number): ActivityInterce
   });
 }
 
-/** Since when it has been in a queue is known, not when it was given to this process. */
+/** It is known how long the task has been in a queue, but not when it was given to this process. */
 function isOld({ info }: Context, now: number): boolean {
   const timeoutMs = info.heartbeatTimeoutMs ?? Infinity;
   return now - info.currentAttemptScheduledTimestampMs > timeoutMs * OLD;
 }
 
-/** Whether Temporal says so; while it can't be asked, leases and fences keep senders apart. */
+/**
+ * Whether Temporal says that it has given up the task; while Temporal can't be asked, leases and fences keep
+ * senders apart.
+ */
 async function isGivenUp({ client, info, log }: Context): Promise<boolean> {
   try {
     await client.activity.heartbeat(info.taskToken);
