@@ -14,7 +14,7 @@ import { fieldErrors, invalid } from './validation.ts';
 const CHANGES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 /** Headers that are kept with the body of an answer. */
 const KEPT = ['content-type', 'location', 'cache-control', 'retry-after'];
-/** A larger answer is not kept; a repeated request is then done again. */
+/** A larger answer is not kept; a repeated request is then carried out again. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**

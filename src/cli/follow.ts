@@ -97,7 +97,7 @@ function isPassing(error: unknown): boolean {
   return error.status === 0 || error.status >= 500 || error.status === 429;
 }
 
-/** The problem with which the API ends an answer whose caller may no longer have it. */
+/** The problem with which the API ends an answer whose caller has lost the right to it. */
 function refusalOf(text: string): ClientError {
   const problem = JSON.parse(text) as Partial<Problem>;
   return new ClientError(problem.status ?? 401, { ...problem });
@@ -107,7 +107,7 @@ class ConnectionLost extends Error {
   override name = 'ConnectionLost';
 }
 
-/** Ends a connection on which nothing comes, not even a heartbeat; a slow `onEntry` does not count. */
+/** Ends a connection on which nothing comes, not even a heartbeat; time spent in a slow `onEntry` does not count. */
 function silenceOf(signal: AbortSignal): {
   signal: AbortSignal;
   watch: (body: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array>;

@@ -4,7 +4,7 @@ import type { TextEncoding } from './importEncoding.ts';
 import { readTextLines } from './importLines.ts';
 
 const CANDIDATES = [',', ';', '\t', '|'];
-/** How many rows after the header are looked at. */
+/** How many rows after the header are examined. */
 const ROWS = 50;
 
 /** Parses `--delimiter`: one character, or `tab`. Throws a `CliError` for anything else. */

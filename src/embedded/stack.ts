@@ -16,7 +16,7 @@ import { signInLink } from './signIn.ts';
 import { choosePort, isPortFree, openDataDir } from './state.ts';
 import { startTemporal, type EmbeddedTemporal } from './temporal.ts';
 
-/** A stop may take 20 s: the children get `DRAIN_MS`, the servers the rest of `STOP_MS`. */
+/** A stop may take 20 s: the children get `DRAIN_MS`, and the servers the rest of `STOP_MS`. */
 const STOP_MS = 19_000;
 const DRAIN_MS = 17_000;
 const READY_MS = 60_000;
@@ -36,7 +36,7 @@ export interface StackOptions {
   entries?: { server: URL; worker: URL };
 }
 
-/** A Millrace that runs with everything it needs. */
+/** A running Millrace with everything it needs. */
 export interface Stack {
   url: string;
   apiKey: string;

@@ -3,7 +3,7 @@ import type { AttemptTimings } from '../../schema/attemptTrace.ts';
 /** One bar of the waterfall. */
 export interface Step {
   name: string;
-  /** What happened in it, in a sentence. */
+  /** A sentence about the step. */
   about: string;
   /** Before the request, on the way to the endpoint, or by the endpoint. */
   of: 'queue' | 'way' | 'endpoint';
@@ -35,7 +35,7 @@ const STEPS: [key: keyof AttemptTimings, name: string, of: Step['of'], about: st
   ['body', 'Response', 'endpoint', 'The response was read.'],
 ];
 
-/** The steps that happened, in order, each with where it begins. */
+/** The steps that took place, in order, each with its beginning. */
 export function stepsOf(timings: AttemptTimings): Step[] {
   const steps: Step[] = [];
   let from = 0;

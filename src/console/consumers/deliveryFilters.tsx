@@ -116,7 +116,7 @@ const TIMES = [
   { value: RANGE, text: 'Custom range' },
 ];
 
-/** When they started: a span before now, or from one time to another. */
+/** When they started: within a time span up to now, or from one time to another. */
 function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
   const { since, until } = filter;
   const span = SPANS.find((one) => one === since && until === undefined);
@@ -146,7 +146,7 @@ function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
   );
 }
 
-/** While it is typed, a time is none, or one of the year 2: it is reported once typing has stopped. */
+/** While a time is being typed, it is invalid, or in the year 2; so it is reported once typing has stopped. */
 function MomentField(props: {
   label: string;
   value: string | undefined;
@@ -170,7 +170,7 @@ function MomentField(props: {
   );
 }
 
-/** As a field for a date and a time has it; empty for what is no time. */
+/** The text of a field for a date and a time; empty for a text that is not a time. */
 function fieldText(time: string | undefined): string {
   const at = Date.parse(time ?? '');
   return Number.isNaN(at) ? '' : local(at).replace(' ', 'T');

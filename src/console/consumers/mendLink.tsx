@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { Consumer } from '../../schema/consumer.ts';
 import { buttonLook } from '../ui/button.tsx';
 
-/** The faults that are mended at the target, and in which part of its page. */
+/** The faults that are fixed at the target, and on which tab of its page. */
 const AT_TARGET: Record<string, { tab: 'settings' | 'verify'; title: string }> = {
   credentials_unreadable: { tab: 'settings', title: "Open the target's credentials" },
   signing_secret_unreadable: { tab: 'verify', title: "Open the target's signing secret" },
@@ -11,7 +11,10 @@ const AT_TARGET: Record<string, { tab: 'settings' | 'verify'; title: string }> =
   url_unreadable: { tab: 'settings', title: "Open the target's URL" },
 };
 
-/** Leads to where the fault is mended that keeps a consumer from being sent to; nothing where that is not in the console. */
+/**
+ * Leads to where the fault can be fixed that keeps a consumer from sending; nothing if that is not in the
+ * console.
+ */
 export function MendLink({ consumer }: { consumer: Consumer }) {
   const { id, target_id, cannot_start: fault } = consumer;
   if (fault?.code === 'filter_unreadable') {

@@ -1,4 +1,4 @@
-/** The parts of a consumer's page where something can be done about a note. */
+/** The tabs of a consumer's page on which something can be done about a note. */
 export type TabOfNote = 'dead-letters' | 'parked' | 'settings' | 'filter';
 
 const TABS: [note: RegExp, tab: TabOfNote][] = [
@@ -8,7 +8,7 @@ const TABS: [note: RegExp, tab: TabOfNote][] = [
   [/^The filter matches nothing: /u, 'filter'],
 ];
 
-/** Where something can be done about a note of a consumer's health; null where nothing can be done here. */
+/** The tab on which something can be done about a note of a consumer's health; null if nothing can be done here. */
 export function tabOfNote(note: string): TabOfNote | null {
   return TABS.find(([pattern]) => pattern.test(note))?.[1] ?? null;
 }

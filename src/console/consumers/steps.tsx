@@ -157,7 +157,7 @@ export function StartStep({ draft, onChange }: StepProps) {
   );
 }
 
-/** As a field for a date and a time has it. */
+/** An hour ago, as the text of a field for a date and a time. */
 function hourAgo(): string {
   return local(Date.now() - 3_600_000).replace(' ', 'T');
 }

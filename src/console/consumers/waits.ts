@@ -3,7 +3,7 @@ import { amount, number } from '../words.ts';
 
 type Lag = Consumer['lag'];
 
-/** `31`, or `up to 806` where not all that follow were looked at. */
+/** `31`, or `up to 806` if not all entries that follow were examined. */
 export function waitingNumber({ entries, exact }: Lag): string {
   return `${upTo(exact)}${number(entries)}`;
 }

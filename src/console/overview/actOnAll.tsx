@@ -11,7 +11,7 @@ import { AskForAll } from './askForAll.tsx';
 import { consumersOf, type EveryVerb } from './everyOne.ts';
 import { isIn, WORDS } from './trouble.ts';
 
-/** What can be done about a trouble: for all consumers that have it, for its target, or a test of that. */
+/** The actions for a trouble: commands for all consumers that have it or for its target, and a test of the target. */
 export function TroubleActs({ trouble }: { trouble: Trouble }) {
   const [verb, setVerb] = useState<EveryVerb | null>(null);
   const verbs: EveryVerb[] =
@@ -62,7 +62,7 @@ function TestButton({ trouble }: { trouble: Trouble }) {
   );
 }
 
-/** Those that have the trouble; all that send when the target of several is to be left alone. */
+/** The consumers with the trouble; for a pause that concerns several, all that send to the target. */
 async function concerned(verb: EveryVerb, trouble: Trouble): Promise<Consumer[]> {
   if (verb === 'pause' && trouble.consumers > 1) {
     return consumersOf(trouble.target_id, ['active', 'blocked']);

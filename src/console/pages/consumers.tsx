@@ -16,7 +16,7 @@ import { PageHead } from '../ui/panel.tsx';
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
 const HAS = ['parked', 'dead_letters', 'cannot_start'] as const;
-/** What those consumers are called that have it: after "Show not only those". */
+/** The words for the consumers that have these: after "Show not only those". */
 const THOSE: Record<ConsumerWith, string> = {
   parked: 'with parked entries',
   dead_letters: 'with dead letters',
@@ -133,7 +133,7 @@ function StatusFilter(props: { chosen: ConsumerStatus | undefined; search: Consu
   );
 }
 
-/** What else narrows the list, each with the way out of it. */
+/** The other filters of the list, each with a way to remove it. */
 function OnlyThose({ search }: { search: ConsumersSearch }) {
   const { target: targetId, has, ...others } = search;
   const target = useQuery({
@@ -159,7 +159,7 @@ function OnlyThose({ search }: { search: ConsumersSearch }) {
   );
 }
 
-/** What the list may be narrowed to, while it is not. */
+/** The further filters that the list offers. */
 function AlsoOnly({ search }: { search: ConsumersSearch }) {
   if (search.has !== undefined) return null;
   return (
