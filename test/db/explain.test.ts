@@ -88,7 +88,7 @@ const CASES: {
     by: /using cursors_idle/u,
   },
   {
-    what: 'consumers that want something among many that do not',
+    what: 'consumers that want an entry among many that do not',
     work: (sql) => createLeaderStore(sql, 'visit').wanting(500),
     by: /using cursors_wanted/u,
   },
@@ -105,7 +105,7 @@ function opener(_sql: Db): typeof vault {
 }
 
 for (const { what, work, by } of CASES) {
-  test(`${what} is read by index`, async () => {
+  test(`read by index: ${what}`, async () => {
     expect(await rows.faults(work, [by])).toEqual([]);
   });
 }

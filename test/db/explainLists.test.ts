@@ -81,7 +81,7 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     by: [/using consumers_by_target/u],
   },
   {
-    what: "consumers that can't be sent to",
+    what: "consumers that can't send",
     work: consumers({ has: 'cannot_start' }),
     by: [/using consumers_(pkey|newest)/u],
   },

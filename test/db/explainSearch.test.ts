@@ -159,7 +159,7 @@ test('the attempts of the consumers of a target are read by index, for an hour a
   }
 });
 
-test('the troubles of one target are read by index', async () => {
+test('the troubles of a single target are read by index', async () => {
   const work = (sql: Sql) => readTroubles(sql, 86_400_000, id(7));
   expect(await rows.faults(work, [/(using|on) consumers_by_target/u])).toEqual([]);
 });

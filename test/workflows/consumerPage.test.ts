@@ -42,7 +42,7 @@ test.each([
   ],
   ['is paused', { status: 'paused' }, null, 'none, because nothing is to be sent'],
   ['is stopped', { status: 'stopped' }, null, 'none, because nothing is to be sent'],
-  ["can't be sent to", {}, 'the secret is sealed', 'none until the next try'],
+  ["can't send", {}, 'the secret is sealed', 'none until the next try'],
 ] as const)('the page of a consumer that %s says who sends for it', (_, given, fault, by) => {
   expect(linesOf(given, fault)).toContain(`- Sender: ${by}`);
 });
