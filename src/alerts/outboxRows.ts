@@ -59,10 +59,11 @@ export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
 export const CONSUMERS_IN_A_MAIL = 100;
 
 /**
- * Adds the items of `mail` to a waiting mail of the same kind, target and recipients that has not been
- * tried yet; to one of any target if it spans targets. They have the same reason as well, unless they are
- * warnings of a failing endpoint, of which each gives its own. A consumer that the mail tells of already is told
- * of once, by its new item. Returns the Message-ID of that mail; null when there is none, or it is full.
+ * Adds the items of `mail` to a waiting mail of the same kind, target and recipients that has not been tried
+ * yet, or to one of any target if the mail spans targets. Both must have the same reason, unless they are
+ * warnings of a failing endpoint, which give a reason for each consumer. A consumer that the waiting mail has
+ * already is reported once, by its new item. Returns the Message-ID of that mail; null when there is none, or
+ * it is full.
  */
 export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> {
   const [first] = mail.items;

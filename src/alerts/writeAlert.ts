@@ -14,10 +14,10 @@ export function mailGraceMs(retryWindowMs: number): number {
 }
 
 /**
- * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the
- * caller's transaction. Warnings of one target within a minute share a mail if they have the same
- * recipients, and so do stops and recoveries, and consumers that the same fault keeps from being sent to. If it
- * is of none of the targets, those of all targets share a mail.
+ * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the caller's
+ * transaction. Warnings of one target within a minute share a mail if they have the same recipients, and so do
+ * stops, recoveries, and alerts about consumers that the same fault keeps from sending. If the fault belongs to
+ * none of the targets, consumers of all targets share a mail.
  */
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;

@@ -40,10 +40,10 @@ const MOST_MS = 10_000;
 const SILENT_MS = 45_000;
 
 /**
- * Hands over every entry once and in order until the signal aborts. After each lost connection it
- * continues after the last entry that was handed over. Resolves with the cursor of the last entry, null
- * when there was none. Rejects when the first connection fails, or when the API refuses the
- * request or no longer lets its key read, once what `onEntry` began is over.
+ * Hands over every entry once and in order until the signal aborts. After each lost connection it continues
+ * after the last entry that was handed over. Resolves with the cursor of the last entry, null when there was
+ * none. Rejects when the first connection fails, or when the API refuses the request or its key loses the right
+ * to read; it then first waits for everything that `onEntry` has begun.
  */
 export async function followStream(options: FollowOptions): Promise<string | null> {
   const { client, query, signal, onEntry, onState } = options;

@@ -28,11 +28,11 @@ const TORN = 'has a quote that is not closed in its line';
 const OPEN = 'opens a bracket that is not closed, so that it reaches to the end of the array';
 
 /**
- * Looks at quotes, brackets and commas alone, so that an element that is no JSON ends where its brackets do, and
- * the next one is found. Where brackets don't match, the nearest one that fits is closed; one that is
- * never closed makes its element reach to the end. Where a quote is
- * still open at the end of its line, the element ends before the next line that begins like the one on which
- * it began itself. `from` is 0, or where reading continues after an element.
+ * Examines only quotes, brackets and commas, so that an element that is not JSON ends where its brackets do,
+ * and the next one is found. Where brackets don't match, the nearest one that fits is closed; one that is never
+ * closed makes its element reach to the end. If a quote is still open at the end of its line, the element ends
+ * before the next line that begins like the line on which it began. `from` is 0, or where reading continues
+ * after an element.
  */
 export function createElementFinder(from: number): ElementFinder {
   const brackets = createBrackets(from > 0);

@@ -1,6 +1,6 @@
 import type { AttemptTimings } from '../schema/attemptTrace.ts';
 
-/** Of whom a step speaks: of what it had to wait for, of the way to the endpoint, or of the endpoint. */
+/** The part of an attempt that a step belongs to: waiting for something, the way to the endpoint, or the endpoint. */
 type Whose = 'queue' | 'way' | 'endpoint';
 type Colour = 'gray' | 'cyan' | 'yellow';
 

@@ -7,10 +7,10 @@ import type { Commands } from './commands.ts';
 const AT_ONCE = 100;
 
 /**
- * Makes consumers try immediately whose target has changed since they were last tried, or is another one:
- * those that are blocked, but not before a Retry-After of the same place has passed, and those that a
- * lasting fault kept from being sent to. The latter are also tried once by each process that leads, which
- * may have been started with other encryption keys. The rows show which these are, so that no change is
+ * Makes consumers try immediately whose target has changed since they were last tried, or is another one: those
+ * that are blocked, but not before the end of a Retry-After of the same URL, and those that a lasting fault
+ * kept from sending. The latter are also tried once by each process that becomes the leader, which may have
+ * been started with other encryption keys. The rows show which consumers these are, so that no change is
  * forgotten when a process dies; each change causes one retry.
  */
 export function createChangedTargetRetry(options: {

@@ -12,10 +12,10 @@ const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 100;
 
 /**
- * Waits until no request can start any more that goes by an older version of the target. Each drain that
- * sends to it has confirmed the newest version, or its lease has run out and it is fenced; an attempt
- * at a blocked consumer starts within 250 ms of its last look or looks again. Consumers without a
- * sender cost nothing. Throws `Unavailable` when a sender does not confirm in time; the edit is stored.
+ * Waits until no request can start any more that uses an older version of the target. Each drain that sends to
+ * it has confirmed the newest version, or its lease is over and it is fenced; an attempt at a blocked consumer
+ * starts within 250 ms of its last look-up or looks it up again. Consumers without a sender cost nothing.
+ * Throws `Unavailable` when a sender does not confirm in time; the edit is stored.
  */
 export async function untilTargetInForce(sql: Sql, targetId: string): Promise<void> {
   const until = performance.now() + WAIT_MS;

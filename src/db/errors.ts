@@ -2,10 +2,10 @@
 export type DatabaseJudgement = 'away' | 'conflict' | 'slow' | 'fault';
 
 /**
- * SQLSTATEs by what they mean; the first prefix that fits decides, and any other code is a fault.
- * `away`: nothing can be written there now, whatever the statement. `conflict`: another transaction was
- * in the way, this one was rolled back, and the same again will pass. `slow`: a statement was
- * cancelled or waited too long, was rolled back, and may pass later.
+ * SQLSTATEs and what they mean; the first prefix that fits decides, and any other code is a fault. `away`:
+ * nothing can be written there now, whatever the statement. `conflict`: another transaction was in the way,
+ * this one was rolled back, and repeating it will succeed. `slow`: a statement was cancelled or waited too
+ * long, was rolled back, and may succeed later.
  */
 const SQLSTATES: [prefix: string, means: DatabaseJudgement][] = [
   ['08', 'away'], // connection exceptions, also those of a pooler between us and Postgres
@@ -36,9 +36,10 @@ const DRIVER =
   /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|not queryable|Client was closed|server does not support SSL|establishing an SSL connection/u;
 
 /**
- * Judges an error. `away`: Postgres is lost, restarting, read-only or out of resources, which is nobody's
- * fault; wait and try again. `conflict`: do the same again at once. `slow`: it may pass later. `fault`:
- * the statement or the data is wrong, or the error is not one of Postgres; repeating it changes nothing.
+ * Judges an error. `away`: Postgres is lost, restarting, read-only or out of resources, which is not the fault
+ * of the caller; wait and try again. `conflict`: do the same again immediately. `slow`: it may succeed later.
+ * `fault`: the statement or the data is wrong, or the error is not one of Postgres; repeating it changes
+ * nothing.
  */
 export function judgeDatabaseError(error: unknown): DatabaseJudgement {
   if (!(error instanceof Error)) return 'fault';

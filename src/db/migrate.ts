@@ -45,11 +45,11 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the database to this version, each migration in a transaction of its own, and creates the
- * partitions that are due; returns the names of the migrations it applied. Waits for another process
- * that migrates. A migration that needs a lock which others hold waits for it 2 s at a time, for as long
- * as it takes, so that reads and writes never queue behind it for longer. Throws when the database has
- * migrations that are not, or not the same, in `migrations/`.
+ * Brings the database to this version, each migration in a transaction of its own, and creates the partitions
+ * that are due; returns the names of the migrations it applied. Waits for another process that migrates. A
+ * migration that needs a lock held by others waits for it 2 s at a time, as often as necessary, so that reads
+ * and writes never queue behind it for longer. Throws when the database has migrations that `migrations/` lacks
+ * or has in another form.
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
   const migrations = await readMigrations();

@@ -58,11 +58,12 @@ export interface OutageOptions {
 }
 
 /**
- * Waits for the end of an outage at first: while the endpoint counts as failing, the drain keeps its lease and
- * sends nothing but the head, at the times of the schedule by which `deliver` would try it. Each attempt is
- * stored with the head and its next attempt. The first success ends the outage, and sending continues with one
- * request. When the next attempt is later than the time for which the sender retries by itself, or another
- * entry has to show whether the endpoint or the message is at fault, the drain ends as `blocked`.
+ * The first part of an outage, in which the drain waits for its end: while the endpoint counts as failing, the
+ * drain keeps its lease and sends nothing but the head, at the times of the schedule by which `deliver` would
+ * try it. Each attempt is stored with the head and its next attempt. The first success ends the outage, and
+ * sending continues with one request. When the next attempt is later than the time for which the sender retries
+ * by itself, or another entry has to show whether the endpoint or the message is at fault, the drain ends as
+ * `blocked`.
  */
 export interface Outage {
   /** Whether the endpoint counts as failing. */

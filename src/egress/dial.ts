@@ -13,9 +13,9 @@ export interface DialOptions {
 }
 
 /**
- * Opens a TCP connection to the first of these addresses that takes one (RFC 8305): the next address is
- * tried once the last one has failed or has had a head start, while earlier ones stay open. Rejects once
- * each of them has failed, with one error or an `AggregateError`, or with `ETIMEDOUT` when time is up.
+ * Opens a TCP connection to the first of these addresses that accepts one (RFC 8305): the next address is tried
+ * once the last one has failed or has had a head start, while earlier ones stay open. Rejects once each of them
+ * has failed, with one error or an `AggregateError`, or with `ETIMEDOUT` when time is up.
  */
 export function dial(options: DialOptions): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();

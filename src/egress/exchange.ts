@@ -45,9 +45,9 @@ const CUT_OFF = 'cut off';
 
 /**
  * One request and its answer on one connection. Reads the answer within bounds: it stops at the chunk that
- * exceeds 64 KB of body, keeps the first bytes, and reads nothing once it is cut. Once the status line is
- * here its status stands, whatever happens to the rest, unless the headers break the rules of HTTP. It is
- * a class because there is one for each request: a closure for each of its methods costs 4 µs.
+ * exceeds 64 KB of body, keeps the first bytes, and reads nothing once it is cut. Once the status line is here
+ * its status counts, whatever happens to the rest, unless the headers break the rules of HTTP. It is a class
+ * because there is one for each request: a closure for each of its methods costs 4 µs.
  */
 export class Exchange implements OutletHandler {
   readonly #bounds: ExchangeBounds;

@@ -18,9 +18,10 @@ export interface Hiding {
 }
 
 /**
- * Hides these secrets, and the token of a request if it has one: as they are, as they stand in a JSON
- * text, percent-encoded, in base64 wherever they stand in what was encoded, in UTF-16, and as bytes that were
- * read as Latin-1, in any case. What begins a secret at the end of what was read is hidden as well.
+ * Hides these secrets, and the token of a request if it has one, in these forms: unchanged, escaped as in a
+ * JSON text, percent-encoded, in base64 at any place in the encoded text, in UTF-16, and as bytes that were
+ * read as Latin-1, in upper or lower case. The beginning of a secret at the end of the text that was read is
+ * hidden as well.
  */
 export function hide(secrets: readonly string[], hasTokens: boolean): Hiding {
   const forms = formsOf(secrets);

@@ -40,10 +40,10 @@ export class ProxyAway extends Error {
 const CONNECT_MS = 5_000;
 
 /**
- * Connections to an origin through an http or https proxy, which looks the name up: with each new
- * connection for https, through `CONNECT`; as it likes for http, whose requests it forwards. Where the proxy
- * itself can't be reached, does not answer as one, or refuses the credentials of its URL for a `CONNECT`,
- * requests fail with `ProxyAway`. A connection that is lost may have been lost with the proxy, so that its request
+ * Connections to an origin through an http or https proxy, which looks up the name: for https with each new
+ * connection, through `CONNECT`; for http whenever it likes, because it forwards the requests. If the proxy
+ * itself can't be reached, does not answer as a proxy, or refuses the credentials of its URL for a `CONNECT`,
+ * requests fail with `ProxyAway`. A connection that is lost may have been lost with the proxy, so its request
  * may be repeated.
  */
 export function openProxied(

@@ -61,10 +61,10 @@ const ENTRIES = {
 };
 
 /**
- * Starts everything: the embedded servers that the environment does not replace, keys, the receiver,
- * one API and one worker process. Servers and processes are started again when they end. Resolves once
- * `/readyz` answers 200. Rejects with `ConfigError`, `DataDirInUse` or whatever else kept it from
- * starting, after stopping what it had started.
+ * Starts everything: the embedded servers that the environment does not replace, keys, the receiver, one API
+ * and one worker process. Servers and processes are restarted when they end. Resolves once `/readyz` answers
+ * 200. Rejects with `ConfigError`, `DataDirInUse` or the error that kept it from starting, after stopping what
+ * it had started.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { say } = options;

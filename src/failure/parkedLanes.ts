@@ -52,7 +52,7 @@ export interface ParkedLanes extends Pick<
   nextDue(now: number): number;
 }
 
-/** Creates empty lanes. Entries that are given back let go of their bodies. */
+/** Creates empty lanes. Entries that are given back drop their bodies. */
 export function createParkedLanes(bodies: Pick<ParkedBodies, 'letGo'>): ParkedLanes {
   const lanes = createHeldLanes();
   let handedOut = 0;

@@ -36,13 +36,13 @@ export interface FailedTry {
 }
 
 /**
- * Tells a poisoned message from a failing endpoint. An entry that fails is a suspect. Once a request of
- * another record succeeds, one more failure proves that the message itself is at fault. That request
- * has to have started after the failure; after an attempt without an answer it is enough that it
- * started after the attempt, because the attempt lasted until the time-out. Then, however, the message
- * is not taken to be at fault while other entries are suspects without such a success. The same evidence
- * decides about an answered failure whose quick retries are used up: the others may all have been sent
- * before it failed. Times are monotonic ms.
+ * Tells a poisoned message from a failing endpoint. An entry that fails is a suspect. Once a request of another
+ * record succeeds, one more failure proves that the message itself is at fault. That request has to have
+ * started after the failure; after an attempt without an answer it is enough that it started after the attempt,
+ * because the attempt lasted until the time-out. In that case, however, the message does not count as at fault
+ * while other entries are suspects without such a success. The same evidence decides about an answered failure
+ * whose quick retries are used up, because the others may all have been sent before it failed. Times are
+ * monotonic ms.
  */
 export interface Suspects<S> {
   /**

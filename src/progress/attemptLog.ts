@@ -33,10 +33,10 @@ export interface AttemptLog {
   /** What has been logged since the last call: untraced successes of first attempts as columns, the rest as rows. */
   toStore(): { batch: Batch; attempts: AttemptRow[] };
   /**
-   * The head among the entries that were logged as failing since the last call: one that was answered 410,
-   * or else the lowest. Its next attempt is planned from `now` (unix ms), not before the end of any wait
-   * that the endpoint has asked for, nor within `paceMs`. The schedule goes on from `before`; null: it
-   * begins. After a 410 no attempt is planned. Null when no entry fails.
+   * The head among the entries that were logged as failing since the last call: one that was answered 410, or
+   * else the lowest. Its next attempt is planned from `now` (unix ms), not before the end of any wait that the
+   * endpoint has asked for, nor within `paceMs`. The schedule continues from `before`; null: it begins. After a
+   * 410 no attempt is planned. Null when no entry fails.
    */
   failingHead(now: number, paceMs: number, before: HeadSchedule | null): StoredHead | null;
 }

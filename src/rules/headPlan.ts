@@ -38,10 +38,10 @@ export function ownRetriesMs(windowMs: number): number {
 }
 
 /**
- * A lane of visits does so for this part of it: 36 minutes of 24 hours, so that the last attempt is the one
- * half an hour after the first failure. It costs a lane next to nothing, while each consumer that is handed
- * over costs Temporal some twenty events; the stretch of the schedule then spreads these over minutes. A
- * warning is due later, after a 24th of the window.
+ * A lane of visits makes them itself for this part of it: 36 minutes of 24 hours, so that its last attempt is
+ * the one half an hour after the first failure. It costs a lane next to nothing, while each consumer that is
+ * handed over costs Temporal some twenty events; by then the different stretches of the schedules spread these
+ * over minutes. A warning is due later, after a 24th of the window.
  */
 export function visitRetriesMs(windowMs: number): number {
   return windowMs / 40;

@@ -13,11 +13,10 @@ export interface Doubt {
 }
 
 /**
- * Runs `write` until it is certain whether it was committed, and never commits it twice. When the
- * connection breaks, Postgres may or may not have committed; therefore `find` first looks for what
- * was written, and `write` runs again only when `find` returns null. Rejects with the error of a
- * write that Postgres refuses. When Postgres stays away or `signal` aborts, it rejects with the last
- * error, and the outcome stays unknown.
+ * Runs `write` until it is certain whether it was committed, and never commits it twice. When the connection
+ * breaks, Postgres may or may not have committed; therefore `find` first looks up the write, and `write` runs
+ * again only when `find` returns null. Rejects with the error of a write that Postgres refuses. When Postgres
+ * stays away or `signal` aborts, it rejects with the last error, and the outcome stays unknown.
  */
 export async function surely<T>(
   write: () => Promise<T>,

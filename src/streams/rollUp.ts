@@ -53,10 +53,11 @@ async function countEvents(tx: Sql, last: number): Promise<number> {
 }
 
 /**
- * Counts the records that were created since the last count, among those that have changed since. There is no
- * position at which a record was created, but a time, and times never go back within a stream. So one that was
- * created later than the entry up to which is counted is not counted yet, and one that was created earlier is. Of
- * the same time may be either (as when the clock stands still): its whole collection is then counted anew.
+ * Counts the records that were created since the last count, among those that have changed since. The creation
+ * of a record has no position, but a time, and times never go back within a stream. So a record that was
+ * created later than the entry up to which records are counted is not counted yet, and one that was created
+ * earlier is. Records of exactly that time may be either (for example if the clock stands still): their whole
+ * collections are then counted again.
  */
 async function countRecords(tx: Sql): Promise<void> {
   if ((await countedRecords(tx)) === null) return;

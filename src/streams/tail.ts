@@ -22,12 +22,12 @@ const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 /** The newest entries of one stream, read once for all drains of the process. */
 export interface Tail {
   /**
-   * Calls `advanced` when entries have been read that may be of these syncs (null: any sync), until
-   * the returned function is called. The tail reads only while it has followers. A follower is not
-   * called for entries that cannot match, so it has to look now and then how far the tail has come.
-   * It is called with how far the tail had come before: one that had looked at everything when it was
-   * called last, or began to follow, has missed nothing up to there. While all followers follow no sync
-   * at all, the tail reads some times a second, and immediately once another one comes.
+   * Calls `advanced` when entries have been read that may belong to these syncs (null: any sync), until the
+   * returned function is called. The tail reads only while it has followers. A follower is not called for
+   * entries that cannot match, so it has to check now and then how far the tail has read. It is called with the
+   * position up to which the tail had read before: a follower that had examined everything when it was called
+   * last, or began to follow, has missed nothing up to there. While all followers follow no sync at all, the
+   * tail reads a few times a second, and immediately once another one comes.
    */
   follow(advanced: Call, syncs?: readonly string[] | null): () => void;
   /**

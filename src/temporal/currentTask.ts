@@ -7,9 +7,9 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 const OLD = 1 / 2;
 
 /**
- * Keeps a process from beginning an activity that Temporal has given up already: one that was frozen gets a
- * task for each long poll that it had open, and begins them all when it wakes. By then another process has
- * the task, whose lease a sender that begins here would take. Temporal is asked about an old task only.
+ * Keeps a process from beginning an activity that Temporal has given up already: a process that was frozen gets
+ * a task for each long poll that it had open, and would begin them all when it wakes. By then another process
+ * has the task, and a sender that begins here would take its lease. Temporal is asked only about old tasks.
  */
 export function createCurrentTaskInterceptor(now: () => number): ActivityInterceptorsFactory {
   return (context) => ({

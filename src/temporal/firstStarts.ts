@@ -39,10 +39,10 @@ const OPEN_MS = 10_000;
 const READ = 4 * MOST_OPEN;
 
 /**
- * Starts the workflows of new consumers, the oldest first, while this process leads, at the pace that Temporal
- * takes and workers keep. A new consumer is served without its workflow, so its start lets wakes and
- * hand-overs go first. A consumer is new until its workflow has read its row: so what a process that died had
- * still to start is started by the next leader.
+ * Starts the workflows of new consumers, the oldest first, while this process is the leader, as fast as
+ * Temporal and the workers can follow. A new consumer is served without its workflow, so wakes and hand-overs
+ * go before its start. A consumer is new until its workflow has read its row; so the next leader makes the
+ * starts that were left by a process that died.
  */
 export function startFirstStarts(options: FirstStartsOptions): {
   /** Stops; resolves when the last look has ended. */

@@ -91,10 +91,10 @@ export async function fewerRun({ db, client, taskQueue }: CountOptions): Promise
 }
 
 /**
- * Has the workflow started of every consumer whose workflow has run before and does not run now, because
- * Temporal's database was lost. Those that have never run are started as those of new consumers are. It is
- * safe to repeat: a workflow loads its row first and ends when there is none. Returns how many starts are put
- * into the queue; one that fails is found missing again.
+ * Starts the workflow of every consumer whose workflow has run before and does not run now, because Temporal's
+ * database was lost. Workflows that have never run are started with those of new consumers. It is safe to
+ * repeat: a workflow loads its row first and ends when there is none. Returns how many starts are put into the
+ * queue; if a start fails, the workflow is found missing again.
  */
 export async function reconcile(options: ReconcileOptions): Promise<number> {
   const { db, client, queue, log } = options;

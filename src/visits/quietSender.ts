@@ -40,8 +40,8 @@ const NONE: never[] = [];
 const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries again';
 
 /**
- * The sender of one quiet consumer. It sends one entry at a time, and costs little more than its requests,
- * because there may be ten thousand of them. As long as each request succeeds, a visit needs nothing else. When
+ * The sender of one quiet consumer. There may be ten thousand of them, so it sends one entry at a time and
+ * costs little more than its requests. As long as each request succeeds, a visit needs nothing else. When
  * anything else happens (a failure, an edit, more than a few entries, entries that are not in memory), the
  * engine of a drain takes over: under the same lease, with the request that has begun.
  */

@@ -43,10 +43,10 @@ const QUICK_MS = 100;
 const SLOW_MS = 2_000;
 
 /**
- * Creates the pace. The limit grows by one with each answer up to where Temporal last faltered, so that it
- * doubles with each round, and from there by one with each round; it grows only while it is used up.
- * A failure or several slow answers in a row halve it, once for all calls that had begun by then. After
- * several failures in a row, all calls pause, for half a second at first and up to five later, and then one
+ * Creates the pace. The limit grows by one with each answer up to the point at which Temporal last failed, so
+ * that it doubles with each round, and from there by one with each round; it grows only while it is fully used.
+ * A failure or several slow answers in a row halve it, once for all calls that had begun by then. After several
+ * failures in a row, all calls pause, for half a second at first and up to five seconds later, and then one
  * call at a time finds out whether Temporal is back. The limit is never below one.
  */
 export function createCallPace({ random }: CallPaceOptions): CallPace {

@@ -29,9 +29,9 @@ const FAILED_MS = 5_000;
 const MOST_LANES = 99;
 
 /**
- * Keeps the lanes of visits of one region running, for as long as the installation exists. A lane delivers
- * for many quiet consumers; when its worker dies, Temporal starts it on another one. The signal `lanes`
- * changes how many there are: one more begins immediately, one less ends within an hour.
+ * Keeps the lanes of visits of one region running, for as long as the installation exists. A lane delivers for
+ * many quiet consumers; when its worker dies, Temporal starts the lane on another one. The signal `lanes`
+ * changes their number: an additional one begins immediately, a surplus one ends within an hour.
  */
 export async function visits(args: VisitsArgs): Promise<void> {
   let { lanes } = args;
