@@ -169,7 +169,7 @@ describe('a request that goes too far', () => {
   const LONG = 'content-length: 33554434\r\n\r\n{\n';
   const CHUNKED = 'transfer-encoding: chunked\r\n\r\n2000002\r\n{\n';
   test.each([
-    ['of a line', 'events', `x-ndjson\r\n${LONG}`, 422, 'invalid_line'],
+    ['in the length of a line', 'events', `x-ndjson\r\n${LONG}`, 422, 'invalid_line'],
     ['in the length it declares', 'targets', `json\r\n${LONG}`, 413, 'too_large'],
     ['in length', 'targets', `json\r\n${CHUNKED}`, 413, 'too_large'],
   ])('%s is answered even if the client sends all before it reads', async (...row) => {

@@ -54,7 +54,7 @@ test('headers with names of other object properties are sent', async () => {
   }
 });
 
-test('metadata keeps such names as they were sent, at any depth', async () => {
+test('metadata keeps names of object properties as they were sent, at any depth', async () => {
   const inner = NAMES.map((name) => `"${name}":{"x":1}`).join(',');
   const metadata = `{${inner},"deeper":{${inner}}}`;
   const target = `{"name":"t","base_url":"https://example.com","metadata":${metadata}}`;
@@ -74,7 +74,7 @@ test('metadata keeps such names as they were sent, at any depth', async () => {
   }
 });
 
-test('entries keep such names byte for byte, in their data and as ids', async () => {
+test('entries keep names of object properties byte for byte, in their data and as ids', async () => {
   const inner = NAMES.map((name) => `"${name}":{"${name}":1}`).join(',');
   const data = `{${inner}}`;
   const records = NAMES.map(

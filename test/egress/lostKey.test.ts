@@ -58,7 +58,7 @@ test('a target that cannot be opened does not break lists: it is listed with wha
   expect((await two.before.request('GET', `/v1/targets/${two.id}`)).body.health.status).toBe('ok');
 });
 
-test('a test of such a target is refused with the reason', async () => {
+test('a test of a target that cannot be opened is refused with the reason', async () => {
   await using two = await openTwo();
   const { status, body } = await two.after.request('POST', `/v1/targets/${two.id}/test`);
   expect([status, body.code]).toEqual([409, 'target_unreadable']);
@@ -115,7 +115,7 @@ test('secret headers that cannot be read now are kept, and never sent to another
   ]);
 });
 
-test('new credentials and a rotation repair the target, and the mask of a value that cannot be read is refused', async () => {
+test('new credentials and a rotation repair such a target, and the mask of a value that cannot be read is refused', async () => {
   await using two = await openTwo();
   const path = `/v1/targets/${two.id}`;
   const masked = { credentials: { type: 'bearer', token: '••••rget' } };

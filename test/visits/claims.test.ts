@@ -208,7 +208,7 @@ test('entries that the leader has matched recently are found in memory, and othe
   expect(recent.first(30_010, even)).toBe(30_012);
 });
 
-test('a consumer is busy after 500 entries, or after 100 entries in 5 s, without a pause; a slow one is not', () => {
+test('a consumer is busy after 500 entries, or after 5 s with at least 100 entries, without a pause; a slow one is not', () => {
   expect(isBusy({ settled: 499, busyMs: 4_999 })).toBe(false);
   expect(isBusy({ settled: 500, busyMs: 0 })).toBe(true);
   expect(isBusy({ settled: 100, busyMs: 5_000 })).toBe(true);

@@ -55,7 +55,7 @@ test(`an entry that is appended once \`paused\` is read is not sent by a lane, i
   expect(receiver.received).toHaveLength(CONSUMERS);
 });
 
-test('once an edit of a target is answered, lanes send for visited consumers as edited', async () => {
+test('once an edit of a target is answered, lanes send with the edit for visited consumers', async () => {
   await using world = await openWorld({ visitLanes: 2 });
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
