@@ -70,7 +70,7 @@ test.each([
   ['light', null],
   ['dark', 'color-contrast'],
 ] as const)(
-  'axe finds no serious fault on any page in the %s theme',
+  'axe finds no fault beyond minor ones on any page in the %s theme',
   async (colorScheme, only) => {
     await using tab = await openTab({ colorScheme });
     const { page, context } = tab;
